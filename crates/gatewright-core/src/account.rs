@@ -1,0 +1,246 @@
+//! Accounts: registration, change of password, and what administrators do.
+//!
+//! Where a change must end tokens, the epoch is written first, as a fence, and the sessions end second: the two may
+//! live in two stores, and between the steps everything old is refused already.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::auth::{Auth, Inner};
+use crate::body::Fields;
+use crate::email::Email;
+use crate::error::{AuthError, PolicyRefusal, RequestError};
+use crate::event::Event;
+use crate::id::{Epoch, UserId};
+use crate::identity::Identity;
+use crate::password::{PasswordVerdict, check_policy, is_overlong};
+use crate::role::RoleName;
+use crate::secret::{Password, PasswordHash};
+use crate::store::{
+    Account, AccountChange, AccountCounts, AccountStore, AuthUser, Change, Created, NewAccount, Swap,
+};
+
+/// How often a change of password is tried when the hash changes under it.
+const MAX_SWAP_ATTEMPTS: u32 = 3;
+
+/// An address and a password for a new account.
+#[derive(Debug, Clone)]
+pub struct Registration {
+    email: Email,
+    password: Password,
+}
+
+impl Registration {
+    /// Checks both.
+    ///
+    /// # Errors
+    /// The rule that is broken.
+    pub fn new(email: &str, password: Password) -> Result<Self, PolicyRefusal> {
+        let email = Email::parse(email)?;
+        check_policy(&password)?;
+        Ok(Self { email, password })
+    }
+
+    pub(crate) fn from_fields(fields: &Fields) -> Result<Self, AuthError> {
+        let field = |name| fields.verbatim(name)?.ok_or(RequestError::Malformed);
+        Ok(Self::new(field("email")?, Password::new(field("password")?))?)
+    }
+}
+
+/// The present password and the one to come.
+#[derive(Debug, Clone)]
+pub struct PasswordChange {
+    current: Password,
+    new: Password,
+}
+
+impl PasswordChange {
+    /// Checks the new password.
+    ///
+    /// # Errors
+    /// The rule it breaks.
+    pub fn new(current: Password, new: Password) -> Result<Self, PolicyRefusal> {
+        check_policy(&new)?;
+        Ok(Self { current, new })
+    }
+
+    pub(crate) fn from_fields(fields: &Fields) -> Result<Self, AuthError> {
+        let field = |name| fields.verbatim(name)?.ok_or(RequestError::Malformed);
+        Ok(Self::new(Password::new(field("current_password")?), Password::new(field("new_password")?))?)
+    }
+}
+
+impl<U: AuthUser> Auth<U> {
+    /// The accounts of this `Auth`.
+    ///
+    /// # Errors
+    /// [`AuthError::Misconfigured`] when no account store was configured.
+    pub fn accounts(&self) -> Result<Accounts<U>, AuthError> {
+        let missing = AuthError::Misconfigured { missing: "call with_accounts on the builder" };
+        let store = self.inner.accounts.clone().ok_or(missing)?;
+        Ok(Accounts { inner: Arc::clone(&self.inner), store })
+    }
+
+    /// Creates an account with the registration role, unless the address is taken. Both look the same from outside:
+    /// who registers learns nothing about who else did, and nobody is logged in.
+    ///
+    /// # Errors
+    /// When the store or the hasher does not answer, or nothing was configured for it.
+    pub async fn register(&self, registration: Registration) -> Result<(), AuthError> {
+        let missing = AuthError::Misconfigured { missing: "call with_registration_role on the builder" };
+        let role = self.inner.settings.registration_role.clone().ok_or(missing)?;
+        let _ = self.accounts()?.create(registration, role).await?;
+        Ok(())
+    }
+
+    /// Changes the caller's own password. Every access token issued before is refused from then on, and every other
+    /// session ends; the caller's session goes on through its refresh token.
+    ///
+    /// # Errors
+    /// [`AuthError::IncorrectPassword`] when the present password is wrong. When a store fails between the change and
+    /// the end of the sessions, the password is changed and all sessions are refused, the caller's own included.
+    pub async fn change_password(&self, who: &Identity<U>, change: PasswordChange) -> Result<(), AuthError> {
+        self.accounts()?.change_password(who, change).await
+    }
+}
+
+/// Creates and changes accounts, and ends what must not outlive a change.
+pub struct Accounts<U = Account> {
+    inner: Arc<Inner<U>>,
+    store: Arc<dyn AccountStore<User = U>>,
+}
+
+impl<U> fmt::Debug for Accounts<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accounts").finish_non_exhaustive()
+    }
+}
+
+impl<U: AuthUser> Accounts<U> {
+    /// Creates an account, unless the address is taken; the work is the same.
+    ///
+    /// # Errors
+    /// When the store or the hasher does not answer.
+    pub async fn create(&self, new: Registration, role: RoleName) -> Result<Created<U>, AuthError> {
+        let password_hash = self.inner.hasher.hash(new.password).await?;
+        let now = self.inner.now();
+        let id = UserId::generate(now, &*self.inner.randomness)?;
+        let epoch = Epoch::generate(&*self.inner.randomness)?;
+        let created =
+            self.store.create(NewAccount::new(id, new.email, password_hash, role, epoch, now)).await?;
+        match &created {
+            Created::Created(user) => self.inner.emit(&Event::Registered { user: &user.id() }),
+            Created::Taken => self.inner.emit(&Event::RegistrationRepeated {}),
+        }
+        Ok(created)
+    }
+
+    /// The account with this id.
+    ///
+    /// # Errors
+    /// [`AuthError::NotFound`] when there is none, anything else when the store does not answer.
+    pub async fn find(&self, id: &UserId) -> Result<U, AuthError> {
+        self.store.find_by_id(id).await?.ok_or(AuthError::NotFound {})
+    }
+
+    /// Changes role and activity; `None` leaves a thing as it is. Disabling ends all sessions and tokens.
+    ///
+    /// # Errors
+    /// [`AuthError::NotFound`] and [`AuthError::LastHolder`], or when a store does not answer.
+    pub async fn update(
+        &self,
+        id: &UserId,
+        role: Option<RoleName>,
+        is_active: Option<bool>,
+    ) -> Result<U, AuthError> {
+        let disables = is_active == Some(false);
+        let epoch = if disables { Some(Epoch::generate(&*self.inner.randomness)?) } else { None };
+        let change = AccountChange { role, is_active, epoch };
+        let user = done(self.store.update(id, &change, self.inner.settings.protected_role.as_ref()).await?)?;
+        if disables {
+            self.inner.sessions.end_all(id).await?;
+        }
+        self.inner.emit(&Event::AccountChanged { user: id });
+        Ok(user)
+    }
+
+    /// Deletes an account and ends its sessions.
+    ///
+    /// # Errors
+    /// [`AuthError::NotFound`] and [`AuthError::LastHolder`], or when a store does not answer.
+    pub async fn delete(&self, id: &UserId) -> Result<(), AuthError> {
+        done(self.store.delete(id, self.inner.settings.protected_role.as_ref()).await?)?;
+        self.inner.sessions.end_all(id).await?;
+        self.inner.emit(&Event::AccountDeleted { user: id });
+        Ok(())
+    }
+
+    /// Counts accounts.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn count(&self) -> Result<AccountCounts, AuthError> {
+        Ok(self.store.count().await?)
+    }
+
+    /// The next at most `limit` accounts behind `after`, in the order of their ids.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn page(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<U>, AuthError> {
+        Ok(self.store.page(after, limit).await?)
+    }
+
+    async fn change_password(&self, who: &Identity<U>, change: PasswordChange) -> Result<(), AuthError> {
+        let id = who.user().id();
+        let epoch = Epoch::generate(&*self.inner.randomness)?;
+        self.swap_password(&id, &change, epoch).await?;
+        self.inner.sessions.retain(&id, who.session(), epoch).await?;
+        self.inner.emit(&Event::PasswordChanged { user: &id });
+        Ok(())
+    }
+
+    /// Replaces the hash that the present password was verified against. When that hash changed meanwhile (a login
+    /// upgraded it, or somebody else changed the password), the present password is verified again.
+    async fn swap_password(
+        &self,
+        id: &UserId,
+        change: &PasswordChange,
+        epoch: Epoch,
+    ) -> Result<(), AuthError> {
+        let mut hash = None;
+        for _ in 0..MAX_SWAP_ATTEMPTS {
+            let stored = self.verify_current(id, &change.current).await?;
+            let new = match hash.take() {
+                Some(new) => new,
+                None => self.inner.hasher.hash(change.new.clone()).await?,
+            };
+            match self.store.change_password(id, &stored, &new, epoch).await? {
+                Swap::Done => return Ok(()),
+                Swap::Stale => hash = Some(new),
+            }
+        }
+        Err(AuthError::Contended {})
+    }
+
+    /// The stored hash, once the present password was held against it.
+    async fn verify_current(&self, id: &UserId, current: &Password) -> Result<PasswordHash, AuthError> {
+        let user = self.store.find_by_id(id).await?.filter(AuthUser::is_active);
+        let stored = user.as_ref().and_then(AuthUser::password_hash);
+        let overlong = is_overlong(current);
+        let password = if overlong { Password::new("") } else { current.clone() };
+        let verdict = self.inner.hasher.verify(password, stored.clone()).await?;
+        match (verdict, stored) {
+            (PasswordVerdict::Match | PasswordVerdict::MatchUpgrade, Some(stored)) if !overlong => Ok(stored),
+            _ => Err(AuthError::IncorrectPassword {}),
+        }
+    }
+}
+
+fn done<T>(change: Change<T>) -> Result<T, AuthError> {
+    match change {
+        Change::Done(value) => Ok(value),
+        Change::NotFound => Err(AuthError::NotFound {}),
+        Change::LastHolder => Err(AuthError::LastHolder {}),
+    }
+}

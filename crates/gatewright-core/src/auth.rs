@@ -1,0 +1,105 @@
+//! The handle an application builds once and clones into every handler.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, Timestamp};
+use crate::error::{AccessRefusal, AuthError, Denial};
+use crate::event::{Event, EventSink};
+use crate::password::PasswordHasher;
+use crate::random::Randomness;
+use crate::reply::{Renderer, Reply};
+use crate::role::RoleName;
+use crate::scope::{RoleScopes, Scopes};
+use crate::session::SessionStore;
+use crate::store::{Account, AccountStore, AuthUser, UserStore};
+use crate::token::{TokenIssuer, TokenVerifier};
+
+/// Authentication and authorization for users of type `U`. Cloning is cheap; all clones are one.
+pub struct Auth<U = Account> {
+    pub(crate) inner: Arc<Inner<U>>,
+}
+
+pub(crate) struct Inner<U> {
+    pub(crate) users: Arc<dyn UserStore<User = U>>,
+    pub(crate) accounts: Option<Arc<dyn AccountStore<User = U>>>,
+    pub(crate) sessions: Arc<dyn SessionStore>,
+    pub(crate) verifier: Arc<dyn TokenVerifier>,
+    pub(crate) issuer: Arc<dyn TokenIssuer>,
+    pub(crate) hasher: Arc<dyn PasswordHasher>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) randomness: Arc<dyn Randomness>,
+    pub(crate) events: Arc<dyn EventSink>,
+    pub(crate) renderer: Renderer,
+    pub(crate) settings: Settings,
+}
+
+/// What can be set; the builder knows the defaults.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) access_lifetime: Duration,
+    pub(crate) refresh_lifetime: Duration,
+    pub(crate) session_lifetime: Duration,
+    pub(crate) refresh_grace: Duration,
+    pub(crate) role_scopes: RoleScopes,
+    pub(crate) registration_role: Option<RoleName>,
+    pub(crate) protected_role: Option<RoleName>,
+}
+
+impl<U> Clone for Auth<U> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<U> fmt::Debug for Auth<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth").field("settings", &self.inner.settings).finish_non_exhaustive()
+    }
+}
+
+impl<U: AuthUser> Auth<U> {
+    /// Forgets sessions that are over, and says how many. Call it now and then, on one node or on all.
+    ///
+    /// # Errors
+    /// When the store cannot do it.
+    pub async fn purge_expired_sessions(&self) -> Result<u64, AuthError> {
+        Ok(self.inner.sessions.purge_expired(self.inner.now()).await?)
+    }
+
+    /// The answer to an error, as clients see it. A refused credential, and a failure that is no client's fault, are
+    /// emitted as events; nobody without a credential is no event.
+    #[must_use]
+    pub fn reply_to(&self, error: &AuthError) -> Reply {
+        self.inner.reply_to(error)
+    }
+}
+
+impl<U> Inner<U> {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn emit(&self, event: &Event<'_>) {
+        self.events.emit(event);
+    }
+
+    pub(crate) fn reply_to(&self, error: &AuthError) -> Reply {
+        let denial = Denial::from(error);
+        match (error, &denial) {
+            (AuthError::Access(AccessRefusal::NoCredential), _) => {}
+            (AuthError::Access(cause), _) => self.emit(&Event::AccessRefused { cause: *cause }),
+            (_, Denial::Unavailable | Denial::Internal) => self.emit(&Event::Failed { error }),
+            _ => {}
+        }
+        self.renderer.render(&denial)
+    }
+}
+
+impl<U: AuthUser> Inner<U> {
+    /// What this user may have at this moment.
+    pub(crate) fn allowed_scopes(&self, user: &U) -> Scopes {
+        self.settings.role_scopes.allowed(user.roles())
+    }
+}

@@ -1,0 +1,156 @@
+//! Credentials as they stand in a request, read and not yet believed.
+
+use crate::error::AccessRefusal;
+use crate::request::RequestView;
+use crate::secret::TokenText;
+use crate::token::MAX_TOKEN_BYTES;
+
+/// A bearer token from the `Authorization` header (RFC 6750 §2.1). Tokens in query strings or bodies are never read.
+#[derive(Debug, Clone)]
+pub struct Bearer(TokenText);
+
+impl Bearer {
+    /// Reads the request's bearer token: `None` when there is no credential, or one of another scheme.
+    ///
+    /// The scheme is the leading run of token characters, in any case; behind `Bearer` stand spaces and one token of
+    /// at most [`MAX_TOKEN_BYTES`], and nothing else.
+    ///
+    /// # Errors
+    /// [`AccessRefusal::Malformed`] when the header is repeated, or says `Bearer` and cannot be read.
+    pub fn read(view: &RequestView<'_>) -> Result<Option<Self>, AccessRefusal> {
+        let mut read = None;
+        view.each("authorization", &mut |value| {
+            read = Some(match read {
+                None => parse(value.trim_ascii()),
+                Some(_) => Err(AccessRefusal::Malformed),
+            });
+        });
+        read.unwrap_or(Ok(None))
+    }
+
+    /// Reveals the token to the verifier.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+fn parse(value: &[u8]) -> Result<Option<Bearer>, AccessRefusal> {
+    let end = value.iter().position(|b| !is_scheme_byte(*b)).unwrap_or(value.len());
+    let (scheme, rest) = value.split_at(end);
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return Ok(None);
+    }
+    let start = rest.iter().position(|b| *b != b' ').unwrap_or(rest.len());
+    let (spaces, token) = rest.split_at(start);
+    if spaces.is_empty() || token.len() > MAX_TOKEN_BYTES || !is_token68(token) {
+        return Err(AccessRefusal::Malformed);
+    }
+    let text = std::str::from_utf8(token).map_err(|_| AccessRefusal::Malformed)?;
+    Ok(Some(Bearer(TokenText::new(text))))
+}
+
+/// RFC 9110 §5.6.2: `tchar`.
+const fn is_scheme_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
+}
+
+/// RFC 9110 §11.2: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
+fn is_token68(token: &[u8]) -> bool {
+    let padding = token.iter().rev().take_while(|b| **b == b'=').count();
+    let body = token.len() - padding;
+    let allowed = |b: &u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(b);
+    body > 0 && token.iter().take(body).all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Headers;
+
+    struct Values<'a>(&'a [&'a [u8]]);
+
+    impl Headers for Values<'_> {
+        fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+            if name == "authorization" {
+                self.0.iter().for_each(|value| see(value));
+            }
+        }
+    }
+
+    fn read(values: &[&[u8]]) -> Result<Option<String>, AccessRefusal> {
+        let headers = Values(values);
+        let read = Bearer::read(&RequestView::new("GET", &headers))?;
+        Ok(read.map(|bearer| bearer.expose().to_owned()))
+    }
+
+    #[test]
+    fn a_token_behind_bearer_in_any_case_and_any_number_of_spaces_is_read() {
+        for value in ["Bearer a.b-c_d~e+f/g==", "bearer a.b-c_d~e+f/g==", "BEARER    a.b-c_d~e+f/g=="] {
+            assert_eq!(read(&[value.as_bytes()]).unwrap().as_deref(), Some("a.b-c_d~e+f/g=="), "{value}");
+        }
+    }
+
+    #[test]
+    fn another_scheme_or_an_empty_value_is_no_credential() {
+        for value in
+            ["", " ", "Basic YTpi", "Bearer.x", "Bearerabc def", "Digest x", "\"Bearer\" x", ",", "=x"]
+        {
+            assert_eq!(read(&[value.as_bytes()]), Ok(None), "{value:?}");
+        }
+        assert_eq!(read(&[]), Ok(None));
+    }
+
+    #[test]
+    fn bearer_with_anything_but_one_token_is_malformed() {
+        let cases: [&[u8]; 14] = [
+            b"Bearer",
+            b"Bearer ",
+            b"Bearer\tx",
+            b"Bearer \tx",
+            b"Bearer x y",
+            b"Bearer x,y",
+            b"Bearer x, Bearer y",
+            b"Bearer \"x\"",
+            b"Bearer =",
+            b"Bearer x=y",
+            b"Bearer,x",
+            b"Bearer=x",
+            b"Bearer \xff",
+            b"Bearer x\0",
+        ];
+        for value in cases {
+            assert_eq!(read(&[value]), Err(AccessRefusal::Malformed), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn two_headers_are_malformed_whatever_they_hold() {
+        assert_eq!(read(&[b"Bearer x", b"Bearer x"]), Err(AccessRefusal::Malformed));
+        assert_eq!(read(&[b"Basic x", b""]), Err(AccessRefusal::Malformed));
+    }
+
+    #[test]
+    fn a_token_of_the_greatest_length_is_read_and_one_byte_more_is_malformed() {
+        let value = |bytes: usize| format!("Bearer {}", "A".repeat(bytes));
+        assert!(read(&[value(MAX_TOKEN_BYTES).as_bytes()]).unwrap().is_some());
+        assert_eq!(read(&[value(MAX_TOKEN_BYTES + 1).as_bytes()]), Err(AccessRefusal::Malformed));
+    }
+}

@@ -1,0 +1,120 @@
+//! Email addresses in one canonical form, the same for uniqueness, look-up and throttling.
+
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization;
+
+/// The longest address, in bytes (RFC 5321 §4.5.3.1.3 less the brackets), before and after it is made canonical.
+pub const MAX_EMAIL_BYTES: usize = 254;
+
+/// An email address: trimmed, Unicode NFC, lower case, with exactly one `@` and something on either side of it,
+/// without white space or control characters.
+///
+/// Stores compare its bytes and nothing else.
+///
+/// ```
+/// use gatewright_core::Email;
+///
+/// let email = Email::parse(" Ada@Example.COM ")?;
+/// assert_eq!(email.as_str(), "ada@example.com");
+/// assert!(Email::parse("ada").is_err());
+/// # Ok::<(), gatewright_core::InvalidEmail>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Email(String);
+
+/// The text is not an email address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[error("not a valid email address")]
+pub struct InvalidEmail {}
+
+impl Email {
+    /// Makes `text` canonical.
+    ///
+    /// # Errors
+    /// When it is not an address as the type describes it. Its length is judged before any other work.
+    pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
+        let text = text.trim();
+        if text.len() > MAX_EMAIL_BYTES {
+            return Err(InvalidEmail {});
+        }
+        // Lower case may undo the normalisation (U+0130), so it is done on both sides.
+        let canonical: String = text.nfc().collect::<String>().to_lowercase().nfc().collect();
+        let halves = canonical.split_once('@');
+        let shaped = halves
+            .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'));
+        let clean = !canonical.contains(|c: char| c.is_whitespace() || c.is_control());
+        let fits = canonical.len() <= MAX_EMAIL_BYTES;
+        if shaped && clean && fits { Ok(Self(canonical)) } else { Err(InvalidEmail {}) }
+    }
+
+    /// The canonical text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Redacted: an address is personal data, and what people type into its field is at times their password.
+impl fmt::Debug for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Email(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_address_are_one_address() {
+        let composed = Email::parse("\u{e9}va@example.com").unwrap();
+        assert_eq!(Email::parse("E\u{301}VA@EXAMPLE.com\n").unwrap(), composed);
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        let refused = [
+            "",
+            "@",
+            "a@",
+            "@b",
+            "a@b@c",
+            "a b@c",
+            "a@b\0",
+            "a\u{a0}b@c",
+            "a@\u{2028}c",
+            "a\u{7f}@c",
+            "a\u{85}b@c",
+        ];
+        for text in refused {
+            assert!(Email::parse(text).is_err(), "{text:?}");
+        }
+        assert!(Email::parse(&format!("{}@b", "a".repeat(MAX_EMAIL_BYTES - 2))).is_ok());
+        assert!(Email::parse(&format!("{}@b", "a".repeat(MAX_EMAIL_BYTES - 1))).is_err());
+    }
+
+    #[test]
+    fn growth_by_normalisation_counts_against_the_limit() {
+        // U+0130 is two bytes and becomes three in lower case.
+        let text = format!("{}@b", "\u{130}".repeat(126));
+        assert_eq!(text.len(), MAX_EMAIL_BYTES);
+        assert!(Email::parse(&text).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_canonical_form_of_a_canonical_form_is_itself(text in "\\PC{1,40}@\\PC{1,40}") {
+            if let Ok(email) = Email::parse(&text) {
+                proptest::prop_assert_eq!(Email::parse(email.as_str()), Ok(email));
+            }
+        }
+    }
+}

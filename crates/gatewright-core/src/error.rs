@@ -1,0 +1,280 @@
+//! Two errors, joined in one match: [`AuthError`] tells operators everything, [`Denial`] tells clients one of few
+//! things. A new cause does not compile until somebody decides what the client hears.
+
+use std::time::Duration;
+
+use crate::email::InvalidEmail;
+use crate::password::{HasherError, PolicyViolation};
+use crate::random::RandomnessError;
+use crate::role::UnknownRole;
+use crate::store::StoreError;
+use crate::token::{IssueError, TokenRefusal};
+
+/// What clients are told to wait when a store or the hasher cannot answer.
+pub const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// Why a request was not served: for operators and events, never for the client.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// The request cannot be understood.
+    #[error("the request is refused")]
+    Request(#[from] RequestError),
+    /// The caller is not recognised.
+    #[error("access is refused")]
+    Access(#[from] AccessRefusal),
+    /// The caller is recognised and may not do this.
+    #[error("a role or scope is missing")]
+    #[non_exhaustive]
+    Forbidden {
+        /// The scopes that the route requires.
+        scopes: Vec<&'static str>,
+    },
+    /// A login is refused.
+    #[error("the login is refused")]
+    Login(#[from] LoginRefusal),
+    /// A refresh is refused.
+    #[error("the refresh is refused")]
+    Refresh(#[from] RefreshRefusal),
+    /// The present password was not given, at a change of password.
+    #[error("the current password is wrong")]
+    #[non_exhaustive]
+    IncorrectPassword {},
+    /// A new account or password is refused by policy.
+    #[error("the new value is refused by policy")]
+    Policy(#[from] PolicyRefusal),
+    /// There is no such account.
+    #[error("there is no such account")]
+    #[non_exhaustive]
+    NotFound {},
+    /// The change would have left no active account with the protected role.
+    #[error("the last active holder of the protected role must remain")]
+    #[non_exhaustive]
+    LastHolder {},
+    /// A store did not answer.
+    #[error("a store did not answer")]
+    Store(#[from] StoreError),
+    /// The password hasher did not answer.
+    #[error("the password hasher did not answer")]
+    Hasher(#[from] HasherError),
+    /// No randomness.
+    #[error("no identifier could be drawn")]
+    Randomness(#[from] RandomnessError),
+    /// A token could not be signed.
+    #[error("a token could not be issued")]
+    Issue(#[from] IssueError),
+    /// The value behind a compare-and-swap changed at every attempt.
+    #[error("the account changed at every attempt")]
+    #[non_exhaustive]
+    Contended {},
+    /// The application mounted what it did not configure.
+    #[error("not configured: {missing}")]
+    #[non_exhaustive]
+    Misconfigured {
+        /// What to call on the builder.
+        missing: &'static str,
+    },
+}
+
+/// Why a request cannot be understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// A field is missing, repeated or badly encoded.
+    #[error("a field is missing, repeated or badly encoded")]
+    Malformed,
+    /// Another `grant_type` than the endpoint's.
+    #[error("the grant type is not supported")]
+    GrantType,
+    /// A scope that is no scope, or one beyond what was granted.
+    #[error("the scope is invalid or was not granted")]
+    Scope,
+    /// Another content type than the endpoint's.
+    #[error("the content type is not supported")]
+    MediaType,
+    /// A body beyond [`MAX_BODY_BYTES`](crate::MAX_BODY_BYTES).
+    #[error("the body is too large")]
+    BodySize,
+    /// Another method than the endpoint's.
+    #[error("the method is not supported")]
+    #[non_exhaustive]
+    Method {
+        /// Those that are.
+        allow: &'static str,
+    },
+}
+
+/// Why the caller is not recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AccessRefusal {
+    /// No credential, or one of another scheme.
+    #[error("there is no credential")]
+    NoCredential,
+    /// A credential that cannot be read, or more than one.
+    #[error("the credential cannot be read")]
+    Malformed,
+    /// The token is refused.
+    #[error("the token is refused")]
+    Token(#[from] TokenRefusal),
+    /// The token names no session or no epoch: it is not from a login here.
+    #[error("the token belongs to no session")]
+    Sessionless,
+    /// The session has ended, or never was.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// The session is over by its own time.
+    #[error("the session is expired")]
+    SessionExpired,
+    /// The session is another user's.
+    #[error("the session is another user's")]
+    SessionMismatch,
+    /// There is no such user.
+    #[error("there is no such user")]
+    UserUnknown,
+    /// The user is disabled.
+    #[error("the user is disabled")]
+    UserDisabled,
+    /// The user's epoch was replaced: the password changed, or all sessions were ended.
+    #[error("the user's epoch was replaced")]
+    EpochReplaced,
+}
+
+/// Why a login is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoginRefusal {
+    /// The name is no email address.
+    #[error("the name is not an email address")]
+    NotAnEmail,
+    /// There is no such user.
+    #[error("there is no such user")]
+    UserUnknown,
+    /// The user is disabled.
+    #[error("the user is disabled")]
+    UserDisabled,
+    /// The password is wrong, or there is no usable hash to hold it against.
+    #[error("the password does not match")]
+    WrongPassword,
+    /// The password is longer than any password may be.
+    #[error("the password is too long")]
+    PasswordTooLong,
+}
+
+/// Why a refresh is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RefreshRefusal {
+    /// The token is refused.
+    #[error("the token is refused")]
+    Token(#[from] TokenRefusal),
+    /// The session or its user is refused.
+    #[error("the session is refused")]
+    Session(#[source] AccessRefusal),
+    /// The token was used up: somebody has a copy.
+    #[error("the token was used before; its session has ended")]
+    Reused,
+}
+
+/// Why a new account or password is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyRefusal {
+    /// The password.
+    #[error("the password is refused")]
+    Password(#[from] PolicyViolation),
+    /// The address.
+    #[error("the address is refused")]
+    Email(#[from] InvalidEmail),
+    /// The role.
+    #[error("the role is refused")]
+    Role(#[from] UnknownRole),
+}
+
+/// What a client is told. The causes behind one denial cannot be told apart from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Denial {
+    /// 401: no credential.
+    NotAuthenticated,
+    /// 400: a credential that cannot be read, or two.
+    MalformedCredentials,
+    /// 401: a bad token, whatever is bad about it.
+    InvalidToken,
+    /// 403: recognised, and not allowed; with the scopes that the route requires.
+    Forbidden(Vec<&'static str>),
+    /// 401: a refused login, whatever the cause.
+    LoginRefused,
+    /// 401: a refused refresh, whatever the cause.
+    RefreshRefused,
+    /// 403: the present password was not given.
+    IncorrectPassword,
+    /// 400: a request that cannot be understood.
+    MalformedRequest,
+    /// 400: another grant type.
+    UnsupportedGrantType,
+    /// 400: a scope that was not granted.
+    InvalidScope,
+    /// 422: a new value is refused.
+    Unprocessable(PolicyRefusal),
+    /// 415: another content type.
+    UnsupportedMediaType,
+    /// 413: too large a body.
+    BodyTooLarge,
+    /// 405: another method than these.
+    MethodNotAllowed(&'static str),
+    /// 404: no such thing.
+    NotFound,
+    /// 409: the last active holder of the protected role must remain.
+    LastHolder,
+    /// 503: come back later.
+    Unavailable,
+    /// 500: a mistake of the application's.
+    Internal,
+}
+
+impl From<&AuthError> for Denial {
+    fn from(error: &AuthError) -> Self {
+        match error {
+            AuthError::Request(RequestError::Malformed) => Self::MalformedRequest,
+            AuthError::Request(RequestError::GrantType) => Self::UnsupportedGrantType,
+            AuthError::Request(RequestError::Scope) => Self::InvalidScope,
+            AuthError::Request(RequestError::MediaType) => Self::UnsupportedMediaType,
+            AuthError::Request(RequestError::BodySize) => Self::BodyTooLarge,
+            AuthError::Request(RequestError::Method { allow }) => Self::MethodNotAllowed(allow),
+            AuthError::Access(AccessRefusal::NoCredential) => Self::NotAuthenticated,
+            AuthError::Access(AccessRefusal::Malformed) => Self::MalformedCredentials,
+            AuthError::Access(
+                AccessRefusal::Token(_)
+                | AccessRefusal::Sessionless
+                | AccessRefusal::SessionEnded
+                | AccessRefusal::SessionExpired
+                | AccessRefusal::SessionMismatch
+                | AccessRefusal::UserUnknown
+                | AccessRefusal::UserDisabled
+                | AccessRefusal::EpochReplaced,
+            ) => Self::InvalidToken,
+            AuthError::Forbidden { scopes } => Self::Forbidden(scopes.clone()),
+            AuthError::Login(
+                LoginRefusal::NotAnEmail
+                | LoginRefusal::UserUnknown
+                | LoginRefusal::UserDisabled
+                | LoginRefusal::WrongPassword
+                | LoginRefusal::PasswordTooLong,
+            ) => Self::LoginRefused,
+            AuthError::Refresh(
+                RefreshRefusal::Token(_) | RefreshRefusal::Session(_) | RefreshRefusal::Reused,
+            ) => Self::RefreshRefused,
+            AuthError::IncorrectPassword {} => Self::IncorrectPassword,
+            AuthError::Policy(refusal) => Self::Unprocessable(*refusal),
+            AuthError::NotFound {} => Self::NotFound,
+            AuthError::LastHolder {} => Self::LastHolder,
+            AuthError::Store(_)
+            | AuthError::Hasher(HasherError::Busy {} | HasherError::Failed { .. })
+            | AuthError::Randomness(_)
+            | AuthError::Issue(_)
+            | AuthError::Contended {} => Self::Unavailable,
+            AuthError::Misconfigured { .. } => Self::Internal,
+        }
+    }
+}

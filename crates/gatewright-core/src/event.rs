@@ -1,0 +1,162 @@
+//! What happened, for whoever audits: the true cause of every refusal stands here and nowhere else.
+
+use crate::error::{AccessRefusal, AuthError, LoginRefusal, RefreshRefusal};
+use crate::id::{SessionId, UserId};
+
+/// Something that happened. It names people by id and holds no address, password, hash or token.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// An account was registered.
+    #[non_exhaustive]
+    Registered {
+        /// Whose.
+        user: &'a UserId,
+    },
+    /// A registration named an address that is taken; the client was told what a new one is told.
+    #[non_exhaustive]
+    RegistrationRepeated {},
+    /// A login succeeded.
+    #[non_exhaustive]
+    LoggedIn {
+        /// Who.
+        user: &'a UserId,
+        /// The session that began.
+        session: SessionId,
+    },
+    /// A login was refused.
+    #[non_exhaustive]
+    LoginRefused {
+        /// Whose login it would have been, if the name is a user's.
+        user: Option<&'a UserId>,
+        /// Why.
+        cause: LoginRefusal,
+    },
+    /// A hash was replaced by a better one of the same password.
+    #[non_exhaustive]
+    HashUpgraded {
+        /// Whose.
+        user: &'a UserId,
+    },
+    /// A hash should have been replaced by a better one and was not; the login went on.
+    #[non_exhaustive]
+    HashNotUpgraded {
+        /// Whose.
+        user: &'a UserId,
+    },
+    /// A pair of tokens was exchanged for the next.
+    #[non_exhaustive]
+    Refreshed {
+        /// Who.
+        user: &'a UserId,
+        /// The session.
+        session: SessionId,
+        /// Whether the previous token was used once more inside the grace window.
+        grace: bool,
+    },
+    /// A refresh was refused.
+    #[non_exhaustive]
+    RefreshRefused {
+        /// The session that the token names, if the token could be believed.
+        session: Option<SessionId>,
+        /// Why.
+        cause: RefreshRefusal,
+    },
+    /// A used refresh token came again: somebody has a copy. The session has ended.
+    #[non_exhaustive]
+    TokenReused {
+        /// Whose.
+        user: &'a UserId,
+        /// The session that ended.
+        session: SessionId,
+    },
+    /// A session was ended by its user.
+    #[non_exhaustive]
+    LoggedOut {
+        /// Who.
+        user: &'a UserId,
+        /// The session that ended.
+        session: SessionId,
+    },
+    /// A password was changed; all other sessions ended.
+    #[non_exhaustive]
+    PasswordChanged {
+        /// Whose.
+        user: &'a UserId,
+    },
+    /// An account was changed by an administrator.
+    #[non_exhaustive]
+    AccountChanged {
+        /// Whose.
+        user: &'a UserId,
+    },
+    /// An account was deleted.
+    #[non_exhaustive]
+    AccountDeleted {
+        /// Whose it was.
+        user: &'a UserId,
+    },
+    /// A guard refused a credential.
+    #[non_exhaustive]
+    AccessRefused {
+        /// Why.
+        cause: AccessRefusal,
+    },
+    /// A guard refused somebody it recognised.
+    #[non_exhaustive]
+    Forbidden {
+        /// Whom.
+        user: &'a UserId,
+    },
+    /// A request failed for no fault of the client's.
+    #[non_exhaustive]
+    Failed {
+        /// Why.
+        error: &'a AuthError,
+    },
+}
+
+/// Hears of events.
+///
+/// # Contract
+/// - It must not block and must not panic: it is called on the request path. Whoever writes to a slow place queues.
+/// - What it does with an event never changes an answer.
+pub trait EventSink: Send + Sync + 'static {
+    /// Takes note.
+    fn emit(&self, event: &Event<'_>);
+}
+
+/// Writes events to [`tracing`], target `gatewright`: failures as errors, reuse and refusals as warnings. The default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TracingSink;
+
+impl EventSink for TracingSink {
+    fn emit(&self, event: &Event<'_>) {
+        match event {
+            Event::Failed { error } => {
+                tracing::error!(target: "gatewright", cause = chain(error), "request failed");
+            }
+            Event::TokenReused { user, session } => {
+                tracing::warn!(target: "gatewright", %user, %session, "refresh token used twice, session ended");
+            }
+            Event::LoginRefused { .. }
+            | Event::RefreshRefused { .. }
+            | Event::AccessRefused { .. }
+            | Event::HashNotUpgraded { .. }
+            | Event::Forbidden { .. } => tracing::warn!(target: "gatewright", ?event),
+            _ => tracing::info!(target: "gatewright", ?event),
+        }
+    }
+}
+
+/// An error and all its causes in one line.
+fn chain(error: &AuthError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

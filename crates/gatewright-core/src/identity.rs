@@ -1,0 +1,159 @@
+//! Who is calling, once both proofs are there: a believed token and a living user.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::auth::{Auth, Inner};
+use crate::clock::Timestamp;
+use crate::error::AccessRefusal;
+use crate::id::{Epoch, SessionId};
+use crate::scope::Scopes;
+use crate::session::Session;
+use crate::store::{Account, AuthUser};
+use crate::token::VerifiedClaims;
+
+/// How somebody proved who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CredentialKind {
+    /// A bearer access token.
+    Bearer,
+}
+
+/// A user who exists, is active and whose epoch is the one expected: only this module makes one.
+pub(crate) struct ActiveUser<U>(U);
+
+impl<U: AuthUser> ActiveUser<U> {
+    /// Judges a user as the store gave it.
+    pub(crate) fn judge(user: Option<U>, epoch: Epoch) -> Result<Self, AccessRefusal> {
+        let user = user.ok_or(AccessRefusal::UserUnknown)?;
+        if !user.is_active() {
+            return Err(AccessRefusal::UserDisabled);
+        }
+        if user.epoch() != epoch {
+            return Err(AccessRefusal::EpochReplaced);
+        }
+        Ok(Self(user))
+    }
+
+    pub(crate) fn get(&self) -> &U {
+        &self.0
+    }
+}
+
+/// A session that exists, is not over and is the expected user's.
+pub(crate) struct LiveSession(Session);
+
+impl LiveSession {
+    /// Judges a session as the store gave it, against the token that names it.
+    pub(crate) fn judge(
+        session: Option<Session>,
+        claims: &VerifiedClaims,
+        now: Timestamp,
+    ) -> Result<Self, AccessRefusal> {
+        let session = session.ok_or(AccessRefusal::SessionEnded)?;
+        if session.is_expired(now) {
+            return Err(AccessRefusal::SessionExpired);
+        }
+        if session.user != claims.subject {
+            return Err(AccessRefusal::SessionMismatch);
+        }
+        Ok(Self(session))
+    }
+
+    pub(crate) fn get(&self) -> &Session {
+        &self.0
+    }
+}
+
+/// A recognised caller. It knows which [`Auth`] recognised it and by which kind of credential, so that what one
+/// guard leaves in a request cannot satisfy another's.
+pub struct Identity<U = Account> {
+    user: Arc<U>,
+    claims: Arc<VerifiedClaims>,
+    session: SessionId,
+    scopes: Scopes,
+    kind: CredentialKind,
+    issuer: Arc<Inner<U>>,
+}
+
+impl<U: AuthUser> Identity<U> {
+    /// Joins the proofs. `scopes` are the token's, less those the user may no longer have.
+    pub(crate) fn new(
+        issuer: &Arc<Inner<U>>,
+        claims: VerifiedClaims,
+        session: &LiveSession,
+        user: ActiveUser<U>,
+    ) -> Self {
+        let scopes = claims.scopes.intersection(&issuer.allowed_scopes(&user.0));
+        Self {
+            user: Arc::new(user.0),
+            claims: Arc::new(claims),
+            session: session.0.id,
+            scopes,
+            kind: CredentialKind::Bearer,
+            issuer: Arc::clone(issuer),
+        }
+    }
+}
+
+impl<U> Identity<U> {
+    /// The user, as of this request.
+    #[must_use]
+    pub const fn user(&self) -> &Arc<U> {
+        &self.user
+    }
+
+    /// What the token says.
+    #[must_use]
+    pub fn claims(&self) -> &VerifiedClaims {
+        &self.claims
+    }
+
+    /// The session the token belongs to.
+    #[must_use]
+    pub const fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// The effective scopes: those the token grants and the user may have now.
+    #[must_use]
+    pub const fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    /// How the caller was recognised.
+    #[must_use]
+    pub const fn kind(&self) -> CredentialKind {
+        self.kind
+    }
+
+    /// Whether this very `Auth`, or a clone of it, recognised the caller.
+    #[must_use]
+    pub fn issued_by(&self, auth: &Auth<U>) -> bool {
+        Arc::ptr_eq(&self.issuer, &auth.inner)
+    }
+}
+
+impl<U> Clone for Identity<U> {
+    fn clone(&self) -> Self {
+        Self {
+            user: Arc::clone(&self.user),
+            claims: Arc::clone(&self.claims),
+            session: self.session,
+            scopes: self.scopes.clone(),
+            kind: self.kind,
+            issuer: Arc::clone(&self.issuer),
+        }
+    }
+}
+
+impl<U> fmt::Debug for Identity<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("subject", &self.claims.subject)
+            .field("session", &self.session)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}

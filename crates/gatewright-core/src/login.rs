@@ -1,0 +1,134 @@
+//! Login with a password (RFC 6749 §4.3, as FastAPI's password form has it).
+
+use std::sync::Arc;
+
+use crate::auth::{Auth, Inner};
+use crate::body::Fields;
+use crate::email::Email;
+use crate::error::{AuthError, LoginRefusal, RequestError};
+use crate::event::Event;
+use crate::grant::{TokenPair, sign};
+use crate::id::SessionId;
+use crate::password::{PasswordVerdict, is_overlong};
+use crate::scope::Scopes;
+use crate::secret::Password;
+use crate::session::{MAX_SESSIONS_PER_USER, Session, SessionSeed, TokenDigest, TokenLife, first_token_id};
+use crate::store::{AuthUser, Swap};
+
+/// A name, a password and the scopes asked for.
+#[derive(Debug, Clone)]
+pub struct Login {
+    email: Option<Email>,
+    password: Password,
+    scopes: Option<Scopes>,
+}
+
+impl Login {
+    /// Asks for all that the user may have. A name that is no email address is refused like an unknown one, later.
+    #[must_use]
+    pub fn new(username: &str, password: Password) -> Self {
+        Self { email: Email::parse(username).ok(), password, scopes: None }
+    }
+
+    /// Asks for these scopes; the part of them that the user may have is granted.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: Scopes) -> Self {
+        self.scopes = Some(scopes);
+        self
+    }
+
+    pub(crate) fn from_fields(fields: &Fields) -> Result<Self, RequestError> {
+        if fields.optional("grant_type")?.is_some_and(|grant| grant != "password") {
+            return Err(RequestError::GrantType);
+        }
+        let login = Self::new(fields.required("username")?, Password::new(fields.required("password")?));
+        let scopes =
+            fields.optional("scope")?.map(Scopes::parse).transpose().map_err(|_| RequestError::Scope)?;
+        Ok(Self { scopes, ..login })
+    }
+}
+
+impl<U: AuthUser> Auth<U> {
+    /// Logs a user in: a new session and its first pair of tokens.
+    ///
+    /// The work, and what the caller learns, is the same for an unknown name, a disabled user, a wrong password and
+    /// an unusable hash. A hash weaker than today's is replaced on the way.
+    ///
+    /// # Errors
+    /// [`AuthError::Login`] when it is refused, anything else when it could not be decided.
+    ///
+    /// # Cancel safety
+    /// A dropped call may leave a session nobody has tokens for; it ends by its own time.
+    pub async fn login(&self, login: Login) -> Result<TokenPair, AuthError> {
+        let inner = &self.inner;
+        let user = recognise(inner, &login).await?;
+        // The epoch is the one read with the hash: if the password changed since, the session is dead at birth.
+        let session = begin_session(inner, &user, login.scopes.as_ref())?;
+        let first = first_token_id(&*inner.randomness)?;
+        inner.sessions.create(&session, TokenDigest::of(&first), MAX_SESSIONS_PER_USER).await?;
+        let life = TokenLife::new(session.created_at, session.idle_expires_at);
+        let pair = sign(inner, &session, first, life, session.scopes.clone())?;
+        inner.emit(&Event::LoggedIn { user: &session.user, session: session.id });
+        Ok(pair)
+    }
+}
+
+/// Finds the user and verifies the password, with one hash's work in every case.
+async fn recognise<U: AuthUser>(inner: &Arc<Inner<U>>, login: &Login) -> Result<U, AuthError> {
+    let overlong = is_overlong(&login.password);
+    let user = match &login.email {
+        Some(email) if !overlong => inner.users.find_by_email(email).await?,
+        _ => None,
+    };
+    let stored = user.as_ref().and_then(AuthUser::password_hash);
+    let password = if overlong { Password::new("") } else { login.password.clone() };
+    let verdict = inner.hasher.verify(password, stored.clone()).await?;
+
+    let refuse = |cause: LoginRefusal| {
+        let id = user.as_ref().map(AuthUser::id);
+        inner.emit(&Event::LoginRefused { user: id.as_ref(), cause });
+        Err(cause.into())
+    };
+    match (&user, verdict) {
+        _ if overlong => refuse(LoginRefusal::PasswordTooLong),
+        _ if login.email.is_none() => refuse(LoginRefusal::NotAnEmail),
+        (None, _) => refuse(LoginRefusal::UserUnknown),
+        (Some(user), _) if !user.is_active() => refuse(LoginRefusal::UserDisabled),
+        (Some(_), PasswordVerdict::Mismatch) => refuse(LoginRefusal::WrongPassword),
+        (Some(_), PasswordVerdict::Match) => user.ok_or(LoginRefusal::UserUnknown.into()),
+        (Some(known), PasswordVerdict::MatchUpgrade) => {
+            upgrade(inner, known, &login.password).await;
+            user.ok_or(LoginRefusal::UserUnknown.into())
+        }
+    }
+}
+
+/// Replaces a weak hash. Whatever prevents it, the login goes on.
+async fn upgrade<U: AuthUser>(inner: &Arc<Inner<U>>, user: &U, password: &Password) {
+    let id = user.id();
+    let swap = async {
+        let new = inner.hasher.hash(password.clone()).await?;
+        let Some(old) = user.password_hash() else { return Ok(Swap::Stale) };
+        Ok::<_, AuthError>(inner.users.replace_password_hash(&id, &old, &new).await?)
+    };
+    match swap.await {
+        Ok(Swap::Done) => inner.emit(&Event::HashUpgraded { user: &id }),
+        Ok(Swap::Stale) | Err(_) => inner.emit(&Event::HashNotUpgraded { user: &id }),
+    }
+}
+
+fn begin_session<U: AuthUser>(
+    inner: &Inner<U>,
+    user: &U,
+    asked: Option<&Scopes>,
+) -> Result<Session, AuthError> {
+    let allowed = inner.allowed_scopes(user);
+    let scopes = asked.map_or_else(|| allowed.clone(), |asked| asked.intersection(&allowed));
+    let now = inner.now();
+    let randomness = &*inner.randomness;
+    let id = SessionId::generate(now, randomness)?;
+    let seed = SessionSeed::generate(randomness)?;
+    let idle = now.saturating_add(inner.settings.refresh_lifetime);
+    let absolute = now.saturating_add(inner.settings.session_lifetime);
+    Ok(Session::begin(id, user.id(), user.epoch(), seed, now).with_scopes(scopes).with_expiry(idle, absolute))
+}

@@ -1,0 +1,175 @@
+//! The ready-made endpoints: bytes in, bytes out.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::account::{PasswordChange, Registration};
+use crate::auth::Auth;
+use crate::authenticator;
+use crate::body::{Fields, MAX_BODY_BYTES, MediaType};
+use crate::credential::Bearer;
+use crate::error::{AccessRefusal, AuthError, RequestError};
+use crate::identity::Identity;
+use crate::login::Login;
+use crate::refresh::Refresh;
+use crate::reply::Reply;
+use crate::request::RequestView;
+use crate::secret::TokenText;
+use crate::store::AuthUser;
+
+/// An endpoint that Gatewright answers itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// JSON `email`, `password`; 201 whether or not the address is taken.
+    Register,
+    /// The OAuth 2.0 password form; a pair of tokens.
+    Login,
+    /// Form or JSON `refresh_token`; the next pair.
+    Refresh,
+    /// A bearer token, or form or JSON `refresh_token`; 204. A refresh token in the body decides, so that an expired
+    /// access token in the header keeps nobody logged in.
+    Logout,
+    /// A bearer token and JSON `current_password`, `new_password`; 204.
+    ChangePassword,
+}
+
+impl Operation {
+    /// All of them.
+    pub const ALL: &'static [Self] =
+        &[Self::Register, Self::Login, Self::Refresh, Self::Logout, Self::ChangePassword];
+
+    /// The method every one of them has.
+    pub const METHOD: &'static str = "POST";
+
+    /// The path in the full set of routes, below whatever prefix they are mounted at.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Register => "/register",
+            Self::Login => "/login",
+            Self::Refresh => "/refresh",
+            Self::Logout => "/logout",
+            Self::ChangePassword => "/password",
+        }
+    }
+}
+
+/// What an endpoint needs of a request, read before the future begins.
+struct Call {
+    method_fits: bool,
+    media: Result<MediaType, RequestError>,
+    bearer: Result<Option<Bearer>, AccessRefusal>,
+    body: Bytes,
+}
+
+impl<U: AuthUser> Auth<U> {
+    /// Answers a request for `operation`. An adapter reads at most [`MAX_BODY_BYTES`] plus one byte of the body, or
+    /// answers what [`Auth::body_too_large`] gives.
+    pub fn answer(
+        &self,
+        operation: Operation,
+        view: &RequestView<'_>,
+        body: Bytes,
+    ) -> impl Future<Output = Reply> + Send + use<U> {
+        let call = Call {
+            method_fits: view.method() == Operation::METHOD,
+            media: MediaType::read(view),
+            bearer: Bearer::read(view),
+            body,
+        };
+        let auth = self.clone();
+        async move {
+            match auth.perform(operation, call).await {
+                Ok(reply) => reply,
+                Err(error) => auth.reply_to(&error),
+            }
+        }
+    }
+
+    /// The answer to a body that is larger than [`MAX_BODY_BYTES`].
+    #[must_use]
+    pub fn body_too_large(&self) -> Reply {
+        self.reply_to(&RequestError::BodySize.into())
+    }
+
+    /// The answer to a request for a thing that is not there.
+    #[must_use]
+    pub fn not_found(&self) -> Reply {
+        self.reply_to(&AuthError::NotFound {})
+    }
+
+    async fn perform(&self, operation: Operation, call: Call) -> Result<Reply, AuthError> {
+        if !call.method_fits {
+            return Err(RequestError::Method { allow: Operation::METHOD }.into());
+        }
+        if call.body.len() > MAX_BODY_BYTES {
+            return Err(RequestError::BodySize.into());
+        }
+        match operation {
+            Operation::Register => self.answer_register(&call).await,
+            Operation::Login => self.answer_login(&call).await,
+            Operation::Refresh => self.answer_refresh(&call).await,
+            Operation::Logout => self.answer_logout(&call).await,
+            Operation::ChangePassword => self.answer_change_password(&call).await,
+        }
+    }
+
+    async fn answer_register(&self, call: &Call) -> Result<Reply, AuthError> {
+        #[derive(Serialize)]
+        struct Registered {
+            detail: &'static str,
+        }
+        let registration = Registration::from_fields(&call.fields(&[MediaType::Json])?)?;
+        self.register(registration).await?;
+        Ok(Reply::json(201, &Registered { detail: "Registered" }))
+    }
+
+    async fn answer_login(&self, call: &Call) -> Result<Reply, AuthError> {
+        let login = Login::from_fields(&call.fields(&[MediaType::Form])?)?;
+        Ok(self.login(login).await?.to_reply())
+    }
+
+    async fn answer_refresh(&self, call: &Call) -> Result<Reply, AuthError> {
+        let refresh = Refresh::from_fields(&call.fields(&[MediaType::Form, MediaType::Json])?)?;
+        Ok(self.refresh(refresh).await?.to_reply())
+    }
+
+    async fn answer_logout(&self, call: &Call) -> Result<Reply, AuthError> {
+        match call.refresh_token()? {
+            Some(token) => self.logout_by_refresh_token(&token).await?,
+            None => self.logout(&self.caller(call).await?).await?,
+        }
+        Ok(Reply::no_content())
+    }
+
+    async fn answer_change_password(&self, call: &Call) -> Result<Reply, AuthError> {
+        let caller = self.caller(call).await?;
+        let change = PasswordChange::from_fields(&call.fields(&[MediaType::Json])?)?;
+        self.change_password(&caller, change).await?;
+        Ok(Reply::no_content())
+    }
+
+    /// Who calls an endpoint that is for users.
+    async fn caller(&self, call: &Call) -> Result<Identity<U>, AuthError> {
+        let bearer = call.bearer.clone()?.ok_or(AccessRefusal::NoCredential)?;
+        authenticator::authenticate(&self.inner, &bearer).await
+    }
+}
+
+impl Call {
+    fn fields(&self, accepted: &[MediaType]) -> Result<Fields, RequestError> {
+        Fields::read(&self.body, self.media?, accepted)
+    }
+
+    /// The refresh token in the body of a logout, if there is one. No body at all needs no content type.
+    fn refresh_token(&self) -> Result<Option<TokenText>, RequestError> {
+        if self.body.is_empty() {
+            return Ok(None);
+        }
+        let fields = self.fields(&[MediaType::Form, MediaType::Json])?;
+        Ok(fields.optional("refresh_token")?.map(TokenText::new))
+    }
+}

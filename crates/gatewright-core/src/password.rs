@@ -1,0 +1,128 @@
+//! Passwords: the policy a new one must meet, and the seam that hashes and verifies them.
+
+use std::error::Error;
+
+use async_trait::async_trait;
+
+use crate::secret::{Password, PasswordHash};
+
+/// The shortest password, in Unicode code points (NIST SP 800-63B-4 §3.1.1.2 asks for 15 where it is the only factor).
+pub const MIN_PASSWORD_CODE_POINTS: usize = 15;
+
+/// The longest password, in bytes. A longer one is refused before any look-up or hash.
+pub const MAX_PASSWORD_BYTES: usize = 1024;
+
+/// Why a password may not be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyViolation {
+    /// Fewer than [`MIN_PASSWORD_CODE_POINTS`] code points.
+    #[error("the password is shorter than {MIN_PASSWORD_CODE_POINTS} characters")]
+    TooShort,
+    /// More than [`MAX_PASSWORD_BYTES`] bytes.
+    #[error("the password is longer than {MAX_PASSWORD_BYTES} bytes")]
+    TooLong,
+}
+
+/// Whether `password` may be set.
+///
+/// # Errors
+/// The rule it breaks.
+pub fn check_policy(password: &Password) -> Result<(), PolicyViolation> {
+    if is_overlong(password) {
+        return Err(PolicyViolation::TooLong);
+    }
+    if password.expose().chars().count() < MIN_PASSWORD_CODE_POINTS {
+        return Err(PolicyViolation::TooShort);
+    }
+    Ok(())
+}
+
+pub(crate) fn is_overlong(password: &Password) -> bool {
+    password.expose().len() > MAX_PASSWORD_BYTES
+}
+
+/// What the hasher says of a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+#[non_exhaustive]
+pub enum PasswordVerdict {
+    /// It is the password.
+    Match,
+    /// It is the password, and its hash is weaker than those made today: hash it again.
+    MatchUpgrade,
+    /// It is not the password, or there is no hash, or none that can be used.
+    Mismatch,
+}
+
+/// Hashes and verifies passwords.
+///
+/// # Contract
+/// - `verify` does one hash's work whatever it is given: for `None`, for a stored text that is no hash and for one
+///   whose costs are beyond the ceiling, a hash at today's costs, with the verdict `Mismatch`.
+/// - Nothing of a password or a hash is logged, nor kept after the call.
+/// - It does not block the async threads, and bounds how many calls wait: beyond that, [`HasherError::Busy`] at once.
+#[async_trait]
+pub trait PasswordHasher: Send + Sync + 'static {
+    /// Hashes a password at today's costs, with a fresh salt.
+    ///
+    /// # Errors
+    /// When too many calls wait, or the hash cannot be computed.
+    async fn hash(&self, password: Password) -> Result<PasswordHash, HasherError>;
+
+    /// Judges a password.
+    ///
+    /// # Errors
+    /// When too many calls wait, or the hash cannot be computed. Never for a wrong password or a bad stored hash.
+    async fn verify(
+        &self,
+        password: Password,
+        stored: Option<PasswordHash>,
+    ) -> Result<PasswordVerdict, HasherError>;
+}
+
+/// No verdict and no hash. Clients see 503.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HasherError {
+    /// As many calls wait as may.
+    #[error("too many passwords wait to be hashed")]
+    #[non_exhaustive]
+    Busy {},
+    /// The hash could not be computed: no memory, no randomness, no worker.
+    #[error("the password could not be hashed")]
+    #[non_exhaustive]
+    Failed {
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl HasherError {
+    /// As many calls wait as may.
+    #[must_use]
+    pub const fn busy() -> Self {
+        Self::Busy {}
+    }
+
+    /// The hash could not be computed.
+    #[must_use]
+    pub fn failed(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Failed { source: source.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_is_counted_in_code_points_below_and_in_bytes_above() {
+        let check = |text: String| check_policy(&Password::new(text));
+        assert_eq!(check("é".repeat(14)), Err(PolicyViolation::TooShort));
+        assert_eq!(check("é".repeat(15)), Ok(()));
+        assert_eq!(check("\u{1f600}".repeat(64)), Ok(()));
+        assert_eq!(check("a".repeat(1024)), Ok(()));
+        assert_eq!(check("é".repeat(513)), Err(PolicyViolation::TooLong));
+    }
+}

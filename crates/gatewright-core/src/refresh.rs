@@ -1,0 +1,141 @@
+//! Refresh: one token for the next pair, once (RFC 9700 §4.14.2).
+
+use crate::auth::{Auth, Inner};
+use crate::authenticator::find_user;
+use crate::body::Fields;
+use crate::clock::Timestamp;
+use crate::error::{AccessRefusal, AuthError, RefreshRefusal, RequestError};
+use crate::event::Event;
+use crate::grant::{TokenPair, sign};
+use crate::id::SessionId;
+use crate::identity::{ActiveUser, LiveSession};
+use crate::scope::Scopes;
+use crate::secret::TokenText;
+use crate::session::{Rotation, RotationRequest, Session, TokenDigest, TokenLife};
+use crate::store::AuthUser;
+use crate::token::{TokenId, TokenKind, VerifiedClaims};
+
+/// A refresh token and the scopes asked for.
+#[derive(Debug, Clone)]
+pub struct Refresh {
+    token: TokenText,
+    scopes: Option<Scopes>,
+}
+
+impl Refresh {
+    /// Asks for all that was granted at login.
+    #[must_use]
+    pub fn new(token: TokenText) -> Self {
+        Self { token, scopes: None }
+    }
+
+    /// Asks for fewer scopes, for this access token alone.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: Scopes) -> Self {
+        self.scopes = Some(scopes);
+        self
+    }
+
+    pub(crate) fn from_fields(fields: &Fields) -> Result<Self, RequestError> {
+        if fields.optional("grant_type")?.is_some_and(|grant| grant != "refresh_token") {
+            return Err(RequestError::GrantType);
+        }
+        let token = TokenText::new(fields.required("refresh_token")?);
+        let scopes =
+            fields.optional("scope")?.map(Scopes::parse).transpose().map_err(|_| RequestError::Scope)?;
+        Ok(Self { token, scopes })
+    }
+}
+
+impl<U: AuthUser> Auth<U> {
+    /// Exchanges a refresh token for the next pair.
+    ///
+    /// Verify, read the session and its user, rotate, sign: rotating is the last step that can fail in a store, so a
+    /// refusal or an outage before it consumes nothing. A token that was used up ends its session.
+    ///
+    /// # Errors
+    /// [`AuthError::Refresh`] when it is refused; [`AuthError::Request`] when more scopes are asked for than were
+    /// granted, and nothing is consumed; anything else when it could not be decided.
+    ///
+    /// # Cancel safety
+    /// A dropped call has rotated or not. The client tries again with the same token: inside the grace window it gets
+    /// the same successor.
+    pub async fn refresh(&self, refresh: Refresh) -> Result<TokenPair, AuthError> {
+        let now = self.inner.now();
+        let claims = self.inner.verify_refresh(&refresh.token, now)?;
+        let (session, user) = self.inner.open_session(&claims, now).await?;
+        let scopes = narrow(&session, refresh.scopes)?.intersection(&self.inner.allowed_scopes(user.get()));
+        let (successor, life) = self.inner.rotate(&session, &claims.token_id, now).await?;
+        sign(&self.inner, &session, successor, life, scopes)
+    }
+}
+
+/// RFC 6749 §6: never more than was granted.
+fn narrow(session: &Session, asked: Option<Scopes>) -> Result<Scopes, RequestError> {
+    match asked {
+        None => Ok(session.scopes.clone()),
+        Some(asked) if asked.is_subset_of(&session.scopes) => Ok(asked),
+        Some(_) => Err(RequestError::Scope),
+    }
+}
+
+impl<U: AuthUser> Inner<U> {
+    /// Believes a refresh token's claims, and asks no store.
+    pub(crate) fn verify_refresh(
+        &self,
+        token: &TokenText,
+        now: Timestamp,
+    ) -> Result<VerifiedClaims, AuthError> {
+        let verified = self.verifier.verify(TokenKind::Refresh, token.expose(), now);
+        verified.map_err(|refusal| self.refuse_refresh(None, RefreshRefusal::Token(refusal)))
+    }
+
+    /// The session a token names and its user, both alive.
+    async fn open_session(
+        &self,
+        claims: &VerifiedClaims,
+        now: Timestamp,
+    ) -> Result<(Session, ActiveUser<U>), AuthError> {
+        let refuse = |cause| self.refuse_refresh(claims.session, RefreshRefusal::Session(cause));
+        let id = claims.session.ok_or_else(|| refuse(AccessRefusal::Sessionless))?;
+        let session = LiveSession::judge(self.sessions.find(id).await?, claims, now).map_err(refuse)?;
+        let user = find_user(self, &session.get().user).await?;
+        let user = ActiveUser::judge(user, session.get().epoch).map_err(refuse)?;
+        Ok((session.get().clone(), user))
+    }
+
+    async fn rotate(
+        &self,
+        session: &Session,
+        presented: &TokenId,
+        now: Timestamp,
+    ) -> Result<(TokenId, TokenLife), AuthError> {
+        let successor = session.seed.successor(presented);
+        let request = RotationRequest {
+            session: session.id,
+            presented: TokenDigest::of(presented),
+            successor: TokenDigest::of(&successor),
+            now,
+            grace: self.settings.refresh_grace,
+            idle_expires_at: now.saturating_add(self.settings.refresh_lifetime),
+        };
+        let refuse = |cause| Err(self.refuse_refresh(Some(session.id), cause));
+        let (life, grace) = match self.sessions.rotate(&request).await? {
+            Rotation::Rotated(life) => (life, false),
+            Rotation::Grace(life) => (life, true),
+            Rotation::Reused => {
+                self.emit(&Event::TokenReused { user: &session.user, session: session.id });
+                return refuse(RefreshRefusal::Reused);
+            }
+            Rotation::Expired => return refuse(RefreshRefusal::Session(AccessRefusal::SessionExpired)),
+            Rotation::Unknown => return refuse(RefreshRefusal::Session(AccessRefusal::SessionEnded)),
+        };
+        self.emit(&Event::Refreshed { user: &session.user, session: session.id, grace });
+        Ok((successor, life))
+    }
+
+    fn refuse_refresh(&self, session: Option<SessionId>, cause: RefreshRefusal) -> AuthError {
+        self.emit(&Event::RefreshRefused { session, cause });
+        cause.into()
+    }
+}

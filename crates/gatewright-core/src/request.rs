@@ -1,0 +1,60 @@
+//! A request, as far as the core looks at it: its method and the bytes of its headers.
+
+use std::fmt;
+
+/// A framework's header map.
+pub trait Headers {
+    /// Shows `see` the value of every header of this lower-case name, in order.
+    fn each(&self, name: &str, see: &mut dyn FnMut(&[u8]));
+}
+
+/// A request's method and headers, borrowed for as long as it takes to read them.
+#[derive(Clone, Copy)]
+pub struct RequestView<'a> {
+    method: &'a str,
+    headers: &'a dyn Headers,
+}
+
+impl<'a> RequestView<'a> {
+    /// A view of a framework's request.
+    #[must_use]
+    pub const fn new(method: &'a str, headers: &'a dyn Headers) -> Self {
+        Self { method, headers }
+    }
+
+    /// The method.
+    #[must_use]
+    pub const fn method(&self) -> &str {
+        self.method
+    }
+
+    /// Shows `see` every value of a header.
+    pub(crate) fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+        self.headers.each(name, see);
+    }
+
+    /// The one value of a header, without the white space around it.
+    pub(crate) fn header(&self, name: &str) -> Header {
+        let mut found = Header::Absent;
+        self.each(name, &mut |value| {
+            found = match found {
+                Header::Absent => Header::One(value.trim_ascii().to_vec()),
+                Header::One(_) | Header::Repeated => Header::Repeated,
+            };
+        });
+        found
+    }
+}
+
+impl fmt::Debug for RequestView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestView").field("method", &self.method).finish_non_exhaustive()
+    }
+}
+
+/// How often a header is there.
+pub(crate) enum Header {
+    Absent,
+    One(Vec<u8>),
+    Repeated,
+}

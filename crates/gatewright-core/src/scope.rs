@@ -1,0 +1,153 @@
+//! OAuth 2.0 scopes (RFC 6749 §3.3): a set of case-sensitive words.
+
+use std::fmt;
+
+/// The longest list of scopes, in bytes, as it is sent and as a session keeps it.
+pub const MAX_SCOPES_BYTES: usize = 1024;
+
+/// A set of scopes, kept as the space-separated text that tokens and answers carry.
+///
+/// ```
+/// use gatewright_core::Scopes;
+///
+/// let asked = Scopes::parse("items:write items:read items:read")?;
+/// let allowed = Scopes::parse("items:read")?;
+/// assert_eq!(asked.intersection(&allowed).as_str(), "items:read");
+/// assert!(!asked.contains("items:rea"));
+/// # Ok::<(), gatewright_core::InvalidScopes>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scopes(String);
+
+/// The text is not a list of scopes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[error("not a list of scopes")]
+pub struct InvalidScopes {}
+
+impl Scopes {
+    /// Reads a list separated by spaces; repeated scopes count once, the order stays.
+    ///
+    /// # Errors
+    /// When a character is not one RFC 6749 allows in a scope, or the text is longer than [`MAX_SCOPES_BYTES`].
+    pub fn parse(text: &str) -> Result<Self, InvalidScopes> {
+        if text.len() > MAX_SCOPES_BYTES || !text.bytes().all(|b| b == b' ' || is_scope_byte(b)) {
+            return Err(InvalidScopes {});
+        }
+        Ok(Self::collect(text.split(' ')))
+    }
+
+    /// The scopes, separated by single spaces.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Each scope once.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.split(' ').filter(|scope| !scope.is_empty())
+    }
+
+    /// Whether exactly this scope is in the set.
+    #[must_use]
+    pub fn contains(&self, scope: &str) -> bool {
+        self.iter().any(|own| own == scope)
+    }
+
+    /// Whether every scope of this set is in `other`.
+    #[must_use]
+    pub fn is_subset_of(&self, other: &Self) -> bool {
+        self.iter().all(|scope| other.contains(scope))
+    }
+
+    /// What both sets hold, in this set's order.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        Self::collect(self.iter().filter(|scope| other.contains(scope)))
+    }
+
+    fn collect<'a>(scopes: impl Iterator<Item = &'a str>) -> Self {
+        let mut set = Self::default();
+        scopes.for_each(|scope| set.insert(scope));
+        set
+    }
+
+    fn insert(&mut self, scope: &str) {
+        if scope.is_empty() || self.contains(scope) {
+            return;
+        }
+        if !self.0.is_empty() {
+            self.0.push(' ');
+        }
+        self.0.push_str(scope);
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which scopes the bearer of a role may have; a user may have those of all roles held. By default nobody has any.
+#[derive(Debug, Clone, Default)]
+pub struct RoleScopes(Vec<(String, Scopes)>);
+
+impl RoleScopes {
+    /// Nobody has any scope.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds what `role` may have.
+    #[must_use]
+    pub fn with(mut self, role: impl Into<String>, scopes: Scopes) -> Self {
+        self.0.push((role.into(), scopes));
+        self
+    }
+
+    /// What the bearer of these roles may have.
+    pub(crate) fn allowed<'a>(&self, roles: impl Iterator<Item = &'a str>) -> Scopes {
+        let mut allowed = Scopes::default();
+        for role in roles {
+            let granted = self.0.iter().filter(|(name, _)| name == role);
+            granted.flat_map(|(_, scopes)| scopes.iter()).for_each(|scope| allowed.insert(scope));
+        }
+        allowed
+    }
+}
+
+/// RFC 6749 §3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.
+const fn is_scope_byte(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_backslashes_controls_and_other_alphabets_are_no_scope_characters() {
+        for text in ["a\"b", "a\\b", "a\tb", "a\nb", "\u{e9}", "a\u{7f}"] {
+            assert_eq!(Scopes::parse(text), Err(InvalidScopes {}), "{text:?}");
+        }
+        assert!(Scopes::parse(&"a".repeat(MAX_SCOPES_BYTES + 1)).is_err());
+    }
+
+    #[test]
+    fn a_scope_is_compared_whole_and_with_case() {
+        let scopes = Scopes::parse("admin:writer  Read").unwrap();
+        assert_eq!(scopes.as_str(), "admin:writer Read");
+        assert!(!scopes.contains("admin:write") && !scopes.contains("read") && !scopes.contains(""));
+    }
+
+    #[test]
+    fn a_user_may_have_the_scopes_of_all_roles_held() {
+        let table = RoleScopes::new()
+            .with("user", Scopes::parse("read").unwrap())
+            .with("editor", Scopes::parse("read write").unwrap());
+        assert_eq!(table.allowed(["user", "editor"].into_iter()).as_str(), "read write");
+        assert_eq!(table.allowed(["User"].into_iter()).as_str(), "");
+    }
+}

@@ -1,0 +1,329 @@
+//! Sessions and the rotation of refresh tokens.
+//!
+//! A session is what a login begins and a logout ends. Of its refresh tokens one is current; using it makes the
+//! next. The store keeps digests of the current and the previous token's id and a random seed, from which each
+//! successor's id follows. So a client whose answer was lost may use the previous token once more, shortly, and gets
+//! *the same* successor, on any node; and whoever reads the table can make no token of it.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::clock::Timestamp;
+use crate::id::{Epoch, SessionId, UserId};
+use crate::random::{Randomness, RandomnessError, draw};
+use crate::scope::Scopes;
+use crate::store::StoreError;
+use crate::token::TokenId;
+
+/// How many sessions a user may have; one more ends the oldest.
+pub const MAX_SESSIONS_PER_USER: u32 = 100;
+
+/// A login and all that follows from it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Session {
+    /// The id that the session's tokens carry.
+    pub id: SessionId,
+    /// Whose session it is.
+    pub user: UserId,
+    /// The user's epoch when the session began, or since the password change that kept it.
+    pub epoch: Epoch,
+    /// What the ids of its refresh tokens follow from.
+    pub seed: SessionSeed,
+    /// What was granted at login.
+    pub scopes: Scopes,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When a token was last refreshed.
+    pub last_used_at: Timestamp,
+    /// When it ends unless it is refreshed before; never later than `expires_at`.
+    pub idle_expires_at: Timestamp,
+    /// When it ends whatever happens.
+    pub expires_at: Timestamp,
+}
+
+impl Session {
+    /// A session that begins at `now`.
+    #[must_use]
+    pub fn begin(id: SessionId, user: UserId, epoch: Epoch, seed: SessionSeed, now: Timestamp) -> Self {
+        let scopes = Scopes::default();
+        Self {
+            id,
+            user,
+            epoch,
+            seed,
+            scopes,
+            created_at: now,
+            last_used_at: now,
+            idle_expires_at: now,
+            expires_at: now,
+        }
+    }
+
+    /// Sets what was granted.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: Scopes) -> Self {
+        self.scopes = scopes;
+        self
+    }
+
+    /// Sets when the session ends: unused, and at the latest.
+    #[must_use]
+    pub fn with_expiry(mut self, idle: Timestamp, absolute: Timestamp) -> Self {
+        self.idle_expires_at = idle.min(absolute);
+        self.expires_at = absolute;
+        self
+    }
+
+    /// Whether it is over at `now`. The moment of expiry itself counts as over.
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.idle_expires_at || now >= self.expires_at
+    }
+}
+
+/// 256 random bits per session, known to the store alone.
+#[derive(Clone)]
+pub struct SessionSeed(Zeroizing<[u8; 32]>);
+
+impl SessionSeed {
+    /// A new seed.
+    ///
+    /// # Errors
+    /// When the source of randomness does not deliver.
+    pub fn generate(source: &dyn Randomness) -> Result<Self, RandomnessError> {
+        draw(source).map(Self::from_bytes)
+    }
+
+    /// From the bytes a store kept.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// Reveals the bytes for a store to keep.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The id of the token that follows `presented`: HMAC-SHA-256(seed, presented), always the same one.
+    #[must_use]
+    pub fn successor(&self, presented: &TokenId) -> TokenId {
+        let mut padded = Zeroizing::new([0; 64]);
+        for (to, from) in padded.iter_mut().zip(self.0.iter()) {
+            *to = *from;
+        }
+        // A key padded with zeros to the block's size is the same HMAC key (RFC 2104 §2), and of infallible length.
+        let mut mac = Hmac::<Sha256>::new((&*padded).into());
+        mac.update(presented.as_str().as_bytes());
+        TokenId::new(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+    }
+}
+
+impl fmt::Debug for SessionSeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionSeed(..)")
+    }
+}
+
+/// A session's first token id: 256 random bits.
+///
+/// # Errors
+/// When the source of randomness does not deliver.
+pub fn first_token_id(source: &dyn Randomness) -> Result<TokenId, RandomnessError> {
+    let bytes: [u8; 32] = draw(source)?;
+    Ok(TokenId::new(URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+/// The SHA-256 of a refresh token's id: all that a store knows of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TokenDigest([u8; 32]);
+
+impl TokenDigest {
+    /// The digest of `id`.
+    #[must_use]
+    pub fn of(id: &TokenId) -> Self {
+        Self(Sha256::digest(id.as_str()).into())
+    }
+
+    /// From the bytes a store kept.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes for a store to keep.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenDigest(..)")
+    }
+}
+
+/// One use of a refresh token, for [`SessionStore::rotate`] to judge and carry out.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RotationRequest {
+    /// The session the token belongs to.
+    pub session: SessionId,
+    /// The digest of the token that was presented.
+    pub presented: TokenDigest,
+    /// The digest of the token that follows it.
+    pub successor: TokenDigest,
+    /// The present moment.
+    pub now: Timestamp,
+    /// How long the previous token is still answered with the same successor; zero for never.
+    pub grace: Duration,
+    /// When the session ends if it is not used again; the store caps it at the session's own end.
+    pub idle_expires_at: Timestamp,
+}
+
+impl RotationRequest {
+    /// All of a request, in the order of the fields.
+    #[must_use]
+    pub const fn new(
+        session: SessionId,
+        presented: TokenDigest,
+        successor: TokenDigest,
+        now: Timestamp,
+        grace: Duration,
+        idle_expires_at: Timestamp,
+    ) -> Self {
+        Self { session, presented, successor, now, grace, idle_expires_at }
+    }
+}
+
+/// From when to when the successor is valid: the same at every call that makes the same successor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenLife {
+    /// When the rotation took place.
+    pub issued_at: Timestamp,
+    /// When the session ends if the successor is not used.
+    pub expires_at: Timestamp,
+}
+
+impl TokenLife {
+    /// For implementations of [`SessionStore`].
+    #[must_use]
+    pub const fn new(issued_at: Timestamp, expires_at: Timestamp) -> Self {
+        Self { issued_at, expires_at }
+    }
+}
+
+/// What became of a use of a refresh token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+#[non_exhaustive]
+pub enum Rotation {
+    /// The token was current: it is now the previous one, and its successor is current.
+    Rotated(TokenLife),
+    /// The token was the previous one, its successor unused and the grace window open: nothing changed, the same
+    /// successor is current still.
+    Grace(TokenLife),
+    /// The token was used up: somebody has a copy. The session has ended.
+    Reused,
+    /// The session is over by its own time.
+    Expired,
+    /// There is no such session.
+    Unknown,
+}
+
+/// Keeps sessions.
+///
+/// # Contract
+/// - Every verb is atomic, also between processes, and is durable when it returns: neither a race nor a power cut
+///   lets a token be used twice.
+/// - `rotate` judges in this order: no session, [`Rotation::Unknown`]; the session over at `now`,
+///   [`Rotation::Expired`]; the token current, [`Rotation::Rotated`]; the token previous, `now` before the last
+///   rotation plus `grace` and `grace` not zero, [`Rotation::Grace`]; anything else ends the session,
+///   [`Rotation::Reused`]. `last_used_at` and the idle end are written by `Rotated` alone.
+/// - Of many parallel `rotate`s of one token with no grace, exactly one is `Rotated`.
+/// - `create` ends the user's oldest sessions beyond `limit`, in the same step.
+/// - Nothing but what the types hold is kept: no token can be made from what is stored.
+///
+/// Prove an implementation with the store suite of `gatewright-testkit`.
+#[async_trait]
+pub trait SessionStore: Send + Sync + 'static {
+    /// Keeps a new session whose first refresh token has the digest `current`.
+    ///
+    /// # Errors
+    /// When the store cannot do it; no session begins then.
+    async fn create(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError>;
+
+    /// The session with this id, expired or not.
+    ///
+    /// # Errors
+    /// When the store cannot tell.
+    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError>;
+
+    /// Uses a refresh token.
+    ///
+    /// # Errors
+    /// When the store cannot do it. Either nothing was consumed, or the outcome is unknown to the store; a retry
+    /// inside the grace window then gets the same successor.
+    ///
+    /// # Cancel safety
+    /// A dropped call has rotated or not; it never leaves another state.
+    async fn rotate(&self, request: &RotationRequest) -> Result<Rotation, StoreError>;
+
+    /// Ends a session. One that has ended stays ended.
+    ///
+    /// # Errors
+    /// When the store cannot do it; the session then still stands.
+    async fn end(&self, id: SessionId) -> Result<(), StoreError>;
+
+    /// Ends all of a user's sessions.
+    ///
+    /// # Errors
+    /// When the store cannot do it; all of them then still stand.
+    async fn end_all(&self, user: &UserId) -> Result<(), StoreError>;
+
+    /// Gives the user's session `keep` the epoch `epoch` and ends all others of the user that have another epoch.
+    ///
+    /// # Errors
+    /// When the store cannot do it; nothing is changed then.
+    async fn retain(&self, user: &UserId, keep: SessionId, epoch: Epoch) -> Result<(), StoreError>;
+
+    /// Forgets sessions that are over at `now`, and says how many.
+    ///
+    /// # Errors
+    /// When the store cannot do it. Calling it again, or on many nodes at once, does no harm.
+    async fn purge_expired(&self, now: Timestamp) -> Result<u64, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_successor_is_the_hmac_of_the_presented_id_under_the_seed() {
+        // HMAC-SHA-256 of "Hi There" under 32 bytes of 0x0b, computed with Python's hmac module.
+        let seed = SessionSeed::from_bytes([0x0b; 32]);
+        let successor = seed.successor(&TokenId::new("Hi There"));
+        assert_eq!(successor.as_str(), "GYpgfrRL-8aZA6Dxzyu9xboKo_PZrjwcejsWlqC2jPc");
+    }
+
+    #[test]
+    fn each_id_in_a_chain_is_another_and_each_call_gives_the_same() {
+        let seed = SessionSeed::from_bytes([7; 32]);
+        let first = TokenId::new("first");
+        let second = seed.successor(&first);
+        assert_eq!(seed.successor(&first), second);
+        assert_ne!(seed.successor(&second), second);
+        assert_ne!(SessionSeed::from_bytes([8; 32]).successor(&first), second);
+    }
+}

@@ -1,0 +1,288 @@
+//! Tokens: what they say, who makes them, who believes them.
+
+use std::fmt;
+use std::ops::Deref;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::id::{Epoch, SessionId, UserId};
+use crate::scope::Scopes;
+use crate::secret::TokenText;
+
+/// The longest token anyone looks at, in bytes.
+pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// The longest time between an access token's `iat` and `exp`.
+pub const MAX_ACCESS_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The longest time between a refresh token's `iat` and `exp`.
+pub const MAX_REFRESH_LIFETIME: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+
+/// How far in the future `iat` and `nbf` may lie, since clocks differ between nodes.
+pub const FUTURE_TOLERANCE: Duration = Duration::from_secs(5);
+
+/// What a token is for. Each kind has a `typ` of its own, and none is accepted as another (RFC 8725 §3.12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TokenKind {
+    /// Opens guarded routes: `at+jwt` (RFC 9068), for the configured audience.
+    Access,
+    /// Is exchanged for a new pair, once: `rt+jwt`, for the issuer itself.
+    Refresh,
+}
+
+impl TokenKind {
+    /// The `typ` header.
+    #[must_use]
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Access => "at+jwt",
+            Self::Refresh => "rt+jwt",
+        }
+    }
+
+    /// The longest time between `iat` and `exp`.
+    #[must_use]
+    pub const fn max_lifetime(self) -> Duration {
+        match self {
+            Self::Access => MAX_ACCESS_LIFETIME,
+            Self::Refresh => MAX_REFRESH_LIFETIME,
+        }
+    }
+}
+
+/// A token's `jti`. For a refresh token of ours it is unguessable and names the one use the token has.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TokenId(String);
+
+impl TokenId {
+    /// Takes the text as it is.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The claim's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Redacted: with the signing key, a refresh token's id is the token.
+impl fmt::Debug for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenId(..)")
+    }
+}
+
+/// What a token says. Issuer and audience are not here: issuer and verifier are configured with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Claims {
+    /// `sub`.
+    pub subject: UserId,
+    /// `jti`.
+    pub token_id: TokenId,
+    /// `iat`, in tokens a whole second.
+    pub issued_at: Timestamp,
+    /// `exp`, in tokens a whole second: the first moment at which the token is no longer valid.
+    pub expires_at: Timestamp,
+    /// `sid`: the session the token belongs to. Always there in tokens of ours.
+    pub session: Option<SessionId>,
+    /// `epoch`: the user's epoch at login or at the last refresh. Always there in access tokens of ours.
+    pub epoch: Option<Epoch>,
+    /// `scope`: what was granted.
+    pub scopes: Scopes,
+}
+
+impl Claims {
+    /// The claims every token has.
+    #[must_use]
+    pub fn new(subject: UserId, token_id: TokenId, issued_at: Timestamp, expires_at: Timestamp) -> Self {
+        let scopes = Scopes::default();
+        Self { subject, token_id, issued_at, expires_at, session: None, epoch: None, scopes }
+    }
+
+    /// Adds `sid`.
+    #[must_use]
+    pub fn with_session(mut self, session: SessionId) -> Self {
+        self.session = Some(session);
+        self
+    }
+
+    /// Adds `epoch`.
+    #[must_use]
+    pub fn with_epoch(mut self, epoch: Epoch) -> Self {
+        self.epoch = Some(epoch);
+        self
+    }
+
+    /// Adds `scope`.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: Scopes) -> Self {
+        self.scopes = scopes;
+        self
+    }
+}
+
+/// Claims whose signature, kind, issuer, audience and time were checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedClaims(Claims);
+
+impl VerifiedClaims {
+    /// Asserts that the claims were checked: the only way to make this type, and for a [`TokenVerifier`] alone.
+    #[must_use]
+    pub const fn assertion(claims: Claims) -> Self {
+        Self(claims)
+    }
+
+    /// The claims themselves.
+    #[must_use]
+    pub fn into_claims(self) -> Claims {
+        self.0
+    }
+}
+
+impl Deref for VerifiedClaims {
+    type Target = Claims;
+
+    fn deref(&self) -> &Claims {
+        &self.0
+    }
+}
+
+/// Makes tokens.
+///
+/// # Contract
+/// - What it issues, the verifier configured beside it accepts until `expires_at`, as the same kind and no other.
+/// - Two calls with the same claims may return two texts, but each is the same token: same `jti`, same times.
+pub trait TokenIssuer: Send + Sync {
+    /// Signs `claims` as a token of `kind`.
+    ///
+    /// # Errors
+    /// When the key cannot sign; the request is then refused as unavailable (503).
+    fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError>;
+}
+
+/// The key did not sign.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[error("the token could not be signed")]
+pub struct IssueError {
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl IssueError {
+    /// For implementations of [`TokenIssuer`].
+    #[must_use]
+    pub fn new(source: Option<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { source }
+    }
+}
+
+/// Believes tokens, or not.
+///
+/// # Contract
+/// - Claims come back only when the signature holds under a key meant for it, the kind, issuer and audience are
+///   those configured, and `now` lies before `exp` and not before `nbf` and `iat`.
+/// - It asks nobody: no store, no network. It must not block.
+/// - No input makes it panic, and work is bounded by [`MAX_TOKEN_BYTES`].
+pub trait TokenVerifier: Send + Sync {
+    /// Checks `token` as a token of `kind` at the moment `now`.
+    ///
+    /// # Errors
+    /// Why the token is refused: for operators, never for the client.
+    fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenRefusal>;
+}
+
+/// Why a token is refused. The client hears the same for all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenRefusal {
+    /// Longer than [`MAX_TOKEN_BYTES`].
+    #[error("the token is too long")]
+    Size,
+    /// Not three segments of canonical base64url.
+    #[error("the token is not three base64url segments")]
+    Format,
+    /// A header that is no JSON object, or has a member that is refused or of a wrong type.
+    #[error("the token's header is refused")]
+    Header,
+    /// Another algorithm than the key's.
+    #[error("the token's algorithm is not the key's")]
+    Algorithm,
+    /// No key id, or none that is known.
+    #[error("the token's key is unknown")]
+    Key,
+    /// Another kind of token.
+    #[error("the token is of another kind")]
+    Kind,
+    /// `crit` is present: an extension that must be understood, and is not.
+    #[error("the token demands an unknown extension")]
+    Critical,
+    /// The signature does not hold.
+    #[error("the token's signature does not hold")]
+    Signature,
+    /// The claims are no JSON object.
+    #[error("the token's claims are not a JSON object")]
+    Json,
+    /// A member occurs twice.
+    #[error("the token names a member twice")]
+    Duplicate,
+    /// A required claim is missing.
+    #[error("the token lacks a claim")]
+    ClaimMissing,
+    /// A claim is of a wrong type.
+    #[error("a claim is of a wrong type")]
+    ClaimType,
+    /// A claim's value is out of range.
+    #[error("a claim is out of range")]
+    ClaimRange,
+    /// Another issuer.
+    #[error("the token is from another issuer")]
+    Issuer,
+    /// Another audience.
+    #[error("the token is for another audience")]
+    Audience,
+    /// `exp` is past or present.
+    #[error("the token is expired")]
+    Expired,
+    /// `nbf` or `iat` lies in the future.
+    #[error("the token is not valid yet")]
+    Immature,
+    /// The time between `iat` and `exp` is too long.
+    #[error("the token's lifetime is too long")]
+    Lifetime,
+    /// The token is bound to a sender (`cnf`) and was presented as a bearer token.
+    #[error("the token is bound to a sender")]
+    SenderBound,
+}
+
+impl TokenRefusal {
+    /// A short name to count by.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Size => "size",
+            Self::Format => "format",
+            Self::Header => "header",
+            Self::Algorithm => "algorithm",
+            Self::Key => "key",
+            Self::Kind => "kind",
+            Self::Critical => "critical",
+            Self::Signature => "signature",
+            Self::Json => "json",
+            Self::Duplicate => "duplicate",
+            Self::ClaimMissing => "claim_missing",
+            Self::ClaimType => "claim_type",
+            Self::ClaimRange => "claim_range",
+            Self::Issuer => "issuer",
+            Self::Audience => "audience",
+            Self::Expired => "expired",
+            Self::Immature => "immature",
+            Self::Lifetime => "lifetime",
+            Self::SenderBound => "sender_bound",
+        }
+    }
+}
