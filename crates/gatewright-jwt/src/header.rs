@@ -1,0 +1,140 @@
+//! The JOSE header (RFC 7515 §4): three members are read, many refuse the token, the rest is looked through.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use gatewright_core::{TokenKind, TokenRefusal};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+
+use crate::json::{Fault, Names, Text};
+
+/// Members that change what a token means or where its key comes from. None is supported, and to ignore one would be
+/// to accept what its sender did not mean (RFC 8725 §3.10): so they refuse the token, whatever their value.
+const REFUSED: [&str; 9] = ["b64", "zip", "jku", "x5u", "jwk", "x5c", "enc", "epk", "cty"];
+
+/// What a header says.
+#[derive(Debug, Default)]
+pub(crate) struct Header<'de> {
+    pub(crate) algorithm: Option<Cow<'de, str>>,
+    pub(crate) key_id: Option<Cow<'de, str>>,
+    pub(crate) media_type: Option<Cow<'de, str>>,
+}
+
+impl<'de> Header<'de> {
+    pub(crate) fn parse(text: &'de str) -> Result<Self, TokenRefusal> {
+        let fault = Fault::default();
+        fault.parse(text, Members { fault: &fault }, TokenRefusal::Header, TokenRefusal::Header)
+    }
+
+    /// Whether `typ` names this kind: without case, with one optional `application/` (RFC 7515 §4.1.9).
+    pub(crate) fn is_of(&self, kind: TokenKind) -> bool {
+        let Some(text) = self.media_type.as_deref() else { return false };
+        let prefix = "application/";
+        let short = match text.get(..prefix.len()) {
+            Some(start) if start.eq_ignore_ascii_case(prefix) => text.get(prefix.len()..).unwrap_or_default(),
+            _ => text,
+        };
+        short.eq_ignore_ascii_case(kind.media_type())
+    }
+}
+
+struct Members<'a> {
+    fault: &'a Fault,
+}
+
+impl<'de> DeserializeSeed<'de> for Members<'_> {
+    type Value = Header<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = Header<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JOSE header")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut header = Header::default();
+        let mut names = Names::default();
+        while let Some(name) = map.next_key_seed(Text)? {
+            let slot = match &*name {
+                "alg" => &mut header.algorithm,
+                "kid" => &mut header.key_id,
+                "typ" => &mut header.media_type,
+                "crit" => return Err(self.fault.raise(TokenRefusal::Critical)),
+                other if REFUSED.contains(&other) => return Err(self.fault.raise(TokenRefusal::Header)),
+                _ => {
+                    names.skip(name, &mut map, self.fault, 0)?;
+                    continue;
+                }
+            };
+            if slot.is_some() {
+                return Err(self.fault.raise(TokenRefusal::Duplicate));
+            }
+            *slot = Some(map.next_value_seed(Text)?);
+        }
+        Ok(header)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_named_without_case_and_with_one_prefix() {
+        let is_access = |typ: &str| {
+            let text = format!(r#"{{"typ":"{typ}"}}"#);
+            Header::parse(&text).unwrap().is_of(TokenKind::Access)
+        };
+        for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"] {
+            assert!(is_access(typ), "{typ}");
+        }
+        for typ in [
+            "",
+            "JWT",
+            "rt+jwt",
+            "at+jwt ",
+            "application/application/at+jwt",
+            "application/",
+            "application/é",
+        ] {
+            assert!(!is_access(typ), "{typ}");
+        }
+    }
+
+    #[test]
+    fn members_that_change_the_meaning_refuse_the_token_whatever_their_value() {
+        for name in REFUSED {
+            for value in ["null", "true", "\"\"", "[]"] {
+                let text = format!(r#"{{"alg":"HS256","{name}":{value}}}"#);
+                assert_eq!(Header::parse(&text).unwrap_err(), TokenRefusal::Header, "{text}");
+            }
+        }
+        assert_eq!(Header::parse(r#"{"crit":null}"#).unwrap_err(), TokenRefusal::Critical);
+        assert_eq!(Header::parse(r#"{"\u0063rit":[]}"#).unwrap_err(), TokenRefusal::Critical);
+    }
+
+    #[test]
+    fn a_member_that_occurs_twice_refuses_the_token_at_any_depth() {
+        for text in [
+            r#"{"alg":"HS256","alg":"HS256"}"#,
+            r#"{"alg":"HS256","\u0061lg":"none"}"#,
+            r#"{"x":1,"x":1}"#,
+            r#"{"x":[{"y":1,"\u0079":2}]}"#,
+        ] {
+            assert_eq!(Header::parse(text).unwrap_err(), TokenRefusal::Duplicate, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_an_object_of_the_right_types() {
+        for text in [r#"{"alg":1}"#, r#"{"kid":null}"#, r#"{"typ":["at+jwt"]}"#, "[]", "null", "", "{}x"] {
+            assert_eq!(Header::parse(text).unwrap_err(), TokenRefusal::Header, "{text}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! JSON without the leniency: no member twice, no great depth, and a type for every text.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use gatewright_core::TokenRefusal;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// How deep members that nobody reads may nest.
+const MAX_DEPTH: u8 = 32;
+
+/// Where a visitor leaves the reason that serde's error cannot carry.
+#[derive(Default)]
+pub(crate) struct Fault(Cell<Option<TokenRefusal>>);
+
+impl Fault {
+    /// Notes why, and gives serde an error to stop with.
+    pub(crate) fn raise<E: Error>(&self, refusal: TokenRefusal) -> E {
+        self.0.set(Some(refusal));
+        E::custom("refused")
+    }
+
+    /// Parses a whole text with `seed`. An error without a note is a wrong type (`data`) or no JSON (`syntax`).
+    pub(crate) fn parse<'de, S: DeserializeSeed<'de>>(
+        &self,
+        text: &'de str,
+        seed: S,
+        data: TokenRefusal,
+        syntax: TokenRefusal,
+    ) -> Result<S::Value, TokenRefusal> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let parsed = seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
+        parsed.map_err(|error| self.0.get().unwrap_or(if error.is_data() { data } else { syntax }))
+    }
+}
+
+/// A string, borrowed where it holds no escapes; anything else is a wrong type.
+pub(crate) struct Text;
+
+impl<'de> DeserializeSeed<'de> for Text {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Text {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+}
+
+/// The names of members that nobody reads, so that none occurs twice.
+#[derive(Default)]
+pub(crate) struct Names<'de>(BTreeSet<Cow<'de, str>>);
+
+impl<'de> Names<'de> {
+    /// Takes a name and walks the member's value.
+    pub(crate) fn skip<A: MapAccess<'de>>(
+        &mut self,
+        name: Cow<'de, str>,
+        map: &mut A,
+        fault: &Fault,
+        depth: u8,
+    ) -> Result<(), A::Error> {
+        if !self.0.insert(name) {
+            return Err(fault.raise(TokenRefusal::Duplicate));
+        }
+        map.next_value_seed(Skip { fault, depth })
+    }
+}
+
+/// Walks any value and refuses members that occur twice, at any depth.
+pub(crate) struct Skip<'a> {
+    pub(crate) fault: &'a Fault,
+    pub(crate) depth: u8,
+}
+
+impl Skip<'_> {
+    fn deeper<E: Error>(&self) -> Result<u8, E> {
+        if self.depth >= MAX_DEPTH { Err(self.fault.raise(TokenRefusal::Json)) } else { Ok(self.depth + 1) }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Skip<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Skip<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let depth = self.deeper()?;
+        while seq.next_element_seed(Skip { fault: self.fault, depth })?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let depth = self.deeper()?;
+        let mut names = Names::default();
+        while let Some(name) = map.next_key_seed(Text)? {
+            names.skip(name, &mut map, self.fault, depth)?;
+        }
+        Ok(())
+    }
+}
