@@ -242,6 +242,64 @@ pub enum Rotation {
     Unknown,
 }
 
+/// What a store knows of a session's refresh tokens, and what a use of one comes to.
+///
+/// A store that reads, judges and writes under one lock or in one transaction judges with this; it is the contract of
+/// [`SessionStore::rotate`] in code.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RotationState {
+    /// The token that may be used.
+    pub current: TokenDigest,
+    /// The token before it, once there is one.
+    pub previous: Option<TokenDigest>,
+    /// When it was used; the session's beginning before that.
+    pub rotated_at: Timestamp,
+    /// When the session ends unless it is refreshed before.
+    pub idle_expires_at: Timestamp,
+    /// When the session ends whatever happens.
+    pub expires_at: Timestamp,
+}
+
+impl RotationState {
+    /// The state of a session that begins with the token `current`.
+    #[must_use]
+    pub const fn begin(session: &Session, current: TokenDigest) -> Self {
+        Self {
+            current,
+            previous: None,
+            rotated_at: session.created_at,
+            idle_expires_at: session.idle_expires_at,
+            expires_at: session.expires_at,
+        }
+    }
+
+    /// Judges a use. On [`Rotation::Rotated`] this state has moved on and is to be kept; on [`Rotation::Reused`] the
+    /// session is to be ended; otherwise nothing changed.
+    pub fn rotate(&mut self, request: &RotationRequest) -> Rotation {
+        if request.now >= self.idle_expires_at || request.now >= self.expires_at {
+            return Rotation::Expired;
+        }
+        if self.current == request.presented {
+            self.previous = Some(self.current);
+            self.current = request.successor;
+            self.rotated_at = request.now;
+            self.idle_expires_at = request.idle_expires_at.min(self.expires_at);
+            return Rotation::Rotated(self.life());
+        }
+        let open = !request.grace.is_zero() && request.now < self.rotated_at.saturating_add(request.grace);
+        if open && self.previous == Some(request.presented) {
+            Rotation::Grace(self.life())
+        } else {
+            Rotation::Reused
+        }
+    }
+
+    const fn life(&self) -> TokenLife {
+        TokenLife::new(self.rotated_at, self.idle_expires_at)
+    }
+}
+
 /// Keeps sessions.
 ///
 /// # Contract

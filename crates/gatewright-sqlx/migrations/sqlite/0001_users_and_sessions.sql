@@ -1,0 +1,33 @@
+-- Times are microseconds since 1970, epochs the bits of a 64-bit number. Text is compared byte for byte.
+CREATE TABLE gatewright_users (
+    id TEXT NOT NULL PRIMARY KEY,
+    email TEXT NOT NULL UNIQUE,
+    password_hash TEXT NOT NULL,
+    role TEXT NOT NULL,
+    is_active INTEGER NOT NULL CHECK (is_active IN (0, 1)),
+    epoch INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX gatewright_users_role ON gatewright_users (role, is_active);
+
+-- Users may live in another store, so no foreign key.
+CREATE TABLE gatewright_sessions (
+    id TEXT NOT NULL PRIMARY KEY,
+    user_id TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    seed BLOB NOT NULL CHECK (length(seed) = 32),
+    scopes TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_used_at INTEGER NOT NULL,
+    idle_expires_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    current_digest BLOB NOT NULL CHECK (length(current_digest) = 32),
+    previous_digest BLOB CHECK (length(previous_digest) = 32),
+    rotated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX gatewright_sessions_user ON gatewright_sessions (user_id, created_at);
+
+-- The idle end is never later than the absolute one, so it alone decides when a session is over.
+CREATE INDEX gatewright_sessions_idle ON gatewright_sessions (idle_expires_at);

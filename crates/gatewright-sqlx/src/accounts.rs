@@ -1,0 +1,168 @@
+//! Accounts in SQLite.
+
+use async_trait::async_trait;
+use gatewright_core::store::{AccountChange, AccountCounts, Change, Created, NewAccount, Swap};
+use gatewright_core::{
+    Account, AccountStore, Email, Epoch, PasswordHash, RoleName, StoreError, UserId, UserStore,
+};
+use sqlx::sqlite::{SqliteConnection, SqliteQueryResult};
+use sqlx::{Row, query};
+
+use crate::SqliteStore;
+use crate::row::{account, bits, micros};
+
+#[async_trait]
+impl UserStore for SqliteStore {
+    type User = Account;
+
+    async fn find_by_id(&self, id: &UserId) -> Result<Option<Account>, StoreError> {
+        let select = query("SELECT * FROM gatewright_users WHERE id = ?1").bind(id.as_str());
+        let row = select.fetch_optional(self.readers()).await.map_err(broken("find a user"))?;
+        row.as_ref().map(account).transpose()
+    }
+
+    async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError> {
+        let select = query("SELECT * FROM gatewright_users WHERE email = ?1").bind(email.as_str());
+        let row = select.fetch_optional(self.readers()).await.map_err(broken("find a user"))?;
+        row.as_ref().map(account).transpose()
+    }
+
+    async fn replace_password_hash(
+        &self,
+        id: &UserId,
+        expected: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<Swap, StoreError> {
+        let action = "replace a hash";
+        let mut transaction = self.write(action).await?;
+        let update =
+            query("UPDATE gatewright_users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2")
+                .bind(id.as_str())
+                .bind(expected.expose())
+                .bind(new.expose());
+        let result = update.execute(&mut *transaction).await.map_err(broken(action))?;
+        transaction.commit().await.map_err(broken(action))?;
+        Ok(swap(&result))
+    }
+}
+
+#[async_trait]
+impl AccountStore for SqliteStore {
+    async fn create(&self, new: NewAccount) -> Result<Created<Account>, StoreError> {
+        let action = "create an account";
+        let mut transaction = self.write(action).await?;
+        let insert = query(
+            "INSERT INTO gatewright_users (id, email, password_hash, role, is_active, epoch, created_at)
+             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6) ON CONFLICT DO NOTHING",
+        )
+        .bind(new.id.as_str())
+        .bind(new.email.as_str())
+        .bind(new.password_hash.expose())
+        .bind(new.role.as_str())
+        .bind(bits(new.epoch))
+        .bind(micros(new.created_at));
+        let result = insert.execute(&mut *transaction).await.map_err(broken(action))?;
+        transaction.commit().await.map_err(broken(action))?;
+        Ok(if result.rows_affected() == 0 { Created::Taken } else { Created::Created(new.into()) })
+    }
+
+    async fn change_password(
+        &self,
+        id: &UserId,
+        expected: &PasswordHash,
+        new: &PasswordHash,
+        epoch: Epoch,
+    ) -> Result<Swap, StoreError> {
+        let action = "change a password";
+        let mut transaction = self.write(action).await?;
+        let update = query(
+            "UPDATE gatewright_users SET password_hash = ?3, epoch = ?4 WHERE id = ?1 AND password_hash = ?2",
+        )
+        .bind(id.as_str())
+        .bind(expected.expose())
+        .bind(new.expose())
+        .bind(bits(epoch));
+        let result = update.execute(&mut *transaction).await.map_err(broken(action))?;
+        transaction.commit().await.map_err(broken(action))?;
+        Ok(swap(&result))
+    }
+
+    async fn update(
+        &self,
+        id: &UserId,
+        change: &AccountChange,
+        protected: Option<&RoleName>,
+    ) -> Result<Change<Account>, StoreError> {
+        let action = "change an account";
+        let mut transaction = self.write(action).await?;
+        let demotes = change.role.as_ref().is_some_and(|role| Some(role) != protected);
+        let disables = change.is_active == Some(false);
+        if (demotes || disables) && is_last(&mut transaction, id, protected).await.map_err(broken(action))? {
+            return Ok(Change::LastHolder);
+        }
+        let update = query(
+            "UPDATE gatewright_users SET role = coalesce(?2, role), is_active = coalesce(?3, is_active),
+             epoch = coalesce(?4, epoch) WHERE id = ?1 RETURNING *",
+        )
+        .bind(id.as_str())
+        .bind(change.role.as_ref().map(RoleName::as_str))
+        .bind(change.is_active)
+        .bind(change.epoch.map(bits));
+        let row = update.fetch_optional(&mut *transaction).await.map_err(broken(action))?;
+        let changed = row.as_ref().map(account).transpose()?;
+        transaction.commit().await.map_err(broken(action))?;
+        Ok(changed.map_or(Change::NotFound, Change::Done))
+    }
+
+    async fn delete(&self, id: &UserId, protected: Option<&RoleName>) -> Result<Change<()>, StoreError> {
+        let action = "delete an account";
+        let mut transaction = self.write(action).await?;
+        if is_last(&mut transaction, id, protected).await.map_err(broken(action))? {
+            return Ok(Change::LastHolder);
+        }
+        let delete = query("DELETE FROM gatewright_users WHERE id = ?1").bind(id.as_str());
+        let result = delete.execute(&mut *transaction).await.map_err(broken(action))?;
+        transaction.commit().await.map_err(broken(action))?;
+        Ok(if result.rows_affected() == 0 { Change::NotFound } else { Change::Done(()) })
+    }
+
+    async fn count(&self) -> Result<AccountCounts, StoreError> {
+        let action = "count accounts";
+        let select = query("SELECT count(*), coalesce(sum(is_active), 0) FROM gatewright_users");
+        let row = select.fetch_one(self.readers()).await.map_err(broken(action))?;
+        let number = |column: usize| row.try_get::<i64, _>(column).map(|n| u64::try_from(n).unwrap_or(0));
+        Ok(AccountCounts::new(number(0).map_err(broken(action))?, number(1).map_err(broken(action))?))
+    }
+
+    async fn page(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Account>, StoreError> {
+        let select = query("SELECT * FROM gatewright_users WHERE id > ?1 ORDER BY id LIMIT ?2")
+            .bind(after.map_or("", UserId::as_str))
+            .bind(i64::from(limit));
+        let rows = select.fetch_all(self.readers()).await.map_err(broken("page through accounts"))?;
+        rows.iter().map(account).collect()
+    }
+}
+
+/// Whether the account is the only active holder of the protected role.
+async fn is_last(
+    connection: &mut SqliteConnection,
+    id: &UserId,
+    protected: Option<&RoleName>,
+) -> Result<bool, sqlx::Error> {
+    let Some(protected) = protected else { return Ok(false) };
+    let select = query(
+        "SELECT EXISTS (SELECT 1 FROM gatewright_users WHERE role = ?2 AND is_active AND id = ?1)
+         AND NOT EXISTS (SELECT 1 FROM gatewright_users WHERE role = ?2 AND is_active AND id <> ?1)",
+    )
+    .bind(id.as_str())
+    .bind(protected.as_str());
+    select.fetch_one(connection).await?.try_get(0)
+}
+
+fn swap(result: &SqliteQueryResult) -> Swap {
+    if result.rows_affected() == 0 { Swap::Stale } else { Swap::Done }
+}
+
+pub(crate) fn broken(action: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
+    move |error| StoreError::new(action, error)
+}

@@ -1,0 +1,138 @@
+//! Sessions in SQLite.
+
+use async_trait::async_trait;
+use gatewright_core::session::{RotationState, TokenDigest};
+use gatewright_core::{
+    Epoch, Rotation, RotationRequest, Session, SessionId, SessionStore, StoreError, Timestamp, UserId,
+};
+use sqlx::query;
+use sqlx::sqlite::SqliteConnection;
+
+use crate::SqliteStore;
+use crate::accounts::broken;
+use crate::row::{bits, micros, rotation, session};
+
+#[async_trait]
+impl SessionStore for SqliteStore {
+    async fn create(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError> {
+        let action = "begin a session";
+        let mut transaction = self.write(action).await?;
+        insert(&mut transaction, session, current).await.map_err(broken(action))?;
+        let end_oldest = query(
+            "DELETE FROM gatewright_sessions WHERE id IN (SELECT id FROM gatewright_sessions
+             WHERE user_id = ?1 ORDER BY created_at DESC, rowid DESC LIMIT -1 OFFSET ?2)",
+        )
+        .bind(session.user.as_str())
+        .bind(i64::from(limit));
+        end_oldest.execute(&mut *transaction).await.map_err(broken(action))?;
+        transaction.commit().await.map_err(broken(action))
+    }
+
+    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        let select = query("SELECT * FROM gatewright_sessions WHERE id = ?1").bind(id.to_string());
+        let row = select.fetch_optional(self.readers()).await.map_err(broken("find a session"))?;
+        row.as_ref().map(session).transpose()
+    }
+
+    async fn rotate(&self, request: &RotationRequest) -> Result<Rotation, StoreError> {
+        let action = "rotate a refresh token";
+        let mut transaction = self.write(action).await?;
+        let select =
+            query("SELECT * FROM gatewright_sessions WHERE id = ?1").bind(request.session.to_string());
+        let row = select.fetch_optional(&mut *transaction).await.map_err(broken(action))?;
+        let Some(mut state) = row.as_ref().map(rotation).transpose()? else { return Ok(Rotation::Unknown) };
+        let verdict = state.rotate(request);
+        match verdict {
+            Rotation::Rotated(_) => keep(&mut transaction, request.session, &state).await,
+            Rotation::Reused => delete(&mut transaction, request.session).await,
+            _ => return Ok(verdict),
+        }
+        .map_err(broken(action))?;
+        transaction.commit().await.map_err(broken(action))?;
+        Ok(verdict)
+    }
+
+    async fn end(&self, id: SessionId) -> Result<(), StoreError> {
+        let action = "end a session";
+        let mut transaction = self.write(action).await?;
+        delete(&mut transaction, id).await.map_err(broken(action))?;
+        transaction.commit().await.map_err(broken(action))
+    }
+
+    async fn end_all(&self, user: &UserId) -> Result<(), StoreError> {
+        let action = "end a user's sessions";
+        let mut transaction = self.write(action).await?;
+        let delete = query("DELETE FROM gatewright_sessions WHERE user_id = ?1").bind(user.as_str());
+        delete.execute(&mut *transaction).await.map_err(broken(action))?;
+        transaction.commit().await.map_err(broken(action))
+    }
+
+    async fn retain(&self, user: &UserId, kept: SessionId, epoch: Epoch) -> Result<(), StoreError> {
+        let action = "end a user's other sessions";
+        let mut transaction = self.write(action).await?;
+        let keep = query("UPDATE gatewright_sessions SET epoch = ?3 WHERE user_id = ?1 AND id = ?2")
+            .bind(user.as_str())
+            .bind(kept.to_string())
+            .bind(bits(epoch));
+        keep.execute(&mut *transaction).await.map_err(broken(action))?;
+        let end_others = query("DELETE FROM gatewright_sessions WHERE user_id = ?1 AND epoch <> ?2")
+            .bind(user.as_str())
+            .bind(bits(epoch));
+        end_others.execute(&mut *transaction).await.map_err(broken(action))?;
+        transaction.commit().await.map_err(broken(action))
+    }
+
+    async fn purge_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let action = "forget expired sessions";
+        let mut transaction = self.write(action).await?;
+        let delete = query("DELETE FROM gatewright_sessions WHERE idle_expires_at <= ?1").bind(micros(now));
+        let result = delete.execute(&mut *transaction).await.map_err(broken(action))?;
+        transaction.commit().await.map_err(broken(action))?;
+        Ok(result.rows_affected())
+    }
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    session: &Session,
+    current: TokenDigest,
+) -> Result<(), sqlx::Error> {
+    let insert = query(
+        "INSERT INTO gatewright_sessions (id, user_id, epoch, seed, scopes, created_at, last_used_at,
+         idle_expires_at, expires_at, current_digest, rotated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?6)",
+    )
+    .bind(session.id.to_string())
+    .bind(session.user.as_str())
+    .bind(bits(session.epoch))
+    .bind(session.seed.expose().as_slice())
+    .bind(session.scopes.as_str())
+    .bind(micros(session.created_at))
+    .bind(micros(session.last_used_at))
+    .bind(micros(session.idle_expires_at))
+    .bind(micros(session.expires_at))
+    .bind(current.as_bytes().as_slice());
+    insert.execute(connection).await.map(drop)
+}
+
+async fn keep(
+    connection: &mut SqliteConnection,
+    id: SessionId,
+    state: &RotationState,
+) -> Result<(), sqlx::Error> {
+    let update = query(
+        "UPDATE gatewright_sessions SET current_digest = ?2, previous_digest = ?3, rotated_at = ?4,
+         last_used_at = ?4, idle_expires_at = ?5 WHERE id = ?1",
+    )
+    .bind(id.to_string())
+    .bind(state.current.as_bytes().as_slice())
+    .bind(state.previous.as_ref().map(|digest| digest.as_bytes().as_slice()))
+    .bind(micros(state.rotated_at))
+    .bind(micros(state.idle_expires_at));
+    update.execute(connection).await.map(drop)
+}
+
+async fn delete(connection: &mut SqliteConnection, id: SessionId) -> Result<(), sqlx::Error> {
+    let delete = query("DELETE FROM gatewright_sessions WHERE id = ?1").bind(id.to_string());
+    delete.execute(connection).await.map(drop)
+}
