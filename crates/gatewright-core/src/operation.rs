@@ -95,6 +95,12 @@ impl<U: AuthUser> Auth<U> {
         self.reply_to(&RequestError::BodySize.into())
     }
 
+    /// The answer to a body that breaks off.
+    #[must_use]
+    pub fn body_unreadable(&self) -> Reply {
+        self.reply_to(&RequestError::Malformed.into())
+    }
+
     /// The answer to a request for a thing that is not there.
     #[must_use]
     pub fn not_found(&self) -> Reply {

@@ -1,0 +1,32 @@
+//! Gatewright for axum.
+//!
+//! ```text
+//! extract.rs   CurrentUser, MaybeUser, Authorized, StatelessClaims: handler arguments
+//! layer.rs     guarded, require: guards over routers and single routes
+//! routes.rs    login, refresh, logout, …: the ready-made endpoints
+//! reject.rs    replies as responses, headers as bytes
+//! ```
+//!
+//! Nothing is decided here: requests become bytes for `gatewright-core`, and its replies become responses.
+//!
+//! The router's state must hold the [`Auth`](gatewright_core::Auth); a state that does not is a compile error that says
+//! so:
+//!
+//! ```compile_fail,E0277
+//! use axum::{Router, routing::get};
+//! use gatewright_axum::CurrentUser;
+//!
+//! async fn me(user: CurrentUser) -> String { user.email.to_string() }
+//!
+//! let app: Router = Router::new().route("/me", get(me)).with_state(());
+//! ```
+
+mod extract;
+mod layer;
+mod routes;
+mod reject;
+
+pub use extract::{Authorized, CurrentUser, HasAuth, MaybeUser, StatelessClaims};
+pub use layer::{GuardedRouter, Require, RequireLayer, guarded, require};
+pub use reject::Rejection;
+pub use routes::{change_password, login, logout, refresh, register, routes};

@@ -1,0 +1,74 @@
+//! The ready-made endpoints, each mountable alone.
+
+use std::error::Error;
+use std::future::Future;
+use std::pin::Pin;
+
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::response::Response;
+use axum::routing::{MethodRouter, any, post};
+use gatewright_core::{Auth, AuthUser, MAX_BODY_BYTES, Operation};
+use http_body_util::LengthLimitError;
+
+use crate::reject::{HeaderBytes, respond, view};
+
+/// All endpoints at their usual paths: `/register`, `/login`, `/refresh`, `/logout`, `/password`. Nest them below
+/// `/auth`. Another method than POST is answered 405 in Gatewright's own words.
+pub fn routes<S: Clone + Send + Sync + 'static, U: AuthUser>(auth: &Auth<U>) -> Router<S> {
+    Operation::ALL.iter().fold(Router::new(), |router, operation| {
+        router.route(operation.path(), any(handler(auth, *operation)))
+    })
+}
+
+/// `POST`: JSON `email`, `password`; 201 whether or not the address is taken.
+pub fn register<S: Clone + Send + Sync + 'static, U: AuthUser>(auth: &Auth<U>) -> MethodRouter<S> {
+    post(handler(auth, Operation::Register))
+}
+
+/// `POST`: the OAuth 2.0 password form; a pair of tokens.
+pub fn login<S: Clone + Send + Sync + 'static, U: AuthUser>(auth: &Auth<U>) -> MethodRouter<S> {
+    post(handler(auth, Operation::Login))
+}
+
+/// `POST`: form or JSON `refresh_token`; the next pair.
+pub fn refresh<S: Clone + Send + Sync + 'static, U: AuthUser>(auth: &Auth<U>) -> MethodRouter<S> {
+    post(handler(auth, Operation::Refresh))
+}
+
+/// `POST`: a bearer token, or a `refresh_token` in the body; 204.
+pub fn logout<S: Clone + Send + Sync + 'static, U: AuthUser>(auth: &Auth<U>) -> MethodRouter<S> {
+    post(handler(auth, Operation::Logout))
+}
+
+/// `POST`: a bearer token and JSON `current_password`, `new_password`; 204.
+pub fn change_password<S: Clone + Send + Sync + 'static, U: AuthUser>(auth: &Auth<U>) -> MethodRouter<S> {
+    post(handler(auth, Operation::ChangePassword))
+}
+
+type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+fn handler<U: AuthUser>(
+    auth: &Auth<U>,
+    operation: Operation,
+) -> impl Fn(Request) -> Answering + Clone + Send + Sync + 'static {
+    let auth = auth.clone();
+    move |request| {
+        let auth = auth.clone();
+        Box::pin(async move { answer(&auth, operation, request).await })
+    }
+}
+
+async fn answer<U: AuthUser>(auth: &Auth<U>, operation: Operation, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = match to_bytes(body, MAX_BODY_BYTES).await {
+        Ok(body) => body,
+        Err(error) if error.source().is_some_and(|cause| cause.is::<LengthLimitError>()) => {
+            return respond(auth.body_too_large());
+        }
+        Err(_) => return respond(auth.body_unreadable()),
+    };
+    let pending = auth.answer(operation, &view(&parts, &HeaderBytes(&parts.headers)), body);
+    respond(pending.await)
+}

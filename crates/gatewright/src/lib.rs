@@ -1,0 +1,53 @@
+//! Authentication and authorization for Rust web services: OAuth2 password login, JWT access tokens, refresh tokens
+//! that rotate and notice theft, password hashing, current-user and role guards.
+//!
+//! This crate is the front door: it re-exports, by feature, what an application uses, and holds no logic.
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `axum` | [`axum`](mod@axum): extractors, guards and routes for axum |
+//! | `memory` | `MemoryStore`: accounts and sessions in memory |
+//! | `sqlite` | `SqliteStore`: accounts and sessions in SQLite |
+//!
+//! Begin with [`Auth::local`] for Gatewright's own accounts, or [`Auth::builder`] for an application's own users.
+
+pub use gatewright_core::account::{Accounts, PasswordChange, Registration};
+pub use gatewright_core::builder::{AuthBuilder, BuildError};
+pub use gatewright_core::clock::{Clock, SystemClock, Timestamp};
+pub use gatewright_core::error::{
+    AccessRefusal, AuthError, Denial, LoginRefusal, PolicyRefusal, RefreshRefusal, RequestError,
+};
+pub use gatewright_core::event::{Event, EventSink, TracingSink};
+pub use gatewright_core::password::{HasherError, PasswordHasher, PasswordVerdict, PolicyViolation};
+pub use gatewright_core::requirement::{AllOf, AnyOf, Authenticated, Policy, Requirement};
+pub use gatewright_core::scope::{InvalidScopes, RoleScopes, Scopes};
+pub use gatewright_core::session::{
+    Rotation, RotationRequest, RotationState, Session, SessionSeed, SessionStore, TokenDigest, TokenLife,
+};
+pub use gatewright_core::store::{
+    Account, AccountChange, AccountCounts, AccountStore, AuthUser, Change, Created, NewAccount, StoreError,
+    Swap, UserStore,
+};
+pub use gatewright_core::{
+    Auth, Claims, CredentialKind, Email, Epoch, Guard, Headers, Identity, InvalidEmail, InvalidId, Login,
+    Operation, Password, PasswordHash, Randomness, RandomnessError, Refresh, Reply, RequestView, RoleName,
+    SessionId, SystemRandomness, TokenId, TokenIssuer, TokenKind, TokenPair, TokenRefusal, TokenText,
+    TokenVerifier, UnknownRole, UserId, VerifiedClaims, roles,
+};
+pub use gatewright_jwt::{Jwt, JwtBuilder};
+pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
+
+/// For axum.
+#[cfg(feature = "axum")]
+pub mod axum {
+    pub use gatewright_axum::{
+        Authorized, CurrentUser, GuardedRouter, HasAuth, MaybeUser, Rejection, Require, RequireLayer,
+        StatelessClaims, change_password, guarded, login, logout, refresh, register, require, routes,
+    };
+}
+
+#[cfg(feature = "memory")]
+pub use gatewright_memory::MemoryStore;
+
+#[cfg(feature = "sqlite")]
+pub use gatewright_sqlx::SqliteStore;
