@@ -65,7 +65,7 @@ impl<U: AuthUser> Auth<U> {
         // The epoch is the one read with the hash: if the password changed since, the session is dead at birth.
         let session = begin_session(inner, &user, login.scopes.as_ref())?;
         let first = first_token_id(&*inner.randomness)?;
-        inner.sessions.create(&session, TokenDigest::of(&first), MAX_SESSIONS_PER_USER).await?;
+        inner.sessions.begin(&session, TokenDigest::of(&first), MAX_SESSIONS_PER_USER).await?;
         let life = TokenLife::new(session.created_at, session.idle_expires_at);
         let pair = sign(inner, &session, first, life, session.scopes.clone())?;
         inner.emit(&Event::LoggedIn { user: &session.user, session: session.id });

@@ -310,7 +310,7 @@ impl RotationState {
 ///   rotation plus `grace` and `grace` not zero, [`Rotation::Grace`]; anything else ends the session,
 ///   [`Rotation::Reused`]. `last_used_at` and the idle end are written by `Rotated` alone.
 /// - Of many parallel `rotate`s of one token with no grace, exactly one is `Rotated`.
-/// - `create` ends the user's oldest sessions beyond `limit`, in the same step.
+/// - `begin` ends the user's oldest sessions beyond `limit`, in the same step.
 /// - Nothing but what the types hold is kept: no token can be made from what is stored.
 ///
 /// Prove an implementation with the store suite of `gatewright-testkit`.
@@ -320,7 +320,7 @@ pub trait SessionStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the store cannot do it; no session begins then.
-    async fn create(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError>;
+    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError>;
 
     /// The session with this id, expired or not.
     ///

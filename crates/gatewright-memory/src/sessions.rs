@@ -39,7 +39,7 @@ impl Sessions {
 
 #[async_trait]
 impl SessionStore for MemoryStore {
-    async fn create(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError> {
+    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError> {
         let mut sessions = self.sessions();
         let entry = Entry { session: session.clone(), rotation: RotationState::begin(session, current) };
         sessions.by_id.insert(session.id, entry);

@@ -14,7 +14,7 @@ use crate::row::{bits, micros, rotation, session};
 
 #[async_trait]
 impl SessionStore for SqliteStore {
-    async fn create(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError> {
+    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError> {
         let action = "begin a session";
         let mut transaction = self.write(action).await?;
         insert(&mut transaction, session, current).await.map_err(broken(action))?;

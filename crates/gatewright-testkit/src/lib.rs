@@ -1,0 +1,48 @@
+//! Conformance suites for Gatewright's seams, and what tests of applications need.
+//!
+//! - [`store_suite!`] proves an account and session store: every line of the contracts of
+//!   [`AccountStore`](gatewright_core::AccountStore) and [`SessionStore`](gatewright_core::SessionStore) is a test.
+//! - [`http_suite!`] proves a running application: a table of requests and exact answers over a real socket.
+//! - [`FixedClock`] stands still until it is moved, [`TestHasher`] counts and can be paused, [`EventRecorder`] keeps
+//!   what it hears.
+//!
+//! Each suite is one macro that expands every case as its own `#[test]`; nobody picks cases by hand.
+//!
+//! ```ignore
+//! // In a test of a store's crate. `fresh` gives two handles on one new, empty store: two pools, as of two processes.
+//! async fn fresh() -> [MyStore; 2] { … }
+//!
+//! gatewright_testkit::store_suite!(my_store, fresh);
+//! ```
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a suite panics to say that a case failed"
+)]
+
+mod clock;
+mod hasher;
+mod events;
+pub mod store;
+
+pub use clock::FixedClock;
+pub use events::EventRecorder;
+pub use hasher::TestHasher;
+
+use std::future::Future;
+
+/// How often a case that races is repeated: `GATEWRIGHT_TEST_REPEAT`, 20 unless set.
+#[must_use]
+pub fn repetitions() -> usize {
+    std::env::var("GATEWRIGHT_TEST_REPEAT").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
+}
+
+/// Runs a case to its end on threads of its own.
+pub fn block_on<F: Future>(case: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
+    runtime.expect("a runtime starts").block_on(case)
+}

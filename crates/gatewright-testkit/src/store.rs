@@ -1,0 +1,106 @@
+//! The store suite: the contracts of `AccountStore` and `SessionStore`, bullet by bullet.
+
+pub mod accounts;
+pub mod sessions;
+
+use std::sync::Arc;
+
+use gatewright_core::{Account, AccountStore, SessionStore};
+use std::future::Future;
+
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+/// What the suite proves: accounts and sessions behind one handle.
+pub trait Store: AccountStore<User = Account> + SessionStore + Clone {}
+
+impl<T: AccountStore<User = Account> + SessionStore + Clone> Store for T {}
+
+/// How many callers race each other.
+pub const RACERS: usize = 50;
+
+/// Starts [`RACERS`] calls at once, on threads, half of them through each handle, and gathers what they return.
+pub async fn race<S, T, F>(stores: &[S; 2], call: impl Fn(S, usize) -> F) -> Vec<T>
+where
+    S: Store,
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let barrier = Arc::new(Barrier::new(RACERS));
+    let mut racers = JoinSet::new();
+    for racer in 0..RACERS {
+        let call = call(stores[racer % 2].clone(), racer);
+        let barrier = Arc::clone(&barrier);
+        racers.spawn(async move {
+            barrier.wait().await;
+            call.await
+        });
+    }
+    racers.join_all().await
+}
+
+/// Expands the whole store suite, each case its own test. `$fresh` is an async function without arguments that returns
+/// two handles on one new, empty store.
+#[macro_export]
+macro_rules! store_suite {
+    ($name:ident, $fresh:expr) => {
+        mod $name {
+            use super::*;
+
+            $crate::store_cases! { accounts, $fresh,
+                an_account_comes_back_as_it_was_made
+                an_unknown_account_is_absent
+                a_taken_address_or_id_changes_nothing
+                addresses_and_ids_are_compared_byte_for_byte
+                of_many_parallel_creates_of_one_address_one_succeeds
+                a_hash_is_replaced_only_if_it_is_the_expected_one_to_the_byte
+                of_many_parallel_swaps_of_one_hash_one_succeeds
+                a_change_of_password_replaces_hash_and_epoch_together
+                an_update_changes_what_it_names_and_nothing_else
+                the_last_active_holder_of_the_protected_role_remains
+                two_holders_cannot_demote_each_other_at_once
+                a_deleted_account_is_gone_and_its_address_free
+                accounts_are_counted
+                pages_show_every_account_once_while_others_are_made
+            }
+            $crate::store_cases! { sessions, $fresh,
+                a_session_comes_back_as_it_was_kept
+                an_unknown_session_is_absent
+                the_current_token_rotates
+                the_previous_token_gets_the_same_successor_inside_the_grace_window
+                the_previous_token_is_reuse_once_its_successor_was_used
+                the_previous_token_is_reuse_when_the_grace_window_closes
+                any_other_token_is_reuse
+                an_expired_session_rotates_nothing
+                an_ended_session_is_unknown
+                the_idle_end_never_passes_the_absolute_end
+                of_many_parallel_rotations_without_grace_one_succeeds
+                many_parallel_rotations_with_grace_agree_on_one_successor
+                a_dropped_rotation_has_happened_or_not
+                one_session_too_many_ends_the_oldest
+                ending_is_final_and_ends_nothing_else
+                a_retained_session_takes_the_epoch_and_the_others_end
+                expired_sessions_are_forgotten_and_others_are_not
+                users_are_compared_byte_for_byte
+            }
+        }
+    };
+}
+
+/// For [`store_suite!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! store_cases {
+    ($module:ident, $fresh:expr, $($case:ident)+) => {
+        mod $module {
+            use super::*;
+
+            $(
+                #[test]
+                fn $case() {
+                    $crate::block_on(async { $crate::store::$module::$case($fresh().await).await });
+                }
+            )+
+        }
+    };
+}
