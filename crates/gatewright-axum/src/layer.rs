@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use gatewright_core::{Account, Auth, AuthUser, Guard, Identity, Requirement};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -62,8 +63,15 @@ impl<S: Clone + Send + Sync + 'static, U: AuthUser> GuardedRouter<S, U> {
             let reply = auth.not_found();
             async move { Rejection::from(reply) }
         };
-        let router = self.router.fallback(not_found).layer(RequireLayer { guard: self.guard });
-        if path.trim_matches('/').is_empty() { router } else { Router::new().nest(path, router) }
+        let guard = RequireLayer { guard: self.guard };
+        let router = self.router.fallback(not_found.clone()).layer(guard.clone());
+        let path = path.trim_end_matches('/');
+        if path.is_empty() {
+            return router;
+        }
+        // Nesting covers `path` and what is below it, but not the path with a slash behind it.
+        let slash = any(not_found).layer(guard);
+        Router::new().nest(path, router).route(&format!("{path}/"), slash)
     }
 }
 

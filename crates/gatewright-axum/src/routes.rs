@@ -1,16 +1,18 @@
 //! The ready-made endpoints, each mountable alone.
 
-use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 
 use axum::Router;
-use axum::body::to_bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_LENGTH, EXPECT};
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, post};
-use gatewright_core::{Auth, AuthUser, MAX_BODY_BYTES, Operation};
-use http_body_util::LengthLimitError;
+use bytes::BytesMut;
+use gatewright_core::{Auth, AuthUser, MAX_BODY_BYTES, MAX_DISCARDED_BYTES, Operation};
+use http_body_util::BodyExt;
 
 use crate::reject::{HeaderBytes, respond, view};
 
@@ -62,13 +64,35 @@ fn handler<U: AuthUser>(
 
 async fn answer<U: AuthUser>(auth: &Auth<U>, operation: Operation, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let body = match to_bytes(body, MAX_BODY_BYTES).await {
-        Ok(body) => body,
-        Err(error) if error.source().is_some_and(|cause| cause.is::<LengthLimitError>()) => {
-            return respond(auth.body_too_large());
-        }
+    let body = if is_announced_too_large(&parts.headers) { Ok(None) } else { collect(body).await };
+    let body = match body {
+        Ok(Some(body)) => body,
+        Ok(None) => return respond(auth.body_too_large()),
         Err(_) => return respond(auth.body_unreadable()),
     };
     let pending = auth.answer(operation, &view(&parts, &HeaderBytes(&parts.headers)), body);
     respond(pending.await)
+}
+
+/// A client that announces too much and waits (RFC 9110 §10.1.1) is answered before it sends.
+fn is_announced_too_large(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    headers.contains_key(EXPECT) && length.is_some_and(|length| length > MAX_BODY_BYTES as u64)
+}
+
+/// The body, or `None` when it is too large. Some of the excess is read and thrown away: a connection closed on
+/// unread data is reset, and the answer lost with it.
+async fn collect(mut body: Body) -> Result<Option<Bytes>, axum::Error> {
+    let mut kept = BytesMut::new();
+    let mut seen: usize = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        seen = seen.saturating_add(data.len());
+        if seen <= MAX_BODY_BYTES {
+            kept.extend_from_slice(&data);
+        } else if seen > MAX_DISCARDED_BYTES {
+            break;
+        }
+    }
+    Ok((seen <= MAX_BODY_BYTES).then(|| kept.freeze()))
 }

@@ -13,6 +13,9 @@ use crate::request::{Header, RequestView};
 /// The largest body of an authentication request, in bytes.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
 
+/// How much of a body is read at most, in bytes, when it is too large and thrown away.
+pub const MAX_DISCARDED_BYTES: usize = 4 * 1024 * 1024;
+
 /// What a body says it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MediaType {

@@ -57,7 +57,7 @@ pub mod operation;
 
 pub use account::{Accounts, PasswordChange, Registration};
 pub use auth::Auth;
-pub use body::MAX_BODY_BYTES;
+pub use body::{MAX_BODY_BYTES, MAX_DISCARDED_BYTES};
 pub use builder::{AuthBuilder, BuildError};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use email::{Email, InvalidEmail};

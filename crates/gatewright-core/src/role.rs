@@ -89,6 +89,7 @@ macro_rules! roles {
     ($(#[$meta:meta])* $vis:vis enum $name:ident : $module:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[allow(clippy::exhaustive_enums, reason = "the application's own roles, all of them")]
         $vis enum $name {
             $(#[doc = concat!("`", $text, "`")] $variant),+
         }

@@ -1,0 +1,132 @@
+//! The environment, read once and refused by name.
+
+use std::env::{self, VarError};
+use std::error::Error;
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// Where a generated key is kept.
+const KEY_FILE: &str = "gatewright.key";
+
+/// Variables of the example that this version does not act on yet.
+const NOT_YET: [&str; 4] = ["REDIS_URL", "AUTH_SECRET_KEY_PREVIOUS", "AUTH_API_KEYS", "AUTH_TRUSTED_PROXIES"];
+
+/// What the environment says.
+#[derive(Clone)]
+pub struct Config {
+    /// `BIND_ADDR`.
+    pub bind_address: String,
+    /// `DATABASE_URL`.
+    pub database_url: String,
+    /// `AUTH_SECRET_KEY`, or the generated key.
+    pub secret: String,
+    /// `AUTH_ISSUER`.
+    pub issuer: String,
+    /// `AUTH_AUDIENCE`.
+    pub audience: String,
+    /// `AUTH_ACCESS_MINUTES`.
+    pub access_lifetime: Duration,
+    /// `AUTH_REFRESH_DAYS`.
+    pub refresh_lifetime: Duration,
+    /// `AUTH_SESSION_DAYS`.
+    pub session_lifetime: Duration,
+    /// `AUTH_REFRESH_GRACE_SECONDS`.
+    pub refresh_grace: Duration,
+    /// `ADMIN_EMAIL`.
+    pub admin_email: String,
+    /// `ADMIN_PASSWORD`, if set.
+    pub admin_password: Option<String>,
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config").field("bind_address", &self.bind_address).finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// When a variable cannot be read or parsed, or the key file cannot be read or made; the error names it.
+    pub fn from_environment() -> Result<Self, Box<dyn Error>> {
+        for name in NOT_YET.iter().filter(|name| env::var_os(name).is_some()) {
+            tracing::warn!("{name} is set and not supported yet: ignored");
+        }
+        if env::var_os("AUTH_SIGNING_KEY_FILE").is_some() {
+            return Err(
+                "AUTH_SIGNING_KEY_FILE: not supported yet; tokens are signed with AUTH_SECRET_KEY".into()
+            );
+        }
+        Ok(Self {
+            bind_address: text("BIND_ADDR")?.unwrap_or_else(|| "127.0.0.1:3000".to_owned()),
+            database_url: text("DATABASE_URL")?.unwrap_or_else(|| "sqlite://gatewright.db".to_owned()),
+            secret: secret()?,
+            issuer: text("AUTH_ISSUER")?.unwrap_or_else(|| "http://localhost".to_owned()),
+            audience: text("AUTH_AUDIENCE")?.unwrap_or_else(|| "gatewright-example".to_owned()),
+            access_lifetime: span("AUTH_ACCESS_MINUTES", 15, 60)?,
+            refresh_lifetime: span("AUTH_REFRESH_DAYS", 7, 86_400)?,
+            session_lifetime: span("AUTH_SESSION_DAYS", 30, 86_400)?,
+            refresh_grace: span("AUTH_REFRESH_GRACE_SECONDS", 10, 1)?,
+            admin_email: text("ADMIN_EMAIL")?.unwrap_or_else(|| "admin@example.com".to_owned()),
+            admin_password: text("ADMIN_PASSWORD")?,
+        })
+    }
+}
+
+fn text(name: &str) -> Result<Option<String>, Box<dyn Error>> {
+    match env::var(name) {
+        Ok(text) => Ok(Some(text)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(format!("{name}: is not UTF-8").into()),
+    }
+}
+
+fn span(name: &str, default: u64, unit: u64) -> Result<Duration, Box<dyn Error>> {
+    let number = match text(name)? {
+        None => default,
+        Some(text) => text.parse().map_err(|_| format!("{name}: is not a whole number"))?,
+    };
+    Ok(Duration::from_secs(number.saturating_mul(unit)))
+}
+
+/// The key from the environment or, on a database of this process alone, from a file that is made if it is absent.
+fn secret() -> Result<String, Box<dyn Error>> {
+    if let Some(secret) = text("AUTH_SECRET_KEY")? {
+        return Ok(secret);
+    }
+    let path = Path::new(KEY_FILE);
+    tracing::warn!(
+        "AUTH_SECRET_KEY is not set: using the key in {KEY_FILE}; set it before more than one node runs"
+    );
+    if !path.exists() {
+        generate_key(path).map_err(|error| format!("AUTH_SECRET_KEY: {KEY_FILE} cannot be made: {error}"))?;
+    }
+    let key = fs::read_to_string(path);
+    let key = key.map_err(|error| format!("AUTH_SECRET_KEY: {KEY_FILE} cannot be read: {error}"))?;
+    Ok(key.trim_end().to_owned())
+}
+
+/// Writes the key beside its place and links it there, so that nobody ever reads half a key or overwrites another's.
+fn generate_key(path: &Path) -> Result<(), Box<dyn Error>> {
+    let draft = path.with_extension(format!("key.{}", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    writeln!(file, "{}", random_text()?)?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// 256 random bits in hexadecimal.
+pub(crate) fn random_text() -> Result<String, Box<dyn Error>> {
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

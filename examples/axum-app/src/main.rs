@@ -1,0 +1,47 @@
+//! The example service: `cargo run -p axum-app`.
+
+use std::error::Error;
+use std::time::Duration;
+
+use axum_app::{app, config::Config, start};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// How often expired sessions are forgotten.
+const CLEAN_UP_INTERVAL: Duration = Duration::from_secs(600);
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+
+    let config = Config::from_environment()?;
+    let auth = start::open(&config).await?;
+    if let Some(password) = start::first_admin(&auth, &config).await? {
+        println!("first admin: {} password: {password} (shown this once)", config.admin_email);
+    }
+
+    let janitor = auth.clone();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(CLEAN_UP_INTERVAL);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = janitor.purge_expired_sessions().await {
+                tracing::warn!(%error, "expired sessions were not forgotten");
+            }
+        }
+    });
+
+    let listener = TcpListener::bind(&config.bind_address).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    };
+    axum::serve(listener, app::router(&auth)).with_graceful_shutdown(stop).await?;
+    Ok(())
+}

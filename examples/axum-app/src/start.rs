@@ -1,0 +1,83 @@
+//! From a configuration to an [`Auth`], and the first admin.
+
+use std::error::Error;
+
+use gatewright::{
+    Auth, AuthBuilder, Created, HashingPool, Jwt, MemoryStore, Password, Registration, RoleScopes, Scopes,
+    SqliteStore,
+};
+
+use crate::app::Role;
+use crate::config::{Config, random_text};
+
+/// Opens the store and builds the handle.
+///
+/// # Errors
+/// When a setting is missing or unsafe, or the database cannot be opened; the error names the variable.
+pub async fn open(config: &Config) -> Result<Auth, Box<dyn Error>> {
+    let tokens = Jwt::hs256(config.secret.as_str(), config.issuer.as_str(), config.audience.as_str());
+    let tokens = tokens.build().map_err(|error| match error.setting {
+        "secret" => format!("AUTH_SECRET_KEY: {}", error.problem),
+        other => format!("AUTH_{}: {}", other.to_uppercase(), error.problem),
+    })?;
+    let hasher = HashingPool::builder().build()?;
+    let builder = match config.database_url.split(':').next() {
+        Some("memory") => Auth::local(MemoryStore::new(), tokens, hasher),
+        Some("sqlite") => Auth::local(SqliteStore::connect(&config.database_url).await?, tokens, hasher),
+        _ => return Err("DATABASE_URL: must begin with sqlite: or memory:".into()),
+    };
+    settings(builder, config)?.build().map_err(|error| {
+        let variable = match error.setting {
+            "access_lifetime" => "AUTH_ACCESS_MINUTES",
+            "refresh_lifetime" => "AUTH_REFRESH_DAYS",
+            "session_lifetime" => "AUTH_SESSION_DAYS",
+            "refresh_grace" => "AUTH_REFRESH_GRACE_SECONDS",
+            other => other,
+        };
+        format!("{variable}: {}", error.problem).into()
+    })
+}
+
+fn settings(
+    builder: AuthBuilder<gatewright::Account>,
+    config: &Config,
+) -> Result<AuthBuilder<gatewright::Account>, Box<dyn Error>> {
+    let scopes = RoleScopes::new()
+        .with(Role::User.as_str(), Scopes::parse("items:read")?)
+        .with(Role::Moderator.as_str(), Scopes::parse("items:read items:write")?)
+        .with(Role::Admin.as_str(), Scopes::parse("items:read items:write introspect")?);
+    Ok(builder
+        .with_role_scopes(scopes)
+        .with_registration_role(Role::User.name()?)
+        .with_protected_role(Role::Admin.name()?)
+        .with_access_lifetime(config.access_lifetime)
+        .with_refresh_lifetime(config.refresh_lifetime)
+        .with_session_lifetime(config.session_lifetime)
+        .with_refresh_grace(config.refresh_grace))
+}
+
+/// Makes the first admin in an empty store, and returns the password if it was generated.
+///
+/// # Errors
+/// When the store does not answer, or the configured address or password is refused.
+pub async fn first_admin(auth: &Auth, config: &Config) -> Result<Option<String>, Box<dyn Error>> {
+    let accounts = auth.accounts()?;
+    if accounts.count().await?.total > 0 {
+        return Ok(None);
+    }
+    let generated = match config.admin_password {
+        Some(_) => None,
+        None => Some(random_text()?),
+    };
+    let password = config.admin_password.clone().or_else(|| generated.clone()).unwrap_or_default();
+    let admin = Registration::new(&config.admin_email, Password::new(password))
+        .map_err(|error| format!("ADMIN_EMAIL, ADMIN_PASSWORD: {error}: {}", cause(&error)))?;
+    match accounts.create(admin, Role::Admin.name()?).await? {
+        Created::Created(_) => Ok(generated),
+        _ => Ok(None),
+    }
+}
+
+fn cause(error: &dyn Error) -> String {
+    error.source().map(ToString::to_string).unwrap_or_default()
+}
