@@ -28,6 +28,7 @@ mod clock;
 mod hasher;
 mod events;
 pub mod store;
+pub mod http;
 
 pub use clock::FixedClock;
 pub use events::EventRecorder;
