@@ -1,6 +1,7 @@
 //! The example service: `cargo run -p axum-app`.
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use axum_app::{app, config::Config, start};
@@ -12,7 +13,17 @@ use tracing_subscriber::EnvFilter;
 const CLEAN_UP_INTERVAL: Duration = Duration::from_secs(600);
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 

@@ -3,8 +3,8 @@
 use std::error::Error;
 
 use gatewright::{
-    Auth, AuthBuilder, Created, HashingPool, Jwt, MemoryStore, Password, Registration, RoleScopes, Scopes,
-    SqliteStore,
+    Account, Auth, AuthBuilder, Created, HashingPool, Jwt, MemoryStore, Password, PolicyRefusal,
+    Registration, RoleScopes, Scopes, SqliteStore,
 };
 
 use crate::app::Role;
@@ -38,10 +38,7 @@ pub async fn open(config: &Config) -> Result<Auth, Box<dyn Error>> {
     })
 }
 
-fn settings(
-    builder: AuthBuilder<gatewright::Account>,
-    config: &Config,
-) -> Result<AuthBuilder<gatewright::Account>, Box<dyn Error>> {
+fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>> {
     let scopes = RoleScopes::new()
         .with(Role::User.as_str(), Scopes::parse("items:read")?)
         .with(Role::Moderator.as_str(), Scopes::parse("items:read items:write")?)
@@ -70,14 +67,13 @@ pub async fn first_admin(auth: &Auth, config: &Config) -> Result<Option<String>,
         None => Some(random_text()?),
     };
     let password = config.admin_password.clone().or_else(|| generated.clone()).unwrap_or_default();
-    let admin = Registration::new(&config.admin_email, Password::new(password))
-        .map_err(|error| format!("ADMIN_EMAIL, ADMIN_PASSWORD: {error}: {}", cause(&error)))?;
+    let admin =
+        Registration::new(&config.admin_email, Password::new(password)).map_err(|error| match error {
+            PolicyRefusal::Password(cause) => format!("ADMIN_PASSWORD: {cause}"),
+            other => format!("ADMIN_EMAIL: {other}"),
+        })?;
     match accounts.create(admin, Role::Admin.name()?).await? {
         Created::Created(_) => Ok(generated),
         _ => Ok(None),
     }
-}
-
-fn cause(error: &dyn Error) -> String {
-    error.source().map(ToString::to_string).unwrap_or_default()
 }
