@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
 use gatewright_core::{Account, Auth, AuthUser, Guard, Identity, Requirement};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -21,9 +20,9 @@ use crate::reject::{HeaderBytes, Rejection, respond, view};
 /// ```compile_fail,E0599
 /// # use axum::{Router, routing::get};
 /// # use gatewright_core::{Auth, Requirement};
-/// fn admin(auth: &Auth) -> Router<Auth> {
+/// fn admin(auth: &Auth) -> Router {
 ///     let guarded = gatewright_axum::guarded(auth, Requirement::Role("admin"), Router::new());
-///     guarded.route("/behind-its-back", get(|| async {})).under("/admin")
+///     guarded.route("/behind-its-back", get(|| async {})).under("/admin", ())
 /// }
 /// ```
 #[must_use]
@@ -38,9 +37,9 @@ pub struct GuardedRouter<S = (), U = Account> {
 /// use axum::{Router, routing::get};
 /// use gatewright_core::{Auth, Requirement};
 ///
-/// fn app(auth: &Auth) -> Router<Auth> {
-///     let admin = Router::new().route("/stats", get(|| async { "42" }));
-///     gatewright_axum::guarded(auth, Requirement::Role("admin"), admin).under("/admin")
+/// fn app(auth: &Auth) -> Router {
+///     let admin: Router<Auth> = Router::new().route("/stats", get(|| async { "42" }));
+///     gatewright_axum::guarded(auth, Requirement::Role("admin"), admin).under("/admin", auth.clone())
 /// }
 /// ```
 pub fn guarded<S, U: AuthUser>(
@@ -52,26 +51,25 @@ pub fn guarded<S, U: AuthUser>(
 }
 
 impl<S: Clone + Send + Sync + 'static, U: AuthUser> GuardedRouter<S, U> {
-    /// Mounts the router below `path`. Every path below it is behind the guard, those without a route included: 401
-    /// for nobody, 404 for who may pass. A fallback of the router's own gives way to that 404.
+    /// Mounts the router with its state at `path`. That path and every path below it are behind the guard, those
+    /// without a route included: 401 for nobody, 404 for who may pass. A fallback of the router's own gives way to that
+    /// 404. The result may be nested below other paths.
     ///
     /// # Panics
-    /// As [`Router::nest`] does, when `path` is no path; while the application starts.
-    pub fn under(self, path: &str) -> Router<S> {
+    /// As [`Router::nest_service`] does, when `path` is no path; while the application starts.
+    pub fn under<T: Clone + Send + Sync + 'static>(self, path: &str, state: S) -> Router<T> {
         let auth = self.guard.auth().clone();
         let not_found = move || {
             let reply = auth.not_found();
             async move { Rejection::from(reply) }
         };
-        let guard = RequireLayer { guard: self.guard };
-        let router = self.router.fallback(not_found.clone()).layer(guard.clone());
-        let path = path.trim_end_matches('/');
-        if path.is_empty() {
-            return router;
+        // A service of its own, not nested routes: axum merges those, and drops their fallback when they are nested again.
+        let inside = self.router.fallback(not_found).with_state(state);
+        let service = RequireLayer { guard: self.guard }.layer(inside);
+        match path.trim_end_matches('/') {
+            "" => Router::new().fallback_service(service),
+            path => Router::new().nest_service(path, service),
         }
-        // Nesting covers `path` and what is below it, but not the path with a slash behind it.
-        let slash = any(not_found).layer(guard);
-        Router::new().nest(path, router).route(&format!("{path}/"), slash)
     }
 }
 

@@ -34,7 +34,7 @@ pub fn router(auth: &Auth) -> Router {
         .route("/maybe", get(maybe))
         .route("/stateless/me", get(stateless_me))
         .nest("/auth", routes(auth))
-        .merge(guarded(auth, Requirement::Role(Role::Admin.as_str()), admin).under("/admin"))
+        .merge(guarded(auth, Requirement::Role(Role::Admin.as_str()), admin).under("/admin", auth.clone()))
         .fallback(not_found)
         .with_state(auth.clone())
 }

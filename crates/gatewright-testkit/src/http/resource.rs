@@ -143,19 +143,24 @@ pub fn roles_decide_who_may_pass(target: &Target) {
 pub fn a_guarded_prefix_has_no_way_round(target: &Target) {
     let (user, admin) = (target.user().access, target.admin().access);
     assert_eq!(target.send(&Request::get("/admin/stats").bearer(&admin)).status, 200);
-    for path in ["/admin/none", "/admin", "/admin/", "/admin//stats", "/admin/stats/", "/admin/a/b"] {
-        target.send(&Request::get(path)).expect_unauthenticated();
-        target.send(&Request::get(path).bearer(&user)).expect_forbidden();
+    for path in ["/admin/none", "/admin", "/admin/", "/admin/stats/", "/admin/a/b"] {
         target.send(&Request::get(path).bearer(&admin)).expect_not_found();
     }
-    // axum adds the route's methods to every answer for another method, a guard's included.
-    let without_allow = |mut response: super::Response| {
-        response.headers.retain(|(name, _)| name != "allow");
-        response
-    };
+    for path in [
+        "/admin/none",
+        "/admin",
+        "/admin/",
+        "/admin//stats",
+        "/admin/./stats",
+        "/admin/%73tats",
+        "/admin/a/b",
+    ] {
+        target.send(&Request::get(path)).expect_unauthenticated();
+        target.send(&Request::get(path).bearer(&user)).expect_forbidden();
+    }
     for method in ["GET", "POST", "DELETE", "PROPFIND"] {
-        without_allow(target.send(&Request::new(method, "/admin/stats"))).expect_unauthenticated();
-        without_allow(target.send(&Request::new(method, "/admin/stats").bearer(&user))).expect_forbidden();
+        target.send(&Request::new(method, "/admin/stats")).expect_unauthenticated();
+        target.send(&Request::new(method, "/admin/stats").bearer(&user)).expect_forbidden();
     }
 }
 

@@ -1,0 +1,58 @@
+//! What is missing or unsafe is refused when the handle is built, by the name of its setting.
+
+use std::time::Duration;
+
+use gatewright::{Account, Auth, AuthBuilder, HashingPool, Jwt, MemoryStore};
+use gatewright_testkit::TestHasher;
+use gatewright_tests::jwt;
+
+fn setting(change: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account>) -> &'static str {
+    change(Auth::local(MemoryStore::new(), jwt(), TestHasher::new())).build().unwrap_err().setting
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn lifetimes_out_of_bounds_are_refused_by_name() {
+    assert_eq!(setting(|b| b.with_access_lifetime(Duration::ZERO)), "access_lifetime");
+    assert_eq!(setting(|b| b.with_access_lifetime(Duration::from_millis(1_500))), "access_lifetime");
+    assert_eq!(
+        setting(|b| b.with_access_lifetime(24 * 60 * MINUTE + Duration::from_secs(1))),
+        "access_lifetime"
+    );
+    assert_eq!(setting(|b| b.with_refresh_lifetime(14 * MINUTE)), "refresh_lifetime");
+    assert_eq!(setting(|b| b.with_refresh_lifetime(401 * 24 * 60 * MINUTE)), "refresh_lifetime");
+    assert_eq!(setting(|b| b.with_session_lifetime(14 * MINUTE)), "session_lifetime");
+    assert_eq!(setting(|b| b.with_refresh_grace(Duration::from_secs(61))), "refresh_grace");
+    assert_eq!(setting(|b| b.with_realm("a\"b")), "realm");
+}
+
+#[test]
+fn what_is_missing_is_refused_by_name() {
+    let builder = || Auth::builder(MemoryStore::new(), MemoryStore::new(), jwt());
+    assert_eq!(builder().with_hasher(TestHasher::new()).build().unwrap_err().setting, "issuer");
+    assert_eq!(builder().with_issuer(jwt()).build().unwrap_err().setting, "hasher");
+    assert!(builder().with_issuer(jwt()).with_hasher(TestHasher::new()).build().is_ok());
+    let setting = |secret: &str| Jwt::hs256(secret, "iss", "aud").build().unwrap_err().setting;
+    assert_eq!(setting(""), "secret");
+    assert_eq!(setting("your-secret-key"), "secret");
+    assert_eq!(Jwt::hs256(gatewright_tests::SECRET, "", "aud").build().unwrap_err().setting, "issuer");
+    assert_eq!(Jwt::hs256(gatewright_tests::SECRET, "iss", "").build().unwrap_err().setting, "audience");
+    assert_eq!(HashingPool::builder().with_workers(0).build().unwrap_err().setting, "workers");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_was_not_configured_is_500_and_names_what_to_call() {
+    let events = gatewright_testkit::EventRecorder::new();
+    let auth = Auth::builder(MemoryStore::new(), MemoryStore::new(), jwt())
+        .with_issuer(jwt())
+        .with_hasher(TestHasher::new())
+        .with_events(events.clone())
+        .build()
+        .unwrap();
+    let registration =
+        gatewright::Registration::new("a@b", gatewright::Password::new("correct horse battery")).unwrap();
+    let error = auth.register(registration).await.unwrap_err();
+    assert_eq!(auth.reply_to(&error).status, 500);
+    assert!(events.take().iter().any(|event| event.contains("call with_registration_role")));
+}

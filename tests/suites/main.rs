@@ -1,0 +1,12 @@
+//! Tests that need more than one crate, in one program.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod stores;
+mod login;
+mod refresh;
+mod outages;
+mod building;
+mod redaction;
+mod layering;
+mod axum_guards;

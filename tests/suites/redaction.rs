@@ -1,0 +1,161 @@
+//! No secret appears in any `Debug`, error, event or log line.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use gatewright::{
+    Auth, Event, EventSink, HashingPool, Jwt, Login, Password, PasswordChange, PasswordHash, Refresh,
+    Registration, RequestView, RoleName, SessionSeed, TokenDigest, TokenId, TokenText, TracingSink,
+};
+use gatewright_testkit::TestHasher;
+use gatewright_tests::{Bearer, SECRET, World, memory};
+
+const EMAIL: &str = "ada.lovelace@example.com";
+const WORD: &str = "a very secret passphrase";
+const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2VjcmV0c2FsdA$c2VjcmV0aGFzaA";
+
+/// Whatever is written to the log while it is in force.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Hears what the default sink hears, and what `Debug` makes of it.
+#[derive(Clone, Default)]
+struct Both(gatewright_testkit::EventRecorder);
+
+impl EventSink for Both {
+    fn emit(&self, event: &Event<'_>) {
+        self.0.emit(event);
+        TracingSink.emit(event);
+    }
+}
+
+/// The error with all its causes, as `Debug` and as `Display` show them.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = format!("{error:?} {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(" {error:?} {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+#[tokio::test]
+async fn no_secret_is_shown_by_anything_that_holds_one() {
+    let log = Log::default();
+    let sink = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || sink.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+
+    let [store, _] = memory().await;
+    let both = Both::default();
+    let world = World::with(store, |builder| {
+        builder.with_events(both.clone()).with_refresh_grace(std::time::Duration::ZERO)
+    });
+    let mut shown = Vec::new();
+    let password = || Password::new(WORD);
+
+    let registration = Registration::new(EMAIL, password()).unwrap();
+    shown.push(format!("{registration:?}"));
+    world.auth.register(registration).await.unwrap();
+    let account = world.store.page_one().await;
+    let login = Login::new(EMAIL, password());
+    shown.push(format!("{login:?} {account:?}"));
+    let first = world.auth.login(login).await.unwrap();
+    let headers = Bearer(format!("Bearer {}", first.access_token.expose()));
+    let view = RequestView::new("POST", &headers);
+    let me = world.auth.authenticate(&view).await.unwrap().unwrap();
+    let session = gatewright::SessionStore::find(&world.store, me.session()).await.unwrap().unwrap();
+    let refresh = Refresh::new(first.refresh_token.clone());
+    shown.push(format!("{first:?} {refresh:?} {me:?} {view:?} {session:?} {:?}", me.claims()));
+    let second = world.auth.refresh(refresh.clone()).await.unwrap();
+    let change = PasswordChange::new(password(), Password::new("another secret passphrase")).unwrap();
+    shown.push(format!("{change:?}"));
+    world.auth.change_password(&me, change).await.unwrap();
+
+    shown.push(chain(&world.auth.refresh(refresh).await.unwrap_err()));
+    shown.push(chain(&world.auth.refresh(Refresh::new(first.access_token.clone())).await.unwrap_err()));
+    for (name, word) in [(EMAIL, "wrong but secret too"), (WORD, "x"), ("nobody.at.all@example.com", WORD)] {
+        shown.push(chain(&world.auth.login(Login::new(name, Password::new(word))).await.unwrap_err()));
+    }
+    let reply = world.auth.authenticate(&view).await.unwrap_err();
+    shown.push(format!("{reply:?}"));
+    shown.push(format!("{:?}", Jwt::hs256(SECRET, "iss", "aud")));
+    shown.push(format!("{:?} {:?}", gatewright_tests::jwt(), HashingPool::builder().build().unwrap()));
+    shown.push(format!(
+        "{:?} {:?} {:?}",
+        Password::new(WORD),
+        PasswordHash::new(HASH),
+        TokenText::new(first.access_token.expose())
+    ));
+    let id = TokenId::new("secret-token-id");
+    let seed = SessionSeed::from_bytes(*b"thirty-two bytes of secret seed!");
+    shown.push(format!("{id:?} {seed:?} {:?}", TokenDigest::of(&id)));
+    shown.push(chain(&Jwt::hs256("short but secret", "iss", "aud").build().unwrap_err()));
+    shown.push(format!("{:?}", world.auth));
+    shown.extend(both.0.take());
+    shown.push(String::from_utf8(log.0.lock().unwrap().clone()).unwrap());
+
+    let mut secrets: Vec<String> = [
+        WORD,
+        "another secret passphrase",
+        "wrong but secret too",
+        SECRET,
+        HASH,
+        "c2VjcmV0aGFzaA",
+        "secret-token-id",
+        "thirty-two bytes of secret seed!",
+        "short but secret",
+        TestHasher::stored(WORD).expose(),
+        EMAIL,
+        "nobody.at.all@example.com",
+        &format!("{:?}", session.seed.expose()),
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    for pair in [&first, &second] {
+        for token in [&pair.access_token, &pair.refresh_token] {
+            secrets.push(token.expose().to_owned());
+            secrets
+                .push(gatewright_testkit::http::claims(token.expose())["jti"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(secrets.len(), 21);
+    assert!(shown.len() > 20, "{} texts were shown", shown.len());
+    let all = shown.join("\n");
+    assert!(all.contains("LoginRefused") && all.contains("TokenReused") && all.contains("LoggedIn"), "{all}");
+    for secret in secrets {
+        assert!(!all.contains(&secret), "{secret} is shown in\n{all}");
+    }
+}
+
+/// The only account of a store.
+trait PageOne {
+    async fn page_one(&self) -> gatewright::Account;
+}
+
+impl<S: gatewright::AccountStore<User = gatewright::Account>> PageOne for S {
+    async fn page_one(&self) -> gatewright::Account {
+        self.page(None, 1).await.unwrap().remove(0)
+    }
+}
+
+#[test]
+fn a_builder_shows_its_settings_and_nothing_else() {
+    let builder = Auth::local(gatewright::MemoryStore::new(), gatewright_tests::jwt(), TestHasher::new())
+        .with_registration_role(RoleName::new("user").unwrap());
+    let text = format!("{builder:?}");
+    assert!(text.contains("access_lifetime") && !text.contains(SECRET), "{text}");
+}

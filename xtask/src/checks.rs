@@ -1,0 +1,46 @@
+//! Everything that must hold before a change lands.
+
+use std::process::Command;
+
+use crate::test;
+use crate::tools::{cargo, cargo_deny, root, step};
+
+/// Formatting, lints, dependencies, documentation, tests: the quick ones first.
+pub(crate) fn run(repeat: u32) -> Result<(), String> {
+    step("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
+    let lints =
+        ["clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"];
+    step("lints", &mut cargo(&lints))?;
+    dependencies()?;
+    let mut documentation = cargo(&["doc", "--workspace", "--all-features", "--no-deps", "--locked"]);
+    step("documentation", documentation.env("RUSTDOCFLAGS", "-D warnings"))?;
+    front_door()?;
+    test::run(repeat)
+}
+
+/// Bans, licences and sources always; advisories where their database can be fetched.
+fn dependencies() -> Result<(), String> {
+    let program = cargo_deny()?;
+    let deny = |checks: &[&str]| {
+        let mut command = Command::new(&program);
+        command.args(["--all-features", "check"]).args(checks).current_dir(root());
+        command
+    };
+    step("dependencies: bans, licenses, sources", &mut deny(&["bans", "licenses", "sources"]))?;
+    let fetched = Command::new(&program).args(["fetch", "db"]).current_dir(root()).output();
+    if fetched.is_ok_and(|output| output.status.success()) {
+        step("dependencies: advisories", &mut deny(&["--disable-fetch", "advisories"]))
+    } else {
+        println!("\n=== NOT CHECKED: advisories. Their database cannot be fetched from here.");
+        Ok(())
+    }
+}
+
+/// Each feature of the front door builds alone.
+fn front_door() -> Result<(), String> {
+    for feature in ["axum", "memory", "sqlite"] {
+        let check = ["check", "-p", "gatewright", "--no-default-features", "--features", feature, "--locked"];
+        step(&format!("the front door with {feature} alone"), &mut cargo(&check))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! Running programs, and finding or installing those that are not part of Rust.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The version that is installed when there is none.
+const CARGO_DENY: &str = "0.20.2";
+
+/// The workspace's root.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+/// Cargo, as it runs this program.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(root());
+    command
+}
+
+/// Runs a step, saying which.
+pub(crate) fn step(name: &str, command: &mut Command) -> Result<(), String> {
+    println!("\n=== {name}");
+    let status = command.status().map_err(|error| format!("{name}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{name}: failed ({status})")) }
+}
+
+/// `cargo-deny`: the one on the path, or one built below `target`; an unoptimized build takes a minute and is fast
+/// enough.
+pub(crate) fn cargo_deny() -> Result<PathBuf, String> {
+    let on_path = PathBuf::from("cargo-deny");
+    if works(&on_path) {
+        return Ok(on_path);
+    }
+    let tools = root().join("target/tools");
+    let installed = tools.join("bin/cargo-deny");
+    if !works(&installed) {
+        let directory = tools.display().to_string();
+        let install =
+            ["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--debug", "--root", &directory];
+        step("installing cargo-deny", &mut cargo(&install))?;
+    }
+    Ok(installed)
+}
+
+fn works(program: &Path) -> bool {
+    Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
+}
