@@ -12,8 +12,11 @@ pub(crate) fn run(repeat: u32) -> Result<(), String> {
     let mut tests = cargo(&["test", "--workspace", "--all-features", "--locked"]);
     tests.env("GATEWRIGHT_TEST_REPEAT", repeat.to_string());
     match vectors() {
-        Some(folder) => println!("published test vectors: {}", folder.display()),
-        None => println!("NOTE: {VECTORS} is not set: tests against published vectors, if any, do not run"),
+        Some(folder) => {
+            println!("published test vectors: {}", folder.display());
+            tests.env(VECTORS, folder).args(["--", "--include-ignored"]);
+        }
+        None => println!("\n=== NOT RUN: tests against published vectors. Set {VECTORS} to their folder."),
     }
     step("tests", &mut tests)
 }
@@ -22,5 +25,5 @@ pub(crate) fn run(repeat: u32) -> Result<(), String> {
 fn vectors() -> Option<PathBuf> {
     let named = std::env::var_os(VECTORS).map(PathBuf::from);
     let beside = root().parent().map(|parent| parent.join("shared/vectors"));
-    named.or(beside).filter(|folder| folder.is_dir())
+    named.or(beside).and_then(|folder| folder.canonicalize().ok()).filter(|folder| folder.is_dir())
 }

@@ -145,6 +145,11 @@ struct Stored {
 impl Stored {
     fn parse(text: &str) -> Option<Self> {
         let hash = PhcHash::new(text).ok()?;
+        // Exactly these, once each: the parser fills in what is missing and accepts what we could not honour.
+        let names: Vec<_> = hash.params.iter().map(|(name, _)| name).collect();
+        if !names.iter().map(AsRef::<str>::as_ref).eq(["m", "t", "p"]) {
+            return None;
+        }
         let params = Params::try_from(&hash).ok()?;
         let affordable = params.m_cost() <= MAX_ARGON2_MEMORY_KIB
             && params.t_cost() <= MAX_ARGON2_PASSES

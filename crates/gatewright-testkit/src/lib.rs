@@ -8,7 +8,7 @@
 //!
 //! Each suite is one macro that expands every case as its own `#[test]`; nobody picks cases by hand.
 //!
-//! ```ignore
+//! ```text
 //! // In a test of a store's crate. `fresh` gives two handles on one new, empty store: two pools, as of two processes.
 //! async fn fresh() -> [MyStore; 2] { … }
 //!
