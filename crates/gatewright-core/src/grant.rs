@@ -7,7 +7,7 @@ use crate::error::AuthError;
 use crate::reply::Reply;
 use crate::scope::Scopes;
 use crate::secret::TokenText;
-use crate::session::{Session, TokenLife, first_token_id};
+use crate::session::{Session, TokenLife, access_token_id};
 use crate::store::AuthUser;
 use crate::token::{Claims, TokenId, TokenKind};
 
@@ -61,7 +61,7 @@ pub(crate) fn sign<U: AuthUser>(
     let issued_at = inner.now().floor_to_second();
     let expires_at =
         issued_at.saturating_add(inner.settings.access_lifetime).min(session.expires_at.floor_to_second());
-    let access_id = first_token_id(&*inner.randomness)?;
+    let access_id = access_token_id(&*inner.randomness)?;
     let access = Claims::new(session.user.clone(), access_id, issued_at, expires_at)
         .with_session(session.id)
         .with_epoch(session.epoch)

@@ -40,7 +40,8 @@ impl UserId {
     /// When it is empty, too long or holds control characters.
     pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidId> {
         let text = text.as_ref();
-        let fits = !text.is_empty() && text.len() <= MAX_USER_ID_BYTES && !text.contains(char::is_control);
+        let plain = text.bytes().all(|b| b.is_ascii_graphic()) || !text.contains(char::is_control);
+        let fits = !text.is_empty() && text.len() <= MAX_USER_ID_BYTES && plain;
         if fits { Ok(Self(text.into())) } else { Err(InvalidId {}) }
     }
 

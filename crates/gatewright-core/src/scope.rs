@@ -34,7 +34,9 @@ impl Scopes {
         if text.len() > MAX_SCOPES_BYTES || !text.bytes().all(|b| b == b' ' || is_scope_byte(b)) {
             return Err(InvalidScopes {});
         }
-        Ok(Self::collect(text.split(' ')))
+        let mut scopes = Self(String::with_capacity(text.len()));
+        text.split(' ').for_each(|scope| scopes.insert(scope));
+        Ok(scopes)
     }
 
     /// The scopes, separated by single spaces.

@@ -134,12 +134,15 @@ impl fmt::Debug for SessionSeed {
     }
 }
 
-/// A session's first token id: 256 random bits.
-///
-/// # Errors
-/// When the source of randomness does not deliver.
-pub fn first_token_id(source: &dyn Randomness) -> Result<TokenId, RandomnessError> {
+/// The id of a session's first refresh token: 256 random bits.
+pub(crate) fn first_token_id(source: &dyn Randomness) -> Result<TokenId, RandomnessError> {
     let bytes: [u8; 32] = draw(source)?;
+    Ok(TokenId::new(URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+/// The id of an access token: 128 random bits. It names the token and opens nothing, so it need not be as long.
+pub(crate) fn access_token_id(source: &dyn Randomness) -> Result<TokenId, RandomnessError> {
+    let bytes: [u8; 16] = draw(source)?;
     Ok(TokenId::new(URL_SAFE_NO_PAD.encode(bytes)))
 }
 

@@ -6,6 +6,7 @@ use gatewright_core::Timestamp;
 
 /// Digits behind the decimal point of a second that are kept; a later one that is not zero is remembered as such.
 const FRACTION_DIGITS: i64 = 18;
+const UNITS_PER_SECOND: u128 = 1_000_000_000_000_000_000;
 const UNITS_PER_MICRO: u128 = 1_000_000_000_000;
 /// 10²⁰ seconds are beyond any clock; the units of that many still fit in 128 bits.
 const MAX_SECOND_DIGITS: i64 = 20;
@@ -31,6 +32,16 @@ pub(crate) enum BadNumber {
 impl NumericDate {
     /// Reads the text of a JSON value.
     pub(crate) fn parse(text: &str) -> Result<Self, BadNumber> {
+        // What nearly every token holds: whole seconds. JSON has no leading plus, and no leading zero matters.
+        match text.parse::<u64>() {
+            Ok(seconds) if !text.starts_with('+') => {
+                Ok(Self { units: u128::from(seconds) * UNITS_PER_SECOND, more: false })
+            }
+            _ => Self::parse_decimal(text),
+        }
+    }
+
+    fn parse_decimal(text: &str) -> Result<Self, BadNumber> {
         let (negative, text) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text),

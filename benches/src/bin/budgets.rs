@@ -1,0 +1,185 @@
+//! `cargo run --release -p gatewright-benches --bin budgets`: every budget, measured as a ratio in this run. Exits with
+//! 1 when one is missed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a measurement that cannot go on fails, and asks the system for the time"
+)]
+
+use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use argon2::{Argon2, PasswordVerifier};
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::routing::get;
+use gatewright::axum::{CurrentUser, StatelessClaims};
+use gatewright::{
+    Auth, HashingPool, Jwt, Login, MemoryStore, Password, PasswordHasher, Registration, RoleName,
+};
+use gatewright_benches::{SECRET, Tokens};
+use tower::ServiceExt;
+
+/// How often two contenders take turns; the median of each is compared.
+const ROUNDS: usize = 41;
+
+/// One line of the table.
+struct Row {
+    name: &'static str,
+    ours: String,
+    peer: String,
+    figure: f64,
+    budget: String,
+    kept: bool,
+}
+
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut rows = tokens();
+    rows.extend(runtime.block_on(hashing()));
+    rows.extend(runtime.block_on(guards()));
+    println!("{:<52} {:>12} {:>12} {:>8}  {:<10} kept", "what", "ours", "peer", "figure", "budget");
+    for Row { name, ours, peer, figure, budget, kept } in &rows {
+        println!(
+            "{name:<52} {ours:>12} {peer:>12} {figure:>8.2}  {budget:<10} {}",
+            if *kept { "yes" } else { "NO" }
+        );
+    }
+    if rows.iter().all(|row| row.kept) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn tokens() -> Vec<Row> {
+    let tokens = Tokens::new();
+    assert!(tokens.ours() && tokens.jsonwebtoken() && tokens.bare());
+    let (ours, peer) = compare(2_000, || assert!(tokens.ours()), || assert!(tokens.jsonwebtoken()));
+    let (again, bare) = compare(2_000, || assert!(tokens.ours()), || assert!(tokens.bare()));
+    let allocations = allocation_counter::measure(|| assert!(tokens.ours())).count_total;
+    vec![
+        at_least("HS256 verify, times faster than jsonwebtoken", ours, peer, 2.5),
+        at_most("HS256 verify, times bare HMAC + base64 + JSON", again, bare, 1.3),
+        Row {
+            name: "HS256 verify, allocations",
+            ours: allocations.to_string(),
+            peer: "-".to_owned(),
+            figure: allocations as f64,
+            budget: "<= 4".to_owned(),
+            kept: allocations <= 4,
+        },
+    ]
+}
+
+async fn hashing() -> Vec<Row> {
+    let pool = HashingPool::builder().with_workers(1).build().unwrap();
+    let hash = pool.hash(Password::new("correct horse battery staple")).await.unwrap();
+    let stored = hash.expose().to_owned();
+    let (ask, asked) = mpsc::channel::<()>();
+    let (answer, answered) = mpsc::channel();
+    // As applications do it: on a thread for blocking work, with fresh memory at each call.
+    let plain_thread = thread::spawn(move || {
+        for () in asked {
+            let verdict = Argon2::default().verify_password(b"correct horse battery staple", stored.as_str());
+            answer.send(verdict.is_ok()).unwrap();
+        }
+    });
+    let (mut pooled, mut plain) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        let verdict = pool.verify(Password::new("correct horse battery staple"), Some(hash.clone())).await;
+        pooled.push(start.elapsed());
+        assert!(verdict.is_ok());
+        let start = Instant::now();
+        ask.send(()).unwrap();
+        assert!(answered.recv().unwrap());
+        plain.push(start.elapsed());
+    }
+    drop(ask);
+    plain_thread.join().unwrap();
+    vec![at_least(
+        "argon2id verify in the pool, times faster than plain",
+        median(pooled),
+        median(plain),
+        1.25,
+    )]
+}
+
+async fn guards() -> Vec<Row> {
+    let tokens = Jwt::hs256(SECRET, "https://issuer.example", "my-api").build().unwrap();
+    let auth = Auth::local(MemoryStore::new(), tokens, HashingPool::builder().build().unwrap())
+        .with_registration_role(RoleName::new("user").unwrap())
+        .build()
+        .unwrap();
+    let password = || Password::new("correct horse battery staple");
+    auth.register(Registration::new("ada@example.com", password()).unwrap()).await.unwrap();
+    let token = auth.login(Login::new("ada@example.com", password())).await.unwrap().access_token;
+    let app: Router = Router::new()
+        .route("/open", get(async || "ok"))
+        .route("/stateless", get(async |_: StatelessClaims| "ok"))
+        .route("/guarded", get(async |_: CurrentUser| "ok"))
+        .with_state(auth);
+    let mut medians = Vec::new();
+    for path in ["/open", "/stateless", "/guarded"] {
+        let mut times = Vec::new();
+        for _ in 0..ROUNDS {
+            let start = Instant::now();
+            for _ in 0..500 {
+                let request =
+                    Request::get(path).header("authorization", format!("Bearer {}", token.expose()));
+                let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+                assert_eq!(response.status().as_u16(), 200);
+            }
+            times.push(start.elapsed() / 500);
+        }
+        medians.push(median(times));
+    }
+    vec![
+        added("guarded route, stateless, added", medians[1], medians[0], Duration::from_micros(2)),
+        added(
+            "guarded route, session and user in memory, added",
+            medians[2],
+            medians[0],
+            Duration::from_micros(3),
+        ),
+    ]
+}
+
+/// Lets two contenders take turns and returns the median time of one call of each.
+fn compare(calls: u32, ours: impl Fn(), peer: impl Fn()) -> (Duration, Duration) {
+    let time = |call: &dyn Fn()| {
+        let start = Instant::now();
+        (0..calls).for_each(|_| call());
+        start.elapsed() / calls
+    };
+    let (ours, peer): (Vec<_>, Vec<_>) = (0..ROUNDS).map(|_| (time(&ours), time(&peer))).unzip();
+    (median(ours), median(peer))
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn at_least(name: &'static str, ours: Duration, peer: Duration, budget: f64) -> Row {
+    let figure = peer.as_secs_f64() / ours.as_secs_f64();
+    row(name, ours, peer, figure, format!(">= {budget}"), figure >= budget)
+}
+
+fn at_most(name: &'static str, ours: Duration, peer: Duration, budget: f64) -> Row {
+    let figure = ours.as_secs_f64() / peer.as_secs_f64();
+    row(name, ours, peer, figure, format!("<= {budget}"), figure <= budget)
+}
+
+/// In microseconds.
+fn added(name: &'static str, with: Duration, without: Duration, budget: Duration) -> Row {
+    let added = with.saturating_sub(without);
+    let figure = added.as_secs_f64() * 1e6;
+    row(name, with, without, figure, format!("<= {} us", budget.as_micros()), added <= budget)
+}
+
+fn row(name: &'static str, ours: Duration, peer: Duration, figure: f64, budget: String, kept: bool) -> Row {
+    Row { name, ours: format!("{ours:.2?}"), peer: format!("{peer:.2?}"), figure, budget, kept }
+}
