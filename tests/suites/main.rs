@@ -1,6 +1,6 @@
 //! Tests that need more than one crate, in one program.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::string_slice, reason = "a test that cannot go on fails")]
 
 mod stores;
 mod login;

@@ -21,6 +21,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
+    clippy::string_slice,
     reason = "a suite panics to say that a case failed"
 )]
 
