@@ -225,3 +225,19 @@ async fn tokens_of_a_session_of_somebody_else_are_refused() {
     world.store.end(session).await.unwrap();
     assert_eq!(world.status(&pair.access_token).await, 401);
 }
+
+#[tokio::test]
+async fn a_session_of_another_epoch_than_its_token_is_refused() {
+    let [store, _] = memory().await;
+    let world = World::new(store);
+    let account = world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    let session = gatewright_testkit::http::claims(pair.access_token.expose())["sid"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    world.store.retain(&account.id, session, gatewright::Epoch::from_u64(1)).await.unwrap();
+    assert_eq!(world.status(&pair.access_token).await, 401);
+    assert!(world.refresh(&pair.refresh_token).await.is_err());
+}

@@ -5,9 +5,10 @@ use serde::Serialize;
 use crate::auth::Inner;
 use crate::error::AuthError;
 use crate::reply::Reply;
+use crate::rotation::{TokenLife, access_token_id};
 use crate::scope::Scopes;
 use crate::secret::TokenText;
-use crate::session::{Session, TokenLife, access_token_id};
+use crate::session::Session;
 use crate::store::AuthUser;
 use crate::token::{Claims, TokenId, TokenKind};
 

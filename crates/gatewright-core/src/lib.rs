@@ -31,6 +31,7 @@ pub mod requirement;
 // Seams
 pub mod token;
 pub mod store;
+pub mod rotation;
 pub mod session;
 pub mod password;
 // Refusals and answers
@@ -78,9 +79,10 @@ pub use requirement::{AllOf, AnyOf, Authenticated, Policy, Requirement};
 #[doc(hidden)]
 pub use role::assert_distinct;
 pub use role::{RoleName, UnknownRole};
+pub use rotation::{Rotation, RotationRequest};
 pub use scope::{InvalidScopes, RoleScopes, Scopes};
 pub use secret::{Password, PasswordHash, TokenText};
-pub use session::{Rotation, RotationRequest, Session, SessionStore};
+pub use session::{Session, SessionStore};
 pub use store::{Account, AccountStore, AuthUser, StoreError, UserStore};
 pub use token::{Claims, TokenId, TokenIssuer, TokenKind, TokenRefusal, TokenVerifier, VerifiedClaims};
 

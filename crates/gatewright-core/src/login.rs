@@ -10,9 +10,10 @@ use crate::event::Event;
 use crate::grant::{TokenPair, sign};
 use crate::id::SessionId;
 use crate::password::{PasswordVerdict, is_overlong};
+use crate::rotation::{SessionSeed, TokenDigest, TokenLife, first_token_id};
 use crate::scope::Scopes;
 use crate::secret::Password;
-use crate::session::{MAX_SESSIONS_PER_USER, Session, SessionSeed, TokenDigest, TokenLife, first_token_id};
+use crate::session::{MAX_SESSIONS_PER_USER, Session};
 use crate::store::{AuthUser, Swap};
 
 /// A name, a password and the scopes asked for.

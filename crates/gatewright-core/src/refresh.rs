@@ -9,9 +9,10 @@ use crate::event::Event;
 use crate::grant::{TokenPair, sign};
 use crate::id::SessionId;
 use crate::identity::{ActiveUser, LiveSession};
+use crate::rotation::{Rotation, RotationRequest, TokenDigest, TokenLife};
 use crate::scope::Scopes;
 use crate::secret::TokenText;
-use crate::session::{Rotation, RotationRequest, Session, TokenDigest, TokenLife};
+use crate::session::Session;
 use crate::store::AuthUser;
 use crate::token::{TokenId, TokenKind, VerifiedClaims};
 

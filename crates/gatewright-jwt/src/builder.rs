@@ -6,7 +6,7 @@ use std::time::Duration;
 use gatewright_core::{BuildError, TokenKind};
 use zeroize::Zeroizing;
 
-use crate::issue::encode_header;
+use crate::header;
 use crate::key::HmacKey;
 
 /// The longest leeway on `exp` that can be set: 60 seconds.
@@ -113,7 +113,7 @@ impl JwtBuilder {
             return Err(BuildError::new("leeway", "is longer than 60 seconds"));
         }
         let key = HmacKey::new(&self.secret, self.key_id)?;
-        let header = |kind| encode_header(HmacKey::ALGORITHM, key.id(), kind);
+        let header = |kind| header::encode(HmacKey::ALGORITHM, key.id(), kind);
         Ok(Jwt {
             access_header: header(TokenKind::Access),
             refresh_header: header(TokenKind::Refresh),

@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::{TokenKind, TokenRefusal};
+use serde::Serialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 
 use crate::json::{Fault, Names, Text};
@@ -36,6 +39,19 @@ impl<'de> Header<'de> {
         };
         short.eq_ignore_ascii_case(kind.media_type())
     }
+}
+
+#[derive(Serialize)]
+struct OwnHeader<'a> {
+    alg: &'a str,
+    typ: &'a str,
+    kid: &'a str,
+}
+
+/// A header in base64url. Its members are plain texts: they cannot fail to serialize.
+pub(crate) fn encode(algorithm: &str, key_id: &str, kind: TokenKind) -> String {
+    let header = OwnHeader { alg: algorithm, typ: kind.media_type(), kid: key_id };
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).unwrap_or_default())
 }
 
 struct Members<'a> {

@@ -9,13 +9,6 @@ use serde::Serialize;
 use crate::builder::Jwt;
 
 #[derive(Serialize)]
-struct Header<'a> {
-    alg: &'a str,
-    typ: &'a str,
-    kid: &'a str,
-}
-
-#[derive(Serialize)]
 struct Payload<'a> {
     iss: &'a str,
     sub: &'a str,
@@ -29,12 +22,6 @@ struct Payload<'a> {
     epoch: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<&'a str>,
-}
-
-/// A header in base64url. Its members are plain texts: they cannot fail to serialize.
-pub(crate) fn encode_header(algorithm: &str, key_id: &str, kind: TokenKind) -> String {
-    let header = Header { alg: algorithm, typ: kind.media_type(), kid: key_id };
-    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).unwrap_or_default())
 }
 
 impl TokenIssuer for Jwt {

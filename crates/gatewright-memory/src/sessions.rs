@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use gatewright_core::session::{RotationState, TokenDigest};
+use gatewright_core::rotation::{RotationState, TokenDigest};
 use gatewright_core::{
     Epoch, Rotation, RotationRequest, Session, SessionId, SessionStore, StoreError, Timestamp, UserId,
 };
@@ -41,7 +41,7 @@ impl Sessions {
 impl SessionStore for MemoryStore {
     async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError> {
         let mut sessions = self.sessions();
-        let entry = Entry { session: session.clone(), rotation: RotationState::begin(session, current) };
+        let entry = Entry { session: session.clone(), rotation: session.rotation(current) };
         sessions.by_id.insert(session.id, entry);
         let ids = sessions.by_user.entry(session.user.clone()).or_default();
         ids.push(session.id);

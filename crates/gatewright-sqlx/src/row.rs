@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use gatewright_core::session::{RotationState, SessionSeed, TokenDigest};
+use gatewright_core::rotation::{RotationState, SessionSeed, TokenDigest};
 use gatewright_core::store::NewAccount;
 use gatewright_core::{
     Account, Email, Epoch, PasswordHash, RoleName, Scopes, Session, StoreError, Timestamp, UserId,
@@ -65,7 +65,7 @@ fn parse_session(row: &SqliteRow) -> Parsed<Session> {
 
 fn parse_rotation(row: &SqliteRow) -> Parsed<RotationState> {
     let digest = |bytes: &[u8]| Parsed::Ok(TokenDigest::from_bytes(bytes.try_into()?));
-    let mut state = RotationState::begin(&parse_session(row)?, digest(row.try_get("current_digest")?)?);
+    let mut state = parse_session(row)?.rotation(digest(row.try_get("current_digest")?)?);
     state.previous = row.try_get::<Option<&[u8]>, _>("previous_digest")?.map(digest).transpose()?;
     state.rotated_at = moment(row, "rotated_at")?;
     Ok(state)

@@ -1,7 +1,7 @@
 //! Sessions in SQLite.
 
 use async_trait::async_trait;
-use gatewright_core::session::{RotationState, TokenDigest};
+use gatewright_core::rotation::{RotationState, TokenDigest};
 use gatewright_core::{
     Epoch, Rotation, RotationRequest, Session, SessionId, SessionStore, StoreError, Timestamp, UserId,
 };

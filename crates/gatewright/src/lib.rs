@@ -20,10 +20,11 @@ pub use gatewright_core::error::{
 pub use gatewright_core::event::{Event, EventSink, TracingSink};
 pub use gatewright_core::password::{HasherError, PasswordHasher, PasswordVerdict, PolicyViolation};
 pub use gatewright_core::requirement::{AllOf, AnyOf, Authenticated, Policy, Requirement};
-pub use gatewright_core::scope::{InvalidScopes, RoleScopes, Scopes};
-pub use gatewright_core::session::{
-    Rotation, RotationRequest, RotationState, Session, SessionSeed, SessionStore, TokenDigest, TokenLife,
+pub use gatewright_core::rotation::{
+    Rotation, RotationRequest, RotationState, SessionSeed, TokenDigest, TokenLife,
 };
+pub use gatewright_core::scope::{InvalidScopes, RoleScopes, Scopes};
+pub use gatewright_core::session::{Session, SessionStore};
 pub use gatewright_core::store::{
     Account, AccountChange, AccountCounts, AccountStore, AuthUser, Change, Created, NewAccount, StoreError,
     Swap, UserStore,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use gatewright_core::session::{MAX_SESSIONS_PER_USER, SessionSeed, TokenDigest, TokenLife};
+use gatewright_core::rotation::{SessionSeed, TokenDigest, TokenLife};
+use gatewright_core::session::MAX_SESSIONS_PER_USER;
 use gatewright_core::{
     Epoch, Rotation, RotationRequest, Scopes, Session, SessionId, SystemRandomness, Timestamp, TokenId,
     UserId,
