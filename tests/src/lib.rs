@@ -12,7 +12,7 @@
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -41,14 +41,21 @@ pub async fn sqlite() -> [SqliteStore; 2] {
     [SqliteStore::connect(&url).await.unwrap(), SqliteStore::connect(&url).await.unwrap()]
 }
 
-/// A path in a new directory of this process, below the system's directory for temporary files.
+/// A path in a new directory of this process, below `target`.
 #[must_use]
 pub fn new_file(name: &str) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let directory = std::env::temp_dir().join(format!("gatewright-tests-{}-{number}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    directory.join(name)
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tests");
+    std::fs::create_dir_all(&folder).unwrap();
+    loop {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let directory = folder.join(format!("{}-{number}", std::process::id()));
+        // One that is there already is of an earlier process with this id.
+        if std::fs::create_dir(&directory).is_ok() {
+            return directory.join(name);
+        }
+        assert!(number < 10_000, "{} cannot be made", directory.display());
+    }
 }
 
 /// The tokens of every test.

@@ -83,15 +83,22 @@ async fn what_a_guard_of_one_auth_found_opens_nothing_of_another() {
     let (other, other_token) = world().await;
     let app = Router::new()
         .route("/", get(async |user: CurrentUser| user.email.to_string()))
+        .route("/maybe", get(async |maybe: MaybeUser| format!("{}", maybe.user.is_some())))
         .with_state(other.auth.clone())
         .layer(require(&one.auth, Requirement::Authenticated));
     assert_eq!(status(&app, "/", None).await, 401);
-    assert_eq!(status(&app, "/", Some(&token)).await, 401, "recognised outside, a stranger inside");
+    for path in ["/", "/maybe"] {
+        assert_eq!(
+            status(&app, path, Some(&token)).await,
+            401,
+            "recognised outside, a stranger inside: {path}"
+        );
+    }
     assert_eq!(status(&app, "/", Some(&other_token)).await, 401, "a stranger outside");
 }
 
 #[tokio::test]
-async fn two_guards_must_both_be_passed_and_the_caller_is_recognised_once() {
+async fn two_guards_must_both_be_passed() {
     let (world, token) = world().await;
     let inner = guarded(&world.auth, Requirement::Role("admin"), Router::new().route("/x", get(ok)))
         .under("/admin", ());
@@ -141,8 +148,34 @@ async fn a_merged_guarded_router_guards_its_routes_and_leaves_the_rest_alone() {
     assert_eq!(status(&app, "/members", None).await, 401);
     assert_eq!(status(&app, "/members", Some(&token)).await, 200);
     assert_eq!(status(&app, "/none", None).await, 404);
-    let empty = guarded(&world.auth, Requirement::Role("user"), Router::<Auth>::new());
-    let _: Router<Auth> = Router::from(empty);
+}
+
+#[tokio::test]
+async fn no_fallback_answers_past_the_guard() {
+    let (world, _) = world().await;
+    let sub = || Router::new().route("/y", get(ok)).fallback(ok);
+    let shapes: [(Router, &[&str]); 3] = [
+        (Router::new().fallback(ok), &["/", "/none"]),
+        (Router::new().route("/x", get(ok)).fallback(ok), &["/x", "/none"]),
+        (Router::new().nest("/sub", sub()), &["/sub/y", "/sub/none", "/none"]),
+    ];
+    let mut asked = 0;
+    for (router, paths) in shapes {
+        let need = Requirement::Role("user");
+        let merged: Router = Router::new().route("/open", get(ok)).merge(Router::from(guarded(
+            &world.auth,
+            need,
+            router.clone(),
+        )));
+        let under: Router = guarded(&world.auth, need, router).under("/g", ());
+        for path in paths {
+            assert_ne!(status(&merged, path, None).await, 200, "{path} merged");
+            assert_eq!(status(&under, &format!("/g{path}"), None).await, 401, "{path} under");
+            asked += 1;
+        }
+        assert_eq!(status(&merged, "/open", None).await, 200);
+    }
+    assert_eq!(asked, 7);
 }
 
 #[tokio::test]

@@ -135,15 +135,24 @@ async fn a_password_change_wins_against_an_upgrade_of_the_old_hash() {
     let [store, _] = memory().await;
     let world = World::new(store);
     let account = world.add_with_hash(EMAIL, TestHasher::stored_weakly(PASSWORD)).await;
-    let old = account.password_hash.clone();
-    let new = TestHasher::stored("another correct horse");
-    let swap =
-        gatewright::AccountStore::change_password(&world.store, &account.id, &old, &new, account.epoch);
+    world.hasher.pause();
+    let login = tokio::spawn({
+        let auth = world.auth.clone();
+        async move { auth.login(Login::new(EMAIL, Password::new(PASSWORD))).await }
+    });
+    while world.hasher.calls() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let (old, new) = (account.password_hash.clone(), TestHasher::stored("another correct horse"));
+    let epoch = gatewright::Epoch::from_u64(7);
+    let swap = gatewright::AccountStore::change_password(&world.store, &account.id, &old, &new, epoch);
     assert_eq!(swap.await.unwrap(), gatewright::Swap::Done);
-    let upgrade =
-        world.store.replace_password_hash(&account.id, &old, &TestHasher::stored(PASSWORD)).await.unwrap();
-    assert_eq!(upgrade, gatewright::Swap::Stale);
-    assert_eq!(refused(&world, EMAIL, PASSWORD).await, LoginRefusal::WrongPassword);
+    world.hasher.resume();
+    let pair = login.await.unwrap().unwrap();
+    assert_eq!(world.status(&pair.access_token).await, 401);
+    let after = world.store.find_by_id(&account.id).await.unwrap().unwrap();
+    assert_eq!(after.password_hash.expose(), new.expose());
+    assert!(world.events.take().iter().any(|event| event.starts_with("HashNotUpgraded")));
 }
 
 #[tokio::test]
@@ -184,6 +193,67 @@ async fn a_busy_hasher_is_unavailable_and_begins_no_session() {
     let reply = world.auth.reply_to(&error);
     assert_eq!(reply.status, 503);
     assert!(reply.headers.contains(&("retry-after", "2".to_owned())), "{reply:?}");
+    let end = gatewright::Timestamp::from_micros(u64::MAX);
+    assert_eq!(world.store.purge_expired(end).await.unwrap(), 0, "no session began");
+    world.login(EMAIL).await;
+    assert_eq!(world.store.purge_expired(end).await.unwrap(), 1, "one would have been found");
+}
+
+#[tokio::test]
+async fn disabling_and_deleting_leave_no_session_behind() {
+    let [store, _] = memory().await;
+    let world = World::new(store);
+    let end = gatewright::Timestamp::from_micros(u64::MAX);
+    let [disabled, deleted] = [world.add(EMAIL).await, world.add("eve@example.com").await];
+    world.login(EMAIL).await;
+    world.login("eve@example.com").await;
+    let accounts = world.auth.accounts().unwrap();
+    accounts.update(&disabled.id, None, Some(false)).await.unwrap();
+    accounts.delete(&deleted.id).await.unwrap();
+    assert_eq!(world.store.purge_expired(end).await.unwrap(), 0);
+    assert_eq!(accounts.page(None, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_disabled_user_and_a_stranger_change_no_password() {
+    let [store, _] = memory().await;
+    let world = World::new(store.clone());
+    let account = world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    let headers = Bearer(format!("Bearer {}", pair.access_token.expose()));
+    let me = world.auth.authenticate(&gatewright::RequestView::new("GET", &headers)).await.unwrap().unwrap();
+    let change =
+        || PasswordChange::new(Password::new(PASSWORD), Password::new("another correct horse")).unwrap();
+    let other = World::new(store);
+    for error in [other.auth.change_password(&me, change()).await, other.auth.logout(&me).await] {
+        assert_eq!(Denial::from(&error.unwrap_err()), Denial::InvalidToken, "of another Auth");
+    }
+    world.auth.accounts().unwrap().update(&account.id, None, Some(false)).await.unwrap();
+    let error = world.auth.change_password(&me, change()).await.unwrap_err();
+    assert_eq!(Denial::from(&error), Denial::IncorrectPassword);
+    assert!(world.events.take().iter().any(|event| event.starts_with("PasswordChangeRefused")));
+}
+
+#[tokio::test]
+async fn leeway_on_a_token_is_no_leeway_on_its_session() {
+    let [store, _] = memory().await;
+    let hour = std::time::Duration::from_secs(3_600);
+    let world = World::with(store.clone(), |builder| {
+        builder.with_access_lifetime(hour).with_refresh_lifetime(hour).with_session_lifetime(hour)
+    });
+    world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    let jwt = gatewright::Jwt::hs256(gatewright_tests::SECRET, "https://issuer.example", "api");
+    let lenient = jwt.with_leeway(std::time::Duration::from_secs(60)).build().unwrap();
+    let lenient = gatewright::Auth::local(store, lenient, TestHasher::new())
+        .with_clock(world.clock.clone())
+        .build()
+        .unwrap();
+    world.clock.advance(hour);
+    let headers = Bearer(format!("Bearer {}", pair.access_token.expose()));
+    let view = gatewright::RequestView::new("GET", &headers);
+    assert!(lenient.authenticate_stateless(&view).unwrap().is_some(), "the token is believed");
+    assert_eq!(lenient.authenticate(&view).await.unwrap_err().status, 401, "its session is over");
 }
 
 #[tokio::test]
@@ -209,21 +279,6 @@ async fn scopes_asked_for_are_granted_as_far_as_allowed() {
     let login = Login::new(EMAIL, Password::new(PASSWORD)).with_scopes(Scopes::parse("admin read").unwrap());
     let pair = world.auth.login(login).await.unwrap();
     assert_eq!(pair.scopes.as_str(), "read");
-}
-
-#[tokio::test]
-async fn tokens_of_a_session_of_somebody_else_are_refused() {
-    let [store, _] = memory().await;
-    let world = World::new(store);
-    world.add(EMAIL).await;
-    let pair = world.login(EMAIL).await;
-    let session = {
-        let headers = Bearer(format!("Bearer {}", pair.access_token.expose()));
-        let view = gatewright::RequestView::new("GET", &headers);
-        world.auth.authenticate(&view).await.unwrap().unwrap().session()
-    };
-    world.store.end(session).await.unwrap();
-    assert_eq!(world.status(&pair.access_token).await, 401);
 }
 
 #[tokio::test]

@@ -150,7 +150,7 @@ async fn whichever_store_is_gone_everything_that_needs_it_is_unavailable_and_not
     let fragile = Fragile { store, users_gone: Arc::default(), sessions_gone: Arc::default() };
     let world = World::new(fragile.clone());
     let account = world.add(EMAIL).await;
-    let pair = world.login(EMAIL).await;
+    let mut pair = world.login(EMAIL).await;
     let headers = Bearer(format!("Bearer {}", pair.access_token.expose()));
     let view = RequestView::new("GET", &headers);
     let me = world.auth.authenticate(&view).await.unwrap().unwrap();
@@ -161,6 +161,7 @@ async fn whichever_store_is_gone_everything_that_needs_it_is_unavailable_and_not
         is_outage(&world.auth, world.auth.refresh(Refresh::new(pair.refresh_token.clone())).await);
         gone.store(false, Ordering::SeqCst);
         assert_eq!(world.status(&pair.access_token).await, 200);
+        pair = world.refresh(&pair.refresh_token).await.unwrap();
     }
     fragile.sessions_gone.store(true, Ordering::SeqCst);
     is_outage(&world.auth, world.auth.logout(&me).await);
@@ -217,4 +218,118 @@ async fn a_database_locked_by_somebody_else_is_unavailable_in_time_and_consumes_
     assert_eq!(world.status(&pair.access_token).await, 200, "reading goes on");
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     assert!(world.refresh(&pair.refresh_token).await.is_ok(), "nothing was consumed");
+}
+
+#[tokio::test]
+async fn a_verb_that_fails_in_its_middle_leaves_nothing_half_written() {
+    let url = format!("sqlite://{}", new_file("half.db").display());
+    let store = gatewright::SqliteStore::connect(&url).await.unwrap();
+    let world = World::new(store);
+    let account = world.add(EMAIL).await;
+    let [kept, other] = [world.login(EMAIL).await, world.login(EMAIL).await];
+    let mut raw = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let trigger =
+        "CREATE TRIGGER broken BEFORE DELETE ON gatewright_sessions BEGIN SELECT RAISE(ABORT, 'broken'); END";
+    sqlx::query(trigger).execute(&mut raw).await.unwrap();
+
+    // The epoch of the kept session is written first, then the other is to be deleted.
+    let id = session_of(&kept);
+    assert!(world.store.retain(&account.id, id, Epoch::from_u64(7)).await.is_err());
+    assert_eq!(world.store.find(id).await.unwrap().unwrap().epoch, account.epoch);
+    // The new session is written first, then the oldest are to be deleted.
+    let session = world.store.find(id).await.unwrap().unwrap();
+    let next = SessionId::generate(session.created_at, &gatewright::SystemRandomness).unwrap();
+    let mut begun = session;
+    begun.id = next;
+    assert!(world.store.begin(&begun, TokenDigest::from_bytes([1; 32]), 1).await.is_err());
+    assert!(world.store.find(next).await.unwrap().is_none());
+
+    sqlx::query("DROP TRIGGER broken").execute(&mut raw).await.unwrap();
+    for pair in [kept, other] {
+        assert!(world.refresh(&pair.refresh_token).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn the_writer_goes_on_after_the_database_rolled_back_by_itself() {
+    // As after a full disk or an I/O error: the transaction is gone before anybody asks for its end.
+    let url = format!("sqlite://{}", new_file("full.db").display());
+    let store = gatewright::SqliteStore::connect(&url).await.unwrap();
+    let world = World::new(store);
+    world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    let mut raw = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let trigger =
+        "CREATE TRIGGER full BEFORE UPDATE ON gatewright_sessions BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
+    sqlx::query(trigger).execute(&mut raw).await.unwrap();
+    for _ in 0..3 {
+        is_outage(&world.auth, world.refresh(&pair.refresh_token).await);
+    }
+    sqlx::query("DROP TRIGGER full").execute(&mut raw).await.unwrap();
+    assert!(world.refresh(&pair.refresh_token).await.is_ok(), "nothing was consumed, and the writer works");
+}
+
+#[tokio::test]
+async fn an_outage_is_503_on_every_route_and_says_nothing_of_its_cause() {
+    let [store, _] = sqlite().await;
+    let world = World::new(store.clone());
+    world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    let app: axum::Router = axum::Router::new()
+        .route("/me", axum::routing::get(async |_: gatewright::axum::CurrentUser| "ok"))
+        .route("/maybe", axum::routing::get(async |_: gatewright::axum::MaybeUser| "ok"))
+        .nest("/auth", gatewright::axum::routes(&world.auth))
+        .with_state(world.auth.clone());
+    store.close().await;
+    let form = |body: String| (Some("application/x-www-form-urlencoded"), body);
+    let requests = [
+        ("GET", "/me", (None, String::new())),
+        ("GET", "/maybe", (None, String::new())),
+        ("POST", "/auth/login", form(format!("username={EMAIL}&password={}", PASSWORD.replace(' ', "+")))),
+        ("POST", "/auth/refresh", form(format!("refresh_token={}", pair.refresh_token.expose()))),
+        ("POST", "/auth/logout", form(format!("refresh_token={}", pair.refresh_token.expose()))),
+        ("POST", "/auth/logout", (None, String::new())),
+        (
+            "POST",
+            "/auth/register",
+            (Some("application/json"), format!(r#"{{"email":"a@b","password":"{PASSWORD}"}}"#)),
+        ),
+    ];
+    for (method, path, (media, body)) in requests {
+        let mut request = axum::http::Request::builder().method(method).uri(path);
+        request = request.header("authorization", format!("Bearer {}", pair.access_token.expose()));
+        if let Some(media) = media {
+            request = request.header("content-type", media);
+        }
+        let request = request.body(axum::body::Body::from(body)).unwrap();
+        let response = tower::ServiceExt::oneshot(app.clone(), request).await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["retry-after"]),
+            (503, &"2".parse().unwrap()),
+            "{path}"
+        );
+        assert!(!response.headers().contains_key("www-authenticate"), "{path}");
+        let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
+        assert_eq!(&*body, br#"{"detail":"Service unavailable"}"#, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn many_processes_may_make_the_tables_of_one_new_database_at_once() {
+    for _ in 0..5 {
+        let url = format!("sqlite://{}", new_file("shared.db").display());
+        let mut starts = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let url = url.clone();
+            starts.spawn(async move { gatewright::SqliteStore::connect(&url).await });
+        }
+        for started in starts.join_all().await {
+            started.unwrap().count().await.unwrap();
+        }
+    }
+}
+
+/// The session that a pair of tokens belongs to.
+fn session_of(pair: &gatewright::TokenPair) -> SessionId {
+    gatewright_testkit::http::claims(pair.access_token.expose())["sid"].as_str().unwrap().parse().unwrap()
 }

@@ -36,7 +36,10 @@ fn main() -> ExitCode {
 fn repeat(options: &[&str]) -> Result<u32, String> {
     match options {
         [] => Ok(20),
-        ["--repeat", number] => number.parse().map_err(|_| format!("--repeat: {number} is not a number")),
+        ["--repeat", number] => match number.parse() {
+            Ok(number) if number > 0 => Ok(number),
+            _ => Err(format!("--repeat: {number} is not a number above zero")),
+        },
         _ => Err(USAGE.to_owned()),
     }
 }

@@ -20,7 +20,8 @@ use axum::http::Request;
 use axum::routing::get;
 use gatewright::axum::{CurrentUser, StatelessClaims};
 use gatewright::{
-    Auth, HashingPool, Jwt, Login, MemoryStore, Password, PasswordHasher, Registration, RoleName,
+    Auth, HashingPool, Jwt, Login, MemoryStore, Password, PasswordHasher, PasswordVerdict, Registration,
+    RoleName,
 };
 use gatewright_benches::{SECRET, Tokens};
 use tower::ServiceExt;
@@ -91,7 +92,7 @@ async fn hashing() -> Vec<Row> {
         let start = Instant::now();
         let verdict = pool.verify(Password::new("correct horse battery staple"), Some(hash.clone())).await;
         pooled.push(start.elapsed());
-        assert!(verdict.is_ok());
+        assert_eq!(verdict.unwrap(), PasswordVerdict::Match);
         let start = Instant::now();
         ask.send(()).unwrap();
         assert!(answered.recv().unwrap());

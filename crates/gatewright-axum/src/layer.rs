@@ -74,14 +74,12 @@ impl<S: Clone + Send + Sync + 'static, U: AuthUser> GuardedRouter<S, U> {
 }
 
 /// For merging into a router that has other routes at the same level: each route is behind the guard, and what has no
-/// route is the other router's to answer.
+/// route is the other router's to answer. Fallbacks of the guarded router are dropped: they would answer outside the
+/// guard.
 impl<S: Clone + Send + Sync + 'static, U: AuthUser> From<GuardedRouter<S, U>> for Router<S> {
     fn from(guarded: GuardedRouter<S, U>) -> Self {
-        if guarded.router.has_routes() {
-            guarded.router.route_layer(RequireLayer { guard: guarded.guard })
-        } else {
-            guarded.router
-        }
+        let router = guarded.router.reset_fallback();
+        if router.has_routes() { router.route_layer(RequireLayer { guard: guarded.guard }) } else { router }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::error::{AuthError, PolicyRefusal, RequestError};
 use crate::event::Event;
 use crate::id::{Epoch, UserId};
 use crate::identity::Identity;
-use crate::password::{PasswordVerdict, check_policy, is_overlong};
+use crate::password::{PasswordVerdict, check_policy, verify_bounded};
 use crate::role::RoleName;
 use crate::secret::{Password, PasswordHash};
 use crate::store::{
@@ -100,6 +100,7 @@ impl<U: AuthUser> Auth<U> {
     /// [`AuthError::IncorrectPassword`] when the present password is wrong. When a store fails between the change and
     /// the end of the sessions, the password is changed and all sessions are refused, the caller's own included.
     pub async fn change_password(&self, who: &Identity<U>, change: PasswordChange) -> Result<(), AuthError> {
+        who.must_be_of(self)?;
         self.accounts()?.change_password(who, change).await
     }
 }
@@ -117,7 +118,8 @@ impl<U> fmt::Debug for Accounts<U> {
 }
 
 impl<U: AuthUser> Accounts<U> {
-    /// Creates an account, unless the address is taken; the work is the same.
+    /// Creates an account, unless the address is taken. The hash is computed either way; a store may still take a little
+    /// longer to write a row than to find that it need not.
     ///
     /// # Errors
     /// When the store or the hasher does not answer.
@@ -146,7 +148,8 @@ impl<U: AuthUser> Accounts<U> {
     /// Changes role and activity; `None` leaves a thing as it is. Disabling ends all sessions and tokens.
     ///
     /// # Errors
-    /// [`AuthError::NotFound`] and [`AuthError::LastHolder`], or when a store does not answer.
+    /// [`AuthError::NotFound`] and [`AuthError::LastHolder`], or when a store does not answer. When only the session store
+    /// fails, the change stands and every token is refused; what is left of the sessions ends by its own time.
     pub async fn update(
         &self,
         id: &UserId,
@@ -157,22 +160,22 @@ impl<U: AuthUser> Accounts<U> {
         let epoch = if disables { Some(Epoch::generate(&*self.inner.randomness)?) } else { None };
         let change = AccountChange { role, is_active, epoch };
         let user = done(self.store.update(id, &change, self.inner.settings.protected_role.as_ref()).await?)?;
+        self.inner.emit(&Event::AccountChanged { user: id });
         if disables {
             self.inner.sessions.end_all(id).await?;
         }
-        self.inner.emit(&Event::AccountChanged { user: id });
         Ok(user)
     }
 
     /// Deletes an account and ends its sessions.
     ///
     /// # Errors
-    /// [`AuthError::NotFound`] and [`AuthError::LastHolder`], or when a store does not answer.
+    /// [`AuthError::NotFound`] and [`AuthError::LastHolder`], or when a store does not answer. When only the session store
+    /// fails, the account is gone and every token is refused; what is left of the sessions ends by its own time.
     pub async fn delete(&self, id: &UserId) -> Result<(), AuthError> {
         done(self.store.delete(id, self.inner.settings.protected_role.as_ref()).await?)?;
-        self.inner.sessions.end_all(id).await?;
         self.inner.emit(&Event::AccountDeleted { user: id });
-        Ok(())
+        Ok(self.inner.sessions.end_all(id).await?)
     }
 
     /// Counts accounts.
@@ -195,9 +198,8 @@ impl<U: AuthUser> Accounts<U> {
         let id = who.user().id();
         let epoch = Epoch::generate(&*self.inner.randomness)?;
         self.swap_password(&id, &change, epoch).await?;
-        self.inner.sessions.retain(&id, who.session(), epoch).await?;
         self.inner.emit(&Event::PasswordChanged { user: &id });
-        Ok(())
+        Ok(self.inner.sessions.retain(&id, who.session(), epoch).await?)
     }
 
     /// Replaces the hash that the present password was verified against. When that hash changed meanwhile (a login
@@ -227,12 +229,13 @@ impl<U: AuthUser> Accounts<U> {
     async fn verify_current(&self, id: &UserId, current: &Password) -> Result<PasswordHash, AuthError> {
         let user = self.store.find_by_id(id).await?.filter(AuthUser::is_active);
         let stored = user.as_ref().and_then(AuthUser::password_hash);
-        let overlong = is_overlong(current);
-        let password = if overlong { Password::new("") } else { current.clone() };
-        let verdict = self.inner.hasher.verify(password, stored.clone()).await?;
+        let verdict = verify_bounded(&*self.inner.hasher, current, stored.clone()).await?;
         match (verdict, stored) {
-            (PasswordVerdict::Match | PasswordVerdict::MatchUpgrade, Some(stored)) if !overlong => Ok(stored),
-            _ => Err(AuthError::IncorrectPassword {}),
+            (PasswordVerdict::Match | PasswordVerdict::MatchUpgrade, Some(stored)) => Ok(stored),
+            _ => {
+                self.inner.emit(&Event::PasswordChangeRefused { user: id });
+                Err(AuthError::IncorrectPassword {})
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::error::RequestError;
 use crate::request::{Header, RequestView};
+use crate::scope::Scopes;
 
 /// The largest body of an authentication request, in bytes.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -87,6 +88,11 @@ impl Fields {
     /// The field's value; an empty one counts as omitted (RFC 6749 §3.2), a repeated one is refused.
     pub(crate) fn optional(&self, name: &str) -> Result<Option<&str>, RequestError> {
         Ok(self.verbatim(name)?.filter(|text| !text.is_empty()))
+    }
+
+    /// The field `scope`, if there is one.
+    pub(crate) fn scopes(&self) -> Result<Option<Scopes>, RequestError> {
+        self.optional("scope")?.map(Scopes::parse).transpose().map_err(|_| RequestError::Scope)
     }
 
     /// The field's value, empty or not; a repeated one is refused.

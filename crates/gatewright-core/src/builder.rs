@@ -11,7 +11,7 @@ use crate::password::PasswordHasher;
 use crate::random::{Randomness, SystemRandomness};
 use crate::reply::{Renderer, is_realm};
 use crate::role::RoleName;
-use crate::scope::RoleScopes;
+use crate::scope::{MAX_SCOPES_BYTES, RoleScopes};
 use crate::session::SessionStore;
 use crate::store::{Account, AccountStore, AuthUser, UserStore};
 use crate::token::{MAX_ACCESS_LIFETIME, MAX_REFRESH_LIFETIME, TokenIssuer, TokenVerifier};
@@ -200,7 +200,8 @@ impl<U: AuthUser> AuthBuilder<U> {
         self
     }
 
-    /// Which scopes each role may have; none unless set.
+    /// Which scopes each role may have; none unless set. All together are at most 1024 bytes long, so that they fit in a
+    /// token.
     pub fn with_role_scopes(mut self, scopes: RoleScopes) -> Self {
         self.settings.role_scopes = scopes;
         self
@@ -269,6 +270,9 @@ fn check(settings: &Settings) -> Result<(), BuildError> {
     }
     if session_lifetime < access_lifetime {
         return Err(BuildError::new("session_lifetime", "is shorter than the access lifetime"));
+    }
+    if settings.role_scopes.all().as_str().len() > MAX_SCOPES_BYTES {
+        return Err(BuildError::new("role_scopes", "are longer than 1024 bytes together"));
     }
     if *refresh_grace > MAX_REFRESH_GRACE {
         return Err(BuildError::new("refresh_grace", "is longer than 60 seconds"));

@@ -138,6 +138,9 @@ pub enum AccessRefusal {
     /// The user's epoch was replaced: the password changed, or all sessions were ended.
     #[error("the user's epoch was replaced")]
     EpochReplaced,
+    /// The identity was made by another [`Auth`](crate::Auth).
+    #[error("the identity is another application's")]
+    ForeignIdentity,
 }
 
 /// Why a login is refused.
@@ -252,7 +255,8 @@ impl From<&AuthError> for Denial {
                 | AccessRefusal::SessionMismatch
                 | AccessRefusal::UserUnknown
                 | AccessRefusal::UserDisabled
-                | AccessRefusal::EpochReplaced,
+                | AccessRefusal::EpochReplaced
+                | AccessRefusal::ForeignIdentity,
             ) => Self::InvalidToken,
             AuthError::Forbidden { scopes } => Self::Forbidden(scopes.clone()),
             AuthError::Login(

@@ -1,4 +1,4 @@
-//! What happened, for whoever audits: the true cause of every refusal stands here and nowhere else.
+//! What happened, for whoever audits: why a login, a refresh or an access was refused stands here and nowhere else.
 
 use crate::error::{AccessRefusal, AuthError, LoginRefusal, RefreshRefusal};
 use crate::id::{SessionId, UserId};
@@ -84,6 +84,12 @@ pub enum Event<'a> {
         /// Whose.
         user: &'a UserId,
     },
+    /// A change of password was refused, since the present password was not given.
+    #[non_exhaustive]
+    PasswordChangeRefused {
+        /// Whose.
+        user: &'a UserId,
+    },
     /// An account was changed by an administrator.
     #[non_exhaustive]
     AccountChanged {
@@ -143,6 +149,7 @@ impl EventSink for TracingSink {
             | Event::RefreshRefused { .. }
             | Event::AccessRefused { .. }
             | Event::HashNotUpgraded { .. }
+            | Event::PasswordChangeRefused { .. }
             | Event::Forbidden { .. } => tracing::warn!(target: "gatewright", ?event),
             _ => tracing::info!(target: "gatewright", ?event),
         }

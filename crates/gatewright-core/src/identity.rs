@@ -135,6 +135,13 @@ impl<U> Identity<U> {
     }
 }
 
+impl<U> Identity<U> {
+    /// Refuses an identity that another `Auth` made.
+    pub(crate) fn must_be_of(&self, auth: &Auth<U>) -> Result<(), AccessRefusal> {
+        if self.issued_by(auth) { Ok(()) } else { Err(AccessRefusal::ForeignIdentity) }
+    }
+}
+
 impl<U> Clone for Identity<U> {
     fn clone(&self) -> Self {
         Self {

@@ -1,7 +1,5 @@
 //! Login with a password (RFC 6749 §4.3, as FastAPI's password form has it).
 
-use std::sync::Arc;
-
 use crate::auth::{Auth, Inner};
 use crate::body::Fields;
 use crate::email::Email;
@@ -9,7 +7,7 @@ use crate::error::{AuthError, LoginRefusal, RequestError};
 use crate::event::Event;
 use crate::grant::{TokenPair, sign};
 use crate::id::SessionId;
-use crate::password::{PasswordVerdict, is_overlong};
+use crate::password::{PasswordVerdict, is_overlong, verify_bounded};
 use crate::rotation::{SessionSeed, TokenDigest, TokenLife, first_token_id};
 use crate::scope::Scopes;
 use crate::secret::Password;
@@ -43,8 +41,7 @@ impl Login {
             return Err(RequestError::GrantType);
         }
         let login = Self::new(fields.required("username")?, Password::new(fields.required("password")?));
-        let scopes =
-            fields.optional("scope")?.map(Scopes::parse).transpose().map_err(|_| RequestError::Scope)?;
+        let scopes = fields.scopes()?;
         Ok(Self { scopes, ..login })
     }
 }
@@ -75,37 +72,43 @@ impl<U: AuthUser> Auth<U> {
 }
 
 /// Finds the user and verifies the password, with one hash's work in every case.
-async fn recognise<U: AuthUser>(inner: &Arc<Inner<U>>, login: &Login) -> Result<U, AuthError> {
-    let overlong = is_overlong(&login.password);
+async fn recognise<U: AuthUser>(inner: &Inner<U>, login: &Login) -> Result<U, AuthError> {
     let user = match &login.email {
-        Some(email) if !overlong => inner.users.find_by_email(email).await?,
+        Some(email) if !is_overlong(&login.password) => inner.users.find_by_email(email).await?,
         _ => None,
     };
     let stored = user.as_ref().and_then(AuthUser::password_hash);
-    let password = if overlong { Password::new("") } else { login.password.clone() };
-    let verdict = inner.hasher.verify(password, stored.clone()).await?;
-
-    let refuse = |cause: LoginRefusal| {
-        let id = user.as_ref().map(AuthUser::id);
-        inner.emit(&Event::LoginRefused { user: id.as_ref(), cause });
-        Err(cause.into())
-    };
-    match (&user, verdict) {
-        _ if overlong => refuse(LoginRefusal::PasswordTooLong),
-        _ if login.email.is_none() => refuse(LoginRefusal::NotAnEmail),
-        (None, _) => refuse(LoginRefusal::UserUnknown),
-        (Some(user), _) if !user.is_active() => refuse(LoginRefusal::UserDisabled),
-        (Some(_), PasswordVerdict::Mismatch) => refuse(LoginRefusal::WrongPassword),
-        (Some(_), PasswordVerdict::Match) => user.ok_or(LoginRefusal::UserUnknown.into()),
-        (Some(known), PasswordVerdict::MatchUpgrade) => {
-            upgrade(inner, known, &login.password).await;
-            user.ok_or(LoginRefusal::UserUnknown.into())
+    let verdict = verify_bounded(&*inner.hasher, &login.password, stored).await?;
+    match judge(login, user.as_ref(), verdict) {
+        Some(cause) => {
+            let id = user.as_ref().map(AuthUser::id);
+            inner.emit(&Event::LoginRefused { user: id.as_ref(), cause });
+            Err(cause.into())
+        }
+        None => {
+            let user = user.ok_or(LoginRefusal::UserUnknown)?;
+            if verdict == PasswordVerdict::MatchUpgrade {
+                upgrade(inner, &user, &login.password).await;
+            }
+            Ok(user)
         }
     }
 }
 
+/// Why the login is refused, if it is.
+fn judge<U: AuthUser>(login: &Login, user: Option<&U>, verdict: PasswordVerdict) -> Option<LoginRefusal> {
+    match user {
+        _ if is_overlong(&login.password) => Some(LoginRefusal::PasswordTooLong),
+        _ if login.email.is_none() => Some(LoginRefusal::NotAnEmail),
+        None => Some(LoginRefusal::UserUnknown),
+        Some(user) if !user.is_active() => Some(LoginRefusal::UserDisabled),
+        Some(_) if verdict == PasswordVerdict::Mismatch => Some(LoginRefusal::WrongPassword),
+        Some(_) => None,
+    }
+}
+
 /// Replaces a weak hash. Whatever prevents it, the login goes on.
-async fn upgrade<U: AuthUser>(inner: &Arc<Inner<U>>, user: &U, password: &Password) {
+async fn upgrade<U: AuthUser>(inner: &Inner<U>, user: &U, password: &Password) {
     let id = user.id();
     let swap = async {
         let new = inner.hasher.hash(password.clone()).await?;

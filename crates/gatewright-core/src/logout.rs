@@ -13,6 +13,7 @@ impl<U: AuthUser> Auth<U> {
     /// # Errors
     /// When the store does not answer; the session may then still stand.
     pub async fn logout(&self, identity: &Identity<U>) -> Result<(), AuthError> {
+        identity.must_be_of(self)?;
         self.inner.sessions.end(identity.session()).await?;
         self.inner.emit(&Event::LoggedOut { user: &identity.claims().subject, session: identity.session() });
         Ok(())
@@ -24,7 +25,8 @@ impl<U: AuthUser> Auth<U> {
     /// [`AuthError::Refresh`] when the token is refused, anything else when the store does not answer.
     pub async fn logout_by_refresh_token(&self, token: &TokenText) -> Result<(), AuthError> {
         let claims = self.inner.verify_refresh(token, self.inner.now())?;
-        let session = claims.session.ok_or(RefreshRefusal::Session(AccessRefusal::Sessionless))?;
+        let sessionless = RefreshRefusal::Session(AccessRefusal::Sessionless);
+        let session = claims.session.ok_or_else(|| self.inner.refuse_refresh(None, sessionless))?;
         self.inner.sessions.end(session).await?;
         self.inner.emit(&Event::LoggedOut { user: &claims.subject, session });
         Ok(())

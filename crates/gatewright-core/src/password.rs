@@ -38,8 +38,22 @@ pub fn check_policy(password: &Password) -> Result<(), PolicyViolation> {
     Ok(())
 }
 
+/// Whether `password` is longer than any password may be.
 pub(crate) fn is_overlong(password: &Password) -> bool {
     password.expose().len() > MAX_PASSWORD_BYTES
+}
+
+/// Holds `password` against a stored hash. One that is too long costs the same, and is a mismatch.
+pub(crate) async fn verify_bounded(
+    hasher: &dyn PasswordHasher,
+    password: &Password,
+    stored: Option<PasswordHash>,
+) -> Result<PasswordVerdict, HasherError> {
+    if is_overlong(password) {
+        let _ = hasher.verify(Password::new(""), stored).await?;
+        return Ok(PasswordVerdict::Mismatch);
+    }
+    hasher.verify(password.clone(), stored).await
 }
 
 /// What the hasher says of a password.
@@ -58,9 +72,10 @@ pub enum PasswordVerdict {
 /// Hashes and verifies passwords.
 ///
 /// # Contract
-/// - `verify` does one hash's work whatever it is given: for `None`, for a stored text that is no hash and for one
-///   whose costs are beyond the ceiling, a hash at today's costs, with the verdict `Mismatch`.
-/// - Nothing of a password or a hash is logged, nor kept after the call.
+/// - `verify` never returns without a hash's work: a usable stored hash costs what it costs; for `None`, for a text that
+///   is no hash and for one whose costs are beyond the ceiling, it is a hash at today's costs, and the verdict
+///   `Mismatch`.
+/// - Nothing of a password or a hash is logged.
 /// - It does not block the async threads, and bounds how many calls wait: beyond that, [`HasherError::Busy`] at once.
 #[async_trait]
 pub trait PasswordHasher: Send + Sync + 'static {

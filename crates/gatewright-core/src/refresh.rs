@@ -42,8 +42,7 @@ impl Refresh {
             return Err(RequestError::GrantType);
         }
         let token = TokenText::new(fields.required("refresh_token")?);
-        let scopes =
-            fields.optional("scope")?.map(Scopes::parse).transpose().map_err(|_| RequestError::Scope)?;
+        let scopes = fields.scopes()?;
         Ok(Self { token, scopes })
     }
 }
@@ -135,7 +134,8 @@ impl<U: AuthUser> Inner<U> {
         Ok((successor, life))
     }
 
-    fn refuse_refresh(&self, session: Option<SessionId>, cause: RefreshRefusal) -> AuthError {
+    /// Emits why, and gives the error.
+    pub(crate) fn refuse_refresh(&self, session: Option<SessionId>, cause: RefreshRefusal) -> AuthError {
         self.emit(&Event::RefreshRefused { session, cause });
         cause.into()
     }

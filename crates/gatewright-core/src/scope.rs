@@ -109,6 +109,11 @@ impl RoleScopes {
         self
     }
 
+    /// What the bearer of every role may have.
+    pub(crate) fn all(&self) -> Scopes {
+        self.allowed(self.0.iter().map(|(role, _)| role.as_str()))
+    }
+
     /// What the bearer of these roles may have.
     pub(crate) fn allowed<'a>(&self, roles: impl Iterator<Item = &'a str>) -> Scopes {
         let mut allowed = Scopes::default();

@@ -91,7 +91,8 @@ impl Session {
 ///   rotation plus `grace` and `grace` not zero, [`Rotation::Grace`]; anything else ends the session,
 ///   [`Rotation::Reused`]. `last_used_at` and the idle end are written by `Rotated` alone.
 /// - Of many parallel `rotate`s of one token with no grace, exactly one is `Rotated`.
-/// - `begin` ends the user's oldest sessions beyond `limit`, in the same step.
+/// - `begin` ends the user's oldest sessions beyond `limit`, in the same step: those that were begun first, whatever
+///   their clocks said.
 /// - Nothing but what the types hold is kept: no token can be made from what is stored.
 ///
 /// Prove an implementation with the store suite of `gatewright-testkit`.

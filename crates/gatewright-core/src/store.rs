@@ -19,20 +19,20 @@ use crate::secret::PasswordHash;
 #[error("the store could not {action}")]
 pub struct StoreError {
     action: &'static str,
-    source: Option<Box<dyn Error + Send + Sync>>,
+    source: Box<dyn Error + Send + Sync>,
 }
 
 impl StoreError {
     /// `action` completes "the store could not …"; `source` says why.
     #[must_use]
     pub fn new(action: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { action, source: Some(source.into()) }
+        Self { action, source: source.into() }
     }
 }
 
 /// The application's own user type, as far as guards and login must know it.
 pub trait AuthUser: Send + Sync + 'static {
-    /// The id that tokens carry; never used again for somebody else.
+    /// The id that tokens carry. An id must never be used again for somebody else.
     fn id(&self) -> UserId;
 
     /// The roles held at this moment.
@@ -67,7 +67,8 @@ pub enum Swap {
 /// - A read sees every change that was acknowledged before it began.
 /// - `replace_password_hash` is atomic: of many callers with one expectation, one succeeds.
 ///
-/// Prove an implementation with the store suite of `gatewright-testkit`.
+/// The account cases of `gatewright-testkit`'s store suite prove an implementation whose user is [`Account`]; for
+/// another user type they are the list of what to prove.
 #[async_trait]
 pub trait UserStore: Send + Sync + 'static {
     /// The application's user.
@@ -180,8 +181,10 @@ impl AccountCounts {
 ///   the same step. Of many parallel `create`s of one address, one is `Created`.
 /// - `protected`, where given, names a role that must keep at least one active holder: the check and the change are
 ///   one step, so that two holders cannot demote each other at once.
-/// - Ids are never used again; `page` walks accounts in the order of their ids and shows each account that exists
-///   throughout the walk exactly once.
+/// - `page` walks accounts in the order of their ids and shows each account that exists throughout the walk exactly
+///   once.
+///
+/// Ids are the caller's: [`Accounts`](crate::Accounts) draws a new one for each account, and uses none again.
 ///
 /// Prove an implementation with the store suite of `gatewright-testkit`.
 #[async_trait]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
@@ -165,6 +166,18 @@ pub trait TokenIssuer: Send + Sync {
     fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError>;
 }
 
+impl<T: TokenIssuer + ?Sized> TokenIssuer for Arc<T> {
+    fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
+        (**self).issue(kind, claims)
+    }
+}
+
+impl<T: TokenVerifier + ?Sized> TokenVerifier for Arc<T> {
+    fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenRefusal> {
+        (**self).verify(kind, token, now)
+    }
+}
+
 /// The key did not sign.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -185,7 +198,8 @@ impl IssueError {
 ///
 /// # Contract
 /// - Claims come back only when the signature holds under a key meant for it, the kind, issuer and audience are
-///   those configured, and `now` lies before `exp` and not before `nbf` and `iat`.
+///   those configured, and `now` lies before `exp` (but for a configured leeway) and not before `nbf` and `iat` (but for
+///   [`FUTURE_TOLERANCE`]).
 /// - It asks nobody: no store, no network. It must not block.
 /// - No input makes it panic, and work is bounded by [`MAX_TOKEN_BYTES`].
 pub trait TokenVerifier: Send + Sync {
@@ -257,32 +271,4 @@ pub enum TokenRefusal {
     /// The token is bound to a sender (`cnf`) and was presented as a bearer token.
     #[error("the token is bound to a sender")]
     SenderBound,
-}
-
-impl TokenRefusal {
-    /// A short name to count by.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Size => "size",
-            Self::Format => "format",
-            Self::Header => "header",
-            Self::Algorithm => "algorithm",
-            Self::Key => "key",
-            Self::Kind => "kind",
-            Self::Critical => "critical",
-            Self::Signature => "signature",
-            Self::Json => "json",
-            Self::Duplicate => "duplicate",
-            Self::ClaimMissing => "claim_missing",
-            Self::ClaimType => "claim_type",
-            Self::ClaimRange => "claim_range",
-            Self::Issuer => "issuer",
-            Self::Audience => "audience",
-            Self::Expired => "expired",
-            Self::Immature => "immature",
-            Self::Lifetime => "lifetime",
-            Self::SenderBound => "sender_bound",
-        }
-    }
 }

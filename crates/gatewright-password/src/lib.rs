@@ -5,8 +5,9 @@
 //! ```
 //!
 //! Hashing takes milliseconds of a whole core, so it never runs on an async thread. The threads of a pool reuse the
-//! memory argon2 works in; the pool's memory is that of its workers, whatever the load. Beyond the queue's length
-//! callers are told at once that the hasher is busy (503).
+//! memory argon2 works in, so that the pool holds one hash's memory for each of its workers, whatever the load (a stored
+//! hash that asks for more, up to its ceiling, gets it for as long as it is verified). The memory is overwritten by the
+//! next hash, not wiped. Beyond the queue's length callers are told at once that the hasher is busy (503).
 //!
 //! ```
 //! use gatewright_core::{Password, PasswordHasher, PasswordVerdict};
@@ -26,8 +27,6 @@ mod bcrypt_hash;
 mod worker;
 mod pool;
 
-pub use argon::{
-    Argon2Costs, MAX_ARGON2_LANES, MAX_ARGON2_MEMORY_KIB, MAX_ARGON2_PASSES, MIN_ARGON2_MEMORY_KIB,
-};
+pub use argon::{Argon2Costs, MAX_ARGON2_LANES, MAX_ARGON2_MEMORY_KIB, MAX_ARGON2_PASSES, MIN_ARGON2_COSTS};
 pub use bcrypt_hash::{MAX_BCRYPT_COST, MAX_BCRYPT_PASSWORD_BYTES};
 pub use pool::{DEFAULT_QUEUE, HashingPool, HashingPoolBuilder};

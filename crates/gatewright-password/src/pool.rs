@@ -10,14 +10,15 @@ use gatewright_core::{BuildError, HasherError, Password, PasswordHash, PasswordH
 use tokio::sync::oneshot;
 
 use crate::argon::{
-    Argon2Costs, MAX_ARGON2_LANES, MAX_ARGON2_MEMORY_KIB, MAX_ARGON2_PASSES, MIN_ARGON2_MEMORY_KIB,
+    Argon2Costs, MAX_ARGON2_LANES, MAX_ARGON2_MEMORY_KIB, MAX_ARGON2_PASSES, MIN_ARGON2_COSTS,
 };
 use crate::worker::{self, Job};
 
 /// How many calls may wait, unless set.
 pub const DEFAULT_QUEUE: usize = 256;
 
-/// Hashes passwords on threads of its own, which end when the pool is dropped.
+/// Hashes passwords on threads of its own, which end when the last clone of the pool is dropped.
+#[derive(Clone)]
 pub struct HashingPool {
     jobs: Sender<Job>,
 }
@@ -102,11 +103,18 @@ impl HashingPoolBuilder {
     /// error names the setting.
     pub fn build(self) -> Result<HashingPool, BuildError> {
         let Argon2Costs { memory_kib, passes, lanes, .. } = self.costs;
-        let fits = (MIN_ARGON2_MEMORY_KIB..=MAX_ARGON2_MEMORY_KIB).contains(&memory_kib)
-            && (2..=MAX_ARGON2_PASSES).contains(&passes)
-            && (1..=MAX_ARGON2_LANES).contains(&lanes);
-        if !fits {
-            return Err(BuildError::new("costs", "must be 7 to 256 MiB, 2 to 10 passes and 1 to 8 lanes"));
+        let strong = MIN_ARGON2_COSTS.iter().any(|(memory, least)| memory_kib >= *memory && passes >= *least);
+        if !strong {
+            return Err(BuildError::new(
+                "costs",
+                "are below what OWASP recommends, such as 19 MiB and 2 passes",
+            ));
+        }
+        if memory_kib > MAX_ARGON2_MEMORY_KIB
+            || passes > MAX_ARGON2_PASSES
+            || !(1..=MAX_ARGON2_LANES).contains(&lanes)
+        {
+            return Err(BuildError::new("costs", "are beyond 256 MiB, 10 passes or 8 lanes"));
         }
         if self.workers == 0 {
             return Err(BuildError::new("workers", "must be at least one"));

@@ -89,3 +89,24 @@ fn verify(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_stored_one_hash_is_computed() {
+        let mut argon = Argon::new(Argon2Costs::default()).unwrap();
+        let good = argon.hash("correct horse").unwrap();
+        let stored =
+            ["!", "", "$2b$31$x", "$argon2id$v=19$m=4294967295,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo"];
+        let mut texts: Vec<Option<PasswordHash>> = stored.map(|text| Some(PasswordHash::new(text))).to_vec();
+        texts.extend([None, Some(good)]);
+        for text in &texts {
+            let before = argon.runs;
+            let verdict = verify(&mut argon, &Password::new("wrong"), text.as_ref()).unwrap();
+            assert_eq!((verdict, argon.runs - before), (PasswordVerdict::Mismatch, 1));
+        }
+        assert_eq!(texts.len(), 6);
+    }
+}

@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::task::{Context, Poll, Waker};
+
 use gatewright_core::{HasherError, Password, PasswordHash, PasswordHasher, PasswordVerdict};
 use gatewright_password::{Argon2Costs, HashingPool};
 
 /// The cheapest hashes that may be made.
 fn cheap() -> HashingPool {
-    HashingPool::builder().with_costs(Argon2Costs::new(7 * 1024, 2, 1)).with_workers(1).build().unwrap()
+    HashingPool::builder().with_costs(Argon2Costs::new(7 * 1024, 5, 1)).with_workers(1).build().unwrap()
 }
 
 async fn verdict(pool: &HashingPool, password: &str, stored: &str) -> PasswordVerdict {
@@ -35,7 +37,7 @@ async fn two_hashes_of_one_password_differ() {
 #[tokio::test]
 async fn a_hash_made_elsewhere_is_read_and_made_here_is_read_elsewhere() {
     use argon2::{Argon2, PasswordHasher as _, PasswordVerifier};
-    let pool = cheap();
+    let pool = HashingPool::builder().build().unwrap();
     let theirs = Argon2::default().hash_password(b"correct horse").unwrap().to_string();
     assert_eq!(verdict(&pool, "correct horse", &theirs).await, PasswordVerdict::Match);
     let ours = pool.hash(Password::new("correct horse")).await.unwrap();
@@ -52,12 +54,12 @@ async fn a_weaker_hash_is_to_be_upgraded_and_a_stronger_one_is_kept() {
     };
     let (id, now) = (Algorithm::Argon2id, Version::V0x13);
     for (stored, expected) in [
-        (made(id, now, 7 * 1024, 2, 1), PasswordVerdict::Match),
-        (made(id, now, 19 * 1024, 3, 2), PasswordVerdict::Match),
+        (made(id, now, 7 * 1024, 5, 1), PasswordVerdict::Match),
+        (made(id, now, 19 * 1024, 6, 2), PasswordVerdict::Match),
         (made(id, now, 8, 1, 1), PasswordVerdict::MatchUpgrade),
         (made(id, now, 64 * 1024, 1, 1), PasswordVerdict::MatchUpgrade),
-        (made(Algorithm::Argon2i, now, 7 * 1024, 2, 1), PasswordVerdict::MatchUpgrade),
-        (made(id, Version::V0x10, 7 * 1024, 2, 1), PasswordVerdict::MatchUpgrade),
+        (made(Algorithm::Argon2i, now, 7 * 1024, 5, 1), PasswordVerdict::MatchUpgrade),
+        (made(id, Version::V0x10, 7 * 1024, 5, 1), PasswordVerdict::MatchUpgrade),
     ] {
         assert_eq!(verdict(&pool, "pw", &stored).await, expected, "{stored}");
         assert_eq!(verdict(&pool, "pW", &stored).await, PasswordVerdict::Mismatch, "{stored}");
@@ -121,32 +123,22 @@ async fn what_is_no_hash_or_costs_too_much_never_matches_and_never_panics() {
     assert_eq!(pool.verify(Password::new("pw"), None).await.unwrap(), PasswordVerdict::Mismatch);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn beyond_the_queue_callers_are_told_at_once_and_those_inside_are_served() {
-    let pool = std::sync::Arc::new(
-        HashingPool::builder()
-            .with_costs(Argon2Costs::new(64 * 1024, 4, 1))
-            .with_workers(1)
-            .with_queue(2)
-            .build()
-            .unwrap(),
-    );
-    let calls: Vec<_> = (0..20)
-        .map(|_| {
-            let pool = std::sync::Arc::clone(&pool);
-            tokio::spawn(async move { pool.hash(Password::new("x")).await })
-        })
-        .collect();
-    let (mut served, mut busy) = (0, 0);
-    for call in calls {
-        match call.await.unwrap() {
-            Ok(_) => served += 1,
-            Err(HasherError::Busy { .. }) => busy += 1,
-            Err(other) => panic!("{other}"),
-        }
+    let costs = Argon2Costs::new(64 * 1024, 4, 1);
+    let pool = HashingPool::builder().with_costs(costs).with_workers(1).with_queue(2).build().unwrap();
+    // Each call is polled once, in turn: the worker takes one, two wait, and there is no place for more.
+    let mut calls: Vec<_> = (0..20).map(|_| pool.hash(Password::new("x"))).collect();
+    let first: Vec<_> =
+        calls.iter_mut().map(|call| call.as_mut().poll(&mut Context::from_waker(Waker::noop()))).collect();
+    let busy = |answer: &Poll<_>| matches!(answer, Poll::Ready(Err(HasherError::Busy { .. })));
+    let waiting: Vec<_> =
+        first.iter().zip(calls).filter(|(answer, _)| answer.is_pending()).map(|(_, call)| call).collect();
+    assert!((2..=3).contains(&waiting.len()), "{} wait", waiting.len());
+    assert_eq!(first.iter().filter(|answer| busy(answer)).count(), 20 - waiting.len());
+    for call in waiting {
+        assert!(call.await.is_ok());
     }
-    assert_eq!(served + busy, 20);
-    assert!(served >= 2 && busy >= 10, "{served} served, {busy} busy");
     assert!(pool.hash(Password::new("x")).await.is_ok());
 }
 
@@ -154,7 +146,15 @@ async fn beyond_the_queue_callers_are_told_at_once_and_those_inside_are_served()
 fn unsafe_settings_are_refused_by_name() {
     let setting = |builder: gatewright_password::HashingPoolBuilder| builder.build().unwrap_err().setting;
     let builder = HashingPool::builder;
-    assert_eq!(setting(builder().with_costs(Argon2Costs::new(8, 1, 1))), "costs");
+    for (memory, passes) in [(8, 1), (7_168, 4), (19_455, 2), (47_103, 1), (0, 0), (300_000, 2), (19_456, 11)]
+    {
+        assert_eq!(
+            setting(builder().with_costs(Argon2Costs::new(memory, passes, 1))),
+            "costs",
+            "{memory} {passes}"
+        );
+    }
+    assert_eq!(setting(builder().with_costs(Argon2Costs::new(19_456, 2, 9))), "costs");
     assert_eq!(setting(builder().with_costs(Argon2Costs::new(u32::MAX, 2, 1))), "costs");
     assert_eq!(setting(builder().with_workers(0)), "workers");
     assert_eq!(setting(builder().with_queue(0)), "queue");

@@ -21,7 +21,7 @@ async fn matches(pool: &HashingPool, password: &str, stored: &str) -> bool {
 /// Holds every vector of a list against its expectation and returns how many there were. What is beyond our ceilings,
 /// or was made with a key or data that we do not have, must not match.
 async fn check(file: &Value, list: &str, stored: &str) -> usize {
-    let pool = HashingPool::builder().with_costs(Argon2Costs::new(7 * 1024, 2, 1)).build().unwrap();
+    let pool = HashingPool::builder().with_costs(Argon2Costs::new(7 * 1024, 5, 1)).build().unwrap();
     let mut ran = 0;
     for vector in file[list].as_array().unwrap() {
         let Some(password) = vector["password_utf8"].as_str() else { continue };

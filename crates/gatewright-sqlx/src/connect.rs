@@ -1,21 +1,26 @@
 //! Opening a database: durable, with bounded waits, and with its tables in place.
 
 use std::fmt;
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
 use gatewright_core::StoreError;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::SqliteConnection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{SqlStr, Sqlite, Transaction};
+use sqlx::{Connection, SqlStr, Sqlite, Transaction};
 
 /// How long a statement waits for another process's lock.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a call waits for a connection. With [`BUSY_TIMEOUT`] this keeps a store that cannot answer within 5 seconds.
-pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a call waits for a connection. A refresh makes three calls, of which the last alone writes: with
+/// [`BUSY_TIMEOUT`], it has failed after 5 seconds at the latest.
+pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connections for reading; SQLite's write-ahead log lets them read while one writes.
 const READERS: u32 = 4;
@@ -32,8 +37,8 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the database that `url` names (`sqlite://path`, `sqlite::memory:`), makes it if it is absent, and brings
-    /// its tables up to date. Every commit is on the disk before it is acknowledged (`synchronous = FULL`).
+    /// Opens the database that `url` names (`sqlite://path`, `sqlite::memory:`), makes it if it is absent, for its owner
+    /// alone, and brings its tables up to date. Every commit is on the disk before it is acknowledged (`synchronous = FULL`).
     ///
     /// # Errors
     /// When the URL is none, or the database cannot be opened or migrated.
@@ -54,7 +59,9 @@ impl SqliteStore {
             let only = forever.connect_with(options).await.map_err(|error| StoreError::new(action, error))?;
             Self { writer: only.clone(), readers: only }
         } else {
-            let writer = pool(1).connect_with(options.clone()).await;
+            make_private(options.get_filename()).map_err(|error| StoreError::new(action, error))?;
+            let writer = pool(1).after_release(|connection, _| Box::pin(is_clean(connection)));
+            let writer = writer.connect_with(options.clone()).await;
             let writer = writer.map_err(|error| StoreError::new(action, error))?;
             Self { writer, readers: pool(READERS).connect_lazy_with(options.read_only(true)) }
         };
@@ -97,6 +104,26 @@ impl SqliteStore {
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteStore").finish_non_exhaustive()
+    }
+}
+
+/// Whether a connection may go back to the pool. After a full disk or an I/O error SQLite has rolled back by itself, the
+/// driver's own ROLLBACK fails, and the driver believes itself inside a transaction from then on.
+async fn is_clean(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    connection.ping().await?; // what a dropped transaction left to do is done first
+    Ok(!connection.is_in_transaction())
+}
+
+/// Makes a database that is absent, for its owner alone: it will hold hashes and seeds. SQLite gives its other files the
+/// same permissions.
+fn make_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }
 

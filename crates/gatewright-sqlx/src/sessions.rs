@@ -12,6 +12,9 @@ use crate::SqliteStore;
 use crate::accounts::broken;
 use crate::row::{bits, micros, rotation, session};
 
+/// Sessions that are forgotten in one transaction, so that a login never waits for a long one.
+const PURGE_BATCH: i64 = 1_000;
+
 #[async_trait]
 impl SessionStore for SqliteStore {
     async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError> {
@@ -20,7 +23,7 @@ impl SessionStore for SqliteStore {
         insert(&mut transaction, session, current).await.map_err(broken(action))?;
         let end_oldest = query(
             "DELETE FROM gatewright_sessions WHERE id IN (SELECT id FROM gatewright_sessions
-             WHERE user_id = ?1 ORDER BY created_at DESC, rowid DESC LIMIT -1 OFFSET ?2)",
+             WHERE user_id = ?1 ORDER BY rowid DESC LIMIT -1 OFFSET ?2)",
         )
         .bind(session.user.as_str())
         .bind(i64::from(limit));
@@ -84,11 +87,22 @@ impl SessionStore for SqliteStore {
 
     async fn purge_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
         let action = "forget expired sessions";
-        let mut transaction = self.write(action).await?;
-        let delete = query("DELETE FROM gatewright_sessions WHERE idle_expires_at <= ?1").bind(micros(now));
-        let result = delete.execute(&mut *transaction).await.map_err(broken(action))?;
-        transaction.commit().await.map_err(broken(action))?;
-        Ok(result.rows_affected())
+        let mut forgotten = 0;
+        loop {
+            let mut transaction = self.write(action).await?;
+            let delete = query(
+                "DELETE FROM gatewright_sessions WHERE rowid IN
+                 (SELECT rowid FROM gatewright_sessions WHERE idle_expires_at <= ?1 LIMIT ?2)",
+            )
+            .bind(micros(now))
+            .bind(PURGE_BATCH);
+            let result = delete.execute(&mut *transaction).await.map_err(broken(action))?;
+            transaction.commit().await.map_err(broken(action))?;
+            forgotten += result.rows_affected();
+            if result.rows_affected() < PURGE_BATCH.unsigned_abs() {
+                return Ok(forgotten);
+            }
+        }
     }
 }
 

@@ -160,6 +160,7 @@ macro_rules! http_suite {
                 roles_decide_who_may_pass
                 a_guarded_prefix_has_no_way_round
                 scopes_are_those_granted_and_still_allowed
+                another_method_is_405
             }
             $crate::http_cases! { endpoints, $target,
                 a_login_is_granted_with_a_pair_of_tokens

@@ -1,7 +1,7 @@
 //! Conformance suites for Gatewright's seams, and what tests of applications need.
 //!
-//! - [`store_suite!`] proves an account and session store: every line of the contracts of
-//!   [`AccountStore`](gatewright_core::AccountStore) and [`SessionStore`](gatewright_core::SessionStore) is a test.
+//! - [`store_suite!`] proves a store of [`Account`](gatewright_core::Account)s and sessions against the contracts of
+//!   [`AccountStore`](gatewright_core::AccountStore) and [`SessionStore`](gatewright_core::SessionStore), case by case.
 //! - [`http_suite!`] proves a running application: a table of requests and exact answers over a real socket.
 //! - [`FixedClock`] stands still until it is moved, [`TestHasher`] counts and can be paused, [`EventRecorder`] keeps
 //!   what it hears.
@@ -40,7 +40,9 @@ use std::future::Future;
 /// How often a case that races is repeated: `GATEWRIGHT_TEST_REPEAT`, 20 unless set.
 #[must_use]
 pub fn repetitions() -> usize {
-    std::env::var("GATEWRIGHT_TEST_REPEAT").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
+    let Ok(text) = std::env::var("GATEWRIGHT_TEST_REPEAT") else { return 20 };
+    let number: std::num::NonZeroUsize = text.parse().expect("GATEWRIGHT_TEST_REPEAT is a number above zero");
+    number.get()
 }
 
 /// Runs a case to its end on threads of its own.

@@ -9,7 +9,8 @@
 //! | `memory` | `MemoryStore`: accounts and sessions in memory |
 //! | `sqlite` | `SqliteStore`: accounts and sessions in SQLite |
 //!
-//! Begin with [`Auth::local`] for Gatewright's own accounts, or [`Auth::builder`] for an application's own users.
+//! Begin with [`Auth::local`] for Gatewright's own accounts, or [`Auth::builder`] for an application's own users. The
+//! store and hasher traits are `async` by way of the `async-trait` crate, which whoever implements them adds.
 
 pub use gatewright_core::account::{Accounts, PasswordChange, Registration};
 pub use gatewright_core::builder::{AuthBuilder, BuildError};
@@ -29,13 +30,14 @@ pub use gatewright_core::store::{
     Account, AccountChange, AccountCounts, AccountStore, AuthUser, Change, Created, NewAccount, StoreError,
     Swap, UserStore,
 };
+pub use gatewright_core::token::{FUTURE_TOLERANCE, IssueError, MAX_TOKEN_BYTES};
 pub use gatewright_core::{
     Auth, Claims, CredentialKind, Email, Epoch, Guard, Headers, Identity, InvalidEmail, InvalidId, Login,
     Operation, Password, PasswordHash, Randomness, RandomnessError, Refresh, Reply, RequestView, RoleName,
     SessionId, SystemRandomness, TokenId, TokenIssuer, TokenKind, TokenPair, TokenRefusal, TokenText,
     TokenVerifier, UnknownRole, UserId, VerifiedClaims, roles,
 };
-pub use gatewright_jwt::{Jwt, JwtBuilder};
+pub use gatewright_jwt::{Jwt, JwtBuilder, MAX_LEEWAY, MIN_SECRET_BYTES};
 pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
 
 /// For axum.

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::extract::{Path, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -24,9 +24,12 @@ type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
 type Answer = Result<Response, Rejection>;
 type Id = Result<Path<String>, PathRejection>;
 
+/// The largest body of a request to the service's own routes.
+const MAX_BODY_BYTES: usize = 16 * 1024;
+
 /// The whole service.
 pub fn router(auth: &Auth) -> Router {
-    let admin = Router::new().route("/stats", get(stats));
+    let admin = Router::new().route("/stats", get(stats)).method_not_allowed_fallback(method_not_allowed);
     Router::new()
         .route("/health", get(health))
         .route("/users/me", get(me))
@@ -36,6 +39,8 @@ pub fn router(auth: &Auth) -> Router {
         .nest("/auth", routes(auth))
         .merge(guarded(auth, Requirement::Role(Role::Admin.as_str()), admin).under("/admin", auth.clone()))
         .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(auth.clone())
 }
 
@@ -109,6 +114,11 @@ async fn not_found(State(auth): State<Auth>) -> Rejection {
     auth.not_found().into()
 }
 
+/// axum adds the methods that are allowed.
+async fn method_not_allowed() -> Response {
+    answer(405, &json!({"detail": "Method not allowed"}))
+}
+
 impl Patch {
     fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Self, RequestError> {
         let media = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -116,7 +126,10 @@ impl Patch {
         {
             return Err(RequestError::MediaType);
         }
-        let body = body.map_err(|_| RequestError::BodySize)?;
+        let body = body.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => RequestError::BodySize,
+            _ => RequestError::Malformed,
+        })?;
         serde_json::from_slice(&body).map_err(|_| RequestError::Malformed)
     }
 }

@@ -4,7 +4,7 @@ use std::env::{self, VarError};
 use std::error::Error;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -105,6 +105,9 @@ fn secret() -> Result<String, Box<dyn Error>> {
     if !path.exists() {
         generate_key(path).map_err(|error| format!("AUTH_SECRET_KEY: {KEY_FILE} cannot be made: {error}"))?;
     }
+    if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
+        tracing::warn!("{KEY_FILE} can be read by others than its owner");
+    }
     let key = fs::read_to_string(path);
     let key = key.map_err(|error| format!("AUTH_SECRET_KEY: {KEY_FILE} cannot be read: {error}"))?;
     Ok(key.trim_end().to_owned())
@@ -112,13 +115,13 @@ fn secret() -> Result<String, Box<dyn Error>> {
 
 /// Writes the key beside its place and links it there, so that nobody ever reads half a key or overwrites another's.
 fn generate_key(path: &Path) -> Result<(), Box<dyn Error>> {
-    let draft = path.with_extension(format!("key.{}", std::process::id()));
+    let draft = path.with_extension(format!("key.{}", random_text()?));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    writeln!(file, "{}", random_text()?)?;
-    file.sync_all()?;
-    let linked = fs::hard_link(&draft, path);
+    let key = random_text()?;
+    let kept =
+        writeln!(file, "{key}").and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(&draft, path));
     fs::remove_file(&draft)?;
-    match linked {
+    match kept {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
         _ => Ok(()),
     }

@@ -1,17 +1,22 @@
 //! The example service: `cargo run -p axum-app`.
 
 use std::error::Error;
-use std::io::IsTerminal;
+use std::future::IntoFuture;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use axum_app::{app, config::Config, start};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
 /// How often expired sessions are forgotten.
 const CLEAN_UP_INTERVAL: Duration = Duration::from_secs(600);
+
+/// How long requests under way may take once the service is told to stop.
+const GRACEFUL_STOP: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -31,9 +36,13 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
     let config = Config::from_environment()?;
     let auth = start::open(&config).await?;
-    if let Some(password) = start::first_admin(&auth, &config).await? {
-        println!("first admin: {} password: {password} (shown this once)", config.admin_email);
-    }
+    let email = &config.admin_email;
+    let show = |password: &str| {
+        let mut out = std::io::stdout();
+        writeln!(out, "first admin: {email} password: {password} (shown this once)")?;
+        out.flush()
+    };
+    start::first_admin(&auth, &config, show).await?;
 
     let janitor = auth.clone();
     tokio::spawn(async move {
@@ -49,12 +58,22 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(&config.bind_address).await?;
     println!("listening on http://{}", listener.local_addr()?);
     let mut terminate = signal(SignalKind::terminate())?;
+    let (stopping, stopped) = oneshot::channel();
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
+        let _ = stopping.send(());
     };
-    axum::serve(listener, app::router(&auth)).with_graceful_shutdown(stop).await?;
-    Ok(())
+    let serve = axum::serve(listener, app::router(&auth)).with_graceful_shutdown(stop).into_future();
+    // Requests under way are served to their end; a client that never ends its own is not waited for.
+    let deadline = async move {
+        let _ = stopped.await;
+        tokio::time::timeout(GRACEFUL_STOP, std::future::pending::<()>()).await
+    };
+    tokio::select! {
+        served = serve => Ok(served?),
+        _ = deadline => Ok(()),
+    }
 }

@@ -3,8 +3,8 @@
 use std::error::Error;
 
 use gatewright::{
-    Account, Auth, AuthBuilder, Created, HashingPool, Jwt, MemoryStore, Password, PolicyRefusal,
-    Registration, RoleScopes, Scopes, SqliteStore,
+    Account, Auth, AuthBuilder, HashingPool, Jwt, MemoryStore, Password, PolicyRefusal, Registration,
+    RoleScopes, Scopes, SqliteStore,
 };
 
 use crate::app::Role;
@@ -23,7 +23,11 @@ pub async fn open(config: &Config) -> Result<Auth, Box<dyn Error>> {
     let hasher = HashingPool::builder().build()?;
     let builder = match config.database_url.split(':').next() {
         Some("memory") => Auth::local(MemoryStore::new(), tokens, hasher),
-        Some("sqlite") => Auth::local(SqliteStore::connect(&config.database_url).await?, tokens, hasher),
+        Some("sqlite") => {
+            let store = SqliteStore::connect(&config.database_url).await;
+            let store = store.map_err(|error| format!("DATABASE_URL: {error}: {}", cause(&error)))?;
+            Auth::local(store, tokens, hasher)
+        }
         _ => return Err("DATABASE_URL: must begin with sqlite: or memory:".into()),
     };
     settings(builder, config)?.build().map_err(|error| {
@@ -53,27 +57,39 @@ fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilde
         .with_refresh_grace(config.refresh_grace))
 }
 
-/// Makes the first admin in an empty store, and returns the password if it was generated.
+/// Makes the first admin in an empty store. A password that had to be generated is shown before it counts: one that
+/// nobody saw would lock everybody out.
 ///
 /// # Errors
-/// When the store does not answer, or the configured address or password is refused.
-pub async fn first_admin(auth: &Auth, config: &Config) -> Result<Option<String>, Box<dyn Error>> {
+/// When the store does not answer, the configured address or password is refused, or the password cannot be shown.
+pub async fn first_admin(
+    auth: &Auth,
+    config: &Config,
+    show: impl FnOnce(&str) -> std::io::Result<()>,
+) -> Result<(), Box<dyn Error>> {
     let accounts = auth.accounts()?;
     if accounts.count().await?.total > 0 {
-        return Ok(None);
+        return Ok(());
     }
-    let generated = match config.admin_password {
-        Some(_) => None,
-        None => Some(random_text()?),
+    let password = match &config.admin_password {
+        Some(password) => password.clone(),
+        None => {
+            let generated = random_text()?;
+            show(&generated)?;
+            generated
+        }
     };
-    let password = config.admin_password.clone().or_else(|| generated.clone()).unwrap_or_default();
     let admin =
         Registration::new(&config.admin_email, Password::new(password)).map_err(|error| match error {
             PolicyRefusal::Password(cause) => format!("ADMIN_PASSWORD: {cause}"),
             other => format!("ADMIN_EMAIL: {other}"),
         })?;
-    match accounts.create(admin, Role::Admin.name()?).await? {
-        Created::Created(_) => Ok(generated),
-        _ => Ok(None),
-    }
+    // Taken: another process was quicker, and its admin is the first.
+    let _ = accounts.create(admin, Role::Admin.name()?).await?;
+    Ok(())
+}
+
+/// Why a store failed, as its driver says it.
+fn cause(error: &dyn Error) -> String {
+    error.source().map(ToString::to_string).unwrap_or_default()
 }

@@ -48,7 +48,7 @@ fn serve(database_url: String) -> Target {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let auth = start::open(&config).await.unwrap();
-            start::first_admin(&auth, &config).await.unwrap();
+            start::first_admin(&auth, &config, |_| Ok(())).await.unwrap();
             let listener = TcpListener::bind(&config.bind_address).await.unwrap();
             bound.send(listener.local_addr().unwrap().to_string()).unwrap();
             axum::serve(listener, app::router(&auth)).await.unwrap();

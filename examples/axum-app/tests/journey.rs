@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -61,7 +62,8 @@ impl Service {
     /// Asks the program to stop and returns its exit.
     fn stop(mut self) -> Output {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        // The shell's own `kill`: there need not be a program of that name.
+        assert!(Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &id]).status().unwrap().success());
         let status = self.child.wait().unwrap();
         let mut stderr = Vec::new();
         self.child.stderr.take().unwrap().read_to_end(&mut stderr).unwrap();
@@ -193,6 +195,10 @@ fn an_unsafe_setting_is_refused_by_name_and_never_repeated() {
         (vec![("AUTH_REFRESH_GRACE_SECONDS", "61")], "AUTH_REFRESH_GRACE_SECONDS: is longer than 60 seconds"),
         (vec![("AUTH_ISSUER", "")], "AUTH_ISSUER: is empty"),
         (vec![("DATABASE_URL", "mongodb://x")], "DATABASE_URL: must begin with"),
+        (
+            vec![("DATABASE_URL", "sqlite:///nowhere/x.db")],
+            "DATABASE_URL: the store could not open the database: ",
+        ),
         (vec![("ADMIN_PASSWORD", "short-password")], "ADMIN_PASSWORD: the password is shorter"),
         (vec![("ADMIN_EMAIL", "nobody")], "ADMIN_EMAIL: the address is refused"),
     ];
@@ -221,9 +227,39 @@ fn a_key_file_that_cannot_be_read_is_refused() {
         assert!(!output.status.success());
         String::from_utf8(output.stderr).unwrap()
     };
+    let mut unreadable = program(&directory, &[("DATABASE_URL", "memory:")]);
+    unreadable.env("AUTH_SECRET_KEY", std::ffi::OsStr::from_bytes(b"\xff").to_owned());
+    let output = unreadable.output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("AUTH_SECRET_KEY: is not UTF-8"));
     std::fs::create_dir(&key).unwrap();
     assert!(stderr().contains("AUTH_SECRET_KEY: gatewright.key cannot be read"));
     std::fs::remove_dir(&key).unwrap();
     std::fs::write(&key, "\n").unwrap();
     assert!(stderr().contains("AUTH_SECRET_KEY: is missing"));
+}
+
+#[test]
+fn a_client_that_never_ends_its_request_does_not_keep_the_service_from_stopping() {
+    use std::io::Write;
+    let service =
+        Service::start(&new_directory(), &[("DATABASE_URL", "memory:"), ("AUTH_SECRET_KEY", SECRET)]);
+    let mut client = std::net::TcpStream::connect(&service.address).unwrap();
+    client
+        .write_all(b"POST /auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nusername=")
+        .unwrap();
+    assert!(service.stop().status.success());
+    drop(client);
+}
+
+#[test]
+fn the_database_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = new_directory();
+    let _service = Service::start(&directory, &[]);
+    let mut files = 0;
+    for file in std::fs::read_dir(&directory).unwrap().map(Result::unwrap) {
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.path());
+        files += 1;
+    }
+    assert!(files >= 2, "{files} files");
 }

@@ -27,7 +27,7 @@ CREATE TABLE gatewright_sessions (
     rotated_at INTEGER NOT NULL
 ) STRICT;
 
-CREATE INDEX gatewright_sessions_user ON gatewright_sessions (user_id, created_at);
+CREATE INDEX gatewright_sessions_user ON gatewright_sessions (user_id);
 
 -- The idle end is never later than the absolute one, so it alone decides when a session is over.
 CREATE INDEX gatewright_sessions_idle ON gatewright_sessions (idle_expires_at);
