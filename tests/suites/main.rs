@@ -1,6 +1,12 @@
 //! Tests that need more than one crate, in one program.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::string_slice, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
 
 mod stores;
 mod login;
@@ -10,3 +16,4 @@ mod building;
 mod redaction;
 mod layering;
 mod axum_guards;
+mod own_users;

@@ -7,6 +7,7 @@ use crate::tools::{cargo, cargo_deny, root, step};
 
 /// Formatting, lints, dependencies, documentation, tests: the quick ones first.
 pub(crate) fn run(repeat: u32) -> Result<(), String> {
+    components()?;
     step("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
     let lints =
         ["clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"];
@@ -16,6 +17,17 @@ pub(crate) fn run(repeat: u32) -> Result<(), String> {
     step("documentation", documentation.env("RUSTDOCFLAGS", "-D warnings"))?;
     front_door()?;
     test::run(repeat)
+}
+
+/// A minimal toolchain lacks the formatter and the linter.
+fn components() -> Result<(), String> {
+    let present =
+        |name: &str| cargo(&[name, "--version"]).output().is_ok_and(|output| output.status.success());
+    if present("fmt") && present("clippy") {
+        return Ok(());
+    }
+    let mut rustup = Command::new("rustup");
+    step("installing rustfmt and clippy", rustup.args(["component", "add", "rustfmt", "clippy"]))
 }
 
 /// Bans, licences and sources always; advisories where their database can be fetched.

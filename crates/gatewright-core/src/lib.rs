@@ -56,6 +56,8 @@ pub mod logout;
 pub mod account;
 pub mod operation;
 
+pub use bytes::Bytes;
+
 pub use account::{Accounts, PasswordChange, Registration};
 pub use auth::Auth;
 pub use body::{MAX_BODY_BYTES, MAX_DISCARDED_BYTES};

@@ -32,10 +32,10 @@ pub use gatewright_core::store::{
 };
 pub use gatewright_core::token::{FUTURE_TOLERANCE, IssueError, MAX_TOKEN_BYTES};
 pub use gatewright_core::{
-    Auth, Claims, CredentialKind, Email, Epoch, Guard, Headers, Identity, InvalidEmail, InvalidId, Login,
-    Operation, Password, PasswordHash, Randomness, RandomnessError, Refresh, Reply, RequestView, RoleName,
-    SessionId, SystemRandomness, TokenId, TokenIssuer, TokenKind, TokenPair, TokenRefusal, TokenText,
-    TokenVerifier, UnknownRole, UserId, VerifiedClaims, roles,
+    Auth, Bytes, Claims, CredentialKind, Email, Epoch, Guard, Headers, Identity, InvalidEmail, InvalidId,
+    Login, Operation, Password, PasswordHash, Randomness, RandomnessError, Refresh, Reply, RequestView,
+    RoleName, SessionId, SystemRandomness, TokenId, TokenIssuer, TokenKind, TokenPair, TokenRefusal,
+    TokenText, TokenVerifier, UnknownRole, UserId, VerifiedClaims, roles,
 };
 pub use gatewright_jwt::{Jwt, JwtBuilder, MAX_LEEWAY, MIN_SECRET_BYTES};
 pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};

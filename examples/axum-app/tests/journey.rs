@@ -228,7 +228,7 @@ fn a_key_file_that_cannot_be_read_is_refused() {
         String::from_utf8(output.stderr).unwrap()
     };
     let mut unreadable = program(&directory, &[("DATABASE_URL", "memory:")]);
-    unreadable.env("AUTH_SECRET_KEY", std::ffi::OsStr::from_bytes(b"\xff").to_owned());
+    unreadable.env("AUTH_SECRET_KEY", std::ffi::OsStr::from_bytes(b"\xff"));
     let output = unreadable.output().unwrap();
     assert!(String::from_utf8(output.stderr).unwrap().contains("AUTH_SECRET_KEY: is not UTF-8"));
     std::fs::create_dir(&key).unwrap();
