@@ -1,14 +1,16 @@
 //! Opening a database: durable, with bounded waits, and with its tables in place.
 
+use std::error::Error;
 use std::fmt;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gatewright_core::StoreError;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -25,8 +27,12 @@ pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Connections for reading; SQLite's write-ahead log lets them read while one writes.
 const READERS: u32 = 4;
 
-/// Two processes that start at once on an empty database both try to make the tables; the slower looks again.
-const MIGRATION_ATTEMPTS: u32 = 5;
+/// Processes that start at once on a new database get in each other's way: SQLite waits for no lock where the journal
+/// is switched, and the slower finds tables that it was about to make. Each tries again, for 5 seconds.
+const START_ATTEMPTS: u32 = 50;
+const START_PAUSE: Duration = Duration::from_millis(100);
+
+type Failure = Box<dyn Error + Send + Sync>;
 
 /// Accounts and sessions in a SQLite database. Clones share their connections.
 #[derive(Clone)]
@@ -43,29 +49,33 @@ impl SqliteStore {
     /// # Errors
     /// When the URL is none, or the database cannot be opened or migrated.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let action = "open the database";
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(|error| StoreError::new(action, error))?
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT);
+        let broken = |error: Failure| StoreError::new("open the database", error);
+        let options = options(url).map_err(broken)?;
+        let mut attempt = 1;
+        loop {
+            match Self::open(url, options.clone()).await {
+                Err(error) if attempt < START_ATTEMPTS && is_passing(&*error) => attempt += 1,
+                opened => return opened.map_err(broken),
+            }
+            take_turns().await;
+        }
+    }
+
+    async fn open(url: &str, options: SqliteConnectOptions) -> Result<Self, Failure> {
         let pool = |connections: u32| {
             SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
         };
         let store = if is_in_memory(url) {
             // A database in memory belongs to its one connection, and is gone with it.
-            let forever = pool(1).idle_timeout(None).max_lifetime(None);
-            let only = forever.connect_with(options).await.map_err(|error| StoreError::new(action, error))?;
+            let only = pool(1).idle_timeout(None).max_lifetime(None).connect_with(options).await?;
             Self { writer: only.clone(), readers: only }
         } else {
-            make_private(options.get_filename()).map_err(|error| StoreError::new(action, error))?;
+            make_private(options.get_filename())?;
             let writer = pool(1).after_release(|connection, _| Box::pin(is_clean(connection)));
-            let writer = writer.connect_with(options.clone()).await;
-            let writer = writer.map_err(|error| StoreError::new(action, error))?;
+            let writer = writer.connect_with(options.clone()).await?;
             Self { writer, readers: pool(READERS).connect_lazy_with(options.read_only(true)) }
         };
-        store.migrate().await?;
+        migrator().run(&store.writer).await?;
         Ok(store)
     }
 
@@ -87,18 +97,6 @@ impl SqliteStore {
         let begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
         begun.map_err(|error| StoreError::new(action, error))
     }
-
-    async fn migrate(&self) -> Result<(), StoreError> {
-        let migrator = migrator();
-        let mut attempt = 1;
-        loop {
-            match migrator.run(&self.writer).await {
-                Ok(()) => return Ok(()),
-                Err(_) if attempt < MIGRATION_ATTEMPTS => attempt += 1,
-                Err(error) => return Err(StoreError::new("bring its tables up to date", error)),
-            }
-        }
-    }
 }
 
 impl fmt::Debug for SqliteStore {
@@ -115,16 +113,64 @@ async fn is_clean(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error
 }
 
 /// Makes a database that is absent, for its owner alone: it will hold hashes and seeds. SQLite gives its other files the
-/// same permissions.
+/// same permissions. It is made under another name and closed before it gets its own: to close a file is to lose the
+/// locks that others of this process hold on it.
 fn make_private(path: &Path) -> io::Result<()> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    if path.exists() {
+        return Ok(());
+    }
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let draft = path.with_extension(format!("new-{}-{number}", std::process::id()));
+    drop(private().create(true).truncate(true).open(&draft)?);
+    let named = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match named {
+        Ok(()) => Ok(()),
+        // Somebody else was quicker, or the file system knows no links.
+        Err(_) => match private().create_new(true).open(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        },
+    }
+}
+
+fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+    options.write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    }
+    options
+}
+
+/// Whether another process's start explains the failure: a lock, or a migration that both began.
+fn is_passing(failure: &(dyn Error + Send + Sync + 'static)) -> bool {
+    let locked = |error: &sqlx::Error| {
+        let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+        code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
+    };
+    failure.downcast_ref().is_some_and(locked)
+        || matches!(
+            failure.downcast_ref(),
+            Some(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..))
+        )
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "SQLite tells nobody when a lock is free; only while a process starts"
+)]
+async fn take_turns() {
+    tokio::time::sleep(START_PAUSE).await;
+}
+
+fn options(url: &str) -> Result<SqliteConnectOptions, Failure> {
+    let options = SqliteConnectOptions::from_str(url)?;
+    Ok(options
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT))
 }
 
 fn is_in_memory(url: &str) -> bool {
