@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::tools::{cargo, root, step};
+use crate::tools::{cargo, step};
 
 /// The variable that names a folder of published test vectors, for tests that need them.
 const VECTORS: &str = "GATEWRIGHT_VECTORS";
@@ -11,7 +11,7 @@ const VECTORS: &str = "GATEWRIGHT_VECTORS";
 pub(crate) fn run(repeat: u32) -> Result<(), String> {
     let mut tests = cargo(&["test", "--workspace", "--all-features", "--locked"]);
     tests.env("GATEWRIGHT_TEST_REPEAT", repeat.to_string());
-    match vectors() {
+    match vectors()? {
         Some(folder) => {
             println!("published test vectors: {}", folder.display());
             tests.env(VECTORS, folder).args(["--", "--include-ignored"]);
@@ -21,9 +21,12 @@ pub(crate) fn run(repeat: u32) -> Result<(), String> {
     step("tests", &mut tests)
 }
 
-/// The folder of published vectors: the variable's, or the one beside the checkout.
-fn vectors() -> Option<PathBuf> {
-    let named = std::env::var_os(VECTORS).map(PathBuf::from);
-    let beside = root().parent().map(|parent| parent.join("shared/vectors"));
-    named.or(beside).and_then(|folder| folder.canonicalize().ok()).filter(|folder| folder.is_dir())
+/// The folder of published vectors. One that is named and not there is a mistake.
+fn vectors() -> Result<Option<PathBuf>, String> {
+    let Some(folder) = std::env::var_os(VECTORS).filter(|folder| !folder.is_empty()) else { return Ok(None) };
+    let folder = PathBuf::from(folder);
+    match folder.canonicalize() {
+        Ok(folder) => Ok(Some(folder)),
+        Err(error) => Err(format!("{VECTORS}: {}: {error}", folder.display())),
+    }
 }

@@ -16,21 +16,20 @@ pub(crate) const MAX_KEY_ID_BYTES: usize = 128;
 /// Fewer different bytes than this are no secret: 32 random bytes have about 30, 32 hex digits about 14.
 const MIN_DISTINCT_BYTES: usize = 8;
 
-/// What people leave in configuration files, without case and punctuation.
-const PLACEHOLDERS: [&str; 14] = [
-    "secretkey",
+/// What people leave in configuration files, without case and punctuation: as the whole secret, …
+const PLACEHOLDERS: [&str; 7] =
+    ["secret", "secretkey", "mysecret", "mysecretkey", "supersecret", "supersecretkey", "jwtsecret"];
+
+/// … or anywhere in it, since these ask to be replaced.
+const REQUESTS: [&str; 9] = [
     "yoursecret",
     "yourjwtsecret",
     "your256bitsecret",
-    "mysecret",
-    "supersecret",
-    "jwtsecret",
     "changeme",
     "changethis",
     "replaceme",
     "replacethis",
     "placeholder",
-    "donotuse",
     // The key in the guide whose readers this library serves.
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
 ];
@@ -101,12 +100,13 @@ fn check_secret(secret: &[u8]) -> Result<(), BuildError> {
     let refuse = |problem| Err(BuildError::new("secret", problem));
     let plain: Vec<u8> =
         secret.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
+    let is = |word: &&str| plain == word.as_bytes();
     let holds = |word: &&str| plain.windows(word.len()).any(|window| window == word.as_bytes());
     let start = secret.trim_ascii_start();
     if secret.is_empty() {
         return refuse("is missing");
     }
-    if plain == b"secret" || PLACEHOLDERS.iter().any(holds) {
+    if PLACEHOLDERS.iter().any(is) || REQUESTS.iter().any(holds) {
         return refuse("is a placeholder: draw at least 32 random bytes");
     }
     if secret.len() < MIN_SECRET_BYTES {
@@ -141,6 +141,7 @@ mod tests {
         assert_eq!(problem(b"0123456789abcdef0123456789abcde"), Some("is shorter than 32 bytes"));
         for text in [
             "secret",
+            "Super-Secret-Key",
             "your-secret-key",
             "your_secret_key_that_is_long_enough_to_pass",
             "please-CHANGE-ME-please-change-me-now",
@@ -155,7 +156,9 @@ mod tests {
         assert!(problem(b"-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQ").is_some());
         assert!(problem(br#"{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObw"}"#).is_some());
         assert!(problem(&[0; 32]).is_some());
-        assert_eq!(problem(b"0123456789abcdef0123456789abcdef"), None);
+        for text in ["0123456789abcdef0123456789abcdef", "shop-production-secret-key-9f8e7d6c5b4a"] {
+            assert_eq!(problem(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]
