@@ -55,9 +55,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
         }
     });
 
+    // Before anybody can know that the service is there, and tell it to stop.
+    let mut terminate = signal(SignalKind::terminate())?;
     let listener = TcpListener::bind(&config.bind_address).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    let mut terminate = signal(SignalKind::terminate())?;
     let (stopping, stopped) = oneshot::channel();
     let stop = async move {
         tokio::select! {
