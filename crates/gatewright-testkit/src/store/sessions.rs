@@ -280,6 +280,13 @@ pub async fn one_session_too_many_ends_the_oldest<S: Store>([store, other]: [S; 
     for (number, session) in sessions.iter().enumerate() {
         assert_eq!(exists(&other, session).await, number >= 2, "session {number}");
     }
+    // A lower limit ends more than one.
+    let last = new_session("ada", after(9));
+    store.begin(&last, digest("t0"), 1).await.unwrap();
+    for session in &sessions {
+        assert!(!exists(&other, session).await);
+    }
+    assert!(exists(&other, &last).await);
     assert!(exists(&other, &bystander).await);
 }
 
