@@ -57,7 +57,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
     // Before anybody can know that the service is there, and tell it to stop.
     let mut terminate = signal(SignalKind::terminate())?;
-    let listener = TcpListener::bind(&config.bind_address).await?;
+    let listener = TcpListener::bind(&config.bind_address).await;
+    let listener = listener.map_err(|error| format!("BIND_ADDR: {}: {error}", config.bind_address))?;
     println!("listening on http://{}", listener.local_addr()?);
     let (stopping, stopped) = oneshot::channel();
     let stop = async move {

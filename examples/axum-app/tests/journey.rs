@@ -194,6 +194,7 @@ fn an_unsafe_setting_is_refused_by_name_and_never_repeated() {
         (vec![("AUTH_SESSION_DAYS", "0")], "AUTH_SESSION_DAYS: must be"),
         (vec![("AUTH_REFRESH_GRACE_SECONDS", "61")], "AUTH_REFRESH_GRACE_SECONDS: is longer than 60 seconds"),
         (vec![("AUTH_ISSUER", "")], "AUTH_ISSUER: is empty"),
+        (vec![("BIND_ADDR", "nonsense")], "BIND_ADDR: nonsense: "),
         (vec![("DATABASE_URL", "mongodb://x")], "DATABASE_URL: must begin with"),
         (
             vec![("DATABASE_URL", "sqlite:///nowhere/x.db")],
