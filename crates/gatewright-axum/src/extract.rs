@@ -1,15 +1,10 @@
-//! Handler arguments.
+//! Handler arguments: how axum makes those that `gatewright-core` defines.
 
-use std::fmt;
-use std::marker::PhantomData;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use gatewright_core::{
-    Account, Auth, AuthUser, CredentialKind, Identity, Policy, Requirement, VerifiedClaims,
-};
+use gatewright_core::{Account, Auth, AuthUser, Caller, Identity, Policy};
 
 use crate::reject::{HeaderBytes, Rejection, view};
 
@@ -47,155 +42,52 @@ impl<U, T: HasAuth<U>> HasAuth<U> for Arc<T> {
     }
 }
 
-/// The user behind the request's bearer token. Without one: 401.
-///
-/// It dereferences to the user.
-#[non_exhaustive]
-pub struct CurrentUser<U = Account> {
-    /// The user, as of this request.
-    pub user: Arc<U>,
-    /// The session, the token's claims and the effective scopes.
-    pub identity: Identity<U>,
-}
+gatewright_core::extractors!();
 
-impl<U: AuthUser, S: HasAuth<U> + Send + Sync> FromRequestParts<S> for CurrentUser<U> {
+impl<P: Policy, U: AuthUser, S: HasAuth<U> + Send + Sync> FromRequestParts<S> for Authorized<P, U> {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        let identity = authorized(parts, state, &Requirement::Authenticated).await?;
-        Ok(Self { user: Arc::clone(identity.user()), identity })
+        let headers = HeaderBytes(&parts.headers);
+        let pending = state.auth().require(&view(parts, &headers), earlier(parts), P::REQUIREMENT);
+        Ok(Self::new(remember(parts, pending.await?)))
     }
-}
-
-/// The user behind the request's bearer token, if there is one. A token that is there and bad is still refused.
-#[non_exhaustive]
-pub struct MaybeUser<U = Account> {
-    /// The user; `None` when the request has no credential.
-    pub user: Option<CurrentUser<U>>,
 }
 
 impl<U: AuthUser, S: HasAuth<U> + Send + Sync> FromRequestParts<S> for MaybeUser<U> {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        let identity = identify(parts, state).await?;
-        let user = identity.map(|identity| CurrentUser { user: Arc::clone(identity.user()), identity });
-        Ok(Self { user })
+        let headers = HeaderBytes(&parts.headers);
+        let pending = state.auth().identify(&view(parts, &headers), earlier(parts));
+        Ok(Self::new(pending.await?.map(|identity| remember(parts, identity))))
     }
-}
-
-/// The user behind the request's bearer token, who meets the policy `P`. Nobody: 401; somebody who does not: 403.
-///
-/// ```
-/// use gatewright_axum::Authorized;
-///
-/// gatewright_core::roles! { pub enum Role: role { User = "user", Admin = "admin" } }
-/// type AdminUser = Authorized<role::Admin>;
-///
-/// async fn greet(AdminUser { user, .. }: AdminUser) -> String { format!("hello {}", user.email) }
-/// ```
-#[non_exhaustive]
-pub struct Authorized<P, U = Account> {
-    /// The user, as of this request.
-    pub user: Arc<U>,
-    /// The session, the token's claims and the effective scopes.
-    pub identity: Identity<U>,
-    policy: PhantomData<fn() -> P>,
-}
-
-impl<P: Policy, U: AuthUser, S: HasAuth<U> + Send + Sync> FromRequestParts<S> for Authorized<P, U> {
-    type Rejection = Rejection;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        let identity = authorized(parts, state, &P::REQUIREMENT).await?;
-        Ok(Self { user: Arc::clone(identity.user()), identity, policy: PhantomData })
-    }
-}
-
-/// What the request's bearer token says, believed for its signature and times alone: no store is asked, so a logout, a
-/// disabled user or a changed password is not noticed before the token expires.
-#[non_exhaustive]
-pub struct StatelessClaims<U = Account> {
-    /// The token's claims.
-    pub claims: VerifiedClaims,
-    user: PhantomData<fn() -> U>,
 }
 
 impl<U: AuthUser, S: HasAuth<U> + Send + Sync> FromRequestParts<S> for StatelessClaims<U> {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        let auth = state.auth();
-        let claims = auth.authenticate_stateless(&view(parts, &HeaderBytes(&parts.headers)))?;
-        Ok(Self { claims: claims.ok_or_else(|| auth.challenge())?, user: PhantomData })
+        Ok(Self::new(state.auth().require_claims(&view(parts, &HeaderBytes(&parts.headers)))?))
     }
 }
 
-/// Recognises the caller and holds them against a requirement.
-async fn authorized<U: AuthUser, S: HasAuth<U> + Sync>(
-    parts: &mut Parts,
-    state: &S,
-    need: &Requirement,
-) -> Result<Identity<U>, Rejection> {
-    let who = identify(parts, state).await?;
-    Ok(state.auth().authorize(who, need)?)
-}
+impl<P: Policy, U: AuthUser, S: HasAuth<U> + Send + Sync> FromRequestParts<S> for ApiKey<P, U> {
+    type Rejection = Rejection;
 
-/// Recognises the caller, once a request: what a guard of the same `Auth` found by the same kind of credential is
-/// found again.
-async fn identify<U: AuthUser, S: HasAuth<U> + Sync>(
-    parts: &mut Parts,
-    state: &S,
-) -> Result<Option<Identity<U>>, Rejection> {
-    let auth = state.auth();
-    let earlier = parts.extensions.get::<Identity<U>>();
-    let same =
-        |identity: &&Identity<U>| identity.issued_by(auth) && identity.kind() == CredentialKind::Bearer;
-    if let Some(identity) = earlier.filter(same) {
-        return Ok(Some(identity.clone()));
-    }
-    let pending = auth.authenticate(&view(parts, &HeaderBytes(&parts.headers)));
-    let identity = pending.await?;
-    identity.iter().for_each(|identity| drop(parts.extensions.insert(identity.clone())));
-    Ok(identity)
-}
-
-impl<U> Deref for CurrentUser<U> {
-    type Target = U;
-
-    fn deref(&self) -> &U {
-        &self.user
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let headers = HeaderBytes(&parts.headers);
+        Ok(Self::new(state.auth().require_api_key(&view(parts, &headers), &P::REQUIREMENT)?))
     }
 }
 
-impl<P, U> Deref for Authorized<P, U> {
-    type Target = U;
-
-    fn deref(&self) -> &U {
-        &self.user
-    }
+/// Whom a guard or an argument before this one has recognised.
+fn earlier<U: AuthUser>(parts: &Parts) -> Option<&Caller<U>> {
+    parts.extensions.get()
 }
 
-impl<U> fmt::Debug for CurrentUser<U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CurrentUser").field("identity", &self.identity).finish_non_exhaustive()
-    }
-}
-
-impl<U> fmt::Debug for MaybeUser<U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MaybeUser").field("user", &self.user).finish()
-    }
-}
-
-impl<P, U> fmt::Debug for Authorized<P, U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authorized").field("identity", &self.identity).finish_non_exhaustive()
-    }
-}
-
-impl<U> fmt::Debug for StatelessClaims<U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StatelessClaims").field("claims", &self.claims).finish_non_exhaustive()
-    }
+/// Leaves the user for the arguments behind this one.
+fn remember<U: AuthUser>(parts: &mut Parts, identity: Identity<U>) -> Identity<U> {
+    parts.extensions.insert(Caller::User(identity.clone()));
+    identity
 }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use gatewright_core::{Account, Auth, AuthUser, Guard, Identity, Requirement};
+use gatewright_core::{Account, Auth, AuthUser, Caller, Demand, Guard};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -31,7 +31,8 @@ pub struct GuardedRouter<S = (), U = Account> {
     router: Router<S>,
 }
 
-/// Puts a whole router behind a guard. Mount it with [`GuardedRouter::under`].
+/// Puts a whole router behind a guard: a [`Requirement`](gatewright_core::Requirement) of users, or a [`Demand`]. Mount it
+/// with [`GuardedRouter::under`].
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -44,10 +45,10 @@ pub struct GuardedRouter<S = (), U = Account> {
 /// ```
 pub fn guarded<S, U: AuthUser>(
     auth: &Auth<U>,
-    requirement: Requirement,
+    demand: impl Into<Demand>,
     router: Router<S>,
 ) -> GuardedRouter<S, U> {
-    GuardedRouter { guard: Guard::new(auth, requirement), router }
+    GuardedRouter { guard: Guard::new(auth, demand), router }
 }
 
 impl<S: Clone + Send + Sync + 'static, U: AuthUser> GuardedRouter<S, U> {
@@ -92,8 +93,8 @@ impl<S, U> fmt::Debug for GuardedRouter<S, U> {
 /// A guard as a layer, for single routes and middleware stacks. On a whole router `.layer` misses routes that are added
 /// later: use [`guarded`] there.
 #[must_use]
-pub fn require<U: AuthUser>(auth: &Auth<U>, requirement: Requirement) -> RequireLayer<U> {
-    RequireLayer { guard: Guard::new(auth, requirement) }
+pub fn require<U: AuthUser>(auth: &Auth<U>, demand: impl Into<Demand>) -> RequireLayer<U> {
+    RequireLayer { guard: Guard::new(auth, demand) }
 }
 
 /// What [`require`] makes.
@@ -109,7 +110,7 @@ impl<U: AuthUser, T> Layer<T> for RequireLayer<U> {
     }
 }
 
-/// A service behind a guard. It leaves the caller's [`Identity`] in the request's extensions.
+/// A service behind a guard. It leaves the [`Caller`] in the request's extensions.
 pub struct Require<T, U = Account> {
     guard: Guard<U>,
     inner: T,
@@ -133,12 +134,12 @@ where
         let ready = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, ready);
         let (mut parts, body) = request.into_parts();
-        let earlier = parts.extensions.get::<Identity<U>>().cloned();
-        let admitted = self.guard.admit(&view(&parts, &HeaderBytes(&parts.headers)), earlier);
+        let headers = HeaderBytes(&parts.headers);
+        let admitted = self.guard.admit(&view(&parts, &headers), parts.extensions.get::<Caller<U>>());
         Box::pin(async move {
             match admitted.await {
-                Ok(identity) => {
-                    parts.extensions.insert(identity);
+                Ok(caller) => {
+                    parts.extensions.insert(caller);
                     inner.call(Request::from_parts(parts, body)).await.map(IntoResponse::into_response)
                 }
                 Err(reply) => Ok(respond(reply)),

@@ -26,7 +26,7 @@ mod layer;
 mod routes;
 mod reject;
 
-pub use extract::{Authorized, CurrentUser, HasAuth, MaybeUser, StatelessClaims};
+pub use extract::{ApiKey, Authorized, CurrentUser, HasAuth, MaybeUser, StatelessClaims};
 pub use layer::{GuardedRouter, Require, RequireLayer, guarded, require};
 pub use reject::Rejection;
 pub use routes::{change_password, login, logout, refresh, register, routes};

@@ -4,14 +4,11 @@ use std::future::Future;
 use std::pin::Pin;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::Request;
-use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, EXPECT};
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, post};
-use bytes::BytesMut;
-use gatewright_core::{Auth, AuthUser, MAX_BODY_BYTES, MAX_DISCARDED_BYTES, Operation};
+use gatewright_core::{Auth, AuthUser, BodyCollector, Operation};
 use http_body_util::BodyExt;
 
 use crate::reject::{HeaderBytes, respond, view};
@@ -64,35 +61,19 @@ fn handler<U: AuthUser>(
 
 async fn answer<U: AuthUser>(auth: &Auth<U>, operation: Operation, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let body = if is_announced_too_large(&parts.headers) { Ok(None) } else { collect(body).await };
-    let body = match body {
-        Ok(Some(body)) => body,
-        Ok(None) => return respond(auth.body_too_large()),
-        Err(_) => return respond(auth.body_unreadable()),
-    };
-    let pending = auth.answer(operation, &view(&parts, &HeaderBytes(&parts.headers)), body);
+    let empty = BodyCollector::new(&view(&parts, &HeaderBytes(&parts.headers)));
+    let body = collect(empty, body).await;
+    let pending = auth.answer(operation, &view(&parts, &HeaderBytes(&parts.headers)), body.finish());
     respond(pending.await)
 }
 
-/// A client that announces too much and waits (RFC 9110 §10.1.1) is answered before it sends.
-fn is_announced_too_large(headers: &HeaderMap) -> bool {
-    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    headers.contains_key(EXPECT) && length.is_some_and(|length| length > MAX_BODY_BYTES as u64)
-}
-
-/// The body, or `None` when it is too large. Some of the excess is read and thrown away: a connection closed on
-/// unread data is reset, and the answer lost with it.
-async fn collect(mut body: Body) -> Result<Option<Bytes>, axum::Error> {
-    let mut kept = BytesMut::new();
-    let mut seen: usize = 0;
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
-        seen = seen.saturating_add(data.len());
-        if seen <= MAX_BODY_BYTES {
-            kept.extend_from_slice(&data);
-        } else if seen > MAX_DISCARDED_BYTES {
-            break;
+async fn collect(mut collected: BodyCollector, mut body: Body) -> BodyCollector {
+    while collected.wants_more() {
+        match body.frame().await {
+            Some(Ok(frame)) => frame.data_ref().iter().for_each(|data| collected.push(data)),
+            Some(Err(_)) => collected.fail(),
+            None => break,
         }
     }
-    Ok((seen <= MAX_BODY_BYTES).then(|| kept.freeze()))
+    collected
 }

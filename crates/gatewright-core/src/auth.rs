@@ -4,12 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::api_key::ApiKeys;
 use crate::clock::{Clock, Timestamp};
-use crate::error::{AccessRefusal, AuthError, Denial};
+use crate::denial::Denial;
+use crate::error::{AccessRefusal, AuthError};
 use crate::event::{Event, EventSink};
 use crate::password::PasswordHasher;
 use crate::random::Randomness;
-use crate::reply::{Renderer, Reply};
+use crate::render::Answers;
+use crate::reply::Reply;
 use crate::role::RoleName;
 use crate::scope::{RoleScopes, Scopes};
 use crate::session::SessionStore;
@@ -31,7 +34,8 @@ pub(crate) struct Inner<U> {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) randomness: Arc<dyn Randomness>,
     pub(crate) events: Arc<dyn EventSink>,
-    pub(crate) renderer: Renderer,
+    pub(crate) api_keys: ApiKeys,
+    pub(crate) answers: Answers,
     pub(crate) settings: Settings,
 }
 
@@ -88,12 +92,12 @@ impl<U> Inner<U> {
     pub(crate) fn reply_to(&self, error: &AuthError) -> Reply {
         let denial = Denial::from(error);
         match (error, &denial) {
-            (AuthError::Access(AccessRefusal::NoCredential), _) => {}
+            (AuthError::Access(AccessRefusal::NoCredential | AccessRefusal::NoApiKey), _) => {}
             (AuthError::Access(cause), _) => self.emit(&Event::AccessRefused { cause: *cause }),
             (_, Denial::Unavailable | Denial::Internal) => self.emit(&Event::Failed { error }),
             _ => {}
         }
-        self.renderer.render(&denial)
+        self.answers.reply(&denial)
     }
 }
 

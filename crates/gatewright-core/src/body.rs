@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
@@ -16,6 +17,83 @@ pub const MAX_BODY_BYTES: usize = 16 * 1024;
 
 /// How much of a body is read at most, in bytes, when it is too large and thrown away.
 pub const MAX_DISCARDED_BYTES: usize = 4 * 1024 * 1024;
+
+/// Collects a request's body, piece by piece, as far as it counts.
+///
+/// A body that is too large is read a little further and thrown away: a connection closed on unread data is reset, and
+/// the answer lost with it.
+///
+/// ```
+/// use gatewright_core::BodyCollector;
+/// # use gatewright_core::{Headers, RequestView};
+/// # struct Empty;
+/// # impl Headers for Empty { fn each(&self, _: &str, _: &mut dyn FnMut(&[u8])) {} }
+/// # let view = RequestView::new("POST", &Empty);
+///
+/// let mut body = BodyCollector::new(&view);
+/// for piece in [b"user", b"name"] {
+///     if body.wants_more() {
+///         body.push(piece);
+///     }
+/// }
+/// assert_eq!(&body.finish()?[..], b"username");
+/// # Ok::<(), gatewright_core::error::RequestError>(())
+/// ```
+#[derive(Debug)]
+pub struct BodyCollector {
+    kept: BytesMut,
+    seen: usize,
+    wants_more: bool,
+    broken: bool,
+}
+
+impl BodyCollector {
+    /// For this request. A client that announces too much and waits to be asked (RFC 9110 §10.1.1) is answered before it
+    /// sends.
+    #[must_use]
+    pub fn new(view: &RequestView<'_>) -> Self {
+        let announced = match view.header("content-length") {
+            Header::One(length) => std::str::from_utf8(&length).ok().and_then(|text| text.parse().ok()),
+            Header::Absent | Header::Repeated => None,
+        };
+        let waits = !matches!(view.header("expect"), Header::Absent);
+        let seen = announced.filter(|length| waits && *length > MAX_BODY_BYTES).unwrap_or(0);
+        Self { kept: BytesMut::new(), seen, wants_more: seen == 0, broken: false }
+    }
+
+    /// Whether another piece should be read.
+    #[must_use]
+    pub const fn wants_more(&self) -> bool {
+        self.wants_more
+    }
+
+    /// Takes the next piece.
+    pub fn push(&mut self, piece: &[u8]) {
+        self.seen = self.seen.saturating_add(piece.len());
+        if self.seen <= MAX_BODY_BYTES {
+            self.kept.extend_from_slice(piece);
+        }
+        self.wants_more = self.seen <= MAX_DISCARDED_BYTES;
+    }
+
+    /// The body broke off.
+    pub const fn fail(&mut self) {
+        self.broken = true;
+        self.wants_more = false;
+    }
+
+    /// The body.
+    ///
+    /// # Errors
+    /// When it is larger than [`MAX_BODY_BYTES`], or broke off.
+    pub fn finish(self) -> Result<Bytes, RequestError> {
+        match self {
+            Self { seen, .. } if seen > MAX_BODY_BYTES => Err(RequestError::BodySize),
+            Self { broken: true, .. } => Err(RequestError::Malformed),
+            Self { kept, .. } => Ok(kept.freeze()),
+        }
+    }
+}
 
 /// What a body says it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

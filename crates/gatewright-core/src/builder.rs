@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::api_key::ApiKeys;
 use crate::auth::{Auth, Inner, Settings};
 use crate::clock::{Clock, SystemClock};
 use crate::event::{EventSink, TracingSink};
 use crate::password::PasswordHasher;
 use crate::random::{Randomness, SystemRandomness};
-use crate::reply::{Renderer, is_realm};
+use crate::render::{Answers, Renderer, TokenEndpoint, is_realm};
 use crate::role::RoleName;
 use crate::scope::{MAX_SCOPES_BYTES, RoleScopes};
 use crate::session::SessionStore;
@@ -88,7 +89,8 @@ pub struct AuthBuilder<U> {
     clock: Arc<dyn Clock>,
     randomness: Arc<dyn Randomness>,
     events: Arc<dyn EventSink>,
-    realm: Option<String>,
+    api_keys: ApiKeys,
+    answers: Answers,
     settings: Settings,
 }
 
@@ -114,7 +116,8 @@ impl<U: AuthUser> AuthBuilder<U> {
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
             events: Arc::new(TracingSink),
-            realm: None,
+            api_keys: ApiKeys::new(),
+            answers: Answers::default(),
             settings: Settings {
                 access_lifetime: DEFAULT_ACCESS_LIFETIME,
                 refresh_lifetime: DEFAULT_REFRESH_LIFETIME,
@@ -222,7 +225,25 @@ impl<U: AuthUser> AuthBuilder<U> {
     /// The realm in challenges (RFC 9110 §11.5): visible ASCII and spaces, without quotes and backslashes; none
     /// unless set.
     pub fn with_realm(mut self, realm: impl Into<String>) -> Self {
-        self.realm = Some(realm.into());
+        self.answers.realm = Some(realm.into());
+        self
+    }
+
+    /// The keys that services may present in `X-API-Key`; none unless set.
+    pub fn with_api_keys(mut self, keys: ApiKeys) -> Self {
+        self.api_keys = keys;
+        self
+    }
+
+    /// Who writes the bodies of denials; [`DetailRenderer`](crate::render::DetailRenderer) unless set.
+    pub fn with_renderer(mut self, renderer: impl Renderer) -> Self {
+        self.answers.renderer = Arc::new(renderer);
+        self
+    }
+
+    /// How login and refresh answer a refused grant; [`TokenEndpoint::Unauthorized`] unless set.
+    pub const fn with_token_endpoint(mut self, token_endpoint: TokenEndpoint) -> Self {
+        self.answers.token_endpoint = token_endpoint;
         self
     }
 
@@ -232,7 +253,7 @@ impl<U: AuthUser> AuthBuilder<U> {
     /// When something required is missing, or a setting is out of its bounds; the error names it.
     pub fn build(self) -> Result<Auth<U>, BuildError> {
         check(&self.settings)?;
-        if self.realm.as_deref().is_some_and(|realm| !is_realm(realm)) {
+        if self.answers.realm.as_deref().is_some_and(|realm| !is_realm(realm)) {
             return Err(BuildError::new("realm", "must be visible ASCII without quotes and backslashes"));
         }
         let inner = Inner {
@@ -247,7 +268,8 @@ impl<U: AuthUser> AuthBuilder<U> {
             clock: self.clock,
             randomness: self.randomness,
             events: self.events,
-            renderer: Renderer { realm: self.realm },
+            api_keys: self.api_keys,
+            answers: self.answers,
             settings: self.settings,
         };
         Ok(Auth { inner: Arc::new(inner) })

@@ -1,7 +1,8 @@
 //! Credentials as they stand in a request, read and not yet believed.
 
+use crate::api_key::MAX_API_KEY_BYTES;
 use crate::error::AccessRefusal;
-use crate::request::RequestView;
+use crate::request::{Header, RequestView};
 use crate::secret::TokenText;
 use crate::token::MAX_TOKEN_BYTES;
 
@@ -32,6 +33,19 @@ impl Bearer {
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose()
+    }
+}
+
+/// The header that API keys are sent in.
+pub const API_KEY_HEADER: &str = "x-api-key";
+
+/// Reads the request's API key: `None` when there is none, or an empty one. Two are refused like a wrong one.
+pub(crate) fn read_api_key(view: &RequestView<'_>) -> Result<Option<Vec<u8>>, AccessRefusal> {
+    match view.header(API_KEY_HEADER) {
+        Header::Absent => Ok(None),
+        Header::One(key) if key.is_empty() => Ok(None),
+        Header::One(key) if key.len() <= MAX_API_KEY_BYTES => Ok(Some(key)),
+        Header::One(_) | Header::Repeated => Err(AccessRefusal::ApiKeyUnknown),
     }
 }
 

@@ -1,5 +1,4 @@
-//! Two errors, joined in one match: [`AuthError`] tells operators everything, [`Denial`] tells clients one of few
-//! things. A new cause does not compile until somebody decides what the client hears.
+//! What went wrong, for operators: everything that a client must not learn.
 
 use std::time::Duration;
 
@@ -9,9 +8,6 @@ use crate::random::RandomnessError;
 use crate::role::UnknownRole;
 use crate::store::StoreError;
 use crate::token::{IssueError, TokenRefusal};
-
-/// What clients are told to wait when a store or the hasher cannot answer.
-pub const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// Why a request was not served: for operators and events, never for the client.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +26,10 @@ pub enum AuthError {
         /// The scopes that the route requires.
         scopes: Vec<&'static str>,
     },
+    /// The API key is recognised and may not do this.
+    #[error("the API key lacks a scope")]
+    #[non_exhaustive]
+    ApiKeyForbidden {},
     /// A login is refused.
     #[error("the login is refused")]
     Login(#[from] LoginRefusal),
@@ -51,6 +51,13 @@ pub enum AuthError {
     #[error("the last active holder of the protected role must remain")]
     #[non_exhaustive]
     LastHolder {},
+    /// The client tries too often. An application's own throttle answers with it; see [`AuthError::too_many_attempts`].
+    #[error("there were too many attempts")]
+    #[non_exhaustive]
+    TooManyAttempts {
+        /// How long to wait.
+        retry_after: Duration,
+    },
     /// A store did not answer.
     #[error("a store did not answer")]
     Store(#[from] StoreError),
@@ -74,6 +81,14 @@ pub enum AuthError {
         /// What to call on the builder.
         missing: &'static str,
     },
+}
+
+impl AuthError {
+    /// For an application's own throttle: 429, with `Retry-After` in whole seconds, at least one.
+    #[must_use]
+    pub const fn too_many_attempts(retry_after: Duration) -> Self {
+        Self::TooManyAttempts { retry_after }
+    }
 }
 
 /// Why a request cannot be understood.
@@ -141,6 +156,12 @@ pub enum AccessRefusal {
     /// The identity was made by another [`Auth`](crate::Auth).
     #[error("the identity is another application's")]
     ForeignIdentity,
+    /// No API key.
+    #[error("there is no API key")]
+    NoApiKey,
+    /// An API key that is not one of those configured, or more than one.
+    #[error("the API key is unknown")]
+    ApiKeyUnknown,
 }
 
 /// Why a login is refused.
@@ -192,93 +213,4 @@ pub enum PolicyRefusal {
     /// The role.
     #[error("the role is refused")]
     Role(#[from] UnknownRole),
-}
-
-/// What a client is told. The causes behind one denial cannot be told apart from outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Denial {
-    /// 401: no credential.
-    NotAuthenticated,
-    /// 400: a credential that cannot be read, or two.
-    MalformedCredentials,
-    /// 401: a bad token, whatever is bad about it.
-    InvalidToken,
-    /// 403: recognised, and not allowed; with the scopes that the route requires.
-    Forbidden(Vec<&'static str>),
-    /// 401: a refused login, whatever the cause.
-    LoginRefused,
-    /// 401: a refused refresh, whatever the cause.
-    RefreshRefused,
-    /// 403: the present password was not given.
-    IncorrectPassword,
-    /// 400: a request that cannot be understood.
-    MalformedRequest,
-    /// 400: another grant type.
-    UnsupportedGrantType,
-    /// 400: a scope that was not granted.
-    InvalidScope,
-    /// 422: a new value is refused.
-    Unprocessable(PolicyRefusal),
-    /// 415: another content type.
-    UnsupportedMediaType,
-    /// 413: too large a body.
-    BodyTooLarge,
-    /// 405: another method than these.
-    MethodNotAllowed(&'static str),
-    /// 404: no such thing.
-    NotFound,
-    /// 409: the last active holder of the protected role must remain.
-    LastHolder,
-    /// 503: come back later.
-    Unavailable,
-    /// 500: a mistake of the application's.
-    Internal,
-}
-
-impl From<&AuthError> for Denial {
-    fn from(error: &AuthError) -> Self {
-        match error {
-            AuthError::Request(RequestError::Malformed) => Self::MalformedRequest,
-            AuthError::Request(RequestError::GrantType) => Self::UnsupportedGrantType,
-            AuthError::Request(RequestError::Scope) => Self::InvalidScope,
-            AuthError::Request(RequestError::MediaType) => Self::UnsupportedMediaType,
-            AuthError::Request(RequestError::BodySize) => Self::BodyTooLarge,
-            AuthError::Request(RequestError::Method { allow }) => Self::MethodNotAllowed(allow),
-            AuthError::Access(AccessRefusal::NoCredential) => Self::NotAuthenticated,
-            AuthError::Access(AccessRefusal::Malformed) => Self::MalformedCredentials,
-            AuthError::Access(
-                AccessRefusal::Token(_)
-                | AccessRefusal::Sessionless
-                | AccessRefusal::SessionEnded
-                | AccessRefusal::SessionExpired
-                | AccessRefusal::SessionMismatch
-                | AccessRefusal::UserUnknown
-                | AccessRefusal::UserDisabled
-                | AccessRefusal::EpochReplaced
-                | AccessRefusal::ForeignIdentity,
-            ) => Self::InvalidToken,
-            AuthError::Forbidden { scopes } => Self::Forbidden(scopes.clone()),
-            AuthError::Login(
-                LoginRefusal::NotAnEmail
-                | LoginRefusal::UserUnknown
-                | LoginRefusal::UserDisabled
-                | LoginRefusal::WrongPassword
-                | LoginRefusal::PasswordTooLong,
-            ) => Self::LoginRefused,
-            AuthError::Refresh(
-                RefreshRefusal::Token(_) | RefreshRefusal::Session(_) | RefreshRefusal::Reused,
-            ) => Self::RefreshRefused,
-            AuthError::IncorrectPassword {} => Self::IncorrectPassword,
-            AuthError::Policy(refusal) => Self::Unprocessable(*refusal),
-            AuthError::NotFound {} => Self::NotFound,
-            AuthError::LastHolder {} => Self::LastHolder,
-            AuthError::Store(_)
-            | AuthError::Hasher(HasherError::Busy {} | HasherError::Failed { .. })
-            | AuthError::Randomness(_)
-            | AuthError::Issue(_)
-            | AuthError::Contended {} => Self::Unavailable,
-            AuthError::Misconfigured { .. } => Self::Internal,
-        }
-    }
 }

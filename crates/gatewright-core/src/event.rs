@@ -114,6 +114,9 @@ pub enum Event<'a> {
         /// Whom.
         user: &'a UserId,
     },
+    /// A guard refused an API key that is known and lacks a scope.
+    #[non_exhaustive]
+    ApiKeyForbidden {},
     /// A request failed for no fault of the client's.
     #[non_exhaustive]
     Failed {
@@ -150,7 +153,8 @@ impl EventSink for TracingSink {
             | Event::AccessRefused { .. }
             | Event::HashNotUpgraded { .. }
             | Event::PasswordChangeRefused { .. }
-            | Event::Forbidden { .. } => tracing::warn!(target: "gatewright", ?event),
+            | Event::Forbidden { .. }
+            | Event::ApiKeyForbidden {} => tracing::warn!(target: "gatewright", ?event),
             _ => tracing::info!(target: "gatewright", ?event),
         }
     }

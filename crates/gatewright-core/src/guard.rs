@@ -1,4 +1,7 @@
 //! What adapters call to let a request in, or not.
+//!
+//! Every function reads the view before it returns, so its future is owned and `Send` whatever the framework's request
+//! is.
 
 use std::fmt;
 use std::future::Future;
@@ -6,20 +9,18 @@ use std::sync::Arc;
 
 use crate::auth::Auth;
 use crate::authenticator;
-use crate::credential::Bearer;
+use crate::credential::{Bearer, read_api_key};
 use crate::error::{AccessRefusal, AuthError};
 use crate::event::Event;
-use crate::identity::Identity;
+use crate::identity::{ApiKeyIdentity, Caller, Identity};
 use crate::reply::Reply;
 use crate::request::RequestView;
-use crate::requirement::{Requirement, Verdict};
+use crate::requirement::{Demand, Requirement, Verdict};
 use crate::store::{Account, AuthUser};
 use crate::token::VerifiedClaims;
 
 impl<U: AuthUser> Auth<U> {
-    /// Recognises the caller: `None` when there is no credential.
-    ///
-    /// The view is read before the call returns, so the future is owned and `Send` whatever the framework's request is.
+    /// Recognises the user who calls: `None` when there is no credential.
     ///
     /// # Errors
     /// The answer to send when there is a credential that cannot be read or believed, or a store does not answer.
@@ -27,11 +28,25 @@ impl<U: AuthUser> Auth<U> {
         &self,
         view: &RequestView<'_>,
     ) -> impl Future<Output = Result<Option<Identity<U>>, Reply>> + Send + use<U> {
-        let bearer = Bearer::read(view);
+        self.identify(view, None)
+    }
+
+    /// Recognises the user who calls, once a request: `earlier` is whom a guard of the same `Auth` let in, and another
+    /// `Auth`'s caller, or one with an API key, counts for nothing.
+    ///
+    /// # Errors
+    /// As [`Auth::authenticate`].
+    pub fn identify(
+        &self,
+        view: &RequestView<'_>,
+        earlier: Option<&Caller<U>>,
+    ) -> impl Future<Output = Result<Option<Identity<U>>, Reply>> + Send + use<U> {
+        let known = earlier.and_then(|caller| caller.user_of(self)).cloned();
+        let bearer = if known.is_some() { Ok(None) } else { Bearer::read(view) };
         let inner = Arc::clone(&self.inner);
         async move {
             let Some(bearer) = bearer.map_err(|refusal| inner.reply_to(&refusal.into()))? else {
-                return Ok(None);
+                return Ok(known);
             };
             let identity = authenticator::authenticate(&inner, &bearer).await;
             identity.map(Some).map_err(|error| inner.reply_to(&error))
@@ -58,36 +73,71 @@ impl<U: AuthUser> Auth<U> {
         }
     }
 
-    /// Believes a bearer token for what its signature and its times say, and asks no store: a token stays good until
-    /// it expires, whatever became of its user, its session and the user's roles. `None` when there is no credential.
+    /// Recognises the user who calls and holds them against a requirement: [`Auth::identify`], then
+    /// [`Auth::authorize`].
     ///
     /// # Errors
-    /// The answer to send when there is a credential that cannot be read or believed.
-    pub fn authenticate_stateless(&self, view: &RequestView<'_>) -> Result<Option<VerifiedClaims>, Reply> {
-        let read = Bearer::read(view).map_err(AuthError::from);
-        let claims = read
-            .and_then(|bearer| bearer.map(|bearer| authenticator::verify(&self.inner, &bearer)).transpose());
-        claims.map_err(|error| self.inner.reply_to(&error))
+    /// As both.
+    pub fn require(
+        &self,
+        view: &RequestView<'_>,
+        earlier: Option<&Caller<U>>,
+        need: Requirement,
+    ) -> impl Future<Output = Result<Identity<U>, Reply>> + Send + use<U> {
+        let who = self.identify(view, earlier);
+        let auth = self.clone();
+        async move { auth.authorize(who.await?, &need) }
     }
 
-    /// The 401 for a route that asks for a credential and got none.
-    #[must_use]
-    pub fn challenge(&self) -> Reply {
-        self.inner.reply_to(&AccessRefusal::NoCredential.into())
+    /// Recognises the service that calls by its API key, and holds the key's scopes against a requirement. A key has no
+    /// roles.
+    ///
+    /// # Errors
+    /// The answer to send: 401 without a key, 403 with a wrong one or one that lacks a scope.
+    pub fn require_api_key(
+        &self,
+        view: &RequestView<'_>,
+        need: &Requirement,
+    ) -> Result<ApiKeyIdentity<U>, Reply> {
+        let identity = read_api_key(view).and_then(|presented| {
+            let presented = presented.ok_or(AccessRefusal::NoApiKey)?;
+            let scopes = self.inner.api_keys.find(&presented).ok_or(AccessRefusal::ApiKeyUnknown)?;
+            Ok(ApiKeyIdentity::new(&self.inner, scopes.clone()))
+        });
+        let identity = identity.map_err(|refusal| self.inner.reply_to(&refusal.into()))?;
+        match need.judge(&|_| false, &|scope| identity.scopes().contains(scope)) {
+            Verdict::Met => Ok(identity),
+            Verdict::Missing => {
+                self.inner.emit(&Event::ApiKeyForbidden {});
+                Err(self.inner.reply_to(&AuthError::ApiKeyForbidden {}))
+            }
+        }
+    }
+
+    /// Believes a bearer token for what its signature and its times say, and asks no store: a token stays good until
+    /// it expires, whatever became of its user, its session and the user's roles.
+    ///
+    /// # Errors
+    /// The answer to send when there is no credential, or one that cannot be read or believed.
+    pub fn require_claims(&self, view: &RequestView<'_>) -> Result<VerifiedClaims, Reply> {
+        let read = Bearer::read(view).and_then(|bearer| bearer.ok_or(AccessRefusal::NoCredential));
+        let claims = read.map_err(AuthError::from);
+        let claims = claims.and_then(|bearer| authenticator::verify(&self.inner, &bearer));
+        claims.map_err(|error| self.inner.reply_to(&error))
     }
 }
 
-/// A requirement with the [`Auth`] that enforces it: all that a guard is. Adapters wrap it in their own terms.
+/// A demand with the [`Auth`] that enforces it: all that a guard is. Adapters wrap it in their own terms.
 pub struct Guard<U = Account> {
     auth: Auth<U>,
-    requirement: Arc<Requirement>,
+    demand: Demand,
 }
 
 impl<U: AuthUser> Guard<U> {
-    /// A guard that lets in whoever meets the requirement.
+    /// A guard that lets in whoever meets the demand.
     #[must_use]
-    pub fn new(auth: &Auth<U>, requirement: Requirement) -> Self {
-        Self { auth: auth.clone(), requirement: Arc::new(requirement) }
+    pub fn new(auth: &Auth<U>, demand: impl Into<Demand>) -> Self {
+        Self { auth: auth.clone(), demand: demand.into() }
     }
 
     /// The `Auth` behind the guard.
@@ -96,36 +146,36 @@ impl<U: AuthUser> Guard<U> {
         &self.auth
     }
 
-    /// Lets the request in, or not. `earlier` is an identity that an outer guard may have left in the request.
+    /// Lets the request in, or not. `earlier` is whom an outer guard may have left in the request.
     ///
     /// # Errors
     /// The answer to send instead of the route's.
     pub fn admit(
         &self,
         view: &RequestView<'_>,
-        earlier: Option<Identity<U>>,
-    ) -> impl Future<Output = Result<Identity<U>, Reply>> + Send + use<U> {
-        let earlier = earlier.filter(|identity| identity.issued_by(&self.auth));
-        let fresh = earlier.is_none().then(|| self.auth.authenticate(view));
-        let guard = self.clone();
+        earlier: Option<&Caller<U>>,
+    ) -> impl Future<Output = Result<Caller<U>, Reply>> + Send + use<U> {
+        let decided = match self.demand {
+            Demand::User(need) => Err(self.auth.require(view, earlier, need)),
+            Demand::ApiKey(need) => Ok(self.auth.require_api_key(view, &need)),
+        };
         async move {
-            let who = match fresh {
-                Some(fresh) => fresh.await?,
-                None => earlier,
-            };
-            guard.auth.authorize(who, &guard.requirement)
+            match decided {
+                Ok(by_key) => by_key.map(Caller::ApiKey),
+                Err(pending) => pending.await.map(Caller::User),
+            }
         }
     }
 }
 
 impl<U> Clone for Guard<U> {
     fn clone(&self) -> Self {
-        Self { auth: self.auth.clone(), requirement: Arc::clone(&self.requirement) }
+        Self { auth: self.auth.clone(), demand: self.demand }
     }
 }
 
 impl<U> fmt::Debug for Guard<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("requirement", &self.requirement).finish_non_exhaustive()
+        f.debug_struct("Guard").field("demand", &self.demand).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! Who is calling, once both proofs are there: a believed token and a living user.
+//! Who is calling, once all proofs are there: a believed token and a living user, or a known API key.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,6 +18,8 @@ use crate::token::VerifiedClaims;
 pub enum CredentialKind {
     /// A bearer access token.
     Bearer,
+    /// A key in `X-API-Key`.
+    ApiKey,
 }
 
 /// A user who exists, is active and whose epoch is the one expected: only this module makes one.
@@ -73,7 +75,6 @@ pub struct Identity<U = Account> {
     claims: Arc<VerifiedClaims>,
     session: SessionId,
     scopes: Scopes,
-    kind: CredentialKind,
     issuer: Arc<Inner<U>>,
 }
 
@@ -91,7 +92,6 @@ impl<U: AuthUser> Identity<U> {
             claims: Arc::new(claims),
             session: session.0.id,
             scopes,
-            kind: CredentialKind::Bearer,
             issuer: Arc::clone(issuer),
         }
     }
@@ -122,10 +122,10 @@ impl<U> Identity<U> {
         &self.scopes
     }
 
-    /// How the caller was recognised.
+    /// How the caller was recognised: by a bearer token, the one credential that stands for a user.
     #[must_use]
     pub const fn kind(&self) -> CredentialKind {
-        self.kind
+        CredentialKind::Bearer
     }
 
     /// Whether this very `Auth`, or a clone of it, recognised the caller.
@@ -149,7 +149,6 @@ impl<U> Clone for Identity<U> {
             claims: Arc::clone(&self.claims),
             session: self.session,
             scopes: self.scopes.clone(),
-            kind: self.kind,
             issuer: Arc::clone(&self.issuer),
         }
     }
@@ -160,7 +159,90 @@ impl<U> fmt::Debug for Identity<U> {
         f.debug_struct("Identity")
             .field("subject", &self.claims.subject)
             .field("session", &self.session)
-            .field("kind", &self.kind)
+            .field("kind", &self.kind())
             .finish_non_exhaustive()
+    }
+}
+
+/// A service recognised by an API key. It is no user, and satisfies no guard that asks for one.
+pub struct ApiKeyIdentity<U = Account> {
+    scopes: Scopes,
+    issuer: Arc<Inner<U>>,
+}
+
+impl<U> ApiKeyIdentity<U> {
+    pub(crate) fn new(issuer: &Arc<Inner<U>>, scopes: Scopes) -> Self {
+        Self { scopes, issuer: Arc::clone(issuer) }
+    }
+
+    /// What the key may do.
+    #[must_use]
+    pub const fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    /// Whether this very `Auth`, or a clone of it, knows the key.
+    #[must_use]
+    pub fn issued_by(&self, auth: &Auth<U>) -> bool {
+        Arc::ptr_eq(&self.issuer, &auth.inner)
+    }
+}
+
+impl<U> Clone for ApiKeyIdentity<U> {
+    fn clone(&self) -> Self {
+        Self { scopes: self.scopes.clone(), issuer: Arc::clone(&self.issuer) }
+    }
+}
+
+impl<U> fmt::Debug for ApiKeyIdentity<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKeyIdentity").field("scopes", &self.scopes).finish_non_exhaustive()
+    }
+}
+
+/// Whom a guard let in, by the credential it asked for. Adapters leave it in the request, so that nobody is recognised
+/// twice.
+#[non_exhaustive]
+pub enum Caller<U = Account> {
+    /// A user.
+    User(Identity<U>),
+    /// A service with an API key.
+    ApiKey(ApiKeyIdentity<U>),
+}
+
+impl<U> Caller<U> {
+    /// How the caller was recognised.
+    #[must_use]
+    pub const fn kind(&self) -> CredentialKind {
+        match self {
+            Self::User(identity) => identity.kind(),
+            Self::ApiKey(_) => CredentialKind::ApiKey,
+        }
+    }
+
+    /// The user, if `auth` recognised one.
+    pub(crate) fn user_of(&self, auth: &Auth<U>) -> Option<&Identity<U>> {
+        match self {
+            Self::User(identity) if identity.issued_by(auth) => Some(identity),
+            Self::User(_) | Self::ApiKey(_) => None,
+        }
+    }
+}
+
+impl<U> Clone for Caller<U> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::User(identity) => Self::User(identity.clone()),
+            Self::ApiKey(identity) => Self::ApiKey(identity.clone()),
+        }
+    }
+}
+
+impl<U> fmt::Debug for Caller<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(identity) => f.debug_tuple("User").field(identity).finish(),
+            Self::ApiKey(identity) => f.debug_tuple("ApiKey").field(identity).finish(),
+        }
     }
 }

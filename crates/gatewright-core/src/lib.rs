@@ -25,8 +25,10 @@ pub mod clock;
 pub mod random;
 pub mod id;
 pub mod email;
+mod named;
 pub mod scope;
 pub mod role;
+pub mod api_key;
 pub mod requirement;
 // Seams
 pub mod token;
@@ -36,7 +38,9 @@ pub mod session;
 pub mod password;
 // Refusals and answers
 pub mod error;
+pub mod denial;
 pub mod reply;
+pub mod render;
 pub mod event;
 // The handle
 pub mod request;
@@ -47,6 +51,7 @@ pub mod builder;
 pub mod identity;
 pub mod authenticator;
 pub mod guard;
+mod extractors;
 // The endpoints
 mod body;
 pub mod grant;
@@ -59,29 +64,34 @@ pub mod operation;
 pub use bytes::Bytes;
 
 pub use account::{Accounts, PasswordChange, Registration};
+pub use api_key::{ApiKeys, InvalidApiKey};
 pub use auth::Auth;
-pub use body::{MAX_BODY_BYTES, MAX_DISCARDED_BYTES};
+pub use body::{BodyCollector, MAX_BODY_BYTES, MAX_DISCARDED_BYTES};
 pub use builder::{AuthBuilder, BuildError};
 pub use clock::{Clock, SystemClock, Timestamp};
+pub use denial::Denial;
 pub use email::{Email, InvalidEmail};
-pub use error::{AuthError, Denial};
+pub use error::AuthError;
 pub use event::{Event, EventSink, TracingSink};
 pub use grant::TokenPair;
 pub use guard::Guard;
 pub use id::{Epoch, InvalidId, SessionId, UserId};
-pub use identity::{CredentialKind, Identity};
+pub use identity::{ApiKeyIdentity, Caller, CredentialKind, Identity};
 pub use login::Login;
+#[doc(hidden)]
+pub use named::assert_distinct;
 pub use operation::Operation;
 pub use password::{HasherError, PasswordHasher, PasswordVerdict};
 pub use random::{Randomness, RandomnessError, SystemRandomness};
 pub use refresh::Refresh;
+pub use render::{DetailRenderer, ProblemRenderer, Rendered, Renderer, TokenEndpoint};
 pub use reply::Reply;
 pub use request::{Headers, RequestView};
-pub use requirement::{AllOf, AnyOf, Authenticated, Policy, Requirement};
-#[doc(hidden)]
-pub use role::assert_distinct;
+pub use requirement::{AllOf, AnyOf, Authenticated, Demand, Guards, Policy, Requirement};
 pub use role::{RoleName, UnknownRole};
 pub use rotation::{Rotation, RotationRequest};
+#[doc(hidden)]
+pub use scope::assert_scopes;
 pub use scope::{InvalidScopes, RoleScopes, Scopes};
 pub use secret::{Password, PasswordHash, TokenText};
 pub use session::{Session, SessionStore};

@@ -59,46 +59,31 @@ impl Operation {
 
 /// What an endpoint needs of a request, read before the future begins.
 struct Call {
-    method_fits: bool,
     media: Result<MediaType, RequestError>,
     bearer: Result<Option<Bearer>, AccessRefusal>,
     body: Bytes,
 }
 
 impl<U: AuthUser> Auth<U> {
-    /// Answers a request for `operation`. An adapter reads at most [`MAX_BODY_BYTES`] plus one byte of the body, or
-    /// answers what [`Auth::body_too_large`] gives.
+    /// Answers a request for `operation`, with its body as a [`BodyCollector`](crate::BodyCollector) collected it.
     pub fn answer(
         &self,
         operation: Operation,
         view: &RequestView<'_>,
-        body: Bytes,
+        body: Result<Bytes, RequestError>,
     ) -> impl Future<Output = Reply> + Send + use<U> {
-        let call = Call {
-            method_fits: view.method() == Operation::METHOD,
-            media: MediaType::read(view),
-            bearer: Bearer::read(view),
-            body,
-        };
+        let call = Call::read(view, body);
         let auth = self.clone();
         async move {
-            match auth.perform(operation, call).await {
+            let answered = match call {
+                Ok(call) => auth.perform(operation, call).await,
+                Err(refusal) => Err(refusal.into()),
+            };
+            match answered {
                 Ok(reply) => reply,
                 Err(error) => auth.reply_to(&error),
             }
         }
-    }
-
-    /// The answer to a body that is larger than [`MAX_BODY_BYTES`].
-    #[must_use]
-    pub fn body_too_large(&self) -> Reply {
-        self.reply_to(&RequestError::BodySize.into())
-    }
-
-    /// The answer to a body that breaks off.
-    #[must_use]
-    pub fn body_unreadable(&self) -> Reply {
-        self.reply_to(&RequestError::Malformed.into())
     }
 
     /// The answer to a request for a thing that is not there.
@@ -108,12 +93,6 @@ impl<U: AuthUser> Auth<U> {
     }
 
     async fn perform(&self, operation: Operation, call: Call) -> Result<Reply, AuthError> {
-        if !call.method_fits {
-            return Err(RequestError::Method { allow: Operation::METHOD }.into());
-        }
-        if call.body.len() > MAX_BODY_BYTES {
-            return Err(RequestError::BodySize.into());
-        }
         match operation {
             Operation::Register => self.answer_register(&call).await,
             Operation::Login => self.answer_login(&call).await,
@@ -166,6 +145,17 @@ impl<U: AuthUser> Auth<U> {
 }
 
 impl Call {
+    fn read(view: &RequestView<'_>, body: Result<Bytes, RequestError>) -> Result<Self, RequestError> {
+        if view.method() != Operation::METHOD {
+            return Err(RequestError::Method { allow: Operation::METHOD });
+        }
+        let body = body?;
+        if body.len() > MAX_BODY_BYTES {
+            return Err(RequestError::BodySize);
+        }
+        Ok(Self { media: MediaType::read(view), bearer: Bearer::read(view), body })
+    }
+
     fn fields(&self, accepted: &[MediaType]) -> Result<Fields, RequestError> {
         Fields::read(&self.body, self.media?, accepted)
     }

@@ -76,7 +76,43 @@ impl Requirement {
     }
 }
 
-/// A requirement as a type, so that a handler's argument can carry it. [`roles!`](crate::roles) makes one per role.
+/// What must be presented, and what its bearer must have: all that a guard enforces and a document describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Demand {
+    /// A user's access token.
+    User(Requirement),
+    /// A key in `X-API-Key`. It has scopes and no roles.
+    ApiKey(Requirement),
+}
+
+impl From<Requirement> for Demand {
+    fn from(requirement: Requirement) -> Self {
+        Self::User(requirement)
+    }
+}
+
+impl Demand {
+    /// What the bearer must have.
+    #[must_use]
+    pub const fn requirement(&self) -> &Requirement {
+        match self {
+            Self::User(requirement) | Self::ApiKey(requirement) => requirement,
+        }
+    }
+}
+
+/// A handler's argument that guards the handler. Adapters implement it for their extractors, so that a document can be
+/// written from the very types that guard at run time.
+pub trait Guards {
+    /// What is demanded.
+    const DEMAND: Demand;
+    /// Whether nobody may pass as well; a credential that is there must be good all the same.
+    const IS_OPTIONAL: bool = false;
+}
+
+/// A requirement as a type, so that a handler's argument can carry it. [`roles!`](crate::roles) and
+/// [`scopes!`](crate::scopes) make one per role and per scope.
 pub trait Policy: Send + Sync + 'static {
     /// What is required.
     const REQUIREMENT: Requirement;

@@ -20,7 +20,7 @@ pub const MAX_SCOPES_BYTES: usize = 1024;
 pub struct Scopes(String);
 
 /// The text is not a list of scopes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error("not a list of scopes")]
 pub struct InvalidScopes {}
@@ -122,6 +122,58 @@ impl RoleScopes {
             granted.flat_map(|(_, scopes)| scopes.iter()).for_each(|scope| allowed.insert(scope));
         }
         allowed
+    }
+}
+
+/// Declares an application's scopes: an enum, and a module with one type per scope that guards can name.
+///
+/// The enum gets `as_str`, `ALL`, `FromStr`, `Display` and serde's traits; each type in the module is a
+/// [`Policy`](crate::Policy), and [`AllOf`](crate::AllOf) asks for several. A scope that does not exist does not compile,
+/// and neither do two of one name, nor a name that is no scope (RFC 6749 §3.3).
+///
+/// ```
+/// use gatewright_core::{AllOf, Policy};
+///
+/// gatewright_core::scopes! {
+///     /// What a token may be good for.
+///     pub enum Scope: scope { ItemsRead = "items:read", ItemsWrite = "items:write" }
+/// }
+///
+/// let both = <AllOf<(scope::ItemsRead, scope::ItemsWrite)> as Policy>::REQUIREMENT;
+/// assert_eq!(both.scopes(), ["items:read", "items:write"]);
+/// assert_eq!("items:read".parse::<Scope>(), Ok(Scope::ItemsRead));
+/// ```
+///
+/// ```compile_fail
+/// gatewright_core::scopes! { pub enum Scope: scope { Read = "items read" } }
+/// ```
+#[macro_export]
+macro_rules! scopes {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident : $module:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
+        const _: () = $crate::assert_scopes(&[$($text),+]);
+
+        $crate::__named! {
+            ($(#[$meta])*) $vis $name $module "scope"
+            ($crate::InvalidScopes) Scope
+            $($variant = $text),+
+        }
+    };
+}
+
+/// For [`scopes!`](crate::scopes): stops the compiler at a name that is no scope.
+#[doc(hidden)]
+#[expect(clippy::indexing_slicing, reason = "const fn: no iterators; the bounds stand in the loops")]
+pub const fn assert_scopes(names: &[&str]) {
+    let mut name = 0;
+    while name < names.len() {
+        let bytes = names[name].as_bytes();
+        assert!(!bytes.is_empty(), "a scope has a name");
+        let mut at = 0;
+        while at < bytes.len() {
+            assert!(is_scope_byte(bytes[at]), "not a scope: RFC 6749 section 3.3");
+            at += 1;
+        }
+        name += 1;
     }
 }
 

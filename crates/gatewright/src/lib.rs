@@ -13,14 +13,16 @@
 //! store and hasher traits are `async` by way of the `async-trait` crate, which whoever implements them adds.
 
 pub use gatewright_core::account::{Accounts, PasswordChange, Registration};
+pub use gatewright_core::api_key::{ApiKeys, InvalidApiKey};
 pub use gatewright_core::builder::{AuthBuilder, BuildError};
 pub use gatewright_core::clock::{Clock, SystemClock, Timestamp};
 pub use gatewright_core::error::{
-    AccessRefusal, AuthError, Denial, LoginRefusal, PolicyRefusal, RefreshRefusal, RequestError,
+    AccessRefusal, AuthError, LoginRefusal, PolicyRefusal, RefreshRefusal, RequestError,
 };
 pub use gatewright_core::event::{Event, EventSink, TracingSink};
 pub use gatewright_core::password::{HasherError, PasswordHasher, PasswordVerdict, PolicyViolation};
-pub use gatewright_core::requirement::{AllOf, AnyOf, Authenticated, Policy, Requirement};
+pub use gatewright_core::render::{DetailRenderer, ProblemRenderer, Rendered, Renderer, TokenEndpoint};
+pub use gatewright_core::requirement::{AllOf, AnyOf, Authenticated, Demand, Guards, Policy, Requirement};
 pub use gatewright_core::rotation::{
     Rotation, RotationRequest, RotationState, SessionSeed, TokenDigest, TokenLife,
 };
@@ -32,10 +34,11 @@ pub use gatewright_core::store::{
 };
 pub use gatewright_core::token::{FUTURE_TOLERANCE, IssueError, MAX_TOKEN_BYTES};
 pub use gatewright_core::{
-    Auth, Bytes, Claims, CredentialKind, Email, Epoch, Guard, Headers, Identity, InvalidEmail, InvalidId,
-    Login, Operation, Password, PasswordHash, Randomness, RandomnessError, Refresh, Reply, RequestView,
-    RoleName, SessionId, SystemRandomness, TokenId, TokenIssuer, TokenKind, TokenPair, TokenRefusal,
-    TokenText, TokenVerifier, UnknownRole, UserId, VerifiedClaims, roles,
+    ApiKeyIdentity, Auth, BodyCollector, Bytes, Caller, Claims, CredentialKind, Denial, Email, Epoch, Guard,
+    Headers, Identity, InvalidEmail, InvalidId, Login, Operation, Password, PasswordHash, Randomness,
+    RandomnessError, Refresh, Reply, RequestView, RoleName, SessionId, SystemRandomness, TokenId,
+    TokenIssuer, TokenKind, TokenPair, TokenRefusal, TokenText, TokenVerifier, UnknownRole, UserId,
+    VerifiedClaims, roles, scopes,
 };
 pub use gatewright_jwt::{Jwt, JwtBuilder, MAX_LEEWAY, MIN_SECRET_BYTES};
 pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
@@ -44,7 +47,7 @@ pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
 #[cfg(feature = "axum")]
 pub mod axum {
     pub use gatewright_axum::{
-        Authorized, CurrentUser, GuardedRouter, HasAuth, MaybeUser, Rejection, Require, RequireLayer,
+        ApiKey, Authorized, CurrentUser, GuardedRouter, HasAuth, MaybeUser, Rejection, Require, RequireLayer,
         StatelessClaims, change_password, guarded, login, logout, refresh, register, require, routes,
     };
 }
