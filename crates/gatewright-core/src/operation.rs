@@ -86,6 +86,13 @@ impl<U: AuthUser> Auth<U> {
         }
     }
 
+    /// The answer to a request with another method than those in `allow`, separated by commas. An empty list leaves the
+    /// `Allow` header to the framework.
+    #[must_use]
+    pub fn method_not_allowed(&self, allow: &'static str) -> Reply {
+        self.reply_to(&RequestError::Method { allow }.into())
+    }
+
     /// The answer to a request for a thing that is not there.
     #[must_use]
     pub fn not_found(&self) -> Reply {

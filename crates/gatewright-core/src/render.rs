@@ -138,6 +138,7 @@ impl Answers {
         let Rendered { content_type, body } = self.renderer.render(status, denial);
         let reply = Reply { status, headers: vec![("content-type", content_type.to_owned())], body };
         let reply = match denial {
+            Denial::MethodNotAllowed("") => reply,
             Denial::MethodNotAllowed(allow) => reply.with_header("allow", *allow),
             Denial::Unavailable => reply.with_header("retry-after", seconds(RETRY_AFTER)),
             Denial::TooManyAttempts(wait) => reply.with_header("retry-after", seconds(*wait)),

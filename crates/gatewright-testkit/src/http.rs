@@ -30,6 +30,10 @@ pub struct Target {
     pub admin_password: String,
     /// The HS256 key, for making tokens that must be refused.
     pub secret: String,
+    /// An API key without scopes.
+    pub api_key: String,
+    /// An API key with the scope `introspect`.
+    pub scoped_api_key: String,
 }
 
 /// What a login or refresh returned.
@@ -50,7 +54,15 @@ impl Target {
     pub fn new(address: &str, admin_email: &str, admin_password: &str, secret: &str) -> Self {
         let address = address.strip_prefix("http://").unwrap_or(address).trim_end_matches('/').to_owned();
         let [admin_email, admin_password, secret] = [admin_email, admin_password, secret].map(str::to_owned);
-        Self { address, admin_email, admin_password, secret }
+        let (api_key, scoped_api_key) = (String::new(), String::new());
+        Self { address, admin_email, admin_password, secret, api_key, scoped_api_key }
+    }
+
+    /// The API keys that the application accepts: one without scopes, one with the scope `introspect`.
+    #[must_use]
+    pub fn with_api_keys(mut self, plain: &str, scoped: &str) -> Self {
+        [self.api_key, self.scoped_api_key] = [plain, scoped].map(str::to_owned);
+        self
     }
 
     /// Sends a request and reads the answer.

@@ -13,7 +13,7 @@
 //! store and hasher traits are `async` by way of the `async-trait` crate, which whoever implements them adds.
 
 pub use gatewright_core::account::{Accounts, PasswordChange, Registration};
-pub use gatewright_core::api_key::{ApiKeys, InvalidApiKey};
+pub use gatewright_core::api_key::{ApiKeys, InvalidApiKey, SHORT_API_KEY_BYTES};
 pub use gatewright_core::builder::{AuthBuilder, BuildError};
 pub use gatewright_core::clock::{Clock, SystemClock, Timestamp};
 pub use gatewright_core::error::{

@@ -1,5 +1,7 @@
 //! The service: its routes, and who may call them.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
@@ -7,173 +9,163 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use gatewright::axum::{Authorized, CurrentUser, MaybeUser, Rejection, StatelessClaims, guarded, routes};
-use gatewright::{
-    Account, AnyOf, Auth, AuthError, PolicyRefusal, Reply, RequestError, Requirement, RoleName, UserId,
+use example_service::model::{
+    Item, Items, MAX_BODY_BYTES, Maybe, Me, NewItem, Patch, Role, Stats, TokenClaims, User, read_json, role,
+    scope,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-
-gatewright::roles! {
-    /// Who may do what.
-    pub enum Role: role { User = "user", Moderator = "moderator", Admin = "admin" }
-}
+use gatewright::axum::{
+    ApiKey, Authorized, CurrentUser, HasAuth, MaybeUser, Rejection, StatelessClaims, guarded, routes,
+};
+use gatewright::{AnyOf, Auth, AuthError, PolicyRefusal, Reply, RequestError, Requirement, UserId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
+type Reader = Authorized<scope::ItemsRead>;
+type Writer = Authorized<scope::ItemsWrite>;
+
 type Answer = Result<Response, Rejection>;
 type Id = Result<Path<String>, PathRejection>;
+type Body = Result<Bytes, BytesRejection>;
 
-/// The largest body of a request to the service's own routes.
-const MAX_BODY_BYTES: usize = 16 * 1024;
+/// What every handler may use.
+#[derive(Debug)]
+struct Service {
+    auth: Auth,
+    items: Items,
+}
+
+impl HasAuth for Service {
+    fn auth(&self) -> &Auth {
+        &self.auth
+    }
+}
+
+type AppState = State<Arc<Service>>;
 
 /// The whole service.
 pub fn router(auth: &Auth) -> Router {
+    let state = Arc::new(Service { auth: auth.clone(), items: Items::default() });
     let admin = Router::new().route("/stats", get(stats)).method_not_allowed_fallback(method_not_allowed);
     Router::new()
         .route("/health", get(health))
         .route("/users/me", get(me))
         .route("/users/{id}", get(user).delete(delete_user).patch(change_user))
+        .route("/items", get(items).post(add_item))
+        .route("/external-data", get(external_data))
         .route("/maybe", get(maybe))
         .route("/stateless/me", get(stateless_me))
         .nest("/auth", routes(auth))
-        .merge(guarded(auth, Requirement::Role(Role::Admin.as_str()), admin).under("/admin", auth.clone()))
+        .merge(guarded(auth, Requirement::Role(Role::Admin.as_str()), admin).under("/admin", state.clone()))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(auth.clone())
+        .with_state(state)
 }
 
 async fn health() -> Response {
-    answer(200, &json!({"status": "ok"}))
+    #[derive(Serialize)]
+    struct Health {
+        status: &'static str,
+    }
+    answer(200, &Health { status: "ok" })
 }
 
 async fn me(caller: CurrentUser) -> Response {
-    answer(200, &Me::from(&caller))
+    answer(200, &Me::from(&caller.identity))
 }
 
 async fn maybe(MaybeUser { user, .. }: MaybeUser) -> Response {
-    answer(200, &json!({"user": user.as_ref().map(Me::from)}))
+    answer(200, &Maybe::from(user.as_ref().map(|user| &user.identity)))
 }
 
 async fn stateless_me(StatelessClaims { claims, .. }: StatelessClaims) -> Response {
-    answer(
-        200,
-        &json!({
-            "sub": claims.subject.as_str(),
-            "scope": claims.scopes.as_str(),
-            "sid": claims.session.map(|id| id.to_string()),
-            "iat": claims.issued_at.as_seconds(),
-            "exp": claims.expires_at.as_seconds(),
-        }),
-    )
+    answer(200, &TokenClaims::from(&claims))
 }
 
-async fn user(_: Staff, State(auth): State<Auth>, id: Id) -> Answer {
-    let found = auth.accounts().map_err(|error| reject(&auth, &error))?.find(&user_id(&auth, id)?).await;
-    Ok(answer(200, &User::from(&found.map_err(|error| reject(&auth, &error))?)))
+async fn user(_: Staff, State(service): AppState, id: Id) -> Answer {
+    let found = service.accounts()?.find(&service.user_id(id)?).await;
+    Ok(answer(200, &User::from(&found.map_err(|error| service.reject(&error))?)))
 }
 
-async fn delete_user(_: AdminUser, State(auth): State<Auth>, id: Id) -> Answer {
-    let accounts = auth.accounts().map_err(|error| reject(&auth, &error))?;
-    accounts.delete(&user_id(&auth, id)?).await.map_err(|error| reject(&auth, &error))?;
+async fn delete_user(_: AdminUser, State(service): AppState, id: Id) -> Answer {
+    let deleted = service.accounts()?.delete(&service.user_id(id)?).await;
+    deleted.map_err(|error| service.reject(&error))?;
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-/// What an admin may change.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Patch {
-    role: Option<String>,
-    is_active: Option<bool>,
 }
 
 async fn change_user(
     _: AdminUser,
-    State(auth): State<Auth>,
+    State(service): AppState,
     id: Id,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Answer {
-    let id = user_id(&auth, id)?;
-    let patch = Patch::read(&headers, body).map_err(|error| reject(&auth, &error.into()))?;
+    let id = service.user_id(id)?;
+    let patch: Patch = service.read(&headers, body)?;
     let role = patch.role.map(|text| text.parse::<Role>().and_then(Role::name)).transpose();
-    let role: Option<RoleName> = role.map_err(|error| reject(&auth, &PolicyRefusal::from(error).into()))?;
-    let accounts = auth.accounts().map_err(|error| reject(&auth, &error))?;
-    let changed = accounts.update(&id, role, patch.is_active).await.map_err(|error| reject(&auth, &error))?;
-    Ok(answer(200, &User::from(&changed)))
+    let role = role.map_err(|error| service.reject(&PolicyRefusal::from(error).into()))?;
+    let changed = service.accounts()?.update(&id, role, patch.is_active).await;
+    Ok(answer(200, &User::from(&changed.map_err(|error| service.reject(&error))?)))
 }
 
-async fn stats(State(auth): State<Auth>) -> Answer {
-    let accounts = auth.accounts().map_err(|error| reject(&auth, &error))?;
-    let counts = accounts.count().await.map_err(|error| reject(&auth, &error))?;
-    Ok(answer(200, &json!({"users": counts.total, "active_users": counts.active})))
+async fn stats(State(service): AppState) -> Answer {
+    let counts = service.accounts()?.count().await.map_err(|error| service.reject(&error))?;
+    Ok(answer(200, &Stats { users: counts.total, active_users: counts.active }))
 }
 
-async fn not_found(State(auth): State<Auth>) -> Rejection {
-    auth.not_found().into()
+async fn items(_: Reader, State(service): AppState) -> Response {
+    answer(200, &service.items.list())
+}
+
+async fn add_item(_: Writer, State(service): AppState, headers: HeaderMap, body: Body) -> Answer {
+    let new: NewItem = service.read(&headers, body)?;
+    let item: Item = service.items.add(new).map_err(|error| service.reject(&error.into()))?;
+    Ok(answer(201, &item))
+}
+
+async fn external_data(_: ApiKey) -> Response {
+    #[derive(Serialize)]
+    struct Data {
+        data: &'static str,
+    }
+    answer(200, &Data { data: "for services" })
+}
+
+async fn not_found(State(service): AppState) -> Rejection {
+    service.auth.not_found().into()
 }
 
 /// axum adds the methods that are allowed.
-async fn method_not_allowed() -> Response {
-    answer(405, &json!({"detail": "Method not allowed"}))
+async fn method_not_allowed(State(service): AppState) -> Rejection {
+    service.auth.method_not_allowed("").into()
 }
 
-impl Patch {
-    fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Self, RequestError> {
-        let media = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if !media.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
-        {
-            return Err(RequestError::MediaType);
-        }
+impl Service {
+    fn reject(&self, error: &AuthError) -> Rejection {
+        self.auth.reply_to(error).into()
+    }
+
+    fn accounts(&self) -> Result<gatewright::Accounts, Rejection> {
+        self.auth.accounts().map_err(|error| self.reject(&error))
+    }
+
+    /// An id that is none is the id of nobody.
+    fn user_id(&self, id: Id) -> Result<UserId, Rejection> {
+        let id = id.ok().and_then(|Path(text)| UserId::new(text).ok());
+        id.ok_or_else(|| self.auth.not_found().into())
+    }
+
+    fn read<T: DeserializeOwned>(&self, headers: &HeaderMap, body: Body) -> Result<T, Rejection> {
         let body = body.map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => RequestError::BodySize,
             _ => RequestError::Malformed,
-        })?;
-        serde_json::from_slice(&body).map_err(|_| RequestError::Malformed)
+        });
+        let media = headers.get("content-type").map(|value| value.as_bytes());
+        let read = body.and_then(|body| read_json(media, &body));
+        read.map_err(|error| self.reject(&error.into()))
     }
-}
-
-/// A user as an administrator sees one.
-#[derive(Serialize)]
-struct User<'a> {
-    id: &'a str,
-    email: &'a str,
-    role: &'a str,
-    is_active: bool,
-}
-
-impl<'a> From<&'a Account> for User<'a> {
-    fn from(account: &'a Account) -> Self {
-        let (id, email, role) = (account.id.as_str(), account.email.as_str(), account.role.as_str());
-        Self { id, email, role, is_active: account.is_active }
-    }
-}
-
-/// A user as that user sees it, with what the token at hand may do.
-#[derive(Serialize)]
-struct Me<'a> {
-    id: &'a str,
-    email: &'a str,
-    role: &'a str,
-    scopes: Vec<&'a str>,
-}
-
-impl<'a> From<&'a CurrentUser> for Me<'a> {
-    fn from(caller: &'a CurrentUser) -> Self {
-        let User { id, email, role, .. } = User::from(&*caller.user);
-        Self { id, email, role, scopes: caller.identity.scopes().iter().collect() }
-    }
-}
-
-/// An id that is none is the id of nobody.
-fn user_id(auth: &Auth, id: Id) -> Result<UserId, Rejection> {
-    let id = id.ok().and_then(|Path(text)| UserId::new(text).ok());
-    id.ok_or_else(|| auth.not_found().into())
-}
-
-fn reject(auth: &Auth, error: &AuthError) -> Rejection {
-    auth.reply_to(error).into()
 }
 
 fn answer<T: Serialize>(status: u16, body: &T) -> Response {

@@ -1,6 +1,4 @@
-//! The example service in parts: `config.rs` reads the environment, `start.rs` opens the store and builds the
-//! [`gatewright::Auth`], `app.rs` is the service itself.
+//! The example service on axum: `app.rs` is the service, `main.rs` its life. What the examples have in common stands in
+//! `examples/service`.
 
-pub mod config;
-pub mod start;
 pub mod app;

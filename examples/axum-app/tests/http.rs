@@ -2,59 +2,30 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::sync::{OnceLock, mpsc};
-use std::thread;
-use std::time::Duration;
+use std::net::TcpListener;
+use std::sync::OnceLock;
 
-use axum_app::config::Config;
-use axum_app::{app, start};
+use axum_app::app;
+use example_service::testing::{new_directory, serve};
+use gatewright::Auth;
 use gatewright_testkit::http::Target;
-use tokio::net::TcpListener;
 
-const SECRET: &str = "fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa";
-const PASSWORD: &str = "the admin's long password";
+async fn run(listener: TcpListener, auth: Auth) {
+    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+    axum::serve(listener, app::router(&auth)).await.unwrap();
+}
 
 fn memory() -> &'static Target {
     static TARGET: OnceLock<Target> = OnceLock::new();
-    TARGET.get_or_init(|| serve("memory:".to_owned()))
+    TARGET.get_or_init(|| serve("memory:", |settings| settings, run))
 }
 
 fn sqlite() -> &'static Target {
     static TARGET: OnceLock<Target> = OnceLock::new();
     TARGET.get_or_init(|| {
-        let path =
-            std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("http-{}.db", std::process::id()));
-        serve(format!("sqlite://{}", path.display()))
+        let file = new_directory(env!("CARGO_TARGET_TMPDIR")).join("http.db");
+        serve(&format!("sqlite://{}", file.display()), |settings| settings, run)
     })
-}
-
-/// Starts the service on a thread of its own, for as long as the tests run.
-fn serve(database_url: String) -> Target {
-    let config = Config {
-        bind_address: "127.0.0.1:0".to_owned(),
-        database_url,
-        secret: SECRET.to_owned(),
-        issuer: "http://localhost".to_owned(),
-        audience: "gatewright-example".to_owned(),
-        access_lifetime: Duration::from_secs(900),
-        refresh_lifetime: Duration::from_secs(7 * 86_400),
-        session_lifetime: Duration::from_secs(30 * 86_400),
-        refresh_grace: Duration::from_secs(60),
-        admin_email: "admin@example.com".to_owned(),
-        admin_password: Some(PASSWORD.to_owned()),
-    };
-    let (bound, address) = mpsc::channel();
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let auth = start::open(&config).await.unwrap();
-            start::first_admin(&auth, &config, |_| Ok(())).await.unwrap();
-            let listener = TcpListener::bind(&config.bind_address).await.unwrap();
-            bound.send(listener.local_addr().unwrap().to_string()).unwrap();
-            axum::serve(listener, app::router(&auth)).await.unwrap();
-        });
-    });
-    Target::new(&address.recv().unwrap(), "admin@example.com", PASSWORD, SECRET)
 }
 
 gatewright_testkit::http_suite!(on_memory, memory);

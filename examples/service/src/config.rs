@@ -12,7 +12,7 @@ use std::time::Duration;
 const KEY_FILE: &str = "gatewright.key";
 
 /// Variables of the example that this version does not act on yet.
-const NOT_YET: [&str; 4] = ["REDIS_URL", "AUTH_SECRET_KEY_PREVIOUS", "AUTH_API_KEYS", "AUTH_TRUSTED_PROXIES"];
+const NOT_YET: [&str; 3] = ["REDIS_URL", "AUTH_SECRET_KEY_PREVIOUS", "AUTH_TRUSTED_PROXIES"];
 
 /// What the environment says.
 #[derive(Clone)]
@@ -35,6 +35,8 @@ pub struct Config {
     pub session_lifetime: Duration,
     /// `AUTH_REFRESH_GRACE_SECONDS`.
     pub refresh_grace: Duration,
+    /// `AUTH_API_KEYS`.
+    pub api_keys: String,
     /// `ADMIN_EMAIL`.
     pub admin_email: String,
     /// `ADMIN_PASSWORD`, if set.
@@ -71,6 +73,7 @@ impl Config {
             refresh_lifetime: span("AUTH_REFRESH_DAYS", 7, 86_400)?,
             session_lifetime: span("AUTH_SESSION_DAYS", 30, 86_400)?,
             refresh_grace: span("AUTH_REFRESH_GRACE_SECONDS", 10, 1)?,
+            api_keys: text("AUTH_API_KEYS")?.unwrap_or_default(),
             admin_email: text("ADMIN_EMAIL")?.unwrap_or_else(|| "admin@example.com".to_owned()),
             admin_password: text("ADMIN_PASSWORD")?,
         })

@@ -3,18 +3,35 @@
 use std::error::Error;
 
 use gatewright::{
-    Account, Auth, AuthBuilder, HashingPool, Jwt, MemoryStore, Password, PolicyRefusal, Registration,
-    RoleScopes, Scopes, SqliteStore,
+    Account, ApiKeys, Auth, AuthBuilder, HashingPool, Jwt, MemoryStore, Password, PolicyRefusal,
+    Registration, RoleScopes, SHORT_API_KEY_BYTES, SqliteStore,
 };
 
-use crate::app::Role;
 use crate::config::{Config, random_text};
+use crate::model::{Role, scopes_of};
 
 /// Opens the store and builds the handle.
 ///
 /// # Errors
 /// When a setting is missing or unsafe, or the database cannot be opened; the error names the variable.
 pub async fn open(config: &Config) -> Result<Auth, Box<dyn Error>> {
+    builder(config).await?.build().map_err(|error| {
+        let variable = match error.setting {
+            "access_lifetime" => "AUTH_ACCESS_MINUTES",
+            "refresh_lifetime" => "AUTH_REFRESH_DAYS",
+            "session_lifetime" => "AUTH_SESSION_DAYS",
+            "refresh_grace" => "AUTH_REFRESH_GRACE_SECONDS",
+            other => other,
+        };
+        format!("{variable}: {}", error.problem).into()
+    })
+}
+
+/// Opens the store and sets everything that the configuration says.
+///
+/// # Errors
+/// When the key or a list is unsafe, or the database cannot be opened; the error names the variable.
+pub async fn builder(config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>> {
     let tokens = Jwt::hs256(config.secret.as_str(), config.issuer.as_str(), config.audience.as_str());
     let tokens = tokens.build().map_err(|error| match error.setting {
         "secret" => format!("AUTH_SECRET_KEY: {}", error.problem),
@@ -30,25 +47,23 @@ pub async fn open(config: &Config) -> Result<Auth, Box<dyn Error>> {
         }
         _ => return Err("DATABASE_URL: must begin with sqlite: or memory:".into()),
     };
-    settings(builder, config)?.build().map_err(|error| {
-        let variable = match error.setting {
-            "access_lifetime" => "AUTH_ACCESS_MINUTES",
-            "refresh_lifetime" => "AUTH_REFRESH_DAYS",
-            "session_lifetime" => "AUTH_SESSION_DAYS",
-            "refresh_grace" => "AUTH_REFRESH_GRACE_SECONDS",
-            other => other,
-        };
-        format!("{variable}: {}", error.problem).into()
-    })
+    settings(builder, config)
 }
 
 fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>> {
-    let scopes = RoleScopes::new()
-        .with(Role::User.as_str(), Scopes::parse("items:read")?)
-        .with(Role::Moderator.as_str(), Scopes::parse("items:read items:write")?)
-        .with(Role::Admin.as_str(), Scopes::parse("items:read items:write introspect")?);
+    let mut scopes = RoleScopes::new();
+    for role in Role::ALL {
+        scopes = scopes.with(role.as_str(), scopes_of(*role)?);
+    }
+    let api_keys = ApiKeys::parse(&config.api_keys).map_err(|error| format!("AUTH_API_KEYS: {error}"))?;
+    if api_keys.has_short() {
+        tracing::warn!(
+            "AUTH_API_KEYS: a key has fewer than {SHORT_API_KEY_BYTES} characters: it can be guessed"
+        );
+    }
     Ok(builder
         .with_role_scopes(scopes)
+        .with_api_keys(api_keys)
         .with_registration_role(Role::User.name()?)
         .with_protected_role(Role::Admin.name()?)
         .with_access_lifetime(config.access_lifetime)

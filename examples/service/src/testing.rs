@@ -1,0 +1,156 @@
+//! For the tests of the example applications: the real program in a directory of its own, and the same service on a
+//! thread of the test's.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot go on fails"
+)]
+
+pub mod journeys;
+
+use std::future::Future;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use gatewright::{Account, Auth, AuthBuilder};
+use gatewright_testkit::http::Target;
+
+use crate::config::Config;
+use crate::start;
+
+/// The key of every test.
+pub const SECRET: &str = "fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa";
+
+/// The first admin's password in every test that sets one.
+pub const ADMIN_PASSWORD: &str = "the admin's long password";
+
+/// An API key without scopes, and one with a scope.
+pub const API_KEYS: &str = "k9J2mQ7xVb4TzW8LcR5nYp3H,R5nYp3HdF6sGaE1cX8wQz7Lm:introspect";
+
+/// A new directory in a test's `CARGO_TARGET_TMPDIR`.
+#[must_use]
+pub fn new_directory(folder: &str) -> PathBuf {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let directory = Path::new(folder).join(format!("example-{}-{number}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    directory
+}
+
+/// The settings of a service on a database, as if the environment had said so.
+#[must_use]
+pub fn config(database_url: &str) -> Config {
+    Config {
+        bind_address: "127.0.0.1:0".to_owned(),
+        database_url: database_url.to_owned(),
+        secret: SECRET.to_owned(),
+        issuer: "http://localhost".to_owned(),
+        audience: "gatewright-example".to_owned(),
+        access_lifetime: Duration::from_secs(900),
+        refresh_lifetime: Duration::from_secs(7 * 86_400),
+        session_lifetime: Duration::from_secs(30 * 86_400),
+        refresh_grace: Duration::from_secs(60),
+        api_keys: API_KEYS.to_owned(),
+        admin_email: "admin@example.com".to_owned(),
+        admin_password: Some(ADMIN_PASSWORD.to_owned()),
+    }
+}
+
+/// Serves on a thread of its own for as long as the tests run. `settings` may change what the configuration says.
+pub fn serve<F: Future<Output = ()>>(
+    database_url: &str,
+    settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account> + Send + 'static,
+    run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
+) -> Target {
+    let config = config(database_url);
+    let (bound, address) = mpsc::channel();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let auth = settings(start::builder(&config).await.unwrap()).build().unwrap();
+            start::first_admin(&auth, &config, |_| Ok(())).await.unwrap();
+            let listener = TcpListener::bind(&config.bind_address).unwrap();
+            listener.set_nonblocking(true).unwrap();
+            bound.send(listener.local_addr().unwrap().to_string()).unwrap();
+            run(listener, auth).await;
+        });
+    });
+    let target = Target::new(&address.recv().unwrap(), "admin@example.com", ADMIN_PASSWORD, SECRET);
+    let (plain, scoped) = API_KEYS.split_once(',').unwrap();
+    target.with_api_keys(plain, scoped.split_once(':').unwrap().0)
+}
+
+/// The running program; it is ended when this is dropped.
+#[derive(Debug)]
+pub struct Program {
+    child: Child,
+    /// Where it listens.
+    pub address: String,
+    /// The first admin's password, if it was shown.
+    pub admin_password: Option<String>,
+}
+
+impl Program {
+    /// The program with a directory of its own to start in, and no setting but those given.
+    #[must_use]
+    pub fn command(program: &str, directory: &Path, settings: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(directory).env_clear().env("BIND_ADDR", "127.0.0.1:0");
+        command.envs(settings.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Starts the program and waits until it listens.
+    #[must_use]
+    pub fn start(program: &str, directory: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut child = Self::command(program, directory, settings).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut admin_password = None;
+        let address = lines.by_ref().find_map(|line| {
+            if let Some((_, rest)) = line.split_once(" password: ") {
+                admin_password = rest.split(' ').next().map(str::to_owned);
+            }
+            line.strip_prefix("listening on http://").map(str::to_owned)
+        });
+        let Some(address) = address else {
+            let mut error = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+            panic!("the program did not start: {error}");
+        };
+        Self { child, address, admin_password }
+    }
+
+    /// For the suite's requests.
+    #[must_use]
+    pub fn target(&self, admin_password: &str) -> Target {
+        Target::new(&self.address, "admin@example.com", admin_password, SECRET)
+    }
+
+    /// Asks the program to stop and returns its exit.
+    #[must_use]
+    pub fn stop(mut self) -> Output {
+        let id = self.child.id().to_string();
+        // The shell's own `kill`: there need not be a program of that name.
+        assert!(Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &id]).status().unwrap().success());
+        let status = self.child.wait().unwrap();
+        let mut stderr = Vec::new();
+        self.child.stderr.take().unwrap().read_to_end(&mut stderr).unwrap();
+        Output { status, stdout: Vec::new(), stderr }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,229 @@
+//! The main job on the real program, over a TCP socket: on memory, and on SQLite with a restart in the middle. Each is a
+//! test of every application, by way of [`journeys!`](crate::journeys).
+
+use std::os::unix::ffi::OsStrExt;
+
+use gatewright_testkit::http::{PASSWORD, Request, Target, Tokens};
+
+use super::{Program, SECRET, new_directory};
+
+/// Expands every journey as a test of a program. `$program` is its path and `$folder` where it may make directories.
+#[macro_export]
+macro_rules! journeys {
+    ($program:expr, $folder:expr) => {
+        $crate::journeys! { $program, $folder;
+            the_main_job_on_memory
+            the_main_job_on_sqlite_goes_on_after_a_restart
+            a_killed_process_loses_nothing_that_was_answered
+            the_generated_key_is_kept_for_its_owner_alone
+            an_unsafe_setting_is_refused_by_name_and_never_repeated
+            a_key_file_that_cannot_be_read_is_refused
+            a_client_that_never_ends_its_request_does_not_keep_the_service_from_stopping
+            the_database_is_for_its_owner_alone
+        }
+    };
+    ($program:expr, $folder:expr; $($journey:ident)+) => {
+        $(
+            #[test]
+            fn $journey() {
+                $crate::testing::journeys::$journey($program, $folder);
+            }
+        )+
+    };
+}
+
+/// Log in, be recognised, be refused by role, change the password, be deleted.
+fn walk(target: &Target) {
+    let email = target.register();
+    let (here, there) = (target.login(&email, PASSWORD), target.login(&email, PASSWORD));
+    let admin = target.admin();
+    assert_eq!(target.me(&here.access).status, 200);
+    let path = format!("/users/{}", target.id_of(&here.access));
+    target.send(&Request::new("DELETE", &path).bearer(&here.access)).expect_forbidden();
+    target.me(&here.refresh).expect_invalid_token();
+    target.refresh(&here.access).expect_refresh_refused();
+
+    let new = "another correct horse battery";
+    let body = format!(r#"{{"current_password":"{PASSWORD}","new_password":"{new}"}}"#);
+    target.send(&Request::post("/auth/password").bearer(&here.access).json(&body)).expect(204, &[], "");
+    target.me(&here.access).expect_invalid_token();
+    target.me(&there.access).expect_invalid_token();
+    target.refresh(&there.refresh).expect_refresh_refused();
+    let here = Tokens::from(&target.refresh(&here.refresh));
+    assert_eq!(target.me(&here.access).status, 200);
+
+    let gone = target.login(&email, new);
+    target.send(&Request::post("/auth/logout").bearer(&gone.access)).expect(204, &[], "");
+    target.me(&gone.access).expect_invalid_token();
+    target.refresh(&gone.refresh).expect_refresh_refused();
+
+    target.send(&Request::new("DELETE", &path).bearer(&admin.access)).expect(204, &[], "");
+    target.me(&here.access).expect_invalid_token();
+    target.refresh(&here.refresh).expect_refresh_refused();
+}
+
+/// Named by what it shows.
+pub fn the_main_job_on_memory(program: &str, folder: &str) {
+    let service = Program::start(
+        program,
+        &new_directory(folder),
+        &[("DATABASE_URL", "memory:"), ("AUTH_SECRET_KEY", SECRET)],
+    );
+    let password = service.admin_password.clone().unwrap();
+    walk(&service.target(&password));
+    assert!(service.stop().status.success());
+}
+
+/// Named by what it shows.
+pub fn the_main_job_on_sqlite_goes_on_after_a_restart(program: &str, folder: &str) {
+    let directory = new_directory(folder);
+    let settings = [("AUTH_REFRESH_GRACE_SECONDS", "0")];
+    let service = Program::start(program, &directory, &settings);
+    let password = service.admin_password.clone().unwrap();
+    let target = service.target(&password);
+    walk(&target);
+    let email = target.register();
+    let (used, kept) = (target.login(&email, PASSWORD), target.login(&email, PASSWORD));
+    let next = Tokens::from(&target.refresh(&used.refresh));
+    assert!(service.stop().status.success());
+
+    let service = Program::start(program, &directory, &settings);
+    assert_eq!(service.admin_password, None, "the password is shown once");
+    let target = service.target(&password);
+    for tokens in [&used, &next, &kept] {
+        assert_eq!(target.me(&tokens.access).status, 200, "issued before the restart");
+    }
+    target.refresh(&used.refresh).expect_refresh_refused();
+    target.refresh(&next.refresh).expect_refresh_refused();
+    target.me(&next.access).expect_invalid_token();
+    let kept = Tokens::from(&target.refresh(&kept.refresh));
+    assert_eq!(target.me(&kept.access).status, 200);
+    walk(&target);
+}
+
+/// Named by what it shows.
+pub fn a_killed_process_loses_nothing_that_was_answered(program: &str, folder: &str) {
+    let directory = new_directory(folder);
+    let settings = [("AUTH_REFRESH_GRACE_SECONDS", "0"), ("AUTH_SECRET_KEY", SECRET)];
+    let service = Program::start(program, &directory, &settings);
+    let target = service.target(&service.admin_password.clone().unwrap());
+    let first = target.user();
+    let second = Tokens::from(&target.refresh(&first.refresh));
+    drop(service);
+
+    let service = Program::start(program, &directory, &settings);
+    let target = service.target("");
+    let third = Tokens::from(&target.refresh(&second.refresh));
+    assert_eq!(target.me(&third.access).status, 200);
+    target.refresh(&first.refresh).expect_refresh_refused();
+    target.refresh(&third.refresh).expect_refresh_refused();
+}
+
+/// Named by what it shows.
+pub fn the_generated_key_is_kept_for_its_owner_alone(program: &str, folder: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = new_directory(folder);
+    let service = Program::start(program, &directory, &[("DATABASE_URL", "memory:")]);
+    let key = directory.join("gatewright.key");
+    assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = std::fs::read_to_string(&key).unwrap();
+    let output = service.stop();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("AUTH_SECRET_KEY is not set"), "{stderr}");
+    assert!(!stderr.contains(text.trim()), "the key is not logged");
+    assert_eq!(text.trim().len(), 64);
+}
+
+/// Named by what it shows.
+pub fn an_unsafe_setting_is_refused_by_name_and_never_repeated(program: &str, folder: &str) {
+    let directory = new_directory(folder);
+    let refused = [
+        (vec![("AUTH_SECRET_KEY", "")], "AUTH_SECRET_KEY: is missing"),
+        (vec![("AUTH_SECRET_KEY", "your-secret-key")], "AUTH_SECRET_KEY: is a placeholder"),
+        (
+            vec![("AUTH_SECRET_KEY", "k9J2mQ7xVb4TzW8LcR5nYp3HdF6sGa")],
+            "AUTH_SECRET_KEY: is shorter than 32 bytes",
+        ),
+        (vec![("AUTH_ACCESS_MINUTES", "0")], "AUTH_ACCESS_MINUTES: must be"),
+        (vec![("AUTH_ACCESS_MINUTES", "15m")], "AUTH_ACCESS_MINUTES: is not a whole number"),
+        (vec![("AUTH_ACCESS_MINUTES", "1441")], "AUTH_ACCESS_MINUTES: is longer than 24 hours"),
+        (vec![("AUTH_REFRESH_DAYS", "401")], "AUTH_REFRESH_DAYS: is longer than 400 days"),
+        (vec![("AUTH_SESSION_DAYS", "0")], "AUTH_SESSION_DAYS: must be"),
+        (vec![("AUTH_REFRESH_GRACE_SECONDS", "61")], "AUTH_REFRESH_GRACE_SECONDS: is longer than 60 seconds"),
+        (vec![("AUTH_ISSUER", "")], "AUTH_ISSUER: is empty"),
+        (vec![("BIND_ADDR", "nonsense")], "BIND_ADDR: nonsense: "),
+        (vec![("DATABASE_URL", "mongodb://x")], "DATABASE_URL: must begin with"),
+        (
+            vec![("DATABASE_URL", "sqlite:///nowhere/x.db")],
+            "DATABASE_URL: the store could not open the database: ",
+        ),
+        (vec![("ADMIN_PASSWORD", "short-password")], "ADMIN_PASSWORD: the password is shorter"),
+        (vec![("ADMIN_EMAIL", "nobody")], "ADMIN_EMAIL: the address is refused"),
+    ];
+    for (mut settings, message) in refused {
+        for default in [("DATABASE_URL", "memory:"), ("AUTH_SECRET_KEY", SECRET)] {
+            if !settings.iter().any(|(name, _)| *name == default.0) {
+                settings.push(default);
+            }
+        }
+        let output = Program::command(program, &directory, &settings).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && stderr.contains(message), "{settings:?}: {stderr}");
+        for (name, value) in &settings {
+            let secret = ["AUTH_SECRET_KEY", "ADMIN_PASSWORD"].contains(name) && !value.is_empty();
+            assert!(!(secret && stderr.contains(value)), "{name} is repeated: {stderr}");
+        }
+    }
+}
+
+/// Named by what it shows.
+pub fn a_key_file_that_cannot_be_read_is_refused(program: &str, folder: &str) {
+    let directory = new_directory(folder);
+    let key = directory.join("gatewright.key");
+    let stderr = || {
+        let output = Program::command(program, &directory, &[("DATABASE_URL", "memory:")]).output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let mut unreadable = Program::command(program, &directory, &[("DATABASE_URL", "memory:")]);
+    unreadable.env("AUTH_SECRET_KEY", std::ffi::OsStr::from_bytes(b"\xff"));
+    let output = unreadable.output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("AUTH_SECRET_KEY: is not UTF-8"));
+    std::fs::create_dir(&key).unwrap();
+    assert!(stderr().contains("AUTH_SECRET_KEY: gatewright.key cannot be read"));
+    std::fs::remove_dir(&key).unwrap();
+    std::fs::write(&key, "\n").unwrap();
+    assert!(stderr().contains("AUTH_SECRET_KEY: is missing"));
+}
+
+/// Named by what it shows.
+pub fn a_client_that_never_ends_its_request_does_not_keep_the_service_from_stopping(
+    program: &str,
+    folder: &str,
+) {
+    use std::io::Write;
+    let service = Program::start(
+        program,
+        &new_directory(folder),
+        &[("DATABASE_URL", "memory:"), ("AUTH_SECRET_KEY", SECRET)],
+    );
+    let mut client = std::net::TcpStream::connect(&service.address).unwrap();
+    client
+        .write_all(b"POST /auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nusername=")
+        .unwrap();
+    assert!(service.stop().status.success());
+    drop(client);
+}
+
+/// Named by what it shows.
+pub fn the_database_is_for_its_owner_alone(program: &str, folder: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = new_directory(folder);
+    let _service = Program::start(program, &directory, &[]);
+    let mut files = 0;
+    for file in std::fs::read_dir(&directory).unwrap().map(Result::unwrap) {
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.path());
+        files += 1;
+    }
+    assert!(files >= 2, "{files} files");
+}
