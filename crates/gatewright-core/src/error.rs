@@ -84,6 +84,12 @@ pub enum AuthError {
 }
 
 impl AuthError {
+    /// For an application's own things that are not there: 404.
+    #[must_use]
+    pub const fn not_found() -> Self {
+        Self::NotFound {}
+    }
+
     /// For an application's own throttle: 429, with `Retry-After` in whole seconds, at least one.
     #[must_use]
     pub const fn too_many_attempts(retry_after: Duration) -> Self {

@@ -10,9 +10,11 @@ use std::sync::Arc;
 use crate::auth::Auth;
 use crate::authenticator;
 use crate::credential::{Bearer, read_api_key};
+use crate::denial::Denial;
 use crate::error::{AccessRefusal, AuthError};
 use crate::event::Event;
 use crate::identity::{ApiKeyIdentity, Caller, Identity};
+use crate::render::Answers;
 use crate::reply::Reply;
 use crate::request::RequestView;
 use crate::requirement::{Demand, Requirement, Verdict};
@@ -125,6 +127,14 @@ impl<U: AuthUser> Auth<U> {
         let claims = claims.and_then(|bearer| authenticator::verify(&self.inner, &bearer));
         claims.map_err(|error| self.inner.reply_to(&error))
     }
+}
+
+/// For adapters of frameworks that cannot tell before a request comes: the 500 for an application that guards its handlers
+/// and did not provide its [`Auth`]. The log names the `fix`.
+#[must_use]
+pub fn missing_auth(fix: &str) -> Reply {
+    tracing::error!(target: "gatewright", fix, "a handler's argument found no Auth in this application");
+    Answers::default().reply(&Denial::Internal)
 }
 
 /// A demand with the [`Auth`] that enforces it: all that a guard is. Adapters wrap it in their own terms.

@@ -74,7 +74,7 @@ pub use email::{Email, InvalidEmail};
 pub use error::AuthError;
 pub use event::{Event, EventSink, TracingSink};
 pub use grant::TokenPair;
-pub use guard::Guard;
+pub use guard::{Guard, missing_auth};
 pub use id::{Epoch, InvalidId, SessionId, UserId};
 pub use identity::{ApiKeyIdentity, Caller, CredentialKind, Identity};
 pub use login::Login;

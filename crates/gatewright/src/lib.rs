@@ -1,11 +1,13 @@
 //! Authentication and authorization for Rust web services: OAuth2 password login, JWT access tokens, refresh tokens
-//! that rotate and notice theft, password hashing, current-user and role guards.
+//! that rotate and notice theft, password hashing, guards for users, roles, scopes and API keys.
 //!
 //! This crate is the front door: it re-exports, by feature, what an application uses, and holds no logic.
 //!
 //! | feature | brings |
 //! |---|---|
+//! | `actix-web` | [`actix_web`](mod@actix_web): extractors, guards and routes for actix-web |
 //! | `axum` | [`axum`](mod@axum): extractors, guards and routes for axum |
+//! | `poem` | [`poem`](mod@poem): extractors, guards and routes for poem |
 //! | `memory` | `MemoryStore`: accounts and sessions in memory |
 //! | `sqlite` | `SqliteStore`: accounts and sessions in SQLite |
 //!
@@ -43,12 +45,32 @@ pub use gatewright_core::{
 pub use gatewright_jwt::{Jwt, JwtBuilder, MAX_LEEWAY, MIN_SECRET_BYTES};
 pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
 
+/// For actix-web.
+#[cfg(feature = "actix-web")]
+pub mod actix_web {
+    pub use gatewright_actix_web::{
+        ApiKey, Authorized, CurrentUser, GuardedRouter, MaybeUser, Rejection, Require, RequireLayer,
+        StatelessClaims, change_password, guarded, install, login, logout, refresh, register, require,
+        routes,
+    };
+}
+
 /// For axum.
 #[cfg(feature = "axum")]
 pub mod axum {
     pub use gatewright_axum::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, HasAuth, MaybeUser, Rejection, Require, RequireLayer,
         StatelessClaims, change_password, guarded, login, logout, refresh, register, require, routes,
+    };
+}
+
+/// For poem.
+#[cfg(feature = "poem")]
+pub mod poem {
+    pub use gatewright_poem::{
+        ApiKey, Authorized, CurrentUser, GuardedRouter, MaybeUser, Rejection, Require, RequireLayer,
+        StatelessClaims, change_password, guarded, install, login, logout, refresh, register, require,
+        routes,
     };
 }
 

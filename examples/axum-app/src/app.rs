@@ -7,27 +7,20 @@ use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use example_service::actions::{self, Json};
 use example_service::model::{
-    Item, Items, MAX_BODY_BYTES, Maybe, Me, NewItem, Patch, Role, Stats, TokenClaims, User, read_json, role,
-    scope,
+    ExternalData, Health, Items, MAX_BODY_BYTES, Maybe, Me, Role, TokenClaims, role, scope,
 };
 use gatewright::axum::{
     ApiKey, Authorized, CurrentUser, HasAuth, MaybeUser, Rejection, StatelessClaims, guarded, routes,
 };
-use gatewright::{AnyOf, Auth, AuthError, PolicyRefusal, Reply, RequestError, Requirement, UserId};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use gatewright::{AnyOf, Auth, AuthError, Reply, RequestError, Requirement};
 
 type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
 type Reader = Authorized<scope::ItemsRead>;
 type Writer = Authorized<scope::ItemsWrite>;
-
-type Answer = Result<Response, Rejection>;
-type Id = Result<Path<String>, PathRejection>;
-type Body = Result<Bytes, BytesRejection>;
 
 /// What every handler may use.
 #[derive(Debug)]
@@ -43,56 +36,44 @@ impl HasAuth for Service {
 }
 
 type AppState = State<Arc<Service>>;
+type Id = Result<Path<String>, PathRejection>;
+type Body = Result<Bytes, BytesRejection>;
 
 /// The whole service.
 pub fn router(auth: &Auth) -> Router {
-    let state = Arc::new(Service { auth: auth.clone(), items: Items::default() });
+    let service = Arc::new(Service { auth: auth.clone(), items: Items::default() });
     let admin = Router::new().route("/stats", get(stats)).method_not_allowed_fallback(method_not_allowed);
+    let admin = guarded(auth, Requirement::Role(Role::Admin.as_str()), admin);
     Router::new()
         .route("/health", get(health))
         .route("/users/me", get(me))
-        .route("/users/{id}", get(user).delete(delete_user).patch(change_user))
+        .route("/users/{id}", get(show_user).delete(delete_user).patch(change_user))
         .route("/items", get(items).post(add_item))
         .route("/external-data", get(external_data))
         .route("/maybe", get(maybe))
         .route("/stateless/me", get(stateless_me))
         .nest("/auth", routes(auth))
-        .merge(guarded(auth, Requirement::Role(Role::Admin.as_str()), admin).under("/admin", state.clone()))
+        .merge(admin.under("/admin", service.clone()))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(state)
+        .with_state(service)
 }
 
-async fn health() -> Response {
-    #[derive(Serialize)]
-    struct Health {
-        status: &'static str,
-    }
-    answer(200, &Health { status: "ok" })
+async fn health() -> Rejection {
+    Reply::json(200, &Health::OK).into()
 }
 
-async fn me(caller: CurrentUser) -> Response {
-    answer(200, &Me::from(&caller.identity))
+async fn me(caller: CurrentUser) -> Rejection {
+    Reply::json(200, &Me::from(&caller.identity)).into()
 }
 
-async fn maybe(MaybeUser { user, .. }: MaybeUser) -> Response {
-    answer(200, &Maybe::from(user.as_ref().map(|user| &user.identity)))
+async fn show_user(_: Staff, State(service): AppState, id: Id) -> Rejection {
+    service.answer(actions::find_user(&service.auth, text(id)).await)
 }
 
-async fn stateless_me(StatelessClaims { claims, .. }: StatelessClaims) -> Response {
-    answer(200, &TokenClaims::from(&claims))
-}
-
-async fn user(_: Staff, State(service): AppState, id: Id) -> Answer {
-    let found = service.accounts()?.find(&service.user_id(id)?).await;
-    Ok(answer(200, &User::from(&found.map_err(|error| service.reject(&error))?)))
-}
-
-async fn delete_user(_: AdminUser, State(service): AppState, id: Id) -> Answer {
-    let deleted = service.accounts()?.delete(&service.user_id(id)?).await;
-    deleted.map_err(|error| service.reject(&error))?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+async fn delete_user(_: AdminUser, State(service): AppState, id: Id) -> Rejection {
+    service.answer(actions::delete_user(&service.auth, text(id)).await)
 }
 
 async fn change_user(
@@ -101,36 +82,32 @@ async fn change_user(
     id: Id,
     headers: HeaderMap,
     body: Body,
-) -> Answer {
-    let id = service.user_id(id)?;
-    let patch: Patch = service.read(&headers, body)?;
-    let role = patch.role.map(|text| text.parse::<Role>().and_then(Role::name)).transpose();
-    let role = role.map_err(|error| service.reject(&PolicyRefusal::from(error).into()))?;
-    let changed = service.accounts()?.update(&id, role, patch.is_active).await;
-    Ok(answer(200, &User::from(&changed.map_err(|error| service.reject(&error))?)))
+) -> Rejection {
+    service.answer(actions::change_user(&service.auth, text(id), json(&headers, body)).await)
 }
 
-async fn stats(State(service): AppState) -> Answer {
-    let counts = service.accounts()?.count().await.map_err(|error| service.reject(&error))?;
-    Ok(answer(200, &Stats { users: counts.total, active_users: counts.active }))
+async fn items(_: Reader, State(service): AppState) -> Rejection {
+    Reply::json(200, &service.items.list()).into()
 }
 
-async fn items(_: Reader, State(service): AppState) -> Response {
-    answer(200, &service.items.list())
+async fn add_item(_: Writer, State(service): AppState, headers: HeaderMap, body: Body) -> Rejection {
+    service.answer(actions::add_item(&service.items, json(&headers, body)))
 }
 
-async fn add_item(_: Writer, State(service): AppState, headers: HeaderMap, body: Body) -> Answer {
-    let new: NewItem = service.read(&headers, body)?;
-    let item: Item = service.items.add(new).map_err(|error| service.reject(&error.into()))?;
-    Ok(answer(201, &item))
+async fn external_data(_: ApiKey) -> Rejection {
+    Reply::json(200, &ExternalData::ALL).into()
 }
 
-async fn external_data(_: ApiKey) -> Response {
-    #[derive(Serialize)]
-    struct Data {
-        data: &'static str,
-    }
-    answer(200, &Data { data: "for services" })
+async fn maybe(MaybeUser { user, .. }: MaybeUser) -> Rejection {
+    Reply::json(200, &Maybe::from(user.as_ref().map(|user| &user.identity))).into()
+}
+
+async fn stateless_me(StatelessClaims { claims, .. }: StatelessClaims) -> Rejection {
+    Reply::json(200, &TokenClaims::from(&claims)).into()
+}
+
+async fn stats(State(service): AppState) -> Rejection {
+    service.answer(actions::count_users(&service.auth).await)
 }
 
 async fn not_found(State(service): AppState) -> Rejection {
@@ -143,31 +120,19 @@ async fn method_not_allowed(State(service): AppState) -> Rejection {
 }
 
 impl Service {
-    fn reject(&self, error: &AuthError) -> Rejection {
-        self.auth.reply_to(error).into()
-    }
-
-    fn accounts(&self) -> Result<gatewright::Accounts, Rejection> {
-        self.auth.accounts().map_err(|error| self.reject(&error))
-    }
-
-    /// An id that is none is the id of nobody.
-    fn user_id(&self, id: Id) -> Result<UserId, Rejection> {
-        let id = id.ok().and_then(|Path(text)| UserId::new(text).ok());
-        id.ok_or_else(|| self.auth.not_found().into())
-    }
-
-    fn read<T: DeserializeOwned>(&self, headers: &HeaderMap, body: Body) -> Result<T, Rejection> {
-        let body = body.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => RequestError::BodySize,
-            _ => RequestError::Malformed,
-        });
-        let media = headers.get("content-type").map(|value| value.as_bytes());
-        let read = body.and_then(|body| read_json(media, &body));
-        read.map_err(|error| self.reject(&error.into()))
+    fn answer(&self, done: Result<Reply, AuthError>) -> Rejection {
+        done.unwrap_or_else(|error| self.auth.reply_to(&error)).into()
     }
 }
 
-fn answer<T: Serialize>(status: u16, body: &T) -> Response {
-    Rejection::from(Reply::json(status, body)).into_response()
+fn text(id: Id) -> Option<String> {
+    id.ok().map(|Path(text)| text)
+}
+
+fn json(headers: &HeaderMap, body: Body) -> Json<'_> {
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => RequestError::BodySize,
+        _ => RequestError::Malformed,
+    });
+    Json { content_type: headers.get("content-type").map(|value| value.as_bytes()), body }
 }

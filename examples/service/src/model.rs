@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use gatewright::{Account, Identity, RequestError, Scopes, VerifiedClaims};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 gatewright::roles! {
@@ -25,6 +24,28 @@ pub const MAX_ITEMS: usize = 1_000;
 
 /// The longest name of an item, in bytes.
 pub const MAX_ITEM_NAME_BYTES: usize = 200;
+
+/// That the service is there.
+#[derive(Debug, Serialize)]
+pub struct Health {
+    status: &'static str,
+}
+
+impl Health {
+    /// It is.
+    pub const OK: Self = Self { status: "ok" };
+}
+
+/// What is for services alone.
+#[derive(Debug, Serialize)]
+pub struct ExternalData {
+    data: &'static str,
+}
+
+impl ExternalData {
+    /// All of it.
+    pub const ALL: Self = Self { data: "for services" };
+}
 
 /// A user as that user sees it, with what the token at hand may do.
 #[derive(Debug, Serialize)]
@@ -160,18 +181,6 @@ impl Items {
         kept.items.push_back(item.clone());
         Ok(item)
     }
-}
-
-/// Reads a JSON body.
-///
-/// # Errors
-/// When its type is another, or it is not what `T` is.
-pub fn read_json<T: DeserializeOwned>(content_type: Option<&[u8]>, body: &[u8]) -> Result<T, RequestError> {
-    let media = content_type.unwrap_or_default().split(|byte| *byte == b';').next().unwrap_or_default();
-    if !media.trim_ascii().eq_ignore_ascii_case(b"application/json") {
-        return Err(RequestError::MediaType);
-    }
-    serde_json::from_slice(body).map_err(|_| RequestError::Malformed)
 }
 
 /// Which scopes the bearer of a role may have.

@@ -1,0 +1,90 @@
+//! Handler arguments: how actix-web makes those that `gatewright-core` defines.
+
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use gatewright_core::{Auth, AuthUser, Caller, Identity, Policy, missing_auth};
+
+use crate::reject::{HeaderBytes, Rejection, view};
+
+/// The `Auth` of the guard around a handler, for applications that have not installed one.
+pub(crate) struct Guarding<U>(pub(crate) Auth<U>);
+
+gatewright_core::extractors!();
+
+type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, Rejection>>>>;
+
+impl<P: Policy, U: AuthUser> FromRequest for Authorized<P, U> {
+    type Error = Rejection;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let headers = HeaderBytes(request.headers());
+        let pending = auth(request)
+            .map(|auth| auth.require(&view(request, &headers), earlier(request).as_ref(), P::REQUIREMENT));
+        let request = request.clone();
+        Box::pin(async move { Ok(Self::new(remember(&request, pending?.await?))) })
+    }
+}
+
+impl<U: AuthUser> FromRequest for MaybeUser<U> {
+    type Error = Rejection;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let headers = HeaderBytes(request.headers());
+        let pending =
+            auth(request).map(|auth| auth.identify(&view(request, &headers), earlier(request).as_ref()));
+        let request = request.clone();
+        Box::pin(async move {
+            let identity = pending?.await?;
+            Ok(Self::new(identity.map(|identity| remember(&request, identity))))
+        })
+    }
+}
+
+impl<U: AuthUser> FromRequest for StatelessClaims<U> {
+    type Error = Rejection;
+    type Future = Ready<Result<Self, Rejection>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let headers = HeaderBytes(request.headers());
+        let claims = auth::<U>(request).and_then(|auth| Ok(auth.require_claims(&view(request, &headers))?));
+        ready(claims.map(Self::new))
+    }
+}
+
+impl<P: Policy, U: AuthUser> FromRequest for ApiKey<P, U> {
+    type Error = Rejection;
+    type Future = Ready<Result<Self, Rejection>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let headers = HeaderBytes(request.headers());
+        let identity = auth(request)
+            .and_then(|auth| Ok(auth.require_api_key(&view(request, &headers), &P::REQUIREMENT)?));
+        ready(identity.map(Self::new))
+    }
+}
+
+/// The application's `Auth`, or else that of the guard around the handler.
+fn auth<U: AuthUser>(request: &HttpRequest) -> Result<Auth<U>, Rejection> {
+    let installed = request.app_data::<Data<Auth<U>>>().map(|installed| Auth::clone(installed));
+    let found = installed.or_else(|| request.extensions().get::<Guarding<U>>().map(|guard| guard.0.clone()));
+    found.ok_or_else(|| {
+        missing_auth("App::configure(gatewright::actix_web::install(&auth, \"/auth\"))").into()
+    })
+}
+
+/// Whom a guard or an argument before this one has recognised.
+fn earlier<U: AuthUser>(request: &HttpRequest) -> Option<Caller<U>> {
+    request.extensions().get::<Caller<U>>().cloned()
+}
+
+/// Leaves the user for the arguments behind this one.
+fn remember<U: AuthUser>(request: &HttpRequest, identity: Identity<U>) -> Identity<U> {
+    request.extensions_mut().insert(Caller::User(identity.clone()));
+    identity
+}

@@ -1,0 +1,98 @@
+//! The ready-made endpoints, each mountable alone.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, Route};
+use futures_core::Stream;
+use gatewright_core::{Auth, AuthUser, BodyCollector, Operation};
+
+use crate::reject::{HeaderBytes, respond, view};
+
+/// Mounts all endpoints below `path` and gives the application's handlers their [`Auth`]: for `App::configure`. They
+/// may also take it as `web::Data<Auth>`.
+pub fn install<U: AuthUser>(auth: &Auth<U>, path: &str) -> impl FnOnce(&mut ServiceConfig) + use<U> {
+    let (auth, path) = (auth.clone(), path.trim_end_matches('/').to_owned());
+    move |application| {
+        match path.as_str() {
+            // A scope below no path would answer for all other routes too.
+            "" => routes(&auth)(application),
+            path => drop(application.service(web::scope(path).configure(routes(&auth)))),
+        }
+        application.app_data(web::Data::new(auth));
+    }
+}
+
+/// All endpoints at their usual paths: `/register`, `/login`, `/refresh`, `/logout`, `/password`, for
+/// `web::scope("/auth").configure(..)`. Another method than POST is answered 405 in Gatewright's own words.
+pub fn routes<U: AuthUser>(auth: &Auth<U>) -> impl FnOnce(&mut ServiceConfig) + use<U> {
+    let auth = auth.clone();
+    move |scope| {
+        for operation in Operation::ALL {
+            scope.service(web::resource(operation.path()).to(handler(&auth, *operation)));
+        }
+    }
+}
+
+/// `POST`: JSON `email`, `password`; 201 whether or not the address is taken.
+pub fn register<U: AuthUser>(auth: &Auth<U>) -> Route {
+    web::post().to(handler(auth, Operation::Register))
+}
+
+/// `POST`: the OAuth 2.0 password form; a pair of tokens.
+pub fn login<U: AuthUser>(auth: &Auth<U>) -> Route {
+    web::post().to(handler(auth, Operation::Login))
+}
+
+/// `POST`: form or JSON `refresh_token`; the next pair.
+pub fn refresh<U: AuthUser>(auth: &Auth<U>) -> Route {
+    web::post().to(handler(auth, Operation::Refresh))
+}
+
+/// `POST`: a bearer token, or a `refresh_token` in the body; 204.
+pub fn logout<U: AuthUser>(auth: &Auth<U>) -> Route {
+    web::post().to(handler(auth, Operation::Logout))
+}
+
+/// `POST`: a bearer token and JSON `current_password`, `new_password`; 204.
+pub fn change_password<U: AuthUser>(auth: &Auth<U>) -> Route {
+    web::post().to(handler(auth, Operation::ChangePassword))
+}
+
+type Answering = Pin<Box<dyn Future<Output = HttpResponse>>>;
+
+fn handler<U: AuthUser>(
+    auth: &Auth<U>,
+    operation: Operation,
+) -> impl Fn(HttpRequest, web::Payload) -> Answering + Clone + 'static {
+    let auth = auth.clone();
+    move |request, body| {
+        let auth = auth.clone();
+        Box::pin(async move { answer(&auth, operation, request, body).await })
+    }
+}
+
+async fn answer<U: AuthUser>(
+    auth: &Auth<U>,
+    operation: Operation,
+    request: HttpRequest,
+    body: web::Payload,
+) -> HttpResponse {
+    let empty = BodyCollector::new(&view(&request, &HeaderBytes(request.headers())));
+    let body = collect(empty, body.into_inner()).await;
+    let pending = auth.answer(operation, &view(&request, &HeaderBytes(request.headers())), body.finish());
+    respond(pending.await)
+}
+
+async fn collect(mut collected: BodyCollector, mut body: Payload) -> BodyCollector {
+    while collected.wants_more() {
+        match poll_fn(|context| Pin::new(&mut body).poll_next(context)).await {
+            Some(Ok(data)) => collected.push(&data),
+            Some(Err(_)) => collected.fail(),
+            None => break,
+        }
+    }
+    collected
+}

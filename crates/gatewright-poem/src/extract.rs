@@ -1,0 +1,67 @@
+//! Handler arguments: how poem makes those that `gatewright-core` defines.
+
+use gatewright_core::{Auth, AuthUser, Caller, Policy, missing_auth};
+use poem::{FromRequest, Request, RequestBody, Result};
+
+use crate::reject::{HeaderBytes, Rejection, view};
+
+/// The `Auth` of the guard around a handler, for applications that have not installed one.
+pub(crate) struct Guarding<U>(pub(crate) Auth<U>);
+
+impl<U> Clone for Guarding<U> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+gatewright_core::extractors!();
+
+impl<'a, P: Policy, U: AuthUser> FromRequest<'a> for Authorized<P, U> {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        let auth = auth(request)?;
+        let pending = {
+            let headers = HeaderBytes(request.headers());
+            auth.require(&view(request, &headers), earlier(request), P::REQUIREMENT)
+        };
+        Ok(Self::new(pending.await.map_err(Rejection::from)?))
+    }
+}
+
+impl<'a, U: AuthUser> FromRequest<'a> for MaybeUser<U> {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        let auth = auth(request)?;
+        let pending = {
+            let headers = HeaderBytes(request.headers());
+            auth.identify(&view(request, &headers), earlier(request))
+        };
+        Ok(Self::new(pending.await.map_err(Rejection::from)?))
+    }
+}
+
+impl<'a, U: AuthUser> FromRequest<'a> for StatelessClaims<U> {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        let headers = HeaderBytes(request.headers());
+        let claims = auth::<U>(request)?.require_claims(&view(request, &headers));
+        Ok(Self::new(claims.map_err(Rejection::from)?))
+    }
+}
+
+impl<'a, P: Policy, U: AuthUser> FromRequest<'a> for ApiKey<P, U> {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        let headers = HeaderBytes(request.headers());
+        let identity = auth(request)?.require_api_key(&view(request, &headers), &P::REQUIREMENT);
+        Ok(Self::new(identity.map_err(Rejection::from)?))
+    }
+}
+
+/// The application's `Auth`, or else that of the guard around the handler.
+fn auth<U: AuthUser>(request: &Request) -> Result<Auth<U>, Rejection> {
+    let installed = request.extensions().get::<Auth<U>>();
+    let found = installed.or_else(|| request.extensions().get::<Guarding<U>>().map(|guard| &guard.0));
+    found.cloned().ok_or_else(|| missing_auth("gatewright::poem::install(&auth, \"/auth\", routes)").into())
+}
+
+/// Whom a guard has recognised.
+fn earlier<U: AuthUser>(request: &Request) -> Option<&Caller<U>> {
+    request.extensions().get()
+}

@@ -1,0 +1,94 @@
+//! The ready-made endpoints, each mountable alone.
+
+use std::future::poll_fn;
+use std::pin::pin;
+
+use futures_core::Stream;
+use gatewright_core::{Auth, AuthUser, BodyCollector, Operation};
+use poem::middleware::AddData;
+use poem::{Body, Endpoint, EndpointExt, Request, Response, Result, Route, RouteMethod, post};
+
+use crate::reject::{HeaderBytes, respond, view};
+
+/// Mounts all endpoints below `path` of an application's routes and gives the application's handlers their [`Auth`], which
+/// they may also take as `Data<&Auth>`.
+///
+/// # Panics
+/// As [`Route::nest`] does, when `path` is no path or is taken; while the application starts.
+pub fn install<U: AuthUser>(
+    auth: &Auth<U>,
+    path: &str,
+    application: Route,
+) -> impl Endpoint<Output = Response> + use<U> {
+    application.nest(path, routes(auth)).with(AddData::new(auth.clone()))
+}
+
+/// All endpoints at their usual paths: `/register`, `/login`, `/refresh`, `/logout`, `/password`, for `Route::nest`.
+/// Another method than POST is answered 405 in Gatewright's own words.
+pub fn routes<U: AuthUser>(auth: &Auth<U>) -> Route {
+    Operation::ALL
+        .iter()
+        .fold(Route::new(), |routes, operation| routes.at(operation.path(), handler(auth, *operation)))
+}
+
+/// `POST`: JSON `email`, `password`; 201 whether or not the address is taken.
+pub fn register<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
+    post(handler(auth, Operation::Register))
+}
+
+/// `POST`: the OAuth 2.0 password form; a pair of tokens.
+pub fn login<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
+    post(handler(auth, Operation::Login))
+}
+
+/// `POST`: form or JSON `refresh_token`; the next pair.
+pub fn refresh<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
+    post(handler(auth, Operation::Refresh))
+}
+
+/// `POST`: a bearer token, or a `refresh_token` in the body; 204.
+pub fn logout<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
+    post(handler(auth, Operation::Logout))
+}
+
+/// `POST`: a bearer token and JSON `current_password`, `new_password`; 204.
+pub fn change_password<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
+    post(handler(auth, Operation::ChangePassword))
+}
+
+struct Answering<U> {
+    auth: Auth<U>,
+    operation: Operation,
+}
+
+fn handler<U: AuthUser>(auth: &Auth<U>, operation: Operation) -> Answering<U> {
+    Answering { auth: auth.clone(), operation }
+}
+
+impl<U: AuthUser> Endpoint for Answering<U> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        Ok(answer(&self.auth, self.operation, request).await)
+    }
+}
+
+async fn answer<U: AuthUser>(auth: &Auth<U>, operation: Operation, mut request: Request) -> Response {
+    let body = request.take_body();
+    let empty = BodyCollector::new(&view(&request, &HeaderBytes(request.headers())));
+    let body = collect(empty, body).await;
+    let pending = auth.answer(operation, &view(&request, &HeaderBytes(request.headers())), body.finish());
+    respond(pending.await)
+}
+
+async fn collect(mut collected: BodyCollector, body: Body) -> BodyCollector {
+    let mut body = pin!(body.into_bytes_stream());
+    while collected.wants_more() {
+        match poll_fn(|context| body.as_mut().poll_next(context)).await {
+            Some(Ok(data)) => collected.push(&data),
+            Some(Err(_)) => collected.fail(),
+            None => break,
+        }
+    }
+    collected
+}

@@ -1,0 +1,145 @@
+//! The service: its routes, and who may call them.
+
+use std::future::ready;
+
+use actix_web::web::{self, Bytes, Data, Path, PayloadConfig, ServiceConfig};
+use actix_web::{Error, Handler, HttpRequest, Resource, Responder, Route, guard};
+use example_service::actions::{self, Json};
+use example_service::model::{
+    ExternalData, Health, Items, MAX_BODY_BYTES, Maybe, Me, Role, TokenClaims, role, scope,
+};
+use gatewright::actix_web::{
+    ApiKey, Authorized, CurrentUser, MaybeUser, Rejection, StatelessClaims, guarded, install,
+};
+use gatewright::{AnyOf, Auth, AuthError, Reply, RequestError, Requirement};
+
+type AdminUser = Authorized<role::Admin>;
+type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
+type Reader = Authorized<scope::ItemsRead>;
+type Writer = Authorized<scope::ItemsWrite>;
+
+/// What every handler may use.
+#[derive(Debug)]
+pub struct Service {
+    auth: Auth,
+    items: Items,
+}
+
+type AppState = Data<Service>;
+type Id = Result<Path<String>, Error>;
+type Body = Result<Bytes, Error>;
+
+/// What the workers share.
+#[must_use]
+pub fn service(auth: &Auth) -> Data<Service> {
+    Data::new(Service { auth: auth.clone(), items: Items::default() })
+}
+
+/// The whole service.
+pub fn routes(service: &Data<Service>) -> impl FnOnce(&mut ServiceConfig) + use<> {
+    let (auth, service) = (service.auth.clone(), service.clone());
+    move |app| {
+        let (admin_auth, not_found) = (auth.clone(), auth.not_found());
+        let admin = guarded(&auth, Requirement::Role(Role::Admin.as_str()), move |admin| {
+            admin.service(resource(&admin_auth, "/stats", "GET,HEAD").route(get(stats)));
+        });
+        let user_methods = "GET,HEAD,DELETE,PATCH";
+        app.app_data(service)
+            .app_data(PayloadConfig::new(MAX_BODY_BYTES))
+            .service(resource(&auth, "/health", "GET,HEAD").route(get(health)))
+            .service(resource(&auth, "/users/me", "GET,HEAD").route(get(me)))
+            .service(
+                resource(&auth, "/users/{id}", user_methods)
+                    .route(get(show_user))
+                    .route(web::delete().to(delete_user))
+                    .route(web::patch().to(change_user)),
+            )
+            .service(
+                resource(&auth, "/items", "GET,HEAD,POST").route(get(items)).route(web::post().to(add_item)),
+            )
+            .service(resource(&auth, "/external-data", "GET,HEAD").route(get(external_data)))
+            .service(resource(&auth, "/maybe", "GET,HEAD").route(get(maybe)))
+            .service(resource(&auth, "/stateless/me", "GET,HEAD").route(get(stateless_me)))
+            .service(admin.under("/admin"))
+            .configure(install(&auth, "/auth"))
+            .default_service(web::to(move || ready(Rejection::from(not_found.clone()))));
+    }
+}
+
+/// A path that answers other methods than those added to it in Gatewright's own words.
+fn resource(auth: &Auth, path: &str, allow: &'static str) -> Resource {
+    let not_allowed = auth.method_not_allowed(allow);
+    web::resource(path).default_service(web::to(move || ready(Rejection::from(not_allowed.clone()))))
+}
+
+/// A route for GET, and for HEAD, which actix-web does not take for the same.
+fn get<F, A>(handler: F) -> Route
+where
+    F: Handler<A>,
+    A: actix_web::FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(handler)
+}
+
+async fn health() -> Rejection {
+    Reply::json(200, &Health::OK).into()
+}
+
+async fn me(caller: CurrentUser) -> Rejection {
+    Reply::json(200, &Me::from(&caller.identity)).into()
+}
+
+async fn show_user(_: Staff, service: AppState, id: Id) -> Rejection {
+    service.answer(actions::find_user(&service.auth, text(id)).await)
+}
+
+async fn delete_user(_: AdminUser, service: AppState, id: Id) -> Rejection {
+    service.answer(actions::delete_user(&service.auth, text(id)).await)
+}
+
+async fn change_user(_: AdminUser, service: AppState, id: Id, request: HttpRequest, body: Body) -> Rejection {
+    service.answer(actions::change_user(&service.auth, text(id), json(&request, body)).await)
+}
+
+async fn items(_: Reader, service: AppState) -> Rejection {
+    Reply::json(200, &service.items.list()).into()
+}
+
+async fn add_item(_: Writer, service: AppState, request: HttpRequest, body: Body) -> Rejection {
+    service.answer(actions::add_item(&service.items, json(&request, body)))
+}
+
+async fn external_data(_: ApiKey) -> Rejection {
+    Reply::json(200, &ExternalData::ALL).into()
+}
+
+async fn maybe(MaybeUser { user, .. }: MaybeUser) -> Rejection {
+    Reply::json(200, &Maybe::from(user.as_ref().map(|user| &user.identity))).into()
+}
+
+async fn stateless_me(StatelessClaims { claims, .. }: StatelessClaims) -> Rejection {
+    Reply::json(200, &TokenClaims::from(&claims)).into()
+}
+
+async fn stats(service: AppState) -> Rejection {
+    service.answer(actions::count_users(&service.auth).await)
+}
+
+impl Service {
+    fn answer(&self, done: Result<Reply, AuthError>) -> Rejection {
+        done.unwrap_or_else(|error| self.auth.reply_to(&error)).into()
+    }
+}
+
+fn text(id: Id) -> Option<String> {
+    id.ok().map(Path::into_inner)
+}
+
+fn json(request: &HttpRequest, body: Body) -> Json<'_> {
+    let body = body.map_err(|error| match error.as_response_error().status_code().as_u16() {
+        413 => RequestError::BodySize,
+        _ => RequestError::Malformed,
+    });
+    Json { content_type: request.headers().get("content-type").map(|value| value.as_bytes()), body }
+}

@@ -1,0 +1,36 @@
+//! The example service on actix-web: `cargo run -p actix-app`.
+
+use std::error::Error;
+use std::net::TcpListener;
+use std::process::ExitCode;
+
+use actix_app::app;
+use actix_web::{App, HttpServer, rt};
+use example_service::run::{self, GRACEFUL_STOP, Stop};
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    run::to_exit(serve()).await
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    let (config, auth) = run::prepare().await?;
+    let stop = Stop::listen()?;
+    let listener = TcpListener::bind(&config.bind_address);
+    let listener = listener.map_err(|error| run::cannot_listen(&config, &error))?;
+    run::announce(listener.local_addr()?);
+
+    let service = app::service(&auth);
+    // Requests under way are served to their end; a client that never ends its own is not waited for.
+    let server = HttpServer::new(move || App::new().configure(app::routes(&service)))
+        .disable_signals()
+        .shutdown_timeout(GRACEFUL_STOP.as_secs())
+        .listen(listener)?
+        .run();
+    let handle = server.handle();
+    rt::spawn(async move {
+        stop.wished().await;
+        handle.stop(true).await;
+    });
+    Ok(server.await?)
+}

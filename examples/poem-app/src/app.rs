@@ -1,0 +1,142 @@
+//! The service: its routes, and who may call them.
+
+use std::sync::Arc;
+
+use example_service::actions::{self, Json};
+use example_service::model::{
+    ExternalData, Health, Items, MAX_BODY_BYTES, Maybe, Me, Role, TokenClaims, role, scope,
+};
+use gatewright::poem::{
+    ApiKey, Authorized, CurrentUser, MaybeUser, Rejection, StatelessClaims, guarded, install,
+};
+use gatewright::{AnyOf, Auth, AuthError, Bytes, Reply, RequestError, Requirement};
+use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
+use poem::http::HeaderMap;
+use poem::middleware::AddData;
+use poem::web::{Data, Path};
+use poem::{Body, Endpoint, EndpointExt, IntoResponse, Response, Result, Route, RouteMethod, get, handler};
+
+type AdminUser = Authorized<role::Admin>;
+type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
+type Reader = Authorized<scope::ItemsRead>;
+type Writer = Authorized<scope::ItemsWrite>;
+
+/// What every handler may use.
+#[derive(Debug)]
+struct Service {
+    auth: Auth,
+    items: Items,
+}
+
+type AppState<'a> = Data<&'a Arc<Service>>;
+type Id = Result<Path<String>>;
+
+/// The whole service.
+pub fn service(auth: &Auth) -> impl Endpoint<Output = Response> + use<> {
+    let service = Arc::new(Service { auth: auth.clone(), items: Items::default() });
+    let at = |allow, methods| allowing(auth, allow, methods);
+    let admin = Route::new().at("/stats", at("GET,HEAD", get(stats)));
+    let admin = guarded(auth, Requirement::Role(Role::Admin.as_str()), admin);
+    let routes = Route::new()
+        .at("/health", at("GET,HEAD", get(health)))
+        .at("/users/me", at("GET,HEAD", get(me)))
+        .at("/users/:id", at("GET,HEAD,DELETE,PATCH", get(show_user).delete(delete_user).patch(change_user)))
+        .at("/items", at("GET,HEAD,POST", get(items).post(add_item)))
+        .at("/external-data", at("GET,HEAD", get(external_data)))
+        .at("/maybe", at("GET,HEAD", get(maybe)))
+        .at("/stateless/me", at("GET,HEAD", get(stateless_me)));
+    let not_found = auth.not_found();
+    install(auth, "/auth", admin.under("/admin", routes))
+        .with(AddData::new(service))
+        .catch_error(move |_: NotFoundError| answer(not_found.clone()))
+}
+
+/// A path that answers other methods than its own in Gatewright's own words.
+fn allowing(auth: &Auth, allow: &'static str, methods: RouteMethod) -> impl Endpoint + use<> {
+    let not_allowed = auth.method_not_allowed(allow);
+    methods.catch_error(move |_: MethodNotAllowedError| answer(not_allowed.clone()))
+}
+
+async fn answer(reply: Reply) -> Response {
+    Rejection::from(reply).into_response()
+}
+
+#[handler]
+fn health() -> Rejection {
+    Reply::json(200, &Health::OK).into()
+}
+
+#[handler]
+fn me(caller: CurrentUser) -> Rejection {
+    Reply::json(200, &Me::from(&caller.identity)).into()
+}
+
+#[handler]
+async fn show_user(_: Staff, service: AppState<'_>, id: Id) -> Rejection {
+    service.answer(actions::find_user(&service.auth, text(id)).await)
+}
+
+#[handler]
+async fn delete_user(_: AdminUser, service: AppState<'_>, id: Id) -> Rejection {
+    service.answer(actions::delete_user(&service.auth, text(id)).await)
+}
+
+#[handler]
+async fn change_user(
+    _: AdminUser,
+    service: AppState<'_>,
+    id: Id,
+    headers: &HeaderMap,
+    body: Body,
+) -> Rejection {
+    service.answer(actions::change_user(&service.auth, text(id), json(headers, body).await).await)
+}
+
+#[handler]
+fn items(_: Reader, service: AppState<'_>) -> Rejection {
+    Reply::json(200, &service.items.list()).into()
+}
+
+#[handler]
+async fn add_item(_: Writer, service: AppState<'_>, headers: &HeaderMap, body: Body) -> Rejection {
+    service.answer(actions::add_item(&service.items, json(headers, body).await))
+}
+
+#[handler]
+fn external_data(_: ApiKey) -> Rejection {
+    Reply::json(200, &ExternalData::ALL).into()
+}
+
+#[handler]
+fn maybe(MaybeUser { user, .. }: MaybeUser) -> Rejection {
+    Reply::json(200, &Maybe::from(user.as_ref().map(|user| &user.identity))).into()
+}
+
+#[handler]
+fn stateless_me(StatelessClaims { claims, .. }: StatelessClaims) -> Rejection {
+    Reply::json(200, &TokenClaims::from(&claims)).into()
+}
+
+#[handler]
+async fn stats(service: AppState<'_>) -> Rejection {
+    service.answer(actions::count_users(&service.auth).await)
+}
+
+impl Service {
+    fn answer(&self, done: Result<Reply, AuthError>) -> Rejection {
+        done.unwrap_or_else(|error| self.auth.reply_to(&error)).into()
+    }
+}
+
+fn text(id: Id) -> Option<String> {
+    id.ok().map(|Path(text)| text)
+}
+
+async fn json(headers: &HeaderMap, body: Body) -> Json<'_> {
+    let body = body.into_bytes_limit(MAX_BODY_BYTES).await.map_err(|error| match error {
+        ReadBodyError::PayloadTooLarge => RequestError::BodySize,
+        _ => RequestError::Malformed,
+    });
+    let content_type = headers.get("content-type").map(|value| value.as_bytes());
+    Json { content_type, body: body.map(Bytes::from) }
+}

@@ -1,0 +1,27 @@
+//! The example service on poem: `cargo run -p poem-app`.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use example_service::run::{self, GRACEFUL_STOP, Stop};
+use poem::Server;
+use poem::listener::{Acceptor, Listener, TcpListener};
+use poem_app::app;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    run::to_exit(serve()).await
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    let (config, auth) = run::prepare().await?;
+    let stop = Stop::listen()?;
+    let acceptor = TcpListener::bind(&config.bind_address).into_acceptor().await;
+    let acceptor = acceptor.map_err(|error| run::cannot_listen(&config, &error))?;
+    for address in acceptor.local_addr() {
+        address.as_socket_addr().copied().into_iter().for_each(run::announce);
+    }
+    // Requests under way are served to their end; a client that never ends its own is not waited for.
+    let server = Server::new_with_acceptor(acceptor);
+    Ok(server.run_with_graceful_shutdown(app::service(&auth), stop.wished(), Some(GRACEFUL_STOP)).await?)
+}
