@@ -12,8 +12,10 @@
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gatewright::{
@@ -156,5 +158,37 @@ impl gatewright::Headers for Bearer {
         if name == "authorization" {
             see(self.0.as_bytes());
         }
+    }
+}
+
+/// Whatever is written to the log of this thread while [`Log::listen`] is in force.
+#[derive(Debug, Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Begins to listen, until the guard is dropped.
+    #[must_use]
+    pub fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let sink = self.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || sink.clone());
+        tracing::subscriber::set_default(subscriber.finish())
+    }
+
+    /// What was written.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }

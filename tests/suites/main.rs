@@ -15,5 +15,5 @@ mod outages;
 mod building;
 mod redaction;
 mod layering;
-mod axum_guards;
+mod guards;
 mod own_users;

@@ -1,31 +1,27 @@
 //! No secret appears in any `Debug`, error, event or log line.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use gatewright::{
-    Auth, Event, EventSink, HashingPool, Jwt, Login, Password, PasswordChange, PasswordHash, Refresh,
-    Registration, RequestView, RoleName, SessionSeed, TokenDigest, TokenId, TokenText, TracingSink,
+    ApiKeys, Auth, Caller, Event, EventSink, HashingPool, Headers, Jwt, Login, Password, PasswordChange,
+    PasswordHash, Refresh, Registration, RequestView, Requirement, RoleName, SessionSeed, TokenDigest,
+    TokenId, TokenText, TracingSink,
 };
 use gatewright_testkit::TestHasher;
-use gatewright_tests::{Bearer, SECRET, World, memory};
+use gatewright_tests::{Bearer, Log, SECRET, World, memory};
 
 const EMAIL: &str = "ada.lovelace@example.com";
 const WORD: &str = "a very secret passphrase";
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2VjcmV0c2FsdA$c2VjcmV0aGFzaA";
 
-/// Whatever is written to the log while it is in force.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+const KEY: &str = "k9J2mQ7xVb4TzW8LcR5nYp3H";
 
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
+/// Headers with one API key.
+struct Key(&'static str);
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+impl Headers for Key {
+    fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+        if name == "x-api-key" {
+            see(self.0.as_bytes());
+        }
     }
 }
 
@@ -54,10 +50,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 #[tokio::test]
 async fn no_secret_is_shown_by_anything_that_holds_one() {
     let log = Log::default();
-    let sink = log.clone();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || sink.clone());
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let _quiet = log.listen();
 
     let [store, _] = memory().await;
     let both = Both::default();
@@ -92,6 +85,16 @@ async fn no_secret_is_shown_by_anything_that_holds_one() {
     }
     let reply = world.auth.authenticate(&view).await.unwrap_err();
     shown.push(format!("{reply:?}"));
+    let keys = ApiKeys::parse(&format!("{KEY}:read")).unwrap();
+    shown.push(format!("{keys:?} {}", ApiKeys::parse(&format!("{KEY}, {KEY}")).unwrap_err()));
+    let keyed = World::with(memory().await[0].clone(), |builder| {
+        builder.with_events(both.clone()).with_api_keys(keys.clone())
+    });
+    let known = keyed.auth.require_api_key(&RequestView::new("GET", &Key(KEY)), &Requirement::Authenticated);
+    let known = known.unwrap();
+    shown.push(format!("{known:?} {:?} {:?}", keyed.auth, Caller::ApiKey(known.clone())));
+    let unknown = RequestView::new("GET", &Key("a wrong but secret key"));
+    shown.push(format!("{:?}", keyed.auth.require_api_key(&unknown, &Requirement::Authenticated)));
     shown.push(format!("{:?}", Jwt::hs256(SECRET, "iss", "aud")));
     shown.push(format!("{:?} {:?}", gatewright_tests::jwt(), HashingPool::builder().build().unwrap()));
     shown.push(format!(
@@ -106,9 +109,11 @@ async fn no_secret_is_shown_by_anything_that_holds_one() {
     shown.push(chain(&Jwt::hs256("short but secret", "iss", "aud").build().unwrap_err()));
     shown.push(format!("{:?}", world.auth));
     shown.extend(both.0.take());
-    shown.push(String::from_utf8(log.0.lock().unwrap().clone()).unwrap());
+    shown.push(log.text());
 
     let mut secrets: Vec<String> = [
+        KEY,
+        "a wrong but secret key",
         WORD,
         "another secret passphrase",
         "wrong but secret too",
@@ -132,7 +137,7 @@ async fn no_secret_is_shown_by_anything_that_holds_one() {
                 .push(gatewright_testkit::http::claims(token.expose())["jti"].as_str().unwrap().to_owned());
         }
     }
-    assert_eq!(secrets.len(), 21);
+    assert_eq!(secrets.len(), 23);
     assert!(shown.len() > 20, "{} texts were shown", shown.len());
     let logged = shown.last().unwrap();
     let lines = ["LoginRefused", "refresh token used twice", "LoggedIn", "AccessRefused"];
