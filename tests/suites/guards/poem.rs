@@ -154,3 +154,13 @@ async fn a_guard_is_an_answer_and_no_error_for_what_stands_around_it() {
     let single = get(ok).with(require(&auth, Requirement::Role("user")));
     assert_eq!(single.call(ask("/")).await.expect("an answer").status().as_u16(), 401);
 }
+
+#[tokio::test]
+async fn endpoints_installed_at_no_path_leave_the_other_routes_alone() {
+    let (auth, _) = super::user_of_a_world().await;
+    for path in ["", "/"] {
+        let app = install(&auth, path, Route::new().at("/open", get(ok)));
+        let status = async |path| app.get_response(ask(path)).await.status().as_u16();
+        assert_eq!((status("/open").await, status("/login").await), (200, 405), "{path:?}");
+    }
+}
