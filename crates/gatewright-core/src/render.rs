@@ -61,7 +61,6 @@ pub trait Renderer: Send + Sync + 'static {
 
 /// `{"detail": …, "error": …}`: `detail` is what a FastAPI client reads, `error` what an OAuth 2.0 client reads.
 #[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
 pub struct DetailRenderer;
 
 impl Renderer for DetailRenderer {
@@ -79,7 +78,6 @@ impl Renderer for DetailRenderer {
 /// `application/problem+json` (RFC 9457) of type `about:blank`: the title is the status's phrase, and `error` is kept as an
 /// extension member for OAuth 2.0 clients.
 #[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
 pub struct ProblemRenderer;
 
 impl Renderer for ProblemRenderer {
