@@ -26,7 +26,8 @@
 //! ```
 //!
 //! A refusal by a guard is an answer, which every middleware around it sees. A refusal by a handler's argument travels as
-//! a [`poem::Error`], as poem wants it: middleware that looks at answers alone, like `SetHeader`, does not see it.
+//! a [`poem::Error`], as poem wants it, as far as [`install`], which makes an answer of it: put CORS and the like around
+//! what `install` returns. Between the two, middleware that looks at answers alone does not see it.
 
 mod extract;
 mod layer;

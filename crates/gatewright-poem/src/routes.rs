@@ -6,12 +6,12 @@ use std::pin::pin;
 use futures_core::Stream;
 use gatewright_core::{Auth, AuthUser, BodyCollector, Operation};
 use poem::middleware::AddData;
-use poem::{Body, Endpoint, EndpointExt, Request, Response, Result, Route, RouteMethod, post};
+use poem::{Body, Endpoint, EndpointExt, IntoResponse, Request, Response, Result, Route, RouteMethod, post};
 
-use crate::reject::{HeaderBytes, respond, view};
+use crate::reject::{HeaderBytes, Rejection, respond, view};
 
 /// Mounts all endpoints below `path` of an application's routes and gives the application's handlers their [`Auth`], which
-/// they may also take as `Data<&Auth>`.
+/// they may also take as `Data<&Auth>`. What an argument refuses is an answer for all middleware around the result.
 ///
 /// # Panics
 /// As [`Route::nest`] does, when `path` is no path or is taken; while the application starts.
@@ -20,7 +20,8 @@ pub fn install<U: AuthUser>(
     path: &str,
     application: Route,
 ) -> impl Endpoint<Output = Response> + use<U> {
-    application.nest(path, routes(auth)).with(AddData::new(auth.clone()))
+    let endpoints_and_application = application.nest(path, routes(auth)).with(AddData::new(auth.clone()));
+    endpoints_and_application.catch_error(async |refusal: Rejection| refusal.into_response())
 }
 
 /// All endpoints at their usual paths: `/register`, `/login`, `/refresh`, `/logout`, `/password`, for `Route::nest`.

@@ -18,7 +18,8 @@ pub(super) fn run(listener: TcpListener, auth: Auth, stranger: Auth) {
     rt::System::new().block_on(async {
         let server = HttpServer::new(move || {
             let (auth, stranger) = (auth.clone(), stranger.clone());
-            App::new().configure(move |app| lab(app, &auth, &stranger))
+            let outside = DefaultHeaders::new().add(("x-outside", "seen"));
+            App::new().wrap(outside).configure(move |app| lab(app, &auth, &stranger))
         });
         server.workers(1).disable_signals().listen(listener).unwrap().run().await.unwrap();
     });

@@ -62,7 +62,13 @@ fn lab(auth: &Auth, stranger: &Auth) -> Router {
         .merge(guarded(auth, user, own_fallback).under("/own-fallback", auth.clone()))
         .fallback(async |State(auth): State<Auth>| gatewright::axum::Rejection::from(auth.not_found()))
         .nest("/auth", routes(auth))
+        .layer(map_response(outside))
         .with_state(auth.clone())
+}
+
+async fn outside(mut response: Response) -> Response {
+    response.headers_mut().insert("x-outside", HeaderValue::from_static("seen"));
+    response
 }
 
 async fn ok() -> &'static str {

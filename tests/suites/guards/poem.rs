@@ -3,10 +3,11 @@
 use std::net::TcpListener;
 
 use gatewright::poem::{
-    ApiKey, Authorized, CurrentUser, MaybeUser, StatelessClaims, guarded, install, login, require,
+    ApiKey, Authorized, CurrentUser, MaybeUser, Rejection, StatelessClaims, guarded, install, login, require,
 };
 use gatewright::{AllOf, AnyOf, Auth, Authenticated, Demand, Requirement};
 use gatewright_tests::Log;
+use poem::error::NotFoundError;
 use poem::http::Uri;
 use poem::listener::TcpAcceptor;
 use poem::middleware::SetHeader;
@@ -43,7 +44,10 @@ fn lab(auth: &Auth, stranger: &Auth) -> impl Endpoint<Output = Response> + use<>
         .nest("/twice", twice.with(require(auth, Requirement::Authenticated)))
         .nest("/foreign", foreign.with(SetHeader::new().overriding("access-control-allow-origin", "*")))
         .nest("/api", nested.under("/v1/", Route::new().at("/open", get(ok))));
+    let not_found = auth.not_found();
     install(auth, "/auth", guarded(auth, user, own_fallback).under("/own-fallback", routes))
+        .catch_error(move |_: NotFoundError| std::future::ready(Rejection::from(not_found.clone())))
+        .with(SetHeader::new().overriding("x-outside", "seen"))
 }
 
 #[handler]
