@@ -1,140 +1,16 @@
 //! A store that is gone is 503, never 401 or 403, and nothing is half written.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use gatewright::{
-    Account, AccountChange, AccountCounts, AccountStore, Auth, AuthError, Change, Created, Denial, Email,
-    Epoch, Login, MemoryStore, NewAccount, Password, PasswordHash, Refresh, RequestView, RoleName, Rotation,
-    RotationRequest, Session, SessionId, SessionStore, StoreError, Swap, Timestamp, TokenDigest, UserId,
-    UserStore,
+    AccountStore, Auth, AuthError, Denial, Epoch, Login, Password, Refresh, RequestView, SessionId,
+    SessionStore, TokenDigest,
 };
+use gatewright_testkit::{FragileStore, Outage};
 use gatewright_tests::{Bearer, PASSWORD, World, memory, new_file, sqlite};
 use sqlx::Connection;
 
 const EMAIL: &str = "ada@example.com";
-
-/// A store in memory whose sessions, or users, can be cut off.
-#[derive(Debug, Clone)]
-struct Fragile {
-    store: MemoryStore,
-    users_gone: Arc<AtomicBool>,
-    sessions_gone: Arc<AtomicBool>,
-}
-
-impl Fragile {
-    fn users(&self) -> Result<&MemoryStore, StoreError> {
-        self.unless(&self.users_gone)
-    }
-
-    fn sessions(&self) -> Result<&MemoryStore, StoreError> {
-        self.unless(&self.sessions_gone)
-    }
-
-    fn unless(&self, gone: &AtomicBool) -> Result<&MemoryStore, StoreError> {
-        if gone.load(Ordering::SeqCst) {
-            Err(StoreError::new("answer", "connection refused"))
-        } else {
-            Ok(&self.store)
-        }
-    }
-}
-
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl UserStore for Fragile {
-    type User = Account;
-
-    async fn find_by_id(&self, id: &UserId) -> Result<Option<Account>, StoreError> {
-        self.users()?.find_by_id(id).await
-    }
-
-    async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError> {
-        self.users()?.find_by_email(email).await
-    }
-
-    async fn replace_password_hash(
-        &self,
-        id: &UserId,
-        old: &PasswordHash,
-        new: &PasswordHash,
-    ) -> Result<Swap, StoreError> {
-        self.users()?.replace_password_hash(id, old, new).await
-    }
-}
-
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl AccountStore for Fragile {
-    async fn create(&self, account: NewAccount) -> Result<Created<Account>, StoreError> {
-        self.users()?.create(account).await
-    }
-
-    async fn change_password(
-        &self,
-        id: &UserId,
-        old: &PasswordHash,
-        new: &PasswordHash,
-        epoch: Epoch,
-    ) -> Result<Swap, StoreError> {
-        self.users()?.change_password(id, old, new, epoch).await
-    }
-
-    async fn update(
-        &self,
-        id: &UserId,
-        change: &AccountChange,
-        protected: Option<&RoleName>,
-    ) -> Result<Change<Account>, StoreError> {
-        self.users()?.update(id, change, protected).await
-    }
-
-    async fn delete(&self, id: &UserId, protected: Option<&RoleName>) -> Result<Change<()>, StoreError> {
-        self.users()?.delete(id, protected).await
-    }
-
-    async fn count(&self) -> Result<AccountCounts, StoreError> {
-        self.users()?.count().await
-    }
-
-    async fn page(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Account>, StoreError> {
-        self.users()?.page(after, limit).await
-    }
-}
-
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl SessionStore for Fragile {
-    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError> {
-        self.sessions()?.begin(session, current, limit).await
-    }
-
-    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        self.sessions()?.find(id).await
-    }
-
-    async fn rotate(&self, request: &RotationRequest) -> Result<Rotation, StoreError> {
-        self.sessions()?.rotate(request).await
-    }
-
-    async fn end(&self, id: SessionId) -> Result<(), StoreError> {
-        self.sessions()?.end(id).await
-    }
-
-    async fn end_all(&self, user: &UserId) -> Result<(), StoreError> {
-        self.sessions()?.end_all(user).await
-    }
-
-    async fn retain(&self, user: &UserId, keep: SessionId, epoch: Epoch) -> Result<(), StoreError> {
-        self.sessions()?.retain(user, keep, epoch).await
-    }
-
-    async fn purge_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
-        self.sessions()?.purge_expired(now).await
-    }
-}
 
 fn is_outage<T: std::fmt::Debug>(auth: &Auth, result: Result<T, AuthError>) {
     let error = result.unwrap_err();
@@ -147,34 +23,34 @@ fn is_outage<T: std::fmt::Debug>(auth: &Auth, result: Result<T, AuthError>) {
 #[tokio::test]
 async fn whichever_store_is_gone_everything_that_needs_it_is_unavailable_and_nothing_is_consumed() {
     let [store, _] = memory().await;
-    let fragile = Fragile { store, users_gone: Arc::default(), sessions_gone: Arc::default() };
-    let world = World::new(fragile.clone());
+    let (store, outage) = FragileStore::new(store);
+    let world = World::new(store);
     let account = world.add(EMAIL).await;
     let mut pair = world.login(EMAIL).await;
     let headers = Bearer(format!("Bearer {}", pair.access_token.expose()));
     let view = RequestView::new("GET", &headers);
     let me = world.auth.authenticate(&view).await.unwrap().unwrap();
-    for gone in [&fragile.users_gone, &fragile.sessions_gone] {
-        gone.store(true, Ordering::SeqCst);
+    for begin in [Outage::of_users, Outage::of_sessions] {
+        begin(&outage);
         assert_eq!(world.auth.authenticate(&view).await.unwrap_err().status, 503);
         is_outage(&world.auth, world.auth.login(Login::new(EMAIL, Password::new(PASSWORD))).await);
         is_outage(&world.auth, world.auth.refresh(Refresh::new(pair.refresh_token.clone())).await);
-        gone.store(false, Ordering::SeqCst);
+        outage.end();
         assert_eq!(world.status(&pair.access_token).await, 200);
         pair = world.refresh(&pair.refresh_token).await.unwrap();
     }
-    fragile.sessions_gone.store(true, Ordering::SeqCst);
+    outage.of_sessions();
     is_outage(&world.auth, world.auth.logout(&me).await);
     is_outage(&world.auth, world.auth.accounts().unwrap().delete(&account.id).await);
-    fragile.sessions_gone.store(false, Ordering::SeqCst);
+    outage.end();
     assert_eq!(world.status(&pair.access_token).await, 401, "the fence came first");
 }
 
 #[tokio::test]
 async fn a_change_of_password_without_the_session_store_signs_everybody_out() {
     let [store, _] = memory().await;
-    let fragile = Fragile { store, users_gone: Arc::default(), sessions_gone: Arc::default() };
-    let world = World::new(fragile.clone());
+    let (store, outage) = FragileStore::new(store);
+    let world = World::new(store);
     world.add(EMAIL).await;
     let pair = world.login(EMAIL).await;
     let headers = Bearer(format!("Bearer {}", pair.access_token.expose()));
@@ -182,9 +58,9 @@ async fn a_change_of_password_without_the_session_store_signs_everybody_out() {
     let change =
         gatewright::PasswordChange::new(Password::new(PASSWORD), Password::new("another correct horse"))
             .unwrap();
-    fragile.sessions_gone.store(true, Ordering::SeqCst);
+    outage.of_sessions();
     is_outage(&world.auth, world.auth.change_password(&me, change).await);
-    fragile.sessions_gone.store(false, Ordering::SeqCst);
+    outage.end();
     assert_eq!(world.status(&pair.access_token).await, 401);
     assert!(world.refresh(&pair.refresh_token).await.is_err());
     let login = Login::new(EMAIL, Password::new("another correct horse"));

@@ -300,6 +300,18 @@ mod tests {
         assert_eq!(every_denial().len(), 22);
     }
 
+    /// RFC 9457 §3.1.2, RFC 6585 §4; the published case `pd-429`.
+    #[test]
+    fn a_problem_of_429_keeps_its_retry_after() {
+        let problems = Answers { renderer: Arc::new(ProblemRenderer), ..Answers::default() };
+        let reply = problems.reply(&Denial::TooManyAttempts(Duration::from_secs(30)));
+        assert_eq!((reply.status, header(&reply, "retry-after").as_deref()), (429, Some("30")));
+        assert_eq!(header(&reply, "content-type").as_deref(), Some("application/problem+json"));
+        let body =
+            r#"{"type":"about:blank","title":"Too Many Requests","status":429,"detail":"Too many attempts"}"#;
+        assert_eq!(&reply.body[..], body.as_bytes());
+    }
+
     #[test]
     fn rfc_6749_has_refused_grants_400_without_a_challenge_and_changes_no_other_denial() {
         let answers = Answers { token_endpoint: TokenEndpoint::Rfc6749, ..Answers::default() };

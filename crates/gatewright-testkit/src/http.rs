@@ -1,9 +1,22 @@
 //! The HTTP suite: requests and exact answers, over a real socket, against an application with the example's routes.
 
 mod client;
+mod response;
+mod expect;
+mod suites;
 pub mod resource;
+pub mod scopes;
+pub mod api_keys;
+pub mod published;
 pub mod endpoints;
 pub mod accounts;
+pub mod bodies;
+pub mod methods;
+pub mod paths;
+pub mod outage;
+pub mod difference;
+pub mod problem;
+pub mod rfc6749;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,7 +26,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 
-pub use client::{Request, Response};
+pub use client::Request;
+pub use response::Response;
+pub use suites::{SUITES, Suite};
 
 /// The password of every user the suite registers.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -71,6 +86,13 @@ impl Target {
         request.send(&self.address)
     }
 
+    /// Sends a request, or as much of it as there is, and ends the sending half of the connection. A server may hang up
+    /// without an answer.
+    #[must_use]
+    pub fn send_and_break_off(&self, request: &Request) -> Option<Response> {
+        request.send_and_break_off(&self.address)
+    }
+
     /// Registers somebody new and returns the address.
     #[must_use]
     pub fn register(&self) -> String {
@@ -121,6 +143,13 @@ impl Target {
         self.me(access).json()["id"].as_str().expect("the user has an id").to_owned()
     }
 
+    /// Gives this user another role, as the admin.
+    pub fn set_role(&self, id: &str, role: &str) {
+        let body = format!(r#"{{"role":"{role}"}}"#);
+        let request = Request::new("PATCH", &format!("/users/{id}")).bearer(&self.admin().access);
+        assert_eq!(self.send(&request.json(&body)).status, 200);
+    }
+
     /// A token like `token`, with its claims changed, signed with the application's key.
     #[must_use]
     pub fn forge(&self, token: &str, change: impl FnOnce(&mut Value)) -> String {
@@ -149,77 +178,4 @@ impl From<&Response> for Tokens {
 pub fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).expect("a token has a payload");
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).expect("base64url")).expect("JSON")
-}
-
-/// Expands the whole HTTP suite, each case its own test. `$target` is a function without arguments that returns a
-/// `&'static` [`Target`]; it may start the application at its first call.
-#[macro_export]
-macro_rules! http_suite {
-    ($name:ident, $target:expr) => {
-        mod $name {
-            use super::*;
-
-            $crate::http_cases! { resource, $target,
-                without_a_credential_or_with_another_scheme_it_is_401
-                a_credential_that_cannot_be_read_is_400
-                a_bearer_token_is_read_in_any_case_and_behind_any_number_of_spaces
-                tokens_in_the_query_are_never_read
-                every_bad_token_gets_the_same_answer
-                a_token_bound_to_a_sender_is_no_bearer_token
-                a_refresh_token_opens_nothing
-                maybe_says_nobody_or_who_and_refuses_what_is_bad
-                stateless_claims_are_believed_for_their_signature_alone
-                roles_decide_who_may_pass
-                a_guarded_prefix_has_no_way_round
-                scopes_are_those_granted_and_still_allowed
-                another_method_is_405
-            }
-            $crate::http_cases! { endpoints, $target,
-                a_login_is_granted_with_a_pair_of_tokens
-                every_refused_login_gets_the_same_answer
-                a_login_form_that_cannot_be_understood_is_400
-                a_login_is_a_form_and_nothing_else
-                a_login_grants_the_part_of_the_scopes_that_is_allowed
-                a_refresh_is_granted_from_form_and_json
-                every_refused_refresh_gets_the_same_answer
-                a_refresh_for_more_scopes_is_refused_and_consumes_nothing
-                a_refresh_that_cannot_be_understood_is_400
-                a_lost_answer_is_given_again_and_a_used_token_ends_the_session
-                a_logout_ends_the_session
-                a_logout_by_refresh_token_needs_no_access_token
-                a_body_beyond_the_limit_is_413
-                another_method_is_405
-            }
-            $crate::http_cases! { accounts, $target,
-                a_registration_says_the_same_whether_or_not_the_address_is_taken
-                a_registration_against_the_policy_is_422
-                a_registration_is_json_and_nothing_else
-                a_change_of_password_ends_everything_but_the_session_that_made_it
-                a_change_of_password_that_is_refused_changes_nothing
-                a_deleted_user_is_refused
-                a_disabled_user_is_refused_and_may_return
-                a_new_role_counts_at_once
-                a_change_that_cannot_be_made_is_refused
-                the_last_admin_remains
-            }
-        }
-    };
-}
-
-/// For [`http_suite!`].
-#[doc(hidden)]
-#[macro_export]
-macro_rules! http_cases {
-    ($module:ident, $target:expr, $($case:ident)+) => {
-        mod $module {
-            use super::*;
-
-            $(
-                #[test]
-                fn $case() {
-                    $crate::http::$module::$case($target());
-                }
-            )+
-        }
-    };
 }

@@ -3,8 +3,12 @@
 //! - [`store_suite!`] proves a store of [`Account`](gatewright_core::Account)s and sessions against the contracts of
 //!   [`AccountStore`](gatewright_core::AccountStore) and [`SessionStore`](gatewright_core::SessionStore), case by case.
 //! - [`http_suite!`] proves a running application: a table of requests and exact answers over a real socket.
+//!   [`problem_suite!`] and [`rfc6749_suite!`] prove it with another renderer and another token endpoint, each also by
+//!   sending some thousand requests to both and comparing; [`http_outage_suite!`] proves it over a store that fails.
+//!   [`http::SUITES`] lists their cases.
+//! - [`http::difference::compare`] sends the same requests to several applications and tells every difference.
 //! - [`FixedClock`] stands still until it is moved, [`TestHasher`] counts and can be paused, [`EventRecorder`] keeps
-//!   what it hears.
+//!   what it hears, [`FragileStore`] stops answering when it is told to.
 //!
 //! Each suite is one macro that expands every case as its own `#[test]`; nobody picks cases by hand.
 //!
@@ -13,6 +17,17 @@
 //! async fn fresh() -> [MyStore; 2] { … }
 //!
 //! gatewright_testkit::store_suite!(my_store, fresh);
+//!
+//! // In a test of an application with the example's routes. Each function starts it on a socket of its own.
+//! fn running() -> &'static Target { … }
+//! fn with_problems() -> [Target; 2] { … }
+//! fn with_rfc6749() -> [Target; 2] { … }
+//! fn over_a_fragile_store() -> (Target, Outage) { … }
+//!
+//! gatewright_testkit::http_suite!(my_application, running);
+//! gatewright_testkit::problem_suite!(problems, with_problems);
+//! gatewright_testkit::rfc6749_suite!(rfc6749, with_rfc6749);
+//! gatewright_testkit::http_outage_suite!(outages, over_a_fragile_store);
 //! ```
 
 #![allow(
@@ -28,11 +43,13 @@
 mod clock;
 mod hasher;
 mod events;
+mod fragile;
 pub mod store;
 pub mod http;
 
 pub use clock::FixedClock;
 pub use events::EventRecorder;
+pub use fragile::{FragileStore, Outage};
 pub use hasher::TestHasher;
 
 use std::future::Future;

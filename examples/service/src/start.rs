@@ -3,8 +3,8 @@
 use std::error::Error;
 
 use gatewright::{
-    Account, ApiKeys, Auth, AuthBuilder, HashingPool, Jwt, MemoryStore, Password, PolicyRefusal,
-    Registration, RoleScopes, SHORT_API_KEY_BYTES, SqliteStore,
+    Account, AccountStore, ApiKeys, Auth, AuthBuilder, HashingPool, Jwt, MemoryStore, Password,
+    PolicyRefusal, Registration, RoleScopes, SHORT_API_KEY_BYTES, SessionStore, SqliteStore,
 };
 
 use crate::config::{Config, random_text};
@@ -32,22 +32,32 @@ pub async fn open(config: &Config) -> Result<Auth, Box<dyn Error>> {
 /// # Errors
 /// When the key or a list is unsafe, or the database cannot be opened; the error names the variable.
 pub async fn builder(config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>> {
+    match config.database_url.split(':').next() {
+        Some("memory") => builder_over(MemoryStore::new(), config),
+        Some("sqlite") => {
+            let store = SqliteStore::connect(&config.database_url).await;
+            let store = store.map_err(|error| format!("DATABASE_URL: {error}: {}", cause(&error)))?;
+            builder_over(store, config)
+        }
+        _ => Err("DATABASE_URL: must begin with sqlite: or memory:".into()),
+    }
+}
+
+/// Sets everything that the configuration says, over a store that is open.
+///
+/// # Errors
+/// When the key or a list is unsafe; the error names the variable.
+pub fn builder_over<S>(store: S, config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>>
+where
+    S: AccountStore<User = Account> + SessionStore,
+{
     let tokens = Jwt::hs256(config.secret.as_str(), config.issuer.as_str(), config.audience.as_str());
     let tokens = tokens.build().map_err(|error| match error.setting {
         "secret" => format!("AUTH_SECRET_KEY: {}", error.problem),
         other => format!("AUTH_{}: {}", other.to_uppercase(), error.problem),
     })?;
     let hasher = HashingPool::builder().build()?;
-    let builder = match config.database_url.split(':').next() {
-        Some("memory") => Auth::local(MemoryStore::new(), tokens, hasher),
-        Some("sqlite") => {
-            let store = SqliteStore::connect(&config.database_url).await;
-            let store = store.map_err(|error| format!("DATABASE_URL: {error}: {}", cause(&error)))?;
-            Auth::local(store, tokens, hasher)
-        }
-        _ => return Err("DATABASE_URL: must begin with sqlite: or memory:".into()),
-    };
-    settings(builder, config)
+    settings(Auth::local(store, tokens, hasher), config)
 }
 
 fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>> {

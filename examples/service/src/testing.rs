@@ -20,8 +20,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use gatewright::{Account, Auth, AuthBuilder};
+use gatewright::{Account, Auth, AuthBuilder, MemoryStore};
 use gatewright_testkit::http::Target;
+use gatewright_testkit::{FragileStore, Outage};
 
 use crate::config::Config;
 use crate::start;
@@ -71,11 +72,28 @@ pub fn serve<F: Future<Output = ()>>(
     run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
 ) -> Target {
     let config = config(database_url);
+    on_a_thread(async move || (settings(start::builder(&config).await.unwrap()), config), run)
+}
+
+/// As [`serve`], over a store in memory that can be cut off.
+pub fn serve_over_a_fragile_store<F: Future<Output = ()>>(
+    run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
+) -> (Target, Outage) {
+    let (store, outage) = FragileStore::new(MemoryStore::new());
+    let config = config("memory:");
+    (on_a_thread(async move || (start::builder_over(store, &config).unwrap(), config), run), outage)
+}
+
+fn on_a_thread<F: Future<Output = ()>>(
+    builder: impl AsyncFnOnce() -> (AuthBuilder<Account>, Config) + Send + 'static,
+    run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
+) -> Target {
     let (bound, address) = mpsc::channel();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let auth = settings(start::builder(&config).await.unwrap()).build().unwrap();
+            let (builder, config) = builder().await;
+            let auth = builder.build().unwrap();
             start::first_admin(&auth, &config, |_| Ok(())).await.unwrap();
             let listener = TcpListener::bind(&config.bind_address).unwrap();
             listener.set_nonblocking(true).unwrap();

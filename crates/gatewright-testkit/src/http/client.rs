@@ -1,15 +1,26 @@
-//! A client that sends exactly the bytes it is told to, and shows exactly what came back.
+//! A client that sends exactly the bytes it is told to.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-use serde_json::Value;
+use super::response::Response;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Headers that a server adds on its own.
-const SERVERS_OWN: [&str; 3] = ["date", "connection", "content-length"];
+/// The size of a piece of a chunked body, in bytes.
+const CHUNK: usize = 5_000;
+
+/// How a request says where its body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// By `content-length`, where there is a body or the method has one.
+    Length,
+    /// By `content-length`, as if the body had this length.
+    Announced(usize),
+    /// In chunks.
+    Chunked,
+}
 
 /// A request, byte for byte.
 #[derive(Debug, Clone)]
@@ -18,13 +29,15 @@ pub struct Request {
     path: String,
     headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
+    framing: Framing,
 }
 
 impl Request {
     /// Any method.
     #[must_use]
     pub fn new(method: &str, path: &str) -> Self {
-        Self { method: method.to_owned(), path: path.to_owned(), headers: Vec::new(), body: Vec::new() }
+        let [method, path] = [method, path].map(str::to_owned);
+        Self { method, path, headers: Vec::new(), body: Vec::new(), framing: Framing::Length }
     }
 
     /// `GET`.
@@ -52,7 +65,13 @@ impl Request {
         self.header("authorization", format!("Bearer {token}"))
     }
 
-    /// Sets the body and its type.
+    /// Adds an API key.
+    #[must_use]
+    pub fn api_key(self, key: &str) -> Self {
+        self.header("x-api-key", key)
+    }
+
+    /// Sets the body and its type; an empty type is none.
     #[must_use]
     pub fn body(mut self, media_type: &str, body: impl AsRef<[u8]>) -> Self {
         self.body = body.as_ref().to_vec();
@@ -73,31 +92,75 @@ impl Request {
         self.body("application/x-www-form-urlencoded", pairs.join("&"))
     }
 
+    /// Sends the body in chunks (RFC 9112 §7.1) instead of announcing its length.
+    #[must_use]
+    pub const fn chunked(mut self) -> Self {
+        self.framing = Framing::Chunked;
+        self
+    }
+
+    /// Announces this length, whatever the body's is.
+    #[must_use]
+    pub const fn announcing(mut self, length: usize) -> Self {
+        self.framing = Framing::Announced(length);
+        self
+    }
+
     /// Sends the request on a connection of its own.
     pub(crate) fn send(&self, address: &str) -> Response {
+        let answer = self.exchange(address, false);
+        self.parse(&answer).unwrap_or_else(|| panic!("no answer to {} {}", self.method, self.path))
+    }
+
+    /// Sends the request and ends the sending half of the connection. A server may then hang up without an answer.
+    pub(crate) fn send_and_break_off(&self, address: &str) -> Option<Response> {
+        self.parse(&self.exchange(address, true))
+    }
+
+    fn parse(&self, answer: &[u8]) -> Option<Response> {
+        (!answer.is_empty()).then(|| Response::parse(answer, self.method == "HEAD"))
+    }
+
+    fn exchange(&self, address: &str, break_off: bool) -> Vec<u8> {
         let mut stream = TcpStream::connect(address).expect("the application listens");
         stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout can be set");
         stream.set_write_timeout(Some(TIMEOUT)).expect("a timeout can be set");
-        let mut bytes =
-            format!("{} {} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n", self.method, self.path);
-        if !self.body.is_empty() || self.method == "POST" {
-            bytes.push_str(&format!("content-length: {}\r\n", self.body.len()));
+        // A server may answer and close before it has read everything.
+        let _ = stream.write_all(&self.bytes(address));
+        if break_off {
+            let _ = stream.shutdown(Shutdown::Write);
+        }
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        answer
+    }
+
+    fn bytes(&self, address: &str) -> Vec<u8> {
+        let Self { method, path, .. } = self;
+        let mut bytes = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+        match self.framing {
+            Framing::Length if self.body.is_empty() && method != "POST" => {}
+            Framing::Length => bytes.push_str(&format!("content-length: {}\r\n", self.body.len())),
+            Framing::Announced(length) => bytes.push_str(&format!("content-length: {length}\r\n")),
+            Framing::Chunked => bytes.push_str("transfer-encoding: chunked\r\n"),
         }
         let mut bytes = bytes.into_bytes();
         for (name, value) in &self.headers {
-            bytes.extend_from_slice(name.as_bytes());
-            bytes.extend_from_slice(b": ");
-            bytes.extend_from_slice(value);
-            bytes.extend_from_slice(b"\r\n");
+            bytes.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
         }
         bytes.extend_from_slice(b"\r\n");
-        bytes.extend_from_slice(&self.body);
-        // A server may answer and close before it has read everything.
-        let _ = stream.write_all(&bytes);
-        let mut answer = Vec::new();
-        let read = stream.read_to_end(&mut answer);
-        assert!(!answer.is_empty(), "no answer to {} {}: {read:?}", self.method, self.path);
-        Response::parse(&answer, self.method == "HEAD")
+        bytes.extend(self.framed_body());
+        bytes
+    }
+
+    fn framed_body(&self) -> Vec<u8> {
+        if self.framing != Framing::Chunked {
+            return self.body.clone();
+        }
+        let piece = |piece: &[u8]| [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat();
+        let mut framed: Vec<u8> = self.body.chunks(CHUNK).flat_map(piece).collect();
+        framed.extend_from_slice(b"0\r\n\r\n");
+        framed
     }
 }
 
@@ -106,115 +169,23 @@ fn encode(text: &str) -> String {
     text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
-/// An answer, byte for byte.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Response {
-    /// The status.
-    pub status: u16,
-    /// The headers in lower case and sorted, without `date`, `connection` and a `content-length` that is right.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Vec<u8>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Response {
-    fn parse(answer: &[u8], is_head: bool) -> Self {
-        let mut headers = [httparse::EMPTY_HEADER; 64];
-        let mut head = httparse::Response::new(&mut headers);
-        let parsed = head.parse(answer).expect("an HTTP answer");
-        let httparse::Status::Complete(length) = parsed else { panic!("half an answer") };
-        let body = answer[length..].to_vec();
-        let mut headers: Vec<(String, String)> = head
-            .headers
-            .iter()
-            .map(|header| {
-                (header.name.to_ascii_lowercase(), String::from_utf8_lossy(header.value).into_owned())
-            })
-            .collect();
-        let announced = headers.iter().find(|(name, _)| name == "content-length");
-        if let (Some((_, announced)), false) = (announced, is_head) {
-            assert_eq!(*announced, body.len().to_string(), "the content-length is right");
-        }
-        headers.retain(|(name, _)| !SERVERS_OWN.contains(&name.as_str()));
-        headers.sort();
-        Self { status: head.code.expect("a status"), headers, body }
+    fn text(request: &Request) -> String {
+        String::from_utf8(request.bytes("h")).unwrap()
     }
 
-    /// The body as text.
-    #[must_use]
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// The body as JSON.
-    #[must_use]
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
-    }
-
-    /// Holds the answer against what it must be, to the byte. Where there is a body its type is JSON.
-    pub fn expect(&self, status: u16, headers: &[(&str, &str)], body: &str) {
-        let mut all: Vec<(String, String)> =
-            headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        if !body.is_empty() {
-            all.push(("content-type".to_owned(), "application/json".to_owned()));
-        }
-        all.sort();
-        let expected = (status, all, body.to_owned());
-        assert_eq!((self.status, self.headers.clone(), self.text()), expected);
-    }
-
-    /// 401 to nobody.
-    pub fn expect_unauthenticated(&self) {
-        self.expect(401, &[("www-authenticate", "Bearer")], r#"{"detail":"Not authenticated"}"#);
-    }
-
-    /// 400 to a credential that cannot be read.
-    pub fn expect_malformed_credentials(&self) {
-        let challenge = r#"Bearer error="invalid_request""#;
-        let body = r#"{"detail":"Malformed credentials","error":"invalid_request"}"#;
-        self.expect(400, &[("www-authenticate", challenge)], body);
-    }
-
-    /// 401 to a bad token.
-    pub fn expect_invalid_token(&self) {
-        let challenge = r#"Bearer error="invalid_token""#;
-        let body = r#"{"detail":"Could not validate credentials","error":"invalid_token"}"#;
-        self.expect(401, &[("www-authenticate", challenge)], body);
-    }
-
-    /// 403 to somebody without the role.
-    pub fn expect_forbidden(&self) {
-        let challenge = r#"Bearer error="insufficient_scope""#;
-        let body = r#"{"detail":"Insufficient permissions","error":"insufficient_scope"}"#;
-        self.expect(403, &[("www-authenticate", challenge)], body);
-    }
-
-    /// 401 to a refused login.
-    pub fn expect_login_refused(&self) {
-        let body = r#"{"detail":"Incorrect email or password","error":"invalid_grant"}"#;
-        self.expect(401, &[("www-authenticate", "Bearer")], body);
-    }
-
-    /// 401 to a refused refresh.
-    pub fn expect_refresh_refused(&self) {
-        let body = r#"{"detail":"Invalid refresh token","error":"invalid_grant"}"#;
-        self.expect(401, &[("www-authenticate", "Bearer")], body);
-    }
-
-    /// 400 to a request that cannot be understood.
-    pub fn expect_malformed(&self) {
-        self.expect(400, &[], r#"{"detail":"Malformed request","error":"invalid_request"}"#);
-    }
-
-    /// 415.
-    pub fn expect_unsupported_media_type(&self) {
-        self.expect(415, &[], r#"{"detail":"Unsupported media type"}"#);
-    }
-
-    /// 404.
-    pub fn expect_not_found(&self) {
-        self.expect(404, &[], r#"{"detail":"Not found"}"#);
+    #[test]
+    fn a_request_is_sent_as_it_was_told() {
+        let form = Request::post("/a").form(&[("x", "1 &")]).bearer("t");
+        let head = "POST /a HTTP/1.1\r\nhost: h\r\nconnection: close\r\n";
+        let rest = "content-length: 9\r\ncontent-type: application/x-www-form-urlencoded\r\nauthorization: Bearer t\r\n\r\nx=1%20%26";
+        assert_eq!(text(&form), format!("{head}{rest}"));
+        let chunked = Request::post("/a").body("", "abc").chunked();
+        assert_eq!(text(&chunked), format!("{head}transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"));
+        let short = Request::post("/a").body("", "abc").announcing(9);
+        assert_eq!(text(&short), format!("{head}content-length: 9\r\n\r\nabc"));
     }
 }

@@ -272,32 +272,3 @@ pub fn a_logout_by_refresh_token_needs_no_access_token(target: &Target) {
     raw(target, "/auth/logout", "text/plain", b"x").expect_unsupported_media_type();
     raw(target, "/auth/logout", FORM, b"refresh_token=a&refresh_token=b").expect_malformed();
 }
-
-/// 16 KiB are read, one byte more is not; on every endpoint.
-pub fn a_body_beyond_the_limit_is_413(target: &Target) {
-    for (path, media) in [
-        ("/auth/login", FORM),
-        ("/auth/refresh", FORM),
-        ("/auth/logout", FORM),
-        ("/auth/register", "application/json"),
-        ("/auth/password", "application/json"),
-    ] {
-        for length in [16 * 1_024 + 1, 100_000, 2_097_153] {
-            let response = raw(target, path, media, &vec![b'a'; length]);
-            response.expect(413, &[], r#"{"detail":"Request body too large"}"#);
-        }
-    }
-    raw(target, "/auth/login", FORM, &vec![b'a'; 16 * 1_024]).expect_malformed();
-}
-
-/// With the one that is allowed, on every endpoint.
-pub fn another_method_is_405(target: &Target) {
-    for path in ["/auth/login", "/auth/refresh", "/auth/logout", "/auth/register", "/auth/password"] {
-        for method in ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"] {
-            let response = target.send(&Request::new(method, path));
-            response.expect(405, &[("allow", "POST")], r#"{"detail":"Method not allowed"}"#);
-        }
-        let head = target.send(&Request::new("HEAD", path));
-        assert_eq!((head.status, head.text()), (405, String::new()));
-    }
-}

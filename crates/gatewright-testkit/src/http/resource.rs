@@ -164,20 +164,6 @@ pub fn a_guarded_prefix_has_no_way_round(target: &Target) {
     }
 }
 
-/// In the application's own routes too, with the methods that there are.
-pub fn another_method_is_405(target: &Target) {
-    let admin = target.admin().access;
-    for (method, path) in
-        [("POST", "/health"), ("POST", "/users/me"), ("DELETE", "/maybe"), ("POST", "/admin/stats")]
-    {
-        let mut response = target.send(&Request::new(method, path).bearer(&admin));
-        let allow =
-            response.headers.iter().position(|(name, _)| name == "allow").expect("the methods are named");
-        assert!(response.headers.remove(allow).1.contains("GET"), "{path}");
-        response.expect(405, &[], r#"{"detail":"Method not allowed"}"#);
-    }
-}
-
 /// The token's, less those the role no longer allows.
 pub fn scopes_are_those_granted_and_still_allowed(target: &Target) {
     let user = target.user();

@@ -1,0 +1,61 @@
+//! Placeholders for what differs between any two runs: tokens, ids, times and the address.
+
+/// Members whose value is a time.
+const TIMES: [&str; 2] = ["\"iat\":", "\"exp\":"];
+
+/// `text` with `{token}`, `{id}`, `{time}` and `{address}`.
+pub(super) fn replaced(text: &str, address: &str) -> String {
+    let text = words(&text.replace(address, "{address}"));
+    TIMES.iter().fold(text, |text, name| without_number(&text, name))
+}
+
+/// A word is a run of the characters that tokens and ids are made of.
+fn words(text: &str) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_word) {
+        let (before, from) = rest.split_at(start);
+        let (word, after) = from.split_at(from.find(|c| !is_word(c)).unwrap_or(from.len()));
+        out.push_str(before);
+        out.push_str(if is_token(word) { "{token}" } else { id_or(word) });
+        rest = after;
+    }
+    out + rest
+}
+
+fn is_token(word: &str) -> bool {
+    word.starts_with("eyJ") && word.matches('.').count() == 2
+}
+
+fn id_or(word: &str) -> &str {
+    let groups: Vec<usize> = word.split('-').map(str::len).collect();
+    let is_hex = word.chars().all(|c| c == '-' || c.is_ascii_hexdigit());
+    if is_hex && groups == [8, 4, 4, 4, 12] { "{id}" } else { word }
+}
+
+fn without_number(text: &str, name: &str) -> String {
+    let Some((before, after)) = text.split_once(name) else { return text.to_owned() };
+    format!("{before}{name}{{time}}{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_between_two_runs_is_replaced_and_nothing_else() {
+        for (text, expected) in [
+            (
+                r#"{"id":"01a20df6-54bf-717f-a8aa-08c6e6f5cf30","email":"a@b"}"#,
+                r#"{"id":"{id}","email":"a@b"}"#,
+            ),
+            (r#"{"t":"eyJhb-_.eyJz.c2ln","x":"eyJhb.x"}"#, r#"{"t":"{token}","x":"eyJhb.x"}"#),
+            (r#"{"iat":17,"exp":18,"n":19}"#, r#"{"iat":{time},"exp":{time},"n":19}"#),
+            ("http://127.0.0.1:80/a", "http://{address}/a"),
+            ("", ""),
+        ] {
+            assert_eq!(replaced(text, "127.0.0.1:80"), expected);
+        }
+    }
+}

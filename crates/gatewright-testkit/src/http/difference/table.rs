@@ -1,0 +1,358 @@
+//! The requests, each with a name.
+
+use super::super::methods::ENDPOINTS;
+use super::super::{PASSWORD, Request, Target};
+use super::actors::{Actors, EMAIL};
+
+type Named = Vec<(String, Request)>;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+const JSON: &str = "application/json";
+
+const LIMIT: usize = 16 * 1_024;
+
+const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"];
+
+const BAD_TOKEN: &str = "x.y.z";
+
+const PATHS: [&str; 46] = [
+    "/health",
+    "/users/me",
+    "/users/nobody",
+    "/items",
+    "/external-data",
+    "/maybe",
+    "/stateless/me",
+    "/admin/stats",
+    "/admin",
+    "/admin/",
+    "/admin/none",
+    "/admin/a/b",
+    "/admin/stats/",
+    "/admin//stats",
+    "/admin/./stats",
+    "/admin/%73tats",
+    "/auth/login",
+    "/auth/refresh",
+    "/auth/logout",
+    "/auth/register",
+    "/auth/password",
+    "/auth",
+    "/auth/",
+    "/auth/none",
+    "/auth/login/",
+    "/auth//login",
+    "/",
+    "/none",
+    "/none/",
+    "/a/b/c/d",
+    "/users",
+    "/users/",
+    "/users/me/",
+    "/users//me",
+    "//users/me",
+    "/Users/me",
+    "/users/a/b",
+    "/users/a%2Fb",
+    "/users/%FF",
+    "/users/%00",
+    "/users/%2e%2e",
+    "/health/",
+    "//health",
+    "/HEALTH",
+    "/health?x=1&y=%zz",
+    "/users/me?access_token=x",
+];
+
+/// Every request, in the order in which they are sent.
+pub(super) fn requests(target: &Target, actors: &Actors) -> Named {
+    [
+        methods_and_paths(actors),
+        credentials_and_routes(target, actors),
+        content_types_and_bodies(actors),
+        lengths(actors),
+        other_headers(actors),
+        grants(actors),
+    ]
+    .concat()
+}
+
+/// Every method on every path, for nobody, a user, an admin and a bad token. What would end the session is left out.
+fn methods_and_paths(actors: &Actors) -> Named {
+    let callers = [
+        ("nobody", None),
+        ("a user", Some(actors.user.access.as_str())),
+        ("an admin", Some(&actors.admin.access)),
+        ("a bad token", Some(BAD_TOKEN)),
+    ];
+    let mut named = Named::new();
+    for (method, path) in METHODS.iter().flat_map(|method| PATHS.map(|path| (*method, path))) {
+        for (caller, token) in callers {
+            if (method, path) == ("POST", "/auth/logout") && token.is_some_and(|token| token != BAD_TOKEN) {
+                continue;
+            }
+            let request = Request::new(method, path);
+            let request = token.map_or(request.clone(), |token| request.bearer(token));
+            named.push((format!("{method} {path} by {caller}"), request));
+        }
+    }
+    named
+}
+
+/// Every credential on every kind of guard.
+fn credentials_and_routes(target: &Target, actors: &Actors) -> Named {
+    let own = format!("/users/{}", actors.user_id);
+    let routes = [
+        ("the current user", Request::get("/users/me")),
+        ("the current user's head", Request::new("HEAD", "/users/me")),
+        ("perhaps a user", Request::get("/maybe")),
+        ("claims", Request::get("/stateless/me")),
+        ("a scope", Request::get("/items")),
+        ("another scope", Request::post("/items").json(r#"{"name":"x"}"#)),
+        ("another scope, badly", Request::post("/items").json("{")),
+        ("a role", Request::get(&own)),
+        ("a role, nobody", Request::new("DELETE", "/users/nobody")),
+        ("a prefix", Request::get("/admin/stats")),
+        ("a prefix, unknown path", Request::get("/admin/none")),
+        ("a prefix, options", Request::new("OPTIONS", "/admin/stats")),
+        ("an API key", Request::get("/external-data")),
+        ("an API key's head", Request::new("HEAD", "/external-data")),
+        ("no guard", Request::get("/health")),
+        ("a password", Request::post("/auth/password").json("{}")),
+    ];
+    let mut named = Named::new();
+    for (credential, headers) in credentials(target, actors) {
+        for (route, request) in &routes {
+            let dressed =
+                headers.iter().fold(request.clone(), |request, (name, value)| request.header(name, value));
+            named.push((format!("{route} with {credential}"), dressed));
+        }
+    }
+    named
+}
+
+type Headers = Vec<(&'static str, Vec<u8>)>;
+
+fn credentials(target: &Target, actors: &Actors) -> Vec<(String, Headers)> {
+    let tokens = actors.tokens(target).into_iter();
+    let tokens =
+        tokens.map(|(name, token)| (format!("bearer: {name}"), vec![("authorization", bearer(&token))]));
+    let good = &actors.user.access;
+    let values = [
+        String::new(),
+        " ".to_owned(),
+        "Basic YTpi".to_owned(),
+        "Digest username=\"x\"".to_owned(),
+        format!("Token {good}"),
+        format!("Bearer{good}"),
+        "Bearer".to_owned(),
+        "Bearer ".to_owned(),
+        format!("Bearer\t{good}"),
+        format!("bearer {good}"),
+        format!("BEARER    {good}"),
+        format!("Bearer {good}  "),
+        format!("Bearer {good} {good}"),
+        format!("Bearer {good},x"),
+        format!("Bearer \"{good}\""),
+        format!("Bearer {good}="),
+        "Bearer =".to_owned(),
+        "Bearer a=b".to_owned(),
+        ", Bearer x".to_owned(),
+        format!("Basic YTpi, Bearer {good}"),
+    ];
+    let written = values.into_iter().enumerate().map(|(at, value)| {
+        (
+            format!("authorization {at}: {}", value.replace(good, "{good}")),
+            vec![("authorization", value.into_bytes())],
+        )
+    });
+    let (key, other) = (target.api_key.clone().into_bytes(), target.scoped_api_key.clone().into_bytes());
+    let sets: [(&str, Headers); 20] = [
+        ("nothing", vec![]),
+        ("no text", vec![("authorization", b"Bearer \xe9".to_vec())]),
+        ("the same token twice", vec![("authorization", bearer(good)), ("authorization", bearer(good))]),
+        (
+            "a token and basic",
+            vec![("authorization", bearer(good)), ("authorization", b"Basic YTpi".to_vec())],
+        ),
+        (
+            "basic and a token",
+            vec![("authorization", b"Basic YTpi".to_vec()), ("authorization", bearer(good))],
+        ),
+        ("a token and nothing", vec![("authorization", bearer(good)), ("authorization", vec![])]),
+        ("for a proxy", vec![("proxy-authorization", bearer(good))]),
+        ("in a cookie", vec![("cookie", format!("access_token={good}").into_bytes())]),
+        ("a key", vec![("x-api-key", key.clone())]),
+        ("a key in spaces", vec![("x-api-key", [b"  ", &key[..], b" "].concat())]),
+        ("a key with a scope", vec![("X-API-KEY", other.clone())]),
+        ("an empty key", vec![("x-api-key", vec![])]),
+        ("a wrong key", vec![("x-api-key", b"x".to_vec())]),
+        ("a long key", vec![("x-api-key", vec![b'k'; 8_000])]),
+        ("a key that is no text", vec![("x-api-key", b"\xe9\xff".to_vec())]),
+        ("two keys", vec![("x-api-key", key.clone()), ("x-api-key", other)]),
+        ("a key and an empty one", vec![("x-api-key", key.clone()), ("x-api-key", vec![])]),
+        ("a key and a token", vec![("x-api-key", key.clone()), ("authorization", bearer(good))]),
+        ("a key and a bad token", vec![("x-api-key", key.clone()), ("authorization", bearer("x.y.z"))]),
+        ("a wrong key and a token", vec![("authorization", bearer(good)), ("x-api-key", b"x".to_vec())]),
+    ];
+    tokens.chain(written).chain(sets.map(|(name, headers)| (name.to_owned(), headers))).collect()
+}
+
+fn bearer(token: &str) -> Vec<u8> {
+    format!("Bearer {token}").into_bytes()
+}
+
+/// Every body as every type on every endpoint, and on the application's own routes that read one.
+fn content_types_and_bodies(actors: &Actors) -> Named {
+    let types = [
+        "",
+        FORM,
+        "application/x-www-form-urlencoded; charset=UTF-8",
+        "APPLICATION/X-WWW-FORM-URLENCODED",
+        "application/x-www-form-urlencoded; charset=iso-8859-1",
+        JSON,
+        "application/json; charset=\"utf-8\"",
+        "application/json; charset=utf-16",
+        "application/problem+json",
+        "multipart/form-data; boundary=x",
+        "text/plain",
+        "*/*",
+        "x",
+    ];
+    let bodies: [&[u8]; 21] = [
+        b"",
+        b"&",
+        b"username=difference@example.com",
+        b"username=&password=x",
+        b"username=not+an+address&password=x",
+        b"username=a@b&username=a@b&password=x",
+        b"username=a@b&password=%zz",
+        b"username=a@b&password=%ff",
+        b"username=a@b&password=x&grant_type=magic",
+        b"username=a@b&password=x&scope=%22",
+        b"refresh_token=x",
+        b"refresh_token=x&refresh_token=x",
+        b"{}",
+        b"[]",
+        b"{",
+        br#"{"email":"a@b@c","password":"correct horse battery"}"#,
+        br#"{"email":"short@example.com","password":"short"}"#,
+        br#"{"current_password":"x","current_password":"x","new_password":"y"}"#,
+        br#"{"refresh_token":"x"}"#,
+        br#"{"refresh_token":1}"#,
+        br#"{"name":"x","more":"y"}"#,
+    ];
+    let routes = ENDPOINTS.map(Request::post).into_iter().zip(ENDPOINTS);
+    let own =
+        [(Request::post("/items"), "/items"), (Request::new("PATCH", "/users/nobody"), "/users/nobody")];
+    let mut named = Named::new();
+    for (request, path) in routes.chain(own) {
+        for (media, body) in types.iter().flat_map(|media| bodies.map(|body| (media, body))) {
+            let name = format!("{path} as {media:?}: {}", String::from_utf8_lossy(body));
+            named.push((name, request.clone().bearer(&actors.admin.access).body(media, body)));
+        }
+        let twice = request.bearer(&actors.admin.access).body(JSON, "{}").header("content-type", FORM);
+        named.push((format!("{path} as two types"), twice));
+    }
+    named
+}
+
+/// Up to the limit and beyond it, by length and in chunks.
+fn lengths(actors: &Actors) -> Named {
+    let mut named = Named::new();
+    for (path, length) in
+        ENDPOINTS.iter().flat_map(|path| [0, LIMIT, LIMIT + 1, 50_000].map(|length| (path, length)))
+    {
+        for media in [FORM, JSON, "text/plain"] {
+            let request = Request::post(path).body(media, vec![b'a'; length]);
+            named.push((format!("{path} of {length} as {media}"), request.clone()));
+            named.push((format!("{path} of {length} as {media} in chunks"), request.chunked()));
+        }
+    }
+    for path in ENDPOINTS {
+        let request = Request::post(path).header("content-type", FORM).header("expect", "100-continue");
+        named.push((format!("{path} announced"), request.announcing(LIMIT + 1)));
+    }
+    for length in [LIMIT, LIMIT + 1] {
+        let body = format!(r#"{{"name":"x"{}}}"#, " ".repeat(length - 12));
+        let request = Request::post("/items").bearer(&actors.admin.access).json(&body);
+        named.push((format!("/items of {length}"), request.clone()));
+        named.push((format!("/items of {length} in chunks"), request.chunked()));
+    }
+    named
+}
+
+/// Headers that frameworks like to act on.
+fn other_headers(actors: &Actors) -> Named {
+    let headers = [
+        ("accept", "text/html"),
+        ("accept-encoding", "gzip, br"),
+        ("if-none-match", "*"),
+        ("range", "bytes=0-1"),
+        ("origin", "https://app.example"),
+        ("x-http-method-override", "DELETE"),
+        ("x-forwarded-for", "10.0.0.1"),
+        ("cookie", "a=b"),
+    ];
+    let mut named = Named::new();
+    for (name, value) in headers {
+        for path in
+            ["/health", "/users/me", "/admin/stats", "/items", "/external-data", "/none", "/auth/login"]
+        {
+            let request = Request::get(path).header(name, value);
+            named.push((format!("GET {path} with {name}"), request.clone()));
+            named.push((format!("GET {path} with {name} by an admin"), request.bearer(&actors.admin.access)));
+            let preflight = Request::new("OPTIONS", path).header("access-control-request-method", "GET");
+            named.push((format!("OPTIONS {path} with {name}"), preflight.header(name, value)));
+        }
+    }
+    named
+}
+
+/// Granted and refused, and what becomes of a session.
+fn grants(actors: &Actors) -> Named {
+    let login = |fields: &[(&str, &str)]| Request::post("/auth/login").form(fields);
+    let refresh = |token: &str| Request::post("/auth/refresh").form(&[("refresh_token", token)]);
+    let register = |email: &str| {
+        Request::post("/auth/register").json(&format!(r#"{{"email":"{email}","password":"{PASSWORD}"}}"#))
+    };
+    let change = |current: &str, new: &str| {
+        let body = format!(r#"{{"current_password":"{current}","new_password":"{new}"}}"#);
+        Request::post("/auth/password").bearer(&actors.user.access).json(&body)
+    };
+    let [first, second, third, fourth] = &actors.spare[..] else { return Named::new() };
+    let logout = |token: &str| Request::post("/auth/logout").form(&[("refresh_token", token)]);
+    let narrow = [("refresh_token", first.refresh.as_str()), ("scope", "introspect")];
+    let cases = [
+        ("login", login(&[("username", EMAIL), ("password", PASSWORD)])),
+        (
+            "login for more",
+            login(&[("username", EMAIL), ("password", PASSWORD), ("scope", "items:write items:read")]),
+        ),
+        ("login for nothing", login(&[("username", EMAIL), ("password", PASSWORD), ("scope", "x")])),
+        ("login, wrong password", login(&[("username", EMAIL), ("password", "wrong")])),
+        ("login, unknown", login(&[("username", "nobody@example.com"), ("password", PASSWORD)])),
+        ("login, disabled", login(&[("username", "disabled@example.com"), ("password", PASSWORD)])),
+        ("login, overlong", login(&[("username", EMAIL), ("password", &"x".repeat(1_025))])),
+        ("register", register("new@example.com")),
+        ("register again", register("new@example.com")),
+        ("register, bad address", register("a b@c")),
+        ("password, wrong", change("wrong", "another correct horse")),
+        ("password, short", change(PASSWORD, "short")),
+        ("refresh for more", Request::post("/auth/refresh").form(&narrow)),
+        ("refresh", refresh(&first.refresh)),
+        ("refresh again", refresh(&first.refresh)),
+        ("refresh with an access token", refresh(&second.access)),
+        ("logout by token", Request::post("/auth/logout").bearer(&second.access)),
+        ("refresh after logout", refresh(&second.refresh)),
+        ("logout by refresh token", logout(&third.refresh)),
+        ("logout by refresh token again", logout(&third.refresh)),
+        ("the user after logout", Request::get("/users/me").bearer(&third.access)),
+        ("logout, both", logout(&fourth.refresh).bearer("x.y.z")),
+        ("logout, nobody", Request::post("/auth/logout")),
+        ("items", Request::get("/items").bearer(&actors.user.access)),
+        ("counts", Request::get("/admin/stats").bearer(&actors.admin.access)),
+    ];
+    cases.map(|(name, request)| (name.to_owned(), request)).into()
+}
