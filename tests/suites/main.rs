@@ -15,5 +15,6 @@ mod outages;
 mod building;
 mod redaction;
 mod layering;
+mod differences;
 mod guards;
 mod own_users;

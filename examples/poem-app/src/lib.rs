@@ -2,3 +2,18 @@
 //! `examples/service`.
 
 pub mod app;
+
+use std::io;
+use std::net::TcpListener;
+
+use gatewright::Auth;
+use poem::Server;
+use poem::listener::TcpAcceptor;
+
+/// Serves on a listener that is bound, without an end: for tests. The program's own life stands in `main.rs`.
+///
+/// # Errors
+/// When the system takes the listener away.
+pub async fn serve(listener: TcpListener, auth: Auth) -> io::Result<()> {
+    Server::new_with_acceptor(TcpAcceptor::from_std(listener)?).run(app::service(&auth)).await
+}

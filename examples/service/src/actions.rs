@@ -48,11 +48,10 @@ pub async fn delete_user(auth: &Auth, id: Option<String>) -> Result<Reply, AuthE
 /// # Errors
 /// When there is no such user or role, the body is none, the last admin would go, or the store does not answer.
 pub async fn change_user(auth: &Auth, id: Option<String>, body: Json<'_>) -> Result<Reply, AuthError> {
-    let id = user_id(id)?;
     let Patch { role, is_active } = body.read()?;
     let role = role.map(|text| text.parse::<Role>().and_then(Role::name)).transpose();
     let role = role.map_err(PolicyRefusal::from)?;
-    let user = auth.accounts()?.update(&id, role, is_active).await?;
+    let user = auth.accounts()?.update(&user_id(id)?, role, is_active).await?;
     Ok(Reply::json(200, &User::from(&user)))
 }
 

@@ -9,9 +9,10 @@
 )]
 
 pub mod journeys;
+pub mod suites;
 
 use std::future::Future;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -66,7 +67,7 @@ pub fn config(database_url: &str) -> Config {
 }
 
 /// Serves on a thread of its own for as long as the tests run. `settings` may change what the configuration says.
-pub fn serve<F: Future<Output = ()>>(
+pub fn serve<F: Future<Output = io::Result<()>>>(
     database_url: &str,
     settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account> + Send + 'static,
     run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
@@ -76,7 +77,7 @@ pub fn serve<F: Future<Output = ()>>(
 }
 
 /// As [`serve`], over a store in memory that can be cut off.
-pub fn serve_over_a_fragile_store<F: Future<Output = ()>>(
+pub fn serve_over_a_fragile_store<F: Future<Output = io::Result<()>>>(
     run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
 ) -> (Target, Outage) {
     let (store, outage) = FragileStore::new(MemoryStore::new());
@@ -84,7 +85,7 @@ pub fn serve_over_a_fragile_store<F: Future<Output = ()>>(
     (on_a_thread(async move || (start::builder_over(store, &config).unwrap(), config), run), outage)
 }
 
-fn on_a_thread<F: Future<Output = ()>>(
+fn on_a_thread<F: Future<Output = io::Result<()>>>(
     builder: impl AsyncFnOnce() -> (AuthBuilder<Account>, Config) + Send + 'static,
     run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
 ) -> Target {
@@ -98,7 +99,7 @@ fn on_a_thread<F: Future<Output = ()>>(
             let listener = TcpListener::bind(&config.bind_address).unwrap();
             listener.set_nonblocking(true).unwrap();
             bound.send(listener.local_addr().unwrap().to_string()).unwrap();
-            run(listener, auth).await;
+            run(listener, auth).await.unwrap();
         });
     });
     let target = Target::new(&address.recv().unwrap(), "admin@example.com", ADMIN_PASSWORD, SECRET);

@@ -151,6 +151,9 @@ pub fn an_unsafe_setting_is_refused_by_name_and_never_repeated(program: &str, fo
         (vec![("AUTH_SESSION_DAYS", "0")], "AUTH_SESSION_DAYS: must be"),
         (vec![("AUTH_REFRESH_GRACE_SECONDS", "61")], "AUTH_REFRESH_GRACE_SECONDS: is longer than 60 seconds"),
         (vec![("AUTH_ISSUER", "")], "AUTH_ISSUER: is empty"),
+        (vec![("AUTH_API_KEYS", "not a key")], "AUTH_API_KEYS: a key must be"),
+        (vec![("AUTH_API_KEYS", "k9J2mQ7xVb4TzW8L:a\"b")], "AUTH_API_KEYS: a key's scopes"),
+        (vec![("AUTH_API_KEYS", "k9J2mQ7xVb4TzW8L,k9J2mQ7xVb4TzW8L")], "AUTH_API_KEYS: a key stands"),
         (vec![("BIND_ADDR", "nonsense")], "BIND_ADDR: nonsense: "),
         (vec![("DATABASE_URL", "mongodb://x")], "DATABASE_URL: must begin with"),
         (
@@ -170,7 +173,8 @@ pub fn an_unsafe_setting_is_refused_by_name_and_never_repeated(program: &str, fo
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && stderr.contains(message), "{settings:?}: {stderr}");
         for (name, value) in &settings {
-            let secret = ["AUTH_SECRET_KEY", "ADMIN_PASSWORD"].contains(name) && !value.is_empty();
+            let secret =
+                ["AUTH_SECRET_KEY", "AUTH_API_KEYS", "ADMIN_PASSWORD"].contains(name) && !value.is_empty();
             assert!(!(secret && stderr.contains(value)), "{name} is repeated: {stderr}");
         }
     }

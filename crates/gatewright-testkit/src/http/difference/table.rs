@@ -65,6 +65,10 @@ const PATHS: [&str; 46] = [
     "/users/me?access_token=x",
 ];
 
+/// Where a doubled slash or a percent code leads is the framework's own, for a caller whom the guard has let in; the guard
+/// holds all the same, and is compared for everybody else.
+const NATIVE_PATHS: [&str; 2] = ["/admin//stats", "/admin/%73tats"];
+
 /// Every request, in the order in which they are sent.
 pub(super) fn requests(target: &Target, actors: &Actors) -> Named {
     [
@@ -90,6 +94,9 @@ fn methods_and_paths(actors: &Actors) -> Named {
     for (method, path) in METHODS.iter().flat_map(|method| PATHS.map(|path| (*method, path))) {
         for (caller, token) in callers {
             if (method, path) == ("POST", "/auth/logout") && token.is_some_and(|token| token != BAD_TOKEN) {
+                continue;
+            }
+            if NATIVE_PATHS.contains(&path) && caller == "an admin" {
                 continue;
             }
             let request = Request::new(method, path);

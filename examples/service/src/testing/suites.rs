@@ -1,0 +1,71 @@
+//! Every HTTP suite against an application, over real sockets.
+
+use std::future::Future;
+use std::io;
+use std::net::TcpListener;
+
+use gatewright::{Auth, ProblemRenderer, TokenEndpoint};
+use gatewright_testkit::Outage;
+use gatewright_testkit::http::Target;
+
+use super::{new_directory, serve, serve_over_a_fragile_store};
+
+/// Expands every HTTP suite as tests of an application. `$run` is an `async fn(TcpListener, Auth)` that serves it, and
+/// `$folder` where databases may be made.
+#[macro_export]
+macro_rules! http_suites {
+    ($run:expr, $folder:expr) => {
+        fn memory() -> &'static gatewright_testkit::http::Target {
+            static TARGET: std::sync::OnceLock<gatewright_testkit::http::Target> = std::sync::OnceLock::new();
+            TARGET.get_or_init(|| $crate::testing::suites::on_memory($run))
+        }
+
+        fn sqlite() -> &'static gatewright_testkit::http::Target {
+            static TARGET: std::sync::OnceLock<gatewright_testkit::http::Target> = std::sync::OnceLock::new();
+            TARGET.get_or_init(|| $crate::testing::suites::on_sqlite($folder, $run))
+        }
+
+        gatewright_testkit::http_suite!(on_memory, memory);
+        gatewright_testkit::http_suite!(on_sqlite, sqlite);
+        gatewright_testkit::problem_suite!(problems, || $crate::testing::suites::with_problems($run));
+        gatewright_testkit::rfc6749_suite!(rfc6749, || $crate::testing::suites::with_rfc6749($run));
+        gatewright_testkit::http_outage_suite!(outages, || $crate::testing::suites::fragile($run));
+    };
+}
+
+/// The application on memory.
+pub fn on_memory<F: Future<Output = io::Result<()>> + 'static>(run: fn(TcpListener, Auth) -> F) -> Target {
+    serve("memory:", |settings| settings, run)
+}
+
+/// The application on SQLite.
+pub fn on_sqlite<F: Future<Output = io::Result<()>> + 'static>(
+    folder: &str,
+    run: fn(TcpListener, Auth) -> F,
+) -> Target {
+    let file = new_directory(folder).join("http.db");
+    serve(&format!("sqlite://{}", file.display()), |settings| settings, run)
+}
+
+/// The application as it is, and with problems for its denials.
+pub fn with_problems<F: Future<Output = io::Result<()>> + 'static>(
+    run: fn(TcpListener, Auth) -> F,
+) -> [Target; 2] {
+    let problems = serve("memory:", |settings| settings.with_renderer(ProblemRenderer), run);
+    [on_memory(run), problems]
+}
+
+/// The application as it is, and with the token endpoints of RFC 6749.
+pub fn with_rfc6749<F: Future<Output = io::Result<()>> + 'static>(
+    run: fn(TcpListener, Auth) -> F,
+) -> [Target; 2] {
+    let rfc = serve("memory:", |settings| settings.with_token_endpoint(TokenEndpoint::Rfc6749), run);
+    [on_memory(run), rfc]
+}
+
+/// The application over a store that stops answering when it is told to.
+pub fn fragile<F: Future<Output = io::Result<()>> + 'static>(
+    run: fn(TcpListener, Auth) -> F,
+) -> (Target, Outage) {
+    serve_over_a_fragile_store(run)
+}
