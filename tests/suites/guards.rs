@@ -58,7 +58,8 @@ impl Lab {
         let mut response = self.target.send(request);
         let outside = ("x-outside".to_owned(), "seen".to_owned());
         let at = response.headers.iter().position(|header| *header == outside);
-        response.headers.remove(at.expect("the middleware around the application saw the answer"));
+        assert!(at.is_some(), "the middleware around the application did not see the answer");
+        response.headers.remove(at.unwrap());
         response
     }
 

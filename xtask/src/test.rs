@@ -1,5 +1,6 @@
 //! Every test.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::tools::{cargo, step};
@@ -18,7 +19,32 @@ pub(crate) fn run(repeat: u32) -> Result<(), String> {
         }
         None => println!("\n=== NOT RUN: tests against published vectors. Set {VECTORS} to their folder."),
     }
-    step("tests", &mut tests)
+    step("tests", &mut tests)?;
+    report()
+}
+
+/// The example applications: each runs the HTTP suites.
+const APPLICATIONS: [&str; 3] = ["actix-app", "axum-app", "poem-app"];
+
+/// Says how many cases the HTTP suites have, as the test programs list them, and how many requests were compared.
+fn report() -> Result<(), String> {
+    println!("\n=== HTTP suites, cases");
+    for application in APPLICATIONS {
+        let list =
+            ["test", "-p", application, "--all-features", "--locked", "--test", "http", "--", "--list"];
+        let listed = cargo(&list).output().map_err(|error| format!("{application}: {error}"))?;
+        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+        let mut suites = BTreeMap::<&str, usize>::new();
+        for case in listed.lines().filter_map(|line| line.strip_suffix(": test")) {
+            *suites.entry(case.split("::").next().unwrap_or(case)).or_default() += 1;
+        }
+        let counts: Vec<String> = suites.iter().map(|(suite, cases)| format!("{suite} {cases}")).collect();
+        println!("{application}: {}", counts.join(", "));
+    }
+    let compare =
+        ["test", "--quiet", "-p", "gatewright-tests", "--all-features", "--locked", "--test", "suites"];
+    let mut differences = cargo(&compare);
+    step("differences between them", differences.args(["differences", "--", "--nocapture"]))
 }
 
 /// The folder of published vectors. One that is named and not there is a mistake.
