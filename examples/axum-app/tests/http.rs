@@ -60,5 +60,5 @@ gatewright_testkit::http_outage_suite!(outages, over_a_fragile_store);
 fn whatever_the_store_the_answers_are_the_same() {
     let report = compare(&[("memory", &new_memory()), ("sqlite", &new_sqlite())]);
     assert!(report.differences.is_empty(), "{report}");
-    assert_eq!(report.cases, 4_886);
+    assert_eq!(report.cases, 4_892);
 }
