@@ -1,4 +1,7 @@
-//! The HTTP suite: requests and exact answers, over a real socket, against an application with the example's routes.
+//! The HTTP suites: requests and exact answers, over a real socket, against an application with the example's routes.
+//!
+//! [`SUITES`] lists them. Each module of cases is a part of one; a case is a function of a [`Target`] that panics when an
+//! answer is not what it must be. An answer's status, headers and body are all that is looked at, to the byte.
 
 mod client;
 mod response;
@@ -33,7 +36,7 @@ pub use suites::{SUITES, Suite};
 /// The password of every user the suite registers.
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// A running application: fresh, with one admin, a grace window of at least 10 seconds and an HS256 key.
+/// A running application: fresh, with one admin, two API keys, a grace window of at least 10 seconds and an HS256 key.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Target {

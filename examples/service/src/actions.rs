@@ -17,12 +17,22 @@ pub struct Json<'a> {
 
 impl Json<'_> {
     fn read<T: DeserializeOwned>(self) -> Result<T, RequestError> {
-        let media = self.content_type.unwrap_or_default().split(|byte| *byte == b';').next();
-        if !media.unwrap_or_default().trim_ascii().eq_ignore_ascii_case(b"application/json") {
+        if !self.content_type.is_some_and(is_json) {
             return Err(RequestError::MediaType);
         }
         serde_json::from_slice(&self.body?).map_err(|_| RequestError::Malformed)
     }
+}
+
+/// In any case, and in UTF-8 if a charset is named.
+fn is_json(content_type: &[u8]) -> bool {
+    let text = content_type.to_ascii_lowercase();
+    let mut parts = text.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    let is_json = parts.next() == Some(b"application/json");
+    is_json
+        && parts
+            .filter_map(|part| part.strip_prefix(b"charset="))
+            .all(|set| matches!(set, b"utf-8" | b"\"utf-8\""))
 }
 
 /// `GET /users/{id}`.

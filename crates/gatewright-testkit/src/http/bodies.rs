@@ -194,8 +194,13 @@ pub fn a_route_of_the_applications_own_reads_its_body_as_strictly(target: &Targe
     post(JSON, br#"{"name":"x","name":"x"}"#).expect_malformed();
     post(JSON, b"{\"name\":\"\xff\"}").expect_malformed();
     post(JSON, format!(r#"{{"name":"{}"}}"#, "x".repeat(201)).as_bytes()).expect_malformed();
-    for media in ["", FORM, "text/plain", "multipart/form-data; boundary=x"] {
+    let others =
+        ["", FORM, "text/plain", "multipart/form-data; boundary=x", "application/json; charset=utf-16"];
+    for media in others {
         post(media, br#"{"name":"x"}"#).expect_unsupported_media_type();
+    }
+    for media in ["Application/JSON", "application/json; charset=\"UTF-8\"", "application/json;x=y"] {
+        assert_eq!(post(media, br#"{"name":"x"}"#).status, 201, "{media}");
     }
     let padded = |length: usize| format!(r#"{{"name":"x"{}}}"#, " ".repeat(length - 12));
     assert_eq!(post(JSON, padded(LIMIT).as_bytes()).status, 201);

@@ -132,3 +132,26 @@ impl fmt::Display for Report {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, length: &str, body: &str) -> Answer {
+        let headers = vec![("content-length".to_owned(), length.to_owned())];
+        Answer { status, headers, body: body.to_owned() }
+    }
+
+    #[test]
+    fn a_difference_in_status_headers_or_body_is_told_with_its_case() {
+        let same = answer(200, "2", "ok");
+        let others = [answer(201, "2", "ok"), answer(200, "3", "ok"), answer(200, "2", "no"), same.clone()];
+        let named = |answers: Vec<Answer>| (0..).map(|at| format!("case {at}")).zip(answers).collect();
+        let gathered = [("one", named(vec![same; 4])), ("other", named(others.to_vec()))];
+        let found: Vec<Difference> = (0..4).filter_map(|at| difference(&gathered, at)).collect();
+        let cases: Vec<&str> = found.iter().map(|difference| difference.case.as_str()).collect();
+        assert_eq!(cases, ["case 0", "case 1", "case 2"]);
+        let shown = Report { cases: 4, differences: found }.to_string();
+        assert!(shown.starts_with("3 of 4 cases differ\ncase 0\n  one: 200"), "{shown}");
+    }
+}

@@ -12,6 +12,7 @@ pub(super) struct Actors {
     /// Sessions of the same user that requests may consume.
     pub(super) spare: Vec<Tokens>,
     pub(super) admin: Tokens,
+    pub(super) admin_id: String,
     /// The admin's session for `items:read` alone.
     pub(super) reader: Tokens,
     pub(super) logged_out: String,
@@ -42,8 +43,8 @@ impl Actors {
         let deleted = sign_up(target, "deleted@example.com").access;
         let path = format!("/users/{}", target.id_of(&deleted));
         assert_eq!(target.send(&Request::new("DELETE", &path).bearer(&admin.access)).status, 204);
-        let user_id = target.id_of(&user.access);
-        Self { user, user_id, spare, admin, reader, logged_out, disabled, deleted }
+        let [user_id, admin_id] = [&user.access, &admin.access].map(|token| target.id_of(token));
+        Self { user, user_id, spare, admin, admin_id, reader, logged_out, disabled, deleted }
     }
 
     /// Bearer tokens by name, good and bad.
@@ -86,4 +87,17 @@ fn sign_up(target: &Target, email: &str) -> Tokens {
     let body = format!(r#"{{"email":"{email}","password":"{PASSWORD}"}}"#);
     assert_eq!(target.send(&Request::post("/auth/register").json(&body)).status, 201);
     target.login(email, PASSWORD)
+}
+
+#[cfg(test)]
+impl Actors {
+    /// As many as there are, whom no application knows.
+    pub(super) fn unheard_of() -> Self {
+        let token = "e30.eyJpYXQiOjEsImV4cCI6Mn0.x".to_owned();
+        let [access, refresh] = [token.clone(), token.clone()];
+        let tokens = Tokens { access, refresh, scope: String::new() };
+        let [user_id, admin_id, logged_out, disabled, deleted] = [(); 5].map(|()| token.clone());
+        let [user, admin, reader] = [(); 3].map(|()| tokens.clone());
+        Self { user, user_id, spare: vec![tokens; 4], admin, admin_id, reader, logged_out, disabled, deleted }
+    }
 }

@@ -328,6 +328,8 @@ fn grants(actors: &Actors) -> Named {
         let body = format!(r#"{{"current_password":"{current}","new_password":"{new}"}}"#);
         Request::post("/auth/password").bearer(&actors.user.access).json(&body)
     };
+    let admins =
+        |method: &str, id: &str| Request::new(method, &format!("/users/{id}")).bearer(&actors.admin.access);
     let [first, second, third, fourth] = &actors.spare[..] else { return Named::new() };
     let logout = |token: &str| Request::post("/auth/logout").form(&[("refresh_token", token)]);
     let narrow = [("refresh_token", first.refresh.as_str()), ("scope", "introspect")];
@@ -358,8 +360,32 @@ fn grants(actors: &Actors) -> Named {
         ("the user after logout", Request::get("/users/me").bearer(&third.access)),
         ("logout, both", logout(&fourth.refresh).bearer("x.y.z")),
         ("logout, nobody", Request::post("/auth/logout")),
+        ("the last admin, deleted", admins("DELETE", &actors.admin_id)),
+        ("the last admin, demoted", admins("PATCH", &actors.admin_id).json(r#"{"role":"user"}"#)),
+        ("the admin", admins("GET", &actors.admin_id)),
+        ("an unknown role", admins("PATCH", &actors.user_id).json(r#"{"role":"root"}"#)),
+        ("an item", Request::post("/items").bearer(&actors.admin.access).json(r#"{"name":"a lamp"}"#)),
+        (
+            "an item for a reader",
+            Request::post("/items").bearer(&actors.reader.access).json(r#"{"name":"x"}"#),
+        ),
         ("items", Request::get("/items").bearer(&actors.user.access)),
         ("counts", Request::get("/admin/stats").bearer(&actors.admin.access)),
     ];
     cases.map(|(name, request)| (name.to_owned(), request)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_request_has_a_name_of_its_own() {
+        let target = Target::new("h", "admin@example.com", "x", "secret").with_api_keys("one", "two");
+        let requests = requests(&target, &Actors::unheard_of());
+        let names: BTreeSet<&String> = requests.iter().map(|(name, _)| name).collect();
+        assert_eq!((names.len(), requests.len()), (4_892, 4_892));
+    }
 }
