@@ -79,6 +79,7 @@ fn crates_use_only_what_they_may() {
         ("gatewright-memory", &["gatewright-core"]),
         ("gatewright-sqlx", &["gatewright-core"]),
         ("gatewright-axum", &["gatewright-core"]),
+        ("gatewright-openapi", &["gatewright-core"]),
         ("gatewright-testkit", &["gatewright-core"]),
         (
             "gatewright",
@@ -87,6 +88,7 @@ fn crates_use_only_what_they_may() {
                 "gatewright-core",
                 "gatewright-jwt",
                 "gatewright-memory",
+                "gatewright-openapi",
                 "gatewright-password",
                 "gatewright-sqlx",
             ],

@@ -50,7 +50,7 @@ fn dependencies() -> Result<(), String> {
 
 /// Each feature of the front door builds alone.
 fn front_door() -> Result<(), String> {
-    for feature in ["axum", "memory", "sqlite"] {
+    for feature in ["axum", "memory", "openapi", "sqlite", "swagger-ui"] {
         let check = ["check", "-p", "gatewright", "--no-default-features", "--features", feature, "--locked"];
         step(&format!("the front door with {feature} alone"), &mut cargo(&check))?;
     }
