@@ -7,6 +7,9 @@ use utoipa::openapi::{Content, ContentBuilder, Header, HeaderBuilder, Ref, Respo
 /// The name of the schema of a denial's body.
 pub(crate) const SCHEMA: &str = "Denial";
 
+/// Why a request is answered with 503.
+pub(crate) const UNAVAILABLE: &str = "It could not be decided just now.";
+
 /// How the application renders denials.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) enum Bodies {

@@ -12,7 +12,7 @@ use utoipa::openapi::{
 };
 
 use crate::bodies::{LOGIN, LOGOUT, PASSWORD_CHANGE, REFRESH, REGISTERED, REGISTRATION, TOKEN_PAIR};
-use crate::denials::Bodies;
+use crate::denials::{Bodies, UNAVAILABLE};
 use crate::guarded::Guarded;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -189,6 +189,6 @@ fn misread() -> [(&'static str, Denial); 4] {
         ("A field is missing, empty, there twice, or badly encoded.", Denial::MalformedRequest),
         ("The body is too large.", Denial::BodyTooLarge),
         ("The content type is another.", Denial::UnsupportedMediaType),
-        ("It could not be decided just now.", Denial::Unavailable),
+        (UNAVAILABLE, Denial::Unavailable),
     ]
 }

@@ -205,7 +205,9 @@ fn resolved(response: RefOr<Response>, shared: &Responses) -> Result<Response, D
 
 /// One response for both causes of a status.
 fn merged(mut own: Response, refusal: Response) -> Response {
-    own.description = format!("{} {}", own.description, refusal.description).trim_start().to_owned();
+    if !own.description.contains(&refusal.description) {
+        own.description = format!("{} {}", own.description, refusal.description).trim_start().to_owned();
+    }
     for (name, header) in refusal.headers {
         own.headers.entry(name).or_insert(header);
     }

@@ -6,7 +6,7 @@ use gatewright_core::{Demand, Denial, Requirement};
 use serde_json::{Value, json};
 use utoipa::openapi::{Response, SecurityRequirement};
 
-use crate::denials::Bodies;
+use crate::denials::{Bodies, UNAVAILABLE};
 use crate::need::{alternatives_of_all, as_json, asks_nothing, words_of_all};
 use crate::schemes::{API_KEY, BEARER, OAUTH2};
 
@@ -67,8 +67,7 @@ impl Guarded {
         if !denials.is_empty() {
             refusals.push((403, bodies.response(403, &self.forbidden(), &denials)));
         }
-        let description = "The credential could not be checked just now.";
-        refusals.push((503, bodies.response(503, description, &[Denial::Unavailable])));
+        refusals.push((503, bodies.response(503, UNAVAILABLE, &[Denial::Unavailable])));
         refusals
     }
 

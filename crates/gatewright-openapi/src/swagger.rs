@@ -78,7 +78,7 @@ impl SwaggerUi {
         let SwaggerFile { bytes, content_type, .. } =
             utoipa_swagger_ui::serve(name, Arc::clone(&self.config)).ok()??;
         let mut reply = Reply::no_content()
-            .with_header("content-type", content_type)
+            .with_header("content-type", with_charset(content_type))
             .with_header("content-security-policy", POLICY)
             .with_header("x-content-type-options", "nosniff");
         reply.status = 200;
@@ -88,6 +88,10 @@ impl SwaggerUi {
         };
         Some(reply)
     }
+}
+
+fn with_charset(content_type: String) -> String {
+    if content_type.starts_with("text/") { format!("{content_type}; charset=utf-8") } else { content_type }
 }
 
 impl fmt::Debug for SwaggerUi {

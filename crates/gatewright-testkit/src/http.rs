@@ -4,6 +4,7 @@ mod client;
 pub mod resource;
 pub mod endpoints;
 pub mod accounts;
+pub mod document;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -201,6 +202,14 @@ macro_rules! http_suite {
                 a_new_role_counts_at_once
                 a_change_that_cannot_be_made_is_refused
                 the_last_admin_remains
+            }
+            $crate::http_cases! { document, $target,
+                the_document_is_openapi_3_1_with_the_three_schemes
+                every_reference_leads_somewhere
+                nobody_is_refused_exactly_where_a_credential_is_demanded
+                who_lacks_what_is_required_is_refused
+                who_may_call_an_operation_gets_what_is_documented
+                the_page_is_served_from_here_alone
             }
         }
     };

@@ -6,16 +6,18 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use example_service::document;
 use example_service::model::{
-    Item, Items, MAX_BODY_BYTES, Maybe, Me, NewItem, Patch, Role, Stats, TokenClaims, User, read_json, role,
-    scope,
+    Data, Health, Item, Items, MAX_BODY_BYTES, Maybe, Me, NewItem, Patch, Role, Stats, TokenClaims, User,
+    read_json, role, scope,
 };
 use gatewright::axum::{
     ApiKey, Authorized, CurrentUser, HasAuth, MaybeUser, Rejection, StatelessClaims, guarded, routes,
 };
+use gatewright::openapi::{Document, DocumentError, SwaggerUi};
 use gatewright::{AnyOf, Auth, AuthError, PolicyRefusal, Reply, RequestError, Requirement, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,6 +26,7 @@ type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
 type Reader = Authorized<scope::ItemsRead>;
 type Writer = Authorized<scope::ItemsWrite>;
+const ADMINS: Requirement = Requirement::Role(Role::Admin.as_str());
 
 type Answer = Result<Response, Rejection>;
 type Id = Result<Path<String>, PathRejection>;
@@ -34,6 +37,7 @@ type Body = Result<Bytes, BytesRejection>;
 struct Service {
     auth: Auth,
     items: Items,
+    pages: SwaggerUi,
 }
 
 impl HasAuth for Service {
@@ -45,10 +49,18 @@ impl HasAuth for Service {
 type AppState = State<Arc<Service>>;
 
 /// The whole service.
-pub fn router(auth: &Auth) -> Router {
-    let state = Arc::new(Service { auth: auth.clone(), items: Items::default() });
+///
+/// # Errors
+/// When the OpenAPI document does not fit the routes' guards.
+pub fn router(auth: &Auth) -> Result<Router, DocumentError> {
+    let pages = document::pages(documented())?;
+    let state = Arc::new(Service { auth: auth.clone(), items: Items::default(), pages });
     let admin = Router::new().route("/stats", get(stats)).method_not_allowed_fallback(method_not_allowed);
-    Router::new()
+    let router = Router::new()
+        .route("/openapi.json", get(page))
+        .route("/docs", get(page))
+        .route("/docs/", get(page))
+        .route("/docs/{*path}", get(page))
         .route("/health", get(health))
         .route("/users/me", get(me))
         .route("/users/{id}", get(user).delete(delete_user).patch(change_user))
@@ -57,19 +69,35 @@ pub fn router(auth: &Auth) -> Router {
         .route("/maybe", get(maybe))
         .route("/stateless/me", get(stateless_me))
         .nest("/auth", routes(auth))
-        .merge(guarded(auth, Requirement::Role(Role::Admin.as_str()), admin).under("/admin", state.clone()))
+        .merge(guarded(auth, ADMINS, admin).under("/admin", state.clone()))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(state)
+        .with_state(state);
+    Ok(router)
+}
+
+/// Who may call what, read from the handlers that say so.
+fn documented() -> Document {
+    document::draft()
+        .handler("GET", "/users/me", me)
+        .handler("GET", "/users/{id}", user)
+        .handler("DELETE", "/users/{id}", delete_user)
+        .handler("PATCH", "/users/{id}", change_user)
+        .handler("GET", "/items", items)
+        .handler("POST", "/items", add_item)
+        .handler("GET", "/external-data", external_data)
+        .handler("GET", "/maybe", maybe)
+        .handler("GET", "/stateless/me", stateless_me)
+        .guarded("/admin", ADMINS)
+}
+
+async fn page(State(service): AppState, uri: Uri) -> Rejection {
+    service.pages.answer(uri.path()).unwrap_or_else(|| service.auth.not_found()).into()
 }
 
 async fn health() -> Response {
-    #[derive(Serialize)]
-    struct Health {
-        status: &'static str,
-    }
-    answer(200, &Health { status: "ok" })
+    answer(200, &Health::OK)
 }
 
 async fn me(caller: CurrentUser) -> Response {
@@ -126,11 +154,7 @@ async fn add_item(_: Writer, State(service): AppState, headers: HeaderMap, body:
 }
 
 async fn external_data(_: ApiKey) -> Response {
-    #[derive(Serialize)]
-    struct Data {
-        data: &'static str,
-    }
-    answer(200, &Data { data: "for services" })
+    answer(200, &Data::FOR_SERVICES)
 }
 
 async fn not_found(State(service): AppState) -> Rejection {

@@ -12,7 +12,7 @@ use gatewright_testkit::http::Target;
 
 async fn run(listener: TcpListener, auth: Auth) {
     let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-    axum::serve(listener, app::router(&auth)).await.unwrap();
+    axum::serve(listener, app::router(&auth).unwrap()).await.unwrap();
 }
 
 fn memory() -> &'static Target {

@@ -1,9 +1,10 @@
 //! What the example applications have in common, whatever their framework: `config.rs` reads the environment, `start.rs`
-//! opens the store and builds the [`gatewright::Auth`], `model.rs` is what they keep and answer, `run.rs` is their life
-//! from the first log line to a graceful stop.
+//! opens the store and builds the [`gatewright::Auth`], `model.rs` is what they keep and answer, `document.rs` describes
+//! it, `run.rs` is their life from the first log line to a graceful stop.
 
 pub mod config;
 pub mod model;
+pub mod document;
 pub mod start;
 pub mod run;
 #[cfg(feature = "testing")]
