@@ -57,22 +57,26 @@ struct Service;
 mod routes {
     use crate::model::{Data, Health, Item, Maybe, Me, NewItem, Patch, Stats, TokenClaims, User};
 
+    /// Whether the service answers
     #[utoipa::path(get, path = "/health", tag = "service", responses(
         (status = 200, description = "The service answers.", body = Health),
     ))]
     const fn health() {}
 
+    /// Who calls
     #[utoipa::path(get, path = "/users/me", tag = "users", responses(
         (status = 200, description = "The caller.", body = Me),
     ))]
     const fn me() {}
 
+    /// A user
     #[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = String, Path)), responses(
         (status = 200, description = "The user.", body = User),
         (status = 404, description = "There is no such user.", body = ref("#/components/schemas/Denial")),
     ))]
     const fn user() {}
 
+    /// Delete a user
     #[utoipa::path(delete, path = "/users/{id}", tag = "users", params(("id" = String, Path)), responses(
         (status = 204, description = "The user is gone."),
         (status = 404, description = "There is no such user.", body = ref("#/components/schemas/Denial")),
@@ -80,6 +84,7 @@ mod routes {
     ))]
     const fn delete_user() {}
 
+    /// Change role or activity of a user
     #[utoipa::path(
         patch,
         path = "/users/{id}",
@@ -98,16 +103,19 @@ mod routes {
     )]
     const fn change_user() {}
 
+    /// How many users there are
     #[utoipa::path(get, path = "/admin/stats", tag = "users", responses(
         (status = 200, description = "How many users there are.", body = Stats),
     ))]
     const fn stats() {}
 
+    /// All items
     #[utoipa::path(get, path = "/items", tag = "items", responses(
         (status = 200, description = "All items, the oldest first.", body = [Item]),
     ))]
     const fn items() {}
 
+    /// Add an item
     #[utoipa::path(post, path = "/items", tag = "items", request_body = NewItem, responses(
         (status = 201, description = "The item.", body = Item),
         (status = 400, description = "The body cannot be understood, or the name is empty or too long.", body = ref("#/components/schemas/Denial")),
@@ -116,16 +124,19 @@ mod routes {
     ))]
     const fn add_item() {}
 
+    /// Data for services
     #[utoipa::path(get, path = "/external-data", tag = "service", responses(
         (status = 200, description = "Something for services.", body = Data),
     ))]
     const fn external_data() {}
 
+    /// Who calls, if anybody does
     #[utoipa::path(get, path = "/maybe", tag = "users", responses(
         (status = 200, description = "The caller, or nobody.", body = Maybe),
     ))]
     const fn maybe() {}
 
+    /// What the token says
     #[utoipa::path(get, path = "/stateless/me", tag = "users", responses(
         (status = 200, description = "What the token says of itself.", body = TokenClaims),
     ))]
