@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
-use crate::test;
 use crate::tools::{cargo, cargo_deny, root, step};
+use crate::{browser, documents, test};
 
-/// Formatting, lints, dependencies, documentation, tests: the quick ones first.
+/// Formatting, lints, dependencies, documentation, tests, documents, the browser: the quick ones first.
 pub(crate) fn run(repeat: u32) -> Result<(), String> {
     components()?;
     step("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
@@ -16,7 +16,9 @@ pub(crate) fn run(repeat: u32) -> Result<(), String> {
     let mut documentation = cargo(&["doc", "--workspace", "--all-features", "--no-deps", "--locked"]);
     step("documentation", documentation.env("RUSTDOCFLAGS", "-D warnings"))?;
     front_door()?;
-    test::run(repeat)
+    test::run(repeat)?;
+    documents::validate()?;
+    browser::run(None)
 }
 
 /// A minimal toolchain lacks the formatter and the linter.
