@@ -4,7 +4,16 @@ use gatewright_core::Guards;
 
 /// A plain function whose first argument guards it. Implemented for functions of one to sixteen arguments.
 ///
-/// `Arguments` is for the compiler to find; nobody names it.
+/// `Arguments` is for the compiler to find; nobody names it. A handler without a guard in front does not compile:
+///
+/// ```compile_fail,E0277
+/// # use gatewright_openapi::Document;
+/// async fn me(name: String) -> String { name }
+///
+/// fn documented(document: Document) -> Document {
+///     document.handler("GET", "/me", me)
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "the first argument of this handler guards nothing",
     note = "put the guard first: `async fn me(user: CurrentUser, …)`, or name it with `Document::guard::<…>`"

@@ -208,6 +208,7 @@ macro_rules! http_suite {
                 every_reference_leads_somewhere
                 nobody_is_refused_exactly_where_a_credential_is_demanded
                 who_lacks_what_is_required_is_refused
+                a_wrong_key_is_refused_as_documented
                 who_may_call_an_operation_gets_what_is_documented
                 the_page_is_served_from_here_alone
             }
