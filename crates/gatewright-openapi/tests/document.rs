@@ -1,5 +1,7 @@
 //! What a document says of its guards, and what it refuses to say.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+
 use gatewright_core::{Demand, Guards, Operation, Requirement, TokenEndpoint};
 use gatewright_openapi::{Document, DocumentError};
 use serde_json::{Value, json};
@@ -155,6 +157,7 @@ fn scopes_that_guards_name_are_listed_and_others_may_be() {
 fn a_guard_is_read_from_the_first_of_up_to_sixteen_arguments() {
     async fn one(_: Admin) {}
     #[rustfmt::skip]
+    #[expect(clippy::too_many_arguments, reason = "as many as frameworks take")]
     async fn sixteen(
         _: Reader, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8,
         _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: &'static str,
