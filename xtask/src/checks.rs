@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
-use crate::test;
 use crate::tools::{cargo, cargo_deny, root, step};
+use crate::{browser, documents, test};
 
-/// Formatting, lints, dependencies, documentation, tests: the quick ones first.
+/// Formatting, lints, dependencies, documentation, tests, documents, the browser: the quick ones first.
 pub(crate) fn run(repeat: u32) -> Result<(), String> {
     components()?;
     step("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
@@ -16,7 +16,9 @@ pub(crate) fn run(repeat: u32) -> Result<(), String> {
     let mut documentation = cargo(&["doc", "--workspace", "--all-features", "--no-deps", "--locked"]);
     step("documentation", documentation.env("RUSTDOCFLAGS", "-D warnings"))?;
     front_door()?;
-    test::run(repeat)
+    test::run(repeat)?;
+    documents::validate()?;
+    browser::run(None)
 }
 
 /// A minimal toolchain lacks the formatter and the linter.
@@ -50,7 +52,7 @@ fn dependencies() -> Result<(), String> {
 
 /// Each feature of the front door builds alone.
 fn front_door() -> Result<(), String> {
-    for feature in ["actix-web", "axum", "memory", "poem", "sqlite"] {
+    for feature in ["actix-web", "axum", "memory", "openapi", "poem", "sqlite", "swagger-ui"] {
         let check = ["check", "-p", "gatewright", "--no-default-features", "--features", feature, "--locked"];
         step(&format!("the front door with {feature} alone"), &mut cargo(&check))?;
     }

@@ -1,8 +1,12 @@
 //! `cargo xtask test` runs every test, `cargo xtask ci` checks everything that must hold before a change lands.
 //!
-//! Neither needs more than a Rust toolchain and a C compiler; what else they use they install below `target`.
+//! The tests need a Rust toolchain and a C compiler, nothing else. The rest is installed: tools below `target`, and, where
+//! it runs as root on Debian, the packages that `ci` and `test --browser` need (Chromium and its driver, Python).
 
+mod browser;
 mod checks;
+mod debian;
+mod documents;
 mod test;
 mod tools;
 
@@ -11,14 +15,18 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask <command>
 
-  test [--repeat N]   every test; cases that race are repeated N times (20)
-  ci [--repeat N]     formatting, lints, dependencies, documentation, and every test
+  test [--repeat N]      every test; cases that race are repeated N times (20)
+  test --browser [FILE]  the examples' Swagger UI in Chromium; a screenshot goes to FILE
+  ci [--repeat N]        formatting, lints, dependencies, documentation, every test, the browser,
+                         and the examples' documents held against OpenAPI 3.1
 ";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
+        ["test", "--browser"] => browser::run(None),
+        ["test", "--browser", file] => browser::run(Some(file)),
         ["test", options @ ..] => repeat(options).and_then(test::run),
         ["ci", options @ ..] => repeat(options).and_then(checks::run),
         _ => Err(USAGE.to_owned()),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::documents;
 use crate::tools::{cargo, step};
 
 /// The variable that names a folder of published test vectors, for tests that need them.
@@ -12,6 +13,7 @@ const VECTORS: &str = "GATEWRIGHT_VECTORS";
 pub(crate) fn run(repeat: u32) -> Result<(), String> {
     let mut tests = cargo(&["test", "--workspace", "--all-features", "--locked"]);
     tests.env("GATEWRIGHT_TEST_REPEAT", repeat.to_string());
+    tests.env(documents::FOLDER, documents::folder()?);
     match vectors()? {
         Some(folder) => {
             println!("published test vectors: {}", folder.display());

@@ -13,6 +13,11 @@ pub(crate) fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
+/// Where cargo builds.
+pub(crate) fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |named| root().join(named))
+}
+
 /// Cargo, as it runs this program.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -34,7 +39,7 @@ pub(crate) fn cargo_deny() -> Result<PathBuf, String> {
     if works(&on_path) {
         return Ok(on_path);
     }
-    let tools = root().join("target/tools");
+    let tools = target().join("tools");
     let installed = tools.join("bin/cargo-deny");
     if !works(&installed) {
         let directory = tools.display().to_string();
@@ -45,6 +50,7 @@ pub(crate) fn cargo_deny() -> Result<PathBuf, String> {
     Ok(installed)
 }
 
-fn works(program: &Path) -> bool {
+/// Whether the program is there and says its version.
+pub(crate) fn works(program: &Path) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }

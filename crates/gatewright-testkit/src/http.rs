@@ -20,6 +20,7 @@ pub mod outage;
 pub mod difference;
 pub mod problem;
 pub mod rfc6749;
+pub mod document;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -9,7 +9,9 @@
 //! | `axum` | [`axum`](mod@axum): extractors, guards and routes for axum |
 //! | `poem` | [`poem`](mod@poem): extractors, guards and routes for poem |
 //! | `memory` | `MemoryStore`: accounts and sessions in memory |
+//! | `openapi` | [`openapi`](mod@openapi): who may call what, in utoipa documents |
 //! | `sqlite` | `SqliteStore`: accounts and sessions in SQLite |
+//! | `swagger-ui` | `openapi::SwaggerUi`: the page that shows a document and logs in |
 //!
 //! Begin with [`Auth::local`] for Gatewright's own accounts, or [`Auth::builder`] for an application's own users. The
 //! store and hasher traits are `async` by way of the `async-trait` crate, which whoever implements them adds.
@@ -71,6 +73,16 @@ pub mod poem {
         ApiKey, Authorized, CurrentUser, GuardedRouter, MaybeUser, Rejection, Require, RequireLayer,
         StatelessClaims, change_password, guarded, install, login, logout, refresh, register, require,
         routes,
+    };
+}
+
+/// For OpenAPI documents.
+#[cfg(feature = "openapi")]
+pub mod openapi {
+    #[cfg(feature = "swagger-ui")]
+    pub use gatewright_openapi::SwaggerUi;
+    pub use gatewright_openapi::{
+        API_KEY, BEARER, Document, DocumentError, GuardedHandler, OAUTH2, document_reply,
     };
 }
 

@@ -5,24 +5,28 @@ use std::future::ready;
 use actix_web::web::{self, Bytes, Data, Path, PayloadConfig, ServiceConfig};
 use actix_web::{Error, Handler, HttpRequest, Resource, Responder, Route, guard};
 use example_service::actions::{self, Json};
+use example_service::document;
 use example_service::model::{
     ExternalData, Health, Items, MAX_BODY_BYTES, Maybe, Me, Role, TokenClaims, role, scope,
 };
 use gatewright::actix_web::{
     ApiKey, Authorized, CurrentUser, MaybeUser, Rejection, StatelessClaims, guarded, install,
 };
+use gatewright::openapi::{Document, DocumentError, SwaggerUi};
 use gatewright::{AnyOf, Auth, AuthError, Reply, RequestError, Requirement};
 
 type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
 type Reader = Authorized<scope::ItemsRead>;
 type Writer = Authorized<scope::ItemsWrite>;
+const ADMINS: Requirement = Requirement::Role(Role::Admin.as_str());
 
 /// What every handler may use.
 #[derive(Debug)]
 pub struct Service {
     auth: Auth,
     items: Items,
+    pages: SwaggerUi,
 }
 
 type AppState = Data<Service>;
@@ -30,9 +34,12 @@ type Id = Result<Path<String>, Error>;
 type Body = Result<Bytes, Error>;
 
 /// What the workers share.
-#[must_use]
-pub fn service(auth: &Auth) -> Data<Service> {
-    Data::new(Service { auth: auth.clone(), items: Items::default() })
+///
+/// # Errors
+/// When the OpenAPI document does not fit the routes' guards.
+pub fn service(auth: &Auth) -> Result<Data<Service>, DocumentError> {
+    let pages = document::pages(documented())?;
+    Ok(Data::new(Service { auth: auth.clone(), items: Items::default(), pages }))
 }
 
 /// The whole service.
@@ -40,12 +47,14 @@ pub fn routes(service: &Data<Service>) -> impl FnOnce(&mut ServiceConfig) + use<
     let (auth, service) = (service.auth.clone(), service.clone());
     move |app| {
         let (admin_auth, not_found) = (auth.clone(), auth.not_found());
-        let admin = guarded(&auth, Requirement::Role(Role::Admin.as_str()), move |admin| {
+        let admin = guarded(&auth, ADMINS, move |admin| {
             admin.service(resource(&admin_auth, "/stats", "GET,HEAD").route(get(stats)));
         });
         let user_methods = "GET,HEAD,DELETE,PATCH";
         app.app_data(service)
             .app_data(PayloadConfig::new(MAX_BODY_BYTES))
+            .service(resource(&auth, "/openapi.json", "GET,HEAD").route(get(page)))
+            .service(resource(&auth, "/docs{path:$|/.*}", "GET,HEAD").route(get(page)))
             .service(resource(&auth, "/health", "GET,HEAD").route(get(health)))
             .service(resource(&auth, "/users/me", "GET,HEAD").route(get(me)))
             .service(
@@ -66,6 +75,21 @@ pub fn routes(service: &Data<Service>) -> impl FnOnce(&mut ServiceConfig) + use<
     }
 }
 
+/// Who may call what, read from the handlers that say so.
+fn documented() -> Document {
+    document::draft()
+        .handler("GET", "/users/me", me)
+        .handler("GET", "/users/{id}", show_user)
+        .handler("DELETE", "/users/{id}", delete_user)
+        .handler("PATCH", "/users/{id}", change_user)
+        .handler("GET", "/items", items)
+        .handler("POST", "/items", add_item)
+        .handler("GET", "/external-data", external_data)
+        .handler("GET", "/maybe", maybe)
+        .handler("GET", "/stateless/me", stateless_me)
+        .guarded("/admin", ADMINS)
+}
+
 /// A path that answers other methods than those added to it in Gatewright's own words.
 fn resource(auth: &Auth, path: &str, allow: &'static str) -> Resource {
     let not_allowed = auth.method_not_allowed(allow);
@@ -80,6 +104,10 @@ where
     F::Output: Responder + 'static,
 {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(handler)
+}
+
+async fn page(service: AppState, request: HttpRequest) -> Rejection {
+    service.pages.answer(request.path()).unwrap_or_else(|| service.auth.not_found()).into()
 }
 
 async fn health() -> Rejection {

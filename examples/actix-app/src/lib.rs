@@ -14,7 +14,7 @@ use gatewright::Auth;
 /// # Errors
 /// When the system takes the listener away.
 pub async fn serve(listener: TcpListener, auth: Auth) -> io::Result<()> {
-    let service = app::service(&auth);
+    let service = app::service(&auth).map_err(io::Error::other)?;
     let server = HttpServer::new(move || App::new().configure(app::routes(&service)));
     server.workers(2).disable_signals().listen(listener)?.run().await
 }

@@ -15,12 +15,12 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Box<dyn Error>> {
     let (config, auth) = run::prepare().await?;
+    let service = app::service(&auth)?;
     let stop = Stop::listen()?;
     let listener = TcpListener::bind(&config.bind_address);
     let listener = listener.map_err(|error| run::cannot_listen(&config, &error))?;
     run::announce(listener.local_addr()?);
 
-    let service = app::service(&auth);
     // Requests under way are served to their end; a client that never ends its own is not waited for.
     let server = HttpServer::new(move || App::new().configure(app::routes(&service)))
         .disable_signals()

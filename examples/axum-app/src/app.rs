@@ -6,27 +6,31 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::get;
 use example_service::actions::{self, Json};
+use example_service::document;
 use example_service::model::{
     ExternalData, Health, Items, MAX_BODY_BYTES, Maybe, Me, Role, TokenClaims, role, scope,
 };
 use gatewright::axum::{
     ApiKey, Authorized, CurrentUser, HasAuth, MaybeUser, Rejection, StatelessClaims, guarded, routes,
 };
+use gatewright::openapi::{Document, DocumentError, SwaggerUi};
 use gatewright::{AnyOf, Auth, AuthError, Reply, RequestError, Requirement};
 
 type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
 type Reader = Authorized<scope::ItemsRead>;
 type Writer = Authorized<scope::ItemsWrite>;
+const ADMINS: Requirement = Requirement::Role(Role::Admin.as_str());
 
 /// What every handler may use.
 #[derive(Debug)]
 struct Service {
     auth: Auth,
     items: Items,
+    pages: SwaggerUi,
 }
 
 impl HasAuth for Service {
@@ -40,11 +44,19 @@ type Id = Result<Path<String>, PathRejection>;
 type Body = Result<Bytes, BytesRejection>;
 
 /// The whole service.
-pub fn router(auth: &Auth) -> Router {
-    let service = Arc::new(Service { auth: auth.clone(), items: Items::default() });
+///
+/// # Errors
+/// When the OpenAPI document does not fit the routes' guards.
+pub fn router(auth: &Auth) -> Result<Router, DocumentError> {
+    let pages = document::pages(documented())?;
+    let service = Arc::new(Service { auth: auth.clone(), items: Items::default(), pages });
     let admin = Router::new().route("/stats", get(stats)).method_not_allowed_fallback(method_not_allowed);
-    let admin = guarded(auth, Requirement::Role(Role::Admin.as_str()), admin);
-    Router::new()
+    let admin = guarded(auth, ADMINS, admin);
+    let router = Router::new()
+        .route("/openapi.json", get(page))
+        .route("/docs", get(page))
+        .route("/docs/", get(page))
+        .route("/docs/{*path}", get(page))
         .route("/health", get(health))
         .route("/users/me", get(me))
         .route("/users/{id}", get(show_user).delete(delete_user).patch(change_user))
@@ -57,7 +69,27 @@ pub fn router(auth: &Auth) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(service)
+        .with_state(service);
+    Ok(router)
+}
+
+/// Who may call what, read from the handlers that say so.
+fn documented() -> Document {
+    document::draft()
+        .handler("GET", "/users/me", me)
+        .handler("GET", "/users/{id}", show_user)
+        .handler("DELETE", "/users/{id}", delete_user)
+        .handler("PATCH", "/users/{id}", change_user)
+        .handler("GET", "/items", items)
+        .handler("POST", "/items", add_item)
+        .handler("GET", "/external-data", external_data)
+        .handler("GET", "/maybe", maybe)
+        .handler("GET", "/stateless/me", stateless_me)
+        .guarded("/admin", ADMINS)
+}
+
+async fn page(State(service): AppState, uri: Uri) -> Rejection {
+    service.pages.answer(uri.path()).unwrap_or_else(|| service.auth.not_found()).into()
 }
 
 async fn health() -> Rejection {

@@ -13,5 +13,6 @@ use gatewright::Auth;
 /// # Errors
 /// When the system takes the listener away.
 pub async fn serve(listener: TcpListener, auth: Auth) -> io::Result<()> {
-    axum::serve(tokio::net::TcpListener::from_std(listener)?, app::router(&auth)).await
+    axum::serve(tokio::net::TcpListener::from_std(listener)?, app::router(&auth).map_err(io::Error::other)?)
+        .await
 }

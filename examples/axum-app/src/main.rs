@@ -16,6 +16,7 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Box<dyn Error>> {
     let (config, auth) = run::prepare().await?;
+    let router = app::router(&auth)?;
     let stop = Stop::listen()?;
     let listener = TcpListener::bind(&config.bind_address).await;
     let listener = listener.map_err(|error| run::cannot_listen(&config, &error))?;
@@ -26,7 +27,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         stop.wished().await;
         let _ = stopping.send(());
     };
-    let served = axum::serve(listener, app::router(&auth)).with_graceful_shutdown(stop).into_future();
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop).into_future();
     // Requests under way are served to their end; a client that never ends its own is not waited for.
     #[expect(clippy::disallowed_methods, reason = "a deadline in real time is the point")]
     let deadline = async move {

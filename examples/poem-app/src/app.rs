@@ -3,41 +3,53 @@
 use std::sync::Arc;
 
 use example_service::actions::{self, Json};
+use example_service::document;
 use example_service::model::{
     ExternalData, Health, Items, MAX_BODY_BYTES, Maybe, Me, Role, TokenClaims, role, scope,
 };
+use gatewright::openapi::{Document, DocumentError, SwaggerUi};
 use gatewright::poem::{
     ApiKey, Authorized, CurrentUser, MaybeUser, Rejection, StatelessClaims, guarded, install,
 };
 use gatewright::{AnyOf, Auth, AuthError, Reply, RequestError, Requirement};
 use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
-use poem::http::HeaderMap;
+use poem::http::{HeaderMap, Uri};
 use poem::middleware::AddData;
 use poem::web::{Data, Path};
-use poem::{Body, Endpoint, EndpointExt, IntoResponse, Response, Result, Route, RouteMethod, get, handler};
+use poem::{Body, Endpoint, EndpointExt, IntoResponse, Response, Route, RouteMethod, get, handler};
 
 type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
 type Reader = Authorized<scope::ItemsRead>;
 type Writer = Authorized<scope::ItemsWrite>;
+const ADMINS: Requirement = Requirement::Role(Role::Admin.as_str());
 
 /// What every handler may use.
 #[derive(Debug)]
 struct Service {
     auth: Auth,
     items: Items,
+    pages: SwaggerUi,
 }
 
 type AppState<'a> = Data<&'a Arc<Service>>;
-type Id = Result<Path<String>>;
+type Id = poem::Result<Path<String>>;
 
 /// The whole service.
-pub fn service(auth: &Auth) -> impl Endpoint<Output = Response> + use<> {
-    let service = Arc::new(Service { auth: auth.clone(), items: Items::default() });
+///
+/// # Errors
+/// When the OpenAPI document does not fit the routes' guards.
+pub fn service(auth: &Auth) -> Result<impl Endpoint<Output = Response> + use<>, DocumentError> {
+    let pages = document::pages(documented())?;
+    let service = Arc::new(Service { auth: auth.clone(), items: Items::default(), pages });
     let at = |allow, methods| allowing(auth, allow, methods);
     let admin = Route::new().at("/stats", at("GET,HEAD", read(stats)));
-    let admin = guarded(auth, Requirement::Role(Role::Admin.as_str()), admin);
+    let admin = guarded(auth, ADMINS, admin);
     let routes = Route::new()
+        .at("/openapi.json", at("GET,HEAD", read(page)))
+        .at("/docs", at("GET,HEAD", read(page)))
+        .at("/docs/", at("GET,HEAD", read(page)))
+        .at("/docs/*path", at("GET,HEAD", read(page)))
         .at("/health", at("GET,HEAD", read(health)))
         .at("/users/me", at("GET,HEAD", read(me)))
         .at("/users/:id", at("GET,HEAD,DELETE,PATCH", read(show_user).delete(delete_user).patch(change_user)))
@@ -46,9 +58,25 @@ pub fn service(auth: &Auth) -> impl Endpoint<Output = Response> + use<> {
         .at("/maybe", at("GET,HEAD", read(maybe)))
         .at("/stateless/me", at("GET,HEAD", read(stateless_me)));
     let not_found = auth.not_found();
-    install(auth, "/auth", admin.under("/admin", routes))
+    let service = install(auth, "/auth", admin.under("/admin", routes))
         .with(AddData::new(service))
-        .catch_error(move |_: NotFoundError| answer(not_found.clone()))
+        .catch_error(move |_: NotFoundError| answer(not_found.clone()));
+    Ok(service)
+}
+
+/// Who may call what, in the types of the handlers that say so: poem's handlers are no plain functions any more.
+fn documented() -> Document {
+    document::draft()
+        .guard::<CurrentUser>("GET", "/users/me")
+        .guard::<Staff>("GET", "/users/{id}")
+        .guard::<AdminUser>("DELETE", "/users/{id}")
+        .guard::<AdminUser>("PATCH", "/users/{id}")
+        .guard::<Reader>("GET", "/items")
+        .guard::<Writer>("POST", "/items")
+        .guard::<ApiKey>("GET", "/external-data")
+        .guard::<MaybeUser>("GET", "/maybe")
+        .guard::<StatelessClaims>("GET", "/stateless/me")
+        .guarded("/admin", ADMINS)
 }
 
 /// A route for GET, and for HEAD with the length that GET would have: poem's own answer to HEAD has none.
@@ -65,6 +93,11 @@ fn allowing(auth: &Auth, allow: &'static str, methods: RouteMethod) -> impl Endp
 
 async fn answer(reply: Reply) -> Response {
     Rejection::from(reply).into_response()
+}
+
+#[handler]
+fn page(service: AppState<'_>, uri: &Uri) -> Rejection {
+    service.pages.answer(uri.path()).unwrap_or_else(|| service.auth.not_found()).into()
 }
 
 #[handler]

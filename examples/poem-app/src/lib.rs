@@ -15,5 +15,6 @@ use poem::listener::TcpAcceptor;
 /// # Errors
 /// When the system takes the listener away.
 pub async fn serve(listener: TcpListener, auth: Auth) -> io::Result<()> {
-    Server::new_with_acceptor(TcpAcceptor::from_std(listener)?).run(app::service(&auth)).await
+    let service = app::service(&auth).map_err(io::Error::other)?;
+    Server::new_with_acceptor(TcpAcceptor::from_std(listener)?).run(service).await
 }

@@ -15,6 +15,7 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Box<dyn Error>> {
     let (config, auth) = run::prepare().await?;
+    let service = app::service(&auth)?;
     let stop = Stop::listen()?;
     let acceptor = TcpListener::bind(&config.bind_address).into_acceptor().await;
     let acceptor = acceptor.map_err(|error| run::cannot_listen(&config, &error))?;
@@ -23,5 +24,5 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     }
     // Requests under way are served to their end; a client that never ends its own is not waited for.
     let server = Server::new_with_acceptor(acceptor);
-    Ok(server.run_with_graceful_shutdown(app::service(&auth), stop.wished(), Some(GRACEFUL_STOP)).await?)
+    Ok(server.run_with_graceful_shutdown(service, stop.wished(), Some(GRACEFUL_STOP)).await?)
 }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use gatewright::{Account, Identity, RequestError, Scopes, VerifiedClaims};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 gatewright::roles! {
     /// Who may do what.
@@ -25,30 +26,30 @@ pub const MAX_ITEMS: usize = 1_000;
 /// The longest name of an item, in bytes.
 pub const MAX_ITEM_NAME_BYTES: usize = 200;
 
-/// That the service is there.
-#[derive(Debug, Serialize)]
+/// That the service answers.
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
     status: &'static str,
 }
 
 impl Health {
-    /// It is.
+    /// It does.
     pub const OK: Self = Self { status: "ok" };
 }
 
-/// What is for services alone.
-#[derive(Debug, Serialize)]
+/// Something for services.
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ExternalData {
     data: &'static str,
 }
 
 impl ExternalData {
-    /// All of it.
+    /// All there is.
     pub const ALL: Self = Self { data: "for services" };
 }
 
 /// A user as that user sees it, with what the token at hand may do.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Me<'a> {
     id: &'a str,
     email: &'a str,
@@ -64,7 +65,7 @@ impl<'a> From<&'a Identity> for Me<'a> {
 }
 
 /// The caller of a route that nobody in particular may call as well.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Maybe<'a> {
     user: Option<Me<'a>>,
 }
@@ -76,7 +77,7 @@ impl<'a> From<Option<&'a Identity>> for Maybe<'a> {
 }
 
 /// What a token says of itself.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct TokenClaims<'a> {
     sub: &'a str,
     scope: &'a str,
@@ -98,7 +99,7 @@ impl<'a> From<&'a VerifiedClaims> for TokenClaims<'a> {
 }
 
 /// A user as an administrator sees one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct User<'a> {
     id: &'a str,
     email: &'a str,
@@ -114,7 +115,7 @@ impl<'a> From<&'a Account> for User<'a> {
 }
 
 /// What an admin may change of a user.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Patch {
     /// The new role, if it changes.
@@ -124,7 +125,7 @@ pub struct Patch {
 }
 
 /// How many users there are.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Stats {
     /// All of them.
     pub users: u64,
@@ -133,16 +134,17 @@ pub struct Stats {
 }
 
 /// An item.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Item {
     id: u64,
     name: String,
 }
 
 /// An item to be.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewItem {
+    #[schema(min_length = 1, max_length = 200)]
     name: String,
 }
 

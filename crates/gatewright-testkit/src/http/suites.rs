@@ -141,6 +141,15 @@ macro_rules! http_suite_cases {
                 a_change_that_cannot_be_made_is_refused
                 the_last_admin_remains
             }
+            document {
+                the_document_is_openapi_3_1_with_the_three_schemes
+                every_reference_leads_somewhere
+                nobody_is_refused_exactly_where_a_credential_is_demanded
+                who_lacks_what_is_required_is_refused
+                a_wrong_key_is_refused_as_documented
+                who_may_call_an_operation_gets_what_is_documented
+                the_page_is_served_from_here_alone
+            }
             bodies {
                 sixteen_kibibytes_are_read_and_one_byte_more_is_not
                 on_every_endpoint_a_body_beyond_the_limit_is_413

@@ -1,0 +1,71 @@
+//! Drives the Swagger UI of each program named as a person would: log in, call, log out, fail to log in.
+//!
+//! A program and not a test: it needs Chromium and its driver, and what is not run must not look as if it had passed.
+//! `cargo xtask test --browser` installs both and runs it.
+//!
+//! ```text
+//! gatewright-browser FOLDER [--screenshot FILE] PROGRAM…
+//! ```
+
+mod browser;
+mod journey;
+mod page;
+
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+
+use example_service::testing::{ADMIN_PASSWORD, Program, new_directory};
+
+use crate::browser::Browser;
+
+/// What a step comes to.
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
+        [folder, "--screenshot", file, programs @ ..] => {
+            drive_all(folder, programs, Some(Path::new(file))).await
+        }
+        [folder, programs @ ..] => drive_all(folder, programs, None).await,
+        [] => Err("gatewright-browser FOLDER [--screenshot FILE] PROGRAM…".into()),
+    };
+    match done {
+        Ok(count) => {
+            println!("{count} programs were driven");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A screenshot is taken of the first program alone.
+async fn drive_all(folder: &str, programs: &[&str], mut screenshot: Option<&Path>) -> Outcome<usize> {
+    if programs.is_empty() {
+        return Err("no program was named".into());
+    }
+    for program in programs {
+        let driven = drive(folder, program, screenshot.take()).await;
+        driven.map_err(|error| format!("{program}: {error}"))?;
+        println!("{program}: logged in, called, logged out, and was refused");
+    }
+    Ok(programs.len())
+}
+
+async fn drive(folder: &str, program: &str, screenshot: Option<&Path>) -> Outcome {
+    let program = std::fs::canonicalize(program)?;
+    let program = program.to_str().ok_or("the program's path is not UTF-8")?;
+    let settings = [("DATABASE_URL", "memory:"), ("ADMIN_PASSWORD", ADMIN_PASSWORD)];
+    let directory = new_directory(folder);
+    let running = Program::start(program, &directory, &settings);
+    let browser = Browser::start(&directory.join("profile")).await?;
+    let driven = journey::drive(&browser.session, &format!("http://{}", running.address), screenshot).await;
+    browser.stop().await?;
+    driven
+}

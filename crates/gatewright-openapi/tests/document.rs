@@ -1,0 +1,263 @@
+//! What a document says of its guards, and what it refuses to say.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+
+use gatewright_core::{Demand, Guards, Operation, Requirement, TokenEndpoint};
+use gatewright_openapi::{Document, DocumentError};
+use serde_json::{Value, json};
+use utoipa::OpenApi;
+
+const ADMIN: Requirement = Requirement::Role("admin");
+const READ: Requirement = Requirement::Scopes(&["read"]);
+const WRITE: Requirement = Requirement::Scopes(&["write"]);
+
+macro_rules! guards {
+    ($($name:ident = $demand:expr, $optional:literal;)+) => {
+        $(
+            struct $name;
+
+            impl Guards for $name {
+                const DEMAND: Demand = $demand;
+                const IS_OPTIONAL: bool = $optional;
+            }
+        )+
+    };
+}
+
+guards! {
+    User = Demand::User(Requirement::Authenticated), false;
+    Maybe = Demand::User(Requirement::Authenticated), true;
+    Admin = Demand::User(ADMIN), false;
+    Reader = Demand::User(READ), false;
+    Either = Demand::User(Requirement::AnyOf(&[READ, WRITE])), false;
+    AdminOrWriter = Demand::User(Requirement::AnyOf(&[ADMIN, WRITE])), false;
+    Nobody = Demand::User(Requirement::AnyOf(&[])), false;
+    Key = Demand::ApiKey(Requirement::Authenticated), false;
+    ScopedKey = Demand::ApiKey(READ), false;
+}
+
+#[utoipa::path(get, path = "/a", responses((status = 200, description = "A.")))]
+#[allow(dead_code, reason = "it carries the attribute")]
+fn a() {}
+
+#[utoipa::path(post, path = "/b/c", responses(
+    (status = 200, description = "C."),
+    (status = 400, description = "No C."),
+    (status = 403, response = Shared),
+))]
+#[allow(dead_code, reason = "it carries the attribute")]
+fn c() {}
+
+/// Not today.
+#[derive(utoipa::ToResponse)]
+#[response(description = "Not today.")]
+#[allow(dead_code, reason = "it carries the attribute")]
+struct Shared;
+
+#[derive(OpenApi)]
+#[openapi(paths(a, c), components(responses(Shared)))]
+struct Api;
+
+fn document() -> Document {
+    Document::new(Api::openapi(), "/auth/")
+}
+
+fn finished(document: Document) -> Value {
+    serde_json::to_value(document.build().unwrap()).unwrap()
+}
+
+/// `GET /a` behind this guard.
+fn behind<G: Guards>() -> Value {
+    finished(document().guard::<G>("get", "/a").open("POST", "/b/c"))["paths"]["/a"]["get"].take()
+}
+
+#[test]
+fn each_guard_is_the_security_that_it_is() {
+    let bearer = json!({ "BearerToken": [] });
+    let flow = |scopes: &[&str]| json!({ "OAuth2Password": scopes });
+    let cases = [
+        (behind::<User>(), json!([flow(&[]), bearer]), Value::Null),
+        (behind::<Maybe>(), json!([flow(&[]), bearer, {}]), Value::Null),
+        (behind::<Admin>(), json!([flow(&[]), bearer]), json!({ "role": "admin" })),
+        (behind::<Reader>(), json!([flow(&["read"]), bearer]), json!({ "scopes": ["read"] })),
+        (
+            behind::<Either>(),
+            json!([flow(&["read"]), flow(&["write"]), bearer]),
+            json!({ "anyOf": [{ "scopes": ["read"] }, { "scopes": ["write"] }] }),
+        ),
+        (
+            behind::<AdminOrWriter>(),
+            json!([flow(&[]), bearer]),
+            json!({ "anyOf": [{ "role": "admin" }, { "scopes": ["write"] }] }),
+        ),
+        (behind::<Nobody>(), json!([flow(&[]), bearer]), json!({ "anyOf": [] })),
+        (behind::<Key>(), json!([{ "ApiKey": [] }]), Value::Null),
+        (behind::<ScopedKey>(), json!([{ "ApiKey": [] }]), json!({ "scopes": ["read"] })),
+    ];
+    for (operation, security, requires) in &cases {
+        assert_eq!((&operation["security"], &operation["x-requires"]), (security, requires));
+    }
+    assert_eq!(cases.len(), 9);
+}
+
+#[test]
+fn refusals_are_those_of_the_guard() {
+    let statuses = |operation: &Value| {
+        operation["responses"].as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ")
+    };
+    let description = |operation: &Value| operation["responses"]["403"]["description"].clone();
+    assert_eq!(statuses(&behind::<User>()), "200 400 401 503");
+    assert_eq!(statuses(&behind::<Maybe>()), "200 400 401 503");
+    assert_eq!(statuses(&behind::<Admin>()), "200 400 401 403 503");
+    assert_eq!(statuses(&behind::<Key>()), "200 401 403 503");
+    assert_eq!(description(&behind::<AdminOrWriter>()), "Requires the role `admin` or the scope `write`.");
+    assert_eq!(description(&behind::<Nobody>()), "Requires what nobody has.");
+    assert_eq!(description(&behind::<ScopedKey>()), "The API key is not valid. Requires the scope `read`.");
+    let refused = &behind::<User>()["responses"]["401"];
+    assert_eq!(refused["headers"]["WWW-Authenticate"]["schema"]["type"], "string");
+    let content = &refused["content"]["application/json"];
+    assert_eq!(content["schema"]["$ref"], "#/components/schemas/Denial");
+    assert_eq!(content["example"], json!({ "detail": "Not authenticated" }));
+}
+
+#[test]
+fn guards_in_front_of_each_other_must_all_be_passed() {
+    let document = document().guard::<Reader>("GET", "/a").require("GET", "/a", WRITE);
+    let document = document.guarded("/", ADMIN).guard::<Key>("POST", "/b/c");
+    let document = finished(document);
+    let (a, c) = (&document["paths"]["/a"]["get"], &document["paths"]["/b/c"]["post"]);
+    assert_eq!(a["security"], json!([{ "OAuth2Password": ["read", "write"] }, { "BearerToken": [] }]));
+    let all = json!({ "allOf": [{ "scopes": ["read"] }, { "scopes": ["write"] }, { "role": "admin" }] });
+    assert_eq!(a["x-requires"], all);
+    let both = json!([{ "ApiKey": [], "OAuth2Password": [] }, { "ApiKey": [], "BearerToken": [] }]);
+    assert_eq!(c["security"], both);
+}
+
+#[test]
+fn an_operations_own_answers_stay_beside_the_refusals() {
+    let document = finished(document().open("GET", "/a").guard::<Admin>("POST", "/b/c"));
+    let answers = &document["paths"]["/b/c"]["post"]["responses"];
+    let text = "No C. The `Authorization` header cannot be read, or is there twice.";
+    assert_eq!(answers["400"]["description"], text);
+    assert_eq!(answers["403"]["description"], "Not today. Requires the role `admin`.");
+    assert_eq!(document["components"]["responses"]["Shared"]["description"], "Not today.");
+    assert_eq!(document["paths"]["/a"]["get"]["security"], json!([]));
+}
+
+#[test]
+fn scopes_that_guards_name_are_listed_and_others_may_be() {
+    let document = document().with_scope("read", "See").with_scope("other", "Else");
+    let document = finished(document.guard::<Either>("GET", "/a").guard::<ScopedKey>("POST", "/b/c"));
+    let flow = &document["components"]["securitySchemes"]["OAuth2Password"]["flows"]["password"];
+    assert_eq!(flow["scopes"], json!({ "read": "See", "other": "Else", "write": "" }));
+    assert_eq!((&flow["tokenUrl"], &flow["refreshUrl"]), (&json!("/auth/login"), &json!("/auth/refresh")));
+}
+
+#[test]
+fn a_guard_is_read_from_the_first_of_up_to_sixteen_arguments() {
+    async fn one(_: Admin) {}
+    #[rustfmt::skip]
+    #[expect(clippy::too_many_arguments, reason = "as many as frameworks take")]
+    async fn sixteen(
+        _: Reader, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8,
+        _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: &'static str,
+    ) {}
+    let document = finished(document().handler("GET", "/a", one).handler("POST", "/b/c", sixteen));
+    assert_eq!(document["paths"]["/a"]["get"]["x-requires"], json!({ "role": "admin" }));
+    assert_eq!(document["paths"]["/b/c"]["post"]["x-requires"], json!({ "scopes": ["read"] }));
+}
+
+#[test]
+fn endpoints_are_documented_as_they_are_mounted() {
+    let all = document().with_endpoints(Operation::ALL).open("GET", "/a").open("POST", "/b/c");
+    let document = finished(all);
+    for operation in Operation::ALL {
+        let path = format!("/auth{}", operation.path());
+        let described = &document["paths"][&path]["post"];
+        for content in described["requestBody"]["content"].as_object().unwrap().values() {
+            let reference = content["schema"]["$ref"].as_str().unwrap();
+            assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{path}: {reference}");
+        }
+        assert!(described["security"].is_array(), "{path}");
+    }
+    assert_eq!(document["paths"].as_object().unwrap().len(), 2 + Operation::ALL.len());
+    let password = &document["paths"]["/auth/password"]["post"];
+    assert_eq!(password["responses"]["403"]["description"], "The present password is another.");
+    let logout = &document["paths"]["/auth/logout"]["post"];
+    assert_eq!(logout["security"], json!([{ "OAuth2Password": [] }, { "BearerToken": [] }, {}]));
+}
+
+#[test]
+fn refused_grants_and_bodies_are_documented_as_they_are_set() {
+    let login = |document: Document| {
+        let document = document.with_endpoints(&[Operation::Login]).open("GET", "/a").open("POST", "/b/c");
+        finished(document)["paths"]["/auth/login"]["post"]["responses"].take()
+    };
+    assert!(login(document())["401"]["content"]["application/json"].is_object());
+    let rfc = login(document().with_token_endpoint(TokenEndpoint::Rfc6749).with_problem_details());
+    assert_eq!(rfc["401"], Value::Null);
+    assert_eq!(rfc["400"]["headers"], Value::Null);
+    let problem = &rfc["400"]["content"]["application/problem+json"]["example"];
+    assert_eq!((&problem["status"], &problem["error"]), (&json!(400), &json!("invalid_grant")));
+}
+
+#[test]
+fn what_does_not_fit_is_refused_by_name() {
+    let decided = || document().open("GET", "/a").guard::<Admin>("POST", "/b/c");
+    let mut twice = Api::openapi();
+    twice.paths.paths.insert("/d".to_owned(), twice.paths.paths["/a"].clone());
+    let twice = Document::new(twice, "").guarded("", ADMIN);
+    let mut dangling = Api::openapi();
+    dangling.components = None;
+    let dangling = Document::new(dangling, "").open("GET", "/a").guard::<Admin>("POST", "/b/c");
+    let own = utoipa::openapi::security::SecurityRequirement::new("other", [""; 0]);
+    let mut secured = Api::openapi();
+    secured.paths.paths.get_mut("/a").unwrap().get.as_mut().unwrap().security = Some(vec![own]);
+    let cases = [
+        (decided().open("PUT", "/a"), "the document has no operation PUT /a"),
+        (decided().guard::<User>("GET", "/a/"), "the document has no operation GET /a/"),
+        (decided().require("NONE", "/a", ADMIN), "the document has no operation NONE /a"),
+        (decided().guarded("/b/cc", ADMIN), "the document has no operation at or below /b/cc"),
+        (
+            decided().guarded("/b/", ADMIN).guarded("/", ADMIN),
+            "GET /a is said to be guarded, and something else as well",
+        ),
+        (decided().open("POST", "/b/c"), "POST /b/c is said to be guarded, and something else as well"),
+        (
+            document().open("POST", "/b/c"),
+            "nothing says who may call GET /a: name its guard, or say that it is open",
+        ),
+        (
+            Document::new(secured, "").guarded("", ADMIN),
+            "GET /a is said to be guarded, and something else as well",
+        ),
+        (
+            decided().with_endpoints(&[Operation::Login, Operation::Login]),
+            "POST /auth/login is in the document already",
+        ),
+        (twice, "two operations have the id a"),
+        (dangling, "#/components/responses/Shared refers to nothing"),
+    ];
+    assert_eq!(cases.len(), 11);
+    for (document, message) in cases.map(|(document, message)| (document.build(), message)) {
+        assert_eq!(document.err().map(|error| error.to_string()).as_deref(), Some(message));
+    }
+}
+
+#[test]
+fn a_component_of_the_same_name_is_not_overwritten() {
+    let mut openapi = Api::openapi();
+    let components = openapi.components.get_or_insert_default();
+    components.schemas.insert("Denial".to_owned(), utoipa::openapi::schema::empty().into());
+    let document = Document::new(openapi, "").guarded("", ADMIN);
+    assert!(matches!(document.build(), Err(DocumentError::NameTaken { name, .. }) if name == "Denial"));
+}
+
+#[test]
+fn an_operation_with_a_security_of_its_own_is_left_as_it_is() {
+    let own = utoipa::openapi::security::SecurityRequirement::new("other", [""; 0]);
+    let mut openapi = Api::openapi();
+    openapi.paths.paths.get_mut("/a").unwrap().get.as_mut().unwrap().security = Some(vec![own]);
+    let document = finished(Document::new(openapi, "").guard::<Key>("POST", "/b/c"));
+    assert_eq!(document["paths"]["/a"]["get"]["security"], json!([{ "other": [] }]));
+}
