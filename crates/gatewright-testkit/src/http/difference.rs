@@ -6,6 +6,7 @@
 //! be, but the example answers unknown paths itself.)
 
 mod actors;
+mod credentials;
 mod placeholders;
 mod table;
 
