@@ -108,8 +108,13 @@ impl Request {
 
     /// Sends the request on a connection of its own.
     pub(crate) fn send(&self, address: &str) -> Response {
-        let answer = self.exchange(address, false);
-        self.parse(&answer).unwrap_or_else(|| panic!("no answer to {} {}", self.method, self.path))
+        let answer = self.try_send(address);
+        answer.unwrap_or_else(|| panic!("no answer to {} {}", self.method, self.path))
+    }
+
+    /// As [`Request::send`]; `None` when the server hangs up without an answer.
+    pub(crate) fn try_send(&self, address: &str) -> Option<Response> {
+        self.parse(&self.exchange(address, false))
     }
 
     /// Sends the request and ends the sending half of the connection. A server may then hang up without an answer.

@@ -7,13 +7,14 @@
 //! itself.)
 
 mod actors;
+mod credentials;
 mod placeholders;
 mod table;
 
 use std::fmt;
 use std::thread;
 
-use super::{Response, Target};
+use super::{Request, Response, Target};
 use actors::Actors;
 use placeholders::replaced;
 
@@ -41,7 +42,7 @@ pub struct Difference {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Answer {
-    /// The status.
+    /// The status; 0 when there was no answer.
     pub status: u16,
     /// The headers in lower case and sorted, without `date` and `connection`.
     pub headers: Vec<(String, String)>,
@@ -51,6 +52,9 @@ pub struct Answer {
 
 /// Sends every request to every target and compares the answers. The targets must be new: some of the requests make
 /// items and users, and their numbers are compared too.
+///
+/// # Panics
+/// With fewer than two targets, and when one of them does not let users register and log in.
 #[must_use]
 pub fn compare(targets: &[(&str, &Target)]) -> Report {
     compare_after(targets, &|_, answer| answer)
@@ -61,6 +65,7 @@ pub(crate) fn compare_after(
     targets: &[(&str, &Target)],
     translate: &(dyn Fn(&str, Answer) -> Answer + Sync),
 ) -> Report {
+    assert!(targets.len() > 1, "one target alone differs from nothing");
     let gathered: Vec<(&str, Vec<(String, Answer)>)> = thread::scope(|scope| {
         let running: Vec<_> =
             targets.iter().map(|(name, target)| (*name, scope.spawn(|| answers(target)))).collect();
@@ -77,7 +82,8 @@ pub(crate) fn compare_after(
 
 fn answers(target: &Target) -> Vec<(String, Answer)> {
     let actors = Actors::of(target);
-    let ask = |(name, request)| (name, Answer::new(target, &target.send(&request)));
+    let ask =
+        |(name, request): (String, Request)| (name, Answer::new(target, request.try_send(&target.address)));
     table::requests(target, &actors).into_iter().map(ask).collect()
 }
 
@@ -92,7 +98,10 @@ fn difference(gathered: &[(&str, Vec<(String, Answer)>)], at: usize) -> Option<D
 }
 
 impl Answer {
-    fn new(target: &Target, response: &Response) -> Self {
+    fn new(target: &Target, response: Option<Response>) -> Self {
+        let Some(response) = response else {
+            return Self { status: 0, headers: Vec::new(), body: String::new() };
+        };
         let replaced = |text: &str| replaced(text, &target.address);
         let headers = response.raw_headers.iter().map(|(name, value)| (name.clone(), replaced(value)));
         Self { status: response.status, headers: headers.collect(), body: replaced(&response.text()) }
