@@ -2,8 +2,8 @@
 //! generated from tables of methods, paths, credentials, content types and bodies.
 //!
 //! Answers are compared whole: status, every header but `date` and `connection`, and body. What must differ is replaced
-//! first: tokens, ids, the times in claims, and the address. One thing is exempt, by name: where two native spellings of a
-//! path lead for who may pass. (Native 404 bodies on unguarded paths would be, but the example answers unknown paths
+//! first: tokens, ids, the times in claims, and the address. Two things are exempt, by name: where two native spellings of
+//! a path lead for who may pass, and whether HEAD is told that a redirection has no body. (Native 404 bodies on unguarded paths would be, but the example answers unknown paths
 //! itself.)
 
 mod actors;
