@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gatewright_core::password::PolicyViolation;
-use gatewright_core::{Demand, Denial, Email, Operation, Requirement, TokenEndpoint};
+use gatewright_core::{Denial, Email, Operation, TokenEndpoint};
 use utoipa::openapi::path::{Operation as Described, OperationBuilder};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::{
@@ -42,14 +42,11 @@ pub(crate) fn describe(operation: Operation, style: Style) -> (Described, Guarde
 
 /// Who may call an endpoint. A logout takes a token in its header or one in its body.
 fn guard(operation: Operation) -> Guarded {
-    let mut guarded = Guarded::default();
-    let user = Demand::User(Requirement::Authenticated);
     match operation {
-        Operation::ChangePassword => guarded.add(user, false),
-        Operation::Logout => guarded.add(user, true),
-        _ => {}
+        Operation::ChangePassword => Guarded::by_user(false),
+        Operation::Logout => Guarded::by_user(true),
+        _ => Guarded::default(),
     }
-    guarded
 }
 
 struct About {

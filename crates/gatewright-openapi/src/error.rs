@@ -38,6 +38,15 @@ pub enum DocumentError {
         /// The path.
         path: String,
     },
+    /// A guard demands a kind of credential that this version cannot document.
+    #[error("the guard of {method} {path} demands what cannot be documented yet")]
+    #[non_exhaustive]
+    Unspeakable {
+        /// The method.
+        method: String,
+        /// The path.
+        path: String,
+    },
     /// A ready-made endpoint has the method and path of an operation in the document.
     #[error("{method} {path} is in the document already")]
     #[non_exhaustive]

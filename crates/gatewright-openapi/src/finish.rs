@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gatewright_core::Operation as Endpoint;
+use gatewright_core::{Demand, Operation as Endpoint};
 use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{Components, OpenApi, Ref, RefOr, Response};
@@ -83,26 +83,28 @@ fn hear(said: Said, openapi: &mut OpenApi, callers: &mut Callers) -> Result<(), 
             Some(Caller::Admitted(_)) => Err(at.contradiction()),
             Some(Caller::Anybody) | None => Ok(()),
         },
-        Said::Guarded { at, demand, is_optional } => admit(callers, at, |all| all.add(demand, is_optional)),
+        Said::Guarded { at, demand, is_optional } => admit(callers, at, demand, is_optional),
         Said::GuardedBelow { path, demand } => {
             let below: Vec<At> =
                 operations(openapi).into_iter().map(|(at, _)| at).filter(|at| at.is_below(&path)).collect();
             if below.is_empty() {
                 return Err(DocumentError::NothingBelow { path });
             }
-            below.into_iter().try_for_each(|at| admit(callers, at, |all| all.add(demand, false)))
+            below.into_iter().try_for_each(|at| admit(callers, at, demand, false))
         }
     }
 }
 
-fn admit(callers: &mut Callers, at: At, add: impl FnOnce(&mut Guarded)) -> Result<(), DocumentError> {
-    let contradiction = at.contradiction();
-    match callers.entry(at).or_insert_with(|| Caller::Admitted(Guarded::default())) {
-        Caller::Admitted(guarded) => {
-            add(guarded);
-            Ok(())
-        }
-        Caller::Anybody => Err(contradiction),
+fn admit(callers: &mut Callers, at: At, demand: Demand, is_optional: bool) -> Result<(), DocumentError> {
+    let Caller::Admitted(guarded) =
+        callers.entry(at.clone()).or_insert_with(|| Caller::Admitted(Guarded::default()))
+    else {
+        return Err(at.contradiction());
+    };
+    if guarded.add(demand, is_optional) {
+        Ok(())
+    } else {
+        Err(DocumentError::Unspeakable { method: at.method, path: at.path })
     }
 }
 

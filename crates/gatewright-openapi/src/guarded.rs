@@ -25,14 +25,20 @@ struct Asked {
 }
 
 impl Guarded {
-    /// Adds a guard.
-    pub(crate) fn add(&mut self, demand: Demand, is_optional: bool) {
-        let side = if is_api_key(demand) { &mut self.api_key } else { &mut self.user };
-        let asked = side.get_or_insert_with(|| Asked { needs: Vec::new(), is_optional: true });
-        asked.is_optional &= is_optional;
-        if !asks_nothing(demand.requirement()) {
-            asked.needs.push(*demand.requirement());
+    /// Adds a guard, if it is of a kind that can be documented.
+    #[must_use]
+    pub(crate) fn add(&mut self, demand: Demand, is_optional: bool) -> bool {
+        match demand {
+            Demand::User(need) => add(&mut self.user, need, is_optional),
+            Demand::ApiKey(need) => add(&mut self.api_key, need, is_optional),
+            _ => return false,
         }
+        true
+    }
+
+    /// Any user's token.
+    pub(crate) fn by_user(is_optional: bool) -> Self {
+        Self { user: Some(Asked { needs: Vec::new(), is_optional }), api_key: None }
     }
 
     /// Whether nothing guards.
@@ -116,8 +122,12 @@ impl Guarded {
     }
 }
 
-const fn is_api_key(demand: Demand) -> bool {
-    matches!(demand, Demand::ApiKey(_))
+fn add(side: &mut Option<Asked>, need: Requirement, is_optional: bool) {
+    let asked = side.get_or_insert_with(|| Asked { needs: Vec::new(), is_optional: true });
+    asked.is_optional &= is_optional;
+    if !asks_nothing(&need) {
+        asked.needs.push(need);
+    }
 }
 
 /// Schemes that must all be satisfied, each with its scopes.

@@ -30,7 +30,10 @@ pub(crate) fn words(need: &Requirement) -> String {
         Requirement::AnyOf([]) => "what nobody has".to_owned(),
         Requirement::AnyOf(parts) => joined(parts, " or "),
         Requirement::AllOf(parts) if !parts.is_empty() => words_of_all(parts),
-        _ => "a valid credential".to_owned(),
+        Requirement::Authenticated | Requirement::Scopes(_) | Requirement::AllOf(_) => {
+            "a valid credential".to_owned()
+        }
+        _ => "more than can be said here".to_owned(),
     }
 }
 
@@ -67,7 +70,8 @@ pub(crate) fn as_json(need: &Requirement) -> Value {
         Requirement::Scopes(scopes) => json!({ "scopes": scopes }),
         Requirement::AnyOf(parts) => json!({ "anyOf": list(parts) }),
         Requirement::AllOf(parts) => json!({ "allOf": list(parts) }),
-        _ => json!({}),
+        Requirement::Authenticated => json!({ "allOf": [] }),
+        _ => json!({ "other": true }),
     }
 }
 
