@@ -59,8 +59,8 @@ impl Bodies {
     /// What the body looks like, from the very renderer that writes it.
     fn content(self, status: u16, denial: &Denial) -> (&'static str, Content) {
         let Rendered { content_type, body, .. } = match self {
-            Self::Detail => DetailRenderer::default().render(status, denial),
-            Self::Problem => ProblemRenderer::default().render(status, denial),
+            Self::Detail => DetailRenderer.render(status, denial),
+            Self::Problem => ProblemRenderer.render(status, denial),
         };
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(SCHEMA)));
         (content_type, content.example(serde_json::from_slice(&body).ok()).build())
