@@ -99,7 +99,7 @@ impl Renderer for ProblemRenderer {
     }
 }
 
-/// How login and refresh answer a refused grant.
+/// How login and refresh answer a refused grant, and logout a refused refresh token.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenEndpoint {
