@@ -88,6 +88,8 @@ pub use render::{DetailRenderer, ProblemRenderer, Rendered, Renderer, TokenEndpo
 pub use reply::Reply;
 pub use request::{Headers, RequestView};
 pub use requirement::{AllOf, AnyOf, Authenticated, Demand, Guards, Policy, Requirement};
+#[doc(hidden)]
+pub use role::assert_roles;
 pub use role::{RoleName, UnknownRole};
 pub use rotation::{Rotation, RotationRequest};
 #[doc(hidden)]

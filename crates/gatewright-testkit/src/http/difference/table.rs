@@ -17,7 +17,8 @@ const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 
 const BAD_TOKEN: &str = "x.y.z";
 
-const PATHS: [&str; 51] = [
+const PATHS: [&str; 52] = [
+    "/auth/login%ff",
     "/openapi.json",
     "/docs",
     "/docs/",
