@@ -9,8 +9,9 @@
 //!
 //! Nothing is decided here: requests become bytes for `gatewright-core`, and its replies become responses.
 //!
-//! The router's state must hold the [`Auth`](gatewright_core::Auth); a state that does not is a compile error that says
-//! so:
+//! The router's state must hold the [`Auth`](gatewright_core::Auth); a state that does not is a compile error. axum itself
+//! only says that the handler is none; under `#[axum::debug_handler(state = …)]` the compiler says that the state holds no
+//! `Auth`, and what to do:
 //!
 //! ```compile_fail,E0277
 //! use axum::{Router, routing::get};
