@@ -26,7 +26,32 @@ pub(crate) struct RawClaims<'de> {
     pub(crate) scopes: Option<Scopes>,
 }
 
+/// Claims that this library reads, or refuses a token for.
+const REGISTERED: [&str; 11] =
+    ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "epoch", "scope", "cnf"];
+
+pub(crate) fn is_registered(name: &str) -> bool {
+    REGISTERED.contains(&name)
+}
+
+/// When a token is valid, as it says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    pub(crate) expires_at: NumericDate,
+    pub(crate) issued_at: NumericDate,
+    pub(crate) not_before: Option<NumericDate>,
+}
+
 impl<'de> RawClaims<'de> {
+    pub(crate) fn times(&self) -> Result<Times, TokenRefusal> {
+        let missing = TokenRefusal::ClaimMissing;
+        Ok(Times {
+            expires_at: self.expires_at.ok_or(missing)?,
+            issued_at: self.issued_at.ok_or(missing)?,
+            not_before: self.not_before,
+        })
+    }
+
     /// Reads a payload that should name `audience`.
     pub(crate) fn parse(text: &'de str, audience: &str) -> Result<Self, TokenRefusal> {
         let fault = Fault::default();

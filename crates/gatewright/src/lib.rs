@@ -40,7 +40,11 @@ pub use gatewright_core::{
     TokenIssuer, TokenKind, TokenPair, TokenRefusal, TokenText, TokenVerifier, UnknownRole, UserId,
     VerifiedClaims, roles, scopes,
 };
-pub use gatewright_jwt::{Jwt, JwtBuilder, MAX_LEEWAY, MIN_SECRET_BYTES};
+pub use gatewright_jwt::{
+    Algorithm, DangerousJwtBuilder, Extended, JwkSet, Jwt, JwtBuilder, KeyError, KeyRing, MAX_JWKS_BYTES,
+    MAX_JWKS_KEYS, MAX_KEY_ID_BYTES, MAX_LEEWAY, MIN_SECRET_BYTES, NewKey, RingError, SigningKey,
+    UnknownAlgorithm, VerifyingKey,
+};
 pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
 
 /// For axum.
