@@ -56,11 +56,14 @@ fn is_placeholder(secret: &[u8]) -> bool {
 /// A published key in place of a secret lets everybody sign (CVE-2015-9235 and its many successors).
 fn is_key_file(secret: &[u8]) -> bool {
     let text = secret.strip_prefix(b"\xef\xbb\xbf").unwrap_or(secret).trim_ascii_start();
-    holds(text, b"-----BEGIN ")
-        || text.starts_with(b"-----BEGIN")
-        || text.starts_with(b"{")
-        || text.starts_with(b"[")
-        || text.starts_with(b"ssh-")
+    let names = [&b"-----BEGIN"[..], b"ssh-", b"ecdsa-"];
+    holds(text, b"-----BEGIN ") || names.iter().any(|name| text.starts_with(name)) || is_json(text)
+}
+
+/// Random bytes may begin with a brace; they are no JSON for that.
+fn is_json(text: &[u8]) -> bool {
+    let braced = text.starts_with(b"{") || text.starts_with(b"[");
+    braced && (holds(text, b"\"kty\"") || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok())
 }
 
 fn holds(text: &[u8], word: &[u8]) -> bool {
@@ -101,6 +104,10 @@ mod tests {
             assert_eq!(problem(text.as_bytes()), Some(KeyError::KeyFile), "{text}");
         }
         assert_eq!(problem(&[0; 32]), Some(KeyError::Monotonous));
+        for first in 0..=u8::MAX {
+            let random = [&[first], &b"\xc3(u8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa"[..]].concat();
+            assert_eq!(problem(&random), None, "random bytes that begin with {first}");
+        }
         for text in ["0123456789abcdef0123456789abcdef", "shop-production-secret-key-9f8e7d6c5b4a"] {
             assert_eq!(problem(text.as_bytes()), None, "{text}");
         }
