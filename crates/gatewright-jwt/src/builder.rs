@@ -9,7 +9,6 @@ use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
 use crate::error::KeyError;
-use crate::header::is_same_type;
 use crate::ring::KeyRing;
 use crate::signing::SigningKey;
 
@@ -220,10 +219,6 @@ fn check_foreign(rules: &Rules, ring: &KeyRing) -> Result<(), BuildError> {
     if access_type.is_empty() {
         return Err(BuildError::new("access_type", "is empty"));
     }
-    let other = TokenKind::ALL.iter().filter(|kind| **kind != TokenKind::Access);
-    if other.map(|kind| kind.media_type()).any(|theirs| is_same_type(access_type, theirs)) {
-        return Err(BuildError::new("access_type", "is the type of another kind of token"));
-    }
     Ok(())
 }
 
@@ -243,7 +238,8 @@ impl DangerousJwtBuilder {
 
     /// Expects another `typ` of access tokens than `at+jwt`.
     ///
-    /// What is lost: of an issuer whose tokens are all `JWT`, one kind may be taken for another (RFC 8725 §3.11).
+    /// What is lost: of an issuer whose tokens are all `JWT`, one kind may be taken for another (RFC 8725 §3.11); and who
+    /// names the type of another kind here believes that kind as an access token.
     pub fn with_access_type(mut self, media_type: impl Into<String>) -> JwtBuilder {
         self.0.rules.access_type = Some(media_type.into());
         self.0

@@ -127,11 +127,8 @@ fn what_weakens_a_check_is_refused_beside_a_key_that_signs() {
     assert_eq!(builder().without_kid().build().unwrap_err().setting, "without_kid");
     assert_eq!(builder().with_access_type("JWT").build().unwrap_err().setting, "access_type");
     let ring = KeyRing::verifying([named("a").verifying_key().clone()]).unwrap();
-    for media_type in ["", "rt+jwt", "application/RT+JWT", "password-reset+jwt", "email-verification+jwt"] {
-        let builder = Jwt::builder(ring.clone(), ISSUER, AUDIENCE).dangerous();
-        let error = builder.with_access_type(media_type).build().unwrap_err();
-        assert_eq!(error.setting, "access_type", "{media_type}");
-    }
+    let builder = Jwt::builder(ring.clone(), ISSUER, AUDIENCE).dangerous();
+    assert_eq!(builder.with_access_type("").build().unwrap_err().setting, "access_type");
     let error = Jwt::builder(ring, ISSUER, AUDIENCE).with_key_id("x").build().unwrap_err();
     assert_eq!(error.setting, "key_id");
 }
