@@ -8,6 +8,7 @@ use gatewright_core::{BuildError, TokenKind};
 use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
+use crate::cache::Cache;
 use crate::error::KeyError;
 use crate::ring::KeyRing;
 use crate::signing::SigningKey;
@@ -19,6 +20,7 @@ pub const MAX_LEEWAY: Duration = Duration::from_secs(60);
 pub struct Jwt {
     pub(crate) ring: KeyRing,
     pub(crate) rules: Rules,
+    pub(crate) cache: Option<Cache>,
 }
 
 /// What is expected of a token.
@@ -106,6 +108,7 @@ pub struct JwtBuilder {
     keys: Keys,
     rules: Rules,
     misplaced_id: bool,
+    cache: Option<usize>,
 }
 
 impl fmt::Debug for JwtBuilder {
@@ -125,7 +128,7 @@ impl JwtBuilder {
             access_type: None,
             without_kid: false,
         };
-        Self { keys, rules, misplaced_id: false }
+        Self { keys, rules, misplaced_id: false, cache: None }
     }
 
     /// The id of [`Jwt::hs256`]'s key, 1 to 128 bytes; derived from the key unless set. The keys of a ring have theirs.
@@ -152,6 +155,18 @@ impl JwtBuilder {
     /// How long ago a token may have been issued, whatever its `exp`; no limit but the kind's lifetime unless set.
     pub fn with_max_age(mut self, max_age: Duration) -> Self {
         self.rules.max_age = Some(max_age);
+        self
+    }
+
+    /// Remembers up to so many verified tokens (rounded up to a multiple of four, at most
+    /// [`MAX_CACHE_TOKENS`](crate::MAX_CACHE_TOKENS)), so that a signature is not checked twice. Worth it where signatures
+    /// are dear: EdDSA, ES256 and their like.
+    ///
+    /// What is remembered is only ever believed for exactly the same text, as the same kind, under an unchanged ring; its
+    /// times are judged anew at each use, and nothing else that is checked after a token (revocation, epoch) is skipped. A
+    /// change of the ring, such as retiring a key, empties it.
+    pub fn with_cache(mut self, tokens: usize) -> Self {
+        self.cache = Some(tokens);
         self
     }
 
@@ -190,7 +205,8 @@ impl JwtBuilder {
             Keys::Secret { bytes, id } => KeyRing::new(secret_key(&bytes, id)?),
         };
         check_foreign(&rules, &ring)?;
-        Ok(Jwt { ring, rules })
+        let cache = self.cache.map(Cache::new).transpose()?;
+        Ok(Jwt { ring, rules, cache })
     }
 }
 

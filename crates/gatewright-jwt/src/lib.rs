@@ -36,12 +36,14 @@ mod signing;
 mod generate;
 mod jwks;
 mod ring;
+mod cache;
 mod builder;
 mod issue;
 mod verify;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use builder::{DangerousJwtBuilder, Jwt, JwtBuilder, MAX_LEEWAY};
+pub use cache::MAX_CACHE_TOKENS;
 pub use error::{KeyError, RingError};
 pub use generate::NewKey;
 pub use jwks::{JwkSet, MAX_JWKS_BYTES, MAX_JWKS_KEYS};

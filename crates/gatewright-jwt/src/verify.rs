@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::algorithm::Algorithm;
 use crate::builder::{Jwt, Rules};
+use crate::cache::{Believed, Cache};
 use crate::claims::{RawClaims, Times};
 use crate::header::Header;
 use crate::key::VerifyingKey;
@@ -20,9 +21,10 @@ const STACK_BYTES: usize = 1024;
 
 impl TokenVerifier for Jwt {
     fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenRefusal> {
-        let mut room = Room::new();
-        let text = self.open(kind, token, &mut room)?;
-        self.believe(text, kind, now)
+        match &self.cache {
+            None => self.verify_anew(kind, token, now).map(|believed| believed.claims),
+            Some(cache) => self.verify_once(cache, kind, token, now),
+        }
     }
 }
 
@@ -69,15 +71,50 @@ impl Jwt {
         now: Timestamp,
     ) -> Result<Extended<E>, TokenRefusal> {
         let mut room = Room::new();
-        let text = self.open(kind, token, &mut room)?;
-        let claims = self.believe(text, kind, now)?;
+        let (text, generation) = self.open(kind, token, &mut room)?;
+        let claims = self.believe(text, kind, now, generation)?.claims;
         // Read last: a member that occurs twice was refused above.
         let extension = serde_json::from_str(text).map_err(|_| TokenRefusal::ClaimType)?;
         Ok(Extended { claims, extension })
     }
 
-    /// The payload of a token whose header and signature hold.
-    fn open<'r>(&self, kind: TokenKind, token: &str, room: &'r mut Room) -> Result<&'r str, TokenRefusal> {
+    fn verify_anew(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<Believed, TokenRefusal> {
+        let mut room = Room::new();
+        let (text, generation) = self.open(kind, token, &mut room)?;
+        self.believe(text, kind, now, generation)
+    }
+
+    /// As [`Jwt::verify_anew`], but what was computed before is not computed again. Time is judged again.
+    fn verify_once(
+        &self,
+        cache: &Cache,
+        kind: TokenKind,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<VerifiedClaims, TokenRefusal> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenRefusal::Size);
+        }
+        let tag = cache.tag(token);
+        if let Some(believed) = cache.find(tag, kind, self.ring.state().generation) {
+            let judged = self.rules.judge_times(believed.times, kind, now);
+            if judged == Err(TokenRefusal::Expired) {
+                cache.forget(tag, kind);
+            }
+            return judged.map(|()| believed.claims);
+        }
+        let believed = self.verify_anew(kind, token, now)?;
+        cache.remember(tag, kind, believed.clone());
+        Ok(believed.claims)
+    }
+
+    /// The payload of a token whose header and signature hold, and the state of the ring under which they do.
+    fn open<'r>(
+        &self,
+        kind: TokenKind,
+        token: &str,
+        room: &'r mut Room,
+    ) -> Result<(&'r str, u64), TokenRefusal> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenRefusal::Size);
         }
@@ -85,12 +122,20 @@ impl Jwt {
         let state = self.ring.state();
         let key = self.rules.choose_key(&state, segments.header, kind)?;
         key.verify_signature(segments.signed.as_bytes(), segments.signature)?;
-        room.decode(segments.payload)
+        Ok((room.decode(segments.payload)?, state.generation))
     }
 
-    fn believe(&self, text: &str, kind: TokenKind, now: Timestamp) -> Result<VerifiedClaims, TokenRefusal> {
+    fn believe(
+        &self,
+        text: &str,
+        kind: TokenKind,
+        now: Timestamp,
+        generation: u64,
+    ) -> Result<Believed, TokenRefusal> {
         let raw = RawClaims::parse(text, self.rules.audience(kind))?;
-        Ok(VerifiedClaims::assertion(self.rules.judge(raw, kind, now)?))
+        let times = raw.times();
+        let claims = VerifiedClaims::assertion(self.rules.judge(raw, kind, now)?);
+        Ok(Believed { claims, times: times?, generation })
     }
 }
 
