@@ -150,6 +150,11 @@ impl VerifyingKey {
         }
     }
 
+    /// Whether both are the same key for the same algorithm under the same id.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.is_same_material(other) && self.id == other.id && self.algorithm == other.algorithm
+    }
+
     /// Whether both are made of the same numbers.
     pub(crate) fn is_same_material(&self, other: &Self) -> bool {
         match (&self.verifier, &other.verifier) {

@@ -40,12 +40,14 @@ mod cache;
 mod builder;
 mod issue;
 mod verify;
+mod issuers;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use builder::{DangerousJwtBuilder, Jwt, JwtBuilder, MAX_LEEWAY};
 pub use cache::MAX_CACHE_TOKENS;
 pub use error::{KeyError, RingError};
 pub use generate::NewKey;
+pub use issuers::Issuers;
 pub use jwks::{JwkSet, MAX_JWKS_BYTES, MAX_JWKS_KEYS};
 pub use key::{MAX_KEY_ID_BYTES, VerifyingKey};
 pub use ring::KeyRing;

@@ -77,7 +77,7 @@ impl KeyRing {
     /// A ring that verifies and cannot sign: for the tokens of another issuer.
     ///
     /// # Errors
-    /// [`RingError::Duplicate`] for two keys of one id, or one key under two ids.
+    /// [`RingError::Duplicate`] for two keys of one id.
     pub fn verifying(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, RingError> {
         let mut state = State::empty();
         keys.into_iter().try_for_each(|key| state.add(key))?;
@@ -104,7 +104,7 @@ impl KeyRing {
     /// Adds a key that verifies and never signs here.
     ///
     /// # Errors
-    /// [`RingError::Duplicate`] when the ring has a key of this id, or this key under another.
+    /// [`RingError::Duplicate`] when the ring has a key of this id.
     pub fn trust(&self, key: VerifyingKey) -> Result<(), RingError> {
         self.change(|state| state.add(key))
     }
@@ -136,9 +136,12 @@ impl KeyRing {
     }
 
     /// Takes over all keys of `from` in one step, for instance after reading them anew. Requests see the old ring or
-    /// the new one, nothing in between.
+    /// the new one, nothing in between. Nothing changes when a ring that only verifies has these keys already.
     pub fn reload(&self, from: &Self) {
         let next = State::clone(&from.state());
+        if self.state().is_same(&next) {
+            return;
+        }
         // Cannot fail: nothing is judged.
         let _ = self.change(|state| {
             *state = State { generation: state.generation, ..next };
@@ -186,12 +189,14 @@ impl State {
     }
 
     fn add(&mut self, key: VerifyingKey) -> Result<(), RingError> {
-        self.check_new(&key)?;
+        if self.keys.contains_key(key.id()) {
+            return Err(RingError::Duplicate);
+        }
         self.keys.insert(key.id().into(), Arc::new(key));
         Ok(())
     }
 
-    /// One key is for one algorithm: neither its id nor its numbers are in the ring.
+    /// A key of ours is for one algorithm: neither its id nor its numbers are in the ring.
     fn check_new(&self, key: &VerifyingKey) -> Result<(), RingError> {
         let known = self.keys.values().any(|own| own.id() == key.id() || own.is_same_material(key));
         if known { Err(RingError::Duplicate) } else { Ok(()) }
@@ -240,6 +245,13 @@ impl State {
             (Some(key), None) => Some(key),
             _ => None,
         }
+    }
+
+    /// Whether both only verify, and with the same keys.
+    fn is_same(&self, other: &Self) -> bool {
+        let same = |key: &VerifyingKey| other.find(key.id()).is_some_and(|own| own.is_same(key));
+        let mute = self.signing.is_empty() && other.signing.is_empty();
+        mute && self.keys.len() == other.keys.len() && self.keys.values().all(|key| same(key))
     }
 
     pub(crate) const fn can_sign(&self) -> bool {

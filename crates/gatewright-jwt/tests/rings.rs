@@ -63,10 +63,13 @@ fn a_ring_refuses_what_would_leave_it_ambiguous_or_mute() {
 }
 
 #[test]
-fn one_key_is_in_a_ring_for_one_algorithm() {
+fn one_key_of_ours_signs_with_one_algorithm_and_others_may_publish_what_they_like() {
     let ring = KeyRing::new(key(Algorithm::Rs256));
     let other = key(Algorithm::Ps256).with_id("other").unwrap();
     assert_eq!(ring.publish(other), Err(RingError::Duplicate));
+    let both = [key(Algorithm::Rs256), key(Algorithm::Ps256).with_id("other").unwrap()];
+    let ring = KeyRing::verifying(both.iter().map(|key| key.verifying_key().clone())).unwrap();
+    assert_eq!(ring.ids().len(), 2);
     let twice = [named("a").verifying_key().clone(), named("a").verifying_key().clone()];
     assert_eq!(KeyRing::verifying(twice).unwrap_err(), RingError::Duplicate);
 }

@@ -41,9 +41,9 @@ pub use gatewright_core::{
     VerifiedClaims, roles, scopes,
 };
 pub use gatewright_jwt::{
-    Algorithm, DangerousJwtBuilder, Extended, JwkSet, Jwt, JwtBuilder, KeyError, KeyRing, MAX_JWKS_BYTES,
-    MAX_JWKS_KEYS, MAX_KEY_ID_BYTES, MAX_LEEWAY, MIN_SECRET_BYTES, NewKey, RingError, SigningKey,
-    UnknownAlgorithm, VerifyingKey,
+    Algorithm, DangerousJwtBuilder, Extended, Issuers, JwkSet, Jwt, JwtBuilder, KeyError, KeyRing,
+    MAX_CACHE_TOKENS, MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_ID_BYTES, MAX_LEEWAY, MIN_SECRET_BYTES, NewKey,
+    RingError, SigningKey, UnknownAlgorithm, VerifyingKey,
 };
 pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
 
