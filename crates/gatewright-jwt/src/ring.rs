@@ -182,6 +182,13 @@ impl KeyRing {
     }
 }
 
+/// No keys: nothing is believed until some are trusted or taken over.
+impl Default for KeyRing {
+    fn default() -> Self {
+        Self::of(State::empty())
+    }
+}
+
 impl State {
     fn empty() -> Self {
         let (signing, keys) = (Vec::new(), HashMap::new());
