@@ -87,6 +87,7 @@ fn crates_use_only_what_they_may() {
             &[
                 "gatewright-axum",
                 "gatewright-core",
+                "gatewright-jwks",
                 "gatewright-jwt",
                 "gatewright-memory",
                 "gatewright-password",

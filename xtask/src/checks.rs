@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::fuzz;
 use crate::test;
 use crate::tools::{cargo, cargo_deny, root, step};
 
@@ -16,6 +17,7 @@ pub(crate) fn run(repeat: u32) -> Result<(), String> {
     let mut documentation = cargo(&["doc", "--workspace", "--all-features", "--no-deps", "--locked"]);
     step("documentation", documentation.env("RUSTDOCFLAGS", "-D warnings"))?;
     front_door()?;
+    fuzz::seeds()?;
     test::run(repeat)
 }
 
@@ -50,7 +52,7 @@ fn dependencies() -> Result<(), String> {
 
 /// Each feature of the front door builds alone.
 fn front_door() -> Result<(), String> {
-    for feature in ["axum", "memory", "sqlite"] {
+    for feature in ["axum", "jwks", "memory", "sqlite"] {
         let check = ["check", "-p", "gatewright", "--no-default-features", "--features", feature, "--locked"];
         step(&format!("the front door with {feature} alone"), &mut cargo(&check))?;
     }

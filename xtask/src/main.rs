@@ -3,6 +3,7 @@
 //! Neither needs more than a Rust toolchain and a C compiler; what else they use they install below `target`.
 
 mod checks;
+mod fuzz;
 mod test;
 mod tools;
 
@@ -13,6 +14,7 @@ cargo xtask <command>
 
   test [--repeat N]   every test; cases that race are repeated N times (20)
   ci [--repeat N]     formatting, lints, dependencies, documentation, and every test
+  fuzz [--seconds N]  the fuzz targets on their seeds, then each for N seconds (60); needs the nightly toolchain
 ";
 
 fn main() -> ExitCode {
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         ["test", options @ ..] => repeat(options).and_then(test::run),
         ["ci", options @ ..] => repeat(options).and_then(checks::run),
+        ["fuzz", options @ ..] => number(options, "--seconds", 60).and_then(fuzz::run),
         _ => Err(USAGE.to_owned()),
     };
     match done {
@@ -34,11 +37,16 @@ fn main() -> ExitCode {
 
 /// How often cases that race are repeated.
 fn repeat(options: &[&str]) -> Result<u32, String> {
+    number(options, "--repeat", 20)
+}
+
+/// The one option of a command: a number above zero.
+fn number(options: &[&str], name: &str, default: u32) -> Result<u32, String> {
     match options {
-        [] => Ok(20),
-        ["--repeat", number] => match number.parse() {
+        [] => Ok(default),
+        [option, number] if *option == name => match number.parse() {
             Ok(number) if number > 0 => Ok(number),
-            _ => Err(format!("--repeat: {number} is not a number above zero")),
+            _ => Err(format!("{name}: {number} is not a number above zero")),
         },
         _ => Err(USAGE.to_owned()),
     }

@@ -6,6 +6,7 @@
 //! | feature | brings |
 //! |---|---|
 //! | `axum` | [`axum`](mod@axum): extractors, guards and routes for axum |
+//! | `jwks` | `RemoteIssuer`: the keys of other issuers, fetched over HTTPS |
 //! | `memory` | `MemoryStore`: accounts and sessions in memory |
 //! | `sqlite` | `SqliteStore`: accounts and sessions in SQLite |
 //!
@@ -55,6 +56,12 @@ pub mod axum {
         StatelessClaims, change_password, guarded, login, logout, refresh, register, require, routes,
     };
 }
+
+#[cfg(feature = "jwks")]
+pub use gatewright_jwks::{
+    DEFAULT_REFRESH, DangerousRemoteIssuerBuilder, FetchFailure, MAX_COOL_DOWN, MAX_REFRESH, MAX_TIMEOUT,
+    MIN_REFRESH, RemoteIssuer, RemoteIssuerBuilder,
+};
 
 #[cfg(feature = "memory")]
 pub use gatewright_memory::MemoryStore;
