@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::token::MAX_TOKEN_BYTES;
 use gatewright_core::{
-    Claims, Timestamp, TokenId, TokenKind, TokenRefusal, TokenVerifier, UserId, VerifiedClaims,
+    Claims, Scopes, Timestamp, TokenId, TokenKind, TokenRefusal, TokenVerifier, UserId, VerifiedClaims,
 };
 use serde::de::DeserializeOwned;
 
@@ -22,7 +22,11 @@ const STACK_BYTES: usize = 1024;
 impl TokenVerifier for Jwt {
     fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenRefusal> {
         match &self.cache {
-            None => self.verify_anew(kind, token, now).map(|believed| believed.claims),
+            None => {
+                let mut room = Room::new();
+                let (text, _) = self.open(kind, token, &mut room)?;
+                self.believe(text, kind, now).map(|(claims, _)| claims)
+            }
             Some(cache) => self.verify_once(cache, kind, token, now),
         }
     }
@@ -71,20 +75,14 @@ impl Jwt {
         now: Timestamp,
     ) -> Result<Extended<E>, TokenRefusal> {
         let mut room = Room::new();
-        let (text, generation) = self.open(kind, token, &mut room)?;
-        let claims = self.believe(text, kind, now, generation)?.claims;
+        let (text, _) = self.open(kind, token, &mut room)?;
+        let (claims, _) = self.believe(text, kind, now)?;
         // Read last: a member that occurs twice was refused above.
         let extension = serde_json::from_str(text).map_err(|_| TokenRefusal::ClaimType)?;
         Ok(Extended { claims, extension })
     }
 
-    fn verify_anew(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<Believed, TokenRefusal> {
-        let mut room = Room::new();
-        let (text, generation) = self.open(kind, token, &mut room)?;
-        self.believe(text, kind, now, generation)
-    }
-
-    /// As [`Jwt::verify_anew`], but what was computed before is not computed again. Time is judged again.
+    /// What was computed before is not computed again. Time is judged again.
     fn verify_once(
         &self,
         cache: &Cache,
@@ -103,9 +101,11 @@ impl Jwt {
             }
             return judged.map(|()| believed.claims);
         }
-        let believed = self.verify_anew(kind, token, now)?;
-        cache.remember(tag, kind, believed.clone());
-        Ok(believed.claims)
+        let mut room = Room::new();
+        let (text, generation) = self.open(kind, token, &mut room)?;
+        let (claims, times) = self.believe(text, kind, now)?;
+        cache.remember(tag, kind, Believed { claims: claims.clone(), times, generation });
+        Ok(claims)
     }
 
     /// The payload of a token whose header and signature hold, and the state of the ring under which they do.
@@ -130,12 +130,10 @@ impl Jwt {
         text: &str,
         kind: TokenKind,
         now: Timestamp,
-        generation: u64,
-    ) -> Result<Believed, TokenRefusal> {
+    ) -> Result<(VerifiedClaims, Times), TokenRefusal> {
         let raw = RawClaims::parse(text, self.rules.audience(kind))?;
-        let times = raw.times();
-        let claims = VerifiedClaims::assertion(self.rules.judge(raw, kind, now)?);
-        Ok(Believed { claims, times: times?, generation })
+        let (claims, times) = self.rules.judge(&raw, kind, now)?;
+        Ok((VerifiedClaims::assertion(claims), times))
     }
 }
 
@@ -182,6 +180,7 @@ impl Room {
 }
 
 impl Rules {
+    #[inline]
     fn choose_key<'s>(
         &self,
         state: &'s State,
@@ -210,7 +209,12 @@ impl Rules {
         if header.is_of(self.media_type(kind)) { Ok(key) } else { Err(TokenRefusal::Kind) }
     }
 
-    fn judge(&self, raw: RawClaims<'_>, kind: TokenKind, now: Timestamp) -> Result<Claims, TokenRefusal> {
+    fn judge(
+        &self,
+        raw: &RawClaims<'_>,
+        kind: TokenKind,
+        now: Timestamp,
+    ) -> Result<(Claims, Times), TokenRefusal> {
         let missing = TokenRefusal::ClaimMissing;
         if raw.issuer.as_deref().ok_or(missing)? != self.issuer {
             return Err(TokenRefusal::Issuer);
@@ -220,17 +224,20 @@ impl Rules {
         }
         let times = raw.times()?;
         self.judge_times(times, kind, now)?;
-        let token_id = raw.token_id.filter(|id| !id.is_empty()).ok_or(missing)?;
+        let token_id = raw.token_id.as_deref().filter(|id| !id.is_empty()).ok_or(missing)?;
         let bad = |_| TokenRefusal::ClaimType;
-        let subject = UserId::new(raw.subject.ok_or(missing)?).map_err(bad)?;
+        let subject = UserId::new(raw.subject.as_deref().ok_or(missing)?).map_err(bad)?;
         let (issued_at, expires_at) = (times.issued_at.to_timestamp(), times.expires_at.to_timestamp());
         let mut claims = Claims::new(subject, TokenId::new(token_id), issued_at, expires_at);
-        claims.session = raw.session.map(|text| text.parse()).transpose().map_err(bad)?;
-        claims.epoch = raw.epoch.map(|text| text.parse()).transpose().map_err(bad)?;
-        claims.scopes = raw.scopes.unwrap_or_default();
-        Ok(claims)
+        claims.session = raw.session.as_deref().map(str::parse).transpose().map_err(bad)?;
+        claims.epoch = raw.epoch.as_deref().map(str::parse).transpose().map_err(bad)?;
+        if let Some(scopes) = raw.scopes.as_deref() {
+            claims.scopes = Scopes::parse(scopes).map_err(|_| TokenRefusal::ClaimType)?;
+        }
+        Ok((claims, times))
     }
 
+    #[inline]
     fn judge_times(&self, times: Times, kind: TokenKind, now: Timestamp) -> Result<(), TokenRefusal> {
         let Times { expires_at, issued_at, not_before } = times;
         if !expires_at.is_after(now.saturating_sub(self.leeway)) {
