@@ -33,7 +33,7 @@ impl Inspect {
             None => first_line()?,
         };
         let now = self.now.unwrap_or_else(|| SystemClock.now().as_seconds());
-        print!("{}", explain(&token, now)?);
+        crate::write(&explain(&token, now)?)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -52,11 +52,11 @@ fn generate(algorithm: Algorithm, format: Option<Format>) -> Result<(), Failure>
     let key = NewKey::generate(algorithm).map_err(|error| error.to_string())?;
     match (key.pem(), format) {
         (None, Some(Format::Pem)) => return Err(format!("{algorithm} has a secret, which has no PEM form")),
-        (Some(pem), None | Some(Format::Pem)) => print!("{pem}"),
+        (Some(pem), None | Some(Format::Pem)) => crate::write(pem)?,
         _ => {}
     }
     if format != Some(Format::Pem) {
-        println!("{}", key.jwk());
+        crate::write(&format!("{}\n", key.jwk()))?;
     }
     Ok(())
 }
@@ -73,8 +73,7 @@ fn publish(files: &[PathBuf], algorithm: Option<Algorithm>) -> Result<(), Failur
         keys.push(key.map_err(|why| format!("{}: {why}", file.display()))?);
     }
     let ring = KeyRing::verifying(keys).map_err(|error| error.to_string())?;
-    println!("{}", ring.jwks());
-    Ok(())
+    crate::write(&format!("{}\n", ring.jwks()))
 }
 
 /// The public half of a key.

@@ -5,6 +5,7 @@ mod inspect;
 mod lines;
 mod verify;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -53,4 +54,10 @@ fn main() -> ExitCode {
         eprintln!("gatewright: {failure}");
         ExitCode::from(FAILED)
     })
+}
+
+/// Writes to standard output; a reader that went away is a failure, not a panic.
+fn write(text: &str) -> Result<(), Failure> {
+    let mut output = io::stdout().lock();
+    output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(|error| error.to_string())
 }

@@ -1,6 +1,7 @@
 //! A verifier whose keys are somebody else's: it judges by the keys at hand and asks its thread for others.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -137,7 +138,9 @@ impl Refresher {
 
     fn refresh(&self, now: Timestamp) {
         self.shared.schedule.begin(now);
-        let failure = match self.source.fetch() {
+        // Whatever happens in there, the thread goes on.
+        let fetched = catch_unwind(AssertUnwindSafe(|| self.source.fetch()));
+        let failure = match fetched.unwrap_or(Err(FetchFailure::Unreachable)) {
             Ok(answer) => {
                 self.take(answer);
                 None

@@ -92,6 +92,21 @@ fn the_tokens_of_another_issuer_are_believed_once_its_keys_are_here() {
 }
 
 #[test]
+fn whoever_drops_it_ends_its_thread() {
+    let server = Server::https(body(&issuer("a")));
+    let clock = Hands::new();
+    let remote = builder(&server).with_clock(clock.clone()).build().unwrap();
+    assert!(remote.wait_until_ready(LONG));
+    drop(remote);
+    let mut patience = 20_000;
+    while Arc::strong_count(&clock.0) > 1 {
+        thread::park_timeout(Duration::from_millis(1));
+        patience -= 1;
+        assert!(patience > 0, "the thread still holds its clock");
+    }
+}
+
+#[test]
 fn a_flood_of_unknown_ids_causes_one_fetch_in_a_cool_down() {
     let theirs = issuer("a");
     let server = Server::https(body(&theirs));

@@ -116,7 +116,7 @@ impl PublicParts {
                 Ok(CheckedKey { key: valid(key)?, members, signature_bytes: 2 * curve.bytes })
             }
             (Family::Ed25519, Self::Ed25519(x)) => {
-                if x.len() != ED25519_BYTES {
+                if x.len() != ED25519_BYTES || is_weak_ed25519(&x) {
                     return Err(KeyError::Invalid);
                 }
                 let key = ParsedPublicKey::new(&ED25519, &x);
@@ -157,6 +157,40 @@ fn bit_length(number: &[u8]) -> usize {
     let first = number.first().map_or(0, |byte| byte.leading_zeros());
     (number.len().saturating_mul(8)).saturating_sub(usize::try_from(first).unwrap_or(0))
 }
+
+/// Whether a point has an order of at most eight, or is not in its one spelling: under such a key anybody can sign
+/// (RFC 8032 §5.1.7 does not ask), and the library takes it.
+fn is_weak_ed25519(point: &[u8]) -> bool {
+    // The coordinate, big-endian, without the bit that says which of two points it is.
+    let mut y: Vec<u8> = point.iter().rev().copied().collect();
+    if let Some(first) = y.first_mut() {
+        *first &= 0x7f;
+    }
+    let small = strip_zeros(&y).is_empty() || strip_zeros(&y) == [1];
+    let of_order_eight = ORDER_EIGHT.iter().any(|weak| y.iter().eq(weak.iter().rev()));
+    // p - 1 has the order two; p and what lies above it are spelled shorter.
+    small || of_order_eight || y >= P_MINUS_ONE.to_vec()
+}
+
+/// The two coordinates of the four points of order eight, little-endian.
+const ORDER_EIGHT: [[u8; ED25519_BYTES]; 2] = [
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5,
+        0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a,
+        0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+];
+
+/// 2²⁵⁵ - 20, big-endian.
+const P_MINUS_ONE: [u8; ED25519_BYTES] = {
+    let mut number = [0xff; ED25519_BYTES];
+    number[0] = 0x7f;
+    number[ED25519_BYTES - 1] = 0xec;
+    number
+};
 
 fn is_odd(number: &[u8]) -> bool {
     number.last().is_some_and(|byte| byte % 2 == 1)

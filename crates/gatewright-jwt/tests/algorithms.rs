@@ -5,7 +5,10 @@
 mod common;
 
 use common::{AUDIENCE, ISSUER, NOW, claims, decode, encode, key};
-use gatewright_core::{TokenIssuer, TokenKind, TokenRefusal, TokenVerifier};
+use gatewright_core::{
+    Claims, Epoch, Scopes, SessionId, SystemRandomness, Timestamp, TokenId, TokenIssuer, TokenKind,
+    TokenRefusal, TokenVerifier, UserId,
+};
 use gatewright_jwt::{Algorithm, Jwt, KeyRing, SigningKey, VerifyingKey};
 use proptest::prelude::{ProptestConfig, any, proptest};
 use serde::{Deserialize, Serialize};
@@ -146,6 +149,30 @@ proptest! {
             let changed = String::from_utf8(bytes).unwrap();
             let verdict = jwt.verify(TokenKind::Access, &changed, NOW);
             proptest::prop_assert_eq!(verdict.is_ok(), changed == token, "{} at {}", algorithm, at);
+        }
+    }
+
+    #[test]
+    fn whatever_is_issued_is_verified_as_it_was_by_every_algorithm(
+        subject in "[^\\p{Cc}]{1,30}",
+        id in "\\PC{1,60}",
+        scopes in proptest::collection::vec("[!#-\\[\\]-~]{1,12}", 0..6),
+        session in any::<bool>(),
+        epoch in proptest::option::of(any::<u64>()),
+        issued in 0_u64..4_000_000_000,
+        lives in 1_u64..86_400,
+    ) {
+        let issued = Timestamp::from_seconds(issued);
+        let until = issued.saturating_add(std::time::Duration::from_secs(lives));
+        let mut claims = Claims::new(UserId::new(subject).unwrap(), TokenId::new(id), issued, until)
+            .with_scopes(Scopes::parse(&scopes.join(" ")).unwrap());
+        claims.session = session.then(|| SessionId::generate(issued, &SystemRandomness).unwrap());
+        claims.epoch = epoch.map(Epoch::from_u64);
+        for algorithm in Algorithm::ALL {
+            let jwt = jwt(key(algorithm));
+            let token = jwt.issue(TokenKind::Access, &claims).unwrap();
+            let verified = jwt.verify(TokenKind::Access, token.expose(), issued).map(|own| own.into_claims());
+            proptest::prop_assert_eq!(verified.as_ref(), Ok(&claims), "{}", algorithm);
         }
     }
 

@@ -163,6 +163,39 @@ fn a_point_off_the_curve_is_refused() {
 }
 
 #[test]
+fn an_ed25519_key_under_which_anybody_can_sign_is_refused() {
+    let read = |x: &[u8]| {
+        VerifyingKey::from_jwk(&json!({"kty": "OKP", "crv": "Ed25519", "x": encode(x)}).to_string()).map(drop)
+    };
+    let hex = |text: &str| -> Vec<u8> {
+        (0..text.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(text.get(at..at + 2).unwrap(), 16).unwrap())
+            .collect()
+    };
+    let filled = |first: u8, middle: u8, last: u8| [&[first], &[middle; 30][..], &[last]].concat();
+    let weak = [
+        filled(0, 0, 0),
+        filled(1, 0, 0),
+        filled(0xec, 0xff, 0x7f),
+        filled(0xed, 0xff, 0x7f),
+        filled(0xee, 0xff, 0x7f),
+        filled(0xff, 0xff, 0x7f),
+        hex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
+        hex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"),
+    ];
+    for point in weak {
+        let mut other = point.clone();
+        other[31] ^= 0x80;
+        assert_eq!(
+            (read(&point), read(&other)),
+            (Err(KeyError::Invalid), Err(KeyError::Invalid)),
+            "{point:x?}"
+        );
+    }
+}
+
+#[test]
 fn halves_that_do_not_belong_together_are_refused() {
     for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Es384] {
         let (one, other) = (NewKey::generate(algorithm).unwrap(), NewKey::generate(algorithm).unwrap());
