@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::algorithm::Algorithm;
 use crate::cache::Cache;
 use crate::error::KeyError;
-use crate::ring::KeyRing;
+use crate::ring::{KeyRing, State};
 use crate::signing::SigningKey;
 
 /// The longest leeway on `exp`, and the longest tolerance on `iat` and `nbf`, that can be set: 60 seconds.
@@ -79,9 +79,10 @@ impl Rules {
         }
     }
 
-    pub(crate) fn media_type(&self, kind: TokenKind) -> &str {
+    /// The `typ` of this kind. Where a ring has come to sign, its own kinds exclude each other again.
+    pub(crate) fn media_type(&self, state: &State, kind: TokenKind) -> &str {
         match (kind, &self.access_type) {
-            (TokenKind::Access, Some(other)) => other,
+            (TokenKind::Access, Some(other)) if !state.can_sign() => other,
             _ => kind.media_type(),
         }
     }

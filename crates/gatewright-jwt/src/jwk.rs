@@ -129,6 +129,11 @@ impl<'a> Jwk<'a> {
         }
     }
 
+    /// What a key of this kind is for where nobody says it: the algorithms that every implementation has.
+    pub(crate) fn usual_algorithm(&self) -> Option<Algorithm> {
+        [Algorithm::Rs256, Algorithm::Hs256].into_iter().find(|algorithm| self.fits(*algorithm))
+    }
+
     fn fits(&self, algorithm: Algorithm) -> bool {
         let crv = self.crv.as_deref();
         match algorithm.family() {

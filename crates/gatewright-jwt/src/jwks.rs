@@ -52,7 +52,8 @@ impl JwkSet {
         Self::read(text, Wanted::Public, None)
     }
 
-    /// Reads a set from a place that only its owner can write: secrets (`oct`) are keys too. With `only`, keys that
+    /// Reads a set from a place that only its owner can write: secrets (`oct`) are keys too, for HS256 if they
+    /// name no algorithm. With `only`, keys that
     /// name another algorithm are refused, and those that name none are for that one.
     ///
     /// # Errors
@@ -112,7 +113,7 @@ impl JwkSet {
 fn read_key(text: &str, wanted: Wanted, only: Option<Algorithm>) -> Result<VerifyingKey, KeyError> {
     let jwk = Jwk::parse(text)?;
     match VerifyingKey::from_parsed(&jwk, only, wanted) {
-        Err(KeyError::Ambiguous) => VerifyingKey::from_parsed(&jwk, Some(Algorithm::Rs256), wanted),
+        Err(KeyError::Ambiguous) => VerifyingKey::from_parsed(&jwk, jwk.usual_algorithm(), wanted),
         read => read,
     }
 }

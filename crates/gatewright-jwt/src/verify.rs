@@ -199,14 +199,14 @@ impl Rules {
         }
         let key = match header.key_id.as_deref() {
             Some(id) => state.find(id),
-            None if self.without_kid => state.only(),
+            None if self.without_kid && !state.can_sign() => state.only(),
             None => None,
         };
         let key = key.ok_or(TokenRefusal::Key)?;
         if !key.algorithm().is_named(named) {
             return Err(TokenRefusal::Algorithm);
         }
-        if header.is_of(self.media_type(kind)) { Ok(key) } else { Err(TokenRefusal::Kind) }
+        if header.is_of(self.media_type(state, kind)) { Ok(key) } else { Err(TokenRefusal::Kind) }
     }
 
     fn judge(

@@ -261,6 +261,11 @@ fn a_key_good_for_several_algorithms_must_name_one() {
     assert_eq!(set.keys()[0].algorithm(), Algorithm::Rs256);
     let oct = json!({"kty": "oct", "k": encode((0..64).collect::<Vec<u8>>())}).to_string();
     assert_eq!(VerifyingKey::from_jwk(&oct).unwrap_err(), KeyError::Ambiguous);
+    let set = format!(r#"{{"keys":[{oct}]}}"#);
+    assert_eq!(JwkSet::parse(&set).unwrap().refused(), [KeyError::Private]);
+    assert_eq!(JwkSet::parse_with_secrets(&set, None).unwrap().keys()[0].algorithm(), Algorithm::Hs256);
+    let only = JwkSet::parse_with_secrets(&set, Some(Algorithm::Hs384)).unwrap();
+    assert_eq!(only.keys()[0].algorithm(), Algorithm::Hs384);
     assert_eq!(VerifyingKey::from_jwk_for(Algorithm::Hs512, &oct).unwrap().algorithm(), Algorithm::Hs512);
 }
 

@@ -119,6 +119,16 @@ fn a_token_without_kid_is_refused_even_by_a_ring_of_one_unless_asked_for() {
         (verdict(&jwts, &sign("jwt")), verdict(&jwts, &sign("at+jwt"))),
         (Ok(()), Err(TokenRefusal::Kind))
     );
+    // A ring that has come to sign is strict again.
+    let came = KeyRing::default();
+    let jwts = Jwt::builder(came.clone(), ISSUER, AUDIENCE).dangerous().without_kid();
+    let jwts = jwts.dangerous().with_access_type("JWT").build().unwrap();
+    came.publish(signing).unwrap();
+    assert_eq!(verdict(&jwts, &sign("JWT")), Ok(()));
+    let id = came.ids().remove(0);
+    came.activate(&id).unwrap();
+    assert_eq!(verdict(&jwts, &sign("JWT")), Err(TokenRefusal::Key));
+    assert_eq!(verdict(&jwts, &issue(&jwts)), Ok(()));
     // With two keys there is nothing to choose by.
     ring.trust(named("b").verifying_key().clone()).unwrap();
     assert_eq!(verdict(&lenient, &sign("at+jwt")), Err(TokenRefusal::Key));
