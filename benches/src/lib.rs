@@ -4,20 +4,33 @@
     clippy::unwrap_used,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
+    clippy::indexing_slicing,
     reason = "a measurement that cannot go on fails"
 )]
+
+mod asymmetric;
+
+use std::fmt;
+use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright::{
-    Claims, Clock, Epoch, Jwt, Scopes, SessionId, SystemClock, SystemRandomness, TokenId, TokenIssuer,
-    TokenKind, TokenVerifier, UserId,
+    Claims, Clock, Epoch, Jwt, Scopes, SessionId, SystemClock, SystemRandomness, Timestamp, TokenId,
+    TokenIssuer, TokenKind, TokenVerifier, UserId,
 };
+use jwt_simple::algorithms::{HS256Key, MACLike};
+use jwt_simple::common::VerificationOptions;
 use serde::Deserialize;
+
+pub use asymmetric::Signed;
 
 /// The key of every contender.
 pub const SECRET: &str = "fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa";
+
+pub(crate) const ISSUER: &str = "https://issuer.example";
+pub(crate) const AUDIENCE: &str = "my-api";
 
 /// What the peers read of a token.
 #[derive(Debug, Deserialize)]
@@ -34,8 +47,27 @@ pub struct PeerClaims {
     scope: String,
 }
 
+/// What every token says.
+pub(crate) fn claims(now: Timestamp) -> Claims {
+    let user = UserId::generate(now, &SystemRandomness).unwrap();
+    let until = now.saturating_add(Duration::from_secs(900));
+    Claims::new(user, TokenId::new("c8Gm0Xv3fJq1Yw5ZkRtB7n"), now, until)
+        .with_session(SessionId::generate(now, &SystemRandomness).unwrap())
+        .with_epoch(Epoch::from_u64(7))
+        .with_scopes(Scopes::parse("items:read items:write").unwrap())
+}
+
+/// `jsonwebtoken` at its strictest.
+pub(crate) fn rules(algorithm: jsonwebtoken::Algorithm) -> jsonwebtoken::Validation {
+    let mut rules = jsonwebtoken::Validation::new(algorithm);
+    rules.set_issuer(&[ISSUER]);
+    rules.set_audience(&[AUDIENCE]);
+    rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    rules.validate_nbf = true;
+    rules
+}
+
 /// The contenders, each with its key parsed, and the token.
-#[derive(Debug)]
 pub struct Tokens {
     /// The token all of them verify.
     pub token: String,
@@ -43,36 +75,27 @@ pub struct Tokens {
     bare: hmac::Key,
     peer_key: jsonwebtoken::DecodingKey,
     peer_rules: jsonwebtoken::Validation,
+    simple: HS256Key,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").finish_non_exhaustive()
+    }
 }
 
 impl Tokens {
     /// Makes the token and parses the keys.
     pub fn new() -> Self {
-        let now = SystemClock.now();
-        let ours = Jwt::hs256(SECRET, "https://issuer.example", "my-api").build().unwrap();
-        let user = UserId::generate(now, &SystemRandomness).unwrap();
-        let claims = Claims::new(
-            user,
-            TokenId::new("c8Gm0Xv3fJq1Yw5ZkRtB7n"),
-            now,
-            now.saturating_add(std::time::Duration::from_secs(900)),
-        )
-        .with_session(SessionId::generate(now, &SystemRandomness).unwrap())
-        .with_epoch(Epoch::from_u64(7))
-        .with_scopes(Scopes::parse("items:read items:write").unwrap());
-        let token = ours.issue(TokenKind::Access, &claims).unwrap().expose().to_owned();
-        let mut peer_rules = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::HS256);
-        peer_rules.set_issuer(&["https://issuer.example"]);
-        peer_rules.set_audience(&["my-api"]);
-        peer_rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        peer_rules.validate_nbf = true;
-        let bare = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+        let ours = Jwt::hs256(SECRET, ISSUER, AUDIENCE).build().unwrap();
+        let token = ours.issue(TokenKind::Access, &claims(SystemClock.now())).unwrap().expose().to_owned();
         Self {
             token,
             ours,
-            bare,
+            bare: hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes()),
             peer_key: jsonwebtoken::DecodingKey::from_secret(SECRET.as_bytes()),
-            peer_rules,
+            peer_rules: rules(jsonwebtoken::Algorithm::HS256),
+            simple: HS256Key::from_bytes(SECRET.as_bytes()),
         }
     }
 
@@ -85,6 +108,12 @@ impl Tokens {
     #[expect(clippy::disallowed_methods, reason = "the peer")]
     pub fn jsonwebtoken(&self) -> bool {
         jsonwebtoken::decode::<PeerClaims>(&self.token, &self.peer_key, &self.peer_rules).is_ok()
+    }
+
+    /// `jwt-simple`, with its defaults.
+    pub fn jwt_simple(&self) -> bool {
+        let options = Some(VerificationOptions::default());
+        self.simple.verify_token::<serde_json::Value>(&self.token, options).is_ok()
     }
 
     /// The least anybody must do: HMAC, base64, one parse, no check.

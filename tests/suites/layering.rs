@@ -75,6 +75,8 @@ fn crates_use_only_what_they_may() {
     let may: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("gatewright-core", &[][..]),
         ("gatewright-jwt", &["gatewright-core"]),
+        ("gatewright-jwks", &["gatewright-core", "gatewright-jwt"]),
+        ("gatewright-cli", &["gatewright-core", "gatewright-jwt"]),
         ("gatewright-password", &["gatewright-core"]),
         ("gatewright-memory", &["gatewright-core"]),
         ("gatewright-sqlx", &["gatewright-core"]),
@@ -89,6 +91,7 @@ fn crates_use_only_what_they_may() {
                 "gatewright-actix-web",
                 "gatewright-axum",
                 "gatewright-core",
+                "gatewright-jwks",
                 "gatewright-jwt",
                 "gatewright-memory",
                 "gatewright-openapi",

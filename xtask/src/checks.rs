@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::tools::{cargo, cargo_deny, root, step};
-use crate::{browser, documents, test};
+use crate::{browser, documents, fuzz, test};
 
 /// Formatting, lints, dependencies, documentation, tests, documents, the browser: the quick ones first.
 pub(crate) fn run(repeat: u32) -> Result<(), String> {
@@ -16,6 +16,7 @@ pub(crate) fn run(repeat: u32) -> Result<(), String> {
     let mut documentation = cargo(&["doc", "--workspace", "--all-features", "--no-deps", "--locked"]);
     step("documentation", documentation.env("RUSTDOCFLAGS", "-D warnings"))?;
     front_door()?;
+    fuzz::seeds()?;
     test::run(repeat)?;
     documents::validate()?;
     browser::run(None)
@@ -52,7 +53,7 @@ fn dependencies() -> Result<(), String> {
 
 /// Each feature of the front door builds alone.
 fn front_door() -> Result<(), String> {
-    for feature in ["actix-web", "axum", "memory", "openapi", "poem", "sqlite", "swagger-ui"] {
+    for feature in ["actix-web", "axum", "jwks", "memory", "openapi", "poem", "sqlite", "swagger-ui"] {
         let check = ["check", "-p", "gatewright", "--no-default-features", "--features", feature, "--locked"];
         step(&format!("the front door with {feature} alone"), &mut cargo(&check))?;
     }

@@ -7,6 +7,7 @@ mod browser;
 mod checks;
 mod debian;
 mod documents;
+mod fuzz;
 mod test;
 mod tools;
 
@@ -19,6 +20,8 @@ cargo xtask <command>
   test --browser [FILE]  the examples' Swagger UI in Chromium; a screenshot goes to FILE
   ci [--repeat N]        formatting, lints, dependencies, documentation, every test, the browser,
                          and the examples' documents held against OpenAPI 3.1
+  fuzz [--seconds N]     the fuzz targets on their seeds, then each for N seconds (60); needs the
+                         nightly toolchain
 ";
 
 fn main() -> ExitCode {
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
         ["test", "--browser", file] => browser::run(Some(file)),
         ["test", options @ ..] => repeat(options).and_then(test::run),
         ["ci", options @ ..] => repeat(options).and_then(checks::run),
+        ["fuzz", options @ ..] => number(options, "--seconds", 60).and_then(fuzz::run),
         _ => Err(USAGE.to_owned()),
     };
     match done {
@@ -42,11 +46,16 @@ fn main() -> ExitCode {
 
 /// How often cases that race are repeated.
 fn repeat(options: &[&str]) -> Result<u32, String> {
+    number(options, "--repeat", 20)
+}
+
+/// The one option of a command: a number above zero.
+fn number(options: &[&str], name: &str, default: u32) -> Result<u32, String> {
     match options {
-        [] => Ok(20),
-        ["--repeat", number] => match number.parse() {
+        [] => Ok(default),
+        [option, number] if *option == name => match number.parse() {
             Ok(number) if number > 0 => Ok(number),
-            _ => Err(format!("--repeat: {number} is not a number above zero")),
+            _ => Err(format!("{name}: {number} is not a number above zero")),
         },
         _ => Err(USAGE.to_owned()),
     }

@@ -4,8 +4,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The version that is installed when there is none.
+/// The versions that are installed when there is none.
 const CARGO_DENY: &str = "0.20.2";
+const CARGO_FUZZ: &str = "0.13.2";
 
 /// The workspace's root.
 pub(crate) fn root() -> PathBuf {
@@ -35,17 +36,25 @@ pub(crate) fn step(name: &str, command: &mut Command) -> Result<(), String> {
 /// `cargo-deny`: the one on the path, or one built below `target`; an unoptimized build takes a minute and is fast
 /// enough.
 pub(crate) fn cargo_deny() -> Result<PathBuf, String> {
-    let on_path = PathBuf::from("cargo-deny");
+    tool("cargo-deny", CARGO_DENY)
+}
+
+/// `cargo-fuzz`, likewise.
+pub(crate) fn cargo_fuzz() -> Result<PathBuf, String> {
+    tool("cargo-fuzz", CARGO_FUZZ)
+}
+
+fn tool(name: &str, version: &str) -> Result<PathBuf, String> {
+    let on_path = PathBuf::from(name);
     if works(&on_path) {
         return Ok(on_path);
     }
     let tools = target().join("tools");
-    let installed = tools.join("bin/cargo-deny");
+    let installed = tools.join("bin").join(name);
     if !works(&installed) {
         let directory = tools.display().to_string();
-        let install =
-            ["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--debug", "--root", &directory];
-        step("installing cargo-deny", &mut cargo(&install))?;
+        let install = ["install", name, "--version", version, "--locked", "--debug", "--root", &directory];
+        step(&format!("installing {name}"), &mut cargo(&install))?;
     }
     Ok(installed)
 }

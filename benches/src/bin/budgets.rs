@@ -23,7 +23,7 @@ use gatewright::{
     Auth, HashingPool, Jwt, Login, MemoryStore, Password, PasswordHasher, PasswordVerdict, Registration,
     RoleName,
 };
-use gatewright_benches::{SECRET, Tokens};
+use gatewright_benches::{SECRET, Signed, Tokens};
 use tower::ServiceExt;
 
 /// How often two contenders take turns; the median of each is compared.
@@ -42,6 +42,7 @@ struct Row {
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut rows = tokens();
+    rows.extend(key_pairs());
     rows.extend(runtime.block_on(hashing()));
     rows.extend(runtime.block_on(guards()));
     println!("{:<52} {:>12} {:>12} {:>8}  {:<10} kept", "what", "ours", "peer", "figure", "budget");
@@ -59,10 +60,13 @@ fn tokens() -> Vec<Row> {
     assert!(tokens.ours() && tokens.jsonwebtoken() && tokens.bare());
     let (ours, peer) = compare(2_000, || assert!(tokens.ours()), || assert!(tokens.jsonwebtoken()));
     let (again, bare) = compare(2_000, || assert!(tokens.ours()), || assert!(tokens.bare()));
+    assert!(tokens.jwt_simple());
+    let (more, simple) = compare(2_000, || assert!(tokens.ours()), || assert!(tokens.jwt_simple()));
     let allocations = allocation_counter::measure(|| assert!(tokens.ours())).count_total;
     vec![
         at_least("HS256 verify, times faster than jsonwebtoken", ours, peer, 2.5),
         at_most("HS256 verify, times bare HMAC + base64 + JSON", again, bare, 1.3),
+        beside("HS256 verify, times faster than jwt-simple", more, simple),
         Row {
             name: "HS256 verify, allocations",
             ours: allocations.to_string(),
@@ -72,6 +76,40 @@ fn tokens() -> Vec<Row> {
             kept: allocations <= 4,
         },
     ]
+}
+
+fn key_pairs() -> Vec<Row> {
+    let (eddsa, es256) = (Signed::eddsa(), Signed::es256());
+    let mut rows = Vec::new();
+    for (token, bare, peer, simple, cached) in [
+        (
+            &eddsa,
+            "EdDSA verify, times bare aws-lc-rs",
+            "EdDSA verify, times faster than jsonwebtoken",
+            "EdDSA verify, times faster than jwt-simple",
+            "EdDSA verify, times faster with the cache",
+        ),
+        (
+            &es256,
+            "ES256 verify, times bare aws-lc-rs",
+            "ES256 verify, times faster than jsonwebtoken",
+            "ES256 verify, times faster than jwt-simple",
+            "ES256 verify, times faster with the cache",
+        ),
+    ] {
+        let ours = || assert!(token.ours());
+        let (time, least) = compare(100, ours, || assert!(token.bare()));
+        rows.push(at_most(bare, time, least, 1.05));
+        let (time, theirs) = compare(50, ours, || assert!(token.jsonwebtoken()));
+        rows.push(beside(peer, time, theirs));
+        let (time, theirs) = compare(20, ours, || assert!(token.jwt_simple()));
+        rows.push(beside(simple, time, theirs));
+        let (time, without) = compare(100, || assert!(token.cached()), ours);
+        rows.push(at_least(cached, time, without, 30.0));
+    }
+    let (ours, theirs) = compare(100, || assert!(eddsa.issue()), || assert!(eddsa.jsonwebtoken_issue()));
+    rows.push(at_least("EdDSA issue, times faster than jsonwebtoken", ours, theirs, 1.6));
+    rows
 }
 
 async fn hashing() -> Vec<Row> {
@@ -167,6 +205,12 @@ fn median(mut times: Vec<Duration>) -> Duration {
 fn at_least(name: &'static str, ours: Duration, peer: Duration, budget: f64) -> Row {
     let figure = peer.as_secs_f64() / ours.as_secs_f64();
     row(name, ours, peer, figure, format!(">= {budget}"), figure >= budget)
+}
+
+/// A peer without a budget, for the table alone.
+fn beside(name: &'static str, ours: Duration, peer: Duration) -> Row {
+    let figure = peer.as_secs_f64() / ours.as_secs_f64();
+    row(name, ours, peer, figure, "-".to_owned(), true)
 }
 
 fn at_most(name: &'static str, ours: Duration, peer: Duration, budget: f64) -> Row {

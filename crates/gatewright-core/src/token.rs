@@ -19,7 +19,13 @@ pub const MAX_ACCESS_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest time between a refresh token's `iat` and `exp`.
 pub const MAX_REFRESH_LIFETIME: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
-/// How far in the future `iat` and `nbf` may lie, since clocks differ between nodes.
+/// The longest time between `iat` and `exp` of a token that confirms an email address.
+pub const MAX_EMAIL_VERIFICATION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// The longest time between `iat` and `exp` of a token that resets a password.
+pub const MAX_PASSWORD_RESET_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How far in the future `iat` and `nbf` may lie unless set otherwise, since clocks differ between nodes.
 pub const FUTURE_TOLERANCE: Duration = Duration::from_secs(5);
 
 /// What a token is for. Each kind has a `typ` of its own, and none is accepted as another (RFC 8725 §3.12).
@@ -30,15 +36,24 @@ pub enum TokenKind {
     Access,
     /// Is exchanged for a new pair, once: `rt+jwt`, for the issuer itself.
     Refresh,
+    /// Confirms an email address, once: `email-verification+jwt`, for the issuer itself.
+    EmailVerification,
+    /// Allows a new password, once: `password-reset+jwt`, for the issuer itself.
+    PasswordReset,
 }
 
 impl TokenKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Access, Self::Refresh, Self::EmailVerification, Self::PasswordReset];
+
     /// The `typ` header.
     #[must_use]
     pub const fn media_type(self) -> &'static str {
         match self {
             Self::Access => "at+jwt",
             Self::Refresh => "rt+jwt",
+            Self::EmailVerification => "email-verification+jwt",
+            Self::PasswordReset => "password-reset+jwt",
         }
     }
 
@@ -48,6 +63,8 @@ impl TokenKind {
         match self {
             Self::Access => MAX_ACCESS_LIFETIME,
             Self::Refresh => MAX_REFRESH_LIFETIME,
+            Self::EmailVerification => MAX_EMAIL_VERIFICATION_LIFETIME,
+            Self::PasswordReset => MAX_PASSWORD_RESET_LIFETIME,
         }
     }
 }
@@ -199,7 +216,7 @@ impl IssueError {
 /// # Contract
 /// - Claims come back only when the signature holds under a key meant for it, the kind, issuer and audience are
 ///   those configured, and `now` lies before `exp` (but for a configured leeway) and not before `nbf` and `iat` (but for
-///   [`FUTURE_TOLERANCE`]).
+///   [`FUTURE_TOLERANCE`], or what is configured instead).
 /// - It asks nobody: no store, no network. It must not block.
 /// - No input makes it panic, and work is bounded by [`MAX_TOKEN_BYTES`].
 pub trait TokenVerifier: Send + Sync {
@@ -271,4 +288,76 @@ pub enum TokenRefusal {
     /// The token is bound to a sender (`cnf`) and was presented as a bearer token.
     #[error("the token is bound to a sender")]
     SenderBound,
+    /// `iat` lies further back than a configured maximum age.
+    #[error("the token is too old")]
+    Age,
+}
+
+impl TokenRefusal {
+    /// Every refusal.
+    pub const ALL: [Self; 20] = [
+        Self::Size,
+        Self::Format,
+        Self::Header,
+        Self::Algorithm,
+        Self::Key,
+        Self::Kind,
+        Self::Critical,
+        Self::Signature,
+        Self::Json,
+        Self::Duplicate,
+        Self::ClaimMissing,
+        Self::ClaimType,
+        Self::ClaimRange,
+        Self::Issuer,
+        Self::Audience,
+        Self::Expired,
+        Self::Immature,
+        Self::Lifetime,
+        Self::SenderBound,
+        Self::Age,
+    ];
+
+    /// A word that stays the same, for counting: `expired`, `claim_missing`, …
+    ///
+    /// ```
+    /// assert_eq!(gatewright_core::TokenRefusal::ClaimMissing.name(), "claim_missing");
+    /// ```
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Size => "size",
+            Self::Format => "format",
+            Self::Header => "header",
+            Self::Algorithm => "algorithm",
+            Self::Key => "key",
+            Self::Kind => "kind",
+            Self::Critical => "critical",
+            Self::Signature => "signature",
+            Self::Json => "json",
+            Self::Duplicate => "duplicate",
+            Self::ClaimMissing => "claim_missing",
+            Self::ClaimType => "claim_type",
+            Self::ClaimRange => "claim_range",
+            Self::Issuer => "issuer",
+            Self::Audience => "audience",
+            Self::Expired => "expired",
+            Self::Immature => "immature",
+            Self::Lifetime => "lifetime",
+            Self::SenderBound => "sender_bound",
+            Self::Age => "age",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_kind_has_a_type_of_its_own_and_each_refusal_a_name_of_its_own() {
+        assert_eq!(TokenKind::ALL.map(TokenKind::media_type).iter().collect::<BTreeSet<_>>().len(), 4);
+        assert_eq!(TokenRefusal::ALL.map(TokenRefusal::name).iter().collect::<BTreeSet<_>>().len(), 20);
+    }
 }

@@ -1,26 +1,39 @@
-//! Building a [`Jwt`]: one key, one issuer, one audience.
+//! Building a [`Jwt`]: a ring of keys, one issuer, one audience.
 
 use std::fmt;
 use std::time::Duration;
 
+use gatewright_core::token::FUTURE_TOLERANCE;
 use gatewright_core::{BuildError, TokenKind};
 use zeroize::Zeroizing;
 
-use crate::header;
-use crate::key::HmacKey;
+use crate::algorithm::Algorithm;
+use crate::cache::Cache;
+use crate::error::KeyError;
+use crate::ring::{KeyRing, State};
+use crate::signing::SigningKey;
 
-/// The longest leeway on `exp` that can be set: 60 seconds.
+/// The longest leeway on `exp`, and the longest tolerance on `iat` and `nbf`, that can be set: 60 seconds.
 pub const MAX_LEEWAY: Duration = Duration::from_secs(60);
 
-/// Issues and verifies tokens. The key is parsed once; nothing global is used.
+/// Issues and verifies tokens. Keys are parsed once; nothing global is used.
 pub struct Jwt {
-    pub(crate) key: HmacKey,
+    pub(crate) ring: KeyRing,
+    pub(crate) rules: Rules,
+    pub(crate) cache: Option<Cache>,
+}
+
+/// What is expected of a token.
+#[derive(Clone)]
+pub(crate) struct Rules {
     pub(crate) issuer: String,
     pub(crate) audience: String,
     pub(crate) leeway: Duration,
-    /// The headers of our own tokens, encoded: one comparison recognises them.
-    pub(crate) access_header: String,
-    pub(crate) refresh_header: String,
+    pub(crate) tolerance: Duration,
+    pub(crate) max_age: Option<Duration>,
+    /// The `typ` of access tokens, where it is not ours.
+    pub(crate) access_type: Option<String>,
+    pub(crate) without_kid: bool,
 }
 
 impl Jwt {
@@ -32,28 +45,45 @@ impl Jwt {
         issuer: impl Into<String>,
         audience: impl Into<String>,
     ) -> JwtBuilder {
-        JwtBuilder {
-            secret: Zeroizing::new(secret.into()),
-            issuer: issuer.into(),
-            audience: audience.into(),
-            key_id: None,
-            leeway: Duration::ZERO,
-        }
+        let keys = Keys::Secret { bytes: Zeroizing::new(secret.into()), id: None };
+        JwtBuilder::new(keys, issuer.into(), audience.into())
     }
 
-    pub(crate) fn header(&self, kind: TokenKind) -> Option<&str> {
-        match kind {
-            TokenKind::Access => Some(&self.access_header),
-            TokenKind::Refresh => Some(&self.refresh_header),
-            _ => None,
-        }
+    /// Begins with a ring of keys, of which the caller may keep a handle to rotate them.
+    ///
+    /// ```
+    /// use gatewright_jwt::{Algorithm, Jwt, KeyRing, NewKey, SigningKey};
+    ///
+    /// let ring = KeyRing::new(SigningKey::from_jwk(NewKey::generate(Algorithm::EdDsa)?.jwk())?);
+    /// let jwt = Jwt::builder(ring.clone(), "https://issuer.example", "my-api").build()?;
+    /// assert_eq!(jwt.ring().ids(), ring.ids());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(ring: KeyRing, issuer: impl Into<String>, audience: impl Into<String>) -> JwtBuilder {
+        JwtBuilder::new(Keys::Ring(ring), issuer.into(), audience.into())
     }
 
-    /// Whom a token of this kind is for: refresh tokens are for the issuer itself.
+    /// A handle on the keys.
+    #[must_use]
+    pub const fn ring(&self) -> &KeyRing {
+        &self.ring
+    }
+}
+
+impl Rules {
+    /// Whom a token of this kind is for: all but access tokens are for the issuer itself.
     pub(crate) fn audience(&self, kind: TokenKind) -> &str {
         match kind {
-            TokenKind::Refresh => &self.issuer,
-            _ => &self.audience,
+            TokenKind::Access => &self.audience,
+            _ => &self.issuer,
+        }
+    }
+
+    /// The `typ` of this kind. Where a ring has come to sign, its own kinds exclude each other again.
+    pub(crate) fn media_type(&self, state: &State, kind: TokenKind) -> &str {
+        match (kind, &self.access_type) {
+            (TokenKind::Access, Some(other)) if !state.can_sign() => other,
+            _ => kind.media_type(),
         }
     }
 }
@@ -61,40 +91,89 @@ impl Jwt {
 impl fmt::Debug for Jwt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Jwt")
-            .field("key", &self.key)
-            .field("issuer", &self.issuer)
-            .field("audience", &self.audience)
+            .field("ring", &self.ring)
+            .field("issuer", &self.rules.issuer)
+            .field("audience", &self.rules.audience)
             .finish_non_exhaustive()
     }
+}
+
+enum Keys {
+    Secret { bytes: Zeroizing<Vec<u8>>, id: Option<String> },
+    Ring(KeyRing),
 }
 
 /// Collects a [`Jwt`].
 #[must_use]
 pub struct JwtBuilder {
-    secret: Zeroizing<Vec<u8>>,
-    issuer: String,
-    audience: String,
-    key_id: Option<String>,
-    leeway: Duration,
+    keys: Keys,
+    rules: Rules,
+    misplaced_id: bool,
+    cache: Option<usize>,
 }
 
 impl fmt::Debug for JwtBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JwtBuilder").field("issuer", &self.issuer).finish_non_exhaustive()
+        f.debug_struct("JwtBuilder").field("issuer", &self.rules.issuer).finish_non_exhaustive()
     }
 }
 
 impl JwtBuilder {
-    /// The key's id, 1 to 128 bytes; derived from the key unless set.
-    pub fn with_key_id(mut self, id: impl Into<String>) -> Self {
-        self.key_id = Some(id.into());
+    fn new(keys: Keys, issuer: String, audience: String) -> Self {
+        let rules = Rules {
+            issuer,
+            audience,
+            leeway: Duration::ZERO,
+            tolerance: FUTURE_TOLERANCE,
+            max_age: None,
+            access_type: None,
+            without_kid: false,
+        };
+        Self { keys, rules, misplaced_id: false, cache: None }
+    }
+
+    /// The id of [`Jwt::hs256`]'s key, 1 to 128 bytes; derived from the key unless set. The keys of a ring have theirs.
+    pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
+        match &mut self.keys {
+            Keys::Secret { id, .. } => *id = Some(key_id.into()),
+            Keys::Ring(_) => self.misplaced_id = true,
+        }
         self
     }
 
     /// How long behind `exp` a token is still believed: zero unless set, at most [`MAX_LEEWAY`].
     pub fn with_leeway(mut self, leeway: Duration) -> Self {
-        self.leeway = leeway;
+        self.rules.leeway = leeway;
         self
+    }
+
+    /// How far in the future `iat` and `nbf` may lie: [`FUTURE_TOLERANCE`] unless set, at most [`MAX_LEEWAY`].
+    pub fn with_tolerance(mut self, tolerance: Duration) -> Self {
+        self.rules.tolerance = tolerance;
+        self
+    }
+
+    /// How long ago a token may have been issued, whatever its `exp`; no limit but the kind's lifetime unless set.
+    pub fn with_max_age(mut self, max_age: Duration) -> Self {
+        self.rules.max_age = Some(max_age);
+        self
+    }
+
+    /// Remembers up to so many verified tokens (rounded up to a multiple of four, at most
+    /// [`MAX_CACHE_TOKENS`](crate::MAX_CACHE_TOKENS)), so that a signature is not checked twice. Worth it where signatures
+    /// are dear: EdDSA, ES256 and their like.
+    ///
+    /// What is remembered is only ever believed for exactly the same text, as the same kind, under an unchanged ring; its
+    /// times are judged anew at each use, and nothing else that is checked after a token (revocation, epoch) is skipped. A
+    /// change of the ring, such as retiring a key, empties it.
+    pub fn with_cache(mut self, tokens: usize) -> Self {
+        self.cache = Some(tokens);
+        self
+    }
+
+    /// What weakens a check, for the tokens of others who cannot do better.
+    pub const fn dangerous(self) -> DangerousJwtBuilder {
+        DangerousJwtBuilder(self)
     }
 
     /// Checks everything and parses the key.
@@ -103,24 +182,83 @@ impl JwtBuilder {
     /// When the secret is missing, short, a placeholder or a key file, or another setting is out of its bounds; the
     /// error names the setting.
     pub fn build(self) -> Result<Jwt, BuildError> {
-        if self.issuer.is_empty() {
+        let rules = self.rules;
+        if rules.issuer.is_empty() {
             return Err(BuildError::new("issuer", "is empty"));
         }
-        if self.audience.is_empty() {
+        if rules.audience.is_empty() {
             return Err(BuildError::new("audience", "is empty"));
         }
-        if self.leeway > MAX_LEEWAY {
+        if rules.leeway > MAX_LEEWAY {
             return Err(BuildError::new("leeway", "is longer than 60 seconds"));
         }
-        let key = HmacKey::new(&self.secret, self.key_id)?;
-        let header = |kind| header::encode(HmacKey::ALGORITHM, key.id(), kind);
-        Ok(Jwt {
-            access_header: header(TokenKind::Access),
-            refresh_header: header(TokenKind::Refresh),
-            key,
-            issuer: self.issuer,
-            audience: self.audience,
-            leeway: self.leeway,
-        })
+        if rules.tolerance > MAX_LEEWAY {
+            return Err(BuildError::new("tolerance", "is longer than 60 seconds"));
+        }
+        if self.misplaced_id {
+            return Err(BuildError::new(
+                "key_id",
+                "is for a secret: the keys of a ring have ids of their own",
+            ));
+        }
+        let ring = match self.keys {
+            Keys::Ring(ring) => ring,
+            Keys::Secret { bytes, id } => KeyRing::new(secret_key(&bytes, id)?),
+        };
+        check_foreign(&rules, &ring)?;
+        let cache = self.cache.map(Cache::new).transpose()?;
+        Ok(Jwt { ring, rules, cache })
+    }
+}
+
+fn secret_key(bytes: &[u8], id: Option<String>) -> Result<SigningKey, BuildError> {
+    let key = SigningKey::from_secret(Algorithm::Hs256, bytes).map_err(|error| {
+        let short = error == KeyError::Short;
+        BuildError::new("secret", if short { "is shorter than 32 bytes" } else { error.problem() })
+    })?;
+    match id {
+        Some(id) => key.with_id(id).map_err(|_| BuildError::new("key_id", "must have 1 to 128 bytes")),
+        None => Ok(key),
+    }
+}
+
+/// Settings for the tokens of others have no place where tokens are issued, or kinds would no longer exclude each other.
+fn check_foreign(rules: &Rules, ring: &KeyRing) -> Result<(), BuildError> {
+    let signs = ring.state().can_sign();
+    let Some(access_type) = &rules.access_type else {
+        let refused = rules.without_kid && signs;
+        let problem = BuildError::new("without_kid", "is for tokens of others: this ring signs its own");
+        return if refused { Err(problem) } else { Ok(()) };
+    };
+    if signs {
+        return Err(BuildError::new("access_type", "is for tokens of others: this ring signs its own"));
+    }
+    if access_type.is_empty() {
+        return Err(BuildError::new("access_type", "is empty"));
+    }
+    Ok(())
+}
+
+/// Settings that weaken a check. Each is for the tokens of another issuer and is refused beside a key that signs.
+#[must_use]
+#[derive(Debug)]
+pub struct DangerousJwtBuilder(JwtBuilder);
+
+impl DangerousJwtBuilder {
+    /// Believes tokens without `kid`, if the ring has exactly one key.
+    ///
+    /// What is lost: with two keys in the ring, as during a rotation, such tokens are refused; keys are never tried.
+    pub fn without_kid(mut self) -> JwtBuilder {
+        self.0.rules.without_kid = true;
+        self.0
+    }
+
+    /// Expects another `typ` of access tokens than `at+jwt`.
+    ///
+    /// What is lost: of an issuer whose tokens are all `JWT`, one kind may be taken for another (RFC 8725 §3.11); and who
+    /// names the type of another kind here believes that kind as an access token.
+    pub fn with_access_type(mut self, media_type: impl Into<String>) -> JwtBuilder {
+        self.0.rules.access_type = Some(media_type.into());
+        self.0
     }
 }

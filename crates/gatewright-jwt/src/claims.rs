@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use gatewright_core::{Scopes, TokenRefusal};
+use gatewright_core::TokenRefusal;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -23,10 +23,35 @@ pub(crate) struct RawClaims<'de> {
     pub(crate) token_id: Option<Cow<'de, str>>,
     pub(crate) session: Option<Cow<'de, str>>,
     pub(crate) epoch: Option<Cow<'de, str>>,
-    pub(crate) scopes: Option<Scopes>,
+    pub(crate) scopes: Option<Cow<'de, str>>,
+}
+
+/// Claims that this library reads, or refuses a token for.
+const REGISTERED: [&str; 11] =
+    ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "epoch", "scope", "cnf"];
+
+pub(crate) fn is_registered(name: &str) -> bool {
+    REGISTERED.contains(&name)
+}
+
+/// When a token is valid, as it says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    pub(crate) expires_at: NumericDate,
+    pub(crate) issued_at: NumericDate,
+    pub(crate) not_before: Option<NumericDate>,
 }
 
 impl<'de> RawClaims<'de> {
+    pub(crate) fn times(&self) -> Result<Times, TokenRefusal> {
+        let missing = TokenRefusal::ClaimMissing;
+        Ok(Times {
+            expires_at: self.expires_at.ok_or(missing)?,
+            issued_at: self.issued_at.ok_or(missing)?,
+            not_before: self.not_before,
+        })
+    }
+
     /// Reads a payload that should name `audience`.
     pub(crate) fn parse(text: &'de str, audience: &str) -> Result<Self, TokenRefusal> {
         let fault = Fault::default();
@@ -61,11 +86,6 @@ impl Members<'_> {
             })
         })
     }
-
-    fn scopes<'de, A: MapAccess<'de>>(&self, map: &mut A) -> Result<Scopes, A::Error> {
-        let text = map.next_value_seed(Text)?;
-        Scopes::parse(&text).map_err(|_| self.fault.raise(TokenRefusal::ClaimType))
-    }
 }
 
 impl<'de> DeserializeSeed<'de> for Members<'_> {
@@ -97,7 +117,7 @@ impl<'de> Visitor<'de> for Members<'_> {
                 "jti" => self.fill(&mut claims.token_id, map.next_value_seed(Text))?,
                 "sid" => self.fill(&mut claims.session, map.next_value_seed(Text))?,
                 "epoch" => self.fill(&mut claims.epoch, map.next_value_seed(Text))?,
-                "scope" => self.fill(&mut claims.scopes, self.scopes(&mut map))?,
+                "scope" => self.fill(&mut claims.scopes, map.next_value_seed(Text))?,
                 "cnf" => return Err(self.fault.raise(TokenRefusal::SenderBound)),
                 _ => names.skip(name, &mut map, self.fault, 0)?,
             }

@@ -13,7 +13,14 @@ use crate::json::{Fault, Names, Text};
 
 /// Members that change what a token means or where its key comes from. None is supported, and to ignore one would be
 /// to accept what its sender did not mean (RFC 8725 §3.10): so they refuse the token, whatever their value.
-const REFUSED: [&str; 9] = ["b64", "zip", "jku", "x5u", "jwk", "x5c", "enc", "epk", "cty"];
+const REFUSED: [&str; 16] = [
+    "b64", "zip", "jku", "x5u", "jwk", "x5c", "cty",
+    "cnf", // another key, another content, another bearer
+    "enc", "epk", "apu", "apv", "iv", "tag", "p2s", "p2c", // JWE
+];
+
+/// Members that are texts and mean nothing here.
+const TEXTS: [&str; 2] = ["x5t", "x5t#S256"];
 
 /// What a header says.
 #[derive(Debug, Default)]
@@ -29,15 +36,22 @@ impl<'de> Header<'de> {
         fault.parse(text, Members { fault: &fault }, TokenRefusal::Header, TokenRefusal::Header)
     }
 
-    /// Whether `typ` names this kind: without case, with one optional `application/` (RFC 7515 §4.1.9).
-    pub(crate) fn is_of(&self, kind: TokenKind) -> bool {
-        let Some(text) = self.media_type.as_deref() else { return false };
-        let prefix = "application/";
-        let short = match text.get(..prefix.len()) {
-            Some(start) if start.eq_ignore_ascii_case(prefix) => text.get(prefix.len()..).unwrap_or_default(),
-            _ => text,
-        };
-        short.eq_ignore_ascii_case(kind.media_type())
+    /// Whether `typ` is this media type: without case, with one optional `application/` (RFC 7515 §4.1.9).
+    pub(crate) fn is_of(&self, media_type: &str) -> bool {
+        self.media_type.as_deref().is_some_and(|text| is_same_type(text, media_type))
+    }
+}
+
+/// Whether two media types are one: without case, and each with or without one `application/` (RFC 7515 §4.1.9).
+pub(crate) fn is_same_type(one: &str, other: &str) -> bool {
+    short(one).eq_ignore_ascii_case(short(other))
+}
+
+fn short(media_type: &str) -> &str {
+    let prefix = "application/";
+    match media_type.split_at_checked(prefix.len()) {
+        Some((start, rest)) if start.eq_ignore_ascii_case(prefix) && !rest.is_empty() => rest,
+        _ => media_type,
     }
 }
 
@@ -83,7 +97,11 @@ impl<'de> Visitor<'de> for Members<'_> {
                 "typ" => &mut header.media_type,
                 "crit" => return Err(self.fault.raise(TokenRefusal::Critical)),
                 other if REFUSED.contains(&other) => return Err(self.fault.raise(TokenRefusal::Header)),
-                _ => {
+                other => {
+                    if TEXTS.contains(&other) {
+                        names.read_text(name, &mut map, self.fault)?;
+                        continue;
+                    }
                     names.skip(name, &mut map, self.fault, 0)?;
                     continue;
                 }
@@ -105,7 +123,7 @@ mod tests {
     fn a_kind_is_named_without_case_and_with_one_prefix() {
         let is_access = |typ: &str| {
             let text = format!(r#"{{"typ":"{typ}"}}"#);
-            Header::parse(&text).unwrap().is_of(TokenKind::Access)
+            Header::parse(&text).unwrap().is_of("at+jwt")
         };
         for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"] {
             assert!(is_access(typ), "{typ}");
@@ -149,7 +167,16 @@ mod tests {
 
     #[test]
     fn a_header_is_an_object_of_the_right_types() {
-        for text in [r#"{"alg":1}"#, r#"{"kid":null}"#, r#"{"typ":["at+jwt"]}"#, "[]", "null", "", "{}x"] {
+        for text in [
+            r#"{"x5t":1}"#,
+            r#"{"alg":1}"#,
+            r#"{"kid":null}"#,
+            r#"{"typ":["at+jwt"]}"#,
+            "[]",
+            "null",
+            "",
+            "{}x",
+        ] {
             assert_eq!(Header::parse(text).unwrap_err(), TokenRefusal::Header, "{text}");
         }
     }

@@ -5,8 +5,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::token::{IssueError, MAX_TOKEN_BYTES};
 use gatewright_core::{Claims, TokenIssuer, TokenKind, TokenText};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::builder::Jwt;
+use crate::claims::is_registered;
 
 #[derive(Serialize)]
 struct Payload<'a> {
@@ -22,31 +24,68 @@ struct Payload<'a> {
     epoch: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<&'a str>,
+    #[serde(flatten, skip_serializing_if = "Map::is_empty")]
+    extension: Map<String, Value>,
 }
 
 impl TokenIssuer for Jwt {
     fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
+        self.sign(kind, claims, Map::new())
+    }
+}
+
+impl Jwt {
+    /// Issues a token with claims of the application's own beside the others: `extension` serializes as an object, none
+    /// of whose members is a claim that this library reads.
+    ///
+    /// # Errors
+    /// When it does not, or as [`TokenIssuer::issue`].
+    pub fn issue_with<E: Serialize>(
+        &self,
+        kind: TokenKind,
+        claims: &Claims,
+        extension: &E,
+    ) -> Result<TokenText, IssueError> {
+        let value = serde_json::to_value(extension).map_err(failed)?;
+        let Value::Object(members) = value else { return Err(failed("the extension is no object")) };
+        if members.keys().any(|name| is_registered(name)) {
+            return Err(failed("the extension names a claim that is not its own"));
+        }
+        self.sign(kind, claims, members)
+    }
+
+    fn sign(
+        &self,
+        kind: TokenKind,
+        claims: &Claims,
+        extension: Map<String, Value>,
+    ) -> Result<TokenText, IssueError> {
         let payload = Payload {
-            iss: &self.issuer,
+            iss: &self.rules.issuer,
             sub: claims.subject.as_str(),
-            aud: self.audience(kind),
+            aud: self.rules.audience(kind),
             exp: claims.expires_at.as_seconds(),
             iat: claims.issued_at.as_seconds(),
             jti: claims.token_id.as_str(),
             sid: claims.session.map(|id| id.to_string()),
             epoch: claims.epoch.map(|epoch| epoch.to_string()),
             scope: (kind == TokenKind::Access).then(|| claims.scopes.as_str()),
+            extension,
         };
-        let payload = serde_json::to_vec(&payload).map_err(|error| IssueError::new(Some(error.into())))?;
-        let mut token = self.header(kind).ok_or_else(|| IssueError::new(None))?.to_owned();
+        let payload = serde_json::to_vec(&payload).map_err(failed)?;
+        let state = self.ring.state();
+        let (key, header) = state.signer(kind).ok_or_else(|| failed("the ring has no key that signs"))?;
+        let mut token = header.to_owned();
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(payload, &mut token);
-        let signature = self.key.sign(token.as_bytes());
-        token.push('.');
-        token.push_str(&signature);
+        key.sign_into(&mut token).map_err(failed)?;
         if token.len() > MAX_TOKEN_BYTES {
-            return Err(IssueError::new(Some("the token is longer than anybody would read".into())));
+            return Err(failed("the token is longer than anybody would read"));
         }
         Ok(TokenText::new(token))
     }
+}
+
+fn failed(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> IssueError {
+    IssueError::new(Some(cause.into()))
 }

@@ -76,10 +76,23 @@ impl<'de> Names<'de> {
         fault: &Fault,
         depth: u8,
     ) -> Result<(), A::Error> {
-        if !self.0.insert(name) {
-            return Err(fault.raise(TokenRefusal::Duplicate));
-        }
+        self.take(name, fault)?;
         map.next_value_seed(Skip { fault, depth })
+    }
+
+    /// Takes a name whose value must be a text.
+    pub(crate) fn read_text<A: MapAccess<'de>>(
+        &mut self,
+        name: Cow<'de, str>,
+        map: &mut A,
+        fault: &Fault,
+    ) -> Result<(), A::Error> {
+        self.take(name, fault)?;
+        map.next_value_seed(Text).map(drop)
+    }
+
+    fn take<E: Error>(&mut self, name: Cow<'de, str>, fault: &Fault) -> Result<(), E> {
+        if self.0.insert(name) { Ok(()) } else { Err(fault.raise(TokenRefusal::Duplicate)) }
     }
 }
 

@@ -1,89 +1,220 @@
-//! Keys: parsed once, for one algorithm, known by one id.
+//! Keys: parsed once, for one algorithm and one use, known by one id.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::hmac;
+use aws_lc_rs::signature::ParsedPublicKey;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatewright_core::{BuildError, TokenRefusal};
+use gatewright_core::TokenRefusal;
 
-/// The shortest secret for HS256, in bytes (RFC 7518 §3.2).
-pub const MIN_SECRET_BYTES: usize = 32;
+use crate::algorithm::{Algorithm, Family};
+use crate::error::KeyError;
+use crate::jwk::{Jwk, Wanted};
+use crate::pem;
+use crate::public::{PublicMembers, PublicParts};
+use crate::secret;
 
 /// The longest key id, in bytes.
-pub(crate) const MAX_KEY_ID_BYTES: usize = 128;
+pub const MAX_KEY_ID_BYTES: usize = 128;
 
-/// Fewer different bytes than this are no secret: 32 random bytes have about 30, 32 hex digits about 14.
-const MIN_DISTINCT_BYTES: usize = 8;
+/// Signatures up to this length are decoded on the stack: all but RSA's.
+const STACK_SIGNATURE_BYTES: usize = 96;
 
-/// What people leave in configuration files, without case and punctuation: as the whole secret, …
-const PLACEHOLDERS: [&str; 7] =
-    ["secret", "secretkey", "mysecret", "mysecretkey", "supersecret", "supersecretkey", "jwtsecret"];
-
-/// … or anywhere in it, since these ask to be replaced.
-const REQUESTS: [&str; 9] = [
-    "yoursecret",
-    "yourjwtsecret",
-    "your256bitsecret",
-    "changeme",
-    "changethis",
-    "replaceme",
-    "replacethis",
-    "placeholder",
-    // The key in the guide whose readers this library serves.
-    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
-];
-
-/// An HMAC-SHA-256 key with its id.
-pub(crate) struct HmacKey {
-    id: String,
-    key: hmac::Key,
+/// A key that verifies: one algorithm, one id. Cloning is cheap.
+///
+/// ```
+/// use gatewright_jwt::{Algorithm, VerifyingKey};
+///
+/// let key = VerifyingKey::from_jwk(
+///     r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+/// )?;
+/// assert_eq!(key.algorithm(), Algorithm::EdDsa);
+/// assert_eq!(key.id(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"); // RFC 8037 A.3
+/// # Ok::<(), gatewright_jwt::KeyError>(())
+/// ```
+#[derive(Clone)]
+pub struct VerifyingKey {
+    id: Arc<str>,
+    algorithm: Algorithm,
+    signature_bytes: usize,
+    verifier: Verifier,
 }
 
-impl HmacKey {
-    pub(crate) const ALGORITHM: &'static str = "HS256";
-    /// A signature's length in base64url.
-    const SIGNATURE_CHARACTERS: usize = 43;
-    const SIGNATURE_BYTES: usize = 32;
+#[derive(Clone)]
+enum Verifier {
+    Hmac(Arc<hmac::Key>),
+    Public { key: ParsedPublicKey, members: Arc<PublicMembers> },
+}
 
-    /// From exactly the bytes given, never decoded or derived.
-    pub(crate) fn new(secret: &[u8], id: Option<String>) -> Result<Self, BuildError> {
-        check_secret(secret)?;
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-        let id = id.unwrap_or_else(|| derive_id(&key));
-        if id.is_empty() || id.len() > MAX_KEY_ID_BYTES {
-            return Err(BuildError::new("key_id", "must have 1 to 128 bytes"));
-        }
-        Ok(Self { id, key })
+impl VerifyingKey {
+    /// From the PEM text of a public key (SubjectPublicKeyInfo, `PUBLIC KEY`). Its id is its thumbprint (RFC 7638).
+    ///
+    /// # Errors
+    /// When the text is no such PEM, is a private key, or the key is not one for `algorithm`.
+    pub fn from_pem(algorithm: Algorithm, text: &str) -> Result<Self, KeyError> {
+        let der = pem::public(text)?;
+        Self::from_parts(algorithm, PublicParts::from_spki(algorithm, &der)?)
     }
 
-    pub(crate) fn id(&self) -> &str {
+    /// From a JWK: a public key, or a secret (`oct`). Its id is its `kid`, or else its thumbprint. A key that is good
+    /// for several algorithms must name one.
+    ///
+    /// # Errors
+    /// When the text is no JWK, is a private key, names a member twice or not of its type, is not for signatures, or
+    /// is not valid.
+    pub fn from_jwk(text: &str) -> Result<Self, KeyError> {
+        Self::from_parsed(&Jwk::parse(text)?, None, Wanted::Verifying)
+    }
+
+    /// From a JWK, for `algorithm` and no other, whether the key names it or no algorithm at all.
+    ///
+    /// # Errors
+    /// As [`VerifyingKey::from_jwk`], or when the key is for another algorithm.
+    pub fn from_jwk_for(algorithm: Algorithm, text: &str) -> Result<Self, KeyError> {
+        Self::from_parsed(&Jwk::parse(text)?, Some(algorithm), Wanted::Verifying)
+    }
+
+    /// From a secret: exactly its bytes, never decoded or derived, at least as many as the hash has.
+    ///
+    /// # Errors
+    /// When the algorithm is not an HMAC, or the secret is short, a placeholder, a few bytes repeated, or a key file.
+    pub fn from_secret(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, KeyError> {
+        let Family::Hmac(hash) = algorithm.family() else { return Err(KeyError::Algorithm) };
+        let signature_bytes = hash.digest_algorithm().output_len();
+        secret::check(bytes, signature_bytes)?;
+        let key = hmac::Key::new(hash, bytes);
+        let id = derive_id(&key).into();
+        Ok(Self { id, algorithm, signature_bytes, verifier: Verifier::Hmac(Arc::new(key)) })
+    }
+
+    pub(crate) fn from_parsed(
+        jwk: &Jwk<'_>,
+        expected: Option<Algorithm>,
+        wanted: Wanted,
+    ) -> Result<Self, KeyError> {
+        jwk.check_use(wanted)?;
+        let algorithm = jwk.algorithm(expected)?;
+        let key = if algorithm.is_symmetric() {
+            Self::from_secret(algorithm, &jwk.secret()?)?
+        } else {
+            Self::from_parts(algorithm, jwk.public()?)?
+        };
+        match jwk.id() {
+            Some(id) => key.with_id(id),
+            None => Ok(key),
+        }
+    }
+
+    pub(crate) fn from_parts(algorithm: Algorithm, parts: PublicParts) -> Result<Self, KeyError> {
+        let checked = parts.check(algorithm)?;
+        Ok(Self {
+            id: checked.members.thumbprint().into(),
+            algorithm,
+            signature_bytes: checked.signature_bytes,
+            verifier: Verifier::Public { key: checked.key, members: Arc::new(checked.members) },
+        })
+    }
+
+    /// Gives the key another id.
+    ///
+    /// # Errors
+    /// When the id is empty or longer than [`MAX_KEY_ID_BYTES`].
+    pub fn with_id(mut self, id: impl AsRef<str>) -> Result<Self, KeyError> {
+        let id = id.as_ref();
+        if id.is_empty() || id.len() > MAX_KEY_ID_BYTES {
+            return Err(KeyError::Id);
+        }
+        self.id = id.into();
+        Ok(self)
+    }
+
+    /// The key's id: the `kid` of its tokens.
+    #[must_use]
+    pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The signature of `message`, in base64url.
-    pub(crate) fn sign(&self, message: &[u8]) -> String {
-        URL_SAFE_NO_PAD.encode(hmac::sign(&self.key, message))
+    /// The one algorithm.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
 
-    /// Whether `signature`, in base64url, is that of `message`; in constant time for a signature of the right form.
-    pub(crate) fn verify(&self, message: &[u8], signature: &str) -> Result<(), TokenRefusal> {
-        // The decoder asks for room by an estimate that is one too high.
-        let mut buffer = [0; Self::SIGNATURE_BYTES + 1];
-        if signature.len() != Self::SIGNATURE_CHARACTERS {
+    /// What may be published of this key: nothing of a secret.
+    pub(crate) fn members(&self) -> Option<&PublicMembers> {
+        match &self.verifier {
+            Verifier::Hmac(_) => None,
+            Verifier::Public { members, .. } => Some(members),
+        }
+    }
+
+    /// Whether both are the same key for the same algorithm under the same id.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.is_same_material(other) && self.id == other.id && self.algorithm == other.algorithm
+    }
+
+    /// Whether both are made of the same numbers.
+    pub(crate) fn is_same_material(&self, other: &Self) -> bool {
+        match (&self.verifier, &other.verifier) {
+            // A secret's derived id tells keys apart; nothing else of it can be compared.
+            (Verifier::Hmac(own), Verifier::Hmac(theirs)) => derive_id(own) == derive_id(theirs),
+            (Verifier::Public { members: own, .. }, Verifier::Public { members: theirs, .. }) => {
+                own == theirs
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn hmac(&self) -> Option<&Arc<hmac::Key>> {
+        match &self.verifier {
+            Verifier::Hmac(key) => Some(key),
+            Verifier::Public { .. } => None,
+        }
+    }
+
+    /// Whether `signature`, in base64url, is that of `message`.
+    ///
+    /// This is the signature alone, and no token is believed for it: [`Jwt`](crate::Jwt) checks the rest.
+    ///
+    /// # Errors
+    /// [`TokenRefusal::Format`] when it is no canonical base64url, [`TokenRefusal::Signature`] when it does not hold.
+    pub fn verify_signature(&self, message: &[u8], signature: &str) -> Result<(), TokenRefusal> {
+        if signature.len() != base64_length(self.signature_bytes) {
             return Err(if is_base64url(signature) { TokenRefusal::Signature } else { TokenRefusal::Format });
         }
-        let decoded =
-            URL_SAFE_NO_PAD.decode_slice(signature, &mut buffer).map_err(|_| TokenRefusal::Format)?;
-        let mac = buffer.get(..decoded).unwrap_or_default();
-        hmac::verify(&self.key, message, mac).map_err(|_| TokenRefusal::Signature)
+        // The decoder asks for room by an estimate that is up to two bytes too high.
+        let mut buffer = [0; STACK_SIGNATURE_BYTES + 3];
+        if self.signature_bytes <= STACK_SIGNATURE_BYTES {
+            let decoded = URL_SAFE_NO_PAD.decode_slice(signature, &mut buffer);
+            let length = decoded.map_err(|_| TokenRefusal::Format)?;
+            self.verify_bytes(message, buffer.get(..length).unwrap_or_default())
+        } else {
+            let decoded = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenRefusal::Format)?;
+            self.verify_bytes(message, &decoded)
+        }
+    }
+
+    fn verify_bytes(&self, message: &[u8], signature: &[u8]) -> Result<(), TokenRefusal> {
+        let verdict = match &self.verifier {
+            Verifier::Hmac(key) => hmac::verify(key, message, signature),
+            Verifier::Public { key, .. } => key.verify_sig(message, signature),
+        };
+        verdict.map_err(|_| TokenRefusal::Signature)
     }
 }
 
-impl fmt::Debug for HmacKey {
+impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HmacKey").field("id", &self.id).finish_non_exhaustive()
+        let mut debug = f.debug_struct("VerifyingKey");
+        debug.field("id", &self.id).field("algorithm", &self.algorithm).finish_non_exhaustive()
     }
+}
+
+/// The length of so many bytes in base64url.
+const fn base64_length(bytes: usize) -> usize {
+    bytes.saturating_mul(4).div_ceil(3)
 }
 
 fn is_base64url(text: &str) -> bool {
@@ -94,77 +225,4 @@ fn is_base64url(text: &str) -> bool {
 fn derive_id(key: &hmac::Key) -> String {
     let tag = hmac::sign(key, b"gatewright key id");
     URL_SAFE_NO_PAD.encode(tag.as_ref().get(..9).unwrap_or_default())
-}
-
-fn check_secret(secret: &[u8]) -> Result<(), BuildError> {
-    let refuse = |problem| Err(BuildError::new("secret", problem));
-    let plain: Vec<u8> =
-        secret.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
-    let is = |word: &&str| plain == word.as_bytes();
-    let holds = |word: &&str| plain.windows(word.len()).any(|window| window == word.as_bytes());
-    let start = secret.trim_ascii_start();
-    if secret.is_empty() {
-        return refuse("is missing");
-    }
-    if PLACEHOLDERS.iter().any(is) || REQUESTS.iter().any(holds) {
-        return refuse("is a placeholder: draw at least 32 random bytes");
-    }
-    if secret.len() < MIN_SECRET_BYTES {
-        return refuse("is shorter than 32 bytes");
-    }
-    if start.starts_with(b"-----BEGIN") || start.starts_with(b"{") {
-        return refuse("looks like a key file: an HMAC secret is random bytes");
-    }
-    let mut distinct = secret.to_vec();
-    distinct.sort_unstable();
-    distinct.dedup();
-    if distinct.len() < MIN_DISTINCT_BYTES {
-        return refuse("repeats a few bytes: draw at least 32 random ones");
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn problem(secret: &[u8]) -> Option<&'static str> {
-        HmacKey::new(secret, None).err().map(|error| {
-            assert_eq!(error.setting, "secret");
-            error.problem
-        })
-    }
-
-    #[test]
-    fn short_secrets_placeholders_and_key_files_are_refused() {
-        assert_eq!(problem(b""), Some("is missing"));
-        assert_eq!(problem(b"0123456789abcdef0123456789abcde"), Some("is shorter than 32 bytes"));
-        for text in [
-            "secret",
-            "Super-Secret-Key",
-            "your-secret-key",
-            "your_secret_key_that_is_long_enough_to_pass",
-            "please-CHANGE-ME-please-change-me-now",
-            "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
-        ] {
-            assert_eq!(
-                problem(text.as_bytes()),
-                Some("is a placeholder: draw at least 32 random bytes"),
-                "{text}"
-            );
-        }
-        assert!(problem(b"-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQ").is_some());
-        assert!(problem(br#"{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObw"}"#).is_some());
-        assert!(problem(&[0; 32]).is_some());
-        for text in ["0123456789abcdef0123456789abcdef", "shop-production-secret-key-9f8e7d6c5b4a"] {
-            assert_eq!(problem(text.as_bytes()), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn an_id_is_derived_the_same_each_time_and_another_for_another_secret() {
-        let id = |secret: &[u8; 32]| HmacKey::new(secret, None).unwrap().id().to_owned();
-        assert_eq!(id(b"0123456789abcdef0123456789abcdef"), id(b"0123456789abcdef0123456789abcdef"));
-        assert_ne!(id(b"0123456789abcdef0123456789abcdef"), id(b"0123456789abcdef0123456789abcdeF"));
-    }
 }

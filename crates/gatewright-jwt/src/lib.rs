@@ -1,10 +1,13 @@
 //! JSON Web Tokens (RFC 7519, RFC 8725, RFC 9068), strictly.
 //!
-//! [`Jwt`] issues and verifies with one key, one issuer and one audience:
+//! [`Jwt`] issues and verifies with the keys of a [`KeyRing`], for one issuer and one audience; [`Issuers`] puts several
+//! verifiers side by side.
 //!
 //! ```text
 //! verify: size ─► three segments ─► header ─► key by kid ─► signature ─► claims, in one pass ─► VerifiedClaims
 //! ```
+//!
+//! The simple way is one secret:
 //!
 //! ```
 //! use gatewright_core::{Claims, Timestamp, TokenId, TokenIssuer, TokenKind, TokenVerifier, UserId};
@@ -20,15 +23,53 @@
 //! assert!(jwt.verify(TokenKind::Access, token.expose(), claims.expires_at).is_err());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Keys
+//! A key is for one [`Algorithm`] and known by one id. [`SigningKey`] and [`VerifyingKey`] are read from PEM (PKCS#8,
+//! SubjectPublicKeyInfo), from a JWK, or from a secret's bytes; [`NewKey`] makes one. Each is checked when it is read: its
+//! size, its numbers, its use, and that it is not the other half. [`KeyRing`] rotates them while requests run, and
+//! publishes the public ones; [`JwkSet`] reads what others publish.
+//!
+//! # What is refused
+//! Every reason is a [`TokenRefusal`](gatewright_core::TokenRefusal) with a name to count it by; the client hears one
+//! thing. Refused are: tokens over 8 KiB; anything but three segments of canonical base64url; header members of a wrong
+//! type, or that change what a token means or where its key comes from (`crit`, `b64`, `zip`, `jku`, `x5u`, `jwk`, `x5c`,
+//! `cty`, those of JWE); another algorithm than the key's, no `kid`, an unknown one; another kind of token; members that
+//! occur twice at any depth; claims that are missing, of a wrong type or out of range; another issuer or audience; times
+//! that are over, not yet, or too far apart; sender-bound tokens (`cnf`).
+//!
+//! Claims of the application's own: [`Jwt::issue_with`] and [`Jwt::verify_with`].
 
 mod number;
 mod json;
 mod header;
 mod claims;
+mod algorithm;
+mod error;
+mod secret;
+mod public;
+mod jwk;
+mod pem;
 mod key;
+mod signing;
+mod generate;
+mod jwks;
+mod ring;
+mod cache;
 mod builder;
 mod issue;
 mod verify;
+mod issuers;
 
-pub use builder::{Jwt, JwtBuilder, MAX_LEEWAY};
-pub use key::MIN_SECRET_BYTES;
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use builder::{DangerousJwtBuilder, Jwt, JwtBuilder, MAX_LEEWAY};
+pub use cache::MAX_CACHE_TOKENS;
+pub use error::{KeyError, RingError};
+pub use generate::NewKey;
+pub use issuers::Issuers;
+pub use jwks::{JwkSet, MAX_JWKS_BYTES, MAX_JWKS_KEYS};
+pub use key::{MAX_KEY_ID_BYTES, VerifyingKey};
+pub use ring::KeyRing;
+pub use secret::MIN_SECRET_BYTES;
+pub use signing::SigningKey;
+pub use verify::Extended;

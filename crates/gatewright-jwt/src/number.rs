@@ -92,6 +92,11 @@ impl NumericDate {
         self > Self { units: units_of(moment), more: false }
     }
 
+    /// Whether this moment lies ahead of `moment`.
+    pub(crate) fn is_before(self, moment: Timestamp) -> bool {
+        self < Self { units: units_of(moment), more: false }
+    }
+
     /// Whether the time from `start` to this moment is longer than `span`. In doubt (both numbers with more digits
     /// than are kept) it is.
     pub(crate) fn is_later_than(self, start: Self, span: Duration) -> bool {

@@ -2,39 +2,138 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatewright_core::token::{FUTURE_TOLERANCE, MAX_TOKEN_BYTES};
+use gatewright_core::token::MAX_TOKEN_BYTES;
 use gatewright_core::{
-    Claims, Timestamp, TokenId, TokenKind, TokenRefusal, TokenVerifier, UserId, VerifiedClaims,
+    Claims, Scopes, Timestamp, TokenId, TokenKind, TokenRefusal, TokenVerifier, UserId, VerifiedClaims,
 };
+use serde::de::DeserializeOwned;
 
-use crate::builder::Jwt;
-use crate::claims::RawClaims;
+use crate::algorithm::Algorithm;
+use crate::builder::{Jwt, Rules};
+use crate::cache::{Believed, Cache};
+use crate::claims::{RawClaims, Times};
 use crate::header::Header;
-use crate::key::HmacKey;
+use crate::key::VerifyingKey;
+use crate::ring::State;
 
 /// Payloads up to this length are decoded on the stack: all of ours are.
 const STACK_BYTES: usize = 1024;
 
 impl TokenVerifier for Jwt {
     fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenRefusal> {
+        match &self.cache {
+            None => {
+                let mut room = Room::new();
+                let (text, _) = self.open(kind, token, &mut room)?;
+                self.believe(text, kind, now).map(|(claims, _)| claims)
+            }
+            Some(cache) => self.verify_once(cache, kind, token, now),
+        }
+    }
+}
+
+/// Claims that were verified, and beside them what the application's own type reads of the same token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Extended<E> {
+    /// The claims.
+    pub claims: VerifiedClaims,
+    /// The application's own.
+    pub extension: E,
+}
+
+impl Jwt {
+    /// Verifies a token and then reads claims of the application's own from it. Members that `E` does not name are
+    /// ignored; what it reads is as true as the issuer is trusted, and no check of this library looks at it.
+    ///
+    /// ```
+    /// use gatewright_core::{Claims, Timestamp, TokenId, TokenKind, UserId};
+    /// use gatewright_jwt::Jwt;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Tenant {
+    ///     tenant: u32,
+    /// }
+    ///
+    /// let jwt = Jwt::hs256(*b"fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "my-api").build()?;
+    /// let now = Timestamp::from_seconds(1_700_000_000);
+    /// let claims = Claims::new(UserId::new("42")?, TokenId::new("1"), now, Timestamp::from_seconds(1_700_000_900));
+    ///
+    /// let token = jwt.issue_with(TokenKind::Access, &claims, &Tenant { tenant: 7 })?;
+    /// let read = jwt.verify_with::<Tenant>(TokenKind::Access, token.expose(), now)?;
+    /// assert_eq!((read.extension.tenant, read.claims.subject.as_str()), (7, "42"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`TokenVerifier::verify`], or [`TokenRefusal::ClaimType`] when the claims are not those of `E`.
+    pub fn verify_with<E: DeserializeOwned>(
+        &self,
+        kind: TokenKind,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Extended<E>, TokenRefusal> {
+        let mut room = Room::new();
+        let (text, _) = self.open(kind, token, &mut room)?;
+        let (claims, _) = self.believe(text, kind, now)?;
+        // Read last: a member that occurs twice was refused above.
+        let extension = serde_json::from_str(text).map_err(|_| TokenRefusal::ClaimType)?;
+        Ok(Extended { claims, extension })
+    }
+
+    /// What was computed before is not computed again. Time is judged again.
+    fn verify_once(
+        &self,
+        cache: &Cache,
+        kind: TokenKind,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<VerifiedClaims, TokenRefusal> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenRefusal::Size);
+        }
+        let tag = cache.tag(token);
+        if let Some(believed) = cache.find(tag, kind, self.ring.state().generation) {
+            let judged = self.rules.judge_times(believed.times, kind, now);
+            if judged == Err(TokenRefusal::Expired) {
+                cache.forget(tag, kind);
+            }
+            return judged.map(|()| believed.claims);
+        }
+        let mut room = Room::new();
+        let (text, generation) = self.open(kind, token, &mut room)?;
+        let (claims, times) = self.believe(text, kind, now)?;
+        cache.remember(tag, kind, Believed { claims: claims.clone(), times, generation });
+        Ok(claims)
+    }
+
+    /// The payload of a token whose header and signature hold, and the state of the ring under which they do.
+    fn open<'r>(
+        &self,
+        kind: TokenKind,
+        token: &str,
+        room: &'r mut Room,
+    ) -> Result<(&'r str, u64), TokenRefusal> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenRefusal::Size);
         }
         let segments = Segments::split(token)?;
-        self.check_header(segments.header, kind)?;
-        self.key.verify(segments.signed.as_bytes(), segments.signature)?;
-        let mut buffer = [0; STACK_BYTES];
-        let spilled;
-        let payload = if base64::decoded_len_estimate(segments.payload.len()) <= STACK_BYTES {
-            let decoded = URL_SAFE_NO_PAD.decode_slice(segments.payload, &mut buffer);
-            buffer.get(..decoded.map_err(|_| TokenRefusal::Format)?).unwrap_or_default()
-        } else {
-            spilled = URL_SAFE_NO_PAD.decode(segments.payload).map_err(|_| TokenRefusal::Format)?;
-            &spilled
-        };
-        let text = std::str::from_utf8(payload).map_err(|_| TokenRefusal::Json)?;
-        let claims = self.judge(RawClaims::parse(text, self.audience(kind))?, kind, now)?;
-        Ok(VerifiedClaims::assertion(claims))
+        let state = self.ring.state();
+        let key = self.rules.choose_key(&state, segments.header, kind)?;
+        key.verify_signature(segments.signed.as_bytes(), segments.signature)?;
+        Ok((room.decode(segments.payload)?, state.generation))
+    }
+
+    fn believe(
+        &self,
+        text: &str,
+        kind: TokenKind,
+        now: Timestamp,
+    ) -> Result<(VerifiedClaims, Times), TokenRefusal> {
+        let raw = RawClaims::parse(text, self.rules.audience(kind))?;
+        let (claims, times) = self.rules.judge(&raw, kind, now)?;
+        Ok((VerifiedClaims::assertion(claims), times))
     }
 }
 
@@ -56,51 +155,104 @@ impl<'a> Segments<'a> {
     }
 }
 
-impl Jwt {
-    fn check_header(&self, segment: &str, kind: TokenKind) -> Result<(), TokenRefusal> {
-        if self.header(kind).is_some_and(|own| own == segment) {
-            return Ok(());
+/// Where a payload is decoded to.
+struct Room {
+    stack: [u8; STACK_BYTES],
+    heap: Vec<u8>,
+}
+
+impl Room {
+    const fn new() -> Self {
+        Self { stack: [0; STACK_BYTES], heap: Vec::new() }
+    }
+
+    fn decode(&mut self, segment: &str) -> Result<&str, TokenRefusal> {
+        let format = |_| TokenRefusal::Format;
+        let bytes = if base64::decoded_len_estimate(segment.len()) <= STACK_BYTES {
+            let length = URL_SAFE_NO_PAD.decode_slice(segment, &mut self.stack).map_err(format)?;
+            self.stack.get(..length).unwrap_or_default()
+        } else {
+            self.heap = URL_SAFE_NO_PAD.decode(segment).map_err(|_| TokenRefusal::Format)?;
+            &self.heap
+        };
+        std::str::from_utf8(bytes).map_err(|_| TokenRefusal::Json)
+    }
+}
+
+impl Rules {
+    #[inline]
+    fn choose_key<'s>(
+        &self,
+        state: &'s State,
+        segment: &str,
+        kind: TokenKind,
+    ) -> Result<&'s VerifyingKey, TokenRefusal> {
+        if let Some(key) = state.recognise(segment, kind) {
+            return Ok(key);
         }
         let decoded = URL_SAFE_NO_PAD.decode(segment).map_err(|_| TokenRefusal::Format)?;
         let text = std::str::from_utf8(&decoded).map_err(|_| TokenRefusal::Header)?;
         let header = Header::parse(text)?;
-        if header.algorithm.as_deref() != Some(HmacKey::ALGORITHM) {
+        let named = header.algorithm.as_deref().ok_or(TokenRefusal::Algorithm)?;
+        if named.parse::<Algorithm>().is_err() {
             return Err(TokenRefusal::Algorithm);
         }
-        if header.key_id.as_deref() != Some(self.key.id()) {
-            return Err(TokenRefusal::Key);
+        let key = match header.key_id.as_deref() {
+            Some(id) => state.find(id),
+            None if self.without_kid && !state.can_sign() => state.only(),
+            None => None,
+        };
+        let key = key.ok_or(TokenRefusal::Key)?;
+        if !key.algorithm().is_named(named) {
+            return Err(TokenRefusal::Algorithm);
         }
-        if header.is_of(kind) { Ok(()) } else { Err(TokenRefusal::Kind) }
+        if header.is_of(self.media_type(state, kind)) { Ok(key) } else { Err(TokenRefusal::Kind) }
     }
 
-    fn judge(&self, raw: RawClaims<'_>, kind: TokenKind, now: Timestamp) -> Result<Claims, TokenRefusal> {
+    fn judge(
+        &self,
+        raw: &RawClaims<'_>,
+        kind: TokenKind,
+        now: Timestamp,
+    ) -> Result<(Claims, Times), TokenRefusal> {
         let missing = TokenRefusal::ClaimMissing;
-        if raw.issuer.ok_or(missing)? != self.issuer {
+        if raw.issuer.as_deref().ok_or(missing)? != self.issuer {
             return Err(TokenRefusal::Issuer);
         }
         if !raw.audience.ok_or(missing)? {
             return Err(TokenRefusal::Audience);
         }
-        let expires_at = raw.expires_at.ok_or(missing)?;
-        let issued_at = raw.issued_at.ok_or(missing)?;
+        let times = raw.times()?;
+        self.judge_times(times, kind, now)?;
+        let token_id = raw.token_id.as_deref().filter(|id| !id.is_empty()).ok_or(missing)?;
+        let bad = |_| TokenRefusal::ClaimType;
+        let subject = UserId::new(raw.subject.as_deref().ok_or(missing)?).map_err(bad)?;
+        let (issued_at, expires_at) = (times.issued_at.to_timestamp(), times.expires_at.to_timestamp());
+        let mut claims = Claims::new(subject, TokenId::new(token_id), issued_at, expires_at);
+        claims.session = raw.session.as_deref().map(str::parse).transpose().map_err(bad)?;
+        claims.epoch = raw.epoch.as_deref().map(str::parse).transpose().map_err(bad)?;
+        if let Some(scopes) = raw.scopes.as_deref() {
+            claims.scopes = Scopes::parse(scopes).map_err(|_| TokenRefusal::ClaimType)?;
+        }
+        Ok((claims, times))
+    }
+
+    #[inline]
+    fn judge_times(&self, times: Times, kind: TokenKind, now: Timestamp) -> Result<(), TokenRefusal> {
+        let Times { expires_at, issued_at, not_before } = times;
         if !expires_at.is_after(now.saturating_sub(self.leeway)) {
             return Err(TokenRefusal::Expired);
         }
-        let horizon = now.saturating_add(FUTURE_TOLERANCE);
-        if issued_at.is_after(horizon) || raw.not_before.is_some_and(|from| from.is_after(horizon)) {
+        let horizon = now.saturating_add(self.tolerance);
+        if issued_at.is_after(horizon) || not_before.is_some_and(|from| from.is_after(horizon)) {
             return Err(TokenRefusal::Immature);
+        }
+        if self.max_age.is_some_and(|age| issued_at.is_before(now.saturating_sub(age))) {
+            return Err(TokenRefusal::Age);
         }
         if expires_at.is_later_than(issued_at, kind.max_lifetime()) {
             return Err(TokenRefusal::Lifetime);
         }
-        let token_id = raw.token_id.filter(|id| !id.is_empty()).ok_or(missing)?;
-        let bad = |_| TokenRefusal::ClaimType;
-        let subject = UserId::new(raw.subject.ok_or(missing)?).map_err(bad)?;
-        let mut claims =
-            Claims::new(subject, TokenId::new(token_id), issued_at.to_timestamp(), expires_at.to_timestamp());
-        claims.session = raw.session.map(|text| text.parse()).transpose().map_err(bad)?;
-        claims.epoch = raw.epoch.map(|text| text.parse()).transpose().map_err(bad)?;
-        claims.scopes = raw.scopes.unwrap_or_default();
-        Ok(claims)
+        Ok(())
     }
 }

@@ -114,6 +114,51 @@ fn leeway_moves_exp_alone_and_has_a_cap() {
 }
 
 #[test]
+fn a_maximum_age_counts_from_iat_and_knows_no_leeway() {
+    let strict = Jwt::hs256(SECRET, "https://issuer.example", "api").with_key_id("k1");
+    let strict =
+        strict.with_max_age(Duration::from_secs(30)).with_leeway(Duration::from_secs(60)).build().unwrap();
+    let at =
+        |iat| strict.verify(TokenKind::Access, &sign(HEADER, &payload(&[("iat", Some(iat))])), NOW).map(drop);
+    assert_eq!(at("1699999970"), Ok(()));
+    assert_eq!(at("1699999969.9999999999"), Err(TokenRefusal::Age));
+    assert_eq!(at("0"), Err(TokenRefusal::Age));
+}
+
+#[test]
+fn a_tolerance_moves_iat_and_nbf_alone_and_has_a_cap() {
+    let builder = || Jwt::hs256(SECRET, "https://issuer.example", "api").with_key_id("k1");
+    let with = |tolerance| builder().with_tolerance(Duration::from_secs(tolerance)).build().unwrap();
+    for name in ["iat", "nbf"] {
+        let token = |value| sign(HEADER, &payload(&[(name, Some(value))]));
+        let verdict =
+            |tolerance, value| with(tolerance).verify(TokenKind::Access, &token(value), NOW).map(drop);
+        assert_eq!(verdict(0, "1700000000"), Ok(()));
+        assert_eq!(verdict(0, "1700000001"), Err(TokenRefusal::Immature));
+        assert_eq!(verdict(60, "1700000060"), Ok(()));
+    }
+    let expired = sign(HEADER, &payload(&[("exp", Some("1700000000")), ("iat", Some("1699999000"))]));
+    assert_eq!(with(60).verify(TokenKind::Access, &expired, NOW).map(drop), Err(TokenRefusal::Expired));
+    assert_eq!(builder().with_tolerance(Duration::from_secs(61)).build().unwrap_err().setting, "tolerance");
+}
+
+#[test]
+fn times_at_the_ends_of_the_clock_do_not_overflow() {
+    for now in [0, 1, u64::MAX] {
+        for (exp, iat) in
+            [("0", "0"), ("18446744073709551615", "18446744073709551615"), ("1", "99999999999999999999")]
+        {
+            let token = sign(HEADER, &payload(&[("exp", Some(exp)), ("iat", Some(iat)), ("nbf", Some(iat))]));
+            for age in [Duration::ZERO, Duration::MAX] {
+                let jwt =
+                    Jwt::hs256(SECRET, "https://issuer.example", "api").with_key_id("k1").with_max_age(age);
+                let _ = jwt.build().unwrap().verify(TokenKind::Access, &token, Timestamp::from_seconds(now));
+            }
+        }
+    }
+}
+
+#[test]
 fn a_lifetime_beyond_the_kinds_maximum_is_refused() {
     let exp = |span: Duration| (NOW.as_seconds() + span.as_secs()).to_string();
     assert_eq!(verdict(&[("exp", Some(&exp(MAX_ACCESS_LIFETIME)))]), Ok(()));

@@ -8,6 +8,7 @@
 //! | `actix-web` | [`actix_web`](mod@actix_web): extractors, guards and routes for actix-web |
 //! | `axum` | [`axum`](mod@axum): extractors, guards and routes for axum |
 //! | `poem` | [`poem`](mod@poem): extractors, guards and routes for poem |
+//! | `jwks` | `RemoteIssuer`: the keys of other issuers, fetched over HTTPS |
 //! | `memory` | `MemoryStore`: accounts and sessions in memory |
 //! | `openapi` | [`openapi`](mod@openapi): who may call what, in utoipa documents |
 //! | `sqlite` | `SqliteStore`: accounts and sessions in SQLite |
@@ -44,7 +45,11 @@ pub use gatewright_core::{
     TokenIssuer, TokenKind, TokenPair, TokenRefusal, TokenText, TokenVerifier, UnknownRole, UserId,
     VerifiedClaims, roles, scopes,
 };
-pub use gatewright_jwt::{Jwt, JwtBuilder, MAX_LEEWAY, MIN_SECRET_BYTES};
+pub use gatewright_jwt::{
+    Algorithm, DangerousJwtBuilder, Extended, Issuers, JwkSet, Jwt, JwtBuilder, KeyError, KeyRing,
+    MAX_CACHE_TOKENS, MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_ID_BYTES, MAX_LEEWAY, MIN_SECRET_BYTES, NewKey,
+    RingError, SigningKey, UnknownAlgorithm, VerifyingKey,
+};
 pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
 
 /// For actix-web.
@@ -85,6 +90,12 @@ pub mod openapi {
         API_KEY, BEARER, Document, DocumentError, GuardedHandler, OAUTH2, document_reply,
     };
 }
+
+#[cfg(feature = "jwks")]
+pub use gatewright_jwks::{
+    DEFAULT_REFRESH, DangerousRemoteIssuerBuilder, FetchFailure, MAX_COOL_DOWN, MAX_REFRESH, MAX_TIMEOUT,
+    MIN_REFRESH, RemoteIssuer, RemoteIssuerBuilder,
+};
 
 #[cfg(feature = "memory")]
 pub use gatewright_memory::MemoryStore;

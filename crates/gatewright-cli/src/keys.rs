@@ -1,0 +1,113 @@
+//! `gatewright keys`: making and publishing.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Subcommand, ValueEnum};
+use gatewright_jwt::{Algorithm, KeyError, KeyRing, NewKey, SigningKey, VerifyingKey};
+
+use crate::Failure;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Make a key and print it: PEM (PKCS#8) and JWK; a secret (HS256, …) as JWK alone
+    Generate {
+        /// HS256, HS384, HS512, EdDSA, ES256, ES384, RS256, RS384, RS512, PS256, PS384 or PS512
+        #[arg(long)]
+        alg: Algorithm,
+        /// Print one form alone
+        #[arg(long)]
+        format: Option<Format>,
+    },
+    /// Print the JWK set that publishes keys: their public members alone
+    Jwks {
+        /// Keys, private or public, each a JWK or PEM, or both as `keys generate` prints them; one on standard input
+        /// unless given
+        files: Vec<PathBuf>,
+        /// What PEM keys are for; a JWK must agree
+        #[arg(long)]
+        alg: Option<Algorithm>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Pem,
+    Jwk,
+}
+
+impl Keys {
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Generate { alg, format } => generate(alg, format)?,
+            Self::Jwks { files, alg } => publish(&files, alg)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn generate(algorithm: Algorithm, format: Option<Format>) -> Result<(), Failure> {
+    let key = NewKey::generate(algorithm).map_err(|error| error.to_string())?;
+    match (key.pem(), format) {
+        (None, Some(Format::Pem)) => return Err(format!("{algorithm} has a secret, which has no PEM form")),
+        (Some(pem), None | Some(Format::Pem)) => crate::write(pem)?,
+        _ => {}
+    }
+    if format != Some(Format::Pem) {
+        crate::write(&format!("{}\n", key.jwk()))?;
+    }
+    Ok(())
+}
+
+fn publish(files: &[PathBuf], algorithm: Option<Algorithm>) -> Result<(), Failure> {
+    let mut keys = Vec::new();
+    if files.is_empty() {
+        let text = io::read_to_string(io::stdin()).map_err(|error| error.to_string())?;
+        keys.push(read(&text, algorithm)?);
+    }
+    for file in files {
+        let text = fs::read_to_string(file).map_err(|error| error.to_string());
+        let key = text.and_then(|text| read(&text, algorithm));
+        keys.push(key.map_err(|why| format!("{}: {why}", file.display()))?);
+    }
+    let ring = KeyRing::verifying(keys).map_err(|error| error.to_string())?;
+    crate::write(&format!("{}\n", ring.jwks()))
+}
+
+/// The public half of a key.
+fn read(text: &str, algorithm: Option<Algorithm>) -> Result<VerifyingKey, Failure> {
+    let jwk = text.find('{').and_then(|start| text.get(start..));
+    let key = match (jwk, algorithm) {
+        (Some(jwk), _) => from_jwk(jwk, algorithm),
+        (None, Some(algorithm)) => from_pem(text, algorithm),
+        (None, None) => return Err("a PEM key does not say what it is for: give --alg".to_owned()),
+    };
+    let key = key.map_err(|error| error.to_string())?;
+    if key.algorithm().is_symmetric() { Err("a secret is never published".to_owned()) } else { Ok(key) }
+}
+
+fn from_jwk(text: &str, algorithm: Option<Algorithm>) -> Result<VerifyingKey, KeyError> {
+    let (public, private) = match algorithm {
+        Some(algorithm) => {
+            (VerifyingKey::from_jwk_for(algorithm, text), SigningKey::from_jwk_for(algorithm, text))
+        }
+        None => (VerifyingKey::from_jwk(text), SigningKey::from_jwk(text)),
+    };
+    halve(public, private)
+}
+
+fn from_pem(text: &str, algorithm: Algorithm) -> Result<VerifyingKey, KeyError> {
+    halve(VerifyingKey::from_pem(algorithm, text), SigningKey::from_pem(algorithm, text))
+}
+
+fn halve(
+    public: Result<VerifyingKey, KeyError>,
+    private: Result<SigningKey, KeyError>,
+) -> Result<VerifyingKey, KeyError> {
+    match public {
+        Err(KeyError::Private) => private.map(|key| key.verifying_key().clone()),
+        public => public,
+    }
+}

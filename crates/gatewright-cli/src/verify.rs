@@ -1,0 +1,121 @@
+//! `gatewright token verify`: one verdict a line.
+
+use std::fs;
+use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use gatewright_core::token::MAX_TOKEN_BYTES;
+use gatewright_core::{Clock, SystemClock, Timestamp, TokenKind, TokenRefusal, TokenVerifier};
+use gatewright_jwt::{Algorithm, JwkSet, Jwt, KeyRing, VerifyingKey};
+
+use crate::{Failure, lines};
+
+/// Some token was refused.
+const REFUSED: u8 = 1;
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The JWK set with the keys; secrets (`oct`) may be in it
+    #[arg(long, value_name = "FILE")]
+    jwks: PathBuf,
+    /// What `iss` must be
+    #[arg(long)]
+    issuer: String,
+    /// What `aud` must be or hold
+    #[arg(long)]
+    audience: String,
+    /// What the header's `typ` must be
+    #[arg(long, default_value = TokenKind::Access.media_type())]
+    typ: String,
+    /// Believe keys for this algorithm alone; may be repeated
+    #[arg(long)]
+    algorithm: Vec<Algorithm>,
+    /// The present moment, in seconds since 1970, instead of the system's time
+    #[arg(long, value_name = "UNIX")]
+    now: Option<u64>,
+    /// How far clocks may differ, for `exp`, `nbf` and `iat`: at most 60 (without it 0 for `exp`, 5 for the others)
+    #[arg(long, value_name = "S")]
+    leeway: Option<u64>,
+    /// How long ago a token may have been issued
+    #[arg(long, value_name = "S")]
+    max_age: Option<u64>,
+}
+
+impl Verify {
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        let (verifier, now) = (self.verifier()?, self.now);
+        let now = || now.map_or_else(|| SystemClock.now(), Timestamp::from_seconds);
+        let judged = judge_all(&verifier, now, &mut io::stdin().lock(), &mut io::stdout().lock());
+        match judged.map_err(|error| error.to_string())? {
+            0 => Ok(ExitCode::SUCCESS),
+            _ => Ok(ExitCode::from(REFUSED)),
+        }
+    }
+
+    fn verifier(&self) -> Result<Jwt, Failure> {
+        let ring = KeyRing::verifying(self.keys()?).map_err(|error| self.failed(&error))?;
+        let mut builder = Jwt::builder(ring, &self.issuer, &self.audience);
+        if !self.typ.eq_ignore_ascii_case(TokenKind::Access.media_type()) {
+            builder = builder.dangerous().with_access_type(&self.typ);
+        }
+        if let Some(leeway) = self.leeway.map(Duration::from_secs) {
+            builder = builder.with_leeway(leeway).with_tolerance(leeway);
+        }
+        if let Some(age) = self.max_age {
+            builder = builder.with_max_age(Duration::from_secs(age));
+        }
+        builder.build().map_err(|error| error.to_string())
+    }
+
+    /// The keys of the file. Those that cannot be used are named on the error stream; their tokens will be refused.
+    fn keys(&self) -> Result<Vec<VerifyingKey>, Failure> {
+        let text = fs::read_to_string(&self.jwks).map_err(|error| self.failed(&error))?;
+        let only = match self.algorithm.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        };
+        let set = JwkSet::parse_with_secrets(&text, only).map_err(|error| self.failed(&error))?;
+        for error in set.refused() {
+            eprintln!("gatewright: {}: a key is not used: {error}", self.jwks.display());
+        }
+        let mut keys = set.into_keys();
+        keys.retain(|key| self.algorithm.is_empty() || self.algorithm.contains(&key.algorithm()));
+        Ok(keys)
+    }
+
+    fn failed(&self, error: &dyn std::error::Error) -> Failure {
+        format!("{}: {error}", self.jwks.display())
+    }
+}
+
+/// Writes one line for each line of the input and returns how many were refused.
+fn judge_all(
+    verifier: &Jwt,
+    now: impl Fn() -> Timestamp,
+    input: &mut impl BufRead,
+    output: &mut impl Write,
+) -> io::Result<usize> {
+    let (mut refused, mut line) = (0, Vec::new());
+    while lines::next(input, &mut line)? {
+        match judge(verifier, &line, now()) {
+            Ok(()) => writeln!(output, "accepted")?,
+            Err(refusal) => {
+                refused += 1;
+                writeln!(output, "refused: {}", refusal.name())?;
+            }
+        }
+    }
+    output.flush()?;
+    Ok(refused)
+}
+
+fn judge(verifier: &Jwt, line: &[u8], now: Timestamp) -> Result<(), TokenRefusal> {
+    if line.len() > MAX_TOKEN_BYTES {
+        return Err(TokenRefusal::Size);
+    }
+    let token = std::str::from_utf8(line).map_err(|_| TokenRefusal::Format)?;
+    verifier.verify(TokenKind::Access, token, now).map(drop)
+}

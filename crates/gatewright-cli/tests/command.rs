@@ -1,0 +1,271 @@
+//! The real program, as a shell runs it.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+const ISSUER: &str = "https://issuer.example";
+const AUDIENCE: &str = "https://api.example";
+
+struct Done {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn run(arguments: &[&str], input: &[u8]) -> Done {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gatewright"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    // A program that refuses its arguments reads nothing.
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Done { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// A file of this test process.
+fn file(name: &str, text: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn vectors() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gatewright-jwt/tests/vectors");
+    serde_json::from_str(&fs::read_to_string(path.join("jwt_claims_and_attacks.json")).unwrap()).unwrap()
+}
+
+/// `token verify` under a vector's policy.
+fn verify(policy: &Value, name: &str, input: &[u8]) -> Done {
+    let default = vectors()["default_policy"].clone();
+    let setting =
+        |name: &str| if policy[name].is_null() { default[name].clone() } else { policy[name].clone() };
+    let keys: Vec<Value> = setting("kid_keys")
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(id, key)| {
+            let mut key = key.clone();
+            key["kid"] = json!(id);
+            key
+        })
+        .collect();
+    let path = file(name, &json!({ "keys": keys }).to_string());
+    let number = |name: &str| setting(name).as_u64().map(|number| number.to_string());
+    let (now, leeway, age) = (number("now").unwrap(), number("leeway").unwrap(), number("max_age"));
+    let algorithms: Vec<String> = setting("alg_allow")
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap().to_owned())
+        .collect();
+    let mut arguments = vec!["token", "verify", "--jwks", path.to_str().unwrap(), "--issuer", ISSUER];
+    arguments.extend(["--audience", AUDIENCE, "--now", &now, "--leeway", &leeway]);
+    arguments.extend(algorithms.iter().flat_map(|name| ["--algorithm", name]));
+    if let Some(age) = &age {
+        arguments.extend(["--max-age", age]);
+    }
+    run(&arguments, input)
+}
+
+fn baseline() -> String {
+    let file = vectors();
+    let found = file["vectors"].as_array().unwrap().iter().find(|vector| vector["id"] == "ok-baseline");
+    found.unwrap()["token"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_hostile_vector_gets_its_line() {
+    let file = vectors();
+    let mut policies: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for vector in file["vectors"].as_array().unwrap() {
+        policies.entry(vector["policy"].to_string()).or_default().push(vector.clone());
+    }
+    let mut ran = 0;
+    for (number, group) in policies.values().enumerate() {
+        let tokens: Vec<&str> = group.iter().map(|vector| vector["token"].as_str().unwrap()).collect();
+        // A token with a line break in it is two lines here, of which one is refused.
+        let (whole, broken): (Vec<usize>, Vec<usize>) =
+            (0..group.len()).partition(|at| !tokens[*at].contains('\n'));
+        let input: Vec<&str> = whole.iter().map(|at| tokens[*at]).collect();
+        let done = verify(&group[0]["policy"], &format!("vectors-{number}"), input.join("\n").as_bytes());
+        let lines: Vec<&str> = done.out.lines().collect();
+        assert_eq!(lines.len(), whole.len() - usize::from(input.last() == Some(&"")), "{}", done.err);
+        for (line, at) in lines.iter().zip(&whole) {
+            let accepted = group[*at]["expect"] == "accept";
+            assert_eq!(*line == "accepted", accepted, "{} {line}", group[*at]["id"]);
+            assert!(accepted || line.starts_with("refused: "), "{line}");
+        }
+        let refused = whole.iter().any(|at| group[*at]["expect"] != "accept");
+        assert_eq!(done.code, i32::from(refused));
+        for at in broken {
+            let done = verify(
+                &group[at]["policy"],
+                &format!("broken-{number}"),
+                format!("{}\n", tokens[at]).as_bytes(),
+            );
+            assert_eq!((done.code, group[at]["expect"] == "reject"), (1, true), "{}", done.out);
+            ran += 1;
+        }
+        ran += whole.len();
+    }
+    assert_eq!(ran, 150);
+}
+
+#[test]
+fn lines_are_split_at_lf_alone_and_nothing_is_trimmed() {
+    let token = baseline();
+    let verdicts = |input: &[u8]| {
+        let done = verify(&Value::Null, "lines", input);
+        (done.out, done.code)
+    };
+    assert_eq!(verdicts(b""), (String::new(), 0));
+    assert_eq!(verdicts(token.as_bytes()), ("accepted\n".to_owned(), 0));
+    assert_eq!(verdicts(format!("{token}\n{token}\n").as_bytes()), ("accepted\naccepted\n".to_owned(), 0));
+    let refused = "refused: format\n";
+    assert_eq!(verdicts(b"\n"), (refused.to_owned(), 1));
+    assert_eq!(verdicts(format!("\n{token}\n").as_bytes()), (format!("{refused}accepted\n"), 1));
+    for odd in [
+        format!("{token}\r\n"),
+        format!(" {token}\n"),
+        format!("{token} \n"),
+        format!("\u{feff}{token}"),
+        format!("{token}\0"),
+    ] {
+        let (out, code) = verdicts(odd.as_bytes());
+        assert!(out.starts_with("refused: ") && out.lines().count() == 1 && code == 1, "{odd:?}: {out}");
+    }
+    let bytes = [b"\xff\xfe\n", token.as_bytes(), b"\n\xc3("].concat();
+    assert_eq!(verdicts(&bytes), (format!("{refused}accepted\n{refused}"), 1));
+    let long = [&vec![b'A'; 3_000_000], &b"\n"[..], token.as_bytes()].concat();
+    assert_eq!(verdicts(&long), ("refused: size\naccepted\n".to_owned(), 1));
+}
+
+#[test]
+fn wrong_arguments_exit_with_two_and_print_nothing() {
+    let jwks = file("jwks", r#"{"keys":[]}"#);
+    let broken = file("broken", "{");
+    let (jwks, broken) = (jwks.to_str().unwrap(), broken.to_str().unwrap());
+    let base = ["token", "verify", "--issuer", "i", "--audience", "a"];
+    let cases: [&[&str]; 13] = [
+        &[],
+        &["token"],
+        &["token", "verify"],
+        &base,
+        &["token", "verify", "--jwks", jwks, "--issuer", "i"],
+        &[&base[..], &["--jwks", "/nonexistent/jwks.json"]].concat(),
+        &[&base[..], &["--jwks", broken]].concat(),
+        &[&base[..], &["--jwks", jwks, "--leeway", "61"]].concat(),
+        &[&base[..], &["--jwks", jwks, "--leeway", "-1"]].concat(),
+        &[&base[..], &["--jwks", jwks, "--now", "soon"]].concat(),
+        &[&base[..], &["--jwks", jwks, "--algorithm", "none"]].concat(),
+        &[&base[..], &["--jwks", jwks, "--typ", ""]].concat(),
+        &["token", "verify", "--jwks", jwks, "--issuer", "", "--audience", "a"],
+    ];
+    for arguments in cases {
+        let done = run(arguments, b"x\n");
+        assert_eq!((done.code, done.out.as_str()), (2, ""), "{arguments:?}");
+        assert!(!done.err.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_key_is_made_published_and_its_set_is_read() {
+    for alg in ["EdDSA", "ES256", "ES384", "PS256"] {
+        let made = run(&["keys", "generate", "--alg", alg], b"");
+        assert_eq!(made.code, 0);
+        let (pem, jwk) = made.out.split_at(made.out.find('{').unwrap());
+        let (pem_file, jwk_file) = (file(&format!("{alg}.pem"), pem), file(&format!("{alg}.jwk"), jwk));
+        let from_jwk = run(&["keys", "jwks", jwk_file.to_str().unwrap()], b"");
+        let from_pem = run(&["keys", "jwks", "--alg", alg, pem_file.to_str().unwrap()], b"");
+        assert_eq!((from_jwk.code, &from_jwk.out), (0, &from_pem.out), "{}{}", from_jwk.err, from_pem.err);
+        assert_eq!(run(&["keys", "jwks"], made.out.as_bytes()).out, from_jwk.out);
+        let private: Value = serde_json::from_str(jwk).unwrap();
+        for name in ["d", "p", "q", "dp", "dq", "qi"] {
+            let Some(text) = private[name].as_str() else { continue };
+            assert!(!from_jwk.out.contains(text), "{alg} {name}");
+        }
+        let without = run(&["keys", "jwks", pem_file.to_str().unwrap()], b"");
+        assert_eq!((without.code, without.out.as_str()), (2, ""));
+        let twice = run(&["keys", "jwks", jwk_file.to_str().unwrap(), jwk_file.to_str().unwrap()], b"");
+        assert_eq!(twice.code, 2);
+    }
+}
+
+#[test]
+fn a_secret_is_made_as_a_jwk_and_never_published() {
+    let made = run(&["keys", "generate", "--alg", "HS256"], b"");
+    let secret: Value = serde_json::from_str(&made.out).unwrap();
+    assert_eq!(
+        (made.code, secret["kty"].as_str(), secret["k"].as_str().unwrap().len()),
+        (0, Some("oct"), 43)
+    );
+    let path = file("secret.jwk", &made.out);
+    let published = run(&["keys", "jwks", path.to_str().unwrap()], b"");
+    assert_eq!((published.code, published.out.as_str()), (2, ""));
+    assert!(!published.err.contains(secret["k"].as_str().unwrap()));
+    assert_eq!(run(&["keys", "generate", "--alg", "HS256", "--format", "pem"], b"").code, 2);
+    assert_eq!(run(&["keys", "generate", "--alg", "none"], b"").code, 2);
+}
+
+#[test]
+fn a_key_that_cannot_be_used_does_not_lose_the_others() {
+    let good = r#"{"kty":"oct","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY","alg":"HS256","kid":"hs1"}"#;
+    let path = file("mixed", &format!(r#"{{"keys":[{{"kty":"?"}},{good}]}}"#));
+    let arguments =
+        ["token", "verify", "--jwks", path.to_str().unwrap(), "--issuer", ISSUER, "--audience", AUDIENCE];
+    let with = |more: &[&str]| {
+        run(&[&arguments[..], &["--now", "1700000000"], more].concat(), baseline().as_bytes())
+    };
+    let done = with(&[]);
+    assert_eq!((done.out.as_str(), done.code), ("accepted\n", 0));
+    assert!(done.err.contains("a key is not used"), "{}", done.err);
+    assert_eq!(with(&["--algorithm", "ES256"]).out, "refused: key\n");
+    assert_eq!(with(&["--algorithm", "ES256", "--algorithm", "HS256"]).out, "accepted\n");
+    assert_eq!(with(&["--typ", "JWT"]).out, "refused: kind\n");
+    assert_eq!(with(&["--typ", "AT+JWT"]).out, "accepted\n");
+    assert_eq!(with(&["--max-age", "9"]).out, "refused: age\n");
+    assert_eq!(with(&["--max-age", "10"]).out, "accepted\n");
+}
+
+#[test]
+fn an_inspected_token_is_explained_and_loudly_not_verified() {
+    let token = baseline();
+    for done in [
+        run(&["token", "inspect", "--now", "1700000000", &token], b""),
+        run(&["token", "inspect", "--now", "1700000000"], format!("{token}\n").as_bytes()),
+    ] {
+        assert_eq!(done.code, 0, "{}", done.err);
+        assert_eq!(done.out.matches("NOT VERIFIED").count(), 2);
+        assert!(done.out.contains("valid until 300 seconds from now"), "{}", done.out);
+        assert!(done.out.contains("issued 10 seconds ago") && done.out.contains("of the kind Access"));
+    }
+    for broken in ["", "a.b", "a.b.c.d", "!.e30.x", "e30.!.x"] {
+        assert_eq!(run(&["token", "inspect", broken], b"").code, 2, "{broken}");
+    }
+}
+
+#[test]
+fn an_inspected_token_cannot_write_to_the_terminal() {
+    use base64::Engine;
+    let encode = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+    let hostile = "{\"sub\":\"\\u001b[2J\u{9b}31m\u{202e}\u{1f600}\"}";
+    let done = run(&["token", "inspect", &format!("{}.{}.AA", encode("{}"), encode(hostile))], b"");
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(done.out.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{:?}", done.out);
+    assert!(done.out.contains("\\u202e") && done.out.contains("\\ud83d\\ude00"));
+}

@@ -1,0 +1,163 @@
+//! Building a [`RemoteIssuer`]: what is required, what can be set, and what is refused.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::Duration;
+
+use gatewright_core::{BuildError, Clock, SystemClock};
+use gatewright_jwt::{Jwt, JwtBuilder, KeyRing};
+use ureq::tls::{Certificate, RootCerts};
+
+use crate::fetch::{Connection, Source};
+use crate::remote::{Refresher, RemoteIssuer, Shared};
+use crate::schedule::MIN_REFRESH;
+
+/// The longest time an answer can be waited for: a minute.
+pub const MAX_TIMEOUT: Duration = Duration::from_secs(60);
+/// The longest cool-down between fetches that can be set: as long as a set is used at least.
+pub const MAX_COOL_DOWN: Duration = MIN_REFRESH;
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_COOL_DOWN: Duration = Duration::from_secs(30);
+
+/// Collects a [`RemoteIssuer`].
+#[must_use]
+pub struct RemoteIssuerBuilder {
+    jwks_url: String,
+    jwt: JwtBuilder,
+    ring: KeyRing,
+    clock: Arc<dyn Clock>,
+    timeout: Duration,
+    cool_down: Duration,
+    root: Option<String>,
+    http: bool,
+    redirects: bool,
+}
+
+impl fmt::Debug for RemoteIssuerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteIssuerBuilder").field("jwt", &self.jwt).finish_non_exhaustive()
+    }
+}
+
+impl RemoteIssuerBuilder {
+    pub(crate) fn new(issuer: String, audience: String, jwks_url: String) -> Self {
+        let ring = KeyRing::default();
+        Self {
+            jwks_url,
+            jwt: Jwt::builder(ring.clone(), issuer, audience),
+            ring,
+            clock: Arc::new(SystemClock),
+            timeout: DEFAULT_TIMEOUT,
+            cool_down: DEFAULT_COOL_DOWN,
+            root: None,
+            http: false,
+            redirects: false,
+        }
+    }
+
+    /// What is expected of tokens beyond issuer and audience: leeway, a cache, the `.dangerous()` settings.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use gatewright_jwks::RemoteIssuer;
+    ///
+    /// let builder = RemoteIssuer::builder("https://issuer.example", "my-api", "https://issuer.example/jwks.json")
+    ///     .with_rules(|jwt| jwt.with_leeway(Duration::from_secs(10)).with_cache(10_000));
+    /// # let _ = builder;
+    /// ```
+    pub fn with_rules(mut self, rules: impl FnOnce(JwtBuilder) -> JwtBuilder) -> Self {
+        self.jwt = rules(self.jwt);
+        self
+    }
+
+    /// The clock that fetches are scheduled by; the system's unless set.
+    pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// How long a fetch may take as a whole: 10 seconds unless set, at most [`MAX_TIMEOUT`].
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The shortest time between two fetches, whoever asks: 30 seconds unless set, at least one, at most
+    /// [`MAX_COOL_DOWN`].
+    pub fn with_cool_down(mut self, cool_down: Duration) -> Self {
+        self.cool_down = cool_down;
+        self
+    }
+
+    /// Trusts this one certificate, in PEM, and what it signed, instead of what the system trusts: for an authority of
+    /// one's own.
+    pub fn with_root_certificate(mut self, pem: impl Into<String>) -> Self {
+        self.root = Some(pem.into());
+        self
+    }
+
+    /// What weakens a check.
+    pub const fn dangerous(self) -> DangerousRemoteIssuerBuilder {
+        DangerousRemoteIssuerBuilder(self)
+    }
+
+    /// Checks everything and starts the thread, which fetches at once.
+    ///
+    /// # Errors
+    /// When the URL is not HTTPS, or another setting is out of its bounds; the error names the setting.
+    pub fn build(self) -> Result<RemoteIssuer, BuildError> {
+        if self.timeout.is_zero() || self.timeout > MAX_TIMEOUT {
+            return Err(BuildError::new("timeout", "must be above zero and at most 60 seconds"));
+        }
+        if self.cool_down < Duration::from_secs(1) || self.cool_down > MAX_COOL_DOWN {
+            return Err(BuildError::new("cool_down", "must be 1 to 60 seconds"));
+        }
+        let roots = roots(self.root.as_deref())?;
+        let Self { timeout, http, redirects, ring, clock, .. } = self;
+        let source = Source::new(&self.jwks_url, Connection { timeout, roots, http, redirects })?;
+        let jwt = self.jwt.build()?;
+        let shared = Arc::new(Shared::new(self.cool_down));
+        let (ask, asked) = sync_channel(1);
+        let refresher =
+            Refresher { source, ring, clock: Arc::clone(&clock), shared: Arc::clone(&shared), asked };
+        let thread = thread::Builder::new().name("gatewright-jwks".to_owned());
+        thread
+            .spawn(move || refresher.run())
+            .map_err(|_| BuildError::new("thread", "could not be started"))?;
+        Ok(RemoteIssuer { jwt, clock, shared, ask })
+    }
+}
+
+fn roots(pem: Option<&str>) -> Result<RootCerts, BuildError> {
+    let Some(pem) = pem else { return Ok(RootCerts::PlatformVerifier) };
+    let certificate = Certificate::from_pem(pem.as_bytes());
+    let certificate =
+        certificate.map_err(|_| BuildError::new("root_certificate", "is no certificate in PEM"))?;
+    Ok(RootCerts::new_with_certs(&[certificate]))
+}
+
+/// Settings that weaken how keys are fetched.
+#[must_use]
+#[derive(Debug)]
+pub struct DangerousRemoteIssuerBuilder(RemoteIssuerBuilder);
+
+impl DangerousRemoteIssuerBuilder {
+    /// Fetches over plain HTTP too.
+    ///
+    /// What is lost: whoever is on the way decides which tokens are believed.
+    pub fn with_http(mut self) -> RemoteIssuerBuilder {
+        self.0.http = true;
+        self.0
+    }
+
+    /// Follows up to three redirects.
+    ///
+    /// What is lost: an open redirect on the issuer's host decides which tokens are believed.
+    pub fn with_redirects(mut self) -> RemoteIssuerBuilder {
+        self.0.redirects = true;
+        self.0
+    }
+}

@@ -1,0 +1,166 @@
+//! A verifier whose keys are somebody else's: it judges by the keys at hand and asks its thread for others.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use gatewright_core::{Clock, Timestamp, TokenKind, TokenRefusal, TokenVerifier, VerifiedClaims};
+use gatewright_jwt::{Jwt, KeyRing};
+
+use crate::builder::RemoteIssuerBuilder;
+use crate::fetch::{Answer, FetchFailure, Source};
+use crate::schedule::Schedule;
+
+/// Believes the tokens of an issuer whose keys are fetched. Dropping it ends its thread.
+pub struct RemoteIssuer {
+    pub(crate) jwt: Jwt,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) shared: Arc<Shared>,
+    /// Holds one message: whoever finds it full need not ask.
+    pub(crate) ask: SyncSender<()>,
+}
+
+/// What the thread tells the others.
+pub(crate) struct Shared {
+    pub(crate) schedule: Schedule,
+    status: Mutex<Status>,
+    ready: Condvar,
+}
+
+#[derive(Default)]
+struct Status {
+    ready: bool,
+    fetches: u64,
+    failure: Option<FetchFailure>,
+}
+
+impl RemoteIssuer {
+    /// Begins with the issuer and audience that tokens must name, and where the issuer's JWK set is.
+    pub fn builder(
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+        jwks_url: impl Into<String>,
+    ) -> RemoteIssuerBuilder {
+        RemoteIssuerBuilder::new(issuer.into(), audience.into(), jwks_url.into())
+    }
+
+    /// Waits until the keys were fetched once, or `longest` is over; whether they were. For a service's start: until
+    /// then every token is refused.
+    #[must_use]
+    pub fn wait_until_ready(&self, longest: Duration) -> bool {
+        let status = self.shared.status();
+        let waited = self.shared.ready.wait_timeout_while(status, longest, |status| !status.ready);
+        waited.unwrap_or_else(PoisonError::into_inner).0.ready
+    }
+
+    /// Why the last fetch changed nothing; `None` when it was good, or none has ended.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<FetchFailure> {
+        self.shared.status().failure
+    }
+
+    /// How many fetches have ended, for operators to count.
+    #[must_use]
+    pub fn fetches(&self) -> u64 {
+        self.shared.status().fetches
+    }
+
+    /// The ids of the keys at hand, sorted.
+    #[must_use]
+    pub fn key_ids(&self) -> Vec<String> {
+        self.jwt.ring().ids()
+    }
+}
+
+impl TokenVerifier for RemoteIssuer {
+    fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenRefusal> {
+        let verdict = self.jwt.verify(kind, token, now);
+        let (schedule, moment) = (&self.shared.schedule, self.clock.now());
+        let unknown = verdict == Err(TokenRefusal::Key);
+        if (unknown || schedule.is_due(moment)) && schedule.may_fetch(moment) {
+            // A full channel has been asked already, a closed one cannot answer.
+            let _ = self.ask.try_send(());
+        }
+        verdict
+    }
+}
+
+impl fmt::Debug for RemoteIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteIssuer").field("jwt", &self.jwt).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(cool_down: Duration) -> Self {
+        Self { schedule: Schedule::new(cool_down), status: Mutex::default(), ready: Condvar::new() }
+    }
+
+    fn status(&self) -> std::sync::MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, failure: Option<FetchFailure>) {
+        let mut status = self.status();
+        status.fetches = status.fetches.saturating_add(1);
+        status.ready |= failure.is_none();
+        status.failure = failure;
+        self.ready.notify_all();
+    }
+}
+
+/// The thread: fetches when the set is due or asked for, until nobody is left to ask.
+pub(crate) struct Refresher {
+    pub(crate) source: Source,
+    pub(crate) ring: KeyRing,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) asked: Receiver<()>,
+}
+
+impl Refresher {
+    pub(crate) fn run(self) {
+        let mut asked = false;
+        loop {
+            let (schedule, now) = (&self.shared.schedule, self.clock.now());
+            if (asked || schedule.is_due(now)) && schedule.may_fetch(now) {
+                self.refresh(now);
+            }
+            asked = match self.asked.recv_timeout(schedule.wait(self.clock.now())) {
+                Ok(()) => true,
+                Err(RecvTimeoutError::Timeout) => false,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+        }
+    }
+
+    fn refresh(&self, now: Timestamp) {
+        self.shared.schedule.begin(now);
+        // Whatever happens in there, the thread goes on.
+        let fetched = catch_unwind(AssertUnwindSafe(|| self.source.fetch()));
+        let failure = match fetched.unwrap_or(Err(FetchFailure::Unreachable)) {
+            Ok(answer) => {
+                self.take(answer);
+                None
+            }
+            Err(failure) => {
+                tracing::warn!(%failure, "the keys of an issuer were not fetched; those at hand stay");
+                Some(failure)
+            }
+        };
+        self.shared.tell(failure);
+    }
+
+    fn take(&self, answer: Answer) {
+        if !answer.set.refused().is_empty() {
+            tracing::warn!(refused = answer.set.refused().len(), "some keys of an issuer cannot be used");
+        }
+        // A set has no two keys of one id, so there is nothing to refuse.
+        if let Ok(next) = KeyRing::verifying(answer.set.into_keys()) {
+            self.ring.reload(&next);
+        }
+        self.shared.schedule.succeeded(self.clock.now(), answer.lifetime);
+    }
+}

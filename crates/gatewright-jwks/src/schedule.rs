@@ -1,0 +1,103 @@
+//! When to fetch: when the set is due, or asked for, but never twice in a cool-down.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use gatewright_core::Timestamp;
+
+/// The shortest time between two fetches that nobody asked for, whatever the answer says: a minute.
+pub const MIN_REFRESH: Duration = Duration::from_secs(60);
+/// The longest time a set is used without a fetch, whatever the answer says: a day.
+pub const MAX_REFRESH: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a set is used that does not say it: an hour.
+pub const DEFAULT_REFRESH: Duration = Duration::from_secs(60 * 60);
+
+/// Two moments, in microseconds, that threads share.
+pub(crate) struct Schedule {
+    cool_down: Duration,
+    due: AtomicU64,
+    quiet_until: AtomicU64,
+}
+
+impl Schedule {
+    /// Due at once.
+    pub(crate) const fn new(cool_down: Duration) -> Self {
+        Self { cool_down, due: AtomicU64::new(0), quiet_until: AtomicU64::new(0) }
+    }
+
+    /// Whether the set is due. A moment that lies further ahead than any was set is due too: the clock was set back.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        has_come(&self.due, now, MAX_REFRESH)
+    }
+
+    /// Whether the last fetch lies long enough back.
+    pub(crate) fn may_fetch(&self, now: Timestamp) -> bool {
+        has_come(&self.quiet_until, now, self.cool_down)
+    }
+
+    /// A fetch begins; until it is known how it ended it counts as failed.
+    pub(crate) fn begin(&self, now: Timestamp) {
+        let next = now.saturating_add(self.cool_down).as_micros();
+        self.quiet_until.store(next, Ordering::Release);
+        self.due.store(next, Ordering::Release);
+    }
+
+    /// A fetch succeeded, with an answer that lasts so long.
+    pub(crate) fn succeeded(&self, now: Timestamp, lifetime: Option<Duration>) {
+        let lifetime = lifetime.unwrap_or(DEFAULT_REFRESH).clamp(MIN_REFRESH, MAX_REFRESH);
+        self.due.store(now.saturating_add(lifetime).as_micros(), Ordering::Release);
+    }
+
+    /// How long until the set is due.
+    pub(crate) fn wait(&self, now: Timestamp) -> Duration {
+        let left = self.due.load(Ordering::Acquire).saturating_sub(now.as_micros());
+        Duration::from_micros(left).min(MAX_REFRESH)
+    }
+}
+
+fn has_come(moment: &AtomicU64, now: Timestamp, furthest: Duration) -> bool {
+    let moment = moment.load(Ordering::Acquire);
+    moment <= now.as_micros() || moment > now.saturating_add(furthest).as_micros()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COOL_DOWN: Duration = Duration::from_secs(30);
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_seconds(1_700_000_000 + seconds)
+    }
+
+    #[test]
+    fn a_fetch_is_due_at_once_then_after_the_cool_down_and_after_an_answer_when_it_is_over() {
+        let schedule = Schedule::new(COOL_DOWN);
+        assert!(schedule.is_due(at(0)) && schedule.may_fetch(at(0)));
+        schedule.begin(at(0));
+        assert!(!schedule.is_due(at(29)) && !schedule.may_fetch(at(29)));
+        assert!(schedule.is_due(at(30)) && schedule.may_fetch(at(30)));
+        schedule.succeeded(at(1), Some(Duration::from_secs(300)));
+        assert!(!schedule.is_due(at(300)) && schedule.is_due(at(301)) && schedule.may_fetch(at(30)));
+        assert_eq!(schedule.wait(at(201)), Duration::from_secs(100));
+    }
+
+    #[test]
+    fn what_an_answer_says_has_bounds() {
+        for (lifetime, due) in
+            [(Some(0), 60), (Some(59), 60), (Some(u64::from(u32::MAX)), 86_400), (None, 3_600)]
+        {
+            let schedule = Schedule::new(COOL_DOWN);
+            schedule.begin(at(0));
+            schedule.succeeded(at(0), lifetime.map(Duration::from_secs));
+            assert!(!schedule.is_due(at(due - 1)) && schedule.is_due(at(due)), "{lifetime:?}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_stops_no_fetches() {
+        let schedule = Schedule::new(COOL_DOWN);
+        schedule.begin(at(400 * 86_400));
+        assert!(schedule.is_due(at(0)) && schedule.may_fetch(at(0)));
+    }
+}

@@ -1,0 +1,116 @@
+//! The cache of verified tokens: what need not be computed twice, and nothing that could change in between.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
+use gatewright_core::{BuildError, TokenKind, VerifiedClaims};
+
+use crate::claims::Times;
+
+/// The most tokens a cache can be asked to remember: about half a gigabyte.
+pub const MAX_CACHE_TOKENS: usize = 1 << 20;
+
+/// How many tokens share one lock; a token is in one of its bucket's places.
+const WAYS: usize = 4;
+
+const TAG_BYTES: usize = 32;
+
+/// A token's name in the cache: a keyed hash of its whole text, so nobody can make two tokens of one name.
+#[derive(Clone, Copy)]
+pub(crate) struct Tag([u8; TAG_BYTES]);
+
+/// A token that was verified, with all that its belief depends on.
+#[derive(Clone)]
+pub(crate) struct Believed {
+    pub(crate) claims: VerifiedClaims,
+    /// Judged again at each use.
+    pub(crate) times: Times,
+    /// The state of the ring under which it was verified; in any other it is not believed.
+    pub(crate) generation: u64,
+}
+
+struct Entry {
+    tag: Tag,
+    kind: TokenKind,
+    believed: Believed,
+}
+
+/// Verified tokens, never more than it was made for.
+pub(crate) struct Cache {
+    key: hmac::Key,
+    buckets: Box<[Mutex<[Option<Entry>; WAYS]>]>,
+}
+
+impl Cache {
+    pub(crate) fn new(tokens: usize) -> Result<Self, BuildError> {
+        if tokens == 0 || tokens > MAX_CACHE_TOKENS {
+            return Err(BuildError::new("cache", "must be for 1 to 1048576 tokens"));
+        }
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new());
+        let key = key.map_err(|_| BuildError::new("cache", "has no key: no randomness"))?;
+        let buckets = (0..tokens.div_ceil(WAYS)).map(|_| Mutex::new([const { None }; WAYS])).collect();
+        Ok(Self { key, buckets })
+    }
+
+    pub(crate) fn tag(&self, token: &str) -> Tag {
+        let mut tag = Tag([0; TAG_BYTES]);
+        tag.0
+            .iter_mut()
+            .zip(hmac::sign(&self.key, token.as_bytes()).as_ref())
+            .for_each(|(to, from)| *to = *from);
+        tag
+    }
+
+    /// What was verified of this token as this kind, under the ring's present state.
+    pub(crate) fn find(&self, tag: Tag, kind: TokenKind, generation: u64) -> Option<Believed> {
+        let bucket = self.bucket(tag)?.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = bucket.iter().flatten().find(|entry| entry.is(tag, kind))?;
+        if entry.believed.generation == generation { Some(entry.believed.clone()) } else { None }
+    }
+
+    /// Remembers, in a free place, or that of a token verified under an older ring, or another's.
+    pub(crate) fn remember(&self, tag: Tag, kind: TokenKind, believed: Believed) {
+        let Some(bucket) = self.bucket(tag) else { return };
+        let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let generation = believed.generation;
+        let useless = |place: &Option<Entry>| {
+            place.as_ref().is_none_or(|own| own.is(tag, kind) || own.believed.generation != generation)
+        };
+        let other = usize::from(tag.0[TAG_BYTES - 1]) % WAYS;
+        let at = bucket.iter().position(useless).unwrap_or(other);
+        if let Some(place) = bucket.get_mut(at) {
+            *place = Some(Entry { tag, kind, believed });
+        }
+    }
+
+    /// Forgets a token that is over.
+    pub(crate) fn forget(&self, tag: Tag, kind: TokenKind) {
+        let Some(bucket) = self.bucket(tag) else { return };
+        let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        bucket
+            .iter_mut()
+            .filter(|place| place.as_ref().is_some_and(|own| own.is(tag, kind)))
+            .for_each(|own| *own = None);
+    }
+
+    fn bucket(&self, tag: Tag) -> Option<&Mutex<[Option<Entry>; WAYS]>> {
+        let number = tag.0.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        let at = number.checked_rem(u64::try_from(self.buckets.len()).ok()?)?;
+        self.buckets.get(usize::try_from(at).ok()?)
+    }
+}
+
+impl Entry {
+    fn is(&self, tag: Tag, kind: TokenKind) -> bool {
+        self.kind == kind && verify_slices_are_equal(&self.tag.0, &tag.0).is_ok()
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("places", &(self.buckets.len() * WAYS)).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,212 @@
+//! A JWK (RFC 7517) without the leniency: each member of its type, none twice, sizes before work.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gatewright_core::TokenRefusal;
+use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
+
+use crate::algorithm::{Algorithm, Family};
+use crate::error::KeyError;
+use crate::json::{Fault, Skip};
+use crate::public::PublicParts;
+
+/// The longest key document, in bytes.
+pub(crate) const MAX_JWK_BYTES: usize = 64 * 1024;
+
+/// Which kinds of keys a reader takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Public keys alone.
+    Public,
+    /// Public keys, and secrets that verify.
+    Verifying,
+    /// Private keys and secrets.
+    Signing,
+}
+
+/// A text that is wiped.
+#[derive(Default)]
+struct Secret(Option<Zeroizing<String>>);
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Some(Zeroizing::new(String::deserialize(deserializer)?))))
+    }
+}
+
+impl Secret {
+    fn decode(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let text = self.0.as_ref().ok_or(KeyError::Public)?;
+        decode(text).map(Zeroizing::new)
+    }
+}
+
+/// A member that may be absent, but not null.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// The members that are read; all others are looked through.
+#[derive(Deserialize)]
+pub(crate) struct Jwk<'a> {
+    #[serde(borrow)]
+    kty: Cow<'a, str>,
+    #[serde(default, deserialize_with = "present")]
+    alg: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    kid: Option<String>,
+    #[serde(default, rename = "use", deserialize_with = "present")]
+    usage: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    key_ops: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "present")]
+    crv: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    n: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    e: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    x: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    y: Option<String>,
+    #[serde(default)]
+    k: Secret,
+    #[serde(default)]
+    d: Secret,
+    #[serde(default)]
+    p: Secret,
+    #[serde(default)]
+    q: Secret,
+    #[serde(default)]
+    dp: Secret,
+    #[serde(default)]
+    dq: Secret,
+    #[serde(default)]
+    qi: Secret,
+    #[serde(default)]
+    oth: Option<serde::de::IgnoredAny>,
+}
+
+/// The private numbers of an RSA key.
+pub(crate) struct RsaSecrets {
+    pub(crate) d: Zeroizing<Vec<u8>>,
+    pub(crate) p: Zeroizing<Vec<u8>>,
+    pub(crate) q: Zeroizing<Vec<u8>>,
+    pub(crate) dp: Zeroizing<Vec<u8>>,
+    pub(crate) dq: Zeroizing<Vec<u8>>,
+    pub(crate) qi: Zeroizing<Vec<u8>>,
+}
+
+impl<'a> Jwk<'a> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, KeyError> {
+        if text.len() > MAX_JWK_BYTES {
+            return Err(KeyError::Long);
+        }
+        walk(text)?;
+        serde_json::from_str(text).map_err(|_| KeyError::Format)
+    }
+
+    /// The one algorithm this key is for: the one it names, or the one it is good for, or the one `expected`.
+    pub(crate) fn algorithm(&self, expected: Option<Algorithm>) -> Result<Algorithm, KeyError> {
+        let algorithm = match (self.alg.as_deref(), expected) {
+            (Some(name), _) => name.parse().map_err(|_| KeyError::Algorithm)?,
+            (None, Some(algorithm)) => algorithm,
+            (None, None) => self.only_algorithm()?,
+        };
+        let agreed = expected.is_none_or(|expected| expected == algorithm) && self.fits(algorithm);
+        if agreed { Ok(algorithm) } else { Err(KeyError::Algorithm) }
+    }
+
+    fn only_algorithm(&self) -> Result<Algorithm, KeyError> {
+        let mut fitting = Algorithm::ALL.into_iter().filter(|algorithm| self.fits(*algorithm));
+        match (fitting.next(), fitting.next()) {
+            (Some(algorithm), None) => Ok(algorithm),
+            (None, _) => Err(KeyError::Algorithm),
+            (Some(_), Some(_)) => Err(KeyError::Ambiguous),
+        }
+    }
+
+    /// What a key of this kind is for where nobody says it: the algorithms that every implementation has.
+    pub(crate) fn usual_algorithm(&self) -> Option<Algorithm> {
+        [Algorithm::Rs256, Algorithm::Hs256].into_iter().find(|algorithm| self.fits(*algorithm))
+    }
+
+    fn fits(&self, algorithm: Algorithm) -> bool {
+        let crv = self.crv.as_deref();
+        match algorithm.family() {
+            Family::Hmac(_) => self.kty == "oct",
+            Family::Rsa { .. } => self.kty == "RSA",
+            Family::Ec(curve) => self.kty == "EC" && crv == Some(curve.name),
+            Family::Ed25519 => self.kty == "OKP" && crv == Some("Ed25519"),
+        }
+    }
+
+    /// Refuses a key for something else, or of another kind than wanted.
+    pub(crate) fn check_use(&self, wanted: Wanted) -> Result<(), KeyError> {
+        let operation = if wanted == Wanted::Signing { "sign" } else { "verify" };
+        let usage = self.usage.as_deref().is_none_or(|usage| usage == "sig");
+        let operations = self.key_ops.as_ref().is_none_or(|all| all.iter().any(|one| one == operation));
+        if !usage || !operations {
+            return Err(KeyError::Use);
+        }
+        let secrets = [&self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qi];
+        let private = secrets.iter().any(|secret| secret.0.is_some()) || self.oth.is_some();
+        let symmetric = self.kty == "oct" || self.k.0.is_some();
+        match wanted {
+            Wanted::Public if private || symmetric => Err(KeyError::Private),
+            Wanted::Verifying if private || (symmetric && self.kty != "oct") => Err(KeyError::Private),
+            Wanted::Signing if !private && !symmetric => Err(KeyError::Public),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    pub(crate) fn secret(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        self.k.decode()
+    }
+
+    pub(crate) fn private(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        self.d.decode()
+    }
+
+    pub(crate) fn rsa_secrets(&self) -> Result<RsaSecrets, KeyError> {
+        if self.oth.is_some() {
+            return Err(KeyError::Algorithm);
+        }
+        Ok(RsaSecrets {
+            d: self.d.decode()?,
+            p: self.p.decode()?,
+            q: self.q.decode()?,
+            dp: self.dp.decode()?,
+            dq: self.dq.decode()?,
+            qi: self.qi.decode()?,
+        })
+    }
+
+    pub(crate) fn public(&self) -> Result<PublicParts, KeyError> {
+        let member = |value: &Option<String>| decode(value.as_deref().ok_or(KeyError::Format)?);
+        match &*self.kty {
+            "RSA" => Ok(PublicParts::Rsa { n: member(&self.n)?, e: member(&self.e)? }),
+            "EC" => Ok(PublicParts::Ec { x: member(&self.x)?, y: member(&self.y)? }),
+            "OKP" => Ok(PublicParts::Ed25519(member(&self.x)?)),
+            _ => Err(KeyError::Algorithm),
+        }
+    }
+}
+
+/// Refuses what is no JSON, deep, or names a member twice at any depth.
+pub(crate) fn walk(text: &str) -> Result<(), KeyError> {
+    let fault = Fault::default();
+    let refusal = TokenRefusal::Json;
+    fault.parse(text, Skip { fault: &fault, depth: 0 }, refusal, refusal).map_err(|_| KeyError::Format)
+}
+
+fn decode(text: &str) -> Result<Vec<u8>, KeyError> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyError::Format)
+}

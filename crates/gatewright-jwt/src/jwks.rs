@@ -1,0 +1,145 @@
+//! JWK sets (RFC 7517 §5): our own, to be published, and those of others, to be read.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::algorithm::Algorithm;
+use crate::error::KeyError;
+use crate::jwk::{Jwk, Wanted, walk};
+use crate::key::VerifyingKey;
+use crate::public::PublicMembers;
+
+/// The longest set anybody reads, in bytes.
+pub const MAX_JWKS_BYTES: usize = 256 * 1024;
+
+/// The most keys in a set that anybody reads.
+pub const MAX_JWKS_KEYS: usize = 64;
+
+/// The keys of a set that can be used, and why the others cannot.
+///
+/// ```
+/// use gatewright_jwt::{JwkSet, KeyError};
+///
+/// let set = JwkSet::parse(
+///     r#"{"keys":[
+///         {"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"a"},
+///         {"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75","alg":"HS256","kid":"b"}
+///     ]}"#,
+/// )?;
+/// assert_eq!(set.keys().len(), 1);
+/// assert_eq!(set.refused(), [KeyError::Private]);
+/// # Ok::<(), KeyError>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct JwkSet {
+    keys: Vec<VerifyingKey>,
+    refused: Vec<KeyError>,
+}
+
+#[derive(Deserialize)]
+struct RawSet<'a> {
+    #[serde(borrow)]
+    keys: Vec<&'a RawValue>,
+}
+
+impl JwkSet {
+    /// Reads the public keys of a set. A key that cannot be used does not lose the others; of several keys with one
+    /// id none is used. An RSA key that names no algorithm is for RS256, as OpenID Connect has it.
+    ///
+    /// # Errors
+    /// When the text is no set at all, or a large one.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        Self::read(text, Wanted::Public, None)
+    }
+
+    /// Reads a set from a place that only its owner can write: secrets (`oct`) are keys too, for HS256 if they
+    /// name no algorithm. With `only`, keys that
+    /// name another algorithm are refused, and those that name none are for that one.
+    ///
+    /// # Errors
+    /// As [`JwkSet::parse`].
+    pub fn parse_with_secrets(text: &str, only: Option<Algorithm>) -> Result<Self, KeyError> {
+        Self::read(text, Wanted::Verifying, only)
+    }
+
+    /// The keys that can be used.
+    #[must_use]
+    pub fn keys(&self) -> &[VerifyingKey] {
+        &self.keys
+    }
+
+    /// The keys that can be used, for a ring.
+    #[must_use]
+    pub fn into_keys(self) -> Vec<VerifyingKey> {
+        self.keys
+    }
+
+    /// Why the other keys cannot be used, one reason each.
+    #[must_use]
+    pub fn refused(&self) -> &[KeyError] {
+        &self.refused
+    }
+
+    fn read(text: &str, wanted: Wanted, only: Option<Algorithm>) -> Result<Self, KeyError> {
+        if text.len() > MAX_JWKS_BYTES {
+            return Err(KeyError::Long);
+        }
+        walk(text)?;
+        let raw: RawSet<'_> = serde_json::from_str(text).map_err(|_| KeyError::Format)?;
+        if raw.keys.len() > MAX_JWKS_KEYS {
+            return Err(KeyError::Long);
+        }
+        let mut set = Self::default();
+        for key in raw.keys {
+            match read_key(key.get(), wanted, only) {
+                Ok(key) => set.keys.push(key),
+                Err(error) => set.refused.push(error),
+            }
+        }
+        set.drop_duplicates();
+        Ok(set)
+    }
+
+    /// Nobody could say which of them a token means.
+    fn drop_duplicates(&mut self) {
+        let ids: Vec<String> = self.keys.iter().map(|key| key.id().to_owned()).collect();
+        let before = self.keys.len();
+        self.keys.retain(|key| ids.iter().filter(|id| *id == key.id()).count() == 1);
+        let dropped = before.saturating_sub(self.keys.len());
+        self.refused.extend(std::iter::repeat_n(KeyError::Duplicate, dropped));
+    }
+}
+
+fn read_key(text: &str, wanted: Wanted, only: Option<Algorithm>) -> Result<VerifyingKey, KeyError> {
+    let jwk = Jwk::parse(text)?;
+    match VerifyingKey::from_parsed(&jwk, only, wanted) {
+        Err(KeyError::Ambiguous) => VerifyingKey::from_parsed(&jwk, jwk.usual_algorithm(), wanted),
+        read => read,
+    }
+}
+
+#[derive(Serialize)]
+struct PublicJwk<'a> {
+    #[serde(flatten)]
+    members: &'a PublicMembers,
+    kid: &'a str,
+    alg: &'static str,
+    #[serde(rename = "use")]
+    usage: &'static str,
+}
+
+#[derive(Serialize)]
+struct PublicSet<'a> {
+    keys: Vec<PublicJwk<'a>>,
+}
+
+/// The set that publishes these keys. It is written from public members alone: secrets have none and are left out.
+pub(crate) fn publish<'a>(keys: impl Iterator<Item = &'a VerifyingKey>) -> String {
+    let public = |key: &'a VerifyingKey| {
+        let (kid, alg) = (key.id(), key.algorithm().name());
+        key.members().map(|members| PublicJwk { members, kid, alg, usage: "sig" })
+    };
+    // Texts alone: they cannot fail to serialize. A set without keys would be the answer.
+    serde_json::to_string(&PublicSet { keys: keys.filter_map(public).collect() })
+        .unwrap_or_else(|_| r#"{"keys":[]}"#.to_owned())
+}

@@ -1,0 +1,205 @@
+//! The public part of a key: its numbers, checked once, and how they are written in a JWK (RFC 7517, RFC 8037).
+
+use aws_lc_rs::digest;
+use aws_lc_rs::signature::{ED25519, ParsedPublicKey, RsaPublicKeyComponents};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use pkcs8::der::Decode;
+use pkcs8::spki::SubjectPublicKeyInfoRef;
+use serde::Serialize;
+
+use crate::algorithm::{Algorithm, Curve, Family};
+use crate::error::KeyError;
+
+const MIN_RSA_BITS: usize = 2048;
+const MAX_RSA_BITS: usize = 8192;
+const ED25519_BYTES: usize = 32;
+
+const RSA_OID: &str = "1.2.840.113549.1.1.1";
+const EC_OID: &str = "1.2.840.10045.2.1";
+const ED25519_OID: &str = "1.3.101.112";
+
+/// The numbers of a public key, big-endian.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PublicParts {
+    Rsa { n: Vec<u8>, e: Vec<u8> },
+    Ec { x: Vec<u8>, y: Vec<u8> },
+    Ed25519(Vec<u8>),
+}
+
+/// A public key's members in a JWK: all there are, so none can be private.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kty")]
+pub(crate) enum PublicMembers {
+    #[serde(rename = "RSA")]
+    Rsa { n: String, e: String },
+    #[serde(rename = "EC")]
+    Ec { crv: &'static str, x: String, y: String },
+    #[serde(rename = "OKP")]
+    Okp { crv: &'static str, x: String },
+}
+
+/// A key to verify with, and how it is published.
+pub(crate) struct CheckedKey {
+    pub(crate) key: ParsedPublicKey,
+    pub(crate) members: PublicMembers,
+    /// The length of its signatures.
+    pub(crate) signature_bytes: usize,
+}
+
+impl PublicParts {
+    /// Reads a SubjectPublicKeyInfo (RFC 5280 §4.1) of the algorithm's kind of key.
+    pub(crate) fn from_spki(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
+        let info = SubjectPublicKeyInfoRef::try_from(der).map_err(|_| KeyError::Format)?;
+        let key = info.subject_public_key.as_bytes().ok_or(KeyError::Format)?;
+        let expect = |oid: &str, found: &dyn ToString| {
+            if found.to_string() == oid { Ok(()) } else { Err(KeyError::Algorithm) }
+        };
+        match algorithm.family() {
+            Family::Hmac(_) => Err(KeyError::KeyFile),
+            Family::Rsa { .. } => {
+                expect(RSA_OID, &info.algorithm.oid)?;
+                Self::from_pkcs1(key)
+            }
+            Family::Ec(curve) => {
+                expect(EC_OID, &info.algorithm.oid)?;
+                expect(curve.oid, &info.algorithm.parameters_oid().map_err(|_| KeyError::Algorithm)?)?;
+                Self::from_point(curve, key)
+            }
+            Family::Ed25519 => {
+                expect(ED25519_OID, &info.algorithm.oid)?;
+                Ok(Self::Ed25519(key.to_vec()))
+            }
+        }
+    }
+
+    /// Reads an RSAPublicKey (RFC 8017 A.1.1).
+    pub(crate) fn from_pkcs1(der: &[u8]) -> Result<Self, KeyError> {
+        let key = pkcs1::RsaPublicKeyRef::from_der(der).map_err(|_| KeyError::Format)?;
+        Ok(Self::Rsa { n: key.modulus.as_bytes().to_vec(), e: key.public_exponent.as_bytes().to_vec() })
+    }
+
+    /// Reads an uncompressed point (SEC 1 §2.3.3).
+    pub(crate) fn from_point(curve: &Curve, point: &[u8]) -> Result<Self, KeyError> {
+        let [4, coordinates @ ..] = point else { return Err(KeyError::Format) };
+        match coordinates.split_at_checked(curve.bytes) {
+            Some((x, y)) if y.len() == curve.bytes => Ok(Self::Ec { x: x.to_vec(), y: y.to_vec() }),
+            _ => Err(KeyError::Format),
+        }
+    }
+
+    /// Checks the sizes and that the numbers are a key.
+    pub(crate) fn check(self, algorithm: Algorithm) -> Result<CheckedKey, KeyError> {
+        match (algorithm.family(), self) {
+            (Family::Rsa { verify, .. }, Self::Rsa { n, e }) => {
+                let bits = bit_length(&n);
+                if bits < MIN_RSA_BITS {
+                    return Err(KeyError::Short);
+                }
+                if bits > MAX_RSA_BITS {
+                    return Err(KeyError::Long);
+                }
+                let (n, e) = (strip_zeros(&n), strip_zeros(&e));
+                if !is_odd(n) || !is_odd(e) || e == [1] {
+                    return Err(KeyError::Invalid); // with 1 anybody signs, and the library takes it
+                }
+                let key = RsaPublicKeyComponents { n, e }.to_parsed_public_key(verify);
+                let members = PublicMembers::Rsa { n: encode(n), e: encode(e) };
+                Ok(CheckedKey { key: valid(key)?, members, signature_bytes: n.len() })
+            }
+            (Family::Ec(curve), Self::Ec { x, y }) => {
+                if x.len() != curve.bytes || y.len() != curve.bytes {
+                    return Err(KeyError::Invalid);
+                }
+                let key = ParsedPublicKey::new(curve.verify, point(&x, &y));
+                let members = PublicMembers::Ec { crv: curve.name, x: encode(&x), y: encode(&y) };
+                Ok(CheckedKey { key: valid(key)?, members, signature_bytes: 2 * curve.bytes })
+            }
+            (Family::Ed25519, Self::Ed25519(x)) => {
+                if x.len() != ED25519_BYTES || is_weak_ed25519(&x) {
+                    return Err(KeyError::Invalid);
+                }
+                let key = ParsedPublicKey::new(&ED25519, &x);
+                let members = PublicMembers::Okp { crv: "Ed25519", x: encode(&x) };
+                Ok(CheckedKey { key: valid(key)?, members, signature_bytes: 64 })
+            }
+            _ => Err(KeyError::Algorithm),
+        }
+    }
+}
+
+impl PublicMembers {
+    /// The key's thumbprint (RFC 7638), its id unless another is given.
+    pub(crate) fn thumbprint(&self) -> String {
+        // The members in the order of the alphabet; none holds a character that JSON would escape.
+        let text = match self {
+            Self::Rsa { n, e } => format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#),
+            Self::Ec { crv, x, y } => format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#),
+            Self::Okp { crv, x } => format!(r#"{{"crv":"{crv}","kty":"OKP","x":"{x}"}}"#),
+        };
+        encode(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
+    }
+}
+
+/// An uncompressed point (SEC 1 §2.3.3).
+pub(crate) fn point(x: &[u8], y: &[u8]) -> Vec<u8> {
+    [&[4], x, y].concat()
+}
+
+/// A number without leading zeros.
+pub(crate) fn strip_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}
+
+fn bit_length(number: &[u8]) -> usize {
+    let number = strip_zeros(number);
+    let first = number.first().map_or(0, |byte| byte.leading_zeros());
+    (number.len().saturating_mul(8)).saturating_sub(usize::try_from(first).unwrap_or(0))
+}
+
+/// Whether a point has an order of at most eight, or is not in its one spelling: under such a key anybody can sign
+/// (RFC 8032 §5.1.7 does not ask), and the library takes it.
+fn is_weak_ed25519(point: &[u8]) -> bool {
+    // The coordinate, big-endian, without the bit that says which of two points it is.
+    let mut y: Vec<u8> = point.iter().rev().copied().collect();
+    if let Some(first) = y.first_mut() {
+        *first &= 0x7f;
+    }
+    let small = strip_zeros(&y).is_empty() || strip_zeros(&y) == [1];
+    let of_order_eight = ORDER_EIGHT.iter().any(|weak| y.iter().eq(weak.iter().rev()));
+    // p - 1 has the order two; p and what lies above it are spelled shorter.
+    small || of_order_eight || y >= P_MINUS_ONE.to_vec()
+}
+
+/// The two coordinates of the four points of order eight, little-endian.
+const ORDER_EIGHT: [[u8; ED25519_BYTES]; 2] = [
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5,
+        0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a,
+        0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+];
+
+/// 2²⁵⁵ - 20, big-endian.
+const P_MINUS_ONE: [u8; ED25519_BYTES] = {
+    let mut number = [0xff; ED25519_BYTES];
+    number[0] = 0x7f;
+    number[ED25519_BYTES - 1] = 0xec;
+    number
+};
+
+fn is_odd(number: &[u8]) -> bool {
+    number.last().is_some_and(|byte| byte % 2 == 1)
+}
+
+fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn valid<E>(key: Result<ParsedPublicKey, E>) -> Result<ParsedPublicKey, KeyError> {
+    key.map_err(|_| KeyError::Invalid)
+}

@@ -1,0 +1,291 @@
+//! The key ring: which key signs, and which keys are believed, by exact id. Changed while requests run.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::{ArcSwap, Guard};
+use gatewright_core::TokenKind;
+
+use crate::error::RingError;
+use crate::header;
+use crate::jwks;
+use crate::key::{MAX_KEY_ID_BYTES, VerifyingKey};
+use crate::signing::SigningKey;
+
+/// Keys, of which at most one signs. Cloning gives another handle on the same ring.
+///
+/// Reading takes no lock. A rotation without downtime has three steps, with time between them:
+///
+/// 1. [`publish`](KeyRing::publish) the next key: it verifies and is in the JWK set, and does not sign yet. Wait until
+///    every node and every reader of the set has it.
+/// 2. [`activate`](KeyRing::activate) it: it signs from now on, and the previous key still verifies.
+/// 3. [`retire`](KeyRing::retire) the previous key once its longest-lived token is over.
+///
+/// ```
+/// use gatewright_jwt::{Algorithm, KeyRing, NewKey, SigningKey};
+///
+/// let ring = KeyRing::new(SigningKey::from_jwk(NewKey::generate(Algorithm::EdDsa)?.jwk())?.with_id("2026-11")?);
+/// ring.publish(SigningKey::from_jwk(NewKey::generate(Algorithm::Es256)?.jwk())?.with_id("2026-12")?)?;
+/// assert_eq!(ring.active_id().as_deref(), Some("2026-11"));
+/// ring.activate("2026-12")?;
+/// ring.retire("2026-11")?;
+/// assert_eq!(ring.ids(), ["2026-12"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct KeyRing {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: ArcSwap<State>,
+    /// Held by whoever changes the ring, never by whoever reads it.
+    writing: Mutex<()>,
+}
+
+/// What the ring is at one moment.
+#[derive(Clone)]
+pub(crate) struct State {
+    active: Option<Active>,
+    /// Those that could sign, the active one among them.
+    signing: Vec<Arc<SigningKey>>,
+    keys: HashMap<Box<str>, Arc<VerifyingKey>>,
+    jwks: Arc<str>,
+    /// Another number after each change.
+    pub(crate) generation: u64,
+}
+
+/// The key that signs, with the headers of its tokens, encoded: one comparison recognises them.
+#[derive(Clone)]
+struct Active {
+    key: Arc<SigningKey>,
+    verifying: Arc<VerifyingKey>,
+    headers: Arc<[String; TokenKind::ALL.len()]>,
+}
+
+impl KeyRing {
+    /// A ring of one key, which signs.
+    #[must_use]
+    pub fn new(active: SigningKey) -> Self {
+        let mut state = State::empty();
+        state.add_signing(active);
+        state.active = state.signing.first().cloned().map(Active::new);
+        Self::of(state)
+    }
+
+    /// A ring that verifies and cannot sign: for the tokens of another issuer.
+    ///
+    /// # Errors
+    /// [`RingError::Duplicate`] for two keys of one id.
+    pub fn verifying(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, RingError> {
+        let mut state = State::empty();
+        keys.into_iter().try_for_each(|key| state.add(key))?;
+        Ok(Self::of(state))
+    }
+
+    fn of(mut state: State) -> Self {
+        state.seal();
+        Self { shared: Arc::new(Shared { state: ArcSwap::from_pointee(state), writing: Mutex::new(()) }) }
+    }
+
+    /// Adds a key that verifies and is published, and does not sign yet.
+    ///
+    /// # Errors
+    /// [`RingError::Duplicate`] when the ring has a key of this id, or this key under another.
+    pub fn publish(&self, next: SigningKey) -> Result<(), RingError> {
+        self.change(|state| {
+            state.check_new(next.verifying_key())?;
+            state.add_signing(next);
+            Ok(())
+        })
+    }
+
+    /// Adds a key that verifies and never signs here.
+    ///
+    /// # Errors
+    /// [`RingError::Duplicate`] when the ring has a key of this id.
+    pub fn trust(&self, key: VerifyingKey) -> Result<(), RingError> {
+        self.change(|state| state.add(key))
+    }
+
+    /// Lets another of the ring's keys sign from now on.
+    ///
+    /// # Errors
+    /// [`RingError::Unknown`] when no key of this id could sign.
+    pub fn activate(&self, id: &str) -> Result<(), RingError> {
+        self.change(|state| {
+            let key = state.signing.iter().find(|key| key.id() == id).cloned();
+            state.active = Some(Active::new(key.ok_or(RingError::Unknown)?));
+            Ok(())
+        })
+    }
+
+    /// Forgets a key: its tokens are refused from now on.
+    ///
+    /// # Errors
+    /// [`RingError::Active`] for the key that signs, [`RingError::Unknown`] when there is none of this id.
+    pub fn retire(&self, id: &str) -> Result<(), RingError> {
+        self.change(|state| {
+            if state.active.as_ref().is_some_and(|active| active.key.id() == id) {
+                return Err(RingError::Active);
+            }
+            state.signing.retain(|key| key.id() != id);
+            state.keys.remove(id).map(drop).ok_or(RingError::Unknown)
+        })
+    }
+
+    /// Takes over all keys of `from` in one step, for instance after reading them anew. Requests see the old ring or
+    /// the new one, nothing in between. Nothing changes when a ring that only verifies has these keys already.
+    pub fn reload(&self, from: &Self) {
+        let next = State::clone(&from.state());
+        if self.state().is_same(&next) {
+            return;
+        }
+        // Cannot fail: nothing is judged.
+        let _ = self.change(|state| {
+            *state = State { generation: state.generation, ..next };
+            Ok(())
+        });
+    }
+
+    /// The public keys, as a JWK set (RFC 7517 §5), for `/.well-known/jwks.json`. Secrets are never in it.
+    #[must_use]
+    pub fn jwks(&self) -> Arc<str> {
+        Arc::clone(&self.state().jwks)
+    }
+
+    /// The ids of all keys, sorted.
+    #[must_use]
+    pub fn ids(&self) -> Vec<String> {
+        self.state().ids()
+    }
+
+    /// The id of the key that signs, if there is one.
+    #[must_use]
+    pub fn active_id(&self) -> Option<String> {
+        self.state().active.as_ref().map(|active| active.key.id().to_owned())
+    }
+
+    /// The ring at this moment, without a lock.
+    pub(crate) fn state(&self) -> Guard<Arc<State>> {
+        self.shared.state.load()
+    }
+
+    fn change(&self, edit: impl FnOnce(&mut State) -> Result<(), RingError>) -> Result<(), RingError> {
+        let _writing = self.shared.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = State::clone(&self.state());
+        edit(&mut state)?;
+        state.seal();
+        self.shared.state.store(Arc::new(state));
+        Ok(())
+    }
+}
+
+/// No keys: nothing is believed until some are trusted or taken over.
+impl Default for KeyRing {
+    fn default() -> Self {
+        Self::of(State::empty())
+    }
+}
+
+impl State {
+    fn empty() -> Self {
+        let (signing, keys) = (Vec::new(), HashMap::new());
+        Self { active: None, signing, keys, jwks: Arc::from(""), generation: 0 }
+    }
+
+    fn add(&mut self, key: VerifyingKey) -> Result<(), RingError> {
+        if self.keys.contains_key(key.id()) {
+            return Err(RingError::Duplicate);
+        }
+        self.keys.insert(key.id().into(), Arc::new(key));
+        Ok(())
+    }
+
+    /// A key of ours is for one algorithm: neither its id nor its numbers are in the ring.
+    fn check_new(&self, key: &VerifyingKey) -> Result<(), RingError> {
+        let known = self.keys.values().any(|own| own.id() == key.id() || own.is_same_material(key));
+        if known { Err(RingError::Duplicate) } else { Ok(()) }
+    }
+
+    fn add_signing(&mut self, key: SigningKey) {
+        self.keys.insert(key.id().into(), Arc::new(key.verifying_key().clone()));
+        self.signing.push(Arc::new(key));
+    }
+
+    /// Brings what is derived up to date.
+    fn seal(&mut self) {
+        let mut keys: Vec<&VerifyingKey> = self.keys.values().map(|key| &**key).collect();
+        keys.sort_by(|one, other| one.id().cmp(other.id()));
+        self.jwks = jwks::publish(keys.into_iter()).into();
+        self.generation = self.generation.wrapping_add(1);
+    }
+
+    fn ids(&self) -> Vec<String> {
+        let mut ids: Vec<String> = self.keys.keys().map(|id| id.to_string()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The key that signs, and the header of its tokens of this kind, encoded.
+    pub(crate) fn signer(&self, kind: TokenKind) -> Option<(&SigningKey, &str)> {
+        let active = self.active.as_ref()?;
+        Some((&active.key, active.header(kind)?))
+    }
+
+    /// The active key, if `segment` is the header of its tokens of this kind.
+    #[inline]
+    pub(crate) fn recognise(&self, segment: &str, kind: TokenKind) -> Option<&VerifyingKey> {
+        let active = self.active.as_ref()?;
+        if active.header(kind)? == segment { Some(&active.verifying) } else { None }
+    }
+
+    /// The key of exactly this id. Longer ids than any key has are not looked up.
+    pub(crate) fn find(&self, id: &str) -> Option<&VerifyingKey> {
+        if id.len() > MAX_KEY_ID_BYTES { None } else { self.keys.get(id).map(|key| &**key) }
+    }
+
+    /// The one key of a ring of one.
+    pub(crate) fn only(&self) -> Option<&VerifyingKey> {
+        let mut keys = self.keys.values();
+        match (keys.next(), keys.next()) {
+            (Some(key), None) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// Whether both only verify, and with the same keys.
+    fn is_same(&self, other: &Self) -> bool {
+        let same = |key: &VerifyingKey| other.find(key.id()).is_some_and(|own| own.is_same(key));
+        let mute = self.signing.is_empty() && other.signing.is_empty();
+        mute && self.keys.len() == other.keys.len() && self.keys.values().all(|key| same(key))
+    }
+
+    pub(crate) const fn can_sign(&self) -> bool {
+        self.active.is_some()
+    }
+}
+
+impl Active {
+    fn new(key: Arc<SigningKey>) -> Self {
+        let headers = TokenKind::ALL.map(|kind| header::encode(key.algorithm().name(), key.id(), kind));
+        Self { verifying: Arc::new(key.verifying_key().clone()), headers: Arc::new(headers), key }
+    }
+
+    fn header(&self, kind: TokenKind) -> Option<&str> {
+        let position = match kind {
+            TokenKind::Access => 0,
+            other => TokenKind::ALL.iter().position(|one| *one == other)?,
+        };
+        self.headers.get(position).map(String::as_str)
+    }
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        let active = state.active.as_ref().map(|active| active.key.id());
+        f.debug_struct("KeyRing").field("active", &active).field("ids", &state.ids()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,115 @@
+//! What is no secret: nothing, too little, placeholders, key files, repetition.
+
+use crate::error::KeyError;
+
+/// The shortest secret for HS256, in bytes (RFC 7518 §3.2).
+pub const MIN_SECRET_BYTES: usize = 32;
+
+/// Fewer different bytes than this are no secret: 32 random bytes have about 30, 32 hex digits about 14.
+const MIN_DISTINCT_BYTES: usize = 8;
+
+/// What people leave in configuration files, without case and punctuation: as the whole secret, …
+const PLACEHOLDERS: [&str; 7] =
+    ["secret", "secretkey", "mysecret", "mysecretkey", "supersecret", "supersecretkey", "jwtsecret"];
+
+/// … or anywhere in it, since these ask to be replaced.
+const REQUESTS: [&str; 9] = [
+    "yoursecret",
+    "yourjwtsecret",
+    "your256bitsecret",
+    "changeme",
+    "changethis",
+    "replaceme",
+    "replacethis",
+    "placeholder",
+    // The key in the guide whose readers this library serves.
+    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+];
+
+/// Refuses what is no secret of at least `least` bytes.
+pub(crate) fn check(secret: &[u8], least: usize) -> Result<(), KeyError> {
+    if secret.is_empty() {
+        return Err(KeyError::Missing);
+    }
+    if is_placeholder(secret) {
+        return Err(KeyError::Placeholder);
+    }
+    if secret.len() < least {
+        return Err(KeyError::Short);
+    }
+    if is_key_file(secret) {
+        return Err(KeyError::KeyFile);
+    }
+    let mut distinct = zeroize::Zeroizing::new(secret.to_vec());
+    distinct.sort_unstable();
+    distinct.dedup();
+    if distinct.len() < MIN_DISTINCT_BYTES { Err(KeyError::Monotonous) } else { Ok(()) }
+}
+
+fn is_placeholder(secret: &[u8]) -> bool {
+    let letters = secret.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase);
+    let plain: zeroize::Zeroizing<Vec<u8>> = zeroize::Zeroizing::new(letters.collect());
+    PLACEHOLDERS.iter().any(|word| *plain == word.as_bytes())
+        || REQUESTS.iter().any(|word| holds(&plain, word.as_bytes()))
+}
+
+/// A published key in place of a secret lets everybody sign (CVE-2015-9235 and its many successors).
+fn is_key_file(secret: &[u8]) -> bool {
+    let text = secret.strip_prefix(b"\xef\xbb\xbf").unwrap_or(secret).trim_ascii_start();
+    let names = [&b"-----BEGIN"[..], b"ssh-", b"ecdsa-"];
+    holds(text, b"-----BEGIN ") || names.iter().any(|name| text.starts_with(name)) || is_json(text)
+}
+
+/// Random bytes may begin with a brace; they are no JSON for that.
+fn is_json(text: &[u8]) -> bool {
+    let braced = text.starts_with(b"{") || text.starts_with(b"[");
+    braced && (holds(text, b"\"kty\"") || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok())
+}
+
+fn holds(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|window| window == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(secret: &[u8]) -> Option<KeyError> {
+        check(secret, MIN_SECRET_BYTES).err()
+    }
+
+    #[test]
+    fn short_secrets_placeholders_and_key_files_are_refused() {
+        assert_eq!(problem(b""), Some(KeyError::Missing));
+        assert_eq!(problem(b"0123456789abcdef0123456789abcde"), Some(KeyError::Short));
+        for text in [
+            "secret",
+            "Super-Secret-Key",
+            "your-secret-key",
+            "your_secret_key_that_is_long_enough_to_pass",
+            "please-CHANGE-ME-please-change-me-now",
+            "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+        ] {
+            assert_eq!(problem(text.as_bytes()), Some(KeyError::Placeholder), "{text}");
+        }
+        for text in [
+            "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQ",
+            " \r\n-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQ",
+            "\u{feff}-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQ",
+            "# our key\n-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQ",
+            r#"{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObw"}"#,
+            r#"[{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObw"}]"#,
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6",
+        ] {
+            assert_eq!(problem(text.as_bytes()), Some(KeyError::KeyFile), "{text}");
+        }
+        assert_eq!(problem(&[0; 32]), Some(KeyError::Monotonous));
+        for first in 0..=u8::MAX {
+            let random = [&[first], &b"\xc3(u8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa"[..]].concat();
+            assert_eq!(problem(&random), None, "random bytes that begin with {first}");
+        }
+        for text in ["0123456789abcdef0123456789abcdef", "shop-production-secret-key-9f8e7d6c5b4a"] {
+            assert_eq!(problem(text.as_bytes()), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Keys that sign. Each holds its verifying half; nothing reads the private half out of it again.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
+use aws_lc_rs::rsa::KeyPairComponents;
+use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaEncoding, RsaPublicKeyComponents};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::algorithm::{Algorithm, Family};
+use crate::error::KeyError;
+use crate::jwk::{Jwk, Wanted};
+use crate::key::VerifyingKey;
+use crate::pem;
+use crate::public::{PublicParts, point, strip_zeros};
+
+/// A key that signs and verifies: one algorithm, one id.
+///
+/// ```
+/// use gatewright_jwt::{Algorithm, NewKey, SigningKey};
+///
+/// let new = NewKey::generate(Algorithm::Es256)?;
+/// let key = SigningKey::from_pem(Algorithm::Es256, new.pem().expect("not a secret"))?;
+/// assert_eq!(key.id(), SigningKey::from_jwk(new.jwk())?.id());
+/// # Ok::<(), gatewright_jwt::KeyError>(())
+/// ```
+pub struct SigningKey {
+    verifying: VerifyingKey,
+    signer: Signer,
+}
+
+enum Signer {
+    Hmac(Arc<hmac::Key>),
+    Ed25519(Ed25519KeyPair),
+    Ec(EcdsaKeyPair),
+    Rsa(RsaKeyPair, &'static dyn RsaEncoding),
+}
+
+impl SigningKey {
+    /// From the PEM text of a private key (PKCS#8, `PRIVATE KEY`, not encrypted). Its id is its thumbprint.
+    ///
+    /// # Errors
+    /// When the text is no such PEM, is a public key, or the key is not one for `algorithm`.
+    pub fn from_pem(algorithm: Algorithm, text: &str) -> Result<Self, KeyError> {
+        let der = pem::private(text)?;
+        let signer = match algorithm.family() {
+            Family::Hmac(_) => return Err(KeyError::KeyFile),
+            Family::Ed25519 => Ed25519KeyPair::from_pkcs8(&der).map(Signer::Ed25519),
+            Family::Ec(curve) => EcdsaKeyPair::from_pkcs8(curve.sign, &der).map(Signer::Ec),
+            Family::Rsa { sign, .. } => RsaKeyPair::from_pkcs8(&der).map(|pair| Signer::Rsa(pair, sign)),
+        };
+        Self::from_signer(algorithm, signer.map_err(|_| KeyError::Invalid)?)
+    }
+
+    /// From a private JWK, or a secret's (`oct`). Its id is its `kid`, or else its thumbprint. A key that is good for
+    /// several algorithms must name one.
+    ///
+    /// # Errors
+    /// When the text is no JWK, is a public key, names a member twice or not of its type, is not for signatures, or
+    /// its parts do not belong together.
+    pub fn from_jwk(text: &str) -> Result<Self, KeyError> {
+        Self::from_parsed(&Jwk::parse(text)?, None)
+    }
+
+    /// From a private JWK, for `algorithm` and no other, whether the key names it or no algorithm at all.
+    ///
+    /// # Errors
+    /// As [`SigningKey::from_jwk`], or when the key is for another algorithm.
+    pub fn from_jwk_for(algorithm: Algorithm, text: &str) -> Result<Self, KeyError> {
+        Self::from_parsed(&Jwk::parse(text)?, Some(algorithm))
+    }
+
+    /// From a secret: exactly its bytes, never decoded or derived, at least as many as the hash has. Its id is derived
+    /// from it, the same each time.
+    ///
+    /// # Errors
+    /// When the algorithm is not an HMAC, or the secret is short, a placeholder, a few bytes repeated, or a key file.
+    pub fn from_secret(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, KeyError> {
+        let verifying = VerifyingKey::from_secret(algorithm, bytes)?;
+        let key = Arc::clone(verifying.hmac().ok_or(KeyError::Algorithm)?);
+        Ok(Self { verifying, signer: Signer::Hmac(key) })
+    }
+
+    /// Gives the key another id.
+    ///
+    /// # Errors
+    /// When the id is empty or longer than [`MAX_KEY_ID_BYTES`](crate::MAX_KEY_ID_BYTES).
+    pub fn with_id(mut self, id: impl AsRef<str>) -> Result<Self, KeyError> {
+        self.verifying = self.verifying.with_id(id)?;
+        Ok(self)
+    }
+
+    /// The key's id: the `kid` of its tokens.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.verifying.id()
+    }
+
+    /// The one algorithm.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.verifying.algorithm()
+    }
+
+    /// The half that verifies. Of a secret it is the secret.
+    #[must_use]
+    pub const fn verifying_key(&self) -> &VerifyingKey {
+        &self.verifying
+    }
+
+    fn from_parsed(jwk: &Jwk<'_>, expected: Option<Algorithm>) -> Result<Self, KeyError> {
+        jwk.check_use(Wanted::Signing)?;
+        let algorithm = jwk.algorithm(expected)?;
+        let key = match algorithm.family() {
+            Family::Hmac(_) => Self::from_secret(algorithm, &jwk.secret()?)?,
+            _ => Self::from_signer(algorithm, signer_of(jwk, algorithm)?)?,
+        };
+        match jwk.id() {
+            Some(id) => key.with_id(id),
+            None => Ok(key),
+        }
+    }
+
+    fn from_signer(algorithm: Algorithm, signer: Signer) -> Result<Self, KeyError> {
+        let parts = match (&signer, algorithm.family()) {
+            (Signer::Ed25519(pair), _) => PublicParts::Ed25519(pair.public_key().as_ref().to_vec()),
+            (Signer::Ec(pair), Family::Ec(curve)) => {
+                PublicParts::from_point(curve, pair.public_key().as_ref())?
+            }
+            (Signer::Rsa(pair, _), _) => PublicParts::from_pkcs1(pair.public_key().as_ref())?,
+            _ => return Err(KeyError::Algorithm),
+        };
+        Ok(Self { verifying: VerifyingKey::from_parts(algorithm, parts)?, signer })
+    }
+
+    /// Appends the signature of `text`, in base64url.
+    pub(crate) fn sign_into(&self, text: &mut String) -> Result<(), KeyError> {
+        let message = text.as_bytes();
+        let failed = |_| KeyError::Unavailable;
+        match &self.signer {
+            Signer::Hmac(key) => append(&hmac::sign(key, message), text),
+            Signer::Ed25519(pair) => append(&pair.try_sign(message).map_err(failed)?, text),
+            Signer::Ec(pair) => append(&pair.sign(&SystemRandom::new(), message).map_err(failed)?, text),
+            Signer::Rsa(pair, encoding) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(*encoding, &SystemRandom::new(), message, &mut signature).map_err(failed)?;
+                append(&signature, text);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("SigningKey");
+        debug.field("id", &self.id()).field("algorithm", &self.algorithm()).finish_non_exhaustive()
+    }
+}
+
+/// The key pair of a JWK; the library checks that its halves belong together.
+fn signer_of(jwk: &Jwk<'_>, algorithm: Algorithm) -> Result<Signer, KeyError> {
+    let invalid = |_| KeyError::Invalid;
+    match (algorithm.family(), jwk.public()?) {
+        (Family::Ed25519, PublicParts::Ed25519(x)) => {
+            let seed = jwk.private()?;
+            if seed.len() != x.len() {
+                return Err(KeyError::Invalid);
+            }
+            Ok(Signer::Ed25519(Ed25519KeyPair::from_seed_and_public_key(&seed, &x).map_err(invalid)?))
+        }
+        (Family::Ec(curve), PublicParts::Ec { x, y }) => {
+            let d = jwk.private()?;
+            if d.len() != curve.bytes {
+                return Err(KeyError::Invalid);
+            }
+            let pair = EcdsaKeyPair::from_private_key_and_public_key(curve.sign, &d, &point(&x, &y));
+            Ok(Signer::Ec(pair.map_err(invalid)?))
+        }
+        (Family::Rsa { sign, .. }, PublicParts::Rsa { n, e }) => {
+            let secrets = jwk.rsa_secrets()?;
+            let public_key = RsaPublicKeyComponents { n: strip_zeros(&n), e: strip_zeros(&e) };
+            let pair = RsaKeyPair::from_components(&KeyPairComponents {
+                public_key,
+                d: secrets.d.as_slice(),
+                p: secrets.p.as_slice(),
+                q: secrets.q.as_slice(),
+                dP: secrets.dp.as_slice(),
+                dQ: secrets.dq.as_slice(),
+                qInv: secrets.qi.as_slice(),
+            });
+            Ok(Signer::Rsa(pair.map_err(invalid)?, sign))
+        }
+        _ => Err(KeyError::Algorithm),
+    }
+}
+
+fn append(signature: &impl AsRef<[u8]>, text: &mut String) {
+    text.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, text);
+}

@@ -1,0 +1,212 @@
+//! Tokens and keys published by others, read from the folder that `GATEWRIGHT_VECTORS` names.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+mod common;
+
+use std::path::Path;
+
+use common::exceptions::{PUBLISHED, SIGNED_ALONE, UNSUPPORTED};
+use gatewright_core::{Timestamp, TokenKind, TokenVerifier};
+use gatewright_jwt::{Algorithm, Jwt, KeyError, KeyRing, SigningKey, VerifyingKey};
+use serde_json::Value;
+
+fn file(name: &str) -> Value {
+    let folder = std::env::var("GATEWRIGHT_VECTORS").unwrap();
+    serde_json::from_str(&std::fs::read_to_string(Path::new(&folder).join(name)).unwrap()).unwrap()
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_default()
+}
+
+/// A private JWK without its private members.
+fn public(key: &Value) -> String {
+    let mut key = key.clone();
+    for name in ["d", "p", "q", "dp", "dq", "qi"] {
+        key.as_object_mut().unwrap().remove(name);
+    }
+    key.to_string()
+}
+
+/// Holds a signature against its key, and a changed one: it must hold, unless the algorithm is not supported.
+fn check_signature(id: &str, algorithm: &str, jwk: &str, signed: &str, signature: &str) {
+    let Ok(algorithm) = algorithm.parse::<Algorithm>() else {
+        assert!(UNSUPPORTED.iter().any(|(name, _)| *name == algorithm), "{id}: {algorithm}");
+        return;
+    };
+    let key = VerifyingKey::from_jwk_for(algorithm, jwk).unwrap();
+    assert_eq!(key.verify_signature(signed.as_bytes(), signature), Ok(()), "{id}");
+    assert!(key.verify_signature(format!("{signed}A").as_bytes(), signature).is_err(), "{id}");
+}
+
+/// What we say to a token of others: `believed`, what is wrong with its key, or the refusal's name. Kid and type, which
+/// none of them has as we want it, are not asked for; issuer, audience and time are the token's own.
+fn answer(vector: &Value, keys: &Value) -> String {
+    let under = &vector["signature_valid_under"];
+    let named: Result<Algorithm, _> = text(&vector["header"], "alg").parse();
+    let key = match (named, under["kty"].as_str()) {
+        (Ok(algorithm), Some("asym")) => {
+            Some(VerifyingKey::from_pem(algorithm, keys[text(under, "key_file")].as_str().unwrap()))
+        }
+        (Ok(algorithm), Some(_)) => {
+            Some(VerifyingKey::from_secret(algorithm, text(under, "secret_utf8").as_bytes()))
+        }
+        _ => None,
+    };
+    let key = match key.transpose() {
+        Ok(key) => key,
+        Err(error) => return format!("key {}", error.problem()),
+    };
+    let token = text(vector, "token");
+    if let Some(key) = &key {
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        assert_eq!(key.verify_signature(signed.as_bytes(), signature), Ok(()), "{}", vector["test"]);
+    }
+    let claim = |name: &str| vector["payload"][name].as_str().unwrap_or("any").to_owned();
+    let now = vector["payload"]["exp"].as_u64().unwrap_or(1).saturating_sub(1);
+    let ring = KeyRing::verifying(key).unwrap();
+    let jwt = Jwt::builder(ring, claim("iss"), claim("aud")).dangerous().without_kid();
+    let jwt = jwt.dangerous().with_access_type("JWT").build().unwrap();
+    match jwt.verify(TokenKind::Access, token, Timestamp::from_seconds(now)) {
+        Ok(_) => "believed".to_owned(),
+        Err(refusal) => refusal.name().to_owned(),
+    }
+}
+
+/// What we say, to which of a file's tokens, and why.
+fn exceptions(name: &str) -> Vec<(&'static str, usize, &'static str)> {
+    let listed = PUBLISHED.iter().chain(&SIGNED_ALONE).filter(|(file, ..)| *file == name);
+    listed.flat_map(|(_, ours, positions, why)| positions.iter().map(|at| (*ours, *at, *why))).collect()
+}
+
+/// Walks a file: what its project refuses we refuse, and what it accepts and we refuse is listed with a reason.
+fn check(name: &str) -> usize {
+    let file = file(name);
+    let vectors = file["vectors"].as_array().unwrap();
+    let mut exceptions = exceptions(name);
+    for (position, vector) in vectors.iter().enumerate() {
+        let answer = answer(vector, &file["keys"]);
+        if answer == "believed" {
+            assert!(text(vector, "upstream_expects").starts_with("accept"), "{name} {position}");
+            continue;
+        }
+        if !text(vector, "upstream_expects").starts_with("accept") {
+            continue;
+        }
+        let listed = exceptions.iter().position(|(ours, at, _)| *ours == answer && *at == position);
+        let found = listed.unwrap_or_else(|| panic!("{name} {position} {}: {answer:?}", vector["test"]));
+        exceptions.swap_remove(found);
+    }
+    assert_eq!(exceptions, [], "exceptions that are none");
+    vectors.len()
+}
+
+#[test]
+#[ignore = "needs GATEWRIGHT_VECTORS"]
+fn the_tokens_of_pyjwt() {
+    assert_eq!(check("jwt_pyjwt.json"), 49);
+    let file = file("jwt_pyjwt.json");
+    let advisory = file["advisory_GHSA-ffqj-6fqr-9h24_CVE-2022-29217"].as_array().unwrap();
+    for vector in advisory {
+        let (signed, signature) = text(vector, "token").rsplit_once('.').unwrap();
+        let algorithm =
+            if text(vector, "id").starts_with("eddsa") { Algorithm::EdDsa } else { Algorithm::Es256 };
+        let key = VerifyingKey::from_pem(algorithm, text(vector, "key_spki_pem")).unwrap();
+        let holds = key.verify_signature(signed.as_bytes(), signature).is_ok();
+        assert_eq!(holds, vector["expect"] == "accept_signature", "{}", vector["id"]);
+        for name in ["key_openssh", "key_spki_pem"] {
+            let secret = VerifyingKey::from_secret(Algorithm::Hs256, text(vector, name).as_bytes());
+            assert_eq!(secret.unwrap_err(), KeyError::KeyFile, "{}", vector["id"]);
+        }
+    }
+    assert_eq!(advisory.len(), 4);
+}
+
+#[test]
+#[ignore = "needs GATEWRIGHT_VECTORS"]
+fn the_tokens_of_node_jsonwebtoken() {
+    assert_eq!(check("jwt_node_jsonwebtoken.json"), 15);
+}
+
+#[test]
+#[ignore = "needs GATEWRIGHT_VECTORS"]
+fn the_tokens_of_jsonwebtoken() {
+    assert_eq!(check("jwt_keats_jsonwebtoken.json"), 13);
+}
+
+#[test]
+#[ignore = "needs GATEWRIGHT_VECTORS"]
+fn the_signatures_of_rfc_7515_and_rfc_8037() {
+    let file = file("jws_rfc7515_8037.json");
+    let vectors = file["vectors"].as_array().unwrap();
+    for vector in vectors {
+        let (signed, signature) = text(vector, "token").rsplit_once('.').unwrap();
+        if vector["expect"] == "reject" {
+            assert!(text(vector, "alg").parse::<Algorithm>().is_err());
+            continue;
+        }
+        check_signature(
+            text(vector, "id"),
+            text(vector, "alg"),
+            &vector["jwk"].to_string(),
+            signed,
+            signature,
+        );
+    }
+    assert_eq!(vectors.len(), 6);
+}
+
+#[test]
+#[ignore = "needs GATEWRIGHT_VECTORS"]
+fn the_signatures_of_the_jose_cookbook() {
+    let files = [
+        "curve25519__jws.json",
+        "jws__4_1.rsa_v15_signature.json",
+        "jws__4_2.rsa-pss_signature.json",
+        "jws__4_3.ecdsa_signature.json",
+        "jws__4_4.hmac-sha2_integrity_protection.json",
+        "jws__4_5.signature_with_detached_content.json",
+        "jws__4_6.protecting_specific_header_fields.json",
+        "jws__4_7.protecting_content_only.json",
+        "jws__4_8.multiple_signatures.json",
+    ];
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+    let mut signatures = 0;
+    for name in files {
+        let file = file(&format!("jose_cookbook/{name}"));
+        let (keys, algorithms) = (list(&file["input"]["key"]), list(&file["input"]["alg"]));
+        for ((key, algorithm), signing) in keys.iter().zip(&algorithms).zip(list(&file["signing"])) {
+            let (signed, signature) = (text(&signing, "sig-input"), text(&signing, "sig"));
+            check_signature(name, algorithm.as_str().unwrap(), &public(key), signed, signature);
+            signatures += 1;
+        }
+    }
+    assert_eq!(signatures, 11);
+}
+
+#[test]
+#[ignore = "needs GATEWRIGHT_VECTORS"]
+fn the_keys_of_the_jose_cookbook() {
+    let key = |name: &str| file(&format!("jose_cookbook/{name}")).to_string();
+    for algorithm in Algorithm::ALL {
+        let rsa = algorithm.name().starts_with("RS") || algorithm.name().starts_with("PS");
+        let verifying = VerifyingKey::from_jwk_for(algorithm, &key("jwk__3_3.rsa_public_key.json"));
+        assert_eq!(verifying.is_ok(), rsa);
+        let signing = SigningKey::from_jwk_for(algorithm, &key("jwk__3_4.rsa_private_key.json"));
+        assert_eq!(signing.is_ok(), rsa);
+        // P-521 is not supported, and a key for encryption is no key.
+        assert!(VerifyingKey::from_jwk_for(algorithm, &key("jwk__3_1.ec_public_key.json")).is_err());
+        assert!(SigningKey::from_jwk_for(algorithm, &key("jwk__3_2.ec_private_key.json")).is_err());
+        assert!(
+            VerifyingKey::from_jwk_for(algorithm, &key("jwk__3_6.symmetric_key_encryption.json")).is_err()
+        );
+    }
+    let secret = key("jwk__3_5.symmetric_key_mac_computation.json");
+    assert_eq!(SigningKey::from_jwk(&secret).unwrap().algorithm(), Algorithm::Hs256);
+}

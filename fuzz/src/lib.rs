@@ -1,0 +1,198 @@
+//! What each target does with its input. A target fails by a panic: of the library, or of an assertion here.
+//!
+//! `cargo xtask fuzz` replays the seeds and runs each for a minute.
+
+use std::sync::LazyLock;
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gatewright::{
+    Algorithm, Auth, BodyCollector, HashingPool, Headers, Issuers, JwkSet, Jwt, KeyRing, MAX_JWKS_KEYS,
+    MemoryStore, Operation, RequestView, RoleName, SigningKey, Timestamp, TokenKind, TokenVerifier,
+    VerifyingKey,
+};
+
+const SECRET: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
+const ISSUER: &str = "https://issuer.example";
+const AUDIENCE: &str = "https://api.example";
+const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+/// One verifier, in the ways it is used.
+struct Verifiers {
+    plain: Jwt,
+    cached: Jwt,
+    several: Issuers,
+}
+
+static VERIFIERS: LazyLock<Verifiers> = LazyLock::new(|| {
+    let key = SigningKey::from_secret(Algorithm::Hs256, SECRET).unwrap().with_id("hs1").unwrap();
+    let ring = KeyRing::new(key);
+    let builder = || Jwt::builder(ring.clone(), ISSUER, AUDIENCE);
+    let several = Issuers::new().with(ISSUER, builder().build().unwrap()).unwrap();
+    Verifiers {
+        plain: builder().build().unwrap(),
+        cached: builder().with_cache(64).build().unwrap(),
+        several,
+    }
+});
+
+/// The cache and the choice of an issuer change no verdict.
+fn judge(token: &str) -> bool {
+    let Verifiers { plain, cached, several } = &*VERIFIERS;
+    let mut believed = false;
+    for kind in TokenKind::ALL {
+        let verdict = plain.verify(kind, token, NOW);
+        for _ in 0..2 {
+            assert_eq!(cached.verify(kind, token, NOW), verdict);
+        }
+        assert_eq!(several.verify(kind, token, NOW).is_ok(), verdict.is_ok());
+        if let Ok(claims) = verdict {
+            assert!(!believed, "a token of two kinds");
+            assert!(claims.expires_at > NOW && !claims.token_id.as_str().is_empty());
+            believed = true;
+        }
+    }
+    believed
+}
+
+fn sign(header: &[u8], payload: &[u8]) -> String {
+    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET), signed.as_bytes());
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag))
+}
+
+/// The input is a token.
+pub fn token(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        judge(text);
+    }
+}
+
+/// The input is the header of a token that is signed with the right key.
+pub fn header(data: &[u8]) {
+    let payload = format!(
+        r#"{{"iss":"{ISSUER}","aud":"{AUDIENCE}","sub":"1","jti":"1","iat":1700000000,"exp":1700000300}}"#
+    );
+    judge(&sign(data, payload.as_bytes()));
+}
+
+/// The input is the payload of a token that is signed with the right key.
+pub fn claims(data: &[u8]) {
+    for typ in ["at+jwt", "rt+jwt"] {
+        judge(&sign(format!(r#"{{"alg":"HS256","typ":"{typ}","kid":"hs1"}}"#).as_bytes(), data));
+    }
+}
+
+/// The input is a key.
+pub fn jwk(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let _ = SigningKey::from_jwk(text);
+    let Ok(key) = VerifyingKey::from_jwk(text) else { return };
+    // What is read is published, and read again as the same key; a secret is not published.
+    let (id, algorithm) = (key.id().to_owned(), key.algorithm());
+    let set = JwkSet::parse(&KeyRing::verifying([key]).unwrap().jwks()).unwrap();
+    match set.keys() {
+        [] => assert!(algorithm.is_symmetric()),
+        [own] => assert_eq!((own.id(), own.algorithm()), (id.as_str(), algorithm)),
+        _ => panic!("one key became several"),
+    }
+}
+
+/// The input is a set of keys.
+pub fn jwks(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(set) = JwkSet::parse(text) else { return };
+    assert!(set.keys().len() + set.refused().len() <= MAX_JWKS_KEYS);
+    assert!(set.keys().iter().all(|key| !key.algorithm().is_symmetric()));
+    assert!(KeyRing::verifying(set.into_keys()).is_ok());
+}
+
+/// The input is a key in PEM, or its bytes.
+pub fn pem(data: &[u8]) {
+    let mut texts = vec![String::from_utf8_lossy(data).into_owned()];
+    for label in ["PUBLIC KEY", "PRIVATE KEY"] {
+        let body = base64::engine::general_purpose::STANDARD.encode(data);
+        let lines: Vec<&str> =
+            body.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        texts.push(format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n")));
+    }
+    for text in texts {
+        for algorithm in Algorithm::ALL {
+            let public = VerifyingKey::from_pem(algorithm, &text).is_ok();
+            let private = SigningKey::from_pem(algorithm, &text).is_ok();
+            assert!(!(public && private) && !(public && algorithm.is_symmetric()));
+        }
+    }
+}
+
+/// Header values, each under the one name asked for.
+struct Values<'a>(&'a str, Vec<&'a [u8]>);
+
+impl Headers for Values<'_> {
+    fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+        if name == self.0 {
+            self.1.iter().for_each(|value| see(value));
+        }
+    }
+}
+
+/// The input is the `Authorization` header, one value a line.
+pub fn authorization(data: &[u8]) {
+    let headers = Values("authorization", data.split(|byte| *byte == b'\n').collect());
+    if let Ok(Some(bearer)) = gatewright_core::credential::Bearer::read(&RequestView::new("GET", &headers)) {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+        assert!(!bearer.expose().is_empty() && bearer.expose().bytes().all(allowed));
+        judge(bearer.expose());
+    }
+}
+
+static AUTH: LazyLock<(Auth, tokio::runtime::Runtime)> = LazyLock::new(|| {
+    let tokens = Jwt::hs256(*SECRET, ISSUER, AUDIENCE).build().unwrap();
+    let auth = Auth::local(MemoryStore::new(), tokens, HashingPool::builder().build().unwrap())
+        .with_registration_role(RoleName::new("user").unwrap())
+        .build()
+        .unwrap();
+    (auth, tokio::runtime::Builder::new_current_thread().build().unwrap())
+});
+
+/// The input is the form of a refresh and of a logout: never granted, never an error of ours.
+pub fn form_body(data: &[u8]) {
+    let (auth, runtime) = &*AUTH;
+    let headers = Values("content-type", vec![b"application/x-www-form-urlencoded"]);
+    for operation in [Operation::Refresh, Operation::Logout] {
+        let view = RequestView::new("POST", &headers);
+        let mut body = BodyCollector::new(&view);
+        body.push(data);
+        let reply = runtime.block_on(auth.answer(operation, &view, body.finish()));
+        assert!(
+            (200..500).contains(&reply.status) && !reply.body.windows(12).any(|part| part == b"access_token")
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    /// Runs a target on each of its seeds.
+    fn replay(name: &str, target: fn(&[u8]), seeds: usize) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(name);
+        let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.iter().for_each(|file| target(&fs::read(file).unwrap()));
+        assert_eq!(files.len(), seeds, "{name}");
+    }
+
+    #[test]
+    fn the_seeds_of_every_target() {
+        replay("token", super::token, 12);
+        replay("header", super::header, 8);
+        replay("claims", super::claims, 8);
+        replay("jwk", super::jwk, 4);
+        replay("jwks", super::jwks, 3);
+        replay("pem", super::pem, 9);
+        replay("authorization", super::authorization, 9);
+        replay("form_body", super::form_body, 7);
+    }
+}
