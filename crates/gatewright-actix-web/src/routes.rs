@@ -25,6 +25,8 @@ pub fn install<U: AuthUser>(auth: &Auth<U>, path: &str) -> impl FnOnce(&mut Serv
 /// `/refresh`, `/logout`, `/password`, for `web::scope("/auth").configure(..)`. Another method than POST is answered 405 in
 /// Gatewright's own words.
 ///
+/// This alone does not give handlers their `Auth`: use [`install`], or add a `web::Data<Auth>` to the application.
+///
 /// A body is read for as long as the client sends it: put a time limit around the application.
 pub fn routes<U: AuthUser>(auth: &Auth<U>) -> impl FnOnce(&mut ServiceConfig) + use<U> {
     let auth = auth.clone();

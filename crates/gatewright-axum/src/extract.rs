@@ -23,7 +23,7 @@ use crate::reject::{HeaderBytes, Rejection, view};
 #[diagnostic::on_unimplemented(
     message = "the router state `{Self}` does not hold an `Auth<{U}>`",
     label = "this extractor needs an `Auth<{U}>` in the router's state",
-    note = "use `.with_state(auth)`, or implement `gatewright_axum::HasAuth<{U}>` for your state"
+    note = "use `.with_state(auth)`, or implement `gatewright::axum::HasAuth<{U}>` for your state"
 )]
 pub trait HasAuth<U = Account> {
     /// The `Auth`.

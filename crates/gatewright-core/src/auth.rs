@@ -93,6 +93,7 @@ impl<U> Inner<U> {
         let denial = Denial::from(error);
         match (error, &denial) {
             (AuthError::Access(AccessRefusal::NoCredential | AccessRefusal::NoApiKey), _) => {}
+            (AuthError::Request(cause), _) => self.emit(&Event::RequestRefused { cause: *cause }),
             (AuthError::Access(cause), _) => self.emit(&Event::AccessRefused { cause: *cause }),
             (_, Denial::Unavailable | Denial::Internal) => self.emit(&Event::Failed { error }),
             _ => {}

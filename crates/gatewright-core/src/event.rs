@@ -1,6 +1,6 @@
 //! What happened, for whoever audits: why a login, a refresh or an access was refused stands here and nowhere else.
 
-use crate::error::{AccessRefusal, AuthError, LoginRefusal, RefreshRefusal};
+use crate::error::{AccessRefusal, AuthError, LoginRefusal, RefreshRefusal, RequestError};
 use crate::id::{SessionId, UserId};
 
 /// Something that happened. It names people by id and holds no address, password, hash or token.
@@ -102,6 +102,12 @@ pub enum Event<'a> {
         /// Whose it was.
         user: &'a UserId,
     },
+    /// A request to an endpoint could not be understood; a client that is being written, most of the time.
+    #[non_exhaustive]
+    RequestRefused {
+        /// Why.
+        cause: RequestError,
+    },
     /// A guard refused a credential.
     #[non_exhaustive]
     AccessRefused {
@@ -155,6 +161,7 @@ impl EventSink for TracingSink {
             | Event::PasswordChangeRefused { .. }
             | Event::Forbidden { .. }
             | Event::ApiKeyForbidden {} => tracing::warn!(target: "gatewright", ?event),
+            Event::RequestRefused { .. } => tracing::debug!(target: "gatewright", ?event),
             _ => tracing::info!(target: "gatewright", ?event),
         }
     }

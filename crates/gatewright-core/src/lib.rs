@@ -15,8 +15,8 @@
 //! POST /login … ──► operation ──► body ──► login | refresh | logout | account ──► Reply
 //! ```
 //!
-//! An application does not use this crate by name but through the front door, `gatewright`, which also shows the
-//! smallest program. Whoever implements a seam ([`UserStore`], [`SessionStore`], [`PasswordHasher`], …) needs this
+//! An application does not use this crate by name but through the front door, `gatewright`, whose README shows the smallest
+//! program. Whoever implements a seam ([`UserStore`], [`SessionStore`], [`PasswordHasher`], …) needs this
 //! crate alone, and proves the implementation with `gatewright-testkit`.
 
 // Words

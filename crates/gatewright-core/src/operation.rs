@@ -1,6 +1,7 @@
 //! The ready-made endpoints: bytes in, bytes out.
 
 use std::future::Future;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -18,6 +19,9 @@ use crate::reply::Reply;
 use crate::request::RequestView;
 use crate::secret::TokenText;
 use crate::store::AuthUser;
+
+/// How long the public keys may be kept by others: 5 minutes. Publish a key for longer than that before it signs.
+pub const PUBLIC_KEYS_MAX_AGE: Duration = Duration::from_secs(300);
 
 /// An endpoint that Gatewright answers itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,6 +100,16 @@ impl<U: AuthUser> Auth<U> {
                 Err(error) => auth.reply_to(&error),
             }
         }
+    }
+
+    /// The public keys of the tokens, for `GET /.well-known/jwks.json`: a JWK set, which others may keep for
+    /// [`PUBLIC_KEYS_MAX_AGE`].
+    #[must_use]
+    pub fn public_keys(&self) -> Reply {
+        let max_age = format!("public, max-age={}", PUBLIC_KEYS_MAX_AGE.as_secs());
+        let body = Bytes::copy_from_slice(self.inner.issuer.public_keys().as_bytes());
+        let reply = Reply { body, ..Reply::empty(200) };
+        reply.with_header("content-type", "application/jwk-set+json").with_header("cache-control", max_age)
     }
 
     /// The answer to a request with another method than those in `allow`, separated by commas. An empty list leaves the

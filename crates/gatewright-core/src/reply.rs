@@ -31,7 +31,11 @@ impl Reply {
     /// 204.
     #[must_use]
     pub const fn no_content() -> Self {
-        Self { status: 204, headers: Vec::new(), body: Bytes::new() }
+        Self::empty(204)
+    }
+
+    pub(crate) const fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Bytes::new() }
     }
 
     /// `value` as JSON.

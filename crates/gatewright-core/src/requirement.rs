@@ -92,6 +92,13 @@ impl From<Requirement> for Demand {
     }
 }
 
+/// For `guarded(&auth, role::Admin, …)`: the type that guards handlers guards routers.
+impl<P: Policy> From<P> for Demand {
+    fn from(_: P) -> Self {
+        Self::User(P::REQUIREMENT)
+    }
+}
+
 impl Demand {
     /// What the bearer must have.
     #[must_use]
@@ -126,11 +133,11 @@ impl Policy for Authenticated {
     const REQUIREMENT: Requirement = Requirement::Authenticated;
 }
 
-/// At least one policy of a tuple: `AnyOf<(role::Moderator, role::Admin)>`.
+/// At least one policy of a tuple of up to six: `AnyOf<(role::Moderator, role::Admin)>`.
 #[derive(Debug, Clone, Copy)]
 pub struct AnyOf<T>(PhantomData<fn() -> T>);
 
-/// Every policy of a tuple.
+/// Every policy of a tuple of up to six: `AllOf<(role::User, scope::ItemsWrite)>`.
 #[derive(Debug, Clone, Copy)]
 pub struct AllOf<T>(PhantomData<fn() -> T>);
 

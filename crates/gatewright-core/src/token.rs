@@ -181,11 +181,19 @@ pub trait TokenIssuer: Send + Sync {
     /// # Errors
     /// When the key cannot sign; the request is then refused as unavailable (503).
     fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError>;
+
+    /// The public keys with which others can verify these tokens, as a JWK set (RFC 7517 §5). Secrets and private members are
+    /// never in it; an issuer that has no public keys says `{"keys":[]}`.
+    fn public_keys(&self) -> Arc<str>;
 }
 
 impl<T: TokenIssuer + ?Sized> TokenIssuer for Arc<T> {
     fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
         (**self).issue(kind, claims)
+    }
+
+    fn public_keys(&self) -> Arc<str> {
+        (**self).public_keys()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Issuing: header, claims, signature.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::token::{IssueError, MAX_TOKEN_BYTES};
@@ -31,6 +33,10 @@ struct Payload<'a> {
 impl TokenIssuer for Jwt {
     fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
         self.sign(kind, claims, Map::new())
+    }
+
+    fn public_keys(&self) -> Arc<str> {
+        self.ring().jwks()
     }
 }
 

@@ -28,6 +28,8 @@ pub fn install<U: AuthUser>(
 /// `/refresh`, `/logout`, `/password`, for `Route::nest`. Another method than POST is answered 405 in Gatewright's own
 /// words.
 ///
+/// This alone does not give handlers their `Auth`: use [`install`], or add it with `AddData`.
+///
 /// A body is read for as long as the client sends it: put a time limit around the application.
 pub fn routes<U: AuthUser>(auth: &Auth<U>) -> Route {
     mount(auth, "", Route::new())

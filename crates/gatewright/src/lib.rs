@@ -14,30 +14,49 @@
 //! | `sqlite` | `SqliteStore`: accounts and sessions in SQLite |
 //! | `swagger-ui` | `openapi::SwaggerUi`: the page that shows a document and logs in |
 //!
+//! What happens is told through `tracing`, target `gatewright`, unless [`EventSink`] says otherwise: without a subscriber nobody
+//! hears why a request was refused. Forget expired sessions now and then with [`Auth::purge_expired_sessions`].
+//!
+//! Import by name: with `use gatewright::*`, the modules `axum`, `actix_web` and `poem` stand in front of the crates.
+//!
 //! Begin with [`Auth::local`] for Gatewright's own accounts, or [`Auth::builder`] for an application's own users. The
 //! store and hasher traits are `async` by way of the `async-trait` crate, which whoever implements them adds.
 
 pub use gatewright_core::account::{Accounts, PasswordChange, Registration};
+pub use gatewright_core::api_key::MAX_API_KEY_BYTES;
 pub use gatewright_core::api_key::{ApiKeys, InvalidApiKey, SHORT_API_KEY_BYTES};
 pub use gatewright_core::builder::{AuthBuilder, BuildError};
+pub use gatewright_core::builder::{
+    DEFAULT_ACCESS_LIFETIME, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME, DEFAULT_SESSION_LIFETIME,
+    MAX_REFRESH_GRACE,
+};
 pub use gatewright_core::clock::{Clock, SystemClock, Timestamp};
+pub use gatewright_core::denial::RETRY_AFTER;
+pub use gatewright_core::email::MAX_EMAIL_BYTES;
 pub use gatewright_core::error::{
     AccessRefusal, AuthError, LoginRefusal, PolicyRefusal, RefreshRefusal, RequestError,
 };
 pub use gatewright_core::event::{Event, EventSink, TracingSink};
+pub use gatewright_core::operation::PUBLIC_KEYS_MAX_AGE;
 pub use gatewright_core::password::{HasherError, PasswordHasher, PasswordVerdict, PolicyViolation};
+pub use gatewright_core::password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CODE_POINTS};
 pub use gatewright_core::render::{DetailRenderer, ProblemRenderer, Rendered, Renderer, TokenEndpoint};
 pub use gatewright_core::requirement::{AllOf, AnyOf, Authenticated, Demand, Guards, Policy, Requirement};
+pub use gatewright_core::role::MAX_ROLE_BYTES;
 pub use gatewright_core::rotation::{
     Rotation, RotationRequest, RotationState, SessionSeed, TokenDigest, TokenLife,
 };
+pub use gatewright_core::scope::MAX_SCOPES_BYTES;
 pub use gatewright_core::scope::{InvalidScopes, RoleScopes, Scopes};
+pub use gatewright_core::session::MAX_SESSIONS_PER_USER;
 pub use gatewright_core::session::{Session, SessionStore};
 pub use gatewright_core::store::{
     Account, AccountChange, AccountCounts, AccountStore, AuthUser, Change, Created, NewAccount, StoreError,
     Swap, UserStore,
 };
-pub use gatewright_core::token::{FUTURE_TOLERANCE, IssueError, MAX_TOKEN_BYTES};
+pub use gatewright_core::token::{
+    FUTURE_TOLERANCE, IssueError, MAX_ACCESS_LIFETIME, MAX_REFRESH_LIFETIME, MAX_TOKEN_BYTES,
+};
 pub use gatewright_core::{
     ApiKeyIdentity, Auth, BodyCollector, Bytes, Caller, Claims, CredentialKind, Denial, Email, Epoch, Guard,
     Headers, Identity, InvalidEmail, InvalidId, Login, Operation, Password, PasswordHash, Randomness,
@@ -45,6 +64,7 @@ pub use gatewright_core::{
     TokenIssuer, TokenKind, TokenPair, TokenRefusal, TokenText, TokenVerifier, UnknownRole, UserId,
     VerifiedClaims, roles, scopes,
 };
+pub use gatewright_core::{MAX_BODY_BYTES, MAX_DISCARDED_BYTES};
 pub use gatewright_jwt::{
     Algorithm, DangerousJwtBuilder, Extended, Issuers, JwkSet, Jwt, JwtBuilder, KeyError, KeyRing,
     MAX_CACHE_TOKENS, MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_ID_BYTES, MAX_LEEWAY, MIN_SECRET_BYTES, NewKey,
@@ -52,7 +72,11 @@ pub use gatewright_jwt::{
 };
 pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
 
-/// For actix-web.
+/// For actix-web: `App::new().configure(install(&auth, "/auth")).route("/me", web::get().to(me))`.
+///
+/// [`install`](actix_web::install) gives the handlers' arguments their [`Auth`]; without it they answer 500, and the log (by
+/// way of `tracing`) names the fix. `Option<CurrentUser>` is `None` for a bad token too: use `MaybeUser`. Arguments of one
+/// handler are evaluated together: put `guarded` or `require` around what nobody else may send bodies to.
 #[cfg(feature = "actix-web")]
 pub mod actix_web {
     pub use gatewright_actix_web::{
@@ -62,7 +86,11 @@ pub mod actix_web {
     };
 }
 
-/// For axum.
+/// For axum: `Router::new().route("/me", get(me)).nest("/auth", routes(&auth)).with_state(auth)`.
+///
+/// A state of your own implements [`HasAuth`](axum::HasAuth). When a handler does not compile, axum says no more than that it is
+/// no `Handler`; under `#[axum::debug_handler(state = YourState)]` (axum's feature `macros`) the compiler names what is
+/// missing. `Option<CurrentUser>` does not compile: use `MaybeUser`.
 #[cfg(feature = "axum")]
 pub mod axum {
     pub use gatewright_axum::{
@@ -71,7 +99,11 @@ pub mod axum {
     };
 }
 
-/// For poem.
+/// For poem: `install(&auth, "/auth", Route::new().at("/me", get(me)))`.
+///
+/// [`install`](poem::install) gives the handlers' arguments their [`Auth`]; without it they answer 500, and the log (by way of
+/// `tracing`) names the fix. Put CORS and the like around what `install` returns: so it sees what arguments refuse, too.
+/// `Option<CurrentUser>` is `None` for a bad token too: use `MaybeUser`.
 #[cfg(feature = "poem")]
 pub mod poem {
     pub use gatewright_poem::{

@@ -55,6 +55,7 @@ pub fn routes(service: &Data<Service>) -> impl FnOnce(&mut ServiceConfig) + use<
             .app_data(PayloadConfig::new(MAX_BODY_BYTES))
             .service(resource(&auth, "/openapi.json", "GET,HEAD").route(get(page)))
             .service(resource(&auth, "/docs{path:$|/.*}", "GET,HEAD").route(get(page)))
+            .service(resource(&auth, "/.well-known/jwks.json", "GET,HEAD").route(get(public_keys)))
             .service(resource(&auth, "/health", "GET,HEAD").route(get(health)))
             .service(resource(&auth, "/users/me", "GET,HEAD").route(get(me)))
             .service(
@@ -108,6 +109,10 @@ where
 
 async fn page(service: AppState, request: HttpRequest) -> Rejection {
     service.pages.answer(request.path()).unwrap_or_else(|| service.auth.not_found()).into()
+}
+
+async fn public_keys(service: AppState) -> Rejection {
+    service.auth.public_keys().into()
 }
 
 async fn health() -> Rejection {

@@ -14,11 +14,12 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    let (config, auth) = run::prepare().await?;
-    let service = app::service(&auth)?;
-    let stop = Stop::listen()?;
+    let config = run::configure()?;
     let listener = TcpListener::bind(&config.bind_address);
     let listener = listener.map_err(|error| run::cannot_listen(&config, &error))?;
+    let auth = run::prepare(&config).await?;
+    let service = app::service(&auth)?;
+    let stop = Stop::listen()?;
     run::announce(listener.local_addr()?);
 
     // Requests under way are served to their end; a client that never ends its own is not waited for.

@@ -57,6 +57,7 @@ pub fn router(auth: &Auth) -> Result<Router, DocumentError> {
         .route("/docs", get(page))
         .route("/docs/", get(page))
         .route("/docs/{*path}", get(page))
+        .route("/.well-known/jwks.json", get(public_keys))
         .route("/health", get(health))
         .route("/users/me", get(me))
         .route("/users/{id}", get(show_user).delete(delete_user).patch(change_user))
@@ -90,6 +91,10 @@ fn documented() -> Document {
 
 async fn page(State(service): AppState, uri: Uri) -> Rejection {
     service.pages.answer(uri.path()).unwrap_or_else(|| service.auth.not_found()).into()
+}
+
+async fn public_keys(State(service): AppState) -> Rejection {
+    service.auth.public_keys().into()
 }
 
 async fn health() -> Rejection {

@@ -15,11 +15,12 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    let (config, auth) = run::prepare().await?;
-    let router = app::router(&auth)?;
-    let stop = Stop::listen()?;
+    let config = run::configure()?;
     let listener = TcpListener::bind(&config.bind_address).await;
     let listener = listener.map_err(|error| run::cannot_listen(&config, &error))?;
+    let auth = run::prepare(&config).await?;
+    let router = app::router(&auth)?;
+    let stop = Stop::listen()?;
     run::announce(listener.local_addr()?);
 
     let (stopping, stopped) = oneshot::channel();

@@ -50,6 +50,7 @@ pub fn service(auth: &Auth) -> Result<impl Endpoint<Output = Response> + use<>, 
         .at("/docs", at("GET,HEAD", read(page)))
         .at("/docs/", at("GET,HEAD", read(page)))
         .at("/docs/*path", at("GET,HEAD", read(page)))
+        .at("/.well-known/jwks.json", at("GET,HEAD", read(public_keys)))
         .at("/health", at("GET,HEAD", read(health)))
         .at("/users/me", at("GET,HEAD", read(me)))
         .at("/users/:id", at("GET,HEAD,DELETE,PATCH", read(show_user).delete(delete_user).patch(change_user)))
@@ -98,6 +99,11 @@ async fn answer(reply: Reply) -> Response {
 #[handler]
 fn page(service: AppState<'_>, uri: &Uri) -> Rejection {
     service.pages.answer(uri.path()).unwrap_or_else(|| service.auth.not_found()).into()
+}
+
+#[handler]
+fn public_keys(service: AppState<'_>) -> Rejection {
+    service.auth.public_keys().into()
 }
 
 #[handler]

@@ -14,11 +14,12 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    let (config, auth) = run::prepare().await?;
-    let service = app::service(&auth)?;
-    let stop = Stop::listen()?;
+    let config = run::configure()?;
     let acceptor = TcpListener::bind(&config.bind_address).into_acceptor().await;
     let acceptor = acceptor.map_err(|error| run::cannot_listen(&config, &error))?;
+    let auth = run::prepare(&config).await?;
+    let service = app::service(&auth)?;
+    let stop = Stop::listen()?;
     for address in acceptor.local_addr() {
         address.as_socket_addr().copied().into_iter().for_each(run::announce);
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 const KEY_FILE: &str = "gatewright.key";
 
 /// Variables of the example that this version does not act on yet.
-const NOT_YET: [&str; 3] = ["REDIS_URL", "AUTH_SECRET_KEY_PREVIOUS", "AUTH_TRUSTED_PROXIES"];
+const NOT_YET: [&str; 2] = ["REDIS_URL", "AUTH_TRUSTED_PROXIES"];
 
 /// What the environment says.
 #[derive(Clone)]
@@ -21,8 +21,8 @@ pub struct Config {
     pub bind_address: String,
     /// `DATABASE_URL`.
     pub database_url: String,
-    /// `AUTH_SECRET_KEY`, or the generated key.
-    pub secret: String,
+    /// What signs tokens, and what verifies them.
+    pub keys: Keys,
     /// `AUTH_ISSUER`.
     pub issuer: String,
     /// `AUTH_AUDIENCE`.
@@ -43,6 +43,27 @@ pub struct Config {
     pub admin_password: Option<String>,
 }
 
+/// What signs tokens, and what verifies them.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Keys {
+    /// A secret.
+    Secret {
+        /// `AUTH_SECRET_KEY`, or the generated key.
+        secret: String,
+        /// `AUTH_SECRET_KEY_PREVIOUS`: still verifies, never signs.
+        previous: Option<String>,
+    },
+    /// The text of `AUTH_SIGNING_KEY_FILE`.
+    Pair(String),
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keys(..)")
+    }
+}
+
 impl std::fmt::Debug for Config {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Config").field("bind_address", &self.bind_address).finish_non_exhaustive()
@@ -58,15 +79,10 @@ impl Config {
         for name in NOT_YET.iter().filter(|name| env::var_os(name).is_some()) {
             tracing::warn!("{name} is set and not supported yet: ignored");
         }
-        if env::var_os("AUTH_SIGNING_KEY_FILE").is_some() {
-            return Err(
-                "AUTH_SIGNING_KEY_FILE: not supported yet; tokens are signed with AUTH_SECRET_KEY".into()
-            );
-        }
         Ok(Self {
             bind_address: text("BIND_ADDR")?.unwrap_or_else(|| "127.0.0.1:3000".to_owned()),
             database_url: text("DATABASE_URL")?.unwrap_or_else(|| "sqlite://gatewright.db".to_owned()),
-            secret: secret()?,
+            keys: keys()?,
             issuer: text("AUTH_ISSUER")?.unwrap_or_else(|| "http://localhost".to_owned()),
             audience: text("AUTH_AUDIENCE")?.unwrap_or_else(|| "gatewright-example".to_owned()),
             access_lifetime: span("AUTH_ACCESS_MINUTES", 15, 60)?,
@@ -94,6 +110,19 @@ fn span(name: &str, default: u64, unit: u64) -> Result<Duration, Box<dyn Error>>
         Some(text) => text.parse().map_err(|_| format!("{name}: is not a whole number"))?,
     };
     Ok(Duration::from_secs(number.saturating_mul(unit)))
+}
+
+/// A key pair if one is named, or else a secret.
+fn keys() -> Result<Keys, Box<dyn Error>> {
+    let previous = text("AUTH_SECRET_KEY_PREVIOUS")?;
+    let Some(file) = text("AUTH_SIGNING_KEY_FILE")? else {
+        return Ok(Keys::Secret { secret: secret()?, previous });
+    };
+    if previous.is_some() {
+        return Err("AUTH_SECRET_KEY_PREVIOUS: means nothing beside AUTH_SIGNING_KEY_FILE".into());
+    }
+    let key = fs::read_to_string(&file);
+    Ok(Keys::Pair(key.map_err(|error| format!("AUTH_SIGNING_KEY_FILE: {file} cannot be read: {error}"))?))
 }
 
 /// The key from the environment or, on a database of this process alone, from a file that is made if it is absent.

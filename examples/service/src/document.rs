@@ -19,6 +19,7 @@ pub fn draft() -> Document {
         .with_scope(Scope::ItemsWrite.as_str(), "Add items")
         .with_scope(Scope::Introspect.as_str(), "Look into tokens")
         .open("GET", "/health")
+        .open("GET", "/.well-known/jwks.json")
 }
 
 /// The document at `/openapi.json`, and Swagger UI at `/docs`.
@@ -38,6 +39,7 @@ pub fn pages(document: Document) -> Result<SwaggerUi, DocumentError> {
     ),
     paths(
         routes::health,
+        routes::public_keys,
         routes::me,
         routes::user,
         routes::delete_user,
@@ -55,13 +57,21 @@ struct Service;
 /// What each route takes and answers. The handlers stand in the applications; these are never called.
 #[allow(dead_code, reason = "they carry the attributes")]
 mod routes {
-    use crate::model::{ExternalData, Health, Item, Maybe, Me, NewItem, Patch, Stats, TokenClaims, User};
+    use crate::model::{
+        ExternalData, Health, Item, KeySet, Maybe, Me, NewItem, Patch, Stats, TokenClaims, User,
+    };
 
     /// Whether the service answers
     #[utoipa::path(get, path = "/health", tag = "service", responses(
         (status = 200, description = "The service answers.", body = Health),
     ))]
     const fn health() {}
+
+    /// The public keys of the tokens
+    #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "service", responses(
+        (status = 200, description = "A JWK set.", content_type = "application/jwk-set+json", body = KeySet),
+    ))]
+    const fn public_keys() {}
 
     /// Who calls
     #[utoipa::path(get, path = "/users/me", tag = "users", responses(

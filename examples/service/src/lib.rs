@@ -7,6 +7,7 @@ pub mod config;
 pub mod model;
 pub mod document;
 pub mod actions;
+pub mod keys;
 pub mod start;
 pub mod run;
 #[cfg(feature = "testing")]

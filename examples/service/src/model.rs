@@ -48,6 +48,12 @@ impl ExternalData {
     pub const ALL: Self = Self { data: "for services" };
 }
 
+/// The public keys of the tokens (RFC 7517 §5).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KeySet {
+    keys: Vec<serde_json::Value>,
+}
+
 /// A user as that user sees it, with what the token at hand may do.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Me<'a> {

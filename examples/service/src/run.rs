@@ -31,26 +31,34 @@ pub async fn to_exit(service: impl Future<Output = Result<(), Box<dyn Error>>>) 
     }
 }
 
-/// Reads the environment, opens the store, makes the first admin and begins the clean-up.
+/// Begins to log and reads the environment.
 ///
 /// # Errors
-/// When a setting is missing or unsafe, or the database cannot be opened; the error names the variable.
-pub async fn prepare() -> Result<(Config, Auth), Box<dyn Error>> {
+/// When a setting is missing or unsafe; the error names the variable.
+pub fn configure() -> Result<Config, Box<dyn Error>> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
 
-    let config = Config::from_environment()?;
-    let auth = start::open(&config).await?;
+    Config::from_environment()
+}
+
+/// Opens the store, makes the first admin and begins the clean-up. The address is bound by then: a password that is shown
+/// once must not be lost to a port that is taken.
+///
+/// # Errors
+/// When a setting is unsafe, or the database cannot be opened; the error names the variable.
+pub async fn prepare(config: &Config) -> Result<Auth, Box<dyn Error>> {
+    let auth = start::open(config).await?;
     let email = &config.admin_email;
     let show = |password: &str| {
         let mut out = std::io::stdout();
         writeln!(out, "first admin: {email} password: {password} (shown this once)")?;
         out.flush()
     };
-    start::first_admin(&auth, &config, show).await?;
+    start::first_admin(&auth, config, show).await?;
     tokio::spawn(clean_up(auth.clone()));
-    Ok((config, auth))
+    Ok(auth)
 }
 
 async fn clean_up(auth: Auth) {

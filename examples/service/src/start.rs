@@ -3,11 +3,12 @@
 use std::error::Error;
 
 use gatewright::{
-    Account, AccountStore, ApiKeys, Auth, AuthBuilder, HashingPool, Jwt, MemoryStore, Password,
+    Account, AccountStore, ApiKeys, Auth, AuthBuilder, Email, HashingPool, Jwt, MemoryStore, Password,
     PolicyRefusal, Registration, RoleScopes, SHORT_API_KEY_BYTES, SessionStore, SqliteStore,
 };
 
 use crate::config::{Config, random_text};
+use crate::keys::ring;
 use crate::model::{Role, Scope, scopes_of};
 
 /// Opens the store and builds the handle.
@@ -51,11 +52,10 @@ pub fn builder_over<S>(store: S, config: &Config) -> Result<AuthBuilder<Account>
 where
     S: AccountStore<User = Account> + SessionStore,
 {
-    let tokens = Jwt::hs256(config.secret.as_str(), config.issuer.as_str(), config.audience.as_str());
-    let tokens = tokens.build().map_err(|error| match error.setting {
-        "secret" => format!("AUTH_SECRET_KEY: {}", error.problem),
-        other => format!("AUTH_{}: {}", other.to_uppercase(), error.problem),
-    })?;
+    let tokens = Jwt::builder(ring(&config.keys)?, config.issuer.as_str(), config.audience.as_str());
+    let tokens = tokens
+        .build()
+        .map_err(|error| format!("AUTH_{}: {}", error.setting.to_uppercase(), error.problem))?;
     let hasher = HashingPool::builder().build()?;
     settings(Auth::local(store, tokens, hasher), config)
 }
@@ -99,6 +99,7 @@ pub async fn first_admin(
     if accounts.count().await?.total > 0 {
         return Ok(());
     }
+    Email::parse(&config.admin_email).map_err(|error| format!("ADMIN_EMAIL: {error}"))?;
     let password = match &config.admin_password {
         Some(password) => password.clone(),
         None => {

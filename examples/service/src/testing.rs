@@ -25,7 +25,7 @@ use gatewright::{Account, Auth, AuthBuilder, MemoryStore};
 use gatewright_testkit::http::Target;
 use gatewright_testkit::{FragileStore, Outage};
 
-use crate::config::Config;
+use crate::config::{Config, Keys};
 use crate::start;
 
 /// The key of every test.
@@ -53,7 +53,7 @@ pub fn config(database_url: &str) -> Config {
     Config {
         bind_address: "127.0.0.1:0".to_owned(),
         database_url: database_url.to_owned(),
-        secret: SECRET.to_owned(),
+        keys: Keys::Secret { secret: SECRET.to_owned(), previous: None },
         issuer: "http://localhost".to_owned(),
         audience: "gatewright-example".to_owned(),
         access_lifetime: Duration::from_secs(900),

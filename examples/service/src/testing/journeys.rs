@@ -3,6 +3,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
+use gatewright::{Algorithm, NewKey};
 use gatewright_testkit::http::{PASSWORD, Request, Target, Tokens};
 
 use super::{Program, SECRET, new_directory};
@@ -15,6 +16,8 @@ macro_rules! journeys {
             the_main_job_on_memory
             the_main_job_on_sqlite_goes_on_after_a_restart
             a_killed_process_loses_nothing_that_was_answered
+            a_changed_secret_logs_nobody_out
+            a_key_pair_signs_and_its_public_half_is_published
             the_generated_key_is_kept_for_its_owner_alone
             an_unsafe_setting_is_refused_by_name_and_never_repeated
             a_key_file_that_cannot_be_read_is_refused
@@ -120,6 +123,65 @@ pub fn a_killed_process_loses_nothing_that_was_answered(program: &str, folder: &
 }
 
 /// Named by what it shows.
+pub fn a_changed_secret_logs_nobody_out(program: &str, folder: &str) {
+    let directory = new_directory(folder);
+    let next = "R5nYp3HdF6sGaE1cX8wQz7LmT2vKd9Jb";
+    let service = Program::start(program, &directory, &[("AUTH_SECRET_KEY", SECRET)]);
+    let first = service.target(&service.admin_password.clone().unwrap()).user();
+    assert!(service.stop().status.success());
+
+    let settings = [("AUTH_SECRET_KEY", next), ("AUTH_SECRET_KEY_PREVIOUS", SECRET)];
+    let service = Program::start(program, &directory, &settings);
+    let target = service.target("");
+    assert_eq!(target.me(&first.access).status, 200);
+    let second = Tokens::from(&target.refresh(&first.refresh));
+    assert!(service.stop().status.success());
+
+    let service = Program::start(program, &directory, &[("AUTH_SECRET_KEY", next)]);
+    let target = service.target("");
+    target.me(&first.access).expect_invalid_token();
+    assert_eq!(target.me(&second.access).status, 200, "signed by the new secret");
+    assert_eq!(target.send(&Request::get("/.well-known/jwks.json")).text(), r#"{"keys":[]}"#);
+}
+
+/// Named by what it shows.
+pub fn a_key_pair_signs_and_its_public_half_is_published(program: &str, folder: &str) {
+    let directory = new_directory(folder);
+    let key = NewKey::generate(Algorithm::EdDsa).unwrap();
+    std::fs::write(directory.join("key.pem"), key.pem().unwrap()).unwrap();
+    let settings = [("DATABASE_URL", "memory:"), ("AUTH_SIGNING_KEY_FILE", "key.pem")];
+    let service = Program::start(program, &directory, &settings);
+    let target = service.target(&service.admin_password.clone().unwrap());
+    walk(&target);
+    let published = target.send(&Request::get("/.well-known/jwks.json"));
+    let type_and_age =
+        [("content-type", "application/jwk-set+json"), ("cache-control", "public, max-age=300")];
+    for (name, value) in type_and_age {
+        assert!(published.headers.contains(&(name.to_owned(), value.to_owned())), "{:?}", published.headers);
+    }
+    let keys = published.json();
+    let members: Vec<&String> = keys["keys"][0].as_object().unwrap().keys().collect();
+    assert_eq!(
+        (keys["keys"].as_array().unwrap().len(), keys["keys"][0]["kid"].as_str()),
+        (1, Some(key.id()))
+    );
+    assert!(!members.iter().any(|member| *member == "d" || *member == "k"), "{members:?}");
+    let token = target.user().access;
+    assert_eq!(target.me(&token).status, 200);
+    target.me(&target.forge(&token, |_| {})).expect_invalid_token();
+    target.me(&forged_with_the_public_key(&token, &published.text())).expect_invalid_token();
+    drop(service);
+}
+
+/// A token whose header says HS256, signed with what everybody knows.
+fn forged_with_the_public_key(token: &str, public: &str) -> String {
+    let target = Target::new("", "", "", public);
+    let [_, payload, _] = token.split('.').collect::<Vec<_>>()[..] else { panic!("three segments") };
+    // {"alg":"HS256","typ":"at+jwt"}
+    target.forge(&format!("eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.{payload}."), |_| {})
+}
+
+/// Named by what it shows.
 pub fn the_generated_key_is_kept_for_its_owner_alone(program: &str, folder: &str) {
     use std::os::unix::fs::PermissionsExt;
     let directory = new_directory(folder);
@@ -151,6 +213,12 @@ pub fn an_unsafe_setting_is_refused_by_name_and_never_repeated(program: &str, fo
         (vec![("AUTH_SESSION_DAYS", "0")], "AUTH_SESSION_DAYS: must be"),
         (vec![("AUTH_REFRESH_GRACE_SECONDS", "61")], "AUTH_REFRESH_GRACE_SECONDS: is longer than 60 seconds"),
         (vec![("AUTH_ISSUER", "")], "AUTH_ISSUER: is empty"),
+        (vec![("AUTH_SECRET_KEY_PREVIOUS", "short")], "AUTH_SECRET_KEY_PREVIOUS: is shorter than 32 bytes"),
+        (vec![("AUTH_SECRET_KEY_PREVIOUS", SECRET)], "AUTH_SECRET_KEY_PREVIOUS: "),
+        (
+            vec![("AUTH_SIGNING_KEY_FILE", "/nowhere/key.pem")],
+            "AUTH_SIGNING_KEY_FILE: /nowhere/key.pem cannot be read",
+        ),
         (vec![("AUTH_API_KEYS", "not a key")], "AUTH_API_KEYS: a key must be"),
         (vec![("AUTH_API_KEYS", "k9J2mQ7xVb4TzW8L:a\"b")], "AUTH_API_KEYS: a key's scopes"),
         (
@@ -165,7 +233,7 @@ pub fn an_unsafe_setting_is_refused_by_name_and_never_repeated(program: &str, fo
             "DATABASE_URL: the store could not open the database: ",
         ),
         (vec![("ADMIN_PASSWORD", "short-password")], "ADMIN_PASSWORD: the password is shorter"),
-        (vec![("ADMIN_EMAIL", "nobody")], "ADMIN_EMAIL: the address is refused"),
+        (vec![("ADMIN_EMAIL", "nobody")], "ADMIN_EMAIL: not a valid email address"),
     ];
     for (mut settings, message) in refused {
         for default in [("DATABASE_URL", "memory:"), ("AUTH_SECRET_KEY", SECRET)] {

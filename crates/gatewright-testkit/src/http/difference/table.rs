@@ -17,7 +17,8 @@ const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 
 const BAD_TOKEN: &str = "x.y.z";
 
-const PATHS: [&str; 52] = [
+const PATHS: [&str; 53] = [
+    "/.well-known/jwks.json",
     "/auth/login%ff",
     "/openapi.json",
     "/docs",
@@ -326,6 +327,6 @@ mod tests {
         let target = Target::new("h", "admin@example.com", "x", "secret").with_api_keys("one", "two");
         let requests = requests(&target, &Actors::unheard_of());
         let names: BTreeSet<&String> = requests.iter().map(|(name, _)| name).collect();
-        assert_eq!((names.len(), requests.len()), (5_086, 5_086));
+        assert_eq!((names.len(), requests.len()), (5_122, 5_122));
     }
 }
