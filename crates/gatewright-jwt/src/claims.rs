@@ -54,6 +54,11 @@ impl<'de> RawClaims<'de> {
 
     /// Reads a payload that should name `audience`.
     pub(crate) fn parse(text: &'de str, audience: &str) -> Result<Self, TokenRefusal> {
+        // Nearly every token has whole seconds; what has not, or is refused, is read again by the rules for all numbers.
+        Self::read(text, audience, Numbers::Whole).or_else(|_| Self::read(text, audience, Numbers::Any))
+    }
+
+    fn read(text: &'de str, audience: &str, numbers: Numbers) -> Result<Self, TokenRefusal> {
         let fault = Fault::default();
         let data = if text.trim_ascii_start().starts_with('{') {
             TokenRefusal::ClaimType
@@ -61,16 +66,26 @@ impl<'de> RawClaims<'de> {
             TokenRefusal::Json
         };
         let mut claims = Self::default();
-        let members = Members { fault: &fault, audience, claims: &mut claims };
+        let members = Members { fault: &fault, audience, numbers, claims: &mut claims };
         fault.parse(text, members, data, TokenRefusal::Json)?;
         Ok(claims)
     }
+}
+
+/// Which numbers are read.
+#[derive(Clone, Copy)]
+enum Numbers {
+    /// Whole ones, without sign and exponent, which need no look at how they are written.
+    Whole,
+    /// All, as they are written.
+    Any,
 }
 
 /// Fills claims where they lie: they are large enough that moving them costs.
 struct Members<'a, 'de> {
     fault: &'a Fault,
     audience: &'a str,
+    numbers: Numbers,
     claims: &'a mut RawClaims<'de>,
 }
 
@@ -83,7 +98,10 @@ impl Fault {
         Ok(())
     }
 
-    fn number<'de, A: MapAccess<'de>>(&self, map: &mut A) -> Result<NumericDate, A::Error> {
+    fn number<'de, A: MapAccess<'de>>(&self, map: &mut A, numbers: Numbers) -> Result<NumericDate, A::Error> {
+        if matches!(numbers, Numbers::Whole) {
+            return map.next_value().map(NumericDate::from_seconds);
+        }
         NumericDate::parse(map.next_value::<&RawValue>()?.get()).map_err(|bad| {
             self.raise(match bad {
                 BadNumber::Type => TokenRefusal::ClaimType,
@@ -109,16 +127,16 @@ impl<'de> Visitor<'de> for Members<'_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let Self { fault, audience, claims } = self;
+        let Self { fault, audience, numbers, claims } = self;
         let mut names = Names::default();
         while let Some(name) = map.next_key_seed(Text)? {
             match &*name {
                 "iss" => fault.fill(&mut claims.issuer, map.next_value_seed(Text))?,
                 "sub" => fault.fill(&mut claims.subject, map.next_value_seed(Text))?,
                 "aud" => fault.fill(&mut claims.audience, map.next_value_seed(Audience(audience)))?,
-                "exp" => fault.fill(&mut claims.expires_at, fault.number(&mut map))?,
-                "nbf" => fault.fill(&mut claims.not_before, fault.number(&mut map))?,
-                "iat" => fault.fill(&mut claims.issued_at, fault.number(&mut map))?,
+                "exp" => fault.fill(&mut claims.expires_at, fault.number(&mut map, numbers))?,
+                "nbf" => fault.fill(&mut claims.not_before, fault.number(&mut map, numbers))?,
+                "iat" => fault.fill(&mut claims.issued_at, fault.number(&mut map, numbers))?,
                 "jti" => fault.fill(&mut claims.token_id, map.next_value_seed(Text))?,
                 "sid" => fault.fill(&mut claims.session, map.next_value_seed(Text))?,
                 "epoch" => fault.fill(&mut claims.epoch, map.next_value_seed(Text))?,
