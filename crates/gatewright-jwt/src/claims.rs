@@ -54,33 +54,56 @@ impl<'de> RawClaims<'de> {
 
     /// Reads a payload that should name `audience`.
     pub(crate) fn parse(text: &'de str, audience: &str) -> Result<Self, TokenRefusal> {
+        // Nearly every token has whole seconds; what has not, or is refused, is read again by the rules for all numbers.
+        Self::read(text, audience, Numbers::Whole).or_else(|_| Self::read(text, audience, Numbers::Any))
+    }
+
+    fn read(text: &'de str, audience: &str, numbers: Numbers) -> Result<Self, TokenRefusal> {
         let fault = Fault::default();
         let data = if text.trim_ascii_start().starts_with('{') {
             TokenRefusal::ClaimType
         } else {
             TokenRefusal::Json
         };
-        fault.parse(text, Members { fault: &fault, audience }, data, TokenRefusal::Json)
+        let mut claims = Self::default();
+        let members = Members { fault: &fault, audience, numbers, claims: &mut claims };
+        fault.parse(text, members, data, TokenRefusal::Json)?;
+        Ok(claims)
     }
 }
 
-struct Members<'a> {
-    fault: &'a Fault,
-    audience: &'a str,
+/// Which numbers are read.
+#[derive(Clone, Copy)]
+enum Numbers {
+    /// Whole ones, without sign and exponent, which need no look at how they are written.
+    Whole,
+    /// All, as they are written.
+    Any,
 }
 
-impl Members<'_> {
+/// Fills claims where they lie: they are large enough that moving them costs.
+struct Members<'a, 'de> {
+    fault: &'a Fault,
+    audience: &'a str,
+    numbers: Numbers,
+    claims: &'a mut RawClaims<'de>,
+}
+
+impl Fault {
     fn fill<T, E: Error>(&self, slot: &mut Option<T>, value: Result<T, E>) -> Result<(), E> {
         if slot.is_some() {
-            return Err(self.fault.raise(TokenRefusal::Duplicate));
+            return Err(self.raise(TokenRefusal::Duplicate));
         }
         *slot = Some(value?);
         Ok(())
     }
 
-    fn number<'de, A: MapAccess<'de>>(&self, map: &mut A) -> Result<NumericDate, A::Error> {
+    fn number<'de, A: MapAccess<'de>>(&self, map: &mut A, numbers: Numbers) -> Result<NumericDate, A::Error> {
+        if matches!(numbers, Numbers::Whole) {
+            return map.next_value().map(NumericDate::from_seconds);
+        }
         NumericDate::parse(map.next_value::<&RawValue>()?.get()).map_err(|bad| {
-            self.fault.raise(match bad {
+            self.raise(match bad {
                 BadNumber::Type => TokenRefusal::ClaimType,
                 BadNumber::Range => TokenRefusal::ClaimRange,
             })
@@ -88,41 +111,41 @@ impl Members<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Members<'_> {
-    type Value = RawClaims<'de>;
+impl<'de> DeserializeSeed<'de> for Members<'_, 'de> {
+    type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for Members<'_> {
-    type Value = RawClaims<'de>;
+impl<'de> Visitor<'de> for Members<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a claims set")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut claims = RawClaims::default();
+        let Self { fault, audience, numbers, claims } = self;
         let mut names = Names::default();
         while let Some(name) = map.next_key_seed(Text)? {
             match &*name {
-                "iss" => self.fill(&mut claims.issuer, map.next_value_seed(Text))?,
-                "sub" => self.fill(&mut claims.subject, map.next_value_seed(Text))?,
-                "aud" => self.fill(&mut claims.audience, map.next_value_seed(Audience(self.audience)))?,
-                "exp" => self.fill(&mut claims.expires_at, self.number(&mut map))?,
-                "nbf" => self.fill(&mut claims.not_before, self.number(&mut map))?,
-                "iat" => self.fill(&mut claims.issued_at, self.number(&mut map))?,
-                "jti" => self.fill(&mut claims.token_id, map.next_value_seed(Text))?,
-                "sid" => self.fill(&mut claims.session, map.next_value_seed(Text))?,
-                "epoch" => self.fill(&mut claims.epoch, map.next_value_seed(Text))?,
-                "scope" => self.fill(&mut claims.scopes, map.next_value_seed(Text))?,
-                "cnf" => return Err(self.fault.raise(TokenRefusal::SenderBound)),
-                _ => names.skip(name, &mut map, self.fault, 0)?,
+                "iss" => fault.fill(&mut claims.issuer, map.next_value_seed(Text))?,
+                "sub" => fault.fill(&mut claims.subject, map.next_value_seed(Text))?,
+                "aud" => fault.fill(&mut claims.audience, map.next_value_seed(Audience(audience)))?,
+                "exp" => fault.fill(&mut claims.expires_at, fault.number(&mut map, numbers))?,
+                "nbf" => fault.fill(&mut claims.not_before, fault.number(&mut map, numbers))?,
+                "iat" => fault.fill(&mut claims.issued_at, fault.number(&mut map, numbers))?,
+                "jti" => fault.fill(&mut claims.token_id, map.next_value_seed(Text))?,
+                "sid" => fault.fill(&mut claims.session, map.next_value_seed(Text))?,
+                "epoch" => fault.fill(&mut claims.epoch, map.next_value_seed(Text))?,
+                "scope" => fault.fill(&mut claims.scopes, map.next_value_seed(Text))?,
+                "cnf" => return Err(fault.raise(TokenRefusal::SenderBound)),
+                _ => names.skip(name, &mut map, fault, 0)?,
             }
         }
-        Ok(claims)
+        Ok(())
     }
 }
 

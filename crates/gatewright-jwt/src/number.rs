@@ -30,13 +30,16 @@ pub(crate) enum BadNumber {
 }
 
 impl NumericDate {
+    /// Whole seconds.
+    pub(crate) fn from_seconds(seconds: u64) -> Self {
+        Self { units: u128::from(seconds) * UNITS_PER_SECOND, more: false }
+    }
+
     /// Reads the text of a JSON value.
     pub(crate) fn parse(text: &str) -> Result<Self, BadNumber> {
-        // What nearly every token holds: whole seconds. JSON has no leading plus, and no leading zero matters.
+        // JSON has no leading plus, and no leading zero matters.
         match text.parse::<u64>() {
-            Ok(seconds) if !text.starts_with('+') => {
-                Ok(Self { units: u128::from(seconds) * UNITS_PER_SECOND, more: false })
-            }
+            Ok(seconds) if !text.starts_with('+') => Ok(Self::from_seconds(seconds)),
             _ => Self::parse_decimal(text),
         }
     }
