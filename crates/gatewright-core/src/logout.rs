@@ -4,6 +4,7 @@ use crate::auth::Auth;
 use crate::error::{AccessRefusal, AuthError, RefreshRefusal};
 use crate::event::Event;
 use crate::identity::Identity;
+use crate::revocation::Revocation;
 use crate::secret::TokenText;
 use crate::store::AuthUser;
 
@@ -14,8 +15,9 @@ impl<U: AuthUser> Auth<U> {
     /// When the store does not answer; the session may then still stand.
     pub async fn logout(&self, identity: &Identity<U>) -> Result<(), AuthError> {
         identity.must_be_of(self)?;
-        self.inner.sessions.end(identity.session()).await?;
-        self.inner.emit(&Event::LoggedOut { user: &identity.claims().subject, session: identity.session() });
+        let session = identity.session();
+        self.inner.revoking(Revocation::session(session), self.inner.sessions.end(session)).await?;
+        self.inner.emit(&Event::LoggedOut { user: &identity.claims().subject, session });
         Ok(())
     }
 
@@ -27,7 +29,7 @@ impl<U: AuthUser> Auth<U> {
         let claims = self.inner.verify_refresh(token, self.inner.now())?;
         let sessionless = RefreshRefusal::Session(AccessRefusal::Sessionless);
         let session = claims.session.ok_or_else(|| self.inner.refuse_refresh(None, sessionless))?;
-        self.inner.sessions.end(session).await?;
+        self.inner.revoking(Revocation::session(session), self.inner.sessions.end(session)).await?;
         self.inner.emit(&Event::LoggedOut { user: &claims.subject, session });
         Ok(())
     }

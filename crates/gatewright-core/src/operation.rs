@@ -144,10 +144,10 @@ impl<U: AuthUser> Auth<U> {
         Ok(Reply::no_content())
     }
 
-    /// Who calls an endpoint that is for users.
+    /// Who calls an endpoint that is for users. What is remembered does not count here.
     async fn caller(&self, call: &Call) -> Result<Identity<U>, AuthError> {
         let bearer = call.bearer.clone()?.ok_or(AccessRefusal::NoCredential)?;
-        authenticator::authenticate(&self.inner, &bearer).await
+        authenticator::authenticate_anew(&self.inner, &bearer).await
     }
 }
 

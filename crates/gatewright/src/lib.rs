@@ -19,19 +19,25 @@
 pub use gatewright_core::account::{Accounts, PasswordChange, Registration};
 pub use gatewright_core::api_key::{ApiKeys, InvalidApiKey, SHORT_API_KEY_BYTES};
 pub use gatewright_core::builder::{AuthBuilder, BuildError};
+pub use gatewright_core::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY};
 pub use gatewright_core::clock::{Clock, SystemClock, Timestamp};
 pub use gatewright_core::error::{
     AccessRefusal, AuthError, LoginRefusal, PolicyRefusal, RefreshRefusal, RequestError,
 };
 pub use gatewright_core::event::{Event, EventSink, TracingSink};
+pub use gatewright_core::feed::{Announcement, LocalFeed, Reach, RevocationFeed, RevocationReceiver};
 pub use gatewright_core::password::{HasherError, PasswordHasher, PasswordVerdict, PolicyViolation};
 pub use gatewright_core::render::{DetailRenderer, ProblemRenderer, Rendered, Renderer, TokenEndpoint};
 pub use gatewright_core::requirement::{AllOf, AnyOf, Authenticated, Demand, Guards, Policy, Requirement};
+pub use gatewright_core::revocation::{
+    FED_MAX_AGE, HEARTBEAT_INTERVAL, InvalidRevocation, MAX_SILENCE, Revocation, RevocationCheck, Revoked,
+    SETTLING_TIME, UNFED_MAX_AGE,
+};
 pub use gatewright_core::rotation::{
     Rotation, RotationRequest, RotationState, SessionSeed, TokenDigest, TokenLife,
 };
 pub use gatewright_core::scope::{InvalidScopes, RoleScopes, Scopes};
-pub use gatewright_core::session::{Session, SessionStore};
+pub use gatewright_core::session::{MAX_SESSIONS_PER_USER, Session, SessionStore};
 pub use gatewright_core::store::{
     Account, AccountChange, AccountCounts, AccountStore, AuthUser, Change, Created, NewAccount, StoreError,
     Swap, UserStore,

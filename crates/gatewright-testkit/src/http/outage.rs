@@ -17,8 +17,8 @@ fn guarded(token: &str) -> Vec<Request> {
 
 /// Not 200, and not 401: that would make clients drop good tokens. Whichever store it is.
 pub fn rs_key_store_down((target, outage): (Target, Outage)) {
-    let token = target.user().access;
     for begin in BOTH {
+        let token = target.user().access;
         begin(&outage);
         target.me(&token).expect_unavailable();
         target.send(&Request::new("HEAD", "/users/me").bearer(&token)).expect_head_of(&target.me(&token));
