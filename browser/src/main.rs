@@ -67,5 +67,6 @@ async fn drive(folder: &str, program: &str, screenshot: Option<&Path>) -> Outcom
     let browser = Browser::start(&directory.join("profile")).await?;
     let driven = journey::drive(&browser.session, &format!("http://{}", running.address), screenshot).await;
     browser.stop().await?;
-    driven
+    // A profile takes megabytes; that of a failure stays.
+    driven.map(|()| drop(std::fs::remove_dir_all(&directory)))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatewright::{Account, Auth, AuthBuilder, HashingPool, Jwt, MemoryStore};
+use gatewright::{Account, Auth, AuthBuilder, HashingPool, Jwt, MemoryStore, Operation, RoleName};
 use gatewright_testkit::TestHasher;
 use gatewright_tests::jwt;
 
@@ -58,4 +58,16 @@ async fn an_endpoint_that_was_not_configured_is_500_and_names_what_to_call() {
     let error = auth.register(registration).await.unwrap_err();
     assert_eq!(auth.reply_to(&error).status, 500);
     assert!(events.take().iter().any(|event| event.contains("call with_registration_role")));
+}
+
+#[test]
+fn endpoints_that_were_not_configured_are_not_offered() {
+    let offered = |auth: &Auth| auth.operations().map(Operation::path).collect::<Vec<_>>();
+    let local = || Auth::local(MemoryStore::new(), jwt(), TestHasher::new());
+    let open = local().with_registration_role(RoleName::new("user").unwrap()).build().unwrap();
+    assert_eq!(offered(&open).len(), Operation::ALL.len());
+    assert_eq!(offered(&local().build().unwrap()), ["/login", "/refresh", "/logout", "/password"]);
+    let store = MemoryStore::new();
+    let bare = Auth::builder(store.clone(), store, jwt()).with_issuer(jwt()).with_hasher(TestHasher::new());
+    assert_eq!(offered(&bare.build().unwrap()), ["/login", "/refresh", "/logout"]);
 }

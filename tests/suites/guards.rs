@@ -119,6 +119,7 @@ on_every_framework! {
     no_fallback_answers_past_the_guard
     a_guarded_router_can_be_nested_below_another_path
     a_guarded_prefix_ends_at_a_slash
+    what_the_application_routes_itself_is_its_own_to_guard
     a_guard_brings_its_auth_to_the_handlers_behind_it
     a_single_endpoint_leaves_other_methods_to_the_application
     a_realm_stands_in_every_challenge
@@ -198,7 +199,7 @@ fn no_fallback_answers_past_the_guard(lab: &Lab) {
 }
 
 fn a_guarded_router_can_be_nested_below_another_path(lab: &Lab) {
-    for path in ["/api/v1/x", "/api/v1/none", "/api/v1", "/api/v1/", "/api/v1//x"] {
+    for path in ["/api/v1/x", "/api/v1/none", "/api/v1", "/api/v1/", "/api/v1//x", "/api/v1?x=1"] {
         assert_eq!(lab.status(path, None), 401, "{path}");
     }
     assert_eq!(lab.status("/api/v1/x", Some(&lab.token)), 200);
@@ -209,6 +210,12 @@ fn a_guarded_router_can_be_nested_below_another_path(lab: &Lab) {
 fn a_guarded_prefix_ends_at_a_slash(lab: &Lab) {
     assert_eq!(lab.status("/api/v10", None), 404);
     assert_eq!(lab.status("/api/open", None), 200);
+}
+
+fn what_the_application_routes_itself_is_its_own_to_guard(lab: &Lab) {
+    assert_eq!(lab.status("/api/v1/aside", None), 200, "below a guarded path, and not in the guarded router");
+    assert_eq!(lab.status("/auth/mine", None), 401);
+    assert_eq!(lab.status("/auth/mine", Some(&lab.token)), 200, "beside the endpoints");
 }
 
 fn a_guard_brings_its_auth_to_the_handlers_behind_it(lab: &Lab) {

@@ -152,3 +152,38 @@ fn every_file_is_short() {
     assert!(files > 50, "{files} files were read");
     assert!(long.is_empty(), "{long:#?}");
 }
+
+/// The names that an adapter gives away.
+fn public_names(adapter: &str) -> BTreeSet<String> {
+    let root = read(&workspace().join("crates").join(adapter).join("src/lib.rs"));
+    let uses = root.split("pub use ").skip(1).map(|rest| rest.split(';').next().unwrap().to_owned());
+    let names = uses.map(|list| list.split("::").nth(1).unwrap().to_owned());
+    let names = names.flat_map(|list| {
+        let list = list.trim_matches(['{', '}', '\n', ' ']).to_owned();
+        list.split(',').map(|name| name.trim().to_owned()).collect::<Vec<_>>()
+    });
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+#[test]
+fn adapters_are_the_same_four_short_files_with_the_same_public_names() {
+    let adapters = ["gatewright-axum", "gatewright-actix-web", "gatewright-poem"];
+    for adapter in adapters {
+        let folder = workspace().join("crates").join(adapter).join("src");
+        let mut files: Vec<String> = fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        assert_eq!(files, ["extract.rs", "layer.rs", "lib.rs", "reject.rs", "routes.rs"], "{adapter}");
+        let lines: usize = files.iter().map(|file| read(&folder.join(file)).lines().count()).sum();
+        assert!(lines < 500, "{adapter}: {lines} lines");
+    }
+    // axum's state holds the `Auth`; on the others `install` does.
+    let mut axum = public_names("gatewright-axum");
+    assert!(axum.remove("HasAuth") && axum.insert("install".to_owned()));
+    assert_eq!(axum.len(), 18);
+    for other in ["gatewright-actix-web", "gatewright-poem"] {
+        assert_eq!(public_names(other), axum, "{other}");
+    }
+}

@@ -16,6 +16,7 @@ mod outages;
 mod building;
 mod redaction;
 mod layering;
+mod compile_errors;
 mod differences;
 mod guards;
 mod own_users;

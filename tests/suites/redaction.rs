@@ -1,9 +1,9 @@
 //! No secret appears in any `Debug`, error, event or log line.
 
 use gatewright::{
-    ApiKeys, Auth, Caller, Event, EventSink, HashingPool, Headers, Jwt, Login, Password, PasswordChange,
-    PasswordHash, Refresh, Registration, RequestView, Requirement, RoleName, SessionSeed, TokenDigest,
-    TokenId, TokenText, TracingSink,
+    ApiKeys, Auth, BodyCollector, Caller, Event, EventSink, HashingPool, Headers, Jwt, Login, Password,
+    PasswordChange, PasswordHash, Refresh, Registration, RequestView, Requirement, RoleName, SessionSeed,
+    TokenDigest, TokenId, TokenText, TracingSink,
 };
 use gatewright_testkit::TestHasher;
 use gatewright_tests::{Bearer, Log, SECRET, World, memory};
@@ -90,6 +90,9 @@ async fn no_secret_is_shown_by_anything_that_holds_one() {
     let keyed = World::with(memory().await[0].clone(), |builder| {
         builder.with_events(both.clone()).with_api_keys(keys.clone())
     });
+    let mut body = BodyCollector::new(&view);
+    body.push(format!("username=a&password={WORD}").as_bytes());
+    shown.push(format!("{body:?}"));
     let known = keyed.auth.require_api_key(&RequestView::new("GET", &Key(KEY)), &Requirement::Authenticated);
     let known = known.unwrap();
     shown.push(format!("{known:?} {:?} {:?}", keyed.auth, Caller::ApiKey(known.clone())));

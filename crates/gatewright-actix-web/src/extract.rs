@@ -6,7 +6,7 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
-use gatewright_core::{Auth, AuthUser, Caller, Identity, Policy, missing_auth};
+use gatewright_core::{Auth, AuthUser, Caller, Policy, missing_auth};
 
 use crate::reject::{HeaderBytes, Rejection, view};
 
@@ -25,8 +25,7 @@ impl<P: Policy, U: AuthUser> FromRequest for Authorized<P, U> {
         let headers = HeaderBytes(request.headers());
         let pending = auth(request)
             .map(|auth| auth.require(&view(request, &headers), earlier(request).as_ref(), P::REQUIREMENT));
-        let request = request.clone();
-        Box::pin(async move { Ok(Self::new(remember(&request, pending?.await?))) })
+        Box::pin(async move { Ok(Self::new(pending?.await?)) })
     }
 }
 
@@ -38,11 +37,7 @@ impl<U: AuthUser> FromRequest for MaybeUser<U> {
         let headers = HeaderBytes(request.headers());
         let pending =
             auth(request).map(|auth| auth.identify(&view(request, &headers), earlier(request).as_ref()));
-        let request = request.clone();
-        Box::pin(async move {
-            let identity = pending?.await?;
-            Ok(Self::new(identity.map(|identity| remember(&request, identity))))
-        })
+        Box::pin(async move { Ok(Self::new(pending?.await?)) })
     }
 }
 
@@ -74,17 +69,11 @@ fn auth<U: AuthUser>(request: &HttpRequest) -> Result<Auth<U>, Rejection> {
     let installed = request.app_data::<Data<Auth<U>>>().map(|installed| Auth::clone(installed));
     let found = installed.or_else(|| request.extensions().get::<Guarding<U>>().map(|guard| guard.0.clone()));
     found.ok_or_else(|| {
-        missing_auth("App::configure(gatewright::actix_web::install(&auth, \"/auth\"))").into()
+        missing_auth::<U>("App::configure(gatewright::actix_web::install(&auth, \"/auth\"))").into()
     })
 }
 
-/// Whom a guard or an argument before this one has recognised.
+/// Whom a guard has recognised.
 fn earlier<U: AuthUser>(request: &HttpRequest) -> Option<Caller<U>> {
     request.extensions().get::<Caller<U>>().cloned()
-}
-
-/// Leaves the user for the arguments behind this one.
-fn remember<U: AuthUser>(request: &HttpRequest, identity: Identity<U>) -> Identity<U> {
-    request.extensions_mut().insert(Caller::User(identity.clone()));
-    identity
 }

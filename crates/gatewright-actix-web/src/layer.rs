@@ -58,6 +58,9 @@ impl<F: FnOnce(&mut ServiceConfig) + 'static, U: AuthUser> GuardedRouter<F, U> {
     /// Mounts the routes at `path`. That path and every path below it are behind the guard, those without a route
     /// included: 401 for nobody, 404 for who may pass. A default service of the routes' own gives way to that 404. The
     /// result may be mounted below other scopes.
+    ///
+    /// What the application itself registers below `path` before this, is the application's to guard: actix-web prefers the
+    /// earlier.
     pub fn under(self, path: &str) -> impl HttpServiceFactory + use<F, U> {
         let auth = self.guard.auth().clone();
         let not_found = move || ready(respond(auth.not_found()));

@@ -23,6 +23,10 @@
 //!     let _app = App::new().configure(install(auth, "/auth")).route("/users/me", web::get().to(me));
 //! }
 //! ```
+//!
+//! Two things are actix-web's own. `Option<CurrentUser>` is `None` for a bad token too: use [`MaybeUser`]. And it begins
+//! all arguments of a handler at once, so a body that cannot be read may be answered before a token is refused: put
+//! [`guarded`] or [`require`] around what nobody else may send bodies to.
 
 mod extract;
 mod layer;

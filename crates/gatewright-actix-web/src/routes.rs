@@ -12,27 +12,30 @@ use gatewright_core::{Auth, AuthUser, BodyCollector, Operation};
 use crate::reject::{HeaderBytes, respond, view};
 
 /// Mounts all endpoints below `path` and gives the application's handlers their [`Auth`]: for `App::configure`. They
-/// may also take it as `web::Data<Auth>`.
+/// may also take it as `web::Data<Auth>`. Of two `Auth`s for one type of user, the one installed last is the application's.
 pub fn install<U: AuthUser>(auth: &Auth<U>, path: &str) -> impl FnOnce(&mut ServiceConfig) + use<U> {
     let (auth, path) = (auth.clone(), path.trim_end_matches('/').to_owned());
     move |application| {
-        match path.as_str() {
-            // A scope below no path would answer for all other routes too.
-            "" => routes(&auth)(application),
-            path => drop(application.service(web::scope(path).configure(routes(&auth)))),
-        }
+        mount(&auth, &path, application);
         application.app_data(web::Data::new(auth));
     }
 }
 
-/// All endpoints at their usual paths: `/register`, `/login`, `/refresh`, `/logout`, `/password`, for
-/// `web::scope("/auth").configure(..)`. Another method than POST is answered 405 in Gatewright's own words.
+/// All endpoints that the [`Auth`] was configured for ([`Auth::operations`]) at their usual paths: `/register`, `/login`,
+/// `/refresh`, `/logout`, `/password`, for `web::scope("/auth").configure(..)`. Another method than POST is answered 405 in
+/// Gatewright's own words.
+///
+/// A body is read for as long as the client sends it: put a time limit around the application.
 pub fn routes<U: AuthUser>(auth: &Auth<U>) -> impl FnOnce(&mut ServiceConfig) + use<U> {
     let auth = auth.clone();
-    move |scope| {
-        for operation in Operation::ALL {
-            scope.service(web::resource(operation.path()).to(handler(&auth, *operation)));
-        }
+    move |scope| mount(&auth, "", scope)
+}
+
+/// Resources and no scope, which would answer for whatever else the application has below the path.
+fn mount<U: AuthUser>(auth: &Auth<U>, path: &str, application: &mut ServiceConfig) {
+    for operation in auth.operations() {
+        let path = format!("{path}{}", operation.path());
+        application.service(web::resource(path).to(handler(auth, operation)));
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use gatewright_core::{Account, Auth, AuthUser, Caller, Identity, Policy};
+use gatewright_core::{Account, Auth, AuthUser, Caller, Policy};
 
 use crate::reject::{HeaderBytes, Rejection, view};
 
@@ -50,7 +50,7 @@ impl<P: Policy, U: AuthUser, S: HasAuth<U> + Send + Sync> FromRequestParts<S> fo
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let headers = HeaderBytes(&parts.headers);
         let pending = state.auth().require(&view(parts, &headers), earlier(parts), P::REQUIREMENT);
-        Ok(Self::new(remember(parts, pending.await?)))
+        Ok(Self::new(pending.await?))
     }
 }
 
@@ -60,7 +60,7 @@ impl<U: AuthUser, S: HasAuth<U> + Send + Sync> FromRequestParts<S> for MaybeUser
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let headers = HeaderBytes(&parts.headers);
         let pending = state.auth().identify(&view(parts, &headers), earlier(parts));
-        Ok(Self::new(pending.await?.map(|identity| remember(parts, identity))))
+        Ok(Self::new(pending.await?))
     }
 }
 
@@ -81,13 +81,7 @@ impl<P: Policy, U: AuthUser, S: HasAuth<U> + Send + Sync> FromRequestParts<S> fo
     }
 }
 
-/// Whom a guard or an argument before this one has recognised.
+/// Whom a guard has recognised.
 fn earlier<U: AuthUser>(parts: &Parts) -> Option<&Caller<U>> {
     parts.extensions.get()
-}
-
-/// Leaves the user for the arguments behind this one.
-fn remember<U: AuthUser>(parts: &mut Parts, identity: Identity<U>) -> Identity<U> {
-    parts.extensions.insert(Caller::User(identity.clone()));
-    identity
 }

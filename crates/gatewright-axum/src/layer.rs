@@ -56,6 +56,9 @@ impl<S: Clone + Send + Sync + 'static, U: AuthUser> GuardedRouter<S, U> {
     /// without a route included: 401 for nobody, 404 for who may pass. A fallback of the router's own gives way to that
     /// 404. The result may be nested below other paths.
     ///
+    /// What the application itself routes below `path`, outside this router, is the application's to guard: axum prefers the
+    /// more specific route.
+    ///
     /// # Panics
     /// As [`Router::nest_service`] does, when `path` is no path; while the application starts.
     pub fn under<T: Clone + Send + Sync + 'static>(self, path: &str, state: S) -> Router<T> {
@@ -68,15 +71,15 @@ impl<S: Clone + Send + Sync + 'static, U: AuthUser> GuardedRouter<S, U> {
         let inside = self.router.fallback(not_found).with_state(state);
         let service = RequireLayer { guard: self.guard }.layer(inside);
         match path.trim_end_matches('/') {
-            "" => Router::new().fallback_service(service),
+            "" => Router::new().route_service("/", service.clone()).route_service("/{*path}", service),
             path => Router::new().nest_service(path, service),
         }
     }
 }
 
 /// For merging into a router that has other routes at the same level: each route is behind the guard, and what has no
-/// route is the other router's to answer. Fallbacks of the guarded router are dropped: they would answer outside the
-/// guard.
+/// route, or no such method where the other router has a `method_not_allowed_fallback`, is the other router's to answer.
+/// Fallbacks of the guarded router are dropped: they would answer outside the guard.
 impl<S: Clone + Send + Sync + 'static, U: AuthUser> From<GuardedRouter<S, U>> for Router<S> {
     fn from(guarded: GuardedRouter<S, U>) -> Self {
         let router = guarded.router.reset_fallback();

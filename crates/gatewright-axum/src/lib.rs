@@ -1,7 +1,7 @@
 //! Gatewright for axum.
 //!
 //! ```text
-//! extract.rs   CurrentUser, MaybeUser, Authorized, StatelessClaims: handler arguments
+//! extract.rs   CurrentUser, MaybeUser, Authorized, StatelessClaims, ApiKey: handler arguments
 //! layer.rs     guarded, require: guards over routers and single routes
 //! routes.rs    login, refresh, logout, …: the ready-made endpoints
 //! reject.rs    replies as responses, headers as bytes
@@ -9,8 +9,9 @@
 //!
 //! Nothing is decided here: requests become bytes for `gatewright-core`, and its replies become responses.
 //!
-//! The router's state must hold the [`Auth`](gatewright_core::Auth); a state that does not is a compile error that says
-//! so:
+//! The router's state must hold the [`Auth`](gatewright_core::Auth); a state that does not is a compile error. axum itself
+//! only says that the handler is none; under `#[axum::debug_handler(state = …)]` the compiler says that the state holds no
+//! `Auth`, and what to do:
 //!
 //! ```compile_fail,E0277
 //! use axum::{Router, routing::get};
@@ -19,6 +20,19 @@
 //! async fn me(user: CurrentUser) -> String { user.email.to_string() }
 //!
 //! let app: Router = Router::new().route("/me", get(me)).with_state(());
+//! ```
+//!
+//! `Option<CurrentUser>`, which would have to say the same for nobody and for a bad token, is one as well. Use
+//! [`MaybeUser`]:
+//!
+//! ```compile_fail,E0277
+//! use axum::{Router, routing::get};
+//! use gatewright_axum::CurrentUser;
+//! use gatewright_core::Auth;
+//!
+//! async fn greet(user: Option<CurrentUser>) {}
+//!
+//! fn app(auth: Auth) -> Router { Router::new().route("/", get(greet)).with_state(auth) }
 //! ```
 
 mod extract;

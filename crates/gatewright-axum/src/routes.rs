@@ -13,11 +13,14 @@ use http_body_util::BodyExt;
 
 use crate::reject::{HeaderBytes, respond, view};
 
-/// All endpoints at their usual paths: `/register`, `/login`, `/refresh`, `/logout`, `/password`. Nest them below
-/// `/auth`. Another method than POST is answered 405 in Gatewright's own words.
+/// All endpoints that the [`Auth`] was configured for ([`Auth::operations`]) at their usual paths: `/register`, `/login`,
+/// `/refresh`, `/logout`, `/password`. Nest them below `/auth`. Another method than POST is answered 405 in Gatewright's own
+/// words.
+///
+/// A body is read for as long as the client sends it: put a time limit around the application.
 pub fn routes<S: Clone + Send + Sync + 'static, U: AuthUser>(auth: &Auth<U>) -> Router<S> {
-    Operation::ALL.iter().fold(Router::new(), |router, operation| {
-        router.route(operation.path(), any(handler(auth, *operation)))
+    auth.operations().fold(Router::new(), |router, operation| {
+        router.route(operation.path(), any(handler(auth, operation)))
     })
 }
 

@@ -41,8 +41,8 @@ struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidApiKey {
-    /// Empty, longer than [`MAX_API_KEY_BYTES`], or not visible ASCII.
-    #[error("a key must be 1 to 256 visible ASCII characters")]
+    /// Empty, longer than [`MAX_API_KEY_BYTES`], or not visible ASCII without colons and commas.
+    #[error("a key must be 1 to 256 visible ASCII characters, without colons and commas")]
     Key,
     /// What stands behind a key's colon is no list of scopes.
     #[error("a key's scopes are no list of scopes")]
@@ -59,8 +59,11 @@ impl ApiKeys {
         Self::default()
     }
 
-    /// Reads keys separated by commas, each `key` or `key:scope scope`. White space around a key and empty places between
-    /// commas do not count.
+    /// Reads keys separated by commas, each `key` or `key:scope scope`: what stands behind a key's first colon are its
+    /// scopes, so no key has a colon in it. White space around a key and empty places between commas do not count.
+    ///
+    /// A text that was meant as one key with a colon in it would be read as a shorter key: hold [`ApiKeys::scopes`]
+    /// against the scopes there are.
     ///
     /// # Errors
     /// When something in the list is no key, no list of scopes, or stands there twice; the error does not repeat it.
@@ -77,8 +80,8 @@ impl ApiKeys {
     /// # Errors
     /// When it is no key, or is there already.
     pub fn with(mut self, key: &str, scopes: Scopes) -> Result<Self, InvalidApiKey> {
-        let fits = (1..=MAX_API_KEY_BYTES).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
-        if !fits {
+        let is_key_byte = |byte: u8| byte.is_ascii_graphic() && byte != b':' && byte != b',';
+        if !(1..=MAX_API_KEY_BYTES).contains(&key.len()) || !key.bytes().all(is_key_byte) {
             return Err(InvalidApiKey::Key);
         }
         if self.find(key.as_bytes()).is_some() {
@@ -87,6 +90,12 @@ impl ApiKeys {
         self.has_short |= key.len() < SHORT_API_KEY_BYTES;
         self.entries.push(Entry { digest: Sha256::digest(key).into(), scopes });
         Ok(self)
+    }
+
+    /// Every scope that some key has.
+    #[must_use]
+    pub fn scopes(&self) -> Scopes {
+        self.entries.iter().fold(Scopes::default(), |all, entry| all.union(&entry.scopes))
     }
 
     /// How many keys there are.
@@ -142,6 +151,7 @@ mod tests {
             assert_eq!(scopes(other), None, "{other:?}");
         }
         assert_eq!(ApiKeys::new().find(b""), None);
+        assert_eq!(keys.scopes().as_str(), "read write");
     }
 
     #[test]
@@ -149,6 +159,13 @@ mod tests {
         let long = "x".repeat(MAX_API_KEY_BYTES + 1);
         for text in ["a b", "\u{e9}", ":read", long.as_str(), "a\tb"] {
             assert_eq!(ApiKeys::parse(text).unwrap_err(), InvalidApiKey::Key, "{text:?}");
+        }
+        for key in ["id:secret", "a,b", ""] {
+            assert_eq!(
+                ApiKeys::new().with(key, Scopes::default()).unwrap_err(),
+                InvalidApiKey::Key,
+                "{key:?}"
+            );
         }
         assert_eq!(ApiKeys::parse("a:\"").unwrap_err(), InvalidApiKey::Scopes);
         assert_eq!(ApiKeys::parse("a:read,b,a:write").unwrap_err(), InvalidApiKey::Repeated);

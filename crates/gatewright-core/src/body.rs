@@ -39,7 +39,6 @@ pub const MAX_DISCARDED_BYTES: usize = 4 * 1024 * 1024;
 /// assert_eq!(&body.finish()?[..], b"username");
 /// # Ok::<(), gatewright_core::error::RequestError>(())
 /// ```
-#[derive(Debug)]
 pub struct BodyCollector {
     kept: BytesMut,
     seen: usize,
@@ -47,9 +46,15 @@ pub struct BodyCollector {
     broken: bool,
 }
 
+/// Without the body: it may hold a password.
+impl fmt::Debug for BodyCollector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BodyCollector").field("seen", &self.seen).finish_non_exhaustive()
+    }
+}
+
 impl BodyCollector {
-    /// For this request. A client that announces too much and waits to be asked (RFC 9110 §10.1.1) is answered before it
-    /// sends.
+    /// For this request. From a client that announces too much and waits to be asked (RFC 9110 §10.1.1) nothing is read.
     #[must_use]
     pub fn new(view: &RequestView<'_>) -> Self {
         let announced = match view.header("content-length") {

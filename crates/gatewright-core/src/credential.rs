@@ -1,5 +1,7 @@
 //! Credentials as they stand in a request, read and not yet believed.
 
+use zeroize::Zeroizing;
+
 use crate::api_key::MAX_API_KEY_BYTES;
 use crate::error::AccessRefusal;
 use crate::request::{Header, RequestView};
@@ -40,11 +42,11 @@ impl Bearer {
 pub const API_KEY_HEADER: &str = "x-api-key";
 
 /// Reads the request's API key: `None` when there is none, or an empty one. Two are refused like a wrong one.
-pub(crate) fn read_api_key(view: &RequestView<'_>) -> Result<Option<Vec<u8>>, AccessRefusal> {
+pub(crate) fn read_api_key(view: &RequestView<'_>) -> Result<Option<Zeroizing<Vec<u8>>>, AccessRefusal> {
     match view.header(API_KEY_HEADER) {
         Header::Absent => Ok(None),
         Header::One(key) if key.is_empty() => Ok(None),
-        Header::One(key) if key.len() <= MAX_API_KEY_BYTES => Ok(Some(key)),
+        Header::One(key) if key.len() <= MAX_API_KEY_BYTES => Ok(Some(Zeroizing::new(key))),
         Header::One(_) | Header::Repeated => Err(AccessRefusal::ApiKeyUnknown),
     }
 }

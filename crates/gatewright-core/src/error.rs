@@ -84,6 +84,12 @@ pub enum AuthError {
 }
 
 impl AuthError {
+    /// For an application's own rules: 403, to somebody who is recognised and may not do this.
+    #[must_use]
+    pub const fn forbidden() -> Self {
+        Self::Forbidden { scopes: Vec::new() }
+    }
+
     /// For an application's own things that are not there: 404.
     #[must_use]
     pub const fn not_found() -> Self {

@@ -31,7 +31,8 @@ macro_rules! extractors {
             }
         }
 
-        /// The user behind the request's bearer token, if there is one. A token that is there and bad is still refused.
+        /// The user behind the request's bearer token, if there is one. A token that is there and bad is still refused:
+        /// never use `Option<CurrentUser>` instead, which some frameworks make `None` of in both cases.
         #[non_exhaustive]
         pub struct MaybeUser<U = $crate::Account> {
             /// The user; `None` when the request has no credential.

@@ -130,10 +130,11 @@ impl<U: AuthUser> Auth<U> {
 }
 
 /// For adapters of frameworks that cannot tell before a request comes: the 500 for an application that guards its handlers
-/// and did not provide its [`Auth`]. The log names the `fix`.
+/// and did not provide its [`Auth`]. The log names the `fix`, and the type of user that was asked for.
 #[must_use]
-pub fn missing_auth(fix: &str) -> Reply {
-    tracing::error!(target: "gatewright", fix, "a handler's argument found no Auth in this application");
+pub fn missing_auth<U>(fix: &str) -> Reply {
+    let user = std::any::type_name::<U>();
+    tracing::error!(target: "gatewright", fix, user, "a handler's argument found no Auth of this user");
     Answers::default().reply(&Denial::Internal)
 }
 
@@ -165,14 +166,15 @@ impl<U: AuthUser> Guard<U> {
         view: &RequestView<'_>,
         earlier: Option<&Caller<U>>,
     ) -> impl Future<Output = Result<Caller<U>, Reply>> + Send + use<U> {
-        let decided = match self.demand {
-            Demand::User(need) => Err(self.auth.require(view, earlier, need)),
-            Demand::ApiKey(need) => Ok(self.auth.require_api_key(view, &need)),
+        let by_key = match &self.demand {
+            Demand::ApiKey(need) => Some(self.auth.require_api_key(view, need)),
+            Demand::User(_) => None,
         };
+        let by_user = self.auth.require(view, earlier, *self.demand.requirement());
         async move {
-            match decided {
-                Ok(by_key) => by_key.map(Caller::ApiKey),
-                Err(pending) => pending.await.map(Caller::User),
+            match by_key {
+                Some(by_key) => by_key.map(Caller::ApiKey),
+                None => by_user.await.map(Caller::User),
             }
         }
     }

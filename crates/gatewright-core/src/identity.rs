@@ -149,8 +149,8 @@ impl<U> fmt::Debug for ApiKeyIdentity<U> {
     }
 }
 
-/// Whom a guard let in, by the credential it asked for. Adapters leave it in the request, so that nobody is recognised
-/// twice.
+/// Whom a guard let in, by the credential it asked for. Guards leave it in the request, so that guards and arguments
+/// behind them need not recognise a user again.
 #[non_exhaustive]
 pub enum Caller<U = Account> {
     /// A user.

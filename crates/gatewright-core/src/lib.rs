@@ -100,6 +100,8 @@ pub use reply::Reply;
 pub use request::{Headers, RequestView};
 pub use requirement::{AllOf, AnyOf, Authenticated, Demand, Guards, Policy, Requirement};
 pub use revocation::{InvalidRevocation, Revocation, RevocationCheck, Revoked};
+#[doc(hidden)]
+pub use role::assert_roles;
 pub use role::{RoleName, UnknownRole};
 pub use rotation::{Rotation, RotationRequest};
 #[doc(hidden)]

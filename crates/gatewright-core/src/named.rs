@@ -8,13 +8,13 @@ macro_rules! __named {
     (
         ($($meta:tt)*) $vis:vis $name:ident $module:ident $what:literal
         ($error:path) $kind:ident
-        $($variant:ident = $text:literal),+
+        $($(#[$variant_meta:meta])* $variant:ident = $text:literal),+
     ) => {
         $($meta)*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[allow(clippy::exhaustive_enums, reason = "the application's own names, all of them")]
         $vis enum $name {
-            $(#[doc = concat!("`", $text, "`")] $variant),+
+            $($(#[$variant_meta])* #[doc = concat!("`", $text, "`")] $variant),+
         }
 
         #[allow(dead_code, reason = "an application need not use all of what the macro gives")]
@@ -34,10 +34,10 @@ macro_rules! __named {
         impl ::core::str::FromStr for $name {
             type Err = $error;
 
-            fn from_str(text: &str) -> ::core::result::Result<Self, Self::Err> {
+            fn from_str(text: &str) -> ::core::result::Result<Self, $error> {
                 match text {
-                    $($text => Ok(Self::$variant),)+
-                    _ => Err(<$error>::default()),
+                    $($text => ::core::result::Result::Ok(Self::$variant),)+
+                    _ => ::core::result::Result::Err(<$error as ::core::default::Default>::default()),
                 }
             }
         }

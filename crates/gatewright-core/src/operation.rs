@@ -65,6 +65,18 @@ struct Call {
 }
 
 impl<U: AuthUser> Auth<U> {
+    /// The endpoints that this `Auth` was configured for: without an account store there is no change of password, and
+    /// without a registration role as well no registration.
+    pub fn operations(&self) -> impl Iterator<Item = Operation> + use<U> {
+        let has_accounts = self.inner.accounts.is_some();
+        let registers = has_accounts && self.inner.settings.registration_role.is_some();
+        Operation::ALL.iter().copied().filter(move |operation| match operation {
+            Operation::Register => registers,
+            Operation::ChangePassword => has_accounts,
+            Operation::Login | Operation::Refresh | Operation::Logout => true,
+        })
+    }
+
     /// Answers a request for `operation`, with its body as a [`BodyCollector`](crate::BodyCollector) collected it.
     pub fn answer(
         &self,

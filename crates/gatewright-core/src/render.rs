@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::denial::{Denial, RETRY_AFTER};
 use crate::reply::Reply;
+use crate::scope::is_scope;
 
 /// The body of a denial and its type.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,6 +177,8 @@ impl Answers {
     fn words(&self, scheme: &str, error: Option<&str>, scopes: &[&str]) -> String {
         let realm = self.realm.as_ref().map(|realm| format!("realm=\"{realm}\""));
         let error = error.map(|error| format!("error=\"{error}\""));
+        // A requirement is a constant of the application's, and nothing has looked at its words before.
+        let scopes: Vec<&str> = scopes.iter().copied().filter(|scope| is_scope(scope)).collect();
         let scope = (!scopes.is_empty()).then(|| format!("scope=\"{}\"", scopes.join(" ")));
         let parameters: Vec<String> = [realm, error, scope].into_iter().flatten().collect();
         if parameters.is_empty() { scheme.to_owned() } else { format!("{scheme} {}", parameters.join(", ")) }
@@ -325,6 +328,12 @@ mod tests {
                 assert_eq!(usual, rfc);
             }
         }
+    }
+
+    #[test]
+    fn a_scope_that_is_none_is_not_named() {
+        let forbidden = challenge(None, &Denial::Forbidden(vec!["a\"b", "c", ""])).unwrap();
+        assert_eq!(forbidden, "Bearer error=\"insufficient_scope\", scope=\"c\"");
     }
 
     #[test]

@@ -69,13 +69,21 @@ impl fmt::Display for RoleName {
 /// ```compile_fail
 /// gatewright_core::roles! { pub enum Role: role { User = "user", Admin = "user" } }
 /// ```
+///
+/// ```compile_fail
+/// gatewright_core::roles! { pub enum Role: role { PowerUser = "power user" } }
+/// ```
 #[macro_export]
 macro_rules! roles {
-    ($(#[$meta:meta])* $vis:vis enum $name:ident : $module:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident : $module:ident {
+        $($(#[$variant_meta:meta])* $variant:ident = $text:literal),+ $(,)?
+    }) => {
+        const _: () = $crate::assert_roles(&[$($text),+]);
+
         $crate::__named! {
             ($(#[$meta])*) $vis $name $module "role"
             ($crate::UnknownRole) Role
-            $($variant = $text),+
+            $($(#[$variant_meta])* $variant = $text),+
         }
 
         #[allow(dead_code, reason = "an application need not use all of what the macro gives")]
@@ -89,4 +97,21 @@ macro_rules! roles {
             }
         }
     };
+}
+
+/// For [`roles!`](crate::roles): stops the compiler at a name that is no role.
+#[doc(hidden)]
+#[expect(clippy::indexing_slicing, reason = "const fn: no iterators; the bounds stand in the loops")]
+pub const fn assert_roles(names: &[&str]) {
+    let mut name = 0;
+    while name < names.len() {
+        let bytes = names[name].as_bytes();
+        assert!(!bytes.is_empty() && bytes.len() <= MAX_ROLE_BYTES, "a role has a name of at most 64 bytes");
+        let mut at = 0;
+        while at < bytes.len() {
+            assert!(bytes[at].is_ascii_graphic(), "a role's name is visible ASCII without spaces");
+            at += 1;
+        }
+        name += 1;
+    }
 }

@@ -68,6 +68,12 @@ impl Scopes {
         Self::collect(self.iter().filter(|scope| other.contains(scope)))
     }
 
+    /// What either set holds, this set's first.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        Self::collect(self.iter().chain(other.iter()))
+    }
+
     fn collect<'a>(scopes: impl Iterator<Item = &'a str>) -> Self {
         let mut set = Self::default();
         scopes.for_each(|scope| set.insert(scope));
@@ -149,13 +155,15 @@ impl RoleScopes {
 /// ```
 #[macro_export]
 macro_rules! scopes {
-    ($(#[$meta:meta])* $vis:vis enum $name:ident : $module:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident : $module:ident {
+        $($(#[$variant_meta:meta])* $variant:ident = $text:literal),+ $(,)?
+    }) => {
         const _: () = $crate::assert_scopes(&[$($text),+]);
 
         $crate::__named! {
             ($(#[$meta])*) $vis $name $module "scope"
             ($crate::InvalidScopes) Scope
-            $($variant = $text),+
+            $($(#[$variant_meta])* $variant = $text),+
         }
     };
 }
@@ -175,6 +183,11 @@ pub const fn assert_scopes(names: &[&str]) {
         }
         name += 1;
     }
+}
+
+/// Whether a text is one scope.
+pub(crate) fn is_scope(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_scope_byte)
 }
 
 /// RFC 6749 §3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.

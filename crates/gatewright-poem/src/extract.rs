@@ -58,7 +58,9 @@ impl<'a, P: Policy, U: AuthUser> FromRequest<'a> for ApiKey<P, U> {
 fn auth<U: AuthUser>(request: &Request) -> Result<Auth<U>, Rejection> {
     let installed = request.extensions().get::<Auth<U>>();
     let found = installed.or_else(|| request.extensions().get::<Guarding<U>>().map(|guard| &guard.0));
-    found.cloned().ok_or_else(|| missing_auth("gatewright::poem::install(&auth, \"/auth\", routes)").into())
+    found
+        .cloned()
+        .ok_or_else(|| missing_auth::<U>("gatewright::poem::install(&auth, \"/auth\", routes)").into())
 }
 
 /// Whom a guard has recognised.

@@ -1,9 +1,10 @@
 //! Guards over routers and single routes.
 
 use std::fmt;
+use std::future::ready;
 
 use gatewright_core::{Account, Auth, AuthUser, Caller, Demand, Guard};
-use poem::error::NotFoundError;
+use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem::{Endpoint, EndpointExt, IntoResponse, Middleware, Request, Response, Result, Route};
 
 use crate::extract::Guarding;
@@ -46,14 +47,16 @@ impl<U: AuthUser> GuardedRouter<U> {
     /// Mounts the router at `path` of an application's routes. That path and every path below it are behind the guard,
     /// those without a route included: 401 for nobody, 404 for who may pass. The result may be nested below other paths.
     ///
+    /// What the application itself routes below `path`, outside this router, is the application's to guard: poem prefers the
+    /// more specific route. A path whose percent codes are no text is poem's to refuse, with 400, in front of the guard.
+    ///
     /// # Panics
     /// As [`Route::nest`] does, when `path` is no path or is taken; while the application starts.
     pub fn under(self, path: &str, application: Route) -> Route {
-        let auth = self.guard.auth().clone();
-        let inside = self.router.catch_error(move |_: NotFoundError| {
-            let reply = auth.not_found();
-            async move { respond(reply) }
-        });
+        let (not_found, not_allowed) =
+            (self.guard.auth().not_found(), self.guard.auth().method_not_allowed(""));
+        let inside = self.router.catch_error(move |_: NotFoundError| ready(respond(not_found.clone())));
+        let inside = inside.catch_error(move |_: MethodNotAllowedError| ready(respond(not_allowed.clone())));
         application.nest(path, RequireLayer { guard: self.guard }.transform(inside))
     }
 }

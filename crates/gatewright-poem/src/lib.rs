@@ -28,6 +28,8 @@
 //! A refusal by a guard is an answer, which every middleware around it sees. A refusal by a handler's argument travels as
 //! a [`poem::Error`], as poem wants it, as far as [`install`], which makes an answer of it: put CORS and the like around
 //! what `install` returns. Between the two, middleware that looks at answers alone does not see it.
+//!
+//! `Option<CurrentUser>` is `None` for a bad token too, as poem has it: use [`MaybeUser`].
 
 mod extract;
 mod layer;

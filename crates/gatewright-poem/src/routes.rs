@@ -14,22 +14,29 @@ use crate::reject::{HeaderBytes, Rejection, respond, view};
 /// they may also take as `Data<&Auth>`. What an argument refuses is an answer for all middleware around the result.
 ///
 /// # Panics
-/// As [`Route::nest`] does, when `path` is no path or is taken; while the application starts.
+/// As [`Route::at`] does, when a path is none or is taken; while the application starts.
 pub fn install<U: AuthUser>(
     auth: &Auth<U>,
     path: &str,
     application: Route,
 ) -> impl Endpoint<Output = Response> + use<U> {
-    let endpoints_and_application = application.nest(path, routes(auth)).with(AddData::new(auth.clone()));
-    endpoints_and_application.catch_error(async |refusal: Rejection| refusal.into_response())
+    let routes = mount(auth, path.trim_end_matches('/'), application);
+    routes.with(AddData::new(auth.clone())).catch_error(async |refusal: Rejection| refusal.into_response())
 }
 
-/// All endpoints at their usual paths: `/register`, `/login`, `/refresh`, `/logout`, `/password`, for `Route::nest`.
-/// Another method than POST is answered 405 in Gatewright's own words.
+/// All endpoints that the [`Auth`] was configured for ([`Auth::operations`]) at their usual paths: `/register`, `/login`,
+/// `/refresh`, `/logout`, `/password`, for `Route::nest`. Another method than POST is answered 405 in Gatewright's own
+/// words.
+///
+/// A body is read for as long as the client sends it: put a time limit around the application.
 pub fn routes<U: AuthUser>(auth: &Auth<U>) -> Route {
-    Operation::ALL
-        .iter()
-        .fold(Route::new(), |routes, operation| routes.at(operation.path(), handler(auth, *operation)))
+    mount(auth, "", Route::new())
+}
+
+fn mount<U: AuthUser>(auth: &Auth<U>, path: &str, routes: Route) -> Route {
+    auth.operations().fold(routes, |routes, operation| {
+        routes.at(format!("{path}{}", operation.path()), handler(auth, operation))
+    })
 }
 
 /// `POST`: JSON `email`, `password`; 201 whether or not the address is taken.

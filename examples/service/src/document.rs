@@ -9,7 +9,7 @@ use crate::model::Scope;
 /// The document of the service, with the ready-made endpoints below `/auth`. The application names the guards.
 ///
 /// ```
-/// let missing = example_service::document::draft().build().unwrap_err();
+/// let missing = example_service::document::draft().build().err().unwrap();
 /// assert!(missing.to_string().starts_with("nothing says who may call GET /admin/stats"));
 /// ```
 pub fn draft() -> Document {

@@ -8,7 +8,7 @@ use gatewright::{
 };
 
 use crate::config::{Config, random_text};
-use crate::model::{Role, scopes_of};
+use crate::model::{Role, Scope, scopes_of};
 
 /// Opens the store and builds the handle.
 ///
@@ -66,6 +66,9 @@ fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilde
         scopes = scopes.with(role.as_str(), scopes_of(*role)?);
     }
     let api_keys = ApiKeys::parse(&config.api_keys).map_err(|error| format!("AUTH_API_KEYS: {error}"))?;
+    if api_keys.scopes().iter().any(|scope| scope.parse::<Scope>().is_err()) {
+        return Err("AUTH_API_KEYS: what stands behind a key's colon are not scopes of this service".into());
+    }
     if api_keys.has_short() {
         tracing::warn!(
             "AUTH_API_KEYS: a key has fewer than {SHORT_API_KEY_BYTES} characters: it can be guessed"

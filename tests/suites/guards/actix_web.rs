@@ -44,6 +44,7 @@ fn lab(app: &mut ServiceConfig, auth: &Auth, stranger: &Auth) {
         .route("/all", web::get().to(async |_: Authorized<AllOf<(role::User, Reads)>>| "ok"))
         .route("/admin-role", web::get().to(async |_: Authorized<role::Admin>| "ok"))
         .route("/publish", web::get().to(async |_: Authorized<AllOf<(role::User, Publishes)>>| "ok"))
+        .route("/auth/mine", web::get().to(me))
         .route("/key", web::get().to(async |_: ApiKey<Reads>| "ok"))
         .route("/key/publish", web::get().to(async |_: ApiKey<Publishes>| "ok"))
         .service(web::resource("/sign-in").route(web::get().to(async || "page")).route(login(auth)))
@@ -57,6 +58,7 @@ fn lab(app: &mut ServiceConfig, auth: &Auth, stranger: &Auth) {
         .service(
             web::scope("/keyed")
                 .wrap(require(auth, Demand::ApiKey(Requirement::Authenticated)))
+                .route("/auth/mine", web::get().to(me))
                 .route("/key", web::get().to(async |_: ApiKey<Authenticated>| "ok"))
                 .route("/me", web::get().to(me)),
         )
@@ -72,7 +74,12 @@ fn lab(app: &mut ServiceConfig, auth: &Auth, stranger: &Auth) {
                 .service(foreign.under("/g")),
         )
         .service(own_fallback.under("/own-fallback"))
-        .service(web::scope("/api").service(nested.under("/v1/")).route("/open", web::get().to(ok)));
+        .service(
+            web::scope("/api")
+                .route("/v1/aside", web::get().to(ok))
+                .service(nested.under("/v1/"))
+                .route("/open", web::get().to(ok)),
+        );
 }
 
 async fn ok() -> &'static str {
@@ -96,6 +103,7 @@ async fn without_install(path: &'static str) -> (u16, String, String) {
         .route("/me", web::get().to(me))
         .route("/maybe", web::get().to(async |_: MaybeUser| "ok"))
         .route("/claims", web::get().to(async |_: StatelessClaims| "ok"))
+        .route("/auth/mine", web::get().to(me))
         .route("/key", web::get().to(async |_: ApiKey| "ok"));
     let app = test::init_service(app).await;
     let response = test::call_service(&app, test::TestRequest::get().uri(path).to_request()).await;

@@ -58,7 +58,8 @@ fn lab(auth: &Auth, stranger: &Auth) -> Router {
         .nest("/keyed", keyed)
         .nest("/twice", twice)
         .nest("/foreign", foreign.layer(map_response(allow_all_origins)))
-        .nest("/api", nested.route("/open", get(ok)))
+        .nest("/api", nested.route("/open", get(ok)).route("/v1/aside", get(ok)))
+        .route("/auth/mine", get(me))
         .merge(guarded(auth, user, own_fallback).under("/own-fallback", auth.clone()))
         .fallback(async |State(auth): State<Auth>| gatewright::axum::Rejection::from(auth.not_found()))
         .nest("/auth", routes(auth))
@@ -165,6 +166,16 @@ async fn a_guarded_router_can_be_nested_below_another_path_and_below_none() {
     let whole: Router = inner().under("/", ()).with_state(world.auth.clone());
     assert_eq!(status(&whole, "/none", None).await, 401);
     assert_eq!(status(&whole, "/x", Some(&token)).await, 200);
+    let app: Router = whole.fallback(ok);
+    for path in ["/", "/none", "/a/b"] {
+        assert_eq!(status(&app, path, None).await, 401, "{path}: no fallback comes first");
+        assert_eq!(status(&app, path, Some(&token)).await, 404, "{path}");
+    }
+    let deep: Router = Router::new().nest("/a", Router::new().nest("/b", inner().under("/", ())));
+    for path in ["/a/b", "/a/b/none"] {
+        assert_eq!(status(&deep, path, None).await, 401, "{path}");
+    }
+    assert_eq!(status(&deep, "/a/b/x", Some(&token)).await, 200);
 }
 
 #[tokio::test]

@@ -8,9 +8,10 @@ use gatewright::poem::{
 use gatewright::{AllOf, AnyOf, Auth, Authenticated, Demand, Requirement};
 use gatewright_tests::Log;
 use poem::error::NotFoundError;
-use poem::http::Uri;
+use poem::http::{Method, Uri};
 use poem::listener::TcpAcceptor;
 use poem::middleware::SetHeader;
+use poem::web::Path;
 use poem::{Endpoint, EndpointExt, Request, Response, Route, Server, get, handler};
 
 use super::{Publishes, Reads, role};
@@ -38,12 +39,13 @@ fn lab(auth: &Auth, stranger: &Auth) -> impl Endpoint<Output = Response> + use<>
         .at("/publish", get(publish))
         .at("/key", get(key_reads))
         .at("/key/publish", get(key_publishes))
+        .at("/auth/mine", get(me))
         .at("/sign-in", login(auth).get(page))
         .nest("/strange", strange.with(require(stranger, Requirement::Authenticated)))
         .nest("/keyed", keyed.with(require(auth, Demand::ApiKey(Requirement::Authenticated))))
         .nest("/twice", twice.with(require(auth, Requirement::Authenticated)))
         .nest("/foreign", foreign.with(SetHeader::new().overriding("access-control-allow-origin", "*")))
-        .nest("/api", nested.under("/v1/", Route::new().at("/open", get(ok))));
+        .nest("/api", nested.under("/v1/", Route::new().at("/open", get(ok)).at("/v1/aside", get(ok))));
     let not_found = auth.not_found();
     install(auth, "/auth", guarded(auth, user, own_fallback).under("/own-fallback", routes))
         .catch_error(move |_: NotFoundError| std::future::ready(Rejection::from(not_found.clone())))
@@ -157,6 +159,29 @@ async fn a_guard_is_an_answer_and_no_error_for_what_stands_around_it() {
     assert_eq!(response.status().as_u16(), 401);
     let single = get(ok).with(require(&auth, Requirement::Role("user")));
     assert_eq!(single.call(ask("/")).await.unwrap().status().as_u16(), 401);
+}
+
+#[handler]
+fn echo(Path((id, name)): Path<(String, String)>) -> String {
+    format!("{id} {name}")
+}
+
+#[tokio::test]
+async fn a_guarded_router_leaves_the_path_parameters_of_its_handlers_alone() {
+    let (auth, token) = super::user_of_a_world().await;
+    let inside = Route::new().at("/x/:id/:name", get(echo));
+    let app = guarded(&auth, Requirement::Role("user"), inside).under("/g", Route::new());
+    let authorization = format!("Bearer {token}");
+    for (path, expected) in [("/g/x/1/a%20b", (200, "1 a b")), ("/g/x/1", (404, r#"{"detail":"Not found"}"#))]
+    {
+        let request = Request::builder().uri(Uri::from_static(path)).header("authorization", &authorization);
+        let response = app.get_response(request.finish()).await;
+        let status = response.status().as_u16();
+        assert_eq!((status, &*response.into_body().into_string().await.unwrap()), expected, "{path}");
+    }
+    let request = Request::builder().method(Method::POST).uri(Uri::from_static("/g/x/1/a"));
+    let answer = app.call(request.header("authorization", &authorization).finish()).await.unwrap();
+    assert_eq!(answer.status().as_u16(), 405, "an answer and no error");
 }
 
 #[tokio::test]

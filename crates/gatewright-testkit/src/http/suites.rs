@@ -260,13 +260,14 @@ macro_rules! http_names {
 mod tests {
     use super::*;
 
-    const SOURCES: [(&str, &str); 12] = [
+    const SOURCES: [(&str, &str); 13] = [
         ("resource", include_str!("resource.rs")),
         ("scopes", include_str!("scopes.rs")),
         ("api_keys", include_str!("api_keys.rs")),
         ("published", include_str!("published.rs")),
         ("endpoints", include_str!("endpoints.rs")),
         ("accounts", include_str!("accounts.rs")),
+        ("document", include_str!("document.rs")),
         ("bodies", include_str!("bodies.rs")),
         ("methods", include_str!("methods.rs")),
         ("paths", include_str!("paths.rs")),

@@ -153,6 +153,10 @@ pub fn an_unsafe_setting_is_refused_by_name_and_never_repeated(program: &str, fo
         (vec![("AUTH_ISSUER", "")], "AUTH_ISSUER: is empty"),
         (vec![("AUTH_API_KEYS", "not a key")], "AUTH_API_KEYS: a key must be"),
         (vec![("AUTH_API_KEYS", "k9J2mQ7xVb4TzW8L:a\"b")], "AUTH_API_KEYS: a key's scopes"),
+        (
+            vec![("AUTH_API_KEYS", "sk:live_k9J2mQ7xVb4TzW8L")],
+            "AUTH_API_KEYS: what stands behind a key's colon",
+        ),
         (vec![("AUTH_API_KEYS", "k9J2mQ7xVb4TzW8L,k9J2mQ7xVb4TzW8L")], "AUTH_API_KEYS: a key stands"),
         (vec![("BIND_ADDR", "nonsense")], "BIND_ADDR: nonsense: "),
         (vec![("DATABASE_URL", "mongodb://x")], "DATABASE_URL: must begin with"),
