@@ -1,5 +1,6 @@
 //! Guards remember what they read, and nobody is let in for it who should not be.
 
+mod everywhere;
 mod feeds;
 mod nodes;
 mod races;
@@ -263,10 +264,10 @@ async fn endpoints_that_change_something_ask_the_stores() {
     assert_eq!(there.status(&pair.access_token).await, 200);
     here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
     assert_eq!(there.status(&pair.access_token).await, 200, "not seen yet");
-    for operation in [Operation::Logout, Operation::ChangePassword] {
+    for operation in [Operation::Logout, Operation::LogoutAll, Operation::ChangePassword] {
         let headers = Json(format!("Bearer {}", pair.access_token.expose()));
         let body = format!(r#"{{"current_password":"{PASSWORD}","new_password":"{ANOTHER}"}}"#);
-        let body = if operation == Operation::Logout { String::new() } else { body };
+        let body = if operation == Operation::ChangePassword { body } else { String::new() };
         let view = RequestView::new("POST", &headers);
         let reply = there.auth.answer(operation, &view, Ok(body.into())).await;
         assert_eq!(reply.status, 401, "{operation:?}");

@@ -12,7 +12,7 @@ use crate::body::Fields;
 use crate::email::Email;
 use crate::error::{AuthError, PolicyRefusal, RequestError};
 use crate::event::Event;
-use crate::id::{Epoch, UserId};
+use crate::id::{Epoch, SessionId, UserId};
 use crate::identity::Identity;
 use crate::password::{PasswordVerdict, check_policy, verify_bounded};
 use crate::revocation::Revocation;
@@ -163,10 +163,13 @@ impl<U: AuthUser> Accounts<U> {
         let epoch = if disables { Some(Epoch::generate(&*self.inner.randomness)?) } else { None };
         let change = AccountChange { role, is_active, epoch };
         let protected = self.inner.settings.protected_role.as_ref();
-        let user = done(self.revoking(id, self.store.update(id, &change, protected)).await?)?;
+        let update = self.store.update(id, &change, protected);
+        let changed =
+            if disables { self.fencing(id, update).await? } else { self.revoking(id, update).await? };
+        let user = done(changed)?;
         self.inner.emit(&Event::AccountChanged { user: id });
         if disables {
-            self.revoking(id, self.inner.sessions.end_all(id)).await?;
+            self.inner.end_all(id).await?;
         }
         Ok(user)
     }
@@ -178,9 +181,34 @@ impl<U: AuthUser> Accounts<U> {
     /// fails, the account is gone and every token is refused; what is left of the sessions ends by its own time.
     pub async fn delete(&self, id: &UserId) -> Result<(), AuthError> {
         let protected = self.inner.settings.protected_role.as_ref();
-        done(self.revoking(id, self.store.delete(id, protected)).await?)?;
+        done(self.fencing(id, self.store.delete(id, protected)).await?)?;
         self.inner.emit(&Event::AccountDeleted { user: id });
-        self.revoking(id, self.inner.sessions.end_all(id)).await
+        self.inner.end_all(id).await
+    }
+
+    /// Ends one session, whoever's it is. Its tokens are refused.
+    ///
+    /// # Errors
+    /// [`AuthError::NotFound`] when there is none, anything else when the store does not answer.
+    pub async fn end_session(&self, id: SessionId) -> Result<(), AuthError> {
+        let session = self.inner.sessions.find(id).await?.ok_or(AuthError::NotFound {})?;
+        self.inner.revoking(Revocation::session(id), self.inner.sessions.end(id)).await?;
+        self.inner.emit(&Event::SessionEnded { user: &session.user, session: id });
+        Ok(())
+    }
+
+    /// Ends all of a user's sessions, and those that overlapping logins begin: the epoch is replaced first. The account
+    /// stays as it is, and the user may log in again.
+    ///
+    /// # Errors
+    /// [`AuthError::NotFound`], or when a store does not answer. When only the session store fails, every token is
+    /// refused; what is left of the sessions ends by its own time.
+    pub async fn end_sessions(&self, id: &UserId) -> Result<(), AuthError> {
+        if !self.inner.replace_epoch(id).await? {
+            return Err(AuthError::NotFound {});
+        }
+        self.inner.emit(&Event::SessionsEnded { user: id });
+        self.inner.end_all(id).await
     }
 
     /// Counts accounts.
@@ -207,6 +235,16 @@ impl<U: AuthUser> Accounts<U> {
         self.revoking(&id, self.inner.sessions.retain(&id, who.session(), epoch)).await
     }
 
+    /// Runs the first verb of two: that everybody was told is demanded of the second, so that no change stops halfway
+    /// for want of a feed.
+    async fn fencing<T>(
+        &self,
+        id: &UserId,
+        verb: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, AuthError> {
+        self.inner.revoking_besides(Revocation::user(id.clone()), verb, |_| true).await
+    }
+
     /// Runs a store's verb that changes a user or ends sessions of one.
     async fn revoking<T>(
         &self,
@@ -231,7 +269,7 @@ impl<U: AuthUser> Accounts<U> {
                 Some(new) => new,
                 None => self.inner.hasher.hash(change.new.clone()).await?,
             };
-            match self.revoking(id, self.store.change_password(id, &stored, &new, epoch)).await? {
+            match self.fencing(id, self.store.change_password(id, &stored, &new, epoch)).await? {
                 Swap::Done => return Ok(()),
                 Swap::Stale => hash = Some(new),
             }

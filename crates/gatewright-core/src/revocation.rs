@@ -24,8 +24,11 @@ pub const SETTLING_TIME: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum RevocationCheck {
-    /// From what was read of the stores before and has not been revoked since, within the bounds of this module. What a
-    /// clock is set back by, within these bounds, is added to them.
+    /// From what was read of the stores before and has not been revoked since, within the bounds of this module: seen at
+    /// once where this `Auth` revoked it, elsewhere when a feed brings it, and after [`UNFED_MAX_AGE`] or [`FED_MAX_AGE`]
+    /// at the latest. A clock that is set back adds to them what it is set back by.
+    ///
+    /// The user's whole record is kept in memory meanwhile, its password's hash included.
     #[default]
     Cached,
     /// From the stores, at every request.

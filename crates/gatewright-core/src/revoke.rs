@@ -35,7 +35,8 @@ impl<U: AuthUser> Inner<U> {
         Ok(done)
     }
 
-    /// As [`Inner::revoking`] where the verb does more than revoke: what the feed could not hand over is an event.
+    /// As [`Inner::revoking`] where what follows must not stop for want of a feed, since the verb does more than revoke or
+    /// another revokes the same once more: what could not be handed over is an event.
     pub(crate) async fn revoking_besides<T>(
         &self,
         revocation: Revocation,

@@ -26,7 +26,8 @@ pub struct WatchedStore<S> {
 pub struct Watch {
     reads: Arc<AtomicUsize>,
     read_stops: Arc<AtomicBool>,
-    change_stops: Arc<AtomicBool>,
+    begin_stops: Arc<AtomicBool>,
+    end_stops: Arc<AtomicBool>,
     reached: Arc<Barrier>,
     released: Arc<Barrier>,
 }
@@ -36,7 +37,7 @@ impl Watch {
         let flag = || Arc::new(AtomicBool::new(false));
         let barrier = || Arc::new(Barrier::new(2));
         let (reads, reached, released) = (Arc::default(), barrier(), barrier());
-        Self { reads, read_stops: flag(), change_stops: flag(), reached, released }
+        Self { reads, read_stops: flag(), begin_stops: flag(), end_stops: flag(), reached, released }
     }
 
     /// How many reads of a session or a user by id there were since the last call.
@@ -50,9 +51,14 @@ impl Watch {
         self.read_stops.store(true, Ordering::SeqCst);
     }
 
+    /// The next session stops before it begins.
+    pub fn stop_the_next_begin(&self) {
+        self.begin_stops.store(true, Ordering::SeqCst);
+    }
+
     /// The next end of a session stops before it has taken place.
     pub fn stop_the_next_end(&self) {
-        self.change_stops.store(true, Ordering::SeqCst);
+        self.end_stops.store(true, Ordering::SeqCst);
     }
 
     /// Waits until a verb has stopped.
@@ -155,6 +161,7 @@ impl<S: Store> AccountStore for WatchedStore<S> {
 #[deny(clippy::missing_trait_methods)]
 impl<S: Store> SessionStore for WatchedStore<S> {
     async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError> {
+        self.watch.pass(&self.watch.begin_stops).await;
         self.store.begin(session, current, limit).await
     }
 
@@ -168,7 +175,7 @@ impl<S: Store> SessionStore for WatchedStore<S> {
     }
 
     async fn end(&self, id: SessionId) -> Result<(), StoreError> {
-        self.watch.pass(&self.watch.change_stops).await;
+        self.watch.pass(&self.watch.end_stops).await;
         self.store.end(id).await
     }
 

@@ -58,8 +58,8 @@ pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
 pub mod actix_web {
     pub use gatewright_actix_web::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, MaybeUser, Rejection, Require, RequireLayer,
-        StatelessClaims, change_password, guarded, install, login, logout, refresh, register, require,
-        routes,
+        StatelessClaims, change_password, guarded, install, login, logout, logout_all, refresh, register,
+        require, routes,
     };
 }
 
@@ -68,7 +68,8 @@ pub mod actix_web {
 pub mod axum {
     pub use gatewright_axum::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, HasAuth, MaybeUser, Rejection, Require, RequireLayer,
-        StatelessClaims, change_password, guarded, login, logout, refresh, register, require, routes,
+        StatelessClaims, change_password, guarded, login, logout, logout_all, refresh, register, require,
+        routes,
     };
 }
 
@@ -77,8 +78,8 @@ pub mod axum {
 pub mod poem {
     pub use gatewright_poem::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, MaybeUser, Rejection, Require, RequireLayer,
-        StatelessClaims, change_password, guarded, install, login, logout, refresh, register, require,
-        routes,
+        StatelessClaims, change_password, guarded, install, login, logout, logout_all, refresh, register,
+        require, routes,
     };
 }
 

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use gatewright::{
-    AuthError, Denial, HEARTBEAT_INTERVAL, MAX_SILENCE, MemoryStore, Revocation, TokenPair, UserId,
+    AuthError, Denial, HEARTBEAT_INTERVAL, MAX_SILENCE, MemoryStore, PasswordChange, Revocation,
+    SessionStore, TokenPair, UserId,
 };
 use gatewright_testkit::{FragileStore, ManualFeed, Watch, WatchedStore};
 use gatewright_tests::{World, memory};
 
-use super::{EMAIL, me};
+use super::{ANOTHER, EMAIL, PASSWORD, Password, me};
 
 const TICK: Duration = Duration::from_micros(1);
 
@@ -180,6 +181,22 @@ async fn what_cannot_be_announced_is_503_and_counts_here_all_the_same() {
     let pair = node.world.login(EMAIL).await;
     assert_eq!(node.world.status(&pair.access_token).await, 200, "a login goes on");
     assert!(node.world.events.take().iter().any(|event| event.starts_with("Failed")), "and it is known");
+}
+
+#[tokio::test]
+async fn without_the_feed_a_change_of_two_steps_is_made_whole() {
+    let node = Node::warm().await;
+    let other = node.world.login(EMAIL).await;
+    let me = me(&node.world, &node.pair.access_token).await;
+    node.feed.cut();
+    let change = PasswordChange::new(Password::new(PASSWORD), Password::new(ANOTHER)).unwrap();
+    assert!(node.world.auth.change_password(&me, change).await.is_err());
+    assert!(node.world.refresh(&other.refresh_token).await.is_err());
+    let next = node.world.refresh(&node.pair.refresh_token).await.unwrap();
+    assert_eq!(node.world.status(&next.access_token).await, 200, "the session was kept");
+    let store = &node.world.store;
+    assert!(node.world.auth.logout_all(&me).await.is_err());
+    assert!(SessionStore::find(store, me.session()).await.unwrap().is_none(), "the sessions have ended");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{PASSWORD, Request, Response, Target, Tokens};
 
 /// How many operations the example's document has.
-const OPERATIONS: usize = 16;
+const OPERATIONS: usize = 17;
 
 /// Where each document that was read is kept, for a validator: the name of a folder.
 const FOLDER: &str = "GATEWRIGHT_DOCUMENTS";

@@ -43,6 +43,7 @@ pub fn whichever_store_is_gone_every_route_that_needs_it_is_503((target, outage)
             target.send(&Request::post("/items").bearer(token).json("{}")).expect_unavailable();
             target.send(&Request::new("DELETE", "/users/nobody").bearer(token)).expect_unavailable();
             target.send(&Request::post("/auth/logout").bearer(token)).expect_unavailable();
+            target.send(&Request::post("/auth/logout-all").bearer(token)).expect_unavailable();
             target.send(&Request::post("/auth/password").bearer(token).json(&change)).expect_unavailable();
         }
         target.send(&login(&email)).expect_unavailable();
