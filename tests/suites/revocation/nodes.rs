@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatewright::{FED_MAX_AGE, LocalFeed, MAX_SILENCE, PasswordChange, UNFED_MAX_AGE};
+use gatewright::{FED_MAX_AGE, LocalFeed, MAX_SILENCE, PasswordChange, RevocationCheck, UNFED_MAX_AGE};
 use gatewright_testkit::ManualFeed;
 use gatewright_testkit::store::Store;
 use gatewright_tests::{World, memory, sqlite};
@@ -94,6 +94,22 @@ async fn two_of_one_process_that_share_a_feed_know_at_once() {
     assert_eq!(there.status(&second.access_token).await, 200);
     here.auth.accounts().unwrap().update(&account.id, None, Some(false)).await.unwrap();
     assert_eq!(there.status(&second.access_token).await, 401);
+}
+
+#[tokio::test]
+async fn one_that_reads_through_tells_the_others_all_the_same() {
+    let stores = memory().await;
+    let feed = LocalFeed::for_sole_process();
+    let shared = feed.clone();
+    let here = World::with(stores[0].clone(), |builder| {
+        builder.with_revocation_feed(shared).with_revocation_check(RevocationCheck::ReadThrough)
+    });
+    let there = node(&here, stores[1].clone(), feed);
+    here.add(EMAIL).await;
+    let pair = here.login(EMAIL).await;
+    assert_eq!(there.status(&pair.access_token).await, 200);
+    here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
+    assert_eq!((here.status(&pair.access_token).await, there.status(&pair.access_token).await), (401, 401));
 }
 
 #[tokio::test]
