@@ -99,3 +99,38 @@ impl<U: AuthUser> LivePair<U> {
         &self.user
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::email::Email;
+    use crate::random::SystemRandomness;
+    use crate::role::RoleName;
+    use crate::rotation::SessionSeed;
+    use crate::secret::PasswordHash;
+    use crate::store::{Account, NewAccount};
+    use crate::token::{Claims, TokenId};
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+    #[test]
+    fn what_is_remembered_lets_nobody_in_from_the_end_of_the_session_on() {
+        let (user, epoch) = (UserId::new("42").unwrap(), Epoch::from_u64(7));
+        let (email, role) = (Email::parse("a@b").unwrap(), RoleName::new("user").unwrap());
+        let account = NewAccount::new(user.clone(), email, PasswordHash::new("x"), role, epoch, NOW);
+        let [idle, absolute, token] = [10, 20, 30].map(|s| NOW.saturating_add(Duration::from_secs(s)));
+        let claims = Claims::new(user.clone(), TokenId::new("x"), NOW, token);
+        let claims = VerifiedClaims::assertion(claims);
+        let seed = SessionSeed::generate(&SystemRandomness).unwrap();
+        let id = SessionId::generate(NOW, &SystemRandomness).unwrap();
+        let session = Session::begin(id, user, epoch, seed, NOW).with_expiry(idle, absolute);
+        let session = LiveSession::judge(Some(session), &claims, NOW).unwrap();
+        let user = ActiveUser::judge(Some(Account::from(account)), epoch).unwrap();
+        let pair = LivePair::join(&session, epoch, user).unwrap();
+        assert!(pair.admits(&claims, epoch, NOW));
+        assert!(!pair.admits(&claims, epoch, idle), "though the token is good for longer");
+        assert!(!pair.admits(&claims, Epoch::from_u64(8), NOW));
+    }
+}
