@@ -144,8 +144,10 @@ impl<S: Store> World<S> {
     /// What `GET` with this token is answered: 200 for whoever is recognised.
     pub async fn status(&self, token: &TokenText) -> u16 {
         let headers = Bearer(format!("Bearer {}", token.expose()));
-        let identity = self.auth.authenticate(&gatewright::RequestView::new("GET", &headers)).await;
-        identity.map_or_else(|reply| reply.status, |identity| if identity.is_some() { 200 } else { 401 })
+        let identity = self.auth.authenticate(&gatewright::RequestView::new("GET", &headers));
+        identity
+            .await
+            .map_or_else(|reply| reply.status, |identity| if identity.is_some() { 200 } else { 401 })
     }
 }
 

@@ -66,8 +66,11 @@ fn endpoints_that_were_not_configured_are_not_offered() {
     let local = || Auth::local(MemoryStore::new(), jwt(), TestHasher::new());
     let open = local().with_registration_role(RoleName::new("user").unwrap()).build().unwrap();
     assert_eq!(offered(&open).len(), Operation::ALL.len());
-    assert_eq!(offered(&local().build().unwrap()), ["/login", "/refresh", "/logout", "/password"]);
+    assert_eq!(
+        offered(&local().build().unwrap()),
+        ["/login", "/refresh", "/logout", "/logout-all", "/password"]
+    );
     let store = MemoryStore::new();
     let bare = Auth::builder(store.clone(), store, jwt()).with_issuer(jwt()).with_hasher(TestHasher::new());
-    assert_eq!(offered(&bare.build().unwrap()), ["/login", "/refresh", "/logout"]);
+    assert_eq!(offered(&bare.build().unwrap()), ["/login", "/refresh", "/logout", "/logout-all"]);
 }

@@ -11,6 +11,7 @@
 mod stores;
 mod login;
 mod refresh;
+mod revocation;
 mod outages;
 mod building;
 mod redaction;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use gatewright::{
-    AccountStore, Auth, AuthError, Denial, Epoch, Login, Password, Refresh, RequestView, SessionId,
-    SessionStore, TokenDigest,
+    AccountStore, Auth, AuthError, Denial, Epoch, Login, Password, Refresh, RequestView, Revocation,
+    SessionId, SessionStore, TokenDigest,
 };
 use gatewright_testkit::{FragileStore, Outage};
 use gatewright_tests::{Bearer, PASSWORD, World, memory, new_file, sqlite};
@@ -32,6 +32,7 @@ async fn whichever_store_is_gone_everything_that_needs_it_is_unavailable_and_not
     let me = world.auth.authenticate(&view).await.unwrap().unwrap();
     for begin in [Outage::of_users, Outage::of_sessions] {
         begin(&outage);
+        world.auth.announce(Revocation::user(account.id.clone())).await.unwrap(); // nothing is remembered
         assert_eq!(world.auth.authenticate(&view).await.unwrap_err().status, 503);
         is_outage(&world.auth, world.auth.login(Login::new(EMAIL, Password::new(PASSWORD))).await);
         is_outage(&world.auth, world.auth.refresh(Refresh::new(pair.refresh_token.clone())).await);

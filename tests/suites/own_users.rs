@@ -9,8 +9,8 @@ use axum::http::Request;
 use axum::routing::get;
 use gatewright::axum::{Authorized, CurrentUser, MaybeUser, StatelessClaims, routes};
 use gatewright::{
-    Auth, AuthUser, Email, Epoch, Login, MemoryStore, Password, PasswordHash, StoreError, Swap, UserId,
-    UserStore,
+    Auth, AuthUser, Email, Epoch, Login, MemoryStore, Password, PasswordHash, Revocation, StoreError, Swap,
+    UserId, UserStore,
 };
 use gatewright_testkit::TestHasher;
 use gatewright_tests::{PASSWORD, jwt};
@@ -127,9 +127,13 @@ async fn handlers_are_handed_the_applications_own_user() {
         "the hash was upgraded"
     );
 
+    // The application changes its own table, and says so; unsaid it would be seen a few seconds later.
+    let changed = || auth.announce(Revocation::user(UserId::new("7").unwrap()));
     people.0.lock().unwrap()[0].roles.push(Role::Owner);
+    changed().await.unwrap();
     assert_eq!(get_text(&app, "/owner", token).await, (200, "countess".to_owned()));
     people.0.lock().unwrap()[0].epoch = 2;
+    changed().await.unwrap();
     assert_eq!(get_text(&app, "/me", token).await.0, 401);
     assert!(auth.refresh(gatewright::Refresh::new(pair.refresh_token)).await.is_err());
 }

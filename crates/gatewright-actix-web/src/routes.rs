@@ -22,7 +22,7 @@ pub fn install<U: AuthUser>(auth: &Auth<U>, path: &str) -> impl FnOnce(&mut Serv
 }
 
 /// All endpoints that the [`Auth`] was configured for ([`Auth::operations`]) at their usual paths: `/register`, `/login`,
-/// `/refresh`, `/logout`, `/password`, for `web::scope("/auth").configure(..)`. Another method than POST is answered 405 in
+/// `/refresh`, `/logout`, `/logout-all`, `/password`, for `web::scope("/auth").configure(..)`. Another method than POST is answered 405 in
 /// Gatewright's own words.
 ///
 /// This alone does not give handlers their `Auth`: use [`install`], or add a `web::Data<Auth>` to the application.
@@ -59,6 +59,11 @@ pub fn refresh<U: AuthUser>(auth: &Auth<U>) -> Route {
 /// `POST`: a bearer token, or a `refresh_token` in the body; 204.
 pub fn logout<U: AuthUser>(auth: &Auth<U>) -> Route {
     web::post().to(handler(auth, Operation::Logout))
+}
+
+/// `POST`: a bearer token; 204, and every session of the caller has ended.
+pub fn logout_all<U: AuthUser>(auth: &Auth<U>) -> Route {
+    web::post().to(handler(auth, Operation::LogoutAll))
 }
 
 /// `POST`: a bearer token and JSON `current_password`, `new_password`; 204.

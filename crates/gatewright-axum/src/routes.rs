@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use crate::reject::{HeaderBytes, respond, view};
 
 /// All endpoints that the [`Auth`] was configured for ([`Auth::operations`]) at their usual paths: `/register`, `/login`,
-/// `/refresh`, `/logout`, `/password`. Nest them below `/auth`. Another method than POST is answered 405 in Gatewright's own
+/// `/refresh`, `/logout`, `/logout-all`, `/password`. Nest them below `/auth`. Another method than POST is answered 405 in Gatewright's own
 /// words.
 ///
 /// A body is read for as long as the client sends it: put a time limit around the application.
@@ -42,6 +42,11 @@ pub fn refresh<S: Clone + Send + Sync + 'static, U: AuthUser>(auth: &Auth<U>) ->
 /// `POST`: a bearer token, or a `refresh_token` in the body; 204.
 pub fn logout<S: Clone + Send + Sync + 'static, U: AuthUser>(auth: &Auth<U>) -> MethodRouter<S> {
     post(handler(auth, Operation::Logout))
+}
+
+/// `POST`: a bearer token; 204, and every session of the caller has ended.
+pub fn logout_all<S: Clone + Send + Sync + 'static, U: AuthUser>(auth: &Auth<U>) -> MethodRouter<S> {
+    post(handler(auth, Operation::LogoutAll))
 }
 
 /// `POST`: a bearer token and JSON `current_password`, `new_password`; 204.

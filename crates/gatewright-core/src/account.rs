@@ -4,6 +4,7 @@
 //! live in two stores, and between the steps everything old is refused already.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 
 use crate::auth::{Auth, Inner};
@@ -11,13 +12,15 @@ use crate::body::Fields;
 use crate::email::Email;
 use crate::error::{AuthError, PolicyRefusal, RequestError};
 use crate::event::Event;
-use crate::id::{Epoch, UserId};
+use crate::id::{Epoch, SessionId, UserId};
 use crate::identity::Identity;
 use crate::password::{PasswordVerdict, check_policy, verify_bounded};
+use crate::revocation::Revocation;
 use crate::role::RoleName;
 use crate::secret::{Password, PasswordHash};
 use crate::store::{
-    Account, AccountChange, AccountCounts, AccountStore, AuthUser, Change, Created, NewAccount, Swap,
+    Account, AccountChange, AccountCounts, AccountStore, AuthUser, Change, Created, NewAccount, StoreError,
+    Swap,
 };
 
 /// How often a change of password is tried when the hash changes under it.
@@ -159,10 +162,14 @@ impl<U: AuthUser> Accounts<U> {
         let disables = is_active == Some(false);
         let epoch = if disables { Some(Epoch::generate(&*self.inner.randomness)?) } else { None };
         let change = AccountChange { role, is_active, epoch };
-        let user = done(self.store.update(id, &change, self.inner.settings.protected_role.as_ref()).await?)?;
+        let protected = self.inner.settings.protected_role.as_ref();
+        let update = self.store.update(id, &change, protected);
+        let changed =
+            if disables { self.fencing(id, update).await? } else { self.revoking(id, update).await? };
+        let user = done(changed)?;
         self.inner.emit(&Event::AccountChanged { user: id });
         if disables {
-            self.inner.sessions.end_all(id).await?;
+            self.inner.end_all(id).await?;
         }
         Ok(user)
     }
@@ -173,9 +180,35 @@ impl<U: AuthUser> Accounts<U> {
     /// [`AuthError::NotFound`] and [`AuthError::LastHolder`], or when a store does not answer. When only the session store
     /// fails, the account is gone and every token is refused; what is left of the sessions ends by its own time.
     pub async fn delete(&self, id: &UserId) -> Result<(), AuthError> {
-        done(self.store.delete(id, self.inner.settings.protected_role.as_ref()).await?)?;
+        let protected = self.inner.settings.protected_role.as_ref();
+        done(self.fencing(id, self.store.delete(id, protected)).await?)?;
         self.inner.emit(&Event::AccountDeleted { user: id });
-        Ok(self.inner.sessions.end_all(id).await?)
+        self.inner.end_all(id).await
+    }
+
+    /// Ends one session, whoever's it is. Its tokens are refused.
+    ///
+    /// # Errors
+    /// [`AuthError::NotFound`] when there is none, anything else when the store does not answer.
+    pub async fn end_session(&self, id: SessionId) -> Result<(), AuthError> {
+        let session = self.inner.sessions.find(id).await?.ok_or(AuthError::NotFound {})?;
+        self.inner.revoking(Revocation::session(id), self.inner.sessions.end(id)).await?;
+        self.inner.emit(&Event::SessionEnded { user: &session.user, session: id });
+        Ok(())
+    }
+
+    /// Ends all of a user's sessions, and those that overlapping logins begin: the epoch is replaced first. The account
+    /// stays as it is, and the user may log in again.
+    ///
+    /// # Errors
+    /// [`AuthError::NotFound`], or when a store does not answer. When only the session store fails, every token is
+    /// refused; what is left of the sessions ends by its own time.
+    pub async fn end_sessions(&self, id: &UserId) -> Result<(), AuthError> {
+        if !self.inner.replace_epoch(id).await? {
+            return Err(AuthError::NotFound {});
+        }
+        self.inner.emit(&Event::SessionsEnded { user: id });
+        self.inner.end_all(id).await
     }
 
     /// Counts accounts.
@@ -199,7 +232,26 @@ impl<U: AuthUser> Accounts<U> {
         let epoch = Epoch::generate(&*self.inner.randomness)?;
         self.swap_password(&id, &change, epoch).await?;
         self.inner.emit(&Event::PasswordChanged { user: &id });
-        Ok(self.inner.sessions.retain(&id, who.session(), epoch).await?)
+        self.revoking(&id, self.inner.sessions.retain(&id, who.session(), epoch)).await
+    }
+
+    /// Runs the first verb of two: that everybody was told is demanded of the second, so that no change stops halfway
+    /// for want of a feed.
+    async fn fencing<T>(
+        &self,
+        id: &UserId,
+        verb: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, AuthError> {
+        self.inner.revoking_besides(Revocation::user(id.clone()), verb, |_| true).await
+    }
+
+    /// Runs a store's verb that changes a user or ends sessions of one.
+    async fn revoking<T>(
+        &self,
+        id: &UserId,
+        verb: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, AuthError> {
+        self.inner.revoking(Revocation::user(id.clone()), verb).await
     }
 
     /// Replaces the hash that the present password was verified against. When that hash changed meanwhile (a login
@@ -217,7 +269,7 @@ impl<U: AuthUser> Accounts<U> {
                 Some(new) => new,
                 None => self.inner.hasher.hash(change.new.clone()).await?,
             };
-            match self.store.change_password(id, &stored, &new, epoch).await? {
+            match self.fencing(id, self.store.change_password(id, &stored, &new, epoch)).await? {
                 Swap::Done => return Ok(()),
                 Swap::Stale => hash = Some(new),
             }

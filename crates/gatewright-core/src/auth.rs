@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api_key::ApiKeys;
+use crate::cache::Cache;
 use crate::clock::{Clock, Timestamp};
 use crate::denial::Denial;
 use crate::error::{AccessRefusal, AuthError};
 use crate::event::{Event, EventSink};
+use crate::feed::RevocationFeed;
 use crate::password::PasswordHasher;
 use crate::random::Randomness;
 use crate::render::Answers;
@@ -34,6 +36,9 @@ pub(crate) struct Inner<U> {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) randomness: Arc<dyn Randomness>,
     pub(crate) events: Arc<dyn EventSink>,
+    pub(crate) feed: Arc<dyn RevocationFeed>,
+    /// `None` for guards that read through.
+    pub(crate) cache: Option<Arc<Cache<U>>>,
     pub(crate) api_keys: ApiKeys,
     pub(crate) answers: Answers,
     pub(crate) settings: Settings,

@@ -5,26 +5,70 @@ use std::sync::Arc;
 use crate::auth::Inner;
 use crate::credential::Bearer;
 use crate::error::{AccessRefusal, AuthError};
-use crate::id::UserId;
-use crate::identity::{ActiveUser, Identity, LiveSession};
+use crate::id::{Epoch, SessionId, UserId};
+use crate::identity::Identity;
+use crate::proof::{ActiveUser, LivePair, LiveSession};
 use crate::store::AuthUser;
 use crate::token::{TokenKind, VerifiedClaims};
 
-/// Recognises the bearer of an access token.
+/// Recognises the bearer of an access token, by what is remembered where that lets them in.
 pub(crate) async fn authenticate<U: AuthUser>(
     inner: &Arc<Inner<U>>,
     bearer: &Bearer,
 ) -> Result<Identity<U>, AuthError> {
     let claims = verify(inner, bearer)?;
-    let (Some(session), Some(epoch)) = (claims.session, claims.epoch) else {
-        return Err(AccessRefusal::Sessionless.into());
+    let (session, epoch) = session_of(&claims)?;
+    let known = inner.cache.as_ref().and_then(|cache| cache.find(session, &claims, epoch, inner.now()));
+    let pair = match known {
+        Some(pair) => pair,
+        None => read(inner, &claims, session, epoch).await?,
     };
-    let session = LiveSession::judge(inner.sessions.find(session).await?, &claims, inner.now())?;
+    Ok(Identity::new(inner, claims, &pair))
+}
+
+/// Recognises the bearer by the stores alone: for endpoints that change something.
+pub(crate) async fn authenticate_anew<U: AuthUser>(
+    inner: &Arc<Inner<U>>,
+    bearer: &Bearer,
+) -> Result<Identity<U>, AuthError> {
+    let claims = verify(inner, bearer)?;
+    let (session, epoch) = session_of(&claims)?;
+    let pair = read(inner, &claims, session, epoch).await?;
+    Ok(Identity::new(inner, claims, &pair))
+}
+
+fn session_of(claims: &VerifiedClaims) -> Result<(SessionId, Epoch), AccessRefusal> {
+    claims.session.zip(claims.epoch).ok_or(AccessRefusal::Sessionless)
+}
+
+/// Reads session and user, and remembers them if both live.
+async fn read<U: AuthUser>(
+    inner: &Inner<U>,
+    claims: &VerifiedClaims,
+    session: SessionId,
+    epoch: Epoch,
+) -> Result<Arc<LivePair<U>>, AuthError> {
+    let cache = inner.cache.as_ref();
+    let stamp = cache.and_then(|cache| cache.begin(session, &claims.subject, inner.now()));
+    let pair = Arc::new(read_stores(inner, claims, session, epoch).await?);
+    if let (Some(cache), Some(stamp)) = (cache, stamp) {
+        cache.keep(Arc::clone(&pair), stamp);
+    }
+    Ok(pair)
+}
+
+async fn read_stores<U: AuthUser>(
+    inner: &Inner<U>,
+    claims: &VerifiedClaims,
+    session: SessionId,
+    epoch: Epoch,
+) -> Result<LivePair<U>, AuthError> {
+    let session = LiveSession::judge(inner.sessions.find(session).await?, claims, inner.now())?;
     if session.get().epoch != epoch {
         return Err(AccessRefusal::EpochReplaced.into());
     }
     let user = ActiveUser::judge(find_user(inner, &claims.subject).await?, epoch)?;
-    Ok(Identity::new(inner, claims, &session, user))
+    Ok(LivePair::join(&session, epoch, user)?)
 }
 
 /// Believes an access token's claims, and asks no store.

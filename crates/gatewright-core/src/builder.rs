@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use crate::api_key::ApiKeys;
 use crate::auth::{Auth, Inner, Settings};
+use crate::cache::{Cache, DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY};
 use crate::clock::{Clock, SystemClock};
 use crate::event::{EventSink, TracingSink};
+use crate::feed::{Ear, LocalFeed, Reach, RevocationFeed, RevocationReceiver};
 use crate::password::PasswordHasher;
 use crate::random::{Randomness, SystemRandomness};
 use crate::render::{Answers, Renderer, TokenEndpoint, is_realm};
+use crate::revocation::RevocationCheck;
 use crate::role::RoleName;
 use crate::scope::{MAX_SCOPES_BYTES, RoleScopes};
 use crate::session::SessionStore;
@@ -89,6 +92,9 @@ pub struct AuthBuilder<U> {
     clock: Arc<dyn Clock>,
     randomness: Arc<dyn Randomness>,
     events: Arc<dyn EventSink>,
+    feed: Arc<dyn RevocationFeed>,
+    revocation_check: RevocationCheck,
+    cache_capacity: usize,
     api_keys: ApiKeys,
     answers: Answers,
     settings: Settings,
@@ -116,6 +122,9 @@ impl<U: AuthUser> AuthBuilder<U> {
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
             events: Arc::new(TracingSink),
+            feed: Arc::new(LocalFeed::new()),
+            revocation_check: RevocationCheck::default(),
+            cache_capacity: DEFAULT_CACHE_CAPACITY,
             api_keys: ApiKeys::new(),
             answers: Answers::default(),
             settings: Settings {
@@ -171,6 +180,26 @@ impl<U: AuthUser> AuthBuilder<U> {
     /// Who hears of events; [`TracingSink`] unless set.
     pub fn with_events(mut self, events: impl EventSink) -> Self {
         self.events = Arc::new(events);
+        self
+    }
+
+    /// How guards learn of revocations; [`RevocationCheck::Cached`] unless set.
+    pub const fn with_revocation_check(mut self, check: RevocationCheck) -> Self {
+        self.revocation_check = check;
+        self
+    }
+
+    /// What tells the other nodes, or the other `Auth`s of this process, of revocations; a [`LocalFeed`] of its own unless
+    /// set: what others write to the stores is then seen within
+    /// [`UNFED_MAX_AGE`](crate::revocation::UNFED_MAX_AGE). An `Auth` that reads through announces what it revokes too.
+    pub fn with_revocation_feed(mut self, feed: impl RevocationFeed) -> Self {
+        self.feed = Arc::new(feed);
+        self
+    }
+
+    /// How many sessions guards remember: [`DEFAULT_CACHE_CAPACITY`] unless set, 1 to [`MAX_CACHE_CAPACITY`].
+    pub const fn with_cache_capacity(mut self, sessions: usize) -> Self {
+        self.cache_capacity = sessions;
         self
     }
 
@@ -256,24 +285,54 @@ impl<U: AuthUser> AuthBuilder<U> {
         if self.answers.realm.as_deref().is_some_and(|realm| !is_realm(realm)) {
             return Err(BuildError::new("realm", "must be visible ASCII without quotes and backslashes"));
         }
+        if self.cache_capacity == 0 || self.cache_capacity > MAX_CACHE_CAPACITY {
+            return Err(BuildError::new(
+                "cache_capacity",
+                "must be 1 to 10000000; RevocationCheck::ReadThrough keeps none",
+            ));
+        }
+        let issuer = self.issuer.ok_or(BuildError::new("issuer", "is missing: nobody could sign tokens"))?;
+        let hasher =
+            self.hasher.ok_or(BuildError::new("hasher", "is missing: nobody could verify passwords"))?;
+        let cache = match self.revocation_check {
+            RevocationCheck::ReadThrough => None,
+            RevocationCheck::Cached => Some(remember(self.cache_capacity, &*self.feed, &self.clock)),
+        };
         let inner = Inner {
             users: self.users,
             accounts: self.accounts,
             sessions: self.sessions,
             verifier: self.verifier,
-            issuer: self.issuer.ok_or(BuildError::new("issuer", "is missing: nobody could sign tokens"))?,
-            hasher: self
-                .hasher
-                .ok_or(BuildError::new("hasher", "is missing: nobody could verify passwords"))?,
+            issuer,
+            hasher,
             clock: self.clock,
             randomness: self.randomness,
             events: self.events,
+            feed: self.feed,
+            cache,
             api_keys: self.api_keys,
             answers: self.answers,
             settings: self.settings,
         };
         Ok(Auth { inner: Arc::new(inner) })
     }
+}
+
+/// What guards remember, listening to the feed. Where not all who write are heard, the log says so once.
+fn remember<U: AuthUser>(
+    capacity: usize,
+    feed: &dyn RevocationFeed,
+    clock: &Arc<dyn Clock>,
+) -> Arc<Cache<U>> {
+    let reach = feed.reach();
+    if reach == Reach::Process {
+        let seconds = reach.max_age().as_secs();
+        tracing::info!(target: "gatewright", "what other processes revoke is seen within {seconds} seconds");
+    }
+    let cache = Arc::new(Cache::new(capacity, reach, Arc::clone(clock)));
+    let ear: Arc<dyn Ear> = Arc::clone(&cache) as _;
+    feed.subscribe(RevocationReceiver::new(&ear));
+    cache
 }
 
 fn check(settings: &Settings) -> Result<(), BuildError> {

@@ -78,6 +78,26 @@ pub enum Event<'a> {
         /// The session that ended.
         session: SessionId,
     },
+    /// All sessions of a user were ended by the user.
+    #[non_exhaustive]
+    LoggedOutEverywhere {
+        /// Who.
+        user: &'a UserId,
+    },
+    /// A session was ended by an administrator.
+    #[non_exhaustive]
+    SessionEnded {
+        /// Whose.
+        user: &'a UserId,
+        /// The session that ended.
+        session: SessionId,
+    },
+    /// All sessions of a user were ended by an administrator.
+    #[non_exhaustive]
+    SessionsEnded {
+        /// Whose.
+        user: &'a UserId,
+    },
     /// A password was changed; all other sessions ended.
     #[non_exhaustive]
     PasswordChanged {

@@ -4,11 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::auth::{Auth, Inner};
-use crate::clock::Timestamp;
 use crate::error::AccessRefusal;
-use crate::id::{Epoch, SessionId};
+use crate::id::SessionId;
+use crate::proof::LivePair;
 use crate::scope::Scopes;
-use crate::session::Session;
 use crate::store::{Account, AuthUser};
 use crate::token::VerifiedClaims;
 
@@ -20,52 +19,6 @@ pub enum CredentialKind {
     Bearer,
     /// A key in `X-API-Key`.
     ApiKey,
-}
-
-/// A user who exists, is active and whose epoch is the one expected: only this module makes one.
-pub(crate) struct ActiveUser<U>(U);
-
-impl<U: AuthUser> ActiveUser<U> {
-    /// Judges a user as the store gave it.
-    pub(crate) fn judge(user: Option<U>, epoch: Epoch) -> Result<Self, AccessRefusal> {
-        let user = user.ok_or(AccessRefusal::UserUnknown)?;
-        if !user.is_active() {
-            return Err(AccessRefusal::UserDisabled);
-        }
-        if user.epoch() != epoch {
-            return Err(AccessRefusal::EpochReplaced);
-        }
-        Ok(Self(user))
-    }
-
-    pub(crate) fn get(&self) -> &U {
-        &self.0
-    }
-}
-
-/// A session that exists, is not over and is the expected user's.
-pub(crate) struct LiveSession(Session);
-
-impl LiveSession {
-    /// Judges a session as the store gave it, against the token that names it.
-    pub(crate) fn judge(
-        session: Option<Session>,
-        claims: &VerifiedClaims,
-        now: Timestamp,
-    ) -> Result<Self, AccessRefusal> {
-        let session = session.ok_or(AccessRefusal::SessionEnded)?;
-        if session.is_expired(now) {
-            return Err(AccessRefusal::SessionExpired);
-        }
-        if session.user != claims.subject {
-            return Err(AccessRefusal::SessionMismatch);
-        }
-        Ok(Self(session))
-    }
-
-    pub(crate) fn get(&self) -> &Session {
-        &self.0
-    }
 }
 
 /// A recognised caller. It knows which [`Auth`] recognised it and by which kind of credential, so that what one
@@ -80,17 +33,12 @@ pub struct Identity<U = Account> {
 
 impl<U: AuthUser> Identity<U> {
     /// Joins the proofs. `scopes` are the token's, less those the user may no longer have.
-    pub(crate) fn new(
-        issuer: &Arc<Inner<U>>,
-        claims: VerifiedClaims,
-        session: &LiveSession,
-        user: ActiveUser<U>,
-    ) -> Self {
-        let scopes = claims.scopes.intersection(&issuer.allowed_scopes(&user.0));
+    pub(crate) fn new(issuer: &Arc<Inner<U>>, claims: VerifiedClaims, pair: &LivePair<U>) -> Self {
+        let scopes = claims.scopes.intersection(&issuer.allowed_scopes(pair.user()));
         Self {
-            user: Arc::new(user.0),
+            user: Arc::clone(pair.user()),
             claims: Arc::new(claims),
-            session: session.0.id,
+            session: pair.session(),
             scopes,
             issuer: Arc::clone(issuer),
         }
@@ -98,7 +46,8 @@ impl<U: AuthUser> Identity<U> {
 }
 
 impl<U> Identity<U> {
-    /// The user, as of this request.
+    /// The user, as of this request, or as read before and not changed since
+    /// ([`RevocationCheck::Cached`](crate::RevocationCheck::Cached)).
     #[must_use]
     pub const fn user(&self) -> &Arc<U> {
         &self.user

@@ -7,12 +7,14 @@
 //! ```text
 //! request ──► request ──► credential ──► authenticator ──► identity ──► guard ──► handler
 //!                         Bearer          │ token    VerifiedClaims     │ requirement: met?
+//!                                         │ cache    LivePair, or:      │
 //!                                         │ session  LiveSession        │
 //!                                         │ store    ActiveUser         ▼
 //!                                         ▼                          error: AuthError ──► Denial
 //!                                       refused ─────────────────────► reply: status, headers, body
 //!
 //! POST /login … ──► operation ──► body ──► login | refresh | logout | account ──► Reply
+//!                                                    └ revoke ──► store, cache, feed ──► the caches of other nodes
 //! ```
 //!
 //! An application does not use this crate by name but through the front door, `gatewright`, whose README shows the smallest
@@ -36,17 +38,25 @@ pub mod store;
 pub mod rotation;
 pub mod session;
 pub mod password;
+pub mod revocation;
+pub mod feed;
 // Refusals and answers
 pub mod error;
 pub mod denial;
 pub mod reply;
 pub mod render;
 pub mod event;
+// What is remembered of the stores
+mod fence;
+mod hearing;
+mod proof;
+pub mod cache;
 // The handle
 pub mod request;
 pub mod credential;
 pub mod auth;
 pub mod builder;
+mod revoke;
 // The path
 pub mod identity;
 pub mod authenticator;
@@ -73,6 +83,7 @@ pub use denial::Denial;
 pub use email::{Email, InvalidEmail};
 pub use error::AuthError;
 pub use event::{Event, EventSink, TracingSink};
+pub use feed::{Announcement, LocalFeed, Reach, RevocationFeed, RevocationReceiver};
 pub use grant::TokenPair;
 pub use guard::{Guard, missing_auth};
 pub use id::{Epoch, InvalidId, SessionId, UserId};
@@ -88,6 +99,7 @@ pub use render::{DetailRenderer, ProblemRenderer, Rendered, Renderer, TokenEndpo
 pub use reply::Reply;
 pub use request::{Headers, RequestView};
 pub use requirement::{AllOf, AnyOf, Authenticated, Demand, Guards, Policy, Requirement};
+pub use revocation::{InvalidRevocation, Revocation, RevocationCheck, Revoked};
 #[doc(hidden)]
 pub use role::assert_roles;
 pub use role::{RoleName, UnknownRole};

@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::grant::{TokenPair, sign};
 use crate::id::SessionId;
 use crate::password::{PasswordVerdict, is_overlong, verify_bounded};
+use crate::revocation::Revocation;
 use crate::rotation::{SessionSeed, TokenDigest, TokenLife, first_token_id};
 use crate::scope::Scopes;
 use crate::secret::Password;
@@ -63,7 +64,10 @@ impl<U: AuthUser> Auth<U> {
         // The epoch is the one read with the hash: if the password changed since, the session is dead at birth.
         let session = begin_session(inner, &user, login.scopes.as_ref())?;
         let first = first_token_id(&*inner.randomness)?;
-        inner.sessions.begin(&session, TokenDigest::of(&first), MAX_SESSIONS_PER_USER).await?;
+        // The oldest sessions may end with it, and the store does not say which.
+        let (oldest, current) = (Revocation::user(session.user.clone()), TokenDigest::of(&first));
+        let begin = inner.sessions.begin(&session, current, MAX_SESSIONS_PER_USER);
+        inner.revoking_besides(oldest, begin, |()| true).await?;
         let life = TokenLife::new(session.created_at, session.idle_expires_at);
         let pair = sign(inner, &session, first, life, session.scopes.clone())?;
         inner.emit(&Event::LoggedIn { user: &session.user, session: session.id });

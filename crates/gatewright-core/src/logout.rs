@@ -1,11 +1,13 @@
-//! Logout: by access token, or by refresh token when the access token is gone.
+//! Logout: by access token, by refresh token when the access token is gone, or everywhere.
 
-use crate::auth::Auth;
+use crate::auth::{Auth, Inner};
 use crate::error::{AccessRefusal, AuthError, RefreshRefusal};
 use crate::event::Event;
+use crate::id::{Epoch, UserId};
 use crate::identity::Identity;
+use crate::revocation::Revocation;
 use crate::secret::TokenText;
-use crate::store::AuthUser;
+use crate::store::{AccountChange, AuthUser, Change};
 
 impl<U: AuthUser> Auth<U> {
     /// Ends the session that the caller is recognised by.
@@ -14,8 +16,9 @@ impl<U: AuthUser> Auth<U> {
     /// When the store does not answer; the session may then still stand.
     pub async fn logout(&self, identity: &Identity<U>) -> Result<(), AuthError> {
         identity.must_be_of(self)?;
-        self.inner.sessions.end(identity.session()).await?;
-        self.inner.emit(&Event::LoggedOut { user: &identity.claims().subject, session: identity.session() });
+        let session = identity.session();
+        self.inner.revoking(Revocation::session(session), self.inner.sessions.end(session)).await?;
+        self.inner.emit(&Event::LoggedOut { user: &identity.claims().subject, session });
         Ok(())
     }
 
@@ -27,8 +30,44 @@ impl<U: AuthUser> Auth<U> {
         let claims = self.inner.verify_refresh(token, self.inner.now())?;
         let sessionless = RefreshRefusal::Session(AccessRefusal::Sessionless);
         let session = claims.session.ok_or_else(|| self.inner.refuse_refresh(None, sessionless))?;
-        self.inner.sessions.end(session).await?;
+        self.inner.revoking(Revocation::session(session), self.inner.sessions.end(session)).await?;
         self.inner.emit(&Event::LoggedOut { user: &claims.subject, session });
         Ok(())
+    }
+    /// Logs the caller out everywhere: every session ends, the caller's own included, and every token issued before is
+    /// refused.
+    ///
+    /// The user's epoch is replaced first, so that a login that overlaps ends too; without
+    /// [`with_accounts`](crate::AuthBuilder::with_accounts) nobody here can write one, and only the sessions end.
+    ///
+    /// # Errors
+    /// When a store does not answer. When only the session store fails, every token is refused all the same if there is
+    /// an account store.
+    pub async fn logout_all(&self, identity: &Identity<U>) -> Result<(), AuthError> {
+        identity.must_be_of(self)?;
+        let user = &identity.claims().subject;
+        let replaced = self.inner.replace_epoch(user).await?;
+        let ended = self.inner.end_all(user).await;
+        if replaced || ended.is_ok() {
+            self.inner.emit(&Event::LoggedOutEverywhere { user });
+        }
+        ended
+    }
+}
+
+impl<U: AuthUser> Inner<U> {
+    /// The fence: from here on everything old of the user is refused. `false` when there is no account, or no store of
+    /// them.
+    pub(crate) async fn replace_epoch(&self, user: &UserId) -> Result<bool, AuthError> {
+        let Some(accounts) = &self.accounts else { return Ok(false) };
+        let epoch = Some(Epoch::generate(&*self.randomness)?);
+        let change = AccountChange { epoch, ..AccountChange::default() };
+        let update = accounts.update(user, &change, None);
+        let changed = self.revoking_besides(Revocation::user(user.clone()), update, |_| true).await?;
+        Ok(matches!(changed, Change::Done(_)))
+    }
+
+    pub(crate) async fn end_all(&self, user: &UserId) -> Result<(), AuthError> {
+        self.revoking(Revocation::user(user.clone()), self.sessions.end_all(user)).await
     }
 }

@@ -36,6 +36,8 @@ pub enum Operation {
     /// A bearer token, or form or JSON `refresh_token`; 204. A refresh token in the body decides, so that an expired
     /// access token in the header keeps nobody logged in.
     Logout,
+    /// A bearer token; 204. A body may be there, as form or JSON, and says nothing.
+    LogoutAll,
     /// A bearer token and JSON `current_password`, `new_password`; 204.
     ChangePassword,
 }
@@ -43,7 +45,7 @@ pub enum Operation {
 impl Operation {
     /// All of them.
     pub const ALL: &'static [Self] =
-        &[Self::Register, Self::Login, Self::Refresh, Self::Logout, Self::ChangePassword];
+        &[Self::Register, Self::Login, Self::Refresh, Self::Logout, Self::LogoutAll, Self::ChangePassword];
 
     /// The method every one of them has.
     pub const METHOD: &'static str = "POST";
@@ -56,6 +58,7 @@ impl Operation {
             Self::Login => "/login",
             Self::Refresh => "/refresh",
             Self::Logout => "/logout",
+            Self::LogoutAll => "/logout-all",
             Self::ChangePassword => "/password",
         }
     }
@@ -77,7 +80,7 @@ impl<U: AuthUser> Auth<U> {
         Operation::ALL.iter().copied().filter(move |operation| match operation {
             Operation::Register => registers,
             Operation::ChangePassword => has_accounts,
-            Operation::Login | Operation::Refresh | Operation::Logout => true,
+            Operation::Login | Operation::Refresh | Operation::Logout | Operation::LogoutAll => true,
         })
     }
 
@@ -131,6 +134,7 @@ impl<U: AuthUser> Auth<U> {
             Operation::Login => self.answer_login(&call).await,
             Operation::Refresh => self.answer_refresh(&call).await,
             Operation::Logout => self.answer_logout(&call).await,
+            Operation::LogoutAll => self.answer_logout_all(&call).await,
             Operation::ChangePassword => self.answer_change_password(&call).await,
         }
     }
@@ -163,6 +167,13 @@ impl<U: AuthUser> Auth<U> {
         Ok(Reply::no_content())
     }
 
+    async fn answer_logout_all(&self, call: &Call) -> Result<Reply, AuthError> {
+        let caller = self.caller(call).await?;
+        call.optional_fields()?;
+        self.logout_all(&caller).await?;
+        Ok(Reply::no_content())
+    }
+
     async fn answer_change_password(&self, call: &Call) -> Result<Reply, AuthError> {
         let caller = self.caller(call).await?;
         let change = PasswordChange::from_fields(&call.fields(&[MediaType::Json])?)?;
@@ -170,10 +181,10 @@ impl<U: AuthUser> Auth<U> {
         Ok(Reply::no_content())
     }
 
-    /// Who calls an endpoint that is for users.
+    /// Who calls an endpoint that is for users. What is remembered does not count here.
     async fn caller(&self, call: &Call) -> Result<Identity<U>, AuthError> {
         let bearer = call.bearer.clone()?.ok_or(AccessRefusal::NoCredential)?;
-        authenticator::authenticate(&self.inner, &bearer).await
+        authenticator::authenticate_anew(&self.inner, &bearer).await
     }
 }
 
@@ -193,12 +204,15 @@ impl Call {
         Fields::read(&self.body, self.media?, accepted)
     }
 
-    /// The refresh token in the body of a logout, if there is one. No body at all needs no content type.
+    /// The fields of a body that need not be there. No body at all needs no content type.
+    fn optional_fields(&self) -> Result<Option<Fields>, RequestError> {
+        let is_empty = self.body.is_empty();
+        if is_empty { Ok(None) } else { self.fields(&[MediaType::Form, MediaType::Json]).map(Some) }
+    }
+
+    /// The refresh token in the body of a logout, if there is one.
     fn refresh_token(&self) -> Result<Option<TokenText>, RequestError> {
-        if self.body.is_empty() {
-            return Ok(None);
-        }
-        let fields = self.fields(&[MediaType::Form, MediaType::Json])?;
+        let Some(fields) = self.optional_fields()? else { return Ok(None) };
         Ok(fields.optional("refresh_token")?.map(TokenText::new))
     }
 }

@@ -8,7 +8,8 @@ use crate::error::{AccessRefusal, AuthError, RefreshRefusal, RequestError};
 use crate::event::Event;
 use crate::grant::{TokenPair, sign};
 use crate::id::SessionId;
-use crate::identity::{ActiveUser, LiveSession};
+use crate::proof::{ActiveUser, LiveSession};
+use crate::revocation::Revocation;
 use crate::rotation::{Rotation, RotationRequest, TokenDigest, TokenLife};
 use crate::scope::Scopes;
 use crate::secret::TokenText;
@@ -120,7 +121,10 @@ impl<U: AuthUser> Inner<U> {
             idle_expires_at: now.saturating_add(self.settings.refresh_lifetime),
         };
         let refuse = |cause| Err(self.refuse_refresh(Some(session.id), cause));
-        let (life, grace) = match self.sessions.rotate(&request).await? {
+        let rotation = self.sessions.rotate(&request);
+        let ends = |rotation: &Rotation| matches!(rotation, Rotation::Reused);
+        let rotation = self.revoking_besides(Revocation::session(session.id), rotation, ends).await?;
+        let (life, grace) = match rotation {
             Rotation::Rotated(life) => (life, false),
             Rotation::Grace(life) => (life, true),
             Rotation::Reused => {

@@ -91,6 +91,7 @@ impl Session {
 ///   rotation plus `grace` and `grace` not zero, [`Rotation::Grace`]; anything else ends the session,
 ///   [`Rotation::Reused`]. `last_used_at` and the idle end are written by `Rotated` alone.
 /// - Of many parallel `rotate`s of one token with no grace, exactly one is `Rotated`.
+/// - A read sees every change that was acknowledged before it began.
 /// - `begin` ends the user's oldest sessions beyond `limit`, in the same step: those that were begun first, whatever
 ///   their clocks said.
 /// - Nothing but what the types hold is kept: no token can be made from what is stored.

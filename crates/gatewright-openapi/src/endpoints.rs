@@ -32,7 +32,7 @@ pub(crate) fn describe(operation: Operation, style: Style) -> (Described, Guarde
         .tag("auth")
         .operation_id(Some(about.id))
         .summary(Some(about.summary))
-        .request_body(Some(about.body()))
+        .request_body(about.body())
         .response(about.granted.0.to_string(), granted(about.granted));
     let refusals = refusals(operation, style).into_iter();
     let described = refusals
@@ -43,7 +43,7 @@ pub(crate) fn describe(operation: Operation, style: Style) -> (Described, Guarde
 /// Who may call an endpoint. A logout takes a token in its header or one in its body.
 fn guard(operation: Operation) -> Guarded {
     match operation {
-        Operation::ChangePassword => Guarded::by_user(false),
+        Operation::ChangePassword | Operation::LogoutAll => Guarded::by_user(false),
         Operation::Logout => Guarded::by_user(true),
         _ => Guarded::default(),
     }
@@ -85,6 +85,13 @@ impl About {
                 LOGOUT,
                 (204, None, "The session has ended."),
             ),
+            Operation::LogoutAll => (
+                "logout_all",
+                "Log out everywhere: end every session of the caller",
+                &[],
+                "",
+                (204, None, "Every session has ended. Every token issued before is refused."),
+            ),
             Operation::ChangePassword => (
                 "change_password",
                 "Change the password and end every other session",
@@ -98,10 +105,14 @@ impl About {
         Self { id, summary, takes, schema, is_required, granted }
     }
 
-    fn body(&self) -> RequestBody {
+    fn body(&self) -> Option<RequestBody> {
+        if self.takes.is_empty() {
+            return None;
+        }
         let required = if self.is_required { Required::True } else { Required::False };
         let body = RequestBodyBuilder::new().required(Some(required));
-        self.takes.iter().fold(body, |body, media| body.content(*media, content(self.schema))).build()
+        let body = self.takes.iter().fold(body, |body, media| body.content(*media, content(self.schema)));
+        Some(body.build())
     }
 }
 

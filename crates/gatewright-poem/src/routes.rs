@@ -25,7 +25,7 @@ pub fn install<U: AuthUser>(
 }
 
 /// All endpoints that the [`Auth`] was configured for ([`Auth::operations`]) at their usual paths: `/register`, `/login`,
-/// `/refresh`, `/logout`, `/password`, for `Route::nest`. Another method than POST is answered 405 in Gatewright's own
+/// `/refresh`, `/logout`, `/logout-all`, `/password`, for `Route::nest`. Another method than POST is answered 405 in Gatewright's own
 /// words.
 ///
 /// This alone does not give handlers their `Auth`: use [`install`], or add it with `AddData`.
@@ -59,6 +59,11 @@ pub fn refresh<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
 /// `POST`: a bearer token, or a `refresh_token` in the body; 204.
 pub fn logout<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
     post(handler(auth, Operation::Logout))
+}
+
+/// `POST`: a bearer token; 204, and every session of the caller has ended.
+pub fn logout_all<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
+    post(handler(auth, Operation::LogoutAll))
 }
 
 /// `POST`: a bearer token and JSON `current_password`, `new_password`; 204.

@@ -8,7 +8,8 @@
 //!   [`http::SUITES`] lists their cases.
 //! - [`http::difference::compare`] sends the same requests to several applications and tells every difference.
 //! - [`FixedClock`] stands still until it is moved, [`TestHasher`] counts and can be paused, [`EventRecorder`] keeps
-//!   what it hears, [`FragileStore`] stops answering when it is told to.
+//!   what it hears, [`FragileStore`] stops answering when it is told to, [`WatchedStore`] counts reads and stops in the
+//!   middle of one, [`ManualFeed`] is a revocation feed whose every message a test delivers.
 //!
 //! Each suite is one macro that expands every case as its own `#[test]`; nobody picks cases by hand.
 //!
@@ -43,14 +44,18 @@
 mod clock;
 mod hasher;
 mod events;
+mod feed;
 mod fragile;
+mod watched;
 pub mod store;
 pub mod http;
 
 pub use clock::FixedClock;
 pub use events::EventRecorder;
+pub use feed::ManualFeed;
 pub use fragile::{FragileStore, Outage};
 pub use hasher::TestHasher;
+pub use watched::{Watch, WatchedStore};
 
 use std::future::Future;
 

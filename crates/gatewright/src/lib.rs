@@ -30,6 +30,7 @@ pub use gatewright_core::builder::{
     DEFAULT_ACCESS_LIFETIME, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME, DEFAULT_SESSION_LIFETIME,
     MAX_REFRESH_GRACE,
 };
+pub use gatewright_core::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY};
 pub use gatewright_core::clock::{Clock, SystemClock, Timestamp};
 pub use gatewright_core::denial::RETRY_AFTER;
 pub use gatewright_core::email::MAX_EMAIL_BYTES;
@@ -37,19 +38,23 @@ pub use gatewright_core::error::{
     AccessRefusal, AuthError, LoginRefusal, PolicyRefusal, RefreshRefusal, RequestError,
 };
 pub use gatewright_core::event::{Event, EventSink, TracingSink};
+pub use gatewright_core::feed::{Announcement, LocalFeed, Reach, RevocationFeed, RevocationReceiver};
 pub use gatewright_core::operation::PUBLIC_KEYS_MAX_AGE;
 pub use gatewright_core::password::{HasherError, PasswordHasher, PasswordVerdict, PolicyViolation};
 pub use gatewright_core::password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CODE_POINTS};
 pub use gatewright_core::render::{DetailRenderer, ProblemRenderer, Rendered, Renderer, TokenEndpoint};
 pub use gatewright_core::requirement::{AllOf, AnyOf, Authenticated, Demand, Guards, Policy, Requirement};
+pub use gatewright_core::revocation::{
+    FED_MAX_AGE, HEARTBEAT_INTERVAL, InvalidRevocation, MAX_SILENCE, Revocation, RevocationCheck, Revoked,
+    SETTLING_TIME, UNFED_MAX_AGE,
+};
 pub use gatewright_core::role::MAX_ROLE_BYTES;
 pub use gatewright_core::rotation::{
     Rotation, RotationRequest, RotationState, SessionSeed, TokenDigest, TokenLife,
 };
 pub use gatewright_core::scope::MAX_SCOPES_BYTES;
 pub use gatewright_core::scope::{InvalidScopes, RoleScopes, Scopes};
-pub use gatewright_core::session::MAX_SESSIONS_PER_USER;
-pub use gatewright_core::session::{Session, SessionStore};
+pub use gatewright_core::session::{MAX_SESSIONS_PER_USER, Session, SessionStore};
 pub use gatewright_core::store::{
     Account, AccountChange, AccountCounts, AccountStore, AuthUser, Change, Created, NewAccount, StoreError,
     Swap, UserStore,
@@ -81,8 +86,8 @@ pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
 pub mod actix_web {
     pub use gatewright_actix_web::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, MaybeUser, Rejection, Require, RequireLayer,
-        StatelessClaims, change_password, guarded, install, login, logout, refresh, register, require,
-        routes,
+        StatelessClaims, change_password, guarded, install, login, logout, logout_all, refresh, register,
+        require, routes,
     };
 }
 
@@ -95,7 +100,8 @@ pub mod actix_web {
 pub mod axum {
     pub use gatewright_axum::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, HasAuth, MaybeUser, Rejection, Require, RequireLayer,
-        StatelessClaims, change_password, guarded, login, logout, refresh, register, require, routes,
+        StatelessClaims, change_password, guarded, login, logout, logout_all, refresh, register, require,
+        routes,
     };
 }
 
@@ -108,8 +114,8 @@ pub mod axum {
 pub mod poem {
     pub use gatewright_poem::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, MaybeUser, Rejection, Require, RequireLayer,
-        StatelessClaims, change_password, guarded, install, login, logout, refresh, register, require,
-        routes,
+        StatelessClaims, change_password, guarded, install, login, logout, logout_all, refresh, register,
+        require, routes,
     };
 }
 

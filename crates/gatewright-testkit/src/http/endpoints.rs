@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::methods::LOGOUT_ALL;
 use super::{PASSWORD, Request, Response, Target, Tokens, claims};
 
 fn login(target: &Target, fields: &[(&str, &str)]) -> Response {
@@ -271,4 +272,42 @@ pub fn a_logout_by_refresh_token_needs_no_access_token(target: &Target) {
     target.send(&Request::post("/auth/logout").json(&body)).expect(204, &[], "");
     raw(target, "/auth/logout", "text/plain", b"x").expect_unsupported_media_type();
     raw(target, "/auth/logout", FORM, b"refresh_token=a&refresh_token=b").expect_malformed();
+}
+
+/// Access and refresh tokens of all of them, those that guards remember included; the user may come back.
+pub fn a_logout_everywhere_ends_every_session_of_the_caller_and_of_nobody_else(target: &Target) {
+    let email = target.register();
+    let sessions = [(); 3].map(|()| target.login(&email, PASSWORD));
+    let other = target.user();
+    for session in sessions.iter().chain([&other]) {
+        assert_eq!(target.me(&session.access).status, 200);
+    }
+    target.send(&Request::post(LOGOUT_ALL).bearer(&sessions[1].access)).expect(204, &[], "");
+    for session in &sessions {
+        target.me(&session.access).expect_invalid_token();
+        target.refresh(&session.refresh).expect_refresh_refused();
+        target.send(&Request::post(LOGOUT_ALL).bearer(&session.access)).expect_invalid_token();
+    }
+    assert_eq!(target.me(&other.access).status, 200);
+    let back = target.login(&email, PASSWORD);
+    assert_eq!(target.me(&back.access).status, 200);
+    target.send(&Request::post(LOGOUT_ALL).bearer(&back.access).json("{}")).expect(204, &[], "");
+    target.me(&back.access).expect_invalid_token();
+}
+
+/// For nobody, with a refresh token, and with a body that is none.
+pub fn a_logout_everywhere_that_is_refused_ends_nothing(target: &Target) {
+    let user = target.user();
+    target.send(&Request::post(LOGOUT_ALL)).expect_unauthenticated();
+    target
+        .send(&Request::post(LOGOUT_ALL).form(&[("refresh_token", &user.refresh)]))
+        .expect_unauthenticated();
+    for token in ["x.y.z", &user.refresh] {
+        target.send(&Request::post(LOGOUT_ALL).bearer(token)).expect_invalid_token();
+    }
+    let post = || Request::post(LOGOUT_ALL).bearer(&user.access);
+    target.send(&post().body("text/plain", "x")).expect_unsupported_media_type();
+    target.send(&post().json("{")).expect_malformed();
+    assert_eq!(target.me(&user.access).status, 200);
+    assert_eq!(target.refresh(&user.refresh).status, 200);
 }

@@ -3,8 +3,11 @@
 use super::{Request, Target};
 
 /// The endpoints, all of which have `POST` alone.
-pub(crate) const ENDPOINTS: [&str; 5] =
-    ["/auth/login", "/auth/refresh", "/auth/logout", "/auth/register", "/auth/password"];
+pub(crate) const ENDPOINTS: [&str; 6] =
+    ["/auth/login", "/auth/refresh", "/auth/logout", LOGOUT_ALL, "/auth/register", "/auth/password"];
+
+/// The one that ends sessions of others than the caller's own.
+pub(crate) const LOGOUT_ALL: &str = "/auth/logout-all";
 
 /// The application's own routes and the methods they name.
 const ROUTES: [(&str, &str); 7] = [

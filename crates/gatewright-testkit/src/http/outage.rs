@@ -17,8 +17,8 @@ fn guarded(token: &str) -> Vec<Request> {
 
 /// Not 200, and not 401: that would make clients drop good tokens. Whichever store it is.
 pub fn rs_key_store_down((target, outage): (Target, Outage)) {
-    let token = target.user().access;
     for begin in BOTH {
+        let token = target.user().access;
         begin(&outage);
         target.me(&token).expect_unavailable();
         target.send(&Request::new("HEAD", "/users/me").bearer(&token)).expect_head_of(&target.me(&token));
@@ -43,6 +43,7 @@ pub fn whichever_store_is_gone_every_route_that_needs_it_is_503((target, outage)
             target.send(&Request::post("/items").bearer(token).json("{}")).expect_unavailable();
             target.send(&Request::new("DELETE", "/users/nobody").bearer(token)).expect_unavailable();
             target.send(&Request::post("/auth/logout").bearer(token)).expect_unavailable();
+            target.send(&Request::post("/auth/logout-all").bearer(token)).expect_unavailable();
             target.send(&Request::post("/auth/password").bearer(token).json(&change)).expect_unavailable();
         }
         target.send(&login(&email)).expect_unavailable();

@@ -128,6 +128,8 @@ macro_rules! http_suite_cases {
                 a_lost_answer_is_given_again_and_a_used_token_ends_the_session
                 a_logout_ends_the_session
                 a_logout_by_refresh_token_needs_no_access_token
+                a_logout_everywhere_ends_every_session_of_the_caller_and_of_nobody_else
+                a_logout_everywhere_that_is_refused_ends_nothing
             }
             accounts {
                 a_registration_says_the_same_whether_or_not_the_address_is_taken

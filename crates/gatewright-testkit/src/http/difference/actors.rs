@@ -15,6 +15,8 @@ pub(super) struct Actors {
     pub(super) admin_id: String,
     /// The admin's session for `items:read` alone.
     pub(super) reader: Tokens,
+    /// A user who may log out everywhere.
+    pub(super) leaving: Tokens,
     pub(super) logged_out: String,
     pub(super) disabled: String,
     pub(super) deleted: String,
@@ -34,6 +36,7 @@ impl Actors {
             ("scope", "items:read"),
         ];
         let reader = Tokens::from(&target.send(&Request::post("/auth/login").form(&form)));
+        let leaving = sign_up(target, "leaving@example.com");
         let logged_out = target.login(EMAIL, PASSWORD).access;
         assert_eq!(target.send(&Request::post("/auth/logout").bearer(&logged_out)).status, 204);
         let disabled = sign_up(target, "disabled@example.com").access;
@@ -44,7 +47,7 @@ impl Actors {
         let path = format!("/users/{}", target.id_of(&deleted));
         assert_eq!(target.send(&Request::new("DELETE", &path).bearer(&admin.access)).status, 204);
         let [user_id, admin_id] = [&user.access, &admin.access].map(|token| target.id_of(token));
-        Self { user, user_id, spare, admin, admin_id, reader, logged_out, disabled, deleted }
+        Self { user, user_id, spare, admin, admin_id, reader, leaving, logged_out, disabled, deleted }
     }
 
     /// Bearer tokens by name, good and bad.
@@ -97,7 +100,18 @@ impl Actors {
         let [access, refresh] = [token.clone(), token.clone()];
         let tokens = Tokens { access, refresh, scope: String::new() };
         let [user_id, admin_id, logged_out, disabled, deleted] = [(); 5].map(|()| token.clone());
-        let [user, admin, reader] = [(); 3].map(|()| tokens.clone());
-        Self { user, user_id, spare: vec![tokens; 4], admin, admin_id, reader, logged_out, disabled, deleted }
+        let [user, admin, reader, leaving] = [(); 4].map(|()| tokens.clone());
+        Self {
+            user,
+            user_id,
+            spare: vec![tokens; 4],
+            admin,
+            admin_id,
+            reader,
+            leaving,
+            logged_out,
+            disabled,
+            deleted,
+        }
     }
 }

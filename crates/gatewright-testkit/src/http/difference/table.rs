@@ -1,6 +1,6 @@
 //! The requests, each with a name.
 
-use super::super::methods::ENDPOINTS;
+use super::super::methods::{ENDPOINTS, LOGOUT_ALL};
 use super::super::{PASSWORD, Request, Target};
 use super::actors::{Actors, EMAIL};
 use super::credentials::credentials;
@@ -17,7 +17,7 @@ const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 
 const BAD_TOKEN: &str = "x.y.z";
 
-const PATHS: [&str; 53] = [
+const PATHS: [&str; 54] = [
     "/.well-known/jwks.json",
     "/auth/login%ff",
     "/openapi.json",
@@ -44,6 +44,7 @@ const PATHS: [&str; 53] = [
     "/auth/login",
     "/auth/refresh",
     "/auth/logout",
+    LOGOUT_ALL,
     "/auth/register",
     "/auth/password",
     "/auth",
@@ -101,7 +102,8 @@ fn methods_and_paths(actors: &Actors) -> Named {
     let mut named = Named::new();
     for (method, path) in METHODS.iter().flat_map(|method| PATHS.map(|path| (*method, path))) {
         for (caller, token) in callers {
-            if (method, path) == ("POST", "/auth/logout") && token.is_some_and(|token| token != BAD_TOKEN) {
+            let ends = method == "POST" && ["/auth/logout", LOGOUT_ALL].contains(&path);
+            if ends && token.is_some_and(|token| token != BAD_TOKEN) {
                 continue;
             }
             if NATIVE_PATHS.contains(&path) && caller == "an admin" {
@@ -196,11 +198,13 @@ fn content_types_and_bodies(actors: &Actors) -> Named {
         [(Request::post("/items"), "/items"), (Request::new("PATCH", "/users/nobody"), "/users/nobody")];
     let mut named = Named::new();
     for (request, path) in routes.chain(own) {
+        let token = if path == LOGOUT_ALL { BAD_TOKEN } else { &actors.admin.access };
+        let request = request.bearer(token);
         for (media, body) in types.iter().flat_map(|media| bodies.map(|body| (media, body))) {
             let name = format!("{path} as {media:?}: {}", String::from_utf8_lossy(body));
-            named.push((name, request.clone().bearer(&actors.admin.access).body(media, body)));
+            named.push((name, request.clone().body(media, body)));
         }
-        let twice = request.bearer(&actors.admin.access).body(JSON, "{}").header("content-type", FORM);
+        let twice = request.body(JSON, "{}").header("content-type", FORM);
         named.push((format!("{path} as two types"), twice));
     }
     named
@@ -301,6 +305,10 @@ fn grants(actors: &Actors) -> Named {
         ("the user after logout", Request::get("/users/me").bearer(&third.access)),
         ("logout, both", logout(&fourth.refresh).bearer("x.y.z")),
         ("logout, nobody", Request::post("/auth/logout")),
+        ("logout everywhere, nobody", Request::post(LOGOUT_ALL)),
+        ("logout everywhere", Request::post(LOGOUT_ALL).bearer(&actors.leaving.access)),
+        ("logout everywhere, again", Request::post(LOGOUT_ALL).bearer(&actors.leaving.access)),
+        ("refresh after a logout everywhere", refresh(&actors.leaving.refresh)),
         ("the last admin, deleted", admins("DELETE", &actors.admin_id)),
         ("the last admin, demoted", admins("PATCH", &actors.admin_id).json(r#"{"role":"user"}"#)),
         ("the admin", admins("GET", &actors.admin_id)),
@@ -327,6 +335,6 @@ mod tests {
         let target = Target::new("h", "admin@example.com", "x", "secret").with_api_keys("one", "two");
         let requests = requests(&target, &Actors::unheard_of());
         let names: BTreeSet<&String> = requests.iter().map(|(name, _)| name).collect();
-        assert_eq!((names.len(), requests.len()), (5_122, 5_122));
+        assert_eq!((names.len(), requests.len()), (5_459, 5_459));
     }
 }

@@ -1,0 +1,123 @@
+//! What guards remember of the stores.
+//!
+//! It can only say yes: living sessions of active users are kept and nothing else, and whatever does not let a token in
+//! is asked of the stores. So what is kept never refuses a token, and never makes a session or a token last longer: both
+//! ends are judged at every request. While a store does not answer, whoever is remembered is let in as before, within
+//! the same bounds: what is not written cannot have been revoked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, Timestamp};
+use crate::feed::{Ear, Reach};
+use crate::fence::{Fences, Stamp};
+use crate::hearing::{Hearing, is_heartbeat};
+use crate::id::{Epoch, SessionId, UserId};
+use crate::proof::LivePair;
+use crate::revocation::{Revocation, Revoked};
+use crate::store::AuthUser;
+use crate::token::VerifiedClaims;
+
+/// How many sessions are remembered, unless set: 10 000. With accounts as they usually are that is some 6 MB.
+pub const DEFAULT_CACHE_CAPACITY: usize = 10_000;
+/// The most that can be set: ten million.
+pub const MAX_CACHE_CAPACITY: usize = 10_000_000;
+
+pub(crate) struct Cache<U> {
+    pairs: quick_cache::sync::Cache<SessionId, Entry<U>>,
+    fences: Fences,
+    /// `None` where nothing said can be lost.
+    hearing: Option<Hearing>,
+    max_age: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+struct Entry<U> {
+    pair: Arc<LivePair<U>>,
+    stamp: Stamp,
+}
+
+impl<U> Clone for Entry<U> {
+    fn clone(&self) -> Self {
+        Self { pair: Arc::clone(&self.pair), stamp: self.stamp }
+    }
+}
+
+impl<U: AuthUser> Cache<U> {
+    pub(crate) fn new(capacity: usize, reach: Reach, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            pairs: quick_cache::sync::Cache::new(capacity),
+            fences: Fences::new(),
+            hearing: (reach == Reach::Nodes).then(Hearing::new),
+            max_age: reach.max_age(),
+            clock,
+        }
+    }
+
+    /// What lets this token in, if it is known.
+    pub(crate) fn find(
+        &self,
+        session: SessionId,
+        claims: &VerifiedClaims,
+        epoch: Epoch,
+        now: Timestamp,
+    ) -> Option<Arc<LivePair<U>>> {
+        if !self.is_live(now) {
+            return None;
+        }
+        let entry = self.pairs.get(&session)?;
+        if !self.is_fresh(&entry, now) {
+            self.pairs.remove_if(&session, |entry| !self.is_fresh(entry, now));
+            return None;
+        }
+        entry.pair.admits(claims, epoch, now).then_some(entry.pair)
+    }
+
+    /// Call it before the stores are read: what they say is kept if nothing was revoked meanwhile.
+    pub(crate) fn begin(&self, session: SessionId, user: &UserId, now: Timestamp) -> Option<Stamp> {
+        if self.is_live(now) { self.fences.stamp(session, user, now) } else { None }
+    }
+
+    /// Keeps what the stores said. That the stamp holds is asked at each use again; here it saves the place.
+    pub(crate) fn keep(&self, pair: Arc<LivePair<U>>, stamp: Stamp) {
+        if self.fences.holds(&stamp) {
+            self.pairs.insert(pair.session(), Entry { pair, stamp });
+        }
+    }
+
+    fn is_live(&self, now: Timestamp) -> bool {
+        self.hearing.as_ref().is_none_or(|hearing| hearing.is_live(now))
+    }
+
+    /// An age below zero, after a clock was set back, is no age.
+    fn is_fresh(&self, entry: &Entry<U>, now: Timestamp) -> bool {
+        let Stamp { taken_at, .. } = entry.stamp;
+        now >= taken_at && now < taken_at.saturating_add(self.max_age) && self.fences.holds(&entry.stamp)
+    }
+}
+
+impl<U: AuthUser> Ear for Cache<U> {
+    fn heartbeat(&self) -> Option<String> {
+        Some(self.hearing.as_ref()?.heartbeat(self.clock.now()))
+    }
+
+    fn hear_heartbeat(&self, text: &str) -> bool {
+        match &self.hearing {
+            Some(hearing) => hearing.hear(text, self.clock.now(), || self.reset()),
+            None => is_heartbeat(text),
+        }
+    }
+
+    fn revoke(&self, revocation: &Revocation) {
+        // The counter first: an entry that is inserted in between has an old stamp.
+        self.fences.raise(revocation, self.clock.now());
+        if let Revoked::Session(id) = revocation.revoked() {
+            self.pairs.remove(id);
+        }
+    }
+
+    fn reset(&self) {
+        self.fences.raise_all();
+        self.pairs.clear();
+    }
+}

@@ -1,0 +1,200 @@
+//! The revocation feed: how one node's change reaches the memory of the others.
+
+use std::fmt;
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use crate::revocation::{FED_MAX_AGE, Revocation, UNFED_MAX_AGE};
+use crate::store::StoreError;
+
+/// Whom a feed reaches, by which it is decided how old what a guard knows may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reach {
+    /// Some of those who write to the stores, in this process. What others write is seen within [`UNFED_MAX_AGE`].
+    Process,
+    /// All who write to the stores, and all are in this process: for stores in memory, or a database that no other
+    /// process opens.
+    SoleProcess,
+    /// All nodes, over something that can fail: guards believe what they know only while heartbeats come back.
+    Nodes,
+}
+
+impl Reach {
+    /// How old what a guard knows may be.
+    #[must_use]
+    pub const fn max_age(self) -> Duration {
+        match self {
+            Self::Process => UNFED_MAX_AGE,
+            Self::SoleProcess | Self::Nodes => FED_MAX_AGE,
+        }
+    }
+}
+
+/// Tells whether an announcement was handed over. It may be dropped: the message is on its way all the same.
+pub type Announcement = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
+
+/// Carries revocations to every node, the sender's own included or not.
+///
+/// # Contract
+/// - `announce` has the message on its way when it returns, not when its future is polled: a request that is given up in
+///   its middle must not take its revocation along. The future says when the message is handed over to whatever
+///   delivers it, within 5 seconds, or that it could not be.
+/// - A message may come twice, late, and in any order, but for one thing: no heartbeat comes in before a revocation that
+///   was handed over before the heartbeat was sent. So whose own heartbeat came back has heard all that is older.
+/// - With [`Reach::Nodes`], every [`HEARTBEAT_INTERVAL`](crate::revocation::HEARTBEAT_INTERVAL) a fresh
+///   [`RevocationReceiver::heartbeat`] travels the way of all messages, out and back in; what comes in, the own and
+///   the others', goes to [`RevocationReceiver::hear`].
+/// - Whenever a message may have been lost (a new connection, an overrun), [`RevocationReceiver::reset`] is called, once
+///   the feed listens again and before it passes anything on.
+/// - The feed keeps nothing alive: it ends when [`RevocationReceiver::is_gone`].
+///
+/// Anybody who can write to the feed can empty caches, and nothing more. Anybody who can keep messages back keeps guards
+/// from hearing, for [`MAX_SILENCE`](crate::revocation::MAX_SILENCE) if everything is kept back, else for
+/// [`FED_MAX_AGE`].
+pub trait RevocationFeed: Send + Sync + 'static {
+    /// Whom it reaches.
+    fn reach(&self) -> Reach;
+
+    /// Passes on what is announced from now on.
+    fn subscribe(&self, receiver: RevocationReceiver);
+
+    /// Tells everybody.
+    fn announce(&self, revocation: &Revocation) -> Announcement;
+}
+
+impl<T: RevocationFeed + ?Sized> RevocationFeed for Arc<T> {
+    fn reach(&self) -> Reach {
+        (**self).reach()
+    }
+
+    fn subscribe(&self, receiver: RevocationReceiver) {
+        (**self).subscribe(receiver);
+    }
+
+    fn announce(&self, revocation: &Revocation) -> Announcement {
+        (**self).announce(revocation)
+    }
+}
+
+/// What hears a feed.
+pub(crate) trait Ear: Send + Sync {
+    /// A heartbeat to send now, where one is needed.
+    fn heartbeat(&self) -> Option<String>;
+
+    /// Takes a heartbeat that came in; `false` when the text is none.
+    fn hear_heartbeat(&self, text: &str) -> bool;
+
+    fn revoke(&self, revocation: &Revocation);
+
+    /// Forgets everything.
+    fn reset(&self);
+}
+
+/// Where a feed delivers: the memory of one [`Auth`](crate::Auth). Nothing in it waits, and it keeps nothing alive.
+#[derive(Clone)]
+pub struct RevocationReceiver(Weak<dyn Ear>);
+
+impl RevocationReceiver {
+    pub(crate) fn new(ear: &Arc<dyn Ear>) -> Self {
+        Self(Arc::downgrade(ear))
+    }
+
+    /// Takes a message from elsewhere: a heartbeat, this receiver's own or another's, or a revocation. One that cannot
+    /// be read empties the cache.
+    pub fn hear(&self, text: &str) {
+        let Some(ear) = self.0.upgrade() else { return };
+        if ear.hear_heartbeat(text) {
+            return;
+        }
+        match text.parse() {
+            Ok(revocation) => ear.revoke(&revocation),
+            Err(_) => ear.reset(),
+        }
+    }
+
+    /// Takes a revocation.
+    pub fn revoke(&self, revocation: &Revocation) {
+        if let Some(ear) = self.0.upgrade() {
+            ear.revoke(revocation);
+        }
+    }
+
+    /// Empties the cache: messages may have been lost.
+    pub fn reset(&self) {
+        if let Some(ear) = self.0.upgrade() {
+            ear.reset();
+        }
+    }
+
+    /// The heartbeat to send now. It must come back to [`hear`](Self::hear). `None` when nobody listens any more, or the
+    /// feed is none of [`Reach::Nodes`].
+    #[must_use]
+    pub fn heartbeat(&self) -> Option<String> {
+        self.0.upgrade()?.heartbeat()
+    }
+
+    /// Whether nobody listens any more.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+}
+
+impl fmt::Debug for RevocationReceiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RevocationReceiver").field("is_gone", &self.is_gone()).finish()
+    }
+}
+
+/// A feed within one process. Every [`Auth`](crate::Auth) has one of its own unless it is given another; give its clones
+/// to several that work on the same stores. When an announcement returns, everybody has heard it.
+#[derive(Debug, Clone)]
+pub struct LocalFeed {
+    receivers: Arc<Mutex<Vec<RevocationReceiver>>>,
+    reach: Reach,
+}
+
+impl LocalFeed {
+    /// For stores that others may write to as well: what they write is seen within [`UNFED_MAX_AGE`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self { receivers: Arc::default(), reach: Reach::Process }
+    }
+
+    /// For stores that nobody writes to but those who share this feed; what another process writes all the same may go
+    /// unseen for [`FED_MAX_AGE`].
+    #[must_use]
+    pub fn for_sole_process() -> Self {
+        Self { reach: Reach::SoleProcess, ..Self::new() }
+    }
+
+    fn listeners(&self) -> Vec<RevocationReceiver> {
+        let mut receivers = self.receivers.lock().unwrap_or_else(PoisonError::into_inner);
+        receivers.retain(|receiver| !receiver.is_gone());
+        receivers.clone()
+    }
+}
+
+impl Default for LocalFeed {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl RevocationFeed for LocalFeed {
+    fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    fn subscribe(&self, receiver: RevocationReceiver) {
+        self.receivers.lock().unwrap_or_else(PoisonError::into_inner).push(receiver);
+    }
+
+    fn announce(&self, revocation: &Revocation) -> Announcement {
+        self.listeners().iter().for_each(|receiver| receiver.revoke(revocation));
+        Box::pin(ready(Ok(())))
+    }
+}

@@ -1,0 +1,131 @@
+//! Generations: what was read before something was revoked is not believed after it.
+//!
+//! A revocation raises a counter; whoever reads a store notes the counters first. What was read is good as long as they
+//! stand where they stood, so it does not matter which comes first, the end of a read or the revocation.
+
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::clock::Timestamp;
+use crate::id::{SessionId, UserId};
+use crate::revocation::{Revocation, Revoked, SETTLING_TIME};
+
+/// How many counters sessions and users share. A revocation costs those that share its counter a read.
+const SLOTS: usize = 4096;
+
+#[derive(Default)]
+struct Slot {
+    generation: AtomicU64,
+    /// In microseconds; until then a change may still take place.
+    unsettled_until: AtomicU64,
+}
+
+pub(crate) struct Fences {
+    slots: Box<[Slot]>,
+    // Keyed at random: nobody can choose whose counter to share.
+    hasher: RandomState,
+}
+
+/// Where the counters of a session and its user stood before both were read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stamp {
+    session: (usize, u64),
+    user: (usize, u64),
+    pub(crate) taken_at: Timestamp,
+}
+
+impl Fences {
+    pub(crate) fn new() -> Self {
+        Self { slots: (0..SLOTS).map(|_| Slot::default()).collect(), hasher: RandomState::new() }
+    }
+
+    /// Notes where the counters stand; `None` while a change may still take place.
+    pub(crate) fn stamp(&self, session: SessionId, user: &UserId, now: Timestamp) -> Option<Stamp> {
+        let session = self.settled(self.index(&session), now)?;
+        let user = self.settled(self.index(user), now)?;
+        Some(Stamp { session, user, taken_at: now })
+    }
+
+    /// Whether nothing was revoked since.
+    pub(crate) fn holds(&self, stamp: &Stamp) -> bool {
+        [stamp.session, stamp.user].iter().all(|(index, generation)| {
+            self.slots.get(*index).is_some_and(|slot| slot.generation.load(Ordering::SeqCst) == *generation)
+        })
+    }
+
+    pub(crate) fn raise(&self, revocation: &Revocation, now: Timestamp) {
+        let index = match revocation.revoked() {
+            Revoked::Session(id) => self.index(id),
+            Revoked::User(id) => self.index(id),
+        };
+        let Some(slot) = self.slots.get(index) else { return };
+        if !revocation.is_settled() {
+            let until = now.saturating_add(SETTLING_TIME).as_micros();
+            slot.unsettled_until.fetch_max(until, Ordering::SeqCst);
+        }
+        slot.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn raise_all(&self) {
+        for slot in &self.slots {
+            slot.generation.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn settled(&self, index: usize, now: Timestamp) -> Option<(usize, u64)> {
+        let slot = self.slots.get(index)?;
+        // The counter first: a doubt that comes between the two looks has raised it, or is seen.
+        let generation = slot.generation.load(Ordering::SeqCst);
+        (now.as_micros() >= slot.unsettled_until.load(Ordering::SeqCst)).then_some((index, generation))
+    }
+
+    fn index(&self, key: &impl Hash) -> usize {
+        let hash = self.hasher.hash_one(key);
+        usize::try_from(hash % SLOTS as u64).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SystemRandomness;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+    fn ids() -> (SessionId, UserId) {
+        (SessionId::generate(NOW, &SystemRandomness).unwrap(), UserId::new("42").unwrap())
+    }
+
+    #[test]
+    fn a_stamp_holds_until_its_session_or_its_user_is_revoked() {
+        let (fences, (session, user)) = (Fences::new(), ids());
+        for revocation in [Revocation::session(session), Revocation::user(user.clone())] {
+            let stamp = fences.stamp(session, &user, NOW).unwrap();
+            assert!(fences.holds(&stamp));
+            fences.raise(&revocation, NOW);
+            assert!(!fences.holds(&stamp), "{revocation}");
+        }
+        let stamp = fences.stamp(session, &user, NOW).unwrap();
+        fences.raise_all();
+        assert!(!fences.holds(&stamp));
+    }
+
+    #[test]
+    fn there_is_no_stamp_while_a_change_may_still_take_place() {
+        let (fences, (session, user)) = (Fences::new(), ids());
+        fences.raise(&Revocation::user(user.clone()).unsettled(), NOW);
+        let settled = NOW.saturating_add(SETTLING_TIME);
+        let before = Timestamp::from_micros(settled.as_micros() - 1);
+        assert!(fences.stamp(session, &user, NOW).is_none());
+        assert!(fences.stamp(session, &user, before).is_none());
+        assert!(fences.stamp(session, &user, settled).is_some());
+    }
+
+    #[test]
+    fn an_unsettled_change_raises_the_counter_too() {
+        let (fences, (session, user)) = (Fences::new(), ids());
+        let stamp = fences.stamp(session, &user, NOW).unwrap();
+        fences.raise(&Revocation::session(session).unsettled(), NOW);
+        assert!(!fences.holds(&stamp));
+    }
+}

@@ -1,0 +1,132 @@
+//! Whether a feed is heard: by how long ago the latest heartbeat to come back was sent.
+//!
+//! The time of sending counts, not that of return: a feed that lags behind is as good as silent. Since no message that
+//! was handed over before a heartbeat comes after it, whoever hears lacks nothing that is older than the heartbeat.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::clock::Timestamp;
+use crate::revocation::MAX_SILENCE;
+
+pub(crate) struct Hearing {
+    /// Whose heartbeats these are.
+    own: u64,
+    /// When the latest one to come back was sent, in microseconds; 0 for none.
+    sent_at: AtomicU64,
+}
+
+impl Hearing {
+    pub(crate) fn new() -> Self {
+        Self { own: RandomState::new().hash_one(()), sent_at: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn heartbeat(&self, now: Timestamp) -> String {
+        format!("heartbeat {:016x} {}", self.own, now.as_micros())
+    }
+
+    /// A clock that was set back by more than the silence allowed is silence.
+    pub(crate) fn is_live(&self, now: Timestamp) -> bool {
+        let sent_at = self.sent_at.load(Ordering::SeqCst);
+        sent_at != 0 && u128::from(sent_at.abs_diff(now.as_micros())) <= MAX_SILENCE.as_micros()
+    }
+
+    /// Takes a heartbeat that came in, and says whether it was one; `forget` is called first when it ends a silence.
+    pub(crate) fn hear(&self, text: &str, now: Timestamp, forget: impl FnOnce()) -> bool {
+        let Some((own, sent_at)) = read(text) else { return false };
+        let known = self.sent_at.load(Ordering::SeqCst);
+        let overtaken = sent_at <= known && known <= now.as_micros();
+        if own == self.own && sent_at <= now.as_micros() && !overtaken {
+            if !self.is_live(now) {
+                forget();
+            }
+            self.sent_at.store(sent_at, Ordering::SeqCst);
+        }
+        true
+    }
+}
+
+pub(crate) fn is_heartbeat(text: &str) -> bool {
+    read(text).is_some()
+}
+
+fn read(text: &str) -> Option<(u64, u64)> {
+    let (own, sent_at) = text.strip_prefix("heartbeat ")?.split_once(' ')?;
+    Some((u64::from_str_radix(own, 16).ok()?, sent_at.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+    fn later(millis: u64) -> Timestamp {
+        NOW.saturating_add(Duration::from_millis(millis))
+    }
+
+    /// Hears, and says whether everything was forgotten.
+    fn hear(hearing: &Hearing, text: &str, now: Timestamp) -> bool {
+        let forgot = Cell::new(false);
+        assert!(hearing.hear(text, now, || forgot.set(true)), "{text}");
+        forgot.get()
+    }
+
+    #[test]
+    fn nobody_is_heard_before_the_first_heartbeat_comes_back() {
+        let hearing = Hearing::new();
+        assert!(!hearing.is_live(NOW));
+        let beat = hearing.heartbeat(NOW);
+        assert!(hear(&hearing, &beat, NOW), "what was read in silence is forgotten");
+        assert!(hearing.is_live(later(3_000)) && !hearing.is_live(later(3_001)));
+    }
+
+    #[test]
+    fn only_an_own_heartbeat_counts_and_by_the_time_it_was_sent() {
+        let (hearing, other) = (Hearing::new(), Hearing::new());
+        assert!(!hear(&hearing, &other.heartbeat(NOW), NOW));
+        assert!(!hearing.is_live(NOW));
+        let slow = hearing.heartbeat(NOW);
+        hear(&hearing, &slow, later(3_500));
+        assert!(!hearing.is_live(later(3_500)), "a feed that lags is silent");
+    }
+
+    #[test]
+    fn a_silence_is_over_with_the_next_heartbeat_and_everything_is_forgotten() {
+        let hearing = Hearing::new();
+        hear(&hearing, &hearing.heartbeat(NOW), NOW);
+        assert!(!hear(&hearing, &hearing.heartbeat(later(2_900)), later(2_900)), "this was no silence");
+        assert!(hear(&hearing, &hearing.heartbeat(later(6_000)), later(6_000)), "this was one");
+        assert!(hearing.is_live(later(6_000)));
+    }
+
+    #[test]
+    fn a_heartbeat_that_comes_twice_or_was_overtaken_changes_nothing() {
+        let hearing = Hearing::new();
+        let (first, second) = (hearing.heartbeat(NOW), hearing.heartbeat(later(1_000)));
+        for beat in [&first, &second, &second, &first] {
+            hear(&hearing, beat, later(1_000));
+        }
+        assert!(hearing.is_live(later(4_000)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_is_silence_until_the_next_heartbeat() {
+        let hearing = Hearing::new();
+        hear(&hearing, &hearing.heartbeat(later(60_000)), later(60_000));
+        assert!(!hearing.is_live(NOW));
+        assert!(hear(&hearing, &hearing.heartbeat(NOW), NOW));
+        assert!(hearing.is_live(NOW));
+    }
+
+    #[test]
+    fn what_is_no_heartbeat_is_none() {
+        let hearing = Hearing::new();
+        for text in ["", "heartbeat", "heartbeat 1", "heartbeat x 1", "heartbeat 1 x", "user 42"] {
+            assert!(!hearing.hear(text, NOW, || ()), "{text}");
+        }
+    }
+}

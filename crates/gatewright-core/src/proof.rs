@@ -1,0 +1,136 @@
+//! What is proved about a session and its user, as types that nobody else can make.
+
+use std::sync::Arc;
+
+use crate::clock::Timestamp;
+use crate::error::AccessRefusal;
+use crate::id::{Epoch, SessionId, UserId};
+use crate::session::Session;
+use crate::store::AuthUser;
+use crate::token::VerifiedClaims;
+
+/// A user who exists, is active and whose epoch is the one expected: only this module makes one.
+pub(crate) struct ActiveUser<U>(Arc<U>);
+
+impl<U: AuthUser> ActiveUser<U> {
+    /// Judges a user as the store gave it.
+    pub(crate) fn judge(user: Option<U>, epoch: Epoch) -> Result<Self, AccessRefusal> {
+        let user = user.ok_or(AccessRefusal::UserUnknown)?;
+        if !user.is_active() {
+            return Err(AccessRefusal::UserDisabled);
+        }
+        if user.epoch() != epoch {
+            return Err(AccessRefusal::EpochReplaced);
+        }
+        Ok(Self(Arc::new(user)))
+    }
+
+    pub(crate) fn get(&self) -> &U {
+        &self.0
+    }
+}
+
+/// A session that exists, is not over and is the expected user's.
+pub(crate) struct LiveSession(Session);
+
+impl LiveSession {
+    /// Judges a session as the store gave it, against the token that names it.
+    pub(crate) fn judge(
+        session: Option<Session>,
+        claims: &VerifiedClaims,
+        now: Timestamp,
+    ) -> Result<Self, AccessRefusal> {
+        let session = session.ok_or(AccessRefusal::SessionEnded)?;
+        if session.is_expired(now) {
+            return Err(AccessRefusal::SessionExpired);
+        }
+        if session.user != claims.subject {
+            return Err(AccessRefusal::SessionMismatch);
+        }
+        Ok(Self(session))
+    }
+
+    pub(crate) fn get(&self) -> &Session {
+        &self.0
+    }
+}
+
+/// A living session with its active user, one epoch in both: what an identity is made of, and what may be kept. It
+/// holds nothing of the session that a token could be made from.
+pub(crate) struct LivePair<U> {
+    session: SessionId,
+    owner: UserId,
+    epoch: Epoch,
+    ends_at: Timestamp,
+    user: Arc<U>,
+}
+
+impl<U: AuthUser> LivePair<U> {
+    /// Joins both proofs; the epoch is the one the user was judged by.
+    pub(crate) fn join(
+        session: &LiveSession,
+        epoch: Epoch,
+        user: ActiveUser<U>,
+    ) -> Result<Self, AccessRefusal> {
+        let LiveSession(session) = session;
+        if session.epoch != epoch || user.0.epoch() != epoch {
+            return Err(AccessRefusal::EpochReplaced);
+        }
+        Ok(Self {
+            session: session.id,
+            owner: session.user.clone(),
+            epoch,
+            ends_at: session.idle_expires_at.min(session.expires_at),
+            user: user.0,
+        })
+    }
+
+    /// Whether the pair still speaks for a token. If not, that refuses nobody: the session may have been refreshed, or
+    /// have got a new epoch, and the stores know.
+    pub(crate) fn admits(&self, claims: &VerifiedClaims, epoch: Epoch, now: Timestamp) -> bool {
+        now < self.ends_at && self.epoch == epoch && self.owner == claims.subject
+    }
+
+    pub(crate) const fn session(&self) -> SessionId {
+        self.session
+    }
+
+    pub(crate) const fn user(&self) -> &Arc<U> {
+        &self.user
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::email::Email;
+    use crate::random::SystemRandomness;
+    use crate::role::RoleName;
+    use crate::rotation::SessionSeed;
+    use crate::secret::PasswordHash;
+    use crate::store::{Account, NewAccount};
+    use crate::token::{Claims, TokenId};
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+    #[test]
+    fn what_is_remembered_lets_nobody_in_from_the_end_of_the_session_on() {
+        let (user, epoch) = (UserId::new("42").unwrap(), Epoch::from_u64(7));
+        let (email, role) = (Email::parse("a@b").unwrap(), RoleName::new("user").unwrap());
+        let account = NewAccount::new(user.clone(), email, PasswordHash::new("x"), role, epoch, NOW);
+        let [idle, absolute, token] = [10, 20, 30].map(|s| NOW.saturating_add(Duration::from_secs(s)));
+        let claims = Claims::new(user.clone(), TokenId::new("x"), NOW, token);
+        let claims = VerifiedClaims::assertion(claims);
+        let seed = SessionSeed::generate(&SystemRandomness).unwrap();
+        let id = SessionId::generate(NOW, &SystemRandomness).unwrap();
+        let session = Session::begin(id, user, epoch, seed, NOW).with_expiry(idle, absolute);
+        let session = LiveSession::judge(Some(session), &claims, NOW).unwrap();
+        let user = ActiveUser::judge(Some(Account::from(account)), epoch).unwrap();
+        let pair = LivePair::join(&session, epoch, user).unwrap();
+        assert!(pair.admits(&claims, epoch, NOW));
+        assert!(!pair.admits(&claims, epoch, idle), "though the token is good for longer");
+        assert!(!pair.admits(&claims, Epoch::from_u64(8), NOW));
+    }
+}

@@ -1,0 +1,157 @@
+//! What is revoked: the words in which nodes tell each other, and the bounds that hold for all of them.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::id::{SessionId, UserId};
+
+/// How old what a guard knows may be where no feed reaches all who write to the stores: 5 seconds.
+pub const UNFED_MAX_AGE: Duration = Duration::from_secs(5);
+/// How old it may be where a feed does: 30 seconds. It is what remains when a node changed a store and died, or was cut
+/// off, before it could say so.
+pub const FED_MAX_AGE: Duration = Duration::from_secs(30);
+/// How often a feed between nodes sends a heartbeat: every second.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+/// How old the latest heartbeat to come back may be: 3 seconds. From then on guards ask the stores, until the next one.
+pub const MAX_SILENCE: Duration = Duration::from_secs(3);
+/// How long a change whose outcome is unknown may still take place: the 5 seconds within which every verb of a store
+/// answers. So long nothing is kept of whom it concerns.
+pub const SETTLING_TIME: Duration = Duration::from_secs(5);
+
+/// How guards learn that a session has ended or a user has changed. The third way, not to learn it at all, is the
+/// `StatelessClaims` argument's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum RevocationCheck {
+    /// From what was read of the stores before and has not been revoked since, within the bounds of this module: seen at
+    /// once where this `Auth` revoked it, elsewhere when a feed brings it, and after [`UNFED_MAX_AGE`] or [`FED_MAX_AGE`]
+    /// at the latest. A clock that is set back adds to them what it is set back by.
+    ///
+    /// The user's whole record is kept in memory meanwhile, its password's hash included.
+    #[default]
+    Cached,
+    /// From the stores, at every request.
+    ReadThrough,
+}
+
+/// What must be read again before it is believed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Revoked {
+    /// One session: it has ended.
+    Session(SessionId),
+    /// A user and all of the user's sessions: role, activity, epoch or password changed, the user is gone, or sessions
+    /// have ended.
+    User(UserId),
+}
+
+/// A message between nodes: something was revoked. Its text is what feeds carry.
+///
+/// ```
+/// use gatewright_core::revocation::Revocation;
+/// use gatewright_core::UserId;
+///
+/// let message = Revocation::user(UserId::new("42")?);
+/// assert_eq!(message.to_string(), "user 42");
+/// assert_eq!("user 42".parse(), Ok(message));
+/// # Ok::<(), gatewright_core::InvalidId>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Revocation {
+    revoked: Revoked,
+    settled: bool,
+}
+
+impl Revocation {
+    /// A session has ended.
+    #[must_use]
+    pub const fn session(id: SessionId) -> Self {
+        Self { revoked: Revoked::Session(id), settled: true }
+    }
+
+    /// A user changed, is gone, or has sessions that ended.
+    #[must_use]
+    pub const fn user(id: UserId) -> Self {
+        Self { revoked: Revoked::User(id), settled: true }
+    }
+
+    /// The same of a change whose outcome is unknown: it may take place within the next [`SETTLING_TIME`].
+    #[must_use]
+    pub fn unsettled(self) -> Self {
+        Self { settled: false, ..self }
+    }
+
+    /// What is revoked.
+    #[must_use]
+    pub const fn revoked(&self) -> &Revoked {
+        &self.revoked
+    }
+
+    /// Whether the change has taken place.
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        self.settled
+    }
+}
+
+impl fmt::Display for Revocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let doubt = if self.settled { "" } else { "?" };
+        match &self.revoked {
+            Revoked::Session(id) => write!(f, "session{doubt} {id}"),
+            Revoked::User(id) => write!(f, "user{doubt} {id}"),
+        }
+    }
+}
+
+/// The text is no message of this version. Whoever receives one knows less than was said, and must forget everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[error("not a revocation")]
+pub struct InvalidRevocation {}
+
+impl FromStr for Revocation {
+    type Err = InvalidRevocation;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRevocation> {
+        let (kind, id) = text.split_once(' ').ok_or(InvalidRevocation {})?;
+        let session = || id.parse().map(Self::session).map_err(|_| InvalidRevocation {});
+        let user = || UserId::new(id).map(Self::user).map_err(|_| InvalidRevocation {});
+        match kind {
+            "session" => session(),
+            "session?" => session().map(Self::unsettled),
+            "user" => user(),
+            "user?" => user().map(Self::unsettled),
+            _ => Err(InvalidRevocation {}),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::random::SystemRandomness;
+
+    #[test]
+    fn every_message_is_read_as_it_was_written() {
+        let session = SessionId::generate(Timestamp::from_seconds(1), &SystemRandomness).unwrap();
+        let user = Revocation::user(UserId::new("a b").unwrap());
+        for message in [
+            Revocation::session(session),
+            Revocation::session(session).unsettled(),
+            user.clone(),
+            user.unsettled(),
+        ] {
+            assert_eq!(message.to_string().parse(), Ok(message));
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        for text in ["", "user", "user ", "session 42", "users 42", "user\n42", "User 42", "heartbeat 1 2"] {
+            assert_eq!(text.parse::<Revocation>(), Err(InvalidRevocation {}), "{text:?}");
+        }
+    }
+}

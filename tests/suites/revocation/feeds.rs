@@ -1,0 +1,217 @@
+//! The contract of a feed between nodes, on one whose every message is delivered by hand.
+
+use std::time::Duration;
+
+use gatewright::{
+    AuthError, Denial, HEARTBEAT_INTERVAL, MAX_SILENCE, MemoryStore, PasswordChange, Revocation,
+    SessionStore, TokenPair, UserId,
+};
+use gatewright_testkit::{FragileStore, ManualFeed, Watch, WatchedStore};
+use gatewright_tests::{World, memory};
+
+use super::{ANOTHER, EMAIL, PASSWORD, Password, me};
+
+const TICK: Duration = Duration::from_micros(1);
+
+struct Node {
+    world: World<WatchedStore<MemoryStore>>,
+    watch: Watch,
+    feed: ManualFeed,
+    pair: TokenPair,
+}
+
+impl Node {
+    /// A node that hears its feed, with a session that it remembers.
+    async fn warm() -> Self {
+        let (store, watch) = WatchedStore::new(memory().await[0].clone());
+        let (feed, own) = (ManualFeed::new(), ManualFeed::new());
+        drop(own);
+        let world = World::with(store, |builder| builder.with_revocation_feed(feed.clone()));
+        world.add(EMAIL).await;
+        let pair = world.login(EMAIL).await;
+        feed.beat();
+        let node = Self { world, watch, feed, pair };
+        assert_eq!(node.reads().await, 2);
+        assert_eq!(node.reads().await, 0);
+        node
+    }
+
+    /// How often a request that is let in asks the stores.
+    async fn reads(&self) -> usize {
+        let _ = self.watch.reads();
+        assert_eq!(self.world.status(&self.pair.access_token).await, 200);
+        self.watch.reads()
+    }
+}
+
+#[tokio::test]
+async fn before_the_first_heartbeat_comes_back_everything_is_read() {
+    let (store, watch) = WatchedStore::new(memory().await[0].clone());
+    let feed = ManualFeed::new();
+    let world = World::with(store, |builder| builder.with_revocation_feed(feed.clone()));
+    world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    let node = Node { world, watch, feed, pair };
+    for _ in 0..3 {
+        assert_eq!(node.reads().await, 2);
+    }
+    let other = Node::warm().await;
+    let strangers = other.feed.receiver().heartbeat().unwrap();
+    node.feed.receiver().hear(&strangers);
+    assert_eq!(node.reads().await, 2, "another node's heartbeat says nothing of this node's way");
+    node.feed.beat();
+    assert_eq!((node.reads().await, node.reads().await), (2, 0));
+}
+
+#[tokio::test]
+async fn a_silent_feed_has_everything_read_until_it_is_back_and_then_read_once_more() {
+    let node = Node::warm().await;
+    node.world.clock.advance(MAX_SILENCE);
+    assert_eq!(node.reads().await, 0, "three seconds are no silence yet");
+    node.world.clock.advance(TICK);
+    for _ in 0..3 {
+        assert_eq!(node.reads().await, 2);
+    }
+    node.feed.beat();
+    assert_eq!(node.reads().await, 2, "what was known before the silence is forgotten");
+    assert_eq!(node.reads().await, 0);
+}
+
+#[tokio::test]
+async fn heartbeats_in_time_keep_what_is_remembered() {
+    let node = Node::warm().await;
+    for _ in 0..10 {
+        node.world.clock.advance(HEARTBEAT_INTERVAL);
+        node.feed.beat();
+        assert_eq!(node.reads().await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_feed_that_lags_is_as_good_as_silent() {
+    let node = Node::warm().await;
+    for _ in 0..5 {
+        let late = node.feed.receiver().heartbeat().unwrap();
+        node.world.clock.advance(MAX_SILENCE + TICK);
+        node.feed.receiver().hear(&late);
+        assert_eq!(node.reads().await, 2);
+    }
+}
+
+#[tokio::test]
+async fn a_reconnect_and_a_message_that_cannot_be_read_empty_the_cache() {
+    let node = Node::warm().await;
+    node.feed.receiver().reset();
+    assert_eq!((node.reads().await, node.reads().await), (2, 0));
+    for message in ["", "key 42", "session 42", "user"] {
+        node.feed.receiver().hear(message);
+        assert_eq!((node.reads().await, node.reads().await), (2, 0), "{message:?}");
+    }
+}
+
+#[tokio::test]
+async fn messages_may_come_twice_and_in_any_order() {
+    let node = Node::warm().await;
+    let me = me(&node.world, &node.pair.access_token).await;
+    let receiver = node.feed.receiver();
+    let own = [Revocation::session(me.session()), Revocation::user(me.user().id.clone())];
+    for order in [[0, 1], [1, 0], [0, 0], [1, 1]] {
+        for message in order {
+            receiver.hear(&own[message].to_string());
+        }
+        assert_eq!((node.reads().await, node.reads().await), (2, 0), "{order:?}");
+    }
+    node.world.auth.logout(&me).await.unwrap();
+    let said = node.feed.sent();
+    for message in said.iter().chain(said.iter().rev()) {
+        receiver.hear(message);
+        assert_eq!(node.world.status(&node.pair.access_token).await, 401);
+    }
+}
+
+#[tokio::test]
+async fn everything_that_must_be_seen_is_announced() {
+    let node = Node::warm().await;
+    let (auth, feed) = (&node.world.auth, &node.feed);
+    let me = me(&node.world, &node.pair.access_token).await;
+    let (session, user) = (me.session(), me.user().id.clone());
+    let _ = feed.sent();
+    let other = node.world.login(EMAIL).await;
+    assert_eq!(feed.sent(), [format!("user {user}")], "the oldest session may have ended");
+    let next = node.world.refresh(&node.pair.refresh_token).await.unwrap();
+    assert_eq!(feed.sent(), [""; 0], "a rotation revokes nothing");
+    auth.logout(&me).await.unwrap();
+    auth.logout_by_refresh_token(&next.refresh_token).await.unwrap();
+    assert_eq!(feed.sent(), vec![format!("session {session}"); 2]);
+    let accounts = auth.accounts().unwrap();
+    accounts.update(&user, None, None).await.unwrap();
+    assert_eq!(feed.sent(), [format!("user {user}")]);
+    accounts.update(&user, None, Some(false)).await.unwrap();
+    assert_eq!(feed.sent(), vec![format!("user {user}"); 2], "the user, then the sessions");
+    accounts.delete(&user).await.unwrap();
+    assert_eq!(feed.sent(), vec![format!("user {user}"); 2]);
+    assert!(node.world.refresh(&other.refresh_token).await.is_err());
+    auth.announce(Revocation::user(UserId::new("42").unwrap())).await.unwrap();
+    assert_eq!(feed.sent(), ["user 42"]);
+}
+
+#[tokio::test]
+async fn a_reuse_is_announced() {
+    let node = Node::warm().await;
+    let settings = |builder: gatewright::AuthBuilder<_>| {
+        builder.with_refresh_grace(Duration::ZERO).with_revocation_feed(node.feed.clone())
+    };
+    let world = World::with(node.world.store.clone(), settings);
+    let session = me(&node.world, &node.pair.access_token).await.session();
+    world.refresh(&node.pair.refresh_token).await.unwrap();
+    let _ = node.feed.sent();
+    assert!(world.refresh(&node.pair.refresh_token).await.is_err());
+    assert_eq!(node.feed.sent(), [format!("session {session}")]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_announced_is_503_and_counts_here_all_the_same() {
+    let node = Node::warm().await;
+    node.feed.cut();
+    let me = me(&node.world, &node.pair.access_token).await;
+    let error: AuthError = node.world.auth.logout(&me).await.unwrap_err();
+    assert_eq!(Denial::from(&error), Denial::Unavailable);
+    assert_eq!(node.world.status(&node.pair.access_token).await, 401);
+    let _ = node.world.events.take();
+    let pair = node.world.login(EMAIL).await;
+    assert_eq!(node.world.status(&pair.access_token).await, 200, "a login goes on");
+    assert!(node.world.events.take().iter().any(|event| event.starts_with("Failed")), "and it is known");
+}
+
+#[tokio::test]
+async fn without_the_feed_a_change_of_two_steps_is_made_whole() {
+    let node = Node::warm().await;
+    let other = node.world.login(EMAIL).await;
+    let me = me(&node.world, &node.pair.access_token).await;
+    node.feed.cut();
+    let change = PasswordChange::new(Password::new(PASSWORD), Password::new(ANOTHER)).unwrap();
+    assert!(node.world.auth.change_password(&me, change).await.is_err());
+    assert!(node.world.refresh(&other.refresh_token).await.is_err());
+    let next = node.world.refresh(&node.pair.refresh_token).await.unwrap();
+    assert_eq!(node.world.status(&next.access_token).await, 200, "the session was kept");
+    let store = &node.world.store;
+    assert!(node.world.auth.logout_all(&me).await.is_err());
+    assert!(SessionStore::find(store, me.session()).await.unwrap().is_none(), "the sessions have ended");
+}
+
+#[tokio::test]
+async fn a_change_whose_outcome_is_unknown_is_announced_as_that() {
+    let (store, outage) = FragileStore::new(memory().await[0].clone());
+    let feed = ManualFeed::new();
+    let world = World::with(store, |builder| builder.with_revocation_feed(feed.clone()));
+    let account = world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    feed.beat();
+    let me = me(&world, &pair.access_token).await;
+    let _ = feed.sent();
+    outage.of_users();
+    outage.of_sessions();
+    assert!(world.auth.logout(&me).await.is_err());
+    assert!(world.auth.accounts().unwrap().delete(&account.id).await.is_err());
+    assert_eq!(feed.sent(), [format!("session? {}", me.session()), format!("user? {}", account.id)]);
+}
