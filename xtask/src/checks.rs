@@ -2,11 +2,12 @@
 
 use std::process::Command;
 
-use crate::tools::{cargo, cargo_deny, root, step};
-use crate::{browser, documents, test};
+use xtask::tools::{cargo, cargo_deny, root, step};
+
+use crate::{Settings, browser, documents, test};
 
 /// Formatting, lints, dependencies, documentation, tests, documents, the browser: the quick ones first.
-pub(crate) fn run(repeat: u32) -> Result<(), String> {
+pub(crate) fn run(settings: Settings) -> Result<(), String> {
     components()?;
     step("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
     let lints =
@@ -16,7 +17,7 @@ pub(crate) fn run(repeat: u32) -> Result<(), String> {
     let mut documentation = cargo(&["doc", "--workspace", "--all-features", "--no-deps", "--locked"]);
     step("documentation", documentation.env("RUSTDOCFLAGS", "-D warnings"))?;
     front_door()?;
-    test::run(repeat)?;
+    test::run(settings)?;
     documents::validate()?;
     browser::run(None)
 }
