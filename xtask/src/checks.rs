@@ -53,7 +53,9 @@ fn dependencies() -> Result<(), String> {
 
 /// Each feature of the front door builds alone.
 fn front_door() -> Result<(), String> {
-    for feature in ["actix-web", "axum", "memory", "openapi", "poem", "sqlite", "swagger-ui"] {
+    let features =
+        ["actix-web", "axum", "memory", "mysql", "openapi", "poem", "postgres", "sqlite", "swagger-ui"];
+    for feature in features {
         let check = ["check", "-p", "gatewright", "--no-default-features", "--features", feature, "--locked"];
         step(&format!("the front door with {feature} alone"), &mut cargo(&check))?;
     }

@@ -50,14 +50,14 @@ where
 }
 
 /// Expands the whole store suite, each case its own test. `$fresh` is an async function without arguments that returns
-/// two handles on one new, empty store.
+/// two handles on one new, empty store. Attributes before the name go to every case: `#[ignore = "needs a server"]`.
 #[macro_export]
 macro_rules! store_suite {
-    ($name:ident, $fresh:expr) => {
+    ($(#[$attribute:meta])* $name:ident, $fresh:expr) => {
         mod $name {
             use super::*;
 
-            $crate::store_cases! { accounts, $fresh,
+            $crate::store_cases! { [$(#[$attribute])*] accounts, $fresh,
                 an_account_comes_back_as_it_was_made
                 an_unknown_account_is_absent
                 a_taken_address_or_id_changes_nothing
@@ -74,7 +74,7 @@ macro_rules! store_suite {
                 accounts_are_counted
                 pages_show_every_account_once_while_others_are_made
             }
-            $crate::store_cases! { sessions, $fresh,
+            $crate::store_cases! { [$(#[$attribute])*] sessions, $fresh,
                 a_session_comes_back_as_it_was_kept
                 an_unknown_session_is_absent
                 the_current_token_rotates
@@ -103,14 +103,13 @@ macro_rules! store_suite {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! store_cases {
-    ($module:ident, $fresh:expr, $($case:ident)+) => {
+    ($attributes:tt $module:ident, $fresh:expr, $($case:ident)+) => {
         mod $module {
             use super::*;
 
             $(
-                #[test]
-                fn $case() {
-                    $crate::block_on(async { $crate::store::$module::$case($fresh().await).await });
+                $crate::case! { $attributes $case,
+                    $crate::block_on(async { $crate::store::$module::$case($fresh().await).await })
                 }
             )+
         }

@@ -112,7 +112,7 @@ pub async fn of_many_parallel_creates_of_one_address_one_succeeds<S: Store>(stor
 /// Case and trailing spaces count, and the epoch stays.
 pub async fn a_hash_is_replaced_only_if_it_is_the_expected_one_to_the_byte<S: Store>([store, other]: [S; 2]) {
     let account = add(&store, "u1", "ada@example.com", "user").await;
-    for wrong in ["Hash-1", "hash-1 ", "hash-2", ""] {
+    for wrong in ["Hash-1", "hash-1 ", "hash-1\0", "hash-2", ""] {
         let swap = store.replace_password_hash(&account.id, &hash(wrong), &hash("new")).await.unwrap();
         assert_eq!(swap, Swap::Stale, "{wrong:?}");
     }
