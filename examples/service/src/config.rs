@@ -63,10 +63,11 @@ impl Config {
                 "AUTH_SIGNING_KEY_FILE: not supported yet; tokens are signed with AUTH_SECRET_KEY".into()
             );
         }
+        let database_url = text("DATABASE_URL")?.unwrap_or_else(|| "sqlite://gatewright.db".to_owned());
         Ok(Self {
             bind_address: text("BIND_ADDR")?.unwrap_or_else(|| "127.0.0.1:3000".to_owned()),
-            database_url: text("DATABASE_URL")?.unwrap_or_else(|| "sqlite://gatewright.db".to_owned()),
-            secret: secret()?,
+            secret: secret(is_shared(&database_url))?,
+            database_url,
             issuer: text("AUTH_ISSUER")?.unwrap_or_else(|| "http://localhost".to_owned()),
             audience: text("AUTH_AUDIENCE")?.unwrap_or_else(|| "gatewright-example".to_owned()),
             access_lifetime: span("AUTH_ACCESS_MINUTES", 15, 60)?,
@@ -96,10 +97,19 @@ fn span(name: &str, default: u64, unit: u64) -> Result<Duration, Box<dyn Error>>
     Ok(Duration::from_secs(number.saturating_mul(unit)))
 }
 
+/// Whether other nodes may use the database too.
+fn is_shared(database_url: &str) -> bool {
+    ["postgres", "postgresql", "mysql", "mariadb"]
+        .contains(&database_url.split(':').next().unwrap_or_default())
+}
+
 /// The key from the environment or, on a database of this process alone, from a file that is made if it is absent.
-fn secret() -> Result<String, Box<dyn Error>> {
+fn secret(shared: bool) -> Result<String, Box<dyn Error>> {
     if let Some(secret) = text("AUTH_SECRET_KEY")? {
         return Ok(secret);
+    }
+    if shared {
+        return Err("AUTH_SECRET_KEY: is not set; every node on a shared database needs the same one".into());
     }
     let path = Path::new(KEY_FILE);
     tracing::warn!(
