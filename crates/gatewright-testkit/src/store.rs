@@ -1,6 +1,7 @@
 //! The store suite: the contracts of `AccountStore` and `SessionStore`, bullet by bullet.
 
 pub mod accounts;
+pub mod interruptions;
 pub mod sessions;
 
 use std::sync::Arc;
@@ -73,6 +74,7 @@ macro_rules! store_suite {
                 a_deleted_account_is_gone_and_its_address_free
                 accounts_are_counted
                 pages_show_every_account_once_while_others_are_made
+                pages_show_every_account_once_while_many_are_made_at_once
             }
             $crate::store_cases! { [$(#[$attribute])*] sessions, $fresh,
                 a_session_comes_back_as_it_was_kept
@@ -87,13 +89,19 @@ macro_rules! store_suite {
                 the_idle_end_never_passes_the_absolute_end
                 of_many_parallel_rotations_without_grace_one_succeeds
                 many_parallel_rotations_with_grace_agree_on_one_successor
-                a_dropped_rotation_has_happened_or_not
                 one_session_too_many_ends_the_oldest
                 many_parallel_beginnings_keep_the_limit
                 ending_is_final_and_ends_nothing_else
                 a_retained_session_takes_the_epoch_and_the_others_end
                 expired_sessions_are_forgotten_and_others_are_not
+                many_parallel_clean_ups_forget_each_expired_session_once
                 users_are_compared_byte_for_byte
+            }
+            $crate::store_cases! { [$(#[$attribute])*] interruptions, $fresh,
+                a_dropped_rotation_has_happened_or_not
+                a_dropped_beginning_has_happened_or_not
+                a_dropped_retaining_has_happened_or_not
+                a_dropped_change_of_password_has_happened_or_not
             }
         }
     };
