@@ -18,3 +18,6 @@ mod layering;
 mod differences;
 mod guards;
 mod own_users;
+mod dumps;
+mod servers;
+mod bad_days;
