@@ -122,7 +122,10 @@ async fn connections_that_run_out_are_an_error_in_time_and_consume_nothing_on_po
     let url = databases::postgres().await;
     let mut raw = sqlx::PgConnection::connect(&url).await.unwrap();
     let store = PostgresStore::connect(&url).await.unwrap();
-    run_out(store, async |statement| drop(raw.execute(statement).await.unwrap())).await;
+    let lock = async |statement| {
+        raw.execute(statement).await.unwrap();
+    };
+    run_out(store, lock).await;
 }
 
 #[tokio::test]
@@ -131,7 +134,10 @@ async fn connections_that_run_out_are_an_error_in_time_and_consume_nothing_on_my
     let url = databases::mysql().await;
     let mut raw = sqlx::MySqlConnection::connect(&url).await.unwrap();
     let store = MySqlStore::connect(&url).await.unwrap();
-    run_out(store, async |statement| drop(raw.execute(statement).await.unwrap())).await;
+    let lock = async |statement| {
+        raw.execute(statement).await.unwrap();
+    };
+    run_out(store, lock).await;
 }
 
 /// Somebody else holds the session's row, and more callers wait for it than there are connections.

@@ -9,8 +9,6 @@ pub(crate) const REPLACE_HASH: &str =
     "UPDATE gatewright_users SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
 pub(crate) const CHANGE_PASSWORD: &str =
     "UPDATE gatewright_users SET password_hash = $1, epoch = $2 WHERE id = $3 AND password_hash = $4";
-pub(crate) const CHANGE_USER: &str =
-    "UPDATE gatewright_users SET role = $1, is_active = $2, epoch = $3 WHERE id = $4";
 pub(crate) const DELETE_USER: &str = "DELETE FROM gatewright_users WHERE id = $1";
 pub(crate) const COUNT_USERS: &str =
     "SELECT count(*), count(CASE WHEN is_active THEN 1 END) FROM gatewright_users";
@@ -35,6 +33,8 @@ pub(crate) mod server {
     pub(crate) const LOCK_USER: &str = "SELECT * FROM gatewright_users WHERE id = $1 FOR UPDATE";
     pub(crate) const LOCK_HOLDERS: &str =
         "SELECT id FROM gatewright_users WHERE role = $1 AND is_active ORDER BY id FOR UPDATE";
+    pub(crate) const CHANGE_USER: &str =
+        "UPDATE gatewright_users SET role = $1, is_active = $2, epoch = $3 WHERE id = $4";
     pub(crate) const LOCK_SESSION: &str = "SELECT * FROM gatewright_sessions WHERE id = $1 FOR UPDATE";
     pub(crate) const YOUNGEST_BEYOND: &str =
         "SELECT seq FROM gatewright_sessions WHERE user_id = $1 ORDER BY seq DESC LIMIT 1 OFFSET $2";
@@ -64,7 +64,7 @@ mod tests {
             FIND_USER_BY_EMAIL,
             REPLACE_HASH,
             CHANGE_PASSWORD,
-            CHANGE_USER,
+            server::CHANGE_USER,
             DELETE_USER,
             COUNT_USERS,
             PAGE_OF_USERS,

@@ -8,10 +8,9 @@ use super::{Connection, MySqlStore, is_conflict, sql, text};
 use crate::Parsed;
 use crate::row::{Columns, account, bits, count, micros};
 use crate::server::{accounts::account_verbs, within};
-use crate::statements::server::{LOCK_HOLDERS, LOCK_USER};
+use crate::statements::server::{CHANGE_USER, LOCK_HOLDERS, LOCK_USER};
 use crate::statements::{
-    CHANGE_PASSWORD, CHANGE_USER, COUNT_USERS, DELETE_USER, FIND_USER, FIND_USER_BY_EMAIL, PAGE_OF_USERS,
-    REPLACE_HASH,
+    CHANGE_PASSWORD, COUNT_USERS, DELETE_USER, FIND_USER, FIND_USER_BY_EMAIL, PAGE_OF_USERS, REPLACE_HASH,
 };
 
 /// A taken address is an error of the server's. (`INSERT IGNORE` would also ignore what does not fit.)
