@@ -80,6 +80,7 @@ impl Services {
     /// # Errors
     /// When one is neither named nor can be started; those that were started have ended then.
     pub fn start() -> Result<Self, String> {
+        state::end_orphans()?;
         let mut services = Self { named: Vec::new(), started: Vec::new() };
         for kind in Kind::ALL {
             match std::env::var(kind.variable()) {
@@ -106,18 +107,18 @@ impl Services {
 /// When some are running already, or one cannot be started.
 pub fn up() -> Result<String, String> {
     state::check_none()?;
+    state::end_orphans()?;
     let mut servers = Vec::new();
     for kind in Kind::ALL {
         servers.push(Server::start(kind)?);
     }
-    state::keep(&servers)?;
     let line = |server: &Server| format!("{}='{}'\n", server.kind().variable(), server.url());
     let lines: String = servers.iter().map(line).collect();
-    servers.into_iter().for_each(Server::leave);
+    servers.into_iter().try_for_each(Server::leave)?;
     Ok(format!("{lines}export {}\n", Kind::ALL.map(Kind::variable).join(" ")))
 }
 
-/// Ends what [`up`] left running, and says how many there were.
+/// Ends what [`up`] left running, and what the tests did where they were ended themselves, and says how many there were.
 ///
 /// # Errors
 /// When one cannot be ended.

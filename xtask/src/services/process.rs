@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{Kind, mariadb, postgres, redis};
+use super::{Kind, mariadb, postgres, redis, state};
 
 /// Somebody else may take the port between its choice and the start.
 const START_ATTEMPTS: usize = 3;
@@ -84,6 +84,7 @@ impl Server {
     pub fn kill(&mut self) -> Result<(), String> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
         let killed = child.kill().and_then(|()| child.wait());
+        state::forget(child.id());
         killed.map(drop).map_err(|error| format!("{:?}: {error}", self.kind))
     }
 
@@ -113,16 +114,18 @@ impl Server {
         };
         let log = self.place.log()?;
         let errors = log.try_clone().map_err(|error| error.to_string())?;
-        // A group of its own: Ctrl-C is for whoever started it.
+        // A group of its own: it may outlive whoever started it.
         command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
-        command.spawn().map_err(|error| format!("{:?}: {error}", self.kind))
+        let child = command.spawn().map_err(|error| format!("{:?}: {error}", self.kind))?;
+        state::note(child.id(), &self.place.directory)?;
+        Ok(child)
     }
 
     fn wait_until_ready(&mut self) -> Result<(), String> {
         for _ in 0..LOOKS {
             let ended = self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
             if ended {
-                self.child = None;
+                self.child.take().iter().for_each(|child| state::forget(child.id()));
                 return Err(format!("{:?} did not start:\n{}", self.kind, self.place.last_words()));
             }
             if self.is_ready() {
@@ -140,15 +143,14 @@ impl Server {
         }
     }
 
-    /// The process and its directory, for whoever ends it later.
-    pub(super) fn trace(&self) -> Option<(u32, &Path)> {
-        Some((self.child.as_ref()?.id(), &self.place.directory))
-    }
-
     /// Leaves it running.
-    pub(super) fn leave(mut self) {
+    pub(super) fn leave(mut self) -> Result<(), String> {
+        if let Some(child) = &self.child {
+            state::leave(child.id())?;
+        }
         self.child = None;
         self.place.directory = PathBuf::new();
+        Ok(())
     }
 }
 
@@ -160,6 +162,7 @@ impl Drop for Server {
         }
         if let Some(mut child) = self.child.take() {
             let _ = end(child.id(), &directory, || matches!(child.try_wait(), Ok(Some(_))));
+            state::forget(child.id());
         }
         let _ = fs::remove_dir_all(directory);
     }

@@ -1,49 +1,95 @@
-//! What `services up` left running, in a file below `target`: a process and its directory per line.
+//! What runs, in a folder below `target`: a file for each server, named by who started it and by the server's process,
+//! with the server's directory in it. Whoever starts a server ends it; when that was not possible (Ctrl-C), the next does.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::process::{Server, end, is_ours};
+use super::process::{end, is_ours};
 use crate::tools::target;
 
-fn path() -> PathBuf {
-    target().join("services")
+/// The owner of what `services up` left running.
+const NOBODY: u32 = 0;
+
+/// A server as its file describes it.
+struct Entry {
+    file: PathBuf,
+    owner: u32,
+    process: u32,
+    directory: PathBuf,
+}
+
+fn folder() -> PathBuf {
+    target().join("servers")
+}
+
+fn file(owner: u32, process: u32) -> PathBuf {
+    folder().join(format!("{owner}-{process}"))
+}
+
+/// Notes that this process started a server.
+pub(super) fn note(process: u32, directory: &Path) -> Result<(), String> {
+    let file = file(std::process::id(), process);
+    let fail = |error| format!("{}: {error}", file.display());
+    fs::create_dir_all(folder()).map_err(fail)?;
+    fs::write(&file, directory.display().to_string()).map_err(fail)
+}
+
+/// Forgets a server that has ended.
+pub(super) fn forget(process: u32) {
+    let _ = fs::remove_file(file(std::process::id(), process));
+}
+
+/// Notes that a server stays when this process ends.
+pub(super) fn leave(process: u32) -> Result<(), String> {
+    let left = fs::rename(file(std::process::id(), process), file(NOBODY, process));
+    left.map_err(|error| format!("{}: {error}", folder().display()))
 }
 
 /// Refuses to start a second set, which would hide the first.
 pub(super) fn check_none() -> Result<(), String> {
-    let running = read().iter().any(|(process, directory)| is_ours(*process, directory));
-    if running { Err("already running; first: cargo xtask services down".to_owned()) } else { Ok(()) }
+    let running = |entry: &Entry| entry.owner == NOBODY && is_ours(entry.process, &entry.directory);
+    if entries().iter().any(running) {
+        return Err("already running; first: cargo xtask services down".to_owned());
+    }
+    Ok(())
 }
 
-pub(super) fn keep(servers: &[Server]) -> Result<(), String> {
-    let line = |(process, directory): (u32, &Path)| format!("{process} {}\n", directory.display());
-    let lines: String = servers.iter().filter_map(Server::trace).map(line).collect();
-    let file = path();
-    let fail = |error| format!("{}: {error}", file.display());
-    fs::create_dir_all(target()).map_err(fail)?;
-    fs::write(&file, lines).map_err(fail)
-}
-
-/// Ends all of them and forgets them.
+/// Ends what nobody owns, and says how many there were.
 pub(super) fn end_all() -> Result<usize, String> {
+    end_those(|entry| entry.owner == NOBODY || !is_alive(entry.owner))
+}
+
+/// Ends what was started by processes that are gone.
+pub(super) fn end_orphans() -> Result<usize, String> {
+    end_those(|entry| entry.owner != NOBODY && !is_alive(entry.owner))
+}
+
+fn end_those(which: impl Fn(&Entry) -> bool) -> Result<usize, String> {
     let mut ended = 0;
-    for (process, directory) in read() {
-        if is_ours(process, &directory) {
-            end(process, &directory, || false)?;
+    for entry in entries().into_iter().filter(which) {
+        if is_ours(entry.process, &entry.directory) {
+            end(entry.process, &entry.directory, || false)?;
             ended += 1;
         }
-        let _ = fs::remove_dir_all(directory);
+        let _ = fs::remove_dir_all(entry.directory);
+        let _ = fs::remove_file(entry.file);
     }
-    let _ = fs::remove_file(path());
     Ok(ended)
 }
 
-fn read() -> Vec<(u32, PathBuf)> {
-    let text = fs::read_to_string(path()).unwrap_or_default();
-    let entry = |line: &str| {
-        let (process, directory) = line.split_once(' ')?;
-        Some((process.parse().ok()?, PathBuf::from(directory)))
-    };
-    text.lines().filter_map(entry).collect()
+fn is_alive(process: u32) -> bool {
+    Path::new("/proc").join(process.to_string()).exists()
+}
+
+fn entries() -> Vec<Entry> {
+    let Ok(files) = fs::read_dir(folder()) else { return Vec::new() };
+    files.flatten().filter_map(|file| entry(file.path())).collect()
+}
+
+fn entry(file: PathBuf) -> Option<Entry> {
+    let (owner, process) = file.file_name()?.to_str()?.split_once('-')?;
+    let (owner, process) = (owner.parse().ok()?, process.parse().ok()?);
+    let directory = PathBuf::from(fs::read_to_string(&file).ok()?);
+    // An empty name would be everybody's.
+    directory.is_absolute().then_some(Entry { file, owner, process, directory })
 }
