@@ -12,6 +12,8 @@
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+pub mod servers;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};

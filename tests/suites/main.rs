@@ -20,3 +20,6 @@ mod compile_errors;
 mod differences;
 mod guards;
 mod own_users;
+mod dumps;
+mod servers;
+mod bad_days;

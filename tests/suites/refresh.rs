@@ -5,6 +5,7 @@ use std::time::Duration;
 use gatewright::{AuthError, RefreshRefusal, SqliteStore, TokenText};
 use gatewright_testkit::store::{RACERS, Store, race};
 use gatewright_testkit::{TestHasher, repetitions};
+use gatewright_tests::servers::{mysql, postgres};
 use gatewright_tests::{PASSWORD, World, memory, new_file, sqlite};
 
 const EMAIL: &str = "ada@example.com";
@@ -41,6 +42,18 @@ fn of_fifty_parallel_refreshes_in_memory_one_wins() {
 #[test]
 fn of_fifty_parallel_refreshes_in_sqlite_one_wins() {
     gatewright_testkit::block_on(async { of_fifty_parallel_refreshes_one_wins(sqlite().await).await });
+}
+
+#[test]
+#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
+fn of_fifty_parallel_refreshes_one_wins_on_postgres() {
+    gatewright_testkit::block_on(async { of_fifty_parallel_refreshes_one_wins(postgres().await).await });
+}
+
+#[test]
+#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
+fn of_fifty_parallel_refreshes_one_wins_on_mysql() {
+    gatewright_testkit::block_on(async { of_fifty_parallel_refreshes_one_wins(mysql().await).await });
 }
 
 #[tokio::test]

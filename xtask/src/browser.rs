@@ -1,7 +1,7 @@
 //! The examples' Swagger UI in a browser.
 
-use crate::debian;
-use crate::tools::{cargo, step, target, works};
+use xtask::debian;
+use xtask::tools::{cargo, step, target, works};
 
 /// The programs that are driven, each by the name of its package.
 const PROGRAMS: [&str; 3] = ["axum-app", "actix-app", "poem-app"];

@@ -2,11 +2,12 @@
 
 use std::process::Command;
 
-use crate::tools::{cargo, cargo_deny, root, step};
-use crate::{browser, documents, fuzz, test};
+use xtask::tools::{cargo, cargo_deny, root, step};
+
+use crate::{Settings, browser, documents, fuzz, test};
 
 /// Formatting, lints, dependencies, documentation, tests, documents, the browser: the quick ones first.
-pub(crate) fn run(repeat: u32) -> Result<(), String> {
+pub(crate) fn run(settings: Settings) -> Result<(), String> {
     components()?;
     step("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
     let lints =
@@ -17,7 +18,7 @@ pub(crate) fn run(repeat: u32) -> Result<(), String> {
     step("documentation", documentation.env("RUSTDOCFLAGS", "-D warnings"))?;
     front_door()?;
     fuzz::seeds()?;
-    test::run(repeat)?;
+    test::run(settings)?;
     documents::validate()?;
     browser::run(None)
 }
@@ -53,7 +54,19 @@ fn dependencies() -> Result<(), String> {
 
 /// Each feature of the front door builds alone.
 fn front_door() -> Result<(), String> {
-    for feature in ["actix-web", "axum", "jwks", "memory", "openapi", "poem", "sqlite", "swagger-ui"] {
+    let features = [
+        "actix-web",
+        "axum",
+        "jwks",
+        "memory",
+        "mysql",
+        "openapi",
+        "poem",
+        "postgres",
+        "sqlite",
+        "swagger-ui",
+    ];
+    for feature in features {
         let check = ["check", "-p", "gatewright", "--no-default-features", "--features", feature, "--locked"];
         step(&format!("the front door with {feature} alone"), &mut cargo(&check))?;
     }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::debian;
-use crate::tools::{root, step, target, works};
+use xtask::debian;
+use xtask::tools::{root, step, target, works};
 
 /// The variable that names the folder where tests leave the documents they were served.
 pub(crate) const FOLDER: &str = "GATEWRIGHT_DOCUMENTS";

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::tools::{cargo, cargo_fuzz, root, step};
+use xtask::tools::{cargo, cargo_fuzz, root, step};
 
 /// The toolchain that can instrument.
 const TOOLCHAIN: &str = "nightly";

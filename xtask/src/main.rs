@@ -1,23 +1,32 @@
-//! `cargo xtask test` runs every test, `cargo xtask ci` checks everything that must hold before a change lands.
+//! `cargo xtask test` runs every test, `cargo xtask ci` checks everything that must hold before a change lands,
+//! `cargo xtask services` starts and ends the servers that some tests need.
 //!
-//! The tests need a Rust toolchain and a C compiler, nothing else. The rest is installed: tools below `target`, and, where
-//! it runs as root on Debian, the packages that `ci` and `test --browser` need (Chromium and its driver, Python).
+//! The tests need a Rust toolchain and a C compiler, and PostgreSQL, MariaDB and Redis unless they are told to do without.
+//! The rest is installed: tools below `target`, and, where it runs as root on Debian, packages: the servers, and what `ci`
+//! and `test --browser` need (Chromium and its driver, Python).
 
 mod browser;
 mod checks;
-mod debian;
 mod documents;
 mod fuzz;
 mod test;
-mod tools;
 
 use std::process::ExitCode;
+
+use xtask::services::{self, Kind};
 
 const USAGE: &str = "\
 cargo xtask <command>
 
-  test [--repeat N]      every test; cases that race are repeated N times (20)
+  test [--repeat N] [--only embedded]
+                         every test; cases that race are repeated N times (20). Tests that need PostgreSQL,
+                         MariaDB or Redis use the servers that GATEWRIGHT_TEST_POSTGRES_URL, .._MYSQL_URL and
+                         .._REDIS_URL name, or others that are started and end with the run; they are left
+                         out with --only embedded
   test --browser [FILE]  the examples' Swagger UI in Chromium; a screenshot goes to FILE
+  services up            starts those servers and leaves them running; prints the variables, for
+                         eval \"$(cargo xtask services up)\"
+  services down          ends them
   ci [--repeat N]        formatting, lints, dependencies, documentation, every test, the browser,
                          and the examples' documents held against OpenAPI 3.1
   fuzz [--seconds N]     the fuzz targets on their seeds, then each for N seconds (60); needs the
@@ -30,9 +39,12 @@ fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         ["test", "--browser"] => browser::run(None),
         ["test", "--browser", file] => browser::run(Some(file)),
-        ["test", options @ ..] => repeat(options).and_then(test::run),
-        ["ci", options @ ..] => repeat(options).and_then(checks::run),
-        ["fuzz", options @ ..] => number(options, "--seconds", 60).and_then(fuzz::run),
+        ["test", options @ ..] => settings(options).and_then(test::run),
+        ["services", "up"] => services::up().map(|lines| print!("{lines}")),
+        ["services", "down"] => services::down().map(|ended| eprintln!("{ended} servers ended")),
+        ["ci", options @ ..] => settings(options).and_then(checks::run),
+        ["fuzz"] => fuzz::run(60),
+        ["fuzz", "--seconds", seconds] => count("--seconds", seconds).and_then(fuzz::run),
         _ => Err(USAGE.to_owned()),
     };
     match done {
@@ -44,19 +56,41 @@ fn main() -> ExitCode {
     }
 }
 
-/// How often cases that race are repeated.
-fn repeat(options: &[&str]) -> Result<u32, String> {
-    number(options, "--repeat", 20)
+/// What the tests are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Settings {
+    /// How often cases that race are repeated.
+    repeat: u32,
+    /// Whether tests that need servers are left out.
+    only_embedded: bool,
 }
 
-/// The one option of a command: a number above zero.
-fn number(options: &[&str], name: &str, default: u32) -> Result<u32, String> {
-    match options {
-        [] => Ok(default),
-        [option, number] if *option == name => match number.parse() {
-            Ok(number) if number > 0 => Ok(number),
-            _ => Err(format!("{name}: {number} is not a number above zero")),
-        },
-        _ => Err(USAGE.to_owned()),
+fn settings(options: &[&str]) -> Result<Settings, String> {
+    let mut settings = Settings { repeat: 20, only_embedded: false };
+    let mut options = options;
+    while let [name, value, rest @ ..] = options {
+        match (*name, *value) {
+            ("--repeat", number) => settings.repeat = count("--repeat", number)?,
+            ("--only", "embedded") => settings.only_embedded = true,
+            _ => return Err(USAGE.to_owned()),
+        }
+        options = rest;
+    }
+    if options.is_empty() { Ok(settings) } else { Err(USAGE.to_owned()) }
+}
+
+fn count(option: &str, number: &str) -> Result<u32, String> {
+    match number.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(format!("{option}: {number} is not a number above zero")),
+    }
+}
+
+/// How the tests that need a server are named: something in their path says so.
+const fn marker(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Postgres => "on_postgres",
+        Kind::Mysql => "on_mysql",
+        Kind::Redis => "on_redis",
     }
 }

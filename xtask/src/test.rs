@@ -3,33 +3,55 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::documents;
-use crate::tools::{cargo, step};
+use xtask::services::{Kind, Services};
+use xtask::tools::{cargo, step};
+
+use crate::{Settings, documents, marker};
 
 /// The variable that names a folder of published test vectors, for tests that need them.
 const VECTORS: &str = "GATEWRIGHT_VECTORS";
 
+/// How the tests that need them are named: something in their path says so.
+const VECTORS_MARKER: &str = "needs_vectors";
+
 /// Runs the workspace's tests, its documentation's examples included.
-pub(crate) fn run(repeat: u32) -> Result<(), String> {
+pub(crate) fn run(settings: Settings) -> Result<(), String> {
+    let services = if settings.only_embedded { None } else { Some(Services::start()?) };
+    let vectors = vectors()?;
+    let left_out = left_out(services.is_some(), vectors.is_some());
     let mut tests = cargo(&["test", "--workspace", "--all-features", "--locked"]);
-    tests.env("GATEWRIGHT_TEST_REPEAT", repeat.to_string());
+    tests.env("GATEWRIGHT_TEST_REPEAT", settings.repeat.to_string());
     tests.env(documents::FOLDER, documents::folder()?);
-    match vectors()? {
-        Some(folder) => {
-            println!("published test vectors: {}", folder.display());
-            tests.env(VECTORS, folder).args(["--", "--include-ignored"]);
-        }
-        None => println!("\n=== NOT RUN: tests against published vectors. Set {VECTORS} to their folder."),
-    }
+    tests.envs(services.iter().flat_map(Services::variables));
+    tests.envs(vectors.iter().map(|folder| (VECTORS, folder)));
+    // What needs something is ignored, so that it never passes without it; here it is left out by name.
+    tests.args(["--", "--include-ignored"]).args(left_out.iter().flat_map(|name| ["--skip", name]));
     step("tests", &mut tests)?;
-    report()
+    report(services.as_ref())?;
+    say_what_did_not_run(services.is_some(), vectors.is_some());
+    Ok(())
+}
+
+fn left_out(with_servers: bool, with_vectors: bool) -> Vec<&'static str> {
+    let servers = Kind::ALL.into_iter().map(marker).filter(|_| !with_servers);
+    servers.chain([VECTORS_MARKER].into_iter().filter(|_| !with_vectors)).collect()
+}
+
+/// Last of all, where it is seen.
+fn say_what_did_not_run(with_servers: bool, with_vectors: bool) {
+    if !with_servers {
+        println!("\n=== NOT RUN: every test on PostgreSQL, MySQL and Redis, because of --only embedded.");
+    }
+    if !with_vectors {
+        println!("\n=== NOT RUN: tests against published vectors. Set {VECTORS} to their folder.");
+    }
 }
 
 /// The example applications: each runs the HTTP suites.
 const APPLICATIONS: [&str; 3] = ["actix-app", "axum-app", "poem-app"];
 
 /// Says how many cases the HTTP suites have, as the test programs list them, and how many requests were compared.
-fn report() -> Result<(), String> {
+fn report(services: Option<&Services>) -> Result<(), String> {
     println!("\n=== HTTP suites, cases");
     for application in APPLICATIONS {
         let list =
@@ -46,7 +68,10 @@ fn report() -> Result<(), String> {
     let compare =
         ["test", "--quiet", "-p", "gatewright-tests", "--all-features", "--locked", "--test", "suites"];
     let mut differences = cargo(&compare);
-    step("differences between them", differences.args(["differences", "--", "--nocapture"]))
+    differences.envs(services.iter().flat_map(|services| services.variables()));
+    differences.args(["differences", "--", "--nocapture", "--include-ignored"]);
+    differences.args(left_out(services.is_some(), true).iter().flat_map(|name| ["--skip", name]));
+    step("differences between them", &mut differences)
 }
 
 /// The folder of published vectors. One that is named and not there is a mistake.

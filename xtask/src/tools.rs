@@ -9,25 +9,31 @@ const CARGO_DENY: &str = "0.20.2";
 const CARGO_FUZZ: &str = "0.13.2";
 
 /// The workspace's root.
-pub(crate) fn root() -> PathBuf {
+#[must_use]
+pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_owned()
 }
 
 /// Where cargo builds.
-pub(crate) fn target() -> PathBuf {
+#[must_use]
+pub fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |named| root().join(named))
 }
 
 /// Cargo, as it runs this program.
-pub(crate) fn cargo(arguments: &[&str]) -> Command {
+#[must_use]
+pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(root());
     command
 }
 
 /// Runs a step, saying which.
-pub(crate) fn step(name: &str, command: &mut Command) -> Result<(), String> {
+///
+/// # Errors
+/// When it cannot be run or fails.
+pub fn step(name: &str, command: &mut Command) -> Result<(), String> {
     println!("\n=== {name}");
     let status = command.status().map_err(|error| format!("{name}: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{name}: failed ({status})")) }
@@ -35,12 +41,18 @@ pub(crate) fn step(name: &str, command: &mut Command) -> Result<(), String> {
 
 /// `cargo-deny`: the one on the path, or one built below `target`; an unoptimized build takes a minute and is fast
 /// enough.
-pub(crate) fn cargo_deny() -> Result<PathBuf, String> {
+///
+/// # Errors
+/// When it cannot be built.
+pub fn cargo_deny() -> Result<PathBuf, String> {
     tool("cargo-deny", CARGO_DENY)
 }
 
 /// `cargo-fuzz`, likewise.
-pub(crate) fn cargo_fuzz() -> Result<PathBuf, String> {
+///
+/// # Errors
+/// When it cannot be built.
+pub fn cargo_fuzz() -> Result<PathBuf, String> {
     tool("cargo-fuzz", CARGO_FUZZ)
 }
 
@@ -60,6 +72,7 @@ fn tool(name: &str, version: &str) -> Result<PathBuf, String> {
 }
 
 /// Whether the program is there and says its version.
-pub(crate) fn works(program: &Path) -> bool {
+#[must_use]
+pub fn works(program: &Path) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }

@@ -1,27 +1,17 @@
 //! Rows as the types they stand for. A row that is none of ours is a broken store, never an absent user.
 
-use std::error::Error;
-
 use gatewright_core::rotation::{RotationState, SessionSeed, TokenDigest};
 use gatewright_core::store::NewAccount;
-use gatewright_core::{
-    Account, Email, Epoch, PasswordHash, RoleName, Scopes, Session, StoreError, Timestamp, UserId,
-};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use gatewright_core::{Account, Email, Epoch, PasswordHash, RoleName, Scopes, Session, Timestamp, UserId};
 
-type Parsed<T> = Result<T, Box<dyn Error + Send + Sync>>;
+use crate::Parsed;
 
-pub(crate) fn account(row: &SqliteRow) -> Result<Account, StoreError> {
-    parse_account(row).map_err(|error| StoreError::new("read an account", error))
-}
-
-pub(crate) fn session(row: &SqliteRow) -> Result<Session, StoreError> {
-    parse_session(row).map_err(|error| StoreError::new("read a session", error))
-}
-
-pub(crate) fn rotation(row: &SqliteRow) -> Result<RotationState, StoreError> {
-    parse_rotation(row).map_err(|error| StoreError::new("read a session", error))
+/// A row, as each database reads its columns.
+pub(crate) trait Columns {
+    fn text(&self, column: &str) -> Parsed<&str>;
+    fn bytes(&self, column: &str) -> Parsed<Option<&[u8]>>;
+    fn number(&self, column: &str) -> Parsed<i64>;
+    fn flag(&self, column: &str) -> Parsed<bool>;
 }
 
 /// A moment as a column keeps it. The type never exceeds what the column holds.
@@ -34,47 +24,57 @@ pub(crate) const fn bits(epoch: Epoch) -> i64 {
     epoch.as_u64().cast_signed()
 }
 
-fn parse_account(row: &SqliteRow) -> Parsed<Account> {
-    let email: &str = row.try_get("email")?;
+/// A count as a caller gets it.
+pub(crate) fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+pub(crate) fn account(row: &impl Columns) -> Parsed<Account> {
+    let email = row.text("email")?;
     let canonical = Email::parse(email)?;
     if canonical.as_str() != email {
         return Err("the address is not in its canonical form".into());
     }
     let mut account = Account::from(NewAccount::new(
-        UserId::new(row.try_get::<&str, _>("id")?)?,
+        UserId::new(row.text("id")?)?,
         canonical,
-        PasswordHash::new(row.try_get::<&str, _>("password_hash")?),
-        RoleName::new(row.try_get::<&str, _>("role")?)?,
+        PasswordHash::new(row.text("password_hash")?),
+        RoleName::new(row.text("role")?)?,
         epoch(row)?,
         moment(row, "created_at")?,
     ));
-    account.is_active = row.try_get("is_active")?;
+    account.is_active = row.flag("is_active")?;
     Ok(account)
 }
 
-fn parse_session(row: &SqliteRow) -> Parsed<Session> {
-    let id = row.try_get::<&str, _>("id")?.parse()?;
-    let user = UserId::new(row.try_get::<&str, _>("user_id")?)?;
-    let seed = SessionSeed::from_bytes(row.try_get::<&[u8], _>("seed")?.try_into()?);
-    let mut session = Session::begin(id, user, epoch(row)?, seed, moment(row, "created_at")?)
-        .with_scopes(Scopes::parse(row.try_get("scopes")?)?)
-        .with_expiry(moment(row, "idle_expires_at")?, moment(row, "expires_at")?);
+pub(crate) fn session(row: &impl Columns) -> Parsed<Session> {
+    let user = UserId::new(row.text("user_id")?)?;
+    let seed = SessionSeed::from_bytes(bytes(row, "seed")?);
+    let mut session =
+        Session::begin(row.text("id")?.parse()?, user, epoch(row)?, seed, moment(row, "created_at")?)
+            .with_scopes(Scopes::parse(row.text("scopes")?)?)
+            .with_expiry(moment(row, "idle_expires_at")?, moment(row, "expires_at")?);
     session.last_used_at = moment(row, "last_used_at")?;
     Ok(session)
 }
 
-fn parse_rotation(row: &SqliteRow) -> Parsed<RotationState> {
-    let digest = |bytes: &[u8]| Parsed::Ok(TokenDigest::from_bytes(bytes.try_into()?));
-    let mut state = parse_session(row)?.rotation(digest(row.try_get("current_digest")?)?);
-    state.previous = row.try_get::<Option<&[u8]>, _>("previous_digest")?.map(digest).transpose()?;
+pub(crate) fn rotation(row: &impl Columns) -> Parsed<RotationState> {
+    let mut state = session(row)?.rotation(TokenDigest::from_bytes(bytes(row, "current_digest")?));
+    if row.bytes("previous_digest")?.is_some() {
+        state.previous = Some(TokenDigest::from_bytes(bytes(row, "previous_digest")?));
+    }
     state.rotated_at = moment(row, "rotated_at")?;
     Ok(state)
 }
 
-fn moment(row: &SqliteRow, column: &str) -> Parsed<Timestamp> {
-    Ok(Timestamp::from_micros(u64::try_from(row.try_get::<i64, _>(column)?)?))
+fn bytes(row: &impl Columns, column: &str) -> Parsed<[u8; 32]> {
+    Ok(row.bytes(column)?.ok_or("a column that must not be is null")?.try_into()?)
 }
 
-fn epoch(row: &SqliteRow) -> Parsed<Epoch> {
-    Ok(Epoch::from_u64(row.try_get::<i64, _>("epoch")?.cast_unsigned()))
+fn moment(row: &impl Columns, column: &str) -> Parsed<Timestamp> {
+    Ok(Timestamp::from_micros(u64::try_from(row.number(column)?)?))
+}
+
+fn epoch(row: &impl Columns) -> Parsed<Epoch> {
+    Ok(Epoch::from_u64(row.number("epoch")?.cast_unsigned()))
 }

@@ -59,6 +59,19 @@ pub use watched::{Watch, WatchedStore};
 
 use std::future::Future;
 
+/// For the suites: a case as a test, with the attributes that all have.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! case {
+    ([$($attribute:tt)*] $case:ident, $body:expr) => {
+        $($attribute)*
+        #[test]
+        fn $case() {
+            $body;
+        }
+    };
+}
+
 /// How often a case that races is repeated: `GATEWRIGHT_TEST_REPEAT`, 20 unless set.
 #[must_use]
 pub fn repetitions() -> usize {

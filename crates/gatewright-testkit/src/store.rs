@@ -1,6 +1,7 @@
 //! The store suite: the contracts of `AccountStore` and `SessionStore`, bullet by bullet.
 
 pub mod accounts;
+pub mod interruptions;
 pub mod sessions;
 
 use std::sync::Arc;
@@ -50,14 +51,14 @@ where
 }
 
 /// Expands the whole store suite, each case its own test. `$fresh` is an async function without arguments that returns
-/// two handles on one new, empty store.
+/// two handles on one new, empty store. Attributes before the name go to every case: `#[ignore = "needs a server"]`.
 #[macro_export]
 macro_rules! store_suite {
-    ($name:ident, $fresh:expr) => {
+    ($(#[$attribute:meta])* $name:ident, $fresh:expr) => {
         mod $name {
             use super::*;
 
-            $crate::store_cases! { accounts, $fresh,
+            $crate::store_cases! { [$(#[$attribute])*] accounts, $fresh,
                 an_account_comes_back_as_it_was_made
                 an_unknown_account_is_absent
                 a_taken_address_or_id_changes_nothing
@@ -73,8 +74,9 @@ macro_rules! store_suite {
                 a_deleted_account_is_gone_and_its_address_free
                 accounts_are_counted
                 pages_show_every_account_once_while_others_are_made
+                pages_show_every_account_once_while_many_are_made_at_once
             }
-            $crate::store_cases! { sessions, $fresh,
+            $crate::store_cases! { [$(#[$attribute])*] sessions, $fresh,
                 a_session_comes_back_as_it_was_kept
                 an_unknown_session_is_absent
                 the_current_token_rotates
@@ -87,13 +89,19 @@ macro_rules! store_suite {
                 the_idle_end_never_passes_the_absolute_end
                 of_many_parallel_rotations_without_grace_one_succeeds
                 many_parallel_rotations_with_grace_agree_on_one_successor
-                a_dropped_rotation_has_happened_or_not
                 one_session_too_many_ends_the_oldest
                 many_parallel_beginnings_keep_the_limit
                 ending_is_final_and_ends_nothing_else
                 a_retained_session_takes_the_epoch_and_the_others_end
                 expired_sessions_are_forgotten_and_others_are_not
+                many_parallel_clean_ups_forget_each_expired_session_once
                 users_are_compared_byte_for_byte
+            }
+            $crate::store_cases! { [$(#[$attribute])*] interruptions, $fresh,
+                a_dropped_rotation_has_happened_or_not
+                a_dropped_beginning_has_happened_or_not
+                a_dropped_retaining_has_happened_or_not
+                a_dropped_change_of_password_has_happened_or_not
             }
         }
     };
@@ -103,14 +111,13 @@ macro_rules! store_suite {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! store_cases {
-    ($module:ident, $fresh:expr, $($case:ident)+) => {
+    ($attributes:tt $module:ident, $fresh:expr, $($case:ident)+) => {
         mod $module {
             use super::*;
 
             $(
-                #[test]
-                fn $case() {
-                    $crate::block_on(async { $crate::store::$module::$case($fresh().await).await });
+                $crate::case! { $attributes $case,
+                    $crate::block_on(async { $crate::store::$module::$case($fresh().await).await })
                 }
             )+
         }

@@ -10,7 +10,9 @@
 //! | `poem` | [`poem`](mod@poem): extractors, guards and routes for poem |
 //! | `jwks` | `RemoteIssuer`: the keys of other issuers, fetched over HTTPS |
 //! | `memory` | `MemoryStore`: accounts and sessions in memory |
+//! | `mysql` | `MySqlStore`: accounts and sessions in MySQL or MariaDB |
 //! | `openapi` | [`openapi`](mod@openapi): who may call what, in utoipa documents |
+//! | `postgres` | `PostgresStore`: accounts and sessions in PostgreSQL |
 //! | `sqlite` | `SqliteStore`: accounts and sessions in SQLite |
 //! | `swagger-ui` | `openapi::SwaggerUi`: the page that shows a document and logs in |
 //!
@@ -138,5 +140,9 @@ pub use gatewright_jwks::{
 #[cfg(feature = "memory")]
 pub use gatewright_memory::MemoryStore;
 
+#[cfg(feature = "mysql")]
+pub use gatewright_sqlx::MySqlStore;
+#[cfg(feature = "postgres")]
+pub use gatewright_sqlx::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use gatewright_sqlx::SqliteStore;

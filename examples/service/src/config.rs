@@ -79,10 +79,11 @@ impl Config {
         for name in NOT_YET.iter().filter(|name| env::var_os(name).is_some()) {
             tracing::warn!("{name} is set and not supported yet: ignored");
         }
+        let database_url = text("DATABASE_URL")?.unwrap_or_else(|| "sqlite://gatewright.db".to_owned());
         Ok(Self {
             bind_address: text("BIND_ADDR")?.unwrap_or_else(|| "127.0.0.1:3000".to_owned()),
-            database_url: text("DATABASE_URL")?.unwrap_or_else(|| "sqlite://gatewright.db".to_owned()),
-            keys: keys()?,
+            keys: keys(is_shared(&database_url))?,
+            database_url,
             issuer: text("AUTH_ISSUER")?.unwrap_or_else(|| "http://localhost".to_owned()),
             audience: text("AUTH_AUDIENCE")?.unwrap_or_else(|| "gatewright-example".to_owned()),
             access_lifetime: span("AUTH_ACCESS_MINUTES", 15, 60)?,
@@ -113,10 +114,10 @@ fn span(name: &str, default: u64, unit: u64) -> Result<Duration, Box<dyn Error>>
 }
 
 /// A key pair if one is named, or else a secret.
-fn keys() -> Result<Keys, Box<dyn Error>> {
+fn keys(is_shared: bool) -> Result<Keys, Box<dyn Error>> {
     let previous = text("AUTH_SECRET_KEY_PREVIOUS")?;
     let Some(file) = text("AUTH_SIGNING_KEY_FILE")? else {
-        return Ok(Keys::Secret { secret: secret()?, previous });
+        return Ok(Keys::Secret { secret: secret(is_shared)?, previous });
     };
     if previous.is_some() {
         return Err("AUTH_SECRET_KEY_PREVIOUS: means nothing beside AUTH_SIGNING_KEY_FILE".into());
@@ -125,10 +126,19 @@ fn keys() -> Result<Keys, Box<dyn Error>> {
     Ok(Keys::Pair(key.map_err(|error| format!("AUTH_SIGNING_KEY_FILE: {file} cannot be read: {error}"))?))
 }
 
+/// Whether other nodes may use the database too.
+fn is_shared(database_url: &str) -> bool {
+    ["postgres", "postgresql", "mysql", "mariadb"]
+        .contains(&database_url.split(':').next().unwrap_or_default())
+}
+
 /// The key from the environment or, on a database of this process alone, from a file that is made if it is absent.
-fn secret() -> Result<String, Box<dyn Error>> {
+fn secret(shared: bool) -> Result<String, Box<dyn Error>> {
     if let Some(secret) = text("AUTH_SECRET_KEY")? {
         return Ok(secret);
+    }
+    if shared {
+        return Err("AUTH_SECRET_KEY: is not set; every node on a shared database needs the same one".into());
     }
     let path = Path::new(KEY_FILE);
     tracing::warn!(

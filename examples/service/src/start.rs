@@ -3,8 +3,9 @@
 use std::error::Error;
 
 use gatewright::{
-    Account, AccountStore, ApiKeys, Auth, AuthBuilder, Email, HashingPool, Jwt, MemoryStore, Password,
-    PolicyRefusal, Registration, RoleScopes, SHORT_API_KEY_BYTES, SessionStore, SqliteStore,
+    Account, AccountStore, ApiKeys, Auth, AuthBuilder, Email, HashingPool, Jwt, MemoryStore, MySqlStore,
+    Password, PolicyRefusal, PostgresStore, Registration, RoleScopes, SHORT_API_KEY_BYTES, SessionStore,
+    SqliteStore, StoreError,
 };
 
 use crate::config::{Config, random_text};
@@ -33,15 +34,18 @@ pub async fn open(config: &Config) -> Result<Auth, Box<dyn Error>> {
 /// # Errors
 /// When the key or a list is unsafe, or the database cannot be opened; the error names the variable.
 pub async fn builder(config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>> {
-    match config.database_url.split(':').next() {
+    let url = config.database_url.as_str();
+    match url.split(':').next() {
         Some("memory") => builder_over(MemoryStore::new(), config),
-        Some("sqlite") => {
-            let store = SqliteStore::connect(&config.database_url).await;
-            let store = store.map_err(|error| format!("DATABASE_URL: {error}: {}", cause(&error)))?;
-            builder_over(store, config)
-        }
-        _ => Err("DATABASE_URL: must begin with sqlite: or memory:".into()),
+        Some("sqlite") => builder_over(opened(SqliteStore::connect(url).await)?, config),
+        Some("postgres" | "postgresql") => builder_over(opened(PostgresStore::connect(url).await)?, config),
+        Some("mysql" | "mariadb") => builder_over(opened(MySqlStore::connect(url).await)?, config),
+        _ => Err("DATABASE_URL: must begin with sqlite:, postgres:, mysql: or memory:".into()),
     }
+}
+
+fn opened<S>(store: Result<S, StoreError>) -> Result<S, Box<dyn Error>> {
+    store.map_err(|error| format!("DATABASE_URL: {error}: {}", cause(&error)).into())
 }
 
 /// Sets everything that the configuration says, over a store that is open.

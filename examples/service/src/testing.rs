@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+pub mod databases;
 pub mod journeys;
 pub mod suites;
 

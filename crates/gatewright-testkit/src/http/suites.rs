@@ -23,8 +23,8 @@ pub const SUITES: &[Suite] = &[
 /// `&'static` [`Target`](crate::http::Target); it may start the application at its first call.
 #[macro_export]
 macro_rules! http_suite {
-    ($name:ident, $target:expr) => {
-        $crate::http_suite_cases! { http_tests $name, $target }
+    ($(#[$attribute:meta])* $name:ident, $target:expr) => {
+        $crate::http_suite_cases! { http_tests [$(#[$attribute])*] $name, $target }
     };
 }
 
@@ -33,7 +33,7 @@ macro_rules! http_suite {
 #[macro_export]
 macro_rules! problem_suite {
     ($name:ident, $fresh:expr) => {
-        $crate::problem_suite_cases! { http_tests $name, $fresh }
+        $crate::problem_suite_cases! { http_tests [] $name, $fresh }
     };
 }
 
@@ -43,7 +43,7 @@ macro_rules! problem_suite {
 #[macro_export]
 macro_rules! rfc6749_suite {
     ($name:ident, $fresh:expr) => {
-        $crate::rfc6749_suite_cases! { http_tests $name, $fresh }
+        $crate::rfc6749_suite_cases! { http_tests [] $name, $fresh }
     };
 }
 
@@ -53,7 +53,7 @@ macro_rules! rfc6749_suite {
 #[macro_export]
 macro_rules! http_outage_suite {
     ($name:ident, $fresh:expr) => {
-        $crate::http_outage_suite_cases! { http_tests $name, $fresh }
+        $crate::http_outage_suite_cases! { http_tests [] $name, $fresh }
     };
 }
 
@@ -229,7 +229,7 @@ macro_rules! http_outage_suite_cases {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! http_tests {
-    ([$name:ident, $target:expr] $($module:ident { $($case:ident)+ })+) => {
+    ([$attributes:tt $name:ident, $target:expr] $($module:ident { $($case:ident)+ })+) => {
         mod $name {
             use super::*;
 
@@ -238,10 +238,7 @@ macro_rules! http_tests {
                     use super::*;
 
                     $(
-                        #[test]
-                        fn $case() {
-                            $crate::http::$module::$case($target());
-                        }
+                        $crate::case! { $attributes $case, $crate::http::$module::$case($target()) }
                     )+
                 }
             )+

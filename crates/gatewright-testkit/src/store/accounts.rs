@@ -3,6 +3,8 @@
 use gatewright_core::store::{AccountChange, Change, Created, NewAccount, Swap};
 use gatewright_core::{Account, Email, Epoch, PasswordHash, RoleName, Timestamp, UserId};
 
+use tokio::task::JoinSet;
+
 use super::{Store, race, race_of};
 use crate::repetitions;
 
@@ -31,7 +33,7 @@ fn new_account(id: &str, address: &str, role_name: &str) -> NewAccount {
     )
 }
 
-async fn add<S: Store>(store: &S, id: &str, address: &str, role_name: &str) -> Account {
+pub(super) async fn add<S: Store>(store: &S, id: &str, address: &str, role_name: &str) -> Account {
     match store.create(new_account(id, address, role_name)).await.unwrap() {
         Created::Created(account) => account,
         other => panic!("{other:?}"),
@@ -112,7 +114,7 @@ pub async fn of_many_parallel_creates_of_one_address_one_succeeds<S: Store>(stor
 /// Case and trailing spaces count, and the epoch stays.
 pub async fn a_hash_is_replaced_only_if_it_is_the_expected_one_to_the_byte<S: Store>([store, other]: [S; 2]) {
     let account = add(&store, "u1", "ada@example.com", "user").await;
-    for wrong in ["Hash-1", "hash-1 ", "hash-2", ""] {
+    for wrong in ["Hash-1", "hash-1 ", "hash-1\0", "hash-2", ""] {
         let swap = store.replace_password_hash(&account.id, &hash(wrong), &hash("new")).await.unwrap();
         assert_eq!(swap, Swap::Stale, "{wrong:?}");
     }
@@ -310,4 +312,32 @@ pub async fn pages_show_every_account_once_while_others_are_made<S: Store>([stor
     let expected: Vec<String> = (0..25).map(|number| format!("u{number:02}")).collect();
     assert_eq!(seen, expected);
     assert!(store.page(None, 0).await.unwrap().is_empty());
+}
+
+/// However many accounts are made meanwhile, before, between and behind those that are shown.
+pub async fn pages_show_every_account_once_while_many_are_made_at_once<S: Store>([store, other]: [S; 2]) {
+    for number in 0..60 {
+        add(&store, &format!("u{number:02}"), &format!("{number}@example.com"), "user").await;
+    }
+    let mut makers = JoinSet::new();
+    for maker in 0..6 {
+        let other = other.clone();
+        makers.spawn(async move {
+            for number in 0..10 {
+                let id = format!("{}{number}-{maker}", ["a", "u3", "z"][number % 3]);
+                add(&other, &id, &format!("{id}@example.com"), "user").await;
+            }
+        });
+    }
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.page(after.as_ref(), 7).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.id.clone());
+        seen.extend(page.iter().map(|account| account.id.as_str().to_owned()));
+    }
+    makers.join_all().await;
+    assert!(seen.is_sorted_by(|one, next| one < next), "{seen:?}");
+    let shown = seen.iter().filter(|id| id.starts_with('u') && id.len() == 3).count();
+    assert_eq!(shown, 60);
 }

@@ -1,7 +1,5 @@
 //! Cases for `SessionStore`.
 
-use std::future::{Future, poll_fn};
-use std::task::Poll;
 use std::time::Duration;
 
 use gatewright_core::rotation::{SessionSeed, TokenDigest, TokenLife};
@@ -15,24 +13,24 @@ use super::{RACERS, Store, race, race_of};
 use crate::repetitions;
 
 /// A moment with a fraction of a second, so that a store that rounds is found out.
-const START: Timestamp = Timestamp::from_micros(1_700_000_000_123_457);
-const IDLE: Duration = Duration::from_secs(3_600);
+pub(super) const START: Timestamp = Timestamp::from_micros(1_700_000_000_123_457);
+pub(super) const IDLE: Duration = Duration::from_secs(3_600);
 const ABSOLUTE: Duration = Duration::from_secs(10_000);
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 
-fn user(id: &str) -> UserId {
+pub(super) fn user(id: &str) -> UserId {
     UserId::new(id).unwrap()
 }
 
-fn digest(token: &str) -> TokenDigest {
+pub(super) fn digest(token: &str) -> TokenDigest {
     TokenDigest::of(&TokenId::new(token))
 }
 
-fn after(seconds: u64) -> Timestamp {
+pub(super) fn after(seconds: u64) -> Timestamp {
     START.saturating_add(Duration::from_secs(seconds))
 }
 
-fn new_session(owner: &str, created_at: Timestamp) -> Session {
+pub(super) fn new_session(owner: &str, created_at: Timestamp) -> Session {
     let id = SessionId::generate(created_at, &SystemRandomness).unwrap();
     let seed = SessionSeed::generate(&SystemRandomness).unwrap();
     let (idle, absolute) = (created_at.saturating_add(IDLE), created_at.saturating_add(ABSOLUTE));
@@ -42,13 +40,13 @@ fn new_session(owner: &str, created_at: Timestamp) -> Session {
 }
 
 /// A session at [`START`] whose current token is `t0`.
-async fn begin<S: Store>(store: &S, owner: &str) -> Session {
+pub(super) async fn begin<S: Store>(store: &S, owner: &str) -> Session {
     let session = new_session(owner, START);
     store.begin(&session, digest("t0"), MAX_SESSIONS_PER_USER).await.unwrap();
     session
 }
 
-fn request(
+pub(super) fn request(
     session: &Session,
     presented: &str,
     successor: &str,
@@ -65,11 +63,11 @@ fn request(
     )
 }
 
-async fn rotate<S: Store>(store: &S, request: &RotationRequest) -> Rotation {
+pub(super) async fn rotate<S: Store>(store: &S, request: &RotationRequest) -> Rotation {
     store.rotate(request).await.unwrap()
 }
 
-async fn exists<S: Store>(store: &S, session: &Session) -> bool {
+pub(super) async fn exists<S: Store>(store: &S, session: &Session) -> bool {
     store.find(session.id).await.unwrap().is_some()
 }
 
@@ -241,32 +239,6 @@ pub async fn many_parallel_rotations_with_grace_agree_on_one_successor<S: Store>
     }
 }
 
-/// Wherever it is dropped: afterwards the token is current or previous, and the session lives.
-pub async fn a_dropped_rotation_has_happened_or_not<S: Store>([store, other]: [S; 2]) {
-    let mut unfinished = 0;
-    for wakes in 0..12 {
-        let session = begin(&store, "ada").await;
-        let step = request(&session, "t0", "t1", after(5), GRACE);
-        let mut call = Box::pin(store.rotate(&step));
-        let mut woken = 0;
-        let finished = poll_fn(|context| match call.as_mut().poll(context) {
-            Poll::Ready(_) => Poll::Ready(true),
-            Poll::Pending if woken == wakes => Poll::Ready(false),
-            Poll::Pending => {
-                woken += 1;
-                Poll::Pending
-            }
-        });
-        unfinished += usize::from(!finished.await);
-        drop(call);
-        let again = rotate(&other, &step).await;
-        assert!(matches!(again, Rotation::Rotated(_) | Rotation::Grace(_)), "{again:?} after {wakes} wakes");
-    }
-    // A store in memory never waits; any other was dropped at least at its first wait.
-    let waits = unfinished > 0;
-    assert!(waits || std::any::type_name::<S>().contains("Memory"), "no call was dropped in its middle");
-}
-
 /// In the step that begins the new one, and no other user's.
 pub async fn one_session_too_many_ends_the_oldest<S: Store>([store, other]: [S; 2]) {
     let bystander = begin(&store, "eve").await;
@@ -351,6 +323,25 @@ pub async fn expired_sessions_are_forgotten_and_others_are_not<S: Store>([store,
     assert_eq!(store.purge_expired(now).await.unwrap(), 1);
     assert_eq!(other.purge_expired(now).await.unwrap(), 0);
     assert!(!exists(&other, &old).await && exists(&other, &young).await);
+}
+
+/// Each session once, whoever forgets it.
+pub async fn many_parallel_clean_ups_forget_each_expired_session_once<S: Store>(stores: [S; 2]) {
+    const SESSIONS: usize = 40;
+    let mut expired = Vec::new();
+    for _ in 0..SESSIONS {
+        expired.push(begin(&stores[0], "ada").await);
+    }
+    let young = new_session("ada", after(10));
+    stores[0].begin(&young, digest("t0"), MAX_SESSIONS_PER_USER).await.unwrap();
+    let now = START.saturating_add(IDLE);
+    let forgotten =
+        race_of(8, &stores, |store, _| async move { store.purge_expired(now).await.unwrap() }).await;
+    assert_eq!(forgotten.iter().sum::<u64>(), SESSIONS as u64);
+    for session in &expired {
+        assert!(!exists(&stores[1], session).await);
+    }
+    assert!(exists(&stores[1], &young).await);
 }
 
 /// No collation folds case or trailing spaces.

@@ -1,18 +1,19 @@
-//! The main job on the real program, over a TCP socket: on memory, and on SQLite with a restart in the middle. Each is a
+//! The main job on the real program, over a TCP socket: on memory, and on each database with a restart in the middle. Each is a
 //! test of every application, by way of [`journeys!`](crate::journeys).
 
 use std::os::unix::ffi::OsStrExt;
 
 use gatewright::{Algorithm, NewKey};
+use gatewright_testkit::block_on;
 use gatewright_testkit::http::{PASSWORD, Request, Target, Tokens};
 
-use super::{Program, SECRET, new_directory};
+use super::{Program, SECRET, databases, new_directory};
 
 /// Expands every journey as a test of a program. `$program` is its path and `$folder` where it may make directories.
 #[macro_export]
 macro_rules! journeys {
     ($program:expr, $folder:expr) => {
-        $crate::journeys! { $program, $folder;
+        $crate::journeys_as_tests! { [] $program, $folder;
             the_main_job_on_memory
             the_main_job_on_sqlite_goes_on_after_a_restart
             a_killed_process_loses_nothing_that_was_answered
@@ -23,14 +24,24 @@ macro_rules! journeys {
             a_key_file_that_cannot_be_read_is_refused
             a_client_that_never_ends_its_request_does_not_keep_the_service_from_stopping
             the_database_is_for_its_owner_alone
+            a_shared_database_needs_a_key_that_is_set
+        }
+        $crate::journeys_as_tests! { [#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]] $program, $folder;
+            the_main_job_on_postgres_goes_on_after_a_restart
+        }
+        $crate::journeys_as_tests! { [#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]] $program, $folder;
+            the_main_job_on_mysql_goes_on_after_a_restart
         }
     };
-    ($program:expr, $folder:expr; $($journey:ident)+) => {
+}
+
+/// For [`journeys!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! journeys_as_tests {
+    ($attributes:tt $program:expr, $folder:expr; $($journey:ident)+) => {
         $(
-            #[test]
-            fn $journey() {
-                $crate::testing::journeys::$journey($program, $folder);
-            }
+            gatewright_testkit::case! { $attributes $journey, $crate::testing::journeys::$journey($program, $folder) }
         )+
     };
 }
@@ -79,8 +90,35 @@ pub fn the_main_job_on_memory(program: &str, folder: &str) {
 
 /// Named by what it shows.
 pub fn the_main_job_on_sqlite_goes_on_after_a_restart(program: &str, folder: &str) {
+    goes_on_after_a_restart(program, folder, &[]);
+}
+
+/// Named by what it shows.
+pub fn the_main_job_on_postgres_goes_on_after_a_restart(program: &str, folder: &str) {
+    let url = block_on(databases::postgres());
+    goes_on_after_a_restart(program, folder, &[("DATABASE_URL", &url), ("AUTH_SECRET_KEY", SECRET)]);
+}
+
+/// Named by what it shows.
+pub fn the_main_job_on_mysql_goes_on_after_a_restart(program: &str, folder: &str) {
+    let url = block_on(databases::mysql()).replacen("mysql:", "mariadb:", 1);
+    goes_on_after_a_restart(program, folder, &[("DATABASE_URL", &url), ("AUTH_SECRET_KEY", SECRET)]);
+}
+
+/// Named by what it shows.
+pub fn a_shared_database_needs_a_key_that_is_set(program: &str, folder: &str) {
     let directory = new_directory(folder);
-    let settings = [("AUTH_REFRESH_GRACE_SECONDS", "0")];
+    for url in ["postgres://u@127.0.0.1:1/x", "mysql://u@127.0.0.1:1/x", "mariadb://u@127.0.0.1:1/x"] {
+        let output = Program::command(program, &directory, &[("DATABASE_URL", url)]).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && stderr.contains("AUTH_SECRET_KEY: is not set"), "{stderr}");
+    }
+    assert!(!directory.join("gatewright.key").exists());
+}
+
+fn goes_on_after_a_restart(program: &str, folder: &str, database: &[(&str, &str)]) {
+    let directory = new_directory(folder);
+    let settings = [database, &[("AUTH_REFRESH_GRACE_SECONDS", "0")]].concat();
     let service = Program::start(program, &directory, &settings);
     let password = service.admin_password.clone().unwrap();
     let target = service.target(&password);

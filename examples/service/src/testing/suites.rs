@@ -5,10 +5,10 @@ use std::io;
 use std::net::TcpListener;
 
 use gatewright::{Auth, ProblemRenderer, TokenEndpoint};
-use gatewright_testkit::Outage;
 use gatewright_testkit::http::Target;
+use gatewright_testkit::{Outage, block_on};
 
-use super::{new_directory, serve, serve_over_a_fragile_store};
+use super::{databases, new_directory, serve, serve_over_a_fragile_store};
 
 /// Expands every HTTP suite as tests of an application. `$run` is an `async fn(TcpListener, Auth)` that serves it, and
 /// `$folder` where databases may be made.
@@ -25,8 +25,28 @@ macro_rules! http_suites {
             TARGET.get_or_init(|| $crate::testing::suites::on_sqlite($folder, $run))
         }
 
+        fn postgres() -> &'static gatewright_testkit::http::Target {
+            static TARGET: std::sync::OnceLock<gatewright_testkit::http::Target> = std::sync::OnceLock::new();
+            TARGET.get_or_init(|| $crate::testing::suites::on_postgres($run))
+        }
+
+        fn mysql() -> &'static gatewright_testkit::http::Target {
+            static TARGET: std::sync::OnceLock<gatewright_testkit::http::Target> = std::sync::OnceLock::new();
+            TARGET.get_or_init(|| $crate::testing::suites::on_mysql($run))
+        }
+
         gatewright_testkit::http_suite!(on_memory, memory);
         gatewright_testkit::http_suite!(on_sqlite, sqlite);
+        gatewright_testkit::http_suite!(
+            #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
+            on_postgres,
+            postgres
+        );
+        gatewright_testkit::http_suite!(
+            #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
+            on_mysql,
+            mysql
+        );
         gatewright_testkit::problem_suite!(problems, || $crate::testing::suites::with_problems($run));
         gatewright_testkit::rfc6749_suite!(rfc6749, || $crate::testing::suites::with_rfc6749($run));
         gatewright_testkit::http_outage_suite!(outages, || $crate::testing::suites::fragile($run));
@@ -45,6 +65,16 @@ pub fn on_sqlite<F: Future<Output = io::Result<()>> + 'static>(
 ) -> Target {
     let file = new_directory(folder).join("http.db");
     serve(&format!("sqlite://{}", file.display()), |settings| settings, run)
+}
+
+/// The application on PostgreSQL.
+pub fn on_postgres<F: Future<Output = io::Result<()>> + 'static>(run: fn(TcpListener, Auth) -> F) -> Target {
+    serve(&block_on(databases::postgres()), |settings| settings, run)
+}
+
+/// The application on MySQL, or MariaDB.
+pub fn on_mysql<F: Future<Output = io::Result<()>> + 'static>(run: fn(TcpListener, Auth) -> F) -> Target {
+    serve(&block_on(databases::mysql()), |settings| settings, run)
 }
 
 /// The application as it is, and with problems for its denials.

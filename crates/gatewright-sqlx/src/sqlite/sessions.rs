@@ -8,9 +8,11 @@ use gatewright_core::{
 use sqlx::query;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::SqliteStore;
-use crate::accounts::broken;
+use super::{SqliteStore, broken};
 use crate::row::{bits, micros, rotation, session};
+use crate::statements::{
+    END_ALL, END_OTHERS, END_SESSION, FIND_SESSION, INSERT_SESSION, KEEP_EPOCH, KEEP_ROTATION,
+};
 
 /// Sessions that are forgotten in one transaction, so that a login never waits for a long one.
 const PURGE_BATCH: i64 = 1_000;
@@ -32,18 +34,18 @@ impl SessionStore for SqliteStore {
     }
 
     async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        let select = query("SELECT * FROM gatewright_sessions WHERE id = ?1").bind(id.to_string());
+        let select = query(FIND_SESSION).bind(id.to_string());
         let row = select.fetch_optional(self.readers()).await.map_err(broken("find a session"))?;
-        row.as_ref().map(session).transpose()
+        row.as_ref().map(session).transpose().map_err(broken("read a session"))
     }
 
     async fn rotate(&self, request: &RotationRequest) -> Result<Rotation, StoreError> {
         let action = "rotate a refresh token";
         let mut transaction = self.write(action).await?;
-        let select =
-            query("SELECT * FROM gatewright_sessions WHERE id = ?1").bind(request.session.to_string());
+        let select = query(FIND_SESSION).bind(request.session.to_string());
         let row = select.fetch_optional(&mut *transaction).await.map_err(broken(action))?;
-        let Some(mut state) = row.as_ref().map(rotation).transpose()? else { return Ok(Rotation::Unknown) };
+        let state = row.as_ref().map(rotation).transpose().map_err(broken("read a session"))?;
+        let Some(mut state) = state else { return Ok(Rotation::Unknown) };
         let verdict = state.rotate(request);
         match verdict {
             Rotation::Rotated(_) => keep(&mut transaction, request.session, &state).await,
@@ -65,7 +67,7 @@ impl SessionStore for SqliteStore {
     async fn end_all(&self, user: &UserId) -> Result<(), StoreError> {
         let action = "end a user's sessions";
         let mut transaction = self.write(action).await?;
-        let delete = query("DELETE FROM gatewright_sessions WHERE user_id = ?1").bind(user.as_str());
+        let delete = query(END_ALL).bind(user.as_str());
         delete.execute(&mut *transaction).await.map_err(broken(action))?;
         transaction.commit().await.map_err(broken(action))
     }
@@ -73,14 +75,9 @@ impl SessionStore for SqliteStore {
     async fn retain(&self, user: &UserId, kept: SessionId, epoch: Epoch) -> Result<(), StoreError> {
         let action = "end a user's other sessions";
         let mut transaction = self.write(action).await?;
-        let keep = query("UPDATE gatewright_sessions SET epoch = ?3 WHERE user_id = ?1 AND id = ?2")
-            .bind(user.as_str())
-            .bind(kept.to_string())
-            .bind(bits(epoch));
+        let keep = query(KEEP_EPOCH).bind(bits(epoch)).bind(user.as_str()).bind(kept.to_string());
         keep.execute(&mut *transaction).await.map_err(broken(action))?;
-        let end_others = query("DELETE FROM gatewright_sessions WHERE user_id = ?1 AND epoch <> ?2")
-            .bind(user.as_str())
-            .bind(bits(epoch));
+        let end_others = query(END_OTHERS).bind(user.as_str()).bind(bits(epoch));
         end_others.execute(&mut *transaction).await.map_err(broken(action))?;
         transaction.commit().await.map_err(broken(action))
     }
@@ -111,21 +108,18 @@ async fn insert(
     session: &Session,
     current: TokenDigest,
 ) -> Result<(), sqlx::Error> {
-    let insert = query(
-        "INSERT INTO gatewright_sessions (id, user_id, epoch, seed, scopes, created_at, last_used_at,
-         idle_expires_at, expires_at, current_digest, rotated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?6)",
-    )
-    .bind(session.id.to_string())
-    .bind(session.user.as_str())
-    .bind(bits(session.epoch))
-    .bind(session.seed.expose().as_slice())
-    .bind(session.scopes.as_str())
-    .bind(micros(session.created_at))
-    .bind(micros(session.last_used_at))
-    .bind(micros(session.idle_expires_at))
-    .bind(micros(session.expires_at))
-    .bind(current.as_bytes().as_slice());
+    let insert = query(INSERT_SESSION)
+        .bind(session.id.to_string())
+        .bind(session.user.as_str())
+        .bind(bits(session.epoch))
+        .bind(session.seed.expose().as_slice())
+        .bind(session.scopes.as_str())
+        .bind(micros(session.created_at))
+        .bind(micros(session.last_used_at))
+        .bind(micros(session.idle_expires_at))
+        .bind(micros(session.expires_at))
+        .bind(current.as_bytes().as_slice())
+        .bind(micros(session.created_at));
     insert.execute(connection).await.map(drop)
 }
 
@@ -134,19 +128,17 @@ async fn keep(
     id: SessionId,
     state: &RotationState,
 ) -> Result<(), sqlx::Error> {
-    let update = query(
-        "UPDATE gatewright_sessions SET current_digest = ?2, previous_digest = ?3, rotated_at = ?4,
-         last_used_at = ?4, idle_expires_at = ?5 WHERE id = ?1",
-    )
-    .bind(id.to_string())
-    .bind(state.current.as_bytes().as_slice())
-    .bind(state.previous.as_ref().map(|digest| digest.as_bytes().as_slice()))
-    .bind(micros(state.rotated_at))
-    .bind(micros(state.idle_expires_at));
+    let update = query(KEEP_ROTATION)
+        .bind(state.current.as_bytes().as_slice())
+        .bind(state.previous.as_ref().map(|digest| digest.as_bytes().as_slice()))
+        .bind(micros(state.rotated_at))
+        .bind(micros(state.rotated_at))
+        .bind(micros(state.idle_expires_at))
+        .bind(id.to_string());
     update.execute(connection).await.map(drop)
 }
 
 async fn delete(connection: &mut SqliteConnection, id: SessionId) -> Result<(), sqlx::Error> {
-    let delete = query("DELETE FROM gatewright_sessions WHERE id = ?1").bind(id.to_string());
+    let delete = query(END_SESSION).bind(id.to_string());
     delete.execute(connection).await.map(drop)
 }

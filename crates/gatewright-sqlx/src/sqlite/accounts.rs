@@ -8,23 +8,34 @@ use gatewright_core::{
 use sqlx::sqlite::{SqliteConnection, SqliteQueryResult};
 use sqlx::{Row, query};
 
-use crate::SqliteStore;
-use crate::row::{account, bits, micros};
+use super::{SqliteStore, broken};
+use crate::row::{account, bits, count, micros};
+use crate::statements::{
+    CHANGE_PASSWORD, COUNT_USERS, DELETE_USER, FIND_USER, FIND_USER_BY_EMAIL, PAGE_OF_USERS, REPLACE_HASH,
+};
+
+const INSERT_USER: &str =
+    "INSERT INTO gatewright_users (id, email, password_hash, role, is_active, epoch, created_at)
+     VALUES ($1, $2, $3, $4, TRUE, $5, $6) ON CONFLICT DO NOTHING";
+
+/// `NULL` leaves a thing as it is.
+const CHANGE_WHAT_IS_NAMED: &str = "UPDATE gatewright_users SET role = coalesce($1, role),
+     is_active = coalesce($2, is_active), epoch = coalesce($3, epoch) WHERE id = $4 RETURNING *";
 
 #[async_trait]
 impl UserStore for SqliteStore {
     type User = Account;
 
     async fn find_by_id(&self, id: &UserId) -> Result<Option<Account>, StoreError> {
-        let select = query("SELECT * FROM gatewright_users WHERE id = ?1").bind(id.as_str());
+        let select = query(FIND_USER).bind(id.as_str());
         let row = select.fetch_optional(self.readers()).await.map_err(broken("find a user"))?;
-        row.as_ref().map(account).transpose()
+        row.as_ref().map(account).transpose().map_err(broken("read an account"))
     }
 
     async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError> {
-        let select = query("SELECT * FROM gatewright_users WHERE email = ?1").bind(email.as_str());
+        let select = query(FIND_USER_BY_EMAIL).bind(email.as_str());
         let row = select.fetch_optional(self.readers()).await.map_err(broken("find a user"))?;
-        row.as_ref().map(account).transpose()
+        row.as_ref().map(account).transpose().map_err(broken("read an account"))
     }
 
     async fn replace_password_hash(
@@ -35,11 +46,7 @@ impl UserStore for SqliteStore {
     ) -> Result<Swap, StoreError> {
         let action = "replace a hash";
         let mut transaction = self.write(action).await?;
-        let update =
-            query("UPDATE gatewright_users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2")
-                .bind(id.as_str())
-                .bind(expected.expose())
-                .bind(new.expose());
+        let update = query(REPLACE_HASH).bind(new.expose()).bind(id.as_str()).bind(expected.expose());
         let result = update.execute(&mut *transaction).await.map_err(broken(action))?;
         transaction.commit().await.map_err(broken(action))?;
         Ok(swap(&result))
@@ -51,16 +58,13 @@ impl AccountStore for SqliteStore {
     async fn create(&self, new: NewAccount) -> Result<Created<Account>, StoreError> {
         let action = "create an account";
         let mut transaction = self.write(action).await?;
-        let insert = query(
-            "INSERT INTO gatewright_users (id, email, password_hash, role, is_active, epoch, created_at)
-             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6) ON CONFLICT DO NOTHING",
-        )
-        .bind(new.id.as_str())
-        .bind(new.email.as_str())
-        .bind(new.password_hash.expose())
-        .bind(new.role.as_str())
-        .bind(bits(new.epoch))
-        .bind(micros(new.created_at));
+        let insert = query(INSERT_USER)
+            .bind(new.id.as_str())
+            .bind(new.email.as_str())
+            .bind(new.password_hash.expose())
+            .bind(new.role.as_str())
+            .bind(bits(new.epoch))
+            .bind(micros(new.created_at));
         let result = insert.execute(&mut *transaction).await.map_err(broken(action))?;
         transaction.commit().await.map_err(broken(action))?;
         Ok(if result.rows_affected() == 0 { Created::Taken } else { Created::Created(new.into()) })
@@ -75,13 +79,11 @@ impl AccountStore for SqliteStore {
     ) -> Result<Swap, StoreError> {
         let action = "change a password";
         let mut transaction = self.write(action).await?;
-        let update = query(
-            "UPDATE gatewright_users SET password_hash = ?3, epoch = ?4 WHERE id = ?1 AND password_hash = ?2",
-        )
-        .bind(id.as_str())
-        .bind(expected.expose())
-        .bind(new.expose())
-        .bind(bits(epoch));
+        let update = query(CHANGE_PASSWORD)
+            .bind(new.expose())
+            .bind(bits(epoch))
+            .bind(id.as_str())
+            .bind(expected.expose());
         let result = update.execute(&mut *transaction).await.map_err(broken(action))?;
         transaction.commit().await.map_err(broken(action))?;
         Ok(swap(&result))
@@ -100,16 +102,13 @@ impl AccountStore for SqliteStore {
         if (demotes || disables) && is_last(&mut transaction, id, protected).await.map_err(broken(action))? {
             return Ok(Change::LastHolder);
         }
-        let update = query(
-            "UPDATE gatewright_users SET role = coalesce(?2, role), is_active = coalesce(?3, is_active),
-             epoch = coalesce(?4, epoch) WHERE id = ?1 RETURNING *",
-        )
-        .bind(id.as_str())
-        .bind(change.role.as_ref().map(RoleName::as_str))
-        .bind(change.is_active)
-        .bind(change.epoch.map(bits));
+        let update = query(CHANGE_WHAT_IS_NAMED)
+            .bind(change.role.as_ref().map(RoleName::as_str))
+            .bind(change.is_active)
+            .bind(change.epoch.map(bits))
+            .bind(id.as_str());
         let row = update.fetch_optional(&mut *transaction).await.map_err(broken(action))?;
-        let changed = row.as_ref().map(account).transpose()?;
+        let changed = row.as_ref().map(account).transpose().map_err(broken("read an account"))?;
         transaction.commit().await.map_err(broken(action))?;
         Ok(changed.map_or(Change::NotFound, Change::Done))
     }
@@ -120,7 +119,7 @@ impl AccountStore for SqliteStore {
         if is_last(&mut transaction, id, protected).await.map_err(broken(action))? {
             return Ok(Change::LastHolder);
         }
-        let delete = query("DELETE FROM gatewright_users WHERE id = ?1").bind(id.as_str());
+        let delete = query(DELETE_USER).bind(id.as_str());
         let result = delete.execute(&mut *transaction).await.map_err(broken(action))?;
         transaction.commit().await.map_err(broken(action))?;
         Ok(if result.rows_affected() == 0 { Change::NotFound } else { Change::Done(()) })
@@ -128,18 +127,15 @@ impl AccountStore for SqliteStore {
 
     async fn count(&self) -> Result<AccountCounts, StoreError> {
         let action = "count accounts";
-        let select = query("SELECT count(*), coalesce(sum(is_active), 0) FROM gatewright_users");
-        let row = select.fetch_one(self.readers()).await.map_err(broken(action))?;
-        let number = |column: usize| row.try_get::<i64, _>(column).map(|n| u64::try_from(n).unwrap_or(0));
+        let row = query(COUNT_USERS).fetch_one(self.readers()).await.map_err(broken(action))?;
+        let number = |column: usize| row.try_get(column).map(count);
         Ok(AccountCounts::new(number(0).map_err(broken(action))?, number(1).map_err(broken(action))?))
     }
 
     async fn page(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Account>, StoreError> {
-        let select = query("SELECT * FROM gatewright_users WHERE id > ?1 ORDER BY id LIMIT ?2")
-            .bind(after.map_or("", UserId::as_str))
-            .bind(i64::from(limit));
+        let select = query(PAGE_OF_USERS).bind(after.map_or("", UserId::as_str)).bind(i64::from(limit));
         let rows = select.fetch_all(self.readers()).await.map_err(broken("page through accounts"))?;
-        rows.iter().map(account).collect()
+        rows.iter().map(account).collect::<Result<_, _>>().map_err(broken("read an account"))
     }
 }
 
@@ -161,8 +157,4 @@ async fn is_last(
 
 fn swap(result: &SqliteQueryResult) -> Swap {
     if result.rows_affected() == 0 { Swap::Stale } else { Swap::Done }
-}
-
-pub(crate) fn broken(action: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
-    move |error| StoreError::new(action, error)
 }

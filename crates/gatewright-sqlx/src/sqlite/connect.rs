@@ -17,10 +17,12 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection, SqlStr, Sqlite, Transaction};
 
-/// How long a statement waits for another process's lock.
+use crate::Failure;
+
+/// How long a statement on SQLite waits for another process's lock.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a call waits for a connection. A refresh makes three calls, of which the last alone writes: with
+/// How long a call on SQLite waits for a connection. A refresh makes three calls, of which the last alone writes: with
 /// [`BUSY_TIMEOUT`], it has failed after 5 seconds at the latest.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -31,8 +33,6 @@ const READERS: u32 = 4;
 /// is switched, and the slower finds tables that it was about to make. Each tries again, for 5 seconds.
 const START_ATTEMPTS: u32 = 50;
 const START_PAUSE: Duration = Duration::from_millis(100);
-
-type Failure = Box<dyn Error + Send + Sync>;
 
 /// Accounts and sessions in a SQLite database. Clones share their connections.
 #[derive(Clone)]
@@ -85,12 +85,12 @@ impl SqliteStore {
         self.writer.close().await;
     }
 
-    pub(crate) const fn readers(&self) -> &SqlitePool {
+    pub(super) const fn readers(&self) -> &SqlitePool {
         &self.readers
     }
 
     /// Begins a transaction that holds the write lock from its first statement: what it reads is what it changes.
-    pub(crate) async fn write(
+    pub(super) async fn write(
         &self,
         action: &'static str,
     ) -> Result<Transaction<'static, Sqlite>, StoreError> {
@@ -178,7 +178,7 @@ fn is_in_memory(url: &str) -> bool {
 }
 
 fn migrator() -> Migrator {
-    let statements = SqlStr::from_static(include_str!("../migrations/sqlite/0001_users_and_sessions.sql"));
+    let statements = SqlStr::from_static(include_str!("../../migrations/sqlite/0001_users_and_sessions.sql"));
     let first = Migration::new(1, "users and sessions".into(), MigrationType::Simple, statements, false);
     let mut migrator = Migrator::with_migrations(vec![first]);
     migrator.dangerous_set_table_name("_gatewright_migrations");

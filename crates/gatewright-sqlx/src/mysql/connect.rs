@@ -1,0 +1,143 @@
+//! Opening a MySQL or MariaDB database: verified, with bounded waits, and with its tables in place.
+
+use std::fmt;
+use std::str::FromStr;
+
+use gatewright_core::StoreError;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlPoolOptions, MySqlSslMode};
+use sqlx::{Connection, Executor, SqlStr, query};
+
+use crate::Parsed;
+use crate::server::{CALL_TIMEOUT, MAX_CONNECTIONS, check_scheme, must_verify, start};
+
+/// What each connection asks of the server: that nothing is cut to fit, that no lock and no statement keeps a caller who
+/// has long gone (each server knows its own of the two limits), and the isolation that the statements are written for.
+const SETTINGS: [&str; 2] = [
+    "SET SESSION innodb_lock_wait_timeout = 1, sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')
+     /*!50708 , max_execution_time = 1500 */ /*M!100100 , max_statement_time = 1.5 */",
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+];
+
+/// Locks are known by name to the whole server, so the name has the database's.
+const LOCK_MIGRATIONS: &str = "SELECT GET_LOCK(CONCAT('gatewright_', MD5(DATABASE())), 60)";
+
+/// Accounts and sessions in a MySQL or MariaDB database. Clones share their connections.
+///
+/// A commit is as durable as the server's `innodb_flush_log_at_trx_commit` makes it: on the disk, unless somebody changed
+/// it. Developed and tested on MariaDB 10.11.
+#[derive(Clone)]
+pub struct MySqlStore {
+    pub(super) pool: MySqlPool,
+}
+
+impl MySqlStore {
+    /// Opens the database that `url` names (`mysql://user:password@host/database`) and brings its tables up to date.
+    /// Nodes that start at once take turns, and an interrupted start is completed by the next.
+    ///
+    /// A server on another machine must prove who it is (`ssl-mode=VERIFY_IDENTITY`) unless the URL names another mode;
+    /// `ssl-ca` names a certificate authority of one's own.
+    ///
+    /// # Errors
+    /// When the URL is none, or the database cannot be reached or migrated. The error does not show the password.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        start(Self::open(url)).await
+    }
+
+    async fn open(url: &str) -> Parsed<Self> {
+        let options = options(url)?;
+        let mut connection = MySqlConnection::connect_with(&options).await?;
+        migrate(&mut connection).await?;
+        connection.close().await?;
+        let pool = MySqlPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(CALL_TIMEOUT);
+        let pool = pool.after_connect(|connection, _| Box::pin(prepare(connection)));
+        Ok(Self { pool: pool.connect_lazy_with(options) })
+    }
+
+    /// Lets running calls end and closes all connections; later calls fail.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+impl fmt::Debug for MySqlStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MySqlStore").finish_non_exhaustive()
+    }
+}
+
+async fn prepare(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+    for setting in SETTINGS {
+        connection.execute(setting).await?;
+    }
+    Ok(())
+}
+
+/// Brings the tables up to date. The driver's own lock is none on MariaDB (it waits for ever, in a way that MariaDB does
+/// not know), so this takes its own, which ends with the connection.
+async fn migrate(connection: &mut MySqlConnection) -> Parsed<()> {
+    let locked: Option<i64> = sqlx::query_scalar(LOCK_MIGRATIONS).fetch_one(&mut *connection).await?;
+    if locked != Some(1) {
+        return Err("another node is making the tables and does not end".into());
+    }
+    let migrator = migrator();
+    match migrator.run(&mut *connection).await {
+        // Begun and not ended: each statement bears to be run again.
+        Err(MigrateError::Dirty(_)) => {
+            query("DELETE FROM _gatewright_migrations WHERE success = FALSE")
+                .execute(&mut *connection)
+                .await?;
+            Ok(migrator.run(&mut *connection).await?)
+        }
+        done => Ok(done?),
+    }
+}
+
+fn options(url: &str) -> Parsed<MySqlConnectOptions> {
+    check_scheme(url, ["mysql", "mariadb"])?;
+    let options = MySqlConnectOptions::from_str(url)?;
+    if must_verify(url, options.get_host(), options.get_socket().is_some()) {
+        return Ok(options.ssl_mode(MySqlSslMode::VerifyIdentity));
+    }
+    Ok(options)
+}
+
+fn migrator() -> Migrator {
+    let statements = SqlStr::from_static(include_str!("../../migrations/mysql/0001_users_and_sessions.sql"));
+    let first = Migration::new(1, "users and sessions".into(), MigrationType::Simple, statements, false);
+    let mut migrator = Migrator::with_migrations(vec![first]);
+    migrator.set_locking(false).dangerous_set_table_name("_gatewright_migrations");
+    migrator
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_on_another_machine_must_prove_who_it_is() {
+        let mode = |url: &str| format!("{:?}", options(url).unwrap().get_ssl_mode());
+        assert_eq!(mode("mysql://u:p@db.example.com/x"), "VerifyIdentity");
+        assert_eq!(mode("mariadb://u:p@10.0.0.1:3307/x?charset=utf8mb4"), "VerifyIdentity");
+        assert_eq!(mode("mysql://u:p@db.example.com/x?ssl-mode=REQUIRED"), "Required");
+        assert_eq!(mode("mysql://u:p@db.example.com/x?sslmode=DISABLED"), "Disabled");
+        assert_ne!(mode("mysql://u:p@127.0.0.1/x"), "VerifyIdentity");
+        assert_ne!(mode("mysql://u:p@db.example.com/x?socket=/run/mysqld/mysqld.sock"), "VerifyIdentity");
+    }
+
+    #[tokio::test]
+    async fn a_url_that_cannot_be_used_is_an_error_without_its_password() {
+        for url in [
+            "mysql://ada:hush@127.0.0.1:notaport/x",
+            "mysql://ada:hush@127.0.0.1:1/x",
+            "mysql://ada:hush@127.0.0.1/x?ssl-mode=what",
+            "postgres://ada:hush@127.0.0.1/x",
+            "hush",
+        ] {
+            let error = MySqlStore::connect(url).await.unwrap_err();
+            let cause = std::error::Error::source(&error).unwrap();
+            let shown = format!("{error} {error:?} {cause} {cause:?}");
+            assert!(!shown.contains("hush"), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Accounts on a server. The verbs are the same; a macro gives them each driver's types.
+
+/// Implements `UserStore` and `AccountStore`. The invoking module has `Connection`, `sql`, `text`, `is_conflict` and
+/// `INSERT_USER`.
+macro_rules! account_verbs {
+    ($store:ty) => {
+        #[async_trait::async_trait]
+        impl gatewright_core::UserStore for $store {
+            type User = Account;
+
+            async fn find_by_id(&self, id: &UserId) -> Result<Option<Account>, StoreError> {
+                within("find a user", is_conflict, || self.find_user(FIND_USER, id.as_str())).await
+            }
+
+            async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError> {
+                within("find a user", is_conflict, || self.find_user(FIND_USER_BY_EMAIL, email.as_str()))
+                    .await
+            }
+
+            async fn replace_password_hash(
+                &self,
+                id: &UserId,
+                expected: &PasswordHash,
+                new: &PasswordHash,
+            ) -> Result<Swap, StoreError> {
+                within("replace a hash", is_conflict, || async move {
+                    let update = query(sql(REPLACE_HASH))
+                        .bind(text(new.expose()))
+                        .bind(id.as_str())
+                        .bind(text(expected.expose()));
+                    let result = update.execute(&self.pool).await?;
+                    Ok(if result.rows_affected() == 0 { Swap::Stale } else { Swap::Done })
+                })
+                .await
+            }
+        }
+
+        #[async_trait::async_trait]
+        impl gatewright_core::AccountStore for $store {
+            async fn create(&self, new: NewAccount) -> Result<Created<Account>, StoreError> {
+                let created = within("create an account", is_conflict, || self.insert_user(&new)).await?;
+                Ok(if created { Created::Created(new.into()) } else { Created::Taken })
+            }
+
+            async fn change_password(
+                &self,
+                id: &UserId,
+                expected: &PasswordHash,
+                new: &PasswordHash,
+                epoch: Epoch,
+            ) -> Result<Swap, StoreError> {
+                within("change a password", is_conflict, || async move {
+                    let update = query(sql(CHANGE_PASSWORD))
+                        .bind(text(new.expose()))
+                        .bind(bits(epoch))
+                        .bind(id.as_str())
+                        .bind(text(expected.expose()));
+                    let result = update.execute(&self.pool).await?;
+                    Ok(if result.rows_affected() == 0 { Swap::Stale } else { Swap::Done })
+                })
+                .await
+            }
+
+            async fn update(
+                &self,
+                id: &UserId,
+                change: &AccountChange,
+                protected: Option<&RoleName>,
+            ) -> Result<Change<Account>, StoreError> {
+                within("change an account", is_conflict, || self.change_user(id, change, protected)).await
+            }
+
+            async fn delete(
+                &self,
+                id: &UserId,
+                protected: Option<&RoleName>,
+            ) -> Result<Change<()>, StoreError> {
+                within("delete an account", is_conflict, || self.delete_user(id, protected)).await
+            }
+
+            async fn count(&self) -> Result<AccountCounts, StoreError> {
+                within("count accounts", is_conflict, || async move {
+                    let row = query(sql(COUNT_USERS)).fetch_one(&self.pool).await?;
+                    Ok(AccountCounts::new(count(row.try_get(0)?), count(row.try_get(1)?)))
+                })
+                .await
+            }
+
+            async fn page(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Account>, StoreError> {
+                within("page through accounts", is_conflict, || async move {
+                    let select = query(sql(PAGE_OF_USERS))
+                        .bind(after.map_or("", UserId::as_str))
+                        .bind(i64::from(limit));
+                    select.fetch_all(&self.pool).await?.iter().map(account).collect()
+                })
+                .await
+            }
+        }
+
+        impl $store {
+            async fn find_user(&self, statement: &'static str, key: &str) -> Parsed<Option<Account>> {
+                let row = query(sql(statement)).bind(key).fetch_optional(&self.pool).await?;
+                row.as_ref().map(account).transpose()
+            }
+
+            async fn insert_user(&self, new: &NewAccount) -> Parsed<bool> {
+                let insert = query(INSERT_USER)
+                    .bind(new.id.as_str())
+                    .bind(new.email.as_str())
+                    .bind(text(new.password_hash.expose()))
+                    .bind(new.role.as_str())
+                    .bind(bits(new.epoch))
+                    .bind(micros(new.created_at));
+                match insert.execute(&self.pool).await {
+                    Ok(result) => Ok(result.rows_affected() > 0),
+                    Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
+                    Err(error) => Err(error.into()),
+                }
+            }
+
+            async fn change_user(
+                &self,
+                id: &UserId,
+                change: &AccountChange,
+                protected: Option<&RoleName>,
+            ) -> Parsed<Change<Account>> {
+                let mut transaction = self.pool.begin().await?;
+                let demotes = change.role.as_ref().is_some_and(|role| Some(role) != protected);
+                let disables = change.is_active == Some(false);
+                if (demotes || disables) && is_last(&mut transaction, id, protected).await? {
+                    return Ok(Change::LastHolder);
+                }
+                let row = query(sql(LOCK_USER)).bind(id.as_str()).fetch_optional(&mut *transaction).await?;
+                let Some(mut account) = row.as_ref().map(account).transpose()? else {
+                    return Ok(Change::NotFound);
+                };
+                account.role = change.role.clone().unwrap_or(account.role);
+                account.is_active = change.is_active.unwrap_or(account.is_active);
+                account.epoch = change.epoch.unwrap_or(account.epoch);
+                let update = query(sql(CHANGE_USER))
+                    .bind(account.role.as_str())
+                    .bind(account.is_active)
+                    .bind(bits(account.epoch))
+                    .bind(id.as_str());
+                update.execute(&mut *transaction).await?;
+                transaction.commit().await?;
+                Ok(Change::Done(account))
+            }
+
+            async fn delete_user(&self, id: &UserId, protected: Option<&RoleName>) -> Parsed<Change<()>> {
+                let mut transaction = self.pool.begin().await?;
+                if is_last(&mut transaction, id, protected).await? {
+                    return Ok(Change::LastHolder);
+                }
+                let result = query(sql(DELETE_USER)).bind(id.as_str()).execute(&mut *transaction).await?;
+                transaction.commit().await?;
+                Ok(if result.rows_affected() == 0 { Change::NotFound } else { Change::Done(()) })
+            }
+        }
+
+        /// Whether the account is the only active holder of the protected role. All holders are locked, always in the same
+        /// order: whoever else asks waits, and sees what became of it.
+        async fn is_last(
+            connection: &mut Connection,
+            id: &UserId,
+            protected: Option<&RoleName>,
+        ) -> Parsed<bool> {
+            let Some(protected) = protected else { return Ok(false) };
+            let select = query(sql(LOCK_HOLDERS)).bind(protected.as_str());
+            let holders = select.fetch_all(connection).await?;
+            Ok(match holders.as_slice() {
+                [only] => only.text("id")? == id.as_str(),
+                _ => false,
+            })
+        }
+    };
+}
+
+pub(crate) use account_verbs;

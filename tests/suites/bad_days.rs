@@ -1,0 +1,103 @@
+//! The database is killed in the middle of a thousand refreshes, and comes back: twice.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use example_service::testing::serve;
+use gatewright_testkit::http::{PASSWORD, Target, Tokens};
+use tokio::time::Instant;
+use xtask::services::{Kind, Server};
+
+const CLIENTS: usize = 20;
+const REFRESHES: usize = 50;
+
+/// After so many answers the server is killed.
+const KILLS: [usize; 2] = [300, 600];
+
+/// So often in a row a client is told to come again before it gives up.
+const PATIENCE: usize = 100;
+
+#[test]
+#[ignore = "needs PostgreSQL's programs"]
+fn a_thousand_refreshes_survive_that_the_server_is_killed_on_postgres() {
+    survive(Kind::Postgres);
+}
+
+#[test]
+#[ignore = "needs MariaDB's programs"]
+fn a_thousand_refreshes_survive_that_the_server_is_killed_on_mysql() {
+    survive(Kind::Mysql);
+}
+
+/// Every answer is 200 or 503, in time; whoever is told to come again does, with the same token, and everybody goes on
+/// in the end. Nothing but the grace window of 60 seconds helps those whose answer was lost.
+fn survive(kind: Kind) {
+    let mut server = Server::start(kind).unwrap();
+    let target = serve(server.url(), |settings| settings, axum_app::serve);
+    let email = target.register();
+    let begun: Vec<Tokens> = (0..CLIENTS).map(|_| target.login(&email, PASSWORD)).collect();
+    let (answers, heard) = channel();
+    let ended = thread::scope(|scope| {
+        let clients: Vec<_> = begun
+            .iter()
+            .map(|tokens| {
+                let (target, answers) = (&target, answers.clone());
+                scope.spawn(move || refresh_again_and_again(target, tokens, &answers))
+            })
+            .collect();
+        drop(answers);
+        let mut counts = Counts::default();
+        for granted in KILLS {
+            counts.hear_until(&heard, |counts| counts.granted >= granted);
+            server.kill().unwrap();
+            let enough = counts.unavailable + CLIENTS;
+            counts.hear_until(&heard, |counts| counts.unavailable >= enough);
+            server.run().unwrap();
+        }
+        counts.hear_until(&heard, |counts| counts.granted == CLIENTS * REFRESHES);
+        println!("{kind:?}: {counts:?}");
+        clients.into_iter().map(|client| client.join().unwrap()).collect::<Vec<_>>()
+    });
+    // No session is lost, and none has two ends: each goes on, and what it began with ends it.
+    for (first, last) in begun.iter().zip(&ended) {
+        assert_eq!(target.me(&last.access).status, 200);
+        let next = Tokens::from(&target.refresh(&last.refresh));
+        target.refresh(&first.refresh).expect_refresh_refused();
+        target.refresh(&next.refresh).expect_refresh_refused();
+    }
+}
+
+fn refresh_again_and_again(target: &Target, begun: &Tokens, answers: &Sender<u16>) -> Tokens {
+    let (mut tokens, mut refused) = (begun.clone(), 0);
+    let mut granted = 0;
+    while granted < REFRESHES {
+        let asked = Instant::now();
+        let answer = target.refresh(&tokens.refresh);
+        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+        match answer.status {
+            200 => (tokens, granted, refused) = (Tokens::from(&answer), granted + 1, 0),
+            503 if refused < PATIENCE => refused += 1,
+            _ => panic!("{answer:?}"),
+        }
+        answers.send(answer.status).unwrap();
+    }
+    tokens
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    granted: usize,
+    unavailable: usize,
+}
+
+impl Counts {
+    fn hear_until(&mut self, heard: &Receiver<u16>, enough: impl Fn(&Self) -> bool) {
+        while !enough(self) {
+            match heard.recv().unwrap() {
+                200 => self.granted += 1,
+                _ => self.unavailable += 1,
+            }
+        }
+    }
+}

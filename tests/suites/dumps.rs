@@ -1,0 +1,102 @@
+//! No secret stands in clear in any column: all tables are read as text and searched.
+
+use example_service::testing::databases;
+use gatewright::{MySqlStore, PostgresStore, SqliteStore};
+use gatewright_testkit::TestHasher;
+use gatewright_testkit::http::claims;
+use gatewright_testkit::store::Store;
+use gatewright_tests::{PASSWORD, World, new_file};
+use sqlx::{AssertSqlSafe, Connection, Row};
+
+const EMAIL: &str = "ada@example.com";
+const USERS: &str = "gatewright_users";
+const SESSIONS: &str = "gatewright_sessions";
+
+#[tokio::test]
+async fn no_secret_stands_in_clear_in_sqlite() {
+    let url = format!("sqlite://{}", new_file("dump.db").display());
+    let secrets = leave_traces(SqliteStore::connect(&url).await.unwrap()).await;
+    let mut raw = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let (users, sessions) = (
+        "quote(id) || quote(email) || quote(password_hash) || quote(role) || quote(epoch)",
+        "quote(id) || quote(user_id) || quote(seed) || quote(scopes) || quote(current_digest) || quote(previous_digest)",
+    );
+    let mut dump = String::new();
+    for (table, columns) in [(USERS, users), (SESSIONS, sessions)] {
+        let rows = sqlx::query(AssertSqlSafe(format!("SELECT {columns} FROM {table}")));
+        for row in rows.fetch_all(&mut raw).await.unwrap() {
+            dump.push_str(row.try_get(0).unwrap());
+        }
+    }
+    search(&dump, &secrets, &|bytes| hex(bytes).to_uppercase());
+}
+
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
+async fn no_secret_stands_in_clear_on_postgres() {
+    let url = databases::postgres().await;
+    let secrets = leave_traces(PostgresStore::connect(&url).await.unwrap()).await;
+    let mut raw = sqlx::PgConnection::connect(&url).await.unwrap();
+    let tables = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'";
+    let mut dump = String::new();
+    for table in sqlx::query(tables).fetch_all(&mut raw).await.unwrap() {
+        let table: &str = table.try_get(0).unwrap();
+        let rows = sqlx::query(AssertSqlSafe(format!("SELECT t::text FROM {table} t")));
+        for row in rows.fetch_all(&mut raw).await.unwrap() {
+            dump.push_str(row.try_get(0).unwrap());
+        }
+    }
+    search(&dump, &secrets, &hex);
+}
+
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
+async fn no_secret_stands_in_clear_on_mysql() {
+    let url = databases::mysql().await;
+    let secrets = leave_traces(MySqlStore::connect(&url).await.unwrap()).await;
+    let mut raw = sqlx::MySqlConnection::connect(&url).await.unwrap();
+    let columns = "SELECT CAST(table_name AS CHAR), CAST(column_name AS CHAR) FROM information_schema.columns
+        WHERE table_schema = DATABASE()";
+    let mut dump = String::new();
+    for column in sqlx::query(columns).fetch_all(&mut raw).await.unwrap() {
+        let (table, column): (&str, &str) = (column.try_get(0).unwrap(), column.try_get(1).unwrap());
+        // Both ways: as it is, where it is text, and in hexadecimal, where it is not.
+        let select = format!("SELECT {column}, HEX({column}) FROM {table}");
+        for row in sqlx::query(AssertSqlSafe(select)).fetch_all(&mut raw).await.unwrap() {
+            dump.push_str(&String::from_utf8_lossy(row.try_get_unchecked(0).unwrap_or_default()));
+            dump.push_str(row.try_get::<Option<&str>, _>(1).unwrap().unwrap_or_default());
+        }
+    }
+    search(&dump, &secrets, &|bytes| hex(bytes).to_uppercase());
+}
+
+/// Makes a user with two sessions, one of them refreshed twice, and returns what must not be found.
+async fn leave_traces<S: Store>(store: S) -> Vec<String> {
+    let world = World::new(store);
+    world.add(EMAIL).await;
+    let mut pairs = vec![world.login(EMAIL).await, world.login(EMAIL).await];
+    for _ in 0..2 {
+        let next = world.refresh(&pairs.last().unwrap().refresh_token).await.unwrap();
+        pairs.push(next);
+    }
+    // The password is not among them: the test's hasher does not hide it.
+    let mut secrets = Vec::new();
+    for token in pairs.iter().flat_map(|pair| [&pair.access_token, &pair.refresh_token]) {
+        secrets.push(token.expose().to_owned());
+        secrets.push(claims(token.expose())["jti"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(secrets.len(), 16);
+    secrets
+}
+
+fn search(dump: &str, secrets: &[String], as_bytes: &dyn Fn(&[u8]) -> String) {
+    // What must be there shows that the search can find something.
+    assert!(dump.contains(EMAIL) && dump.contains(TestHasher::stored(PASSWORD).expose()), "{dump}");
+    for secret in secrets {
+        assert!(!dump.contains(secret.as_str()) && !dump.contains(&as_bytes(secret.as_bytes())), "{secret}");
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

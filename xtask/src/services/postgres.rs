@@ -1,0 +1,48 @@
+//! PostgreSQL.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::process::Place;
+use crate::tools::works;
+
+/// The folder of its programs: Debian keeps them apart, by version.
+pub(super) fn programs() -> Option<PathBuf> {
+    if works(Path::new("initdb")) && works(Path::new("postgres")) {
+        return Some(PathBuf::new());
+    }
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+    let mut folders: Vec<PathBuf> = versions.flatten().map(|version| version.path().join("bin")).collect();
+    folders.sort();
+    folders.into_iter().rfind(|folder| works(&folder.join("initdb")) && works(&folder.join("postgres")))
+}
+
+fn program(name: &str) -> Result<PathBuf, String> {
+    programs().map(|folder| folder.join(name)).ok_or_else(|| format!("{name} is not installed"))
+}
+
+pub(super) fn prepare(place: &Place) -> Result<(), String> {
+    let password = place.write("password", &place.password)?;
+    let mut initdb = place.command(&program("initdb")?)?;
+    // On loopback a password may travel as it is; to prove that one has it without showing it costs a debug build dear.
+    initdb.args(["--username=gatewright", "--auth=password", "--encoding=UTF8", "--no-sync"]);
+    initdb.arg("--pgdata").arg(place.directory.join("data")).arg("--pwfile").arg(&password);
+    place.finish(&mut initdb)
+}
+
+pub(super) fn server(place: &Place) -> Result<Command, String> {
+    let mut postgres = place.command(&program("postgres")?)?;
+    postgres.arg("-D").arg(place.directory.join("data")).arg("-k").arg(&place.directory);
+    postgres.args(["-h", "127.0.0.1", "-p", &place.port.to_string()]);
+    for setting in ["fsync=off", "full_page_writes=off", "max_connections=400"] {
+        postgres.args(["-c", setting]);
+    }
+    Ok(postgres)
+}
+
+/// It accepts connections before it answers them; the last line of this file tells.
+pub(super) fn is_ready(place: &Place) -> bool {
+    let status = fs::read_to_string(place.directory.join("data/postmaster.pid")).unwrap_or_default();
+    status.lines().nth(7).is_some_and(|line| line.trim() == "ready")
+}
