@@ -81,7 +81,7 @@ fn a_key_is_found_by_its_exact_id_and_never_tried() {
     let token = issue(&jwt);
     let (_, rest) = token.split_once('.').unwrap();
     let with_kid = |kid: Value| {
-        let header = json!({"alg": "EdDSA", "typ": "at+jwt", "kid": kid}).to_string();
+        let header = format!(r#"{{"typ":"at+jwt","kid":{kid},"alg":"EdDSA"}}"#);
         verdict(&jwt, &format!("{}.{rest}", encode(header))).unwrap_err()
     };
     for kid in ["K1", "k1 ", "", "k1\0", "../k1", "' or 1=1 --", "https://evil.example/k1", &"k".repeat(129)]
@@ -89,7 +89,7 @@ fn a_key_is_found_by_its_exact_id_and_never_tried() {
         assert_eq!(with_kid(json!(kid)), TokenRefusal::Key, "{kid:?}");
     }
     assert_eq!(with_kid(json!(1)), TokenRefusal::Header);
-    // Spelled otherwise, the id is the same: the header differs and so its signature fails.
+    // In another order, the id is the same: the header differs and so its signature fails.
     assert_eq!(with_kid(json!("k1")), TokenRefusal::Signature);
 }
 
