@@ -47,7 +47,7 @@ impl RemoteIssuerBuilder {
         let ring = KeyRing::default();
         Self {
             jwks_url,
-            jwt: Jwt::builder(ring.clone(), issuer, audience),
+            jwt: Jwt::builder(ring.clone(), issuer, audience).of_another_issuer(),
             ring,
             clock: Arc::new(SystemClock),
             timeout: DEFAULT_TIMEOUT,

@@ -7,13 +7,16 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use gatewright_core::{Clock, Timestamp, TokenKind, TokenRefusal, TokenVerifier, VerifiedClaims};
-use gatewright_jwt::{Jwt, KeyRing};
+use gatewright_jwt::{Extended, Jwt, KeyRing};
+use serde::de::DeserializeOwned;
 
 use crate::builder::RemoteIssuerBuilder;
 use crate::fetch::{Answer, FetchFailure, Source};
 use crate::schedule::Schedule;
 
-/// Believes the tokens of an issuer whose keys are fetched. Dropping it ends its thread.
+/// Believes the access tokens of an issuer whose keys are fetched, and no other kind: its refresh tokens are for itself.
+/// What a token says of a session (`sid`, `epoch`) is not read, and a subject is unique among those of this issuer alone
+/// ([`VerifiedClaims::issuer`]). Dropping it ends its thread.
 pub struct RemoteIssuer {
     pub(crate) jwt: Jwt,
     pub(crate) clock: Arc<dyn Clock>,
@@ -76,9 +79,28 @@ impl RemoteIssuer {
 
 impl TokenVerifier for RemoteIssuer {
     fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenRefusal> {
-        let verdict = self.jwt.verify(kind, token, now);
+        self.after(self.jwt.verify(kind, token, now))
+    }
+}
+
+impl RemoteIssuer {
+    /// Verifies an access token and then reads claims of the application's own from it, as [`Jwt::verify_with`].
+    ///
+    /// # Errors
+    /// As [`TokenVerifier::verify`], or [`TokenRefusal::ClaimType`] when the claims are not those of `E`.
+    pub fn verify_with<E: DeserializeOwned>(
+        &self,
+        kind: TokenKind,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Extended<E>, TokenRefusal> {
+        self.after(self.jwt.verify_with(kind, token, now))
+    }
+
+    /// Asks for the set where a verdict or the time calls for it.
+    fn after<T>(&self, verdict: Result<T, TokenRefusal>) -> Result<T, TokenRefusal> {
         let (schedule, moment) = (&self.shared.schedule, self.clock.now());
-        let unknown = verdict == Err(TokenRefusal::Key);
+        let unknown = matches!(verdict, Err(TokenRefusal::Key));
         if (unknown || schedule.is_due(moment)) && schedule.may_fetch(moment) {
             // A full channel has been asked already, a closed one cannot answer.
             let _ = self.ask.try_send(());

@@ -10,7 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use gatewright_core::{
-    Claims, Clock, Timestamp, TokenId, TokenIssuer, TokenKind, TokenRefusal, TokenVerifier, UserId,
+    Claims, Clock, Epoch, SessionId, Timestamp, TokenId, TokenIssuer, TokenKind, TokenRefusal, TokenVerifier,
+    UserId,
 };
 use gatewright_jwks::{FetchFailure, RemoteIssuer, RemoteIssuerBuilder};
 use gatewright_jwt::{Algorithm, Issuers, Jwt, KeyRing, NewKey, SigningKey};
@@ -89,6 +90,49 @@ fn the_tokens_of_another_issuer_are_believed_once_its_keys_are_here() {
     assert_eq!(verdict(&remote, &issue(&theirs)), Ok(()));
     assert_eq!(verdict(&remote, &issue(&issuer("a"))), Err(TokenRefusal::Signature));
     assert_eq!((server.requests(), remote.fetches(), remote.last_failure()), (1, 1, None));
+}
+
+#[test]
+fn of_another_issuer_access_tokens_alone_are_believed_without_session_and_with_claims_of_the_applications_own()
+ {
+    let theirs = issuer("a");
+    let server = Server::https(body(&theirs));
+    let remote = builder(&server).with_rules(|jwt| jwt.with_cache(8)).build().unwrap();
+    assert!(remote.wait_until_ready(LONG), "{:?}", remote.last_failure());
+    let (now, until) = (Timestamp::from_seconds(START), Timestamp::from_seconds(START + 900));
+    let claims = Claims::new(UserId::new("42").unwrap(), TokenId::new("1"), now, until)
+        .with_session("018bcfe5-6800-7000-8000-000000000001".parse::<SessionId>().unwrap())
+        .with_epoch(Epoch::from_u64(2));
+    for kind in TokenKind::ALL {
+        let token = theirs.issue_with(kind, &claims, &serde_json::json!({"tenant": 7})).unwrap();
+        let read = remote.verify_with::<serde_json::Value>(kind, token.expose(), now);
+        let claims = read.as_ref().map(|read| read.claims.clone()).map_err(|refusal| *refusal);
+        for _ in 0..2 {
+            assert_eq!(remote.verify(kind, token.expose(), now), claims);
+        }
+        let Ok(read) = read else {
+            assert_eq!((claims, kind != TokenKind::Access), (Err(TokenRefusal::Kind), true));
+            continue;
+        };
+        assert_eq!((read.extension["tenant"].as_u64(), kind), (Some(7), TokenKind::Access));
+        assert_eq!((read.claims.session, read.claims.epoch, read.claims.issuer()), (None, None, ISSUER));
+    }
+}
+
+#[test]
+fn an_unknown_key_asks_for_the_set_also_where_more_claims_are_read() {
+    let (theirs, clock) = (issuer("a"), Hands::new());
+    let server = Server::https(body(&theirs));
+    let remote = builder(&server).with_clock(clock.clone()).build().unwrap();
+    assert!(remote.wait_until_ready(LONG));
+    clock.move_by(30);
+    let read = remote.verify_with::<serde_json::Value>(
+        TokenKind::Access,
+        &issue(&issuer("b")),
+        Timestamp::from_seconds(START),
+    );
+    assert_eq!(read.unwrap_err(), TokenRefusal::Key);
+    fetched(&remote, 2);
 }
 
 #[test]

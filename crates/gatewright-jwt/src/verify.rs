@@ -1,5 +1,7 @@
 //! Verifying: from the cheapest check to the last, each once.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::token::MAX_TOKEN_BYTES;
@@ -44,7 +46,8 @@ pub struct Extended<E> {
 
 impl Jwt {
     /// Verifies a token and then reads claims of the application's own from it. Members that `E` does not name are
-    /// ignored; what it reads is as true as the issuer is trusted, and no check of this library looks at it.
+    /// ignored; what it reads is as true as the issuer is trusted, and no check of this library looks at it. A cache is not
+    /// asked and not filled: each call checks the signature.
     ///
     /// ```
     /// use gatewright_core::{Claims, Timestamp, TokenId, TokenKind, UserId};
@@ -118,6 +121,9 @@ impl Jwt {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenRefusal::Size);
         }
+        if self.rules.foreign && kind != TokenKind::Access {
+            return Err(TokenRefusal::Kind);
+        }
         let segments = Segments::split(token)?;
         let state = self.ring.state();
         let key = self.rules.choose_key(&state, segments.header, kind)?;
@@ -131,9 +137,9 @@ impl Jwt {
         kind: TokenKind,
         now: Timestamp,
     ) -> Result<(VerifiedClaims, Times), TokenRefusal> {
-        let raw = RawClaims::parse(text, self.rules.audience(kind))?;
+        let raw = RawClaims::parse(text, self.rules.expected(kind))?;
         let (claims, times) = self.rules.judge(&raw, kind, now)?;
-        Ok((VerifiedClaims::assertion(claims), times))
+        Ok((VerifiedClaims::assertion(Arc::clone(&self.rules.issuer), claims), times))
     }
 }
 
@@ -216,7 +222,7 @@ impl Rules {
         now: Timestamp,
     ) -> Result<(Claims, Times), TokenRefusal> {
         let missing = TokenRefusal::ClaimMissing;
-        if raw.issuer.as_deref().ok_or(missing)? != self.issuer {
+        if raw.issuer.as_deref().ok_or(missing)? != &*self.issuer {
             return Err(TokenRefusal::Issuer);
         }
         if !raw.audience.ok_or(missing)? {
