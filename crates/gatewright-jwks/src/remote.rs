@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use gatewright_core::{Clock, Timestamp, TokenKind, TokenRefusal, TokenVerifier, VerifiedClaims};
-use gatewright_jwt::{Extended, Jwt, KeyRing};
+use gatewright_jwt::{Extended, Jwt, KeyRing, names_key};
 use serde::de::DeserializeOwned;
 
 use crate::builder::RemoteIssuerBuilder;
@@ -37,6 +37,7 @@ struct Status {
     ready: bool,
     fetches: u64,
     failure: Option<FetchFailure>,
+    refused: usize,
 }
 
 impl RemoteIssuer {
@@ -70,6 +71,13 @@ impl RemoteIssuer {
         self.shared.status().fetches
     }
 
+    /// How many keys of the last good answer cannot be used, for operators to look at. One of them that was known by its
+    /// id before stays as it was.
+    #[must_use]
+    pub fn refused_keys(&self) -> usize {
+        self.shared.status().refused
+    }
+
     /// The ids of the keys at hand, sorted.
     #[must_use]
     pub fn key_ids(&self) -> Vec<String> {
@@ -79,7 +87,7 @@ impl RemoteIssuer {
 
 impl TokenVerifier for RemoteIssuer {
     fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenRefusal> {
-        self.after(self.jwt.verify(kind, token, now))
+        self.after(token, self.jwt.verify(kind, token, now))
     }
 }
 
@@ -94,13 +102,14 @@ impl RemoteIssuer {
         token: &str,
         now: Timestamp,
     ) -> Result<Extended<E>, TokenRefusal> {
-        self.after(self.jwt.verify_with(kind, token, now))
+        self.after(token, self.jwt.verify_with(kind, token, now))
     }
 
     /// Asks for the set where a verdict or the time calls for it.
-    fn after<T>(&self, verdict: Result<T, TokenRefusal>) -> Result<T, TokenRefusal> {
+    fn after<T>(&self, token: &str, verdict: Result<T, TokenRefusal>) -> Result<T, TokenRefusal> {
         let (schedule, moment) = (&self.shared.schedule, self.clock.now());
-        let unknown = matches!(verdict, Err(TokenRefusal::Key));
+        // One that names no key would be refused under any set.
+        let unknown = matches!(verdict, Err(TokenRefusal::Key)) && names_key(token);
         if (unknown || schedule.is_due(moment)) && schedule.may_fetch(moment) {
             // A full channel has been asked already, a closed one cannot answer.
             let _ = self.ask.try_send(());
@@ -179,10 +188,9 @@ impl Refresher {
         if !answer.set.refused().is_empty() {
             tracing::warn!(refused = answer.set.refused().len(), "some keys of an issuer cannot be used");
         }
-        // A set has no two keys of one id, so there is nothing to refuse.
-        if let Ok(next) = KeyRing::verifying(answer.set.into_keys()) {
-            self.ring.reload(&next);
-        }
+        self.shared.status().refused = answer.set.refused().len();
+        // A set has no two keys of one id, and this ring does not sign: there is nothing to refuse.
+        let _ = self.ring.follow(answer.set);
         self.shared.schedule.succeeded(self.clock.now(), answer.lifetime);
     }
 }

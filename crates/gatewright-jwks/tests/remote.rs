@@ -291,6 +291,54 @@ fn one_key_that_cannot_be_used_does_not_lose_the_others_and_secrets_are_none() {
 }
 
 #[test]
+fn a_known_key_that_comes_back_broken_stays_and_a_twin_is_one() {
+    let (theirs, clock) = (issuer("a"), Hands::new());
+    theirs.ring().publish(key("b")).unwrap();
+    let (set, token) = (theirs.ring().jwks().to_string(), issue(&theirs));
+    let text = |body: &str| Answer::Body(String::new(), body.to_owned());
+    let server = Server::https(text(&set));
+    let remote = builder(&server).with_clock(clock.clone()).build().unwrap();
+    assert!(remote.wait_until_ready(LONG));
+    let broken = set.replace(r#""kid":"a","alg":"EdDSA""#, r#""kid":"a","alg":"EdDSA-typo""#);
+    let first = set.get(r#"{"keys":["#.len()..=set.find('}').unwrap()).unwrap();
+    let twin = set.replace(r#"{"keys":["#, &format!(r#"{{"keys":[{first},"#));
+    let rival = theirs.ring().jwks().replace(r#""kid":"b""#, r#""kid":"a""#);
+    let left = KeyRing::verifying([key("c").verifying_key().clone()]).unwrap().jwks().to_string();
+    let rivals = rival.replace(r#"{"keys":["#, &format!("{},", left.strip_suffix("]}").unwrap()));
+    let answers = [
+        (&broken, 1, &["a", "b"][..]),
+        (&twin, 0, &["a", "b"]),
+        (&rivals, 2, &["a", "c"]),
+        (&left, 0, &["c"]),
+    ];
+    for (number, (body, refused, ids)) in (2_u64..).zip(answers) {
+        server.says(text(body));
+        clock.move_by(3_600);
+        assert_eq!(verdict(&remote, &token), Ok(()));
+        fetched(&remote, number);
+        assert_eq!((remote.last_failure(), remote.refused_keys()), (None, refused), "{body}");
+        assert_eq!(remote.key_ids(), ids, "{body}");
+    }
+    assert_eq!(verdict(&remote, &token), Err(TokenRefusal::Key), "its id is gone");
+}
+
+#[test]
+fn a_token_that_names_no_key_causes_no_fetch() {
+    let (theirs, clock) = (issuer("a"), Hands::new());
+    let server = Server::https(body(&theirs));
+    let remote = builder(&server).with_clock(clock.clone()).build().unwrap();
+    assert!(remote.wait_until_ready(LONG));
+    clock.move_by(30);
+    // {"alg":"EdDSA"}
+    assert_eq!(verdict(&remote, "eyJhbGciOiJFZERTQSJ9.e30.AA"), Err(TokenRefusal::Key));
+    // Had it asked, its fetch would be the second and this one come in the cool-down after it.
+    server.says(Answer::Status(500, String::new()));
+    assert_eq!(verdict(&remote, &issue(&issuer("b"))), Err(TokenRefusal::Key));
+    fetched(&remote, 2);
+    assert_eq!((remote.last_failure(), server.requests()), (Some(FetchFailure::Status), 2));
+}
+
+#[test]
 fn nothing_but_https_to_a_trusted_server_is_fetched_from() {
     let theirs = issuer("a");
     let plain = Server::http(body(&theirs));
@@ -369,5 +417,7 @@ fn settings_out_of_their_bounds_are_refused_by_name() {
     assert_eq!(setting(builder().with_cool_down(Duration::from_secs(61))), "cool_down");
     assert_eq!(setting(builder().with_root_certificate("x")), "root_certificate");
     assert_eq!(setting(builder().with_rules(|jwt| jwt.with_leeway(Duration::from_secs(61)))), "leeway");
+    let other = |_| Jwt::builder(KeyRing::default(), ISSUER, AUDIENCE);
+    assert_eq!(setting(builder().with_rules(other)), "rules");
     assert_eq!(setting(RemoteIssuer::builder("", AUDIENCE, "https://localhost:1/")), "issuer");
 }

@@ -12,6 +12,7 @@ use crate::algorithm::Algorithm;
 use crate::cache::Cache;
 use crate::claims::Expected;
 use crate::error::KeyError;
+use crate::header::is_same_type;
 use crate::ring::{KeyRing, State};
 use crate::signing::SigningKey;
 
@@ -256,10 +257,15 @@ fn check_foreign(rules: &Rules, ring: &KeyRing) -> Result<(), BuildError> {
     if access_type.is_empty() {
         return Err(BuildError::new("access_type", "is empty"));
     }
+    let mut others = TokenKind::ALL.into_iter().filter(|kind| *kind != TokenKind::Access);
+    if others.any(|kind| is_same_type(kind.media_type(), access_type)) {
+        return Err(BuildError::new("access_type", "is that of another kind of ours"));
+    }
     Ok(())
 }
 
-/// Settings that weaken a check. Each is for the tokens of another issuer and is refused beside a key that signs.
+/// Settings that weaken a check. Each is for the tokens of another issuer and is refused beside a key that signs, or
+/// is published to sign.
 #[must_use]
 #[derive(Debug)]
 pub struct DangerousJwtBuilder(JwtBuilder);
@@ -275,8 +281,8 @@ impl DangerousJwtBuilder {
 
     /// Expects another `typ` of access tokens than `at+jwt`.
     ///
-    /// What is lost: of an issuer whose tokens are all `JWT`, one kind may be taken for another (RFC 8725 §3.11); and who
-    /// names the type of another kind here believes that kind as an access token.
+    /// What is lost: of an issuer whose tokens are all `JWT`, one kind may be taken for another (RFC 8725 §3.11). The type
+    /// of another kind of ours is refused.
     pub fn with_access_type(mut self, media_type: impl Into<String>) -> JwtBuilder {
         self.0.rules.access_type = Some(media_type.into());
         self.0
