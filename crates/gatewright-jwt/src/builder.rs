@@ -172,7 +172,7 @@ impl JwtBuilder {
 
     /// Remembers up to so many verified tokens (rounded up to a multiple of four, at most
     /// [`MAX_CACHE_TOKENS`](crate::MAX_CACHE_TOKENS)), so that a signature is not checked twice. Worth it where signatures
-    /// are dear: EdDSA, ES256 and their like.
+    /// are dear: EdDSA, ES256 and their like. Tokens over 2 KiB are not remembered.
     ///
     /// What is remembered is only ever believed for exactly the same text, as the same kind, under an unchanged ring; its
     /// times are judged anew at each use, and nothing else that is checked after a token (revocation, epoch) is skipped. A

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::algorithm::Algorithm;
 use crate::builder::{Jwt, Rules};
-use crate::cache::{Believed, Cache};
+use crate::cache::{Believed, Cache, is_kept};
 use crate::claims::{RawClaims, Times};
 use crate::header::Header;
 use crate::key::VerifyingKey;
@@ -24,12 +24,9 @@ const STACK_BYTES: usize = 1024;
 impl TokenVerifier for Jwt {
     fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenRefusal> {
         match &self.cache {
-            None => {
-                let mut room = Room::new();
-                let (text, _) = self.open(kind, token, &mut room)?;
-                self.believe(text, kind, now).map(|(claims, _)| claims)
-            }
-            Some(cache) => self.verify_once(cache, kind, token, now),
+            None => self.verify_anew(kind, token, now),
+            Some(cache) if is_kept(token) => self.verify_once(cache, kind, token, now),
+            Some(_) => self.verify_anew(kind, token, now),
         }
     }
 }
@@ -85,6 +82,18 @@ impl Jwt {
         Ok(Extended { claims, extension })
     }
 
+    #[inline]
+    fn verify_anew(
+        &self,
+        kind: TokenKind,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<VerifiedClaims, TokenRefusal> {
+        let mut room = Room::new();
+        let (text, _) = self.open(kind, token, &mut room)?;
+        self.believe(text, kind, now).map(|(claims, _)| claims)
+    }
+
     /// What was computed before is not computed again. Time is judged again.
     fn verify_once(
         &self,
@@ -93,9 +102,6 @@ impl Jwt {
         token: &str,
         now: Timestamp,
     ) -> Result<VerifiedClaims, TokenRefusal> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(TokenRefusal::Size);
-        }
         let tag = cache.tag(token);
         if let Some(believed) = cache.find(tag, kind, self.ring.state().generation) {
             let judged = self.rules.judge_times(believed.times, kind, now);
