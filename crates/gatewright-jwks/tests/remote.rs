@@ -246,6 +246,7 @@ fn an_answer_that_is_no_good_keeps_the_keys_at_hand() {
         (Answer::Status(302, redirect.clone()), FetchFailure::Redirect),
         (Answer::Status(307, redirect), FetchFailure::Redirect),
         (Answer::Silence, FetchFailure::Unreachable),
+        (Answer::Drip, FetchFailure::Unreachable),
         (Answer::Half(set.clone()), FetchFailure::Unreachable),
         (Answer::Flood(400 * 1024), FetchFailure::Large),
         (Answer::Flood(1024), FetchFailure::Malformed),
@@ -265,12 +266,12 @@ fn an_answer_that_is_no_good_keeps_the_keys_at_hand() {
         assert_eq!(verdict(&remote, &token), Ok(()));
         assert_eq!(remote.key_ids(), ["a"]);
     }
-    assert_eq!(remote.fetches(), 16);
+    assert_eq!(remote.fetches(), 17);
     // And it recovers after a cool-down, without anybody asking for an unknown key.
     server.says(body(&theirs));
     clock.move_by(30);
     assert_eq!(verdict(&remote, &token), Ok(()));
-    fetched(&remote, 17);
+    fetched(&remote, 18);
     assert_eq!(remote.last_failure(), None);
 }
 
