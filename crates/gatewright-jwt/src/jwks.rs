@@ -59,16 +59,16 @@ impl JwkSet {
     /// # Errors
     /// When the text is no set at all, or a large one.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        Self::read(text, Wanted::Public, None)
+        Self::read(text, Wanted::Public, &[])
     }
 
     /// Reads a set from a place that only its owner can write: secrets (`oct`) are keys too, for HS256 if they
-    /// name no algorithm. With `only`, keys that
-    /// name another algorithm are refused, and those that name none are for that one.
+    /// name no algorithm. Where algorithms are listed in `only`, keys for others are refused, before it is asked whether
+    /// two have one id; where one is listed, keys that name none are for that one.
     ///
     /// # Errors
     /// As [`JwkSet::parse`].
-    pub fn parse_with_secrets(text: &str, only: Option<Algorithm>) -> Result<Self, KeyError> {
+    pub fn parse_with_secrets(text: &str, only: &[Algorithm]) -> Result<Self, KeyError> {
         Self::read(text, Wanted::Verifying, only)
     }
 
@@ -90,7 +90,7 @@ impl JwkSet {
         &self.refused
     }
 
-    fn read(text: &str, wanted: Wanted, only: Option<Algorithm>) -> Result<Self, KeyError> {
+    fn read(text: &str, wanted: Wanted, only: &[Algorithm]) -> Result<Self, KeyError> {
         if text.len() > MAX_JWKS_BYTES {
             return Err(KeyError::Long);
         }
@@ -144,12 +144,17 @@ impl JwkSet {
     }
 }
 
-fn read_key(text: &str, wanted: Wanted, only: Option<Algorithm>) -> Result<VerifyingKey, KeyError> {
+fn read_key(text: &str, wanted: Wanted, only: &[Algorithm]) -> Result<VerifyingKey, KeyError> {
     let jwk = Jwk::parse(text)?;
-    match VerifyingKey::from_parsed(&jwk, only, wanted) {
+    let expected = match only {
+        [one] => Some(*one),
+        _ => None,
+    };
+    let key = match VerifyingKey::from_parsed(&jwk, expected, wanted) {
         Err(KeyError::Ambiguous) => VerifyingKey::from_parsed(&jwk, jwk.usual_algorithm(), wanted),
         read => read,
-    }
+    }?;
+    if only.is_empty() || only.contains(&key.algorithm()) { Ok(key) } else { Err(KeyError::Algorithm) }
 }
 
 #[derive(Serialize)]
