@@ -19,3 +19,4 @@ mod compile_errors;
 mod differences;
 mod guards;
 mod own_users;
+mod other_issuers;
