@@ -23,3 +23,4 @@ mod own_users;
 mod dumps;
 mod servers;
 mod bad_days;
+mod other_issuers;

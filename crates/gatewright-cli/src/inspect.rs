@@ -12,10 +12,20 @@ use gatewright_core::{Clock, SystemClock, TokenKind};
 use gatewright_jwt::Algorithm;
 use serde_json::Value;
 
+use crate::once::Once;
 use crate::{Failure, lines};
 
 const WARNING: &str = "NOT VERIFIED: nothing below was checked, not the signature, not the times. Anybody could have \
                        written it. Use `gatewright token verify`.";
+
+/// Header members that verification refuses, whatever their value.
+const REFUSED: [&str; 17] = [
+    "crit", "b64", "zip", "jku", "x5u", "jwk", "x5c", "cty", "cnf", "enc", "epk", "apu", "apv", "iv", "tag",
+    "p2s", "p2c",
+];
+
+/// Media types may be written with it (RFC 7515 §4.1.9).
+const PREFIX: &str = "application/";
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
@@ -52,19 +62,34 @@ fn explain(token: &str, now: u64) -> Result<String, Failure> {
     let [header, payload, signature] = segments.as_slice() else {
         return Err(format!("a token has 3 segments, this has {}", segments.len()));
     };
-    let (header, payload) = (decode("header", header)?, decode("payload", payload)?);
+    let ((header, header_once), (payload, payload_once)) =
+        (decode("header", header)?, decode("payload", payload)?);
     let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| "the signature is no base64url")?;
     let mut text = format!("{WARNING}\n\nheader\n{}\n", pretty(&header));
+    explain_names(header_once, &mut text);
     explain_header(&header, &mut text);
     let _ = write!(text, "\npayload\n{}\n", pretty(&payload));
+    explain_names(payload_once, &mut text);
+    if payload.get("cnf").is_some() {
+        let _ = writeln!(text, "- cnf: bound to a sender; such a token is refused");
+    }
     explain_times(&payload, now, &mut text);
     let _ = writeln!(text, "\nsignature: {} bytes, not checked\n\n{WARNING}", signature.len());
     Ok(text)
 }
 
-fn decode(name: &str, segment: &str) -> Result<Value, Failure> {
+/// The JSON of a segment, and whether no member occurs twice in it.
+fn decode(name: &str, segment: &str) -> Result<(Value, bool), Failure> {
     let bytes = URL_SAFE_NO_PAD.decode(segment).map_err(|_| format!("the {name} is no base64url"))?;
-    serde_json::from_slice(&bytes).map_err(|_| format!("the {name} is no JSON"))
+    let value = serde_json::from_slice(&bytes).map_err(|_| format!("the {name} is no JSON"))?;
+    Ok((value, serde_json::from_slice::<Once>(&bytes).is_ok()))
+}
+
+fn explain_names(once: bool, text: &mut String) {
+    if !once {
+        let _ =
+            writeln!(text, "- a member occurs twice, and its last value is shown; such a token is refused");
+    }
 }
 
 /// JSON for a terminal: nothing but printable ASCII, so that no token moves the cursor or turns the text around.
@@ -93,8 +118,15 @@ fn explain_header(header: &Value, text: &mut String) {
     if header["kid"].as_str().is_none() {
         let _ = writeln!(text, "- kid: none; such a token is refused");
     }
+    for name in REFUSED {
+        if header.get(name).is_some() {
+            let _ = writeln!(text, "- {name}: is not supported; such a token is refused");
+        }
+    }
     let typ = header["typ"].as_str().unwrap_or_default();
-    let kind = TokenKind::ALL.into_iter().find(|kind| kind.media_type().eq_ignore_ascii_case(typ));
+    let short = typ.get(..PREFIX.len()).filter(|start| start.eq_ignore_ascii_case(PREFIX));
+    let short = short.and_then(|_| typ.get(PREFIX.len()..)).unwrap_or(typ);
+    let kind = TokenKind::ALL.into_iter().find(|kind| kind.media_type().eq_ignore_ascii_case(short));
     let _ = match kind {
         Some(kind) => writeln!(text, "- typ: says that it is of the kind {kind:?}"),
         None => writeln!(text, "- typ: not a kind of token of ours"),

@@ -1,8 +1,8 @@
 //! `gatewright keys`: making and publishing.
 
 use std::fs;
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
@@ -20,6 +20,9 @@ pub(crate) enum Keys {
         /// Print one form alone
         #[arg(long)]
         format: Option<Format>,
+        /// Write a new file that its owner alone can read, instead of standard output
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// Print the JWK set that publishes keys: their public members alone
     Jwks {
@@ -41,24 +44,38 @@ pub(crate) enum Format {
 impl Keys {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
         match self {
-            Self::Generate { alg, format } => generate(alg, format)?,
+            Self::Generate { alg, format, out } => generate(alg, format, out.as_deref())?,
             Self::Jwks { files, alg } => publish(&files, alg)?,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn generate(algorithm: Algorithm, format: Option<Format>) -> Result<(), Failure> {
+fn generate(algorithm: Algorithm, format: Option<Format>, out: Option<&Path>) -> Result<(), Failure> {
     let key = NewKey::generate(algorithm).map_err(|error| error.to_string())?;
-    match (key.pem(), format) {
+    let mut text = match (key.pem(), format) {
         (None, Some(Format::Pem)) => return Err(format!("{algorithm} has a secret, which has no PEM form")),
-        (Some(pem), None | Some(Format::Pem)) => crate::write(pem)?,
-        _ => {}
-    }
+        (Some(pem), None | Some(Format::Pem)) => pem.to_owned(),
+        _ => String::new(),
+    };
     if format != Some(Format::Pem) {
-        crate::write(&format!("{}\n", key.jwk()))?;
+        text.push_str(key.jwk());
+        text.push('\n');
     }
-    Ok(())
+    match out {
+        Some(path) => create(path, &text).map_err(|error| format!("{}: {error}", path.display())),
+        None => crate::write(&text),
+    }
+}
+
+/// Writes a file that was not there before.
+fn create(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all())
 }
 
 fn publish(files: &[PathBuf], algorithm: Option<Algorithm>) -> Result<(), Failure> {
@@ -107,7 +124,8 @@ fn halve(
     private: Result<SigningKey, KeyError>,
 ) -> Result<VerifyingKey, KeyError> {
     match public {
-        Err(KeyError::Private) => private.map(|key| key.verifying_key().clone()),
+        // A private key says that it is one, or that it is to sign (`key_ops`).
+        Err(KeyError::Private | KeyError::Use) => private.map(|key| key.verifying_key().clone()),
         public => public,
     }
 }

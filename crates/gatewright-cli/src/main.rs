@@ -2,6 +2,7 @@
 
 mod keys;
 mod inspect;
+mod once;
 mod lines;
 mod verify;
 
@@ -51,9 +52,14 @@ fn main() -> ExitCode {
         Command::Token(Token::Verify(verify)) => verify.run(),
     };
     done.unwrap_or_else(|failure| {
-        eprintln!("gatewright: {failure}");
+        warn(&failure);
         ExitCode::from(FAILED)
     })
+}
+
+/// Writes to the error stream; where nobody reads it there is nobody to tell.
+fn warn(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "gatewright: {text}");
 }
 
 /// Writes to standard output; a reader that went away is a failure, not a panic.

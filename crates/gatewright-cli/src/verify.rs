@@ -48,17 +48,29 @@ impl Verify {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
         let (verifier, now) = (self.verifier()?, self.now);
         let now = || now.map_or_else(|| SystemClock.now(), Timestamp::from_seconds);
-        let judged = judge_all(&verifier, now, &mut io::stdin().lock(), &mut io::stdout().lock());
+        let judged =
+            judge_all(&verifier, self.kind(), now, &mut io::stdin().lock(), &mut io::stdout().lock());
         match judged.map_err(|error| error.to_string())? {
             0 => Ok(ExitCode::SUCCESS),
             _ => Ok(ExitCode::from(REFUSED)),
         }
     }
 
+    /// The kind that `--typ` names; access tokens may be of any type that is none of ours.
+    fn kind(&self) -> TokenKind {
+        let mut kinds = TokenKind::ALL.into_iter();
+        kinds.find(|kind| self.typ.eq_ignore_ascii_case(kind.media_type())).unwrap_or(TokenKind::Access)
+    }
+
     fn verifier(&self) -> Result<Jwt, Failure> {
         let ring = KeyRing::verifying(self.keys()?).map_err(|error| self.failed(&error))?;
         let mut builder = Jwt::builder(ring, &self.issuer, &self.audience);
-        if !self.typ.eq_ignore_ascii_case(TokenKind::Access.media_type()) {
+        if self.kind() != TokenKind::Access && self.issuer != self.audience {
+            return Err(
+                "tokens of this kind are for the issuer itself: --audience must be the issuer".to_owned()
+            );
+        }
+        if !TokenKind::ALL.into_iter().any(|kind| self.typ.eq_ignore_ascii_case(kind.media_type())) {
             builder = builder.dangerous().with_access_type(&self.typ);
         }
         if let Some(leeway) = self.leeway.map(Duration::from_secs) {
@@ -73,17 +85,11 @@ impl Verify {
     /// The keys of the file. Those that cannot be used are named on the error stream; their tokens will be refused.
     fn keys(&self) -> Result<Vec<VerifyingKey>, Failure> {
         let text = fs::read_to_string(&self.jwks).map_err(|error| self.failed(&error))?;
-        let only = match self.algorithm.as_slice() {
-            [only] => Some(*only),
-            _ => None,
-        };
-        let set = JwkSet::parse_with_secrets(&text, only).map_err(|error| self.failed(&error))?;
+        let set = JwkSet::parse_with_secrets(&text, &self.algorithm).map_err(|error| self.failed(&error))?;
         for error in set.refused() {
-            eprintln!("gatewright: {}: a key is not used: {error}", self.jwks.display());
+            crate::warn(&format!("{}: a key is not used: {error}", self.jwks.display()));
         }
-        let mut keys = set.into_keys();
-        keys.retain(|key| self.algorithm.is_empty() || self.algorithm.contains(&key.algorithm()));
-        Ok(keys)
+        Ok(set.into_keys())
     }
 
     fn failed(&self, error: &dyn std::error::Error) -> Failure {
@@ -94,13 +100,14 @@ impl Verify {
 /// Writes one line for each line of the input and returns how many were refused.
 fn judge_all(
     verifier: &Jwt,
+    kind: TokenKind,
     now: impl Fn() -> Timestamp,
     input: &mut impl BufRead,
     output: &mut impl Write,
 ) -> io::Result<usize> {
     let (mut refused, mut line) = (0, Vec::new());
     while lines::next(input, &mut line)? {
-        match judge(verifier, &line, now()) {
+        match judge(verifier, kind, &line, now()) {
             Ok(()) => writeln!(output, "accepted")?,
             Err(refusal) => {
                 refused += 1;
@@ -112,10 +119,10 @@ fn judge_all(
     Ok(refused)
 }
 
-fn judge(verifier: &Jwt, line: &[u8], now: Timestamp) -> Result<(), TokenRefusal> {
+fn judge(verifier: &Jwt, kind: TokenKind, line: &[u8], now: Timestamp) -> Result<(), TokenRefusal> {
     if line.len() > MAX_TOKEN_BYTES {
         return Err(TokenRefusal::Size);
     }
     let token = std::str::from_utf8(line).map_err(|_| TokenRefusal::Format)?;
-    verifier.verify(TokenKind::Access, token, now).map(drop)
+    verifier.verify(kind, token, now).map(drop)
 }

@@ -269,3 +269,101 @@ fn an_inspected_token_cannot_write_to_the_terminal() {
     assert!(done.out.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{:?}", done.out);
     assert!(done.out.contains("\\u202e") && done.out.contains("\\ud83d\\ude00"));
 }
+
+#[test]
+fn a_key_file_is_new_and_its_owners_alone() {
+    let path = file("owned.key", "");
+    let path = path.to_str().unwrap();
+    assert_eq!(
+        run(&["keys", "generate", "--alg", "EdDSA", "--out", path], b"").code,
+        2,
+        "it is there already"
+    );
+    fs::remove_file(path).unwrap();
+    let made = run(&["keys", "generate", "--alg", "EdDSA", "--out", path], b"");
+    assert_eq!((made.code, made.out.as_str()), (0, ""), "{}", made.err);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    assert_eq!(run(&["keys", "jwks", path], b"").code, 0);
+}
+
+#[test]
+fn a_private_key_that_is_to_sign_is_published_by_its_public_half() {
+    let made = run(&["keys", "generate", "--alg", "ES256", "--format", "jwk"], b"");
+    let mut key: Value = serde_json::from_str(&made.out).unwrap();
+    key["key_ops"] = json!(["sign"]);
+    let done = run(&["keys", "jwks"], key.to_string().as_bytes());
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(done.out.contains(key["x"].as_str().unwrap()) && !done.out.contains(key["d"].as_str().unwrap()));
+    key["key_ops"] = json!(["encrypt"]);
+    assert_eq!(run(&["keys", "jwks"], key.to_string().as_bytes()).code, 2);
+}
+
+#[test]
+fn two_keys_of_one_id_are_judged_after_their_algorithms() {
+    let good = r#"{"kty":"oct","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY","alg":"HS256","kid":"hs1"}"#;
+    let made = run(&["keys", "generate", "--alg", "HS512"], b"");
+    let mut other: Value = serde_json::from_str(&made.out).unwrap();
+    other["kid"] = json!("hs1");
+    let path = file("one-id", &format!(r#"{{"keys":[{good},{other}]}}"#));
+    let verdict = |algorithms: &[&str]| {
+        let mut arguments = vec!["token", "verify", "--jwks", path.to_str().unwrap(), "--issuer", ISSUER];
+        arguments.extend(["--audience", AUDIENCE, "--now", "1700000000"]);
+        arguments.extend(algorithms.iter().flat_map(|name| ["--algorithm", name]));
+        run(&arguments, baseline().as_bytes()).out
+    };
+    assert_eq!(verdict(&["HS256"]), "accepted\n");
+    assert_eq!(verdict(&["HS256", "ES256"]), "accepted\n");
+    for both in [&[][..], &["HS256", "HS512"]] {
+        assert_eq!(verdict(both), "refused: key\n");
+    }
+}
+
+#[test]
+fn an_inspected_token_says_what_verification_would_refuse() {
+    use base64::Engine;
+    let encode = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+    let inspect = |header: &str, payload: &str| {
+        let done = run(&["token", "inspect", &format!("{}.{}.AA", encode(header), encode(payload))], b"");
+        assert_eq!(done.code, 0, "{}", done.err);
+        done.out
+    };
+    let plain = inspect(r#"{"alg":"ES256","kid":"a","typ":"Application/at+JWT"}"#, "{}");
+    assert!(plain.contains("of the kind Access") && !plain.contains("such a token is refused"), "{plain}");
+    for (header, payload, word) in [
+        (r#"{"crit":[]}"#, "{}", "crit: is not"),
+        ("{}", r#"{"cnf":{}}"#, "cnf: bound"),
+        (r#"{"kid":"a","\u006bid":"b"}"#, "{}", "occurs twice"),
+        ("{}", r#"{"a":[{"b":1,"b":1}]}"#, "occurs twice"),
+    ] {
+        assert!(inspect(header, payload).contains(word), "{header} {payload}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_error_that_nobody_can_read_still_exits_with_two() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatewright"));
+    let done = command.args(["token", "inspect", "a.b"]).stderr(full).status().unwrap();
+    assert_eq!(done.code(), Some(2));
+}
+
+#[test]
+fn a_token_of_another_kind_of_ours_is_for_the_issuer_itself() {
+    let path = file("kinds", r#"{"keys":[]}"#);
+    let with = |audience: &str, typ: &str| {
+        let path = path.to_str().unwrap();
+        run(
+            &["token", "verify", "--jwks", path, "--issuer", ISSUER, "--audience", audience, "--typ", typ],
+            b"x\n",
+        )
+    };
+    assert_eq!(
+        (with(AUDIENCE, "rt+jwt").code, with(ISSUER, "RT+jwt").code, with(AUDIENCE, "JWT").code),
+        (2, 1, 1)
+    );
+}

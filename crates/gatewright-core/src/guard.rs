@@ -117,7 +117,8 @@ impl<U: AuthUser> Auth<U> {
     }
 
     /// Believes a bearer token for what its signature and its times say, and asks no store: a token stays good until
-    /// it expires, whatever became of its user, its session and the user's roles.
+    /// it expires, whatever became of its user, its session and the user's roles. Where several issuers are
+    /// believed, [`VerifiedClaims::issuer`] says whose subject it is.
     ///
     /// # Errors
     /// The answer to send when there is no credential, or one that cannot be read or believed.

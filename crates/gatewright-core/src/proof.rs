@@ -122,7 +122,7 @@ mod tests {
         let account = NewAccount::new(user.clone(), email, PasswordHash::new("x"), role, epoch, NOW);
         let [idle, absolute, token] = [10, 20, 30].map(|s| NOW.saturating_add(Duration::from_secs(s)));
         let claims = Claims::new(user.clone(), TokenId::new("x"), NOW, token);
-        let claims = VerifiedClaims::assertion(claims);
+        let claims = VerifiedClaims::assertion("issuer".into(), claims);
         let seed = SessionSeed::generate(&SystemRandomness).unwrap();
         let id = SessionId::generate(NOW, &SystemRandomness).unwrap();
         let session = Session::begin(id, user, epoch, seed, NOW).with_expiry(idle, absolute);

@@ -98,7 +98,8 @@ impl fmt::Debug for TokenId {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Claims {
-    /// `sub`.
+    /// `sub`. Unique among the subjects of one issuer alone: where several are believed, [`VerifiedClaims::issuer`] says
+    /// whose it is.
     pub subject: UserId,
     /// `jti`.
     pub token_id: TokenId,
@@ -144,21 +145,40 @@ impl Claims {
     }
 }
 
-/// Claims whose signature, kind, issuer, audience and time were checked.
+/// Claims whose signature, kind, issuer, audience and time were checked, and who issued them. Those of two issuers are
+/// never equal: a subject is somebody among the subjects of its issuer alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifiedClaims(Claims);
+pub struct VerifiedClaims {
+    issuer: Arc<str>,
+    claims: Claims,
+}
 
 impl VerifiedClaims {
     /// Asserts that the claims were checked: the only way to make this type, and for a [`TokenVerifier`] alone.
+    /// `issuer` is the `iss` that was checked.
     #[must_use]
-    pub const fn assertion(claims: Claims) -> Self {
-        Self(claims)
+    pub const fn assertion(issuer: Arc<str>, claims: Claims) -> Self {
+        Self { issuer, claims }
+    }
+
+    /// `iss`: who issued the token.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The same claims of a token that belongs to no session here, whatever it says: without `sid` and `epoch`. For
+    /// tokens of other issuers, whose sessions are none of ours.
+    #[must_use]
+    pub fn without_session(mut self) -> Self {
+        (self.claims.session, self.claims.epoch) = (None, None);
+        self
     }
 
     /// The claims themselves.
     #[must_use]
     pub fn into_claims(self) -> Claims {
-        self.0
+        self.claims
     }
 }
 
@@ -166,7 +186,7 @@ impl Deref for VerifiedClaims {
     type Target = Claims;
 
     fn deref(&self) -> &Claims {
-        &self.0
+        &self.claims
     }
 }
 
@@ -225,6 +245,8 @@ impl IssueError {
 /// - Claims come back only when the signature holds under a key meant for it, the kind, issuer and audience are
 ///   those configured, and `now` lies before `exp` (but for a configured leeway) and not before `nbf` and `iat` (but for
 ///   [`FUTURE_TOLERANCE`], or what is configured instead).
+/// - Of another issuer than the one that begins the sessions here, access tokens alone are believed, and their claims
+///   name no session and no epoch.
 /// - It asks nobody: no store, no network. It must not block.
 /// - No input makes it panic, and work is bounded by [`MAX_TOKEN_BYTES`].
 pub trait TokenVerifier: Send + Sync {

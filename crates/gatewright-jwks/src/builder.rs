@@ -47,7 +47,7 @@ impl RemoteIssuerBuilder {
         let ring = KeyRing::default();
         Self {
             jwks_url,
-            jwt: Jwt::builder(ring.clone(), issuer, audience),
+            jwt: Jwt::builder(ring.clone(), issuer, audience).of_another_issuer(),
             ring,
             clock: Arc::new(SystemClock),
             timeout: DEFAULT_TIMEOUT,
@@ -58,7 +58,8 @@ impl RemoteIssuerBuilder {
         }
     }
 
-    /// What is expected of tokens beyond issuer and audience: leeway, a cache, the `.dangerous()` settings.
+    /// What is expected of tokens beyond issuer and audience: leeway, a cache, the `.dangerous()` settings. A builder of
+    /// other keys in the place of the one that is given is refused.
     ///
     /// ```
     /// use std::time::Duration;
@@ -119,6 +120,9 @@ impl RemoteIssuerBuilder {
         let Self { timeout, http, redirects, ring, clock, .. } = self;
         let source = Source::new(&self.jwks_url, Connection { timeout, roots, http, redirects })?;
         let jwt = self.jwt.build()?;
+        if !jwt.ring().is_same_ring(&ring) {
+            return Err(BuildError::new("rules", "are for other keys than those that are fetched"));
+        }
         let shared = Arc::new(Shared::new(self.cool_down));
         let (ask, asked) = sync_channel(1);
         let refresher =

@@ -25,11 +25,12 @@
 //! What is promised:
 //! - A request never waits for the network. A token under a key that is not known yet is refused, and the set is fetched:
 //!   issuers publish a key before they use it.
-//! - However many unknown ids arrive, there is at most one fetch in a cool-down.
+//! - However many unknown ids arrive, there is at most one fetch in a cool-down. A token without an id causes none.
 //! - An answer that fails, is no set, or has no key that can be used changes nothing; a key that cannot be used does not
-//!   lose the others. A key that is missing in a good answer is no longer believed.
+//!   lose the others, and where its id was known before, the key of before stays. A key that is missing in a good answer is no longer believed.
 //! - The set is fetched again when its `Cache-Control: max-age` is over, but not before [`MIN_REFRESH`] and not after
-//!   [`MAX_REFRESH`].
+//!   [`MAX_REFRESH`]. While that fails the keys at hand stay: an issuer that cannot be reached for long does not lose its
+//!   tokens, and a key that it withdrew meanwhile is believed until an answer says so.
 //! - Nothing but HTTPS, and no redirect, unless asked for behind `.dangerous()`. Secrets (`oct`) in a set are refused.
 
 mod cache_control;

@@ -7,13 +7,16 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use gatewright_core::{Clock, Timestamp, TokenKind, TokenRefusal, TokenVerifier, VerifiedClaims};
-use gatewright_jwt::{Jwt, KeyRing};
+use gatewright_jwt::{Extended, Jwt, KeyRing, names_key};
+use serde::de::DeserializeOwned;
 
 use crate::builder::RemoteIssuerBuilder;
 use crate::fetch::{Answer, FetchFailure, Source};
 use crate::schedule::Schedule;
 
-/// Believes the tokens of an issuer whose keys are fetched. Dropping it ends its thread.
+/// Believes the access tokens of an issuer whose keys are fetched, and no other kind: its refresh tokens are for itself.
+/// What a token says of a session (`sid`, `epoch`) is not read, and a subject is unique among those of this issuer alone
+/// ([`VerifiedClaims::issuer`]). Dropping it ends its thread.
 pub struct RemoteIssuer {
     pub(crate) jwt: Jwt,
     pub(crate) clock: Arc<dyn Clock>,
@@ -34,6 +37,7 @@ struct Status {
     ready: bool,
     fetches: u64,
     failure: Option<FetchFailure>,
+    refused: usize,
 }
 
 impl RemoteIssuer {
@@ -67,6 +71,13 @@ impl RemoteIssuer {
         self.shared.status().fetches
     }
 
+    /// How many keys of the last good answer cannot be used, for operators to look at. One of them that was known by its
+    /// id before stays as it was.
+    #[must_use]
+    pub fn refused_keys(&self) -> usize {
+        self.shared.status().refused
+    }
+
     /// The ids of the keys at hand, sorted.
     #[must_use]
     pub fn key_ids(&self) -> Vec<String> {
@@ -76,9 +87,29 @@ impl RemoteIssuer {
 
 impl TokenVerifier for RemoteIssuer {
     fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenRefusal> {
-        let verdict = self.jwt.verify(kind, token, now);
+        self.after(token, self.jwt.verify(kind, token, now))
+    }
+}
+
+impl RemoteIssuer {
+    /// Verifies an access token and then reads claims of the application's own from it, as [`Jwt::verify_with`].
+    ///
+    /// # Errors
+    /// As [`TokenVerifier::verify`], or [`TokenRefusal::ClaimType`] when the claims are not those of `E`.
+    pub fn verify_with<E: DeserializeOwned>(
+        &self,
+        kind: TokenKind,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Extended<E>, TokenRefusal> {
+        self.after(token, self.jwt.verify_with(kind, token, now))
+    }
+
+    /// Asks for the set where a verdict or the time calls for it.
+    fn after<T>(&self, token: &str, verdict: Result<T, TokenRefusal>) -> Result<T, TokenRefusal> {
         let (schedule, moment) = (&self.shared.schedule, self.clock.now());
-        let unknown = verdict == Err(TokenRefusal::Key);
+        // One that names no key would be refused under any set.
+        let unknown = matches!(verdict, Err(TokenRefusal::Key)) && names_key(token);
         if (unknown || schedule.is_due(moment)) && schedule.may_fetch(moment) {
             // A full channel has been asked already, a closed one cannot answer.
             let _ = self.ask.try_send(());
@@ -157,10 +188,9 @@ impl Refresher {
         if !answer.set.refused().is_empty() {
             tracing::warn!(refused = answer.set.refused().len(), "some keys of an issuer cannot be used");
         }
-        // A set has no two keys of one id, so there is nothing to refuse.
-        if let Ok(next) = KeyRing::verifying(answer.set.into_keys()) {
-            self.ring.reload(&next);
-        }
+        self.shared.status().refused = answer.set.refused().len();
+        // A set has no two keys of one id, and this ring does not sign: there is nothing to refuse.
+        let _ = self.ring.follow(answer.set);
         self.shared.schedule.succeeded(self.clock.now(), answer.lifetime);
     }
 }

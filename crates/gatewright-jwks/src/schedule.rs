@@ -7,10 +7,14 @@ use gatewright_core::Timestamp;
 
 /// The shortest time between two fetches that nobody asked for, whatever the answer says: a minute.
 pub const MIN_REFRESH: Duration = Duration::from_secs(60);
-/// The longest time a set is used without a fetch, whatever the answer says: a day.
+/// The longest time after a good answer until the set is fetched again, whatever the answer says: a day. While fetches fail
+/// the keys at hand stay, for as long as it takes: each failure is tried again after a cool-down.
 pub const MAX_REFRESH: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long a set is used that does not say it: an hour.
+/// How long after an answer that does not say it the set is fetched again: an hour.
 pub const DEFAULT_REFRESH: Duration = Duration::from_secs(60 * 60);
+
+/// The shortest time that the thread sleeps.
+const MIN_WAIT: Duration = Duration::from_secs(1);
 
 /// Two moments, in microseconds, that threads share.
 pub(crate) struct Schedule {
@@ -48,11 +52,19 @@ impl Schedule {
         self.due.store(now.saturating_add(lifetime).as_micros(), Ordering::Release);
     }
 
-    /// How long until the set is due.
+    /// How long until the set is due and may be fetched; never so short that whoever waits is busy.
     pub(crate) fn wait(&self, now: Timestamp) -> Duration {
-        let left = self.due.load(Ordering::Acquire).saturating_sub(now.as_micros());
-        Duration::from_micros(left).min(MAX_REFRESH)
+        let due = left(&self.due, now, MAX_REFRESH);
+        due.max(left(&self.quiet_until, now, self.cool_down)).max(MIN_WAIT)
     }
+}
+
+/// How long until a moment has come.
+fn left(moment: &AtomicU64, now: Timestamp, furthest: Duration) -> Duration {
+    if has_come(moment, now, furthest) {
+        return Duration::ZERO;
+    }
+    Duration::from_micros(moment.load(Ordering::Acquire).saturating_sub(now.as_micros()))
 }
 
 fn has_come(moment: &AtomicU64, now: Timestamp, furthest: Duration) -> bool {
@@ -95,9 +107,21 @@ mod tests {
     }
 
     #[test]
+    fn a_set_that_is_due_in_the_cool_down_is_waited_for_and_nobody_is_busy() {
+        let schedule = Schedule::new(Duration::from_secs(60));
+        schedule.begin(at(50));
+        // The clock is set back by 50 seconds while the answer is under way.
+        schedule.succeeded(at(0), Some(Duration::ZERO));
+        assert!(schedule.is_due(at(60)) && !schedule.may_fetch(at(60)));
+        assert_eq!(schedule.wait(at(60)), Duration::from_secs(50));
+        assert_eq!(schedule.wait(at(110)), Duration::from_secs(1));
+    }
+
+    #[test]
     fn a_clock_that_is_set_back_stops_no_fetches() {
         let schedule = Schedule::new(COOL_DOWN);
         schedule.begin(at(400 * 86_400));
         assert!(schedule.is_due(at(0)) && schedule.may_fetch(at(0)));
+        assert_eq!(schedule.wait(at(0)), Duration::from_secs(1));
     }
 }

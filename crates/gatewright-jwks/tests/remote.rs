@@ -2,82 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
+mod common;
 mod server;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use gatewright_core::{
-    Claims, Clock, Timestamp, TokenId, TokenIssuer, TokenKind, TokenRefusal, TokenVerifier, UserId,
-};
+use common::{AUDIENCE, Hands, ISSUER, LONG, START, body, builder, fetched, issue, issuer, key, verdict};
+use gatewright_core::{Timestamp, TokenKind, TokenRefusal, TokenVerifier};
 use gatewright_jwks::{FetchFailure, RemoteIssuer, RemoteIssuerBuilder};
 use gatewright_jwt::{Algorithm, Issuers, Jwt, KeyRing, NewKey, SigningKey};
 use server::{Answer, Server};
-
-const ISSUER: &str = "https://issuer.example";
-const AUDIENCE: &str = "my-api";
-const START: u64 = 1_700_000_000;
-const LONG: Duration = Duration::from_secs(20);
-
-/// A clock that tests move.
-#[derive(Clone)]
-struct Hands(Arc<AtomicU64>);
-
-impl Hands {
-    fn new() -> Self {
-        Self(Arc::new(AtomicU64::new(START)))
-    }
-
-    fn move_by(&self, seconds: u64) {
-        self.0.fetch_add(seconds, Ordering::SeqCst);
-    }
-}
-
-impl Clock for Hands {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_seconds(self.0.load(Ordering::SeqCst))
-    }
-}
-
-fn key(id: &str) -> SigningKey {
-    SigningKey::from_jwk(NewKey::generate(Algorithm::EdDsa).unwrap().jwk()).unwrap().with_id(id).unwrap()
-}
-
-/// The issuer itself, on the other side of the network.
-fn issuer(id: &str) -> Jwt {
-    Jwt::builder(KeyRing::new(key(id)), ISSUER, AUDIENCE).build().unwrap()
-}
-
-fn body(issuer: &Jwt) -> Answer {
-    Answer::Body(String::new(), issuer.ring().jwks().to_string())
-}
-
-fn issue(issuer: &Jwt) -> String {
-    let until = Timestamp::from_seconds(START + 80_000);
-    let claims =
-        Claims::new(UserId::new("42").unwrap(), TokenId::new("1"), Timestamp::from_seconds(START), until);
-    issuer.issue(TokenKind::Access, &claims).unwrap().expose().to_owned()
-}
-
-fn builder(server: &Server) -> RemoteIssuerBuilder {
-    RemoteIssuer::builder(ISSUER, AUDIENCE, &server.url).with_root_certificate(&server.certificate)
-}
-
-fn verdict(remote: &RemoteIssuer, token: &str) -> Result<(), TokenRefusal> {
-    remote.verify(TokenKind::Access, token, Timestamp::from_seconds(START)).map(drop)
-}
-
-/// Waits until so many fetches have ended.
-fn fetched(remote: &RemoteIssuer, fetches: u64) {
-    let mut patience = 20_000;
-    while remote.fetches() < fetches {
-        thread::park_timeout(Duration::from_millis(1));
-        patience -= 1;
-        assert!(patience > 0, "{} of {fetches} fetches", remote.fetches());
-    }
-}
 
 #[test]
 fn the_tokens_of_another_issuer_are_believed_once_its_keys_are_here() {
@@ -202,6 +138,7 @@ fn an_answer_that_is_no_good_keeps_the_keys_at_hand() {
         (Answer::Status(302, redirect.clone()), FetchFailure::Redirect),
         (Answer::Status(307, redirect), FetchFailure::Redirect),
         (Answer::Silence, FetchFailure::Unreachable),
+        (Answer::Drip, FetchFailure::Unreachable),
         (Answer::Half(set.clone()), FetchFailure::Unreachable),
         (Answer::Flood(400 * 1024), FetchFailure::Large),
         (Answer::Flood(1024), FetchFailure::Malformed),
@@ -221,12 +158,12 @@ fn an_answer_that_is_no_good_keeps_the_keys_at_hand() {
         assert_eq!(verdict(&remote, &token), Ok(()));
         assert_eq!(remote.key_ids(), ["a"]);
     }
-    assert_eq!(remote.fetches(), 16);
+    assert_eq!(remote.fetches(), 17);
     // And it recovers after a cool-down, without anybody asking for an unknown key.
     server.says(body(&theirs));
     clock.move_by(30);
     assert_eq!(verdict(&remote, &token), Ok(()));
-    fetched(&remote, 17);
+    fetched(&remote, 18);
     assert_eq!(remote.last_failure(), None);
 }
 
@@ -325,5 +262,7 @@ fn settings_out_of_their_bounds_are_refused_by_name() {
     assert_eq!(setting(builder().with_cool_down(Duration::from_secs(61))), "cool_down");
     assert_eq!(setting(builder().with_root_certificate("x")), "root_certificate");
     assert_eq!(setting(builder().with_rules(|jwt| jwt.with_leeway(Duration::from_secs(61)))), "leeway");
+    let other = |_| Jwt::builder(KeyRing::default(), ISSUER, AUDIENCE);
+    assert_eq!(setting(builder().with_rules(other)), "rules");
     assert_eq!(setting(RemoteIssuer::builder("", AUDIENCE, "https://localhost:1/")), "issuer");
 }

@@ -1,6 +1,7 @@
 //! Building a [`Jwt`]: a ring of keys, one issuer, one audience.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gatewright_core::token::FUTURE_TOLERANCE;
@@ -9,7 +10,9 @@ use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
 use crate::cache::Cache;
+use crate::claims::Expected;
 use crate::error::KeyError;
+use crate::header::is_same_type;
 use crate::ring::{KeyRing, State};
 use crate::signing::SigningKey;
 
@@ -26,7 +29,7 @@ pub struct Jwt {
 /// What is expected of a token.
 #[derive(Clone)]
 pub(crate) struct Rules {
-    pub(crate) issuer: String,
+    pub(crate) issuer: Arc<str>,
     pub(crate) audience: String,
     pub(crate) leeway: Duration,
     pub(crate) tolerance: Duration,
@@ -34,6 +37,8 @@ pub(crate) struct Rules {
     /// The `typ` of access tokens, where it is not ours.
     pub(crate) access_type: Option<String>,
     pub(crate) without_kid: bool,
+    /// Another's: access tokens alone, and no sessions.
+    pub(crate) foreign: bool,
 }
 
 impl Jwt {
@@ -79,6 +84,11 @@ impl Rules {
         }
     }
 
+    /// What a payload of this kind should name, and how it is read.
+    pub(crate) fn expected(&self, kind: TokenKind) -> Expected<'_> {
+        Expected { audience: self.audience(kind), foreign: self.foreign }
+    }
+
     /// The `typ` of this kind. Where a ring has come to sign, its own kinds exclude each other again.
     pub(crate) fn media_type(&self, state: &State, kind: TokenKind) -> &str {
         match (kind, &self.access_type) {
@@ -121,13 +131,14 @@ impl fmt::Debug for JwtBuilder {
 impl JwtBuilder {
     fn new(keys: Keys, issuer: String, audience: String) -> Self {
         let rules = Rules {
-            issuer,
+            issuer: issuer.into(),
             audience,
             leeway: Duration::ZERO,
             tolerance: FUTURE_TOLERANCE,
             max_age: None,
             access_type: None,
             without_kid: false,
+            foreign: false,
         };
         Self { keys, rules, misplaced_id: false, cache: None }
     }
@@ -161,13 +172,20 @@ impl JwtBuilder {
 
     /// Remembers up to so many verified tokens (rounded up to a multiple of four, at most
     /// [`MAX_CACHE_TOKENS`](crate::MAX_CACHE_TOKENS)), so that a signature is not checked twice. Worth it where signatures
-    /// are dear: EdDSA, ES256 and their like.
+    /// are dear: EdDSA, ES256 and their like. Tokens over 2 KiB are not remembered.
     ///
     /// What is remembered is only ever believed for exactly the same text, as the same kind, under an unchanged ring; its
     /// times are judged anew at each use, and nothing else that is checked after a token (revocation, epoch) is skipped. A
     /// change of the ring, such as retiring a key, empties it.
     pub fn with_cache(mut self, tokens: usize) -> Self {
         self.cache = Some(tokens);
+        self
+    }
+
+    /// The tokens are another issuer's, whose sessions are none of ours: access tokens alone are believed, their `sid` and
+    /// `epoch` are not read, and a `scope` that is no string grants nothing. Refused beside a key that signs.
+    pub const fn of_another_issuer(mut self) -> Self {
+        self.rules.foreign = true;
         self
     }
 
@@ -225,6 +243,9 @@ fn secret_key(bytes: &[u8], id: Option<String>) -> Result<SigningKey, BuildError
 /// Settings for the tokens of others have no place where tokens are issued, or kinds would no longer exclude each other.
 fn check_foreign(rules: &Rules, ring: &KeyRing) -> Result<(), BuildError> {
     let signs = ring.state().can_sign();
+    if rules.foreign && signs {
+        return Err(BuildError::new("issuer", "is another's: this ring signs its own tokens"));
+    }
     let Some(access_type) = &rules.access_type else {
         let refused = rules.without_kid && signs;
         let problem = BuildError::new("without_kid", "is for tokens of others: this ring signs its own");
@@ -236,10 +257,15 @@ fn check_foreign(rules: &Rules, ring: &KeyRing) -> Result<(), BuildError> {
     if access_type.is_empty() {
         return Err(BuildError::new("access_type", "is empty"));
     }
+    let mut others = TokenKind::ALL.into_iter().filter(|kind| *kind != TokenKind::Access);
+    if others.any(|kind| is_same_type(kind.media_type(), access_type)) {
+        return Err(BuildError::new("access_type", "is that of another kind of ours"));
+    }
     Ok(())
 }
 
-/// Settings that weaken a check. Each is for the tokens of another issuer and is refused beside a key that signs.
+/// Settings that weaken a check. Each is for the tokens of another issuer and is refused beside a key that signs, or
+/// is published to sign.
 #[must_use]
 #[derive(Debug)]
 pub struct DangerousJwtBuilder(JwtBuilder);
@@ -255,8 +281,8 @@ impl DangerousJwtBuilder {
 
     /// Expects another `typ` of access tokens than `at+jwt`.
     ///
-    /// What is lost: of an issuer whose tokens are all `JWT`, one kind may be taken for another (RFC 8725 §3.11); and who
-    /// names the type of another kind here believes that kind as an access token.
+    /// What is lost: of an issuer whose tokens are all `JWT`, one kind may be taken for another (RFC 8725 §3.11). The type
+    /// of another kind of ours is refused.
     pub fn with_access_type(mut self, media_type: impl Into<String>) -> JwtBuilder {
         self.0.rules.access_type = Some(media_type.into());
         self.0

@@ -10,11 +10,15 @@ use gatewright_core::{BuildError, TokenKind, VerifiedClaims};
 
 use crate::claims::Times;
 
-/// The most tokens a cache can be asked to remember: about half a gigabyte.
+/// The most tokens a cache can be asked to remember. A place takes up to 512 bytes even while it is empty, half a gigabyte for
+/// all of them, and what is remembered takes what its subject, id and scopes are long, at most 2 KiB more.
 pub const MAX_CACHE_TOKENS: usize = 1 << 20;
 
 /// How many tokens share one lock; a token is in one of its bucket's places.
 const WAYS: usize = 4;
+
+/// Longer tokens are verified each time, so that nobody fills the memory with them.
+const MAX_TOKEN_BYTES: usize = 2 * 1024;
 
 const TAG_BYTES: usize = 32;
 
@@ -109,8 +113,24 @@ impl Entry {
     }
 }
 
+/// Whether a token is short enough to be remembered.
+pub(crate) const fn is_kept(token: &str) -> bool {
+    token.len() <= MAX_TOKEN_BYTES
+}
+
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache").field("places", &(self.buckets.len() * WAYS)).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_as_large_as_is_said_and_a_long_token_takes_none() {
+        assert!(size_of::<Mutex<[Option<Entry>; WAYS]>>() <= WAYS * 512);
+        assert!(is_kept(&"x".repeat(2048)) && !is_kept(&"x".repeat(2049)));
     }
 }

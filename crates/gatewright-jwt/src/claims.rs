@@ -4,11 +4,20 @@ use std::borrow::Cow;
 use std::fmt;
 
 use gatewright_core::TokenRefusal;
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::json::{Fault, Names, Text};
+use crate::json::{Fault, Names, Skip, Text};
 use crate::number::{BadNumber, NumericDate};
+
+/// Whose tokens are read, and with which audience.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expected<'a> {
+    pub(crate) audience: &'a str,
+    /// Of another issuer: what `sid` and `epoch` mean there is not known and not read, `scope` only where it is a string.
+    pub(crate) foreign: bool,
+}
 
 /// What a payload says, typed and not yet judged.
 #[derive(Debug, Default)]
@@ -52,13 +61,13 @@ impl<'de> RawClaims<'de> {
         })
     }
 
-    /// Reads a payload that should name `audience`.
-    pub(crate) fn parse(text: &'de str, audience: &str) -> Result<Self, TokenRefusal> {
+    /// Reads a payload, and whether it names the expected audience.
+    pub(crate) fn parse(text: &'de str, expected: Expected<'_>) -> Result<Self, TokenRefusal> {
         // Nearly every token has whole seconds; what has not, or is refused, is read again by the rules for all numbers.
-        Self::read(text, audience, Numbers::Whole).or_else(|_| Self::read(text, audience, Numbers::Any))
+        Self::read(text, expected, Numbers::Whole).or_else(|_| Self::read(text, expected, Numbers::Any))
     }
 
-    fn read(text: &'de str, audience: &str, numbers: Numbers) -> Result<Self, TokenRefusal> {
+    fn read(text: &'de str, expected: Expected<'_>, numbers: Numbers) -> Result<Self, TokenRefusal> {
         let fault = Fault::default();
         let data = if text.trim_ascii_start().starts_with('{') {
             TokenRefusal::ClaimType
@@ -66,7 +75,7 @@ impl<'de> RawClaims<'de> {
             TokenRefusal::Json
         };
         let mut claims = Self::default();
-        let members = Members { fault: &fault, audience, numbers, claims: &mut claims };
+        let members = Members { fault: &fault, expected, numbers, claims: &mut claims };
         fault.parse(text, members, data, TokenRefusal::Json)?;
         Ok(claims)
     }
@@ -84,7 +93,7 @@ enum Numbers {
 /// Fills claims where they lie: they are large enough that moving them costs.
 struct Members<'a, 'de> {
     fault: &'a Fault,
-    audience: &'a str,
+    expected: Expected<'a>,
     numbers: Numbers,
     claims: &'a mut RawClaims<'de>,
 }
@@ -127,17 +136,24 @@ impl<'de> Visitor<'de> for Members<'_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let Self { fault, audience, numbers, claims } = self;
+        let Self { fault, expected, numbers, claims } = self;
         let mut names = Names::default();
         while let Some(name) = map.next_key_seed(Text)? {
             match &*name {
                 "iss" => fault.fill(&mut claims.issuer, map.next_value_seed(Text))?,
                 "sub" => fault.fill(&mut claims.subject, map.next_value_seed(Text))?,
-                "aud" => fault.fill(&mut claims.audience, map.next_value_seed(Audience(audience)))?,
+                "aud" => {
+                    fault.fill(&mut claims.audience, map.next_value_seed(Audience(expected.audience)))?
+                }
                 "exp" => fault.fill(&mut claims.expires_at, fault.number(&mut map, numbers))?,
                 "nbf" => fault.fill(&mut claims.not_before, fault.number(&mut map, numbers))?,
                 "iat" => fault.fill(&mut claims.issued_at, fault.number(&mut map, numbers))?,
                 "jti" => fault.fill(&mut claims.token_id, map.next_value_seed(Text))?,
+                "sid" | "epoch" if expected.foreign => names.skip(name, &mut map, fault, 0)?,
+                "scope" if expected.foreign => {
+                    names.take(name, fault)?;
+                    claims.scopes = map.next_value_seed(TextOrNone(Skip { fault, depth: 0 }))?;
+                }
                 "sid" => fault.fill(&mut claims.session, map.next_value_seed(Text))?,
                 "epoch" => fault.fill(&mut claims.epoch, map.next_value_seed(Text))?,
                 "scope" => fault.fill(&mut claims.scopes, map.next_value_seed(Text))?,
@@ -146,6 +162,24 @@ impl<'de> Visitor<'de> for Members<'_, 'de> {
             }
         }
         Ok(())
+    }
+}
+
+/// A string; what is of another type is looked through and is none.
+struct TextOrNone<'a>(Skip<'a>);
+
+impl<'de> DeserializeSeed<'de> for TextOrNone<'_> {
+    type Value = Option<Cow<'de, str>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        let raw = <&'de RawValue>::deserialize(deserializer)?.get();
+        let mut value = serde_json::Deserializer::from_str(raw);
+        let read = if raw.starts_with('"') {
+            Text.deserialize(&mut value).map(Some)
+        } else {
+            self.0.deserialize(&mut value).map(|()| None)
+        };
+        read.map_err(Error::custom)
     }
 }
 

@@ -83,6 +83,8 @@ pub enum RingError {
     Unknown,
     /// The key signs: another one must be activated first.
     Active,
+    /// The ring signs, and would no longer.
+    Mute,
 }
 
 impl fmt::Display for RingError {
@@ -91,6 +93,7 @@ impl fmt::Display for RingError {
             Self::Duplicate => "the ring has this key, or another one of its id",
             Self::Unknown => "the ring has no key of this id that could do this",
             Self::Active => "the key signs: activate another one first",
+            Self::Mute => "the ring signs, and would have no key that does",
         })
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gatewright_core::token::MAX_TOKEN_BYTES;
 use gatewright_core::{TokenKind, TokenRefusal};
 use serde::Serialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
@@ -40,6 +41,16 @@ impl<'de> Header<'de> {
     pub(crate) fn is_of(&self, media_type: &str) -> bool {
         self.media_type.as_deref().is_some_and(|text| is_same_type(text, media_type))
     }
+}
+
+/// Whether a token's header names a key (`kid`). Nothing is verified: this is for whoever fetches keys, since a token that
+/// names none is refused under any.
+#[must_use]
+pub fn names_key(token: &str) -> bool {
+    let segment = token.split('.').next().filter(|_| token.len() <= MAX_TOKEN_BYTES);
+    let decoded = segment.and_then(|segment| URL_SAFE_NO_PAD.decode(segment).ok()).unwrap_or_default();
+    let text = std::str::from_utf8(&decoded).unwrap_or_default();
+    Header::parse(text).is_ok_and(|header| header.key_id.is_some())
 }
 
 /// Whether two media types are one: without case, and each with or without one `application/` (RFC 7515 §4.1.9).

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::token::{IssueError, MAX_TOKEN_BYTES};
-use gatewright_core::{Claims, TokenIssuer, TokenKind, TokenText};
+use gatewright_core::{Claims, TokenIssuer, TokenKind, TokenRefusal, TokenText};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::builder::Jwt;
-use crate::claims::is_registered;
+use crate::claims::{RawClaims, is_registered};
 
 #[derive(Serialize)]
 struct Payload<'a> {
@@ -45,7 +45,7 @@ impl Jwt {
     /// of whose members is a claim that this library reads.
     ///
     /// # Errors
-    /// When it does not, or as [`TokenIssuer::issue`].
+    /// When it does not or nests deeper than anybody reads, or as [`TokenIssuer::issue`].
     pub fn issue_with<E: Serialize>(
         &self,
         kind: TokenKind,
@@ -66,6 +66,8 @@ impl Jwt {
         claims: &Claims,
         extension: Map<String, Value>,
     ) -> Result<TokenText, IssueError> {
+        self.check(kind, claims)?;
+        let extended = !extension.is_empty();
         let payload = Payload {
             iss: &self.rules.issuer,
             sub: claims.subject.as_str(),
@@ -78,7 +80,10 @@ impl Jwt {
             scope: (kind == TokenKind::Access).then(|| claims.scopes.as_str()),
             extension,
         };
-        let payload = serde_json::to_vec(&payload).map_err(failed)?;
+        let payload = serde_json::to_string(&payload).map_err(failed)?;
+        if extended {
+            RawClaims::parse(&payload, self.rules.expected(kind)).map_err(failed)?;
+        }
         let state = self.ring.state();
         let (key, header) = state.signer(kind).ok_or_else(|| failed("the ring has no key that signs"))?;
         let mut token = header.to_owned();
@@ -89,6 +94,23 @@ impl Jwt {
             return Err(failed("the token is longer than anybody would read"));
         }
         Ok(TokenText::new(token))
+    }
+}
+
+impl Jwt {
+    /// What its own verifier would refuse is not issued.
+    fn check(&self, kind: TokenKind, claims: &Claims) -> Result<(), IssueError> {
+        let lifetime = claims.expires_at.as_seconds().saturating_sub(claims.issued_at.as_seconds());
+        if lifetime > kind.max_lifetime().as_secs() {
+            return Err(failed(TokenRefusal::Lifetime));
+        }
+        if claims.token_id.as_str().is_empty() {
+            return Err(failed(TokenRefusal::ClaimMissing));
+        }
+        if self.rules.foreign {
+            return Err(failed("the tokens are another issuer's"));
+        }
+        Ok(())
     }
 }
 

@@ -9,23 +9,36 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::token::MAX_TOKEN_BYTES;
 use gatewright_core::{BuildError, Timestamp, TokenKind, TokenRefusal, TokenVerifier, VerifiedClaims};
 
-use crate::claims::RawClaims;
+use crate::claims::{Expected, RawClaims};
 
 /// Believes the tokens of several issuers. Which one a token names decides who judges it, and nothing else: that
 /// issuer's verifier then checks all of it, `iss` included, with its own keys.
 ///
+/// One issuer may be one's [own](Issuers::with_own). Of [all others](Issuers::with) access tokens alone are believed, and
+/// none belongs to a session here, whatever it says: they open what asks for claims, not what asks for a user.
+///
+/// A subject is unique among those of its issuer: two issuers' users may have the same `sub`, and
+/// [`VerifiedClaims::issuer`] tells them apart.
+///
 /// ```
 /// use gatewright_jwt::{Algorithm, Issuers, Jwt, KeyRing, NewKey, SigningKey};
 ///
-/// let ring = || Ok::<_, gatewright_jwt::KeyError>(KeyRing::new(SigningKey::from_jwk(NewKey::generate(Algorithm::EdDsa)?.jwk())?));
-/// let ours = Jwt::builder(ring()?, "https://ours.example", "my-api").build()?;
-/// let theirs = Jwt::builder(ring()?, "https://theirs.example", "their-name-for-my-api").build()?;
-/// let both = Issuers::new().with("https://ours.example", ours)?.with("https://theirs.example", theirs)?;
+/// let key = SigningKey::from_jwk(NewKey::generate(Algorithm::EdDsa)?.jwk())?;
+/// let ours = Jwt::builder(KeyRing::new(key), "https://ours.example", "my-api").build()?;
+/// let keys = KeyRing::default(); // theirs, as they publish them
+/// let theirs = Jwt::builder(keys, "https://theirs.example", "their-name-for-my-api").of_another_issuer().build()?;
+/// let both = Issuers::new().with_own("https://ours.example", ours)?.with("https://theirs.example", theirs)?;
 /// # let _: &dyn gatewright_core::TokenVerifier = &both;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct Issuers(HashMap<String, Arc<dyn TokenVerifier>>);
+pub struct Issuers(HashMap<String, Entry>);
+
+#[derive(Clone)]
+struct Entry {
+    verifier: Arc<dyn TokenVerifier>,
+    own: bool,
+}
 
 impl Issuers {
     /// Nobody is believed.
@@ -34,20 +47,40 @@ impl Issuers {
         Self::default()
     }
 
-    /// Adds an issuer with the verifier of its tokens.
+    /// Adds another issuer with the verifier of its tokens: a `RemoteIssuer`, or a [`Jwt`](crate::Jwt)
+    /// [`of_another_issuer`](crate::JwtBuilder::of_another_issuer), for whose strictness it does not matter what `sid` and
+    /// `epoch` mean there. Whatever the verifier believes, here it is access tokens alone, without session and epoch.
     ///
     /// # Errors
     /// When the issuer is empty or was added before.
     pub fn with(
-        mut self,
+        self,
         issuer: impl Into<String>,
         verifier: impl TokenVerifier + 'static,
     ) -> Result<Self, BuildError> {
-        let issuer = issuer.into();
+        self.add(issuer.into(), Entry { verifier: Arc::new(verifier), own: false })
+    }
+
+    /// Adds the issuer whose tokens are issued here, and belong to sessions here: all kinds are believed.
+    ///
+    /// # Errors
+    /// When the issuer is empty or was added before, or another one is one's own.
+    pub fn with_own(
+        self,
+        issuer: impl Into<String>,
+        verifier: impl TokenVerifier + 'static,
+    ) -> Result<Self, BuildError> {
+        if self.0.values().any(|entry| entry.own) {
+            return Err(BuildError::new("issuer", "is not the only one of one's own"));
+        }
+        self.add(issuer.into(), Entry { verifier: Arc::new(verifier), own: true })
+    }
+
+    fn add(mut self, issuer: String, entry: Entry) -> Result<Self, BuildError> {
         if issuer.is_empty() {
             return Err(BuildError::new("issuer", "is empty"));
         }
-        if self.0.insert(issuer, Arc::new(verifier)).is_some() {
+        if self.0.insert(issuer, entry).is_some() {
             return Err(BuildError::new("issuer", "was added before"));
         }
         Ok(self)
@@ -63,8 +96,21 @@ impl TokenVerifier for Issuers {
         let decoded = URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenRefusal::Format)?;
         let text = std::str::from_utf8(&decoded).map_err(|_| TokenRefusal::Json)?;
         // Not believed: read as strictly as it will be, so that nobody reads another issuer there.
-        let named = RawClaims::parse(text, "")?.issuer.ok_or(TokenRefusal::ClaimMissing)?;
+        let anybody = Expected { audience: "", foreign: true };
+        let named = RawClaims::parse(text, anybody)?.issuer.ok_or(TokenRefusal::ClaimMissing)?;
         self.0.get(&*named).ok_or(TokenRefusal::Issuer)?.verify(kind, token, now)
+    }
+}
+
+impl Entry {
+    fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenRefusal> {
+        if self.own {
+            return self.verifier.verify(kind, token, now);
+        }
+        if kind != TokenKind::Access {
+            return Err(TokenRefusal::Kind);
+        }
+        self.verifier.verify(kind, token, now).map(VerifiedClaims::without_session)
     }
 }
 

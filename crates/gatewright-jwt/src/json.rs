@@ -91,7 +91,7 @@ impl<'de> Names<'de> {
         map.next_value_seed(Text).map(drop)
     }
 
-    fn take<E: Error>(&mut self, name: Cow<'de, str>, fault: &Fault) -> Result<(), E> {
+    pub(crate) fn take<E: Error>(&mut self, name: Cow<'de, str>, fault: &Fault) -> Result<(), E> {
         if self.0.insert(name) { Ok(()) } else { Err(fault.raise(TokenRefusal::Duplicate)) }
     }
 }

@@ -1,5 +1,7 @@
 //! JWK sets (RFC 7517 §5): our own, to be published, and those of others, to be read.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -34,6 +36,14 @@ pub const MAX_JWKS_KEYS: usize = 64;
 pub struct JwkSet {
     keys: Vec<VerifyingKey>,
     refused: Vec<KeyError>,
+    /// The ids of those refused that have one.
+    refused_ids: Vec<String>,
+}
+
+/// What is read of a key that cannot be used.
+#[derive(Deserialize)]
+struct Named {
+    kid: String,
 }
 
 #[derive(Deserialize)]
@@ -44,21 +54,21 @@ struct RawSet<'a> {
 
 impl JwkSet {
     /// Reads the public keys of a set. A key that cannot be used does not lose the others; of several keys with one
-    /// id none is used. An RSA key that names no algorithm is for RS256, as OpenID Connect has it.
+    /// id none is used, but one that is there twice is one. An RSA key that names no algorithm is for RS256, as OpenID Connect has it.
     ///
     /// # Errors
     /// When the text is no set at all, or a large one.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        Self::read(text, Wanted::Public, None)
+        Self::read(text, Wanted::Public, &[])
     }
 
     /// Reads a set from a place that only its owner can write: secrets (`oct`) are keys too, for HS256 if they
-    /// name no algorithm. With `only`, keys that
-    /// name another algorithm are refused, and those that name none are for that one.
+    /// name no algorithm. Where algorithms are listed in `only`, keys for others are refused, before it is asked whether
+    /// two have one id; where one is listed, keys that name none are for that one.
     ///
     /// # Errors
     /// As [`JwkSet::parse`].
-    pub fn parse_with_secrets(text: &str, only: Option<Algorithm>) -> Result<Self, KeyError> {
+    pub fn parse_with_secrets(text: &str, only: &[Algorithm]) -> Result<Self, KeyError> {
         Self::read(text, Wanted::Verifying, only)
     }
 
@@ -80,7 +90,7 @@ impl JwkSet {
         &self.refused
     }
 
-    fn read(text: &str, wanted: Wanted, only: Option<Algorithm>) -> Result<Self, KeyError> {
+    fn read(text: &str, wanted: Wanted, only: &[Algorithm]) -> Result<Self, KeyError> {
         if text.len() > MAX_JWKS_BYTES {
             return Err(KeyError::Long);
         }
@@ -93,29 +103,58 @@ impl JwkSet {
         for key in raw.keys {
             match read_key(key.get(), wanted, only) {
                 Ok(key) => set.keys.push(key),
-                Err(error) => set.refused.push(error),
+                Err(error) => set.refuse(key.get(), error),
             }
         }
         set.drop_duplicates();
         Ok(set)
     }
 
-    /// Nobody could say which of them a token means.
+    /// Whether a key of this id is in the set and cannot be used.
+    pub(crate) fn has_refused(&self, id: &str) -> bool {
+        self.refused_ids.iter().any(|refused| refused == id)
+    }
+
+    fn refuse(&mut self, text: &str, error: KeyError) {
+        self.refused.push(error);
+        self.refused_ids.extend(serde_json::from_str::<Named>(text).ok().map(|named| named.kid));
+    }
+
+    /// Of twins one is left. Of several keys with one id nobody could say which of them a token means.
     fn drop_duplicates(&mut self) {
-        let ids: Vec<String> = self.keys.iter().map(|key| key.id().to_owned()).collect();
-        let before = self.keys.len();
-        self.keys.retain(|key| ids.iter().filter(|id| *id == key.id()).count() == 1);
-        let dropped = before.saturating_sub(self.keys.len());
-        self.refused.extend(std::iter::repeat_n(KeyError::Duplicate, dropped));
+        let all = std::mem::take(&mut self.keys);
+        let mut ids: HashMap<String, Vec<VerifyingKey>> = HashMap::new();
+        let order: Vec<String> = all.iter().map(|key| key.id().to_owned()).collect();
+        for key in all {
+            let same = ids.entry(key.id().to_owned()).or_default();
+            if !same.iter().any(|own| own.is_same(&key)) {
+                same.push(key);
+            }
+        }
+        for id in order {
+            let Some(mut same) = ids.remove(&id) else { continue };
+            match (same.pop(), same.len()) {
+                (Some(key), 0) => self.keys.push(key),
+                (_, others) => {
+                    self.refused.extend(std::iter::repeat_n(KeyError::Duplicate, others + 1));
+                    self.refused_ids.push(id);
+                }
+            }
+        }
     }
 }
 
-fn read_key(text: &str, wanted: Wanted, only: Option<Algorithm>) -> Result<VerifyingKey, KeyError> {
+fn read_key(text: &str, wanted: Wanted, only: &[Algorithm]) -> Result<VerifyingKey, KeyError> {
     let jwk = Jwk::parse(text)?;
-    match VerifyingKey::from_parsed(&jwk, only, wanted) {
+    let expected = match only {
+        [one] => Some(*one),
+        _ => None,
+    };
+    let key = match VerifyingKey::from_parsed(&jwk, expected, wanted) {
         Err(KeyError::Ambiguous) => VerifyingKey::from_parsed(&jwk, jwk.usual_algorithm(), wanted),
         read => read,
-    }
+    }?;
+    if only.is_empty() || only.contains(&key.algorithm()) { Ok(key) } else { Err(KeyError::Algorithm) }
 }
 
 #[derive(Serialize)]

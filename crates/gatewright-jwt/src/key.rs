@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::hmac;
 use aws_lc_rs::signature::ParsedPublicKey;
+use aws_lc_rs::{digest, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::TokenRefusal;
+use zeroize::Zeroizing;
 
 use crate::algorithm::{Algorithm, Family};
 use crate::error::KeyError;
@@ -39,8 +40,12 @@ pub struct VerifyingKey {
     id: Arc<str>,
     algorithm: Algorithm,
     signature_bytes: usize,
+    /// The same for all keys of the same numbers or secret, whatever their algorithm.
+    material: Fingerprint,
     verifier: Verifier,
 }
+
+type Fingerprint = [u8; 32];
 
 #[derive(Clone)]
 enum Verifier {
@@ -86,7 +91,8 @@ impl VerifyingKey {
         secret::check(bytes, signature_bytes)?;
         let key = hmac::Key::new(hash, bytes);
         let id = derive_id(&key).into();
-        Ok(Self { id, algorithm, signature_bytes, verifier: Verifier::Hmac(Arc::new(key)) })
+        let material = fingerprint(trim_zeros(bytes));
+        Ok(Self { id, algorithm, signature_bytes, material, verifier: Verifier::Hmac(Arc::new(key)) })
     }
 
     pub(crate) fn from_parsed(
@@ -109,8 +115,10 @@ impl VerifyingKey {
 
     pub(crate) fn from_parts(algorithm: Algorithm, parts: PublicParts) -> Result<Self, KeyError> {
         let checked = parts.check(algorithm)?;
+        let thumbprint = checked.members.thumbprint();
         Ok(Self {
-            id: checked.members.thumbprint().into(),
+            material: fingerprint(thumbprint.as_bytes()),
+            id: thumbprint.into(),
             algorithm,
             signature_bytes: checked.signature_bytes,
             verifier: Verifier::Public { key: checked.key, members: Arc::new(checked.members) },
@@ -155,16 +163,9 @@ impl VerifyingKey {
         self.is_same_material(other) && self.id == other.id && self.algorithm == other.algorithm
     }
 
-    /// Whether both are made of the same numbers.
+    /// Whether both are made of the same numbers, or the same secret.
     pub(crate) fn is_same_material(&self, other: &Self) -> bool {
-        match (&self.verifier, &other.verifier) {
-            // A secret's derived id tells keys apart; nothing else of it can be compared.
-            (Verifier::Hmac(own), Verifier::Hmac(theirs)) => derive_id(own) == derive_id(theirs),
-            (Verifier::Public { members: own, .. }, Verifier::Public { members: theirs, .. }) => {
-                own == theirs
-            }
-            _ => false,
-        }
+        self.material == other.material
     }
 
     pub(crate) fn hmac(&self) -> Option<&Arc<hmac::Key>> {
@@ -219,6 +220,21 @@ const fn base64_length(bytes: usize) -> usize {
 
 fn is_base64url(text: &str) -> bool {
     URL_SAFE_NO_PAD.decode(text).is_ok()
+}
+
+/// Compared within the process, and never shown.
+fn fingerprint(material: &[u8]) -> Fingerprint {
+    let hashed =
+        digest::digest(&digest::SHA256, &Zeroizing::new([b"gatewright key material", material].concat()));
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.iter_mut().zip(hashed.as_ref()).for_each(|(own, byte)| *own = *byte);
+    fingerprint
+}
+
+/// To HMAC, zeros at the end of a secret are none (RFC 2104 §2).
+fn trim_zeros(secret: &[u8]) -> &[u8] {
+    let zeros = secret.iter().rev().take_while(|byte| **byte == 0).count();
+    secret.get(..secret.len().saturating_sub(zeros)).unwrap_or_default()
 }
 
 /// An id that is the same after every start, and says no more about the secret than any token does.

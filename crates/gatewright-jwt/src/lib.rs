@@ -66,6 +66,7 @@ pub use builder::{DangerousJwtBuilder, Jwt, JwtBuilder, MAX_LEEWAY};
 pub use cache::MAX_CACHE_TOKENS;
 pub use error::{KeyError, RingError};
 pub use generate::NewKey;
+pub use header::names_key;
 pub use issuers::Issuers;
 pub use jwks::{JwkSet, MAX_JWKS_BYTES, MAX_JWKS_KEYS};
 pub use key::{MAX_KEY_ID_BYTES, VerifyingKey};

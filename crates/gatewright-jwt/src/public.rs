@@ -68,6 +68,9 @@ impl PublicParts {
             }
             Family::Ed25519 => {
                 expect(ED25519_OID, &info.algorithm.oid)?;
+                if info.algorithm.parameters.is_some() {
+                    return Err(KeyError::Format); // RFC 8410 §3
+                }
                 Ok(Self::Ed25519(key.to_vec()))
             }
         }
@@ -100,8 +103,8 @@ impl PublicParts {
                     return Err(KeyError::Long);
                 }
                 let (n, e) = (strip_zeros(&n), strip_zeros(&e));
-                if !is_odd(n) || !is_odd(e) || e == [1] {
-                    return Err(KeyError::Invalid); // with 1 anybody signs, and the library takes it
+                if !is_odd(n) || !is_exponent(e) {
+                    return Err(KeyError::Invalid);
                 }
                 let key = RsaPublicKeyComponents { n, e }.to_parsed_public_key(verify);
                 let members = PublicMembers::Rsa { n: encode(n), e: encode(e) };
@@ -191,6 +194,13 @@ const P_MINUS_ONE: [u8; ED25519_BYTES] = {
     number[ED25519_BYTES - 1] = 0xec;
     number
 };
+
+/// Odd, from 3 to below 2³³. With 1 anybody signs, with a long one a signature takes long to check, and the library takes
+/// both.
+fn is_exponent(number: &[u8]) -> bool {
+    let value = number.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
+    is_odd(number) && number.len() <= 5 && (3..1 << 33).contains(&value)
+}
 
 fn is_odd(number: &[u8]) -> bool {
     number.last().is_some_and(|byte| byte % 2 == 1)

@@ -9,7 +9,7 @@ use gatewright_core::TokenKind;
 
 use crate::error::RingError;
 use crate::header;
-use crate::jwks;
+use crate::jwks::{self, JwkSet};
 use crate::key::{MAX_KEY_ID_BYTES, VerifyingKey};
 use crate::signing::SigningKey;
 
@@ -104,9 +104,16 @@ impl KeyRing {
     /// Adds a key that verifies and never signs here.
     ///
     /// # Errors
-    /// [`RingError::Duplicate`] when the ring has a key of this id.
+    /// [`RingError::Duplicate`] when the ring has a key of this id, or one that signs is made of the same numbers for
+    /// another algorithm.
     pub fn trust(&self, key: VerifyingKey) -> Result<(), RingError> {
-        self.change(|state| state.add(key))
+        self.change(|state| {
+            let mut own = state.signing.iter().map(|own| own.verifying_key());
+            if own.any(|own| own.is_same_material(&key) && own.algorithm() != key.algorithm()) {
+                return Err(RingError::Duplicate);
+            }
+            state.add(key)
+        })
     }
 
     /// Lets another of the ring's keys sign from now on.
@@ -137,16 +144,48 @@ impl KeyRing {
 
     /// Takes over all keys of `from` in one step, for instance after reading them anew. Requests see the old ring or
     /// the new one, nothing in between. Nothing changes when a ring that only verifies has these keys already.
-    pub fn reload(&self, from: &Self) {
+    ///
+    /// # Errors
+    /// [`RingError::Mute`] when this ring signs and `from` does not: nothing changes.
+    pub fn reload(&self, from: &Self) -> Result<(), RingError> {
         let next = State::clone(&from.state());
         if self.state().is_same(&next) {
-            return;
+            return Ok(());
         }
-        // Cannot fail: nothing is judged.
-        let _ = self.change(|state| {
+        self.change(|state| {
+            if state.active.is_some() && next.active.is_none() {
+                return Err(RingError::Mute);
+            }
             *state = State { generation: state.generation, ..next };
             Ok(())
+        })
+    }
+
+    /// Takes over the keys of a set that another issuer publishes. A key that is in the set by its id and cannot be used
+    /// there stays as it was; one whose id is gone is no longer believed.
+    ///
+    /// # Errors
+    /// As [`KeyRing::reload`]: a ring that signs follows no set.
+    pub fn follow(&self, set: JwkSet) -> Result<(), RingError> {
+        let kept: Vec<VerifyingKey> = {
+            let state = self.state();
+            let broken = state.keys.values().filter(|key| set.has_refused(key.id()));
+            broken.map(|key| VerifyingKey::clone(key)).collect()
+        };
+        let mut next = State::empty();
+        set.into_keys().into_iter().try_for_each(|key| next.add(key))?;
+        // One that can be used after all has taken the place of the old one.
+        let _ = kept.into_iter().try_for_each(|key| match next.find(key.id()) {
+            Some(_) => Ok(()),
+            None => next.add(key),
         });
+        self.reload(&Self::of(next))
+    }
+
+    /// Whether both are handles on one ring.
+    #[must_use]
+    pub fn is_same_ring(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     /// The public keys, as a JWK set (RFC 7517 §5), for `/.well-known/jwks.json`. Secrets are never in it.
@@ -262,8 +301,9 @@ impl State {
         mute && self.keys.len() == other.keys.len() && self.keys.values().all(|key| same(key))
     }
 
+    /// Whether it signs, or has a key that is to.
     pub(crate) const fn can_sign(&self) -> bool {
-        self.active.is_some()
+        !self.signing.is_empty()
     }
 }
 

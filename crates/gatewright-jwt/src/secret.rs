@@ -13,7 +13,7 @@ const PLACEHOLDERS: [&str; 7] =
     ["secret", "secretkey", "mysecret", "mysecretkey", "supersecret", "supersecretkey", "jwtsecret"];
 
 /// … or anywhere in it, since these ask to be replaced.
-const REQUESTS: [&str; 9] = [
+const REQUESTS: [&str; 11] = [
     "yoursecret",
     "yourjwtsecret",
     "your256bitsecret",
@@ -22,6 +22,9 @@ const REQUESTS: [&str; 9] = [
     "replaceme",
     "replacethis",
     "placeholder",
+    // What jwt.io signs with.
+    "astringsecretatleast256bitslong",
+    "avalidstringsecretthatisatleast",
     // The key in the guide whose readers this library serves.
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
 ];
@@ -57,7 +60,10 @@ fn is_placeholder(secret: &[u8]) -> bool {
 fn is_key_file(secret: &[u8]) -> bool {
     let text = secret.strip_prefix(b"\xef\xbb\xbf").unwrap_or(secret).trim_ascii_start();
     let names = [&b"-----BEGIN"[..], b"ssh-", b"ecdsa-"];
-    holds(text, b"-----BEGIN ") || names.iter().any(|name| text.starts_with(name)) || is_json(text)
+    holds(text, b"-----BEGIN ")
+        || holds(text, b"---- BEGIN SSH2")
+        || names.iter().any(|name| text.starts_with(name))
+        || is_json(text)
 }
 
 /// Random bytes may begin with a brace; they are no JSON for that.
@@ -87,6 +93,9 @@ mod tests {
             "Super-Secret-Key",
             "your-secret-key",
             "your_secret_key_that_is_long_enough_to_pass",
+            "a-string-secret-at-least-256-bits-long",
+            "a-valid-string-secret-that-is-at-least-384-bits-long",
+            "a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long",
             "please-CHANGE-ME-please-change-me-now",
             "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
         ] {
@@ -99,6 +108,7 @@ mod tests {
             "# our key\n-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQ",
             r#"{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObw"}"#,
             r#"[{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObw"}]"#,
+            "---- BEGIN SSH2 PUBLIC KEY ----\nAAAAB3NzaC1yc2EAAAADAQABAAABAQ",
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6",
         ] {
             assert_eq!(problem(text.as_bytes()), Some(KeyError::KeyFile), "{text}");

@@ -1,5 +1,7 @@
 //! Verifying: from the cheapest check to the last, each once.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::token::MAX_TOKEN_BYTES;
@@ -10,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::algorithm::Algorithm;
 use crate::builder::{Jwt, Rules};
-use crate::cache::{Believed, Cache};
+use crate::cache::{Believed, Cache, is_kept};
 use crate::claims::{RawClaims, Times};
 use crate::header::Header;
 use crate::key::VerifyingKey;
@@ -22,12 +24,9 @@ const STACK_BYTES: usize = 1024;
 impl TokenVerifier for Jwt {
     fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenRefusal> {
         match &self.cache {
-            None => {
-                let mut room = Room::new();
-                let (text, _) = self.open(kind, token, &mut room)?;
-                self.believe(text, kind, now).map(|(claims, _)| claims)
-            }
-            Some(cache) => self.verify_once(cache, kind, token, now),
+            None => self.verify_anew(kind, token, now),
+            Some(cache) if is_kept(token) => self.verify_once(cache, kind, token, now),
+            Some(_) => self.verify_anew(kind, token, now),
         }
     }
 }
@@ -44,7 +43,8 @@ pub struct Extended<E> {
 
 impl Jwt {
     /// Verifies a token and then reads claims of the application's own from it. Members that `E` does not name are
-    /// ignored; what it reads is as true as the issuer is trusted, and no check of this library looks at it.
+    /// ignored; what it reads is as true as the issuer is trusted, and no check of this library looks at it. A cache is not
+    /// asked and not filled: each call checks the signature.
     ///
     /// ```
     /// use gatewright_core::{Claims, Timestamp, TokenId, TokenKind, UserId};
@@ -82,6 +82,18 @@ impl Jwt {
         Ok(Extended { claims, extension })
     }
 
+    #[inline]
+    fn verify_anew(
+        &self,
+        kind: TokenKind,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<VerifiedClaims, TokenRefusal> {
+        let mut room = Room::new();
+        let (text, _) = self.open(kind, token, &mut room)?;
+        self.believe(text, kind, now).map(|(claims, _)| claims)
+    }
+
     /// What was computed before is not computed again. Time is judged again.
     fn verify_once(
         &self,
@@ -90,9 +102,6 @@ impl Jwt {
         token: &str,
         now: Timestamp,
     ) -> Result<VerifiedClaims, TokenRefusal> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(TokenRefusal::Size);
-        }
         let tag = cache.tag(token);
         if let Some(believed) = cache.find(tag, kind, self.ring.state().generation) {
             let judged = self.rules.judge_times(believed.times, kind, now);
@@ -118,6 +127,9 @@ impl Jwt {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenRefusal::Size);
         }
+        if self.rules.foreign && kind != TokenKind::Access {
+            return Err(TokenRefusal::Kind);
+        }
         let segments = Segments::split(token)?;
         let state = self.ring.state();
         let key = self.rules.choose_key(&state, segments.header, kind)?;
@@ -131,9 +143,9 @@ impl Jwt {
         kind: TokenKind,
         now: Timestamp,
     ) -> Result<(VerifiedClaims, Times), TokenRefusal> {
-        let raw = RawClaims::parse(text, self.rules.audience(kind))?;
+        let raw = RawClaims::parse(text, self.rules.expected(kind))?;
         let (claims, times) = self.rules.judge(&raw, kind, now)?;
-        Ok((VerifiedClaims::assertion(claims), times))
+        Ok((VerifiedClaims::assertion(Arc::clone(&self.rules.issuer), claims), times))
     }
 }
 
@@ -216,7 +228,7 @@ impl Rules {
         now: Timestamp,
     ) -> Result<(Claims, Times), TokenRefusal> {
         let missing = TokenRefusal::ClaimMissing;
-        if raw.issuer.as_deref().ok_or(missing)? != self.issuer {
+        if raw.issuer.as_deref().ok_or(missing)? != &*self.issuer {
             return Err(TokenRefusal::Issuer);
         }
         if !raw.audience.ok_or(missing)? {

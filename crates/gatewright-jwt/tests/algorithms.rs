@@ -189,3 +189,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_its_own_verifier_would_refuse_is_not_issued() {
+    let jwt = Jwt::builder(KeyRing::new(key(Algorithm::EdDsa)), ISSUER, AUDIENCE).build().unwrap();
+    for kind in TokenKind::ALL {
+        let mut long = claims();
+        long.expires_at = NOW.saturating_add(kind.max_lifetime());
+        assert!(jwt.verify(kind, jwt.issue(kind, &long).unwrap().expose(), NOW).is_ok(), "{kind:?}");
+        long.expires_at = long.expires_at.saturating_add(std::time::Duration::from_secs(1));
+        assert!(jwt.issue(kind, &long).is_err(), "{kind:?}");
+        let mut nameless = claims();
+        nameless.token_id = TokenId::new("");
+        assert!(jwt.issue(kind, &nameless).is_err(), "{kind:?}");
+    }
+    let mut value = serde_json::json!(1);
+    for depth in 0..40 {
+        value = serde_json::json!([value]);
+        let extension = serde_json::json!({ "x": value });
+        if let Ok(token) = jwt.issue_with(TokenKind::Access, &claims(), &extension) {
+            assert!(jwt.verify(TokenKind::Access, token.expose(), NOW).is_ok(), "{depth}");
+        } else {
+            assert!(depth >= 32, "{depth}");
+        }
+    }
+    let deep = jwt.issue_with(TokenKind::Access, &claims(), &serde_json::json!({ "x": value }));
+    let large = serde_json::json!({"x": "x".repeat(8192)});
+    assert!(deep.is_err() && jwt.issue_with(TokenKind::Access, &claims(), &large).is_err());
+}

@@ -83,7 +83,7 @@ fn a_retired_keys_tokens_are_forgotten() {
     assert_eq!(at(&jwt, &token, NOW), Err(TokenRefusal::Signature));
     let token = issue(&jwt, "2");
     assert_eq!(at(&jwt, &token, NOW), Ok(()));
-    ring.reload(&KeyRing::new(named("b")));
+    ring.reload(&KeyRing::new(named("b"))).unwrap();
     assert_eq!(at(&jwt, &token, NOW), Err(TokenRefusal::Signature));
 }
 

@@ -63,6 +63,26 @@ fn the_list_of_what_only_jsonwebtoken_accepts_is_known() {
 }
 
 #[test]
+fn every_vector_that_is_accepted_it_accepts_too_whatever_its_algorithm_and_rules() {
+    let file = hostile();
+    let mut algorithms = Vec::new();
+    for vector in file["vectors"].as_array().unwrap().iter().filter(|vector| vector["expect"] == "accept") {
+        let name = vector["policy"]["alg_allow"][0].as_str().unwrap_or("HS256");
+        let jwk = vector["policy"]["kid_keys"].as_object().and_then(|keys| keys.values().next());
+        let key = match jwk {
+            Some(jwk) => DecodingKey::from_jwk(&serde_json::from_value(jwk.clone()).unwrap()).unwrap(),
+            None => DecodingKey::from_secret(SECRET),
+        };
+        assert!(theirs(vector["token"].as_str().unwrap(), &key, name.parse().unwrap()), "{}", vector["id"]);
+        algorithms.push(name.to_owned());
+    }
+    algorithms.sort_unstable();
+    assert_eq!(algorithms.len(), 9);
+    algorithms.dedup();
+    assert_eq!(algorithms, ["ES256", "HS256", "RS256"]);
+}
+
+#[test]
 fn what_we_issue_it_accepts_with_every_algorithm_and_our_published_keys() {
     for algorithm in Algorithm::ALL {
         let signing = key(algorithm);

@@ -123,8 +123,11 @@ fn a_token_without_kid_is_refused_even_by_a_ring_of_one_unless_asked_for() {
     let came = KeyRing::default();
     let jwts = Jwt::builder(came.clone(), ISSUER, AUDIENCE).dangerous().without_kid();
     let jwts = jwts.dangerous().with_access_type("JWT").build().unwrap();
-    came.publish(signing).unwrap();
+    came.trust(signing.verifying_key().clone()).unwrap();
     assert_eq!(verdict(&jwts, &sign("JWT")), Ok(()));
+    came.retire(signing.id()).unwrap();
+    came.publish(signing).unwrap();
+    assert_eq!(verdict(&jwts, &sign("JWT")), Err(TokenRefusal::Key));
     let id = came.ids().remove(0);
     came.activate(&id).unwrap();
     assert_eq!(verdict(&jwts, &sign("JWT")), Err(TokenRefusal::Key));
@@ -219,8 +222,47 @@ fn a_reload_takes_over_all_keys_in_one_step() {
     let old = issue(&jwt);
     let next = KeyRing::new(named("b"));
     next.trust(named("c").verifying_key().clone()).unwrap();
-    ring.reload(&next);
+    ring.reload(&next).unwrap();
     assert_eq!((ring.ids(), ring.active_id()), (vec!["b".to_owned(), "c".to_owned()], Some("b".to_owned())));
     assert_eq!((verdict(&jwt, &old), verdict(&jwt, &issue(&jwt))), (Err(TokenRefusal::Key), Ok(())));
     assert_eq!(next.ids(), ["b", "c"], "the other ring is as it was");
+    for mute in [KeyRing::default(), KeyRing::verifying([named("d").verifying_key().clone()]).unwrap()] {
+        assert_eq!(ring.reload(&mute), Err(RingError::Mute));
+        assert_eq!(ring.follow(JwkSet::parse(&mute.jwks()).unwrap()), Err(RingError::Mute));
+    }
+    assert_eq!((ring.ids().len(), ring.active_id().as_deref()), (2, Some("b")), "nothing has changed");
+}
+
+#[test]
+fn one_secret_or_number_of_ours_is_for_one_algorithm() {
+    let secret: Vec<u8> = (0..64).collect();
+    let with =
+        |algorithm, secret: &[u8]| SigningKey::from_secret(algorithm, secret).unwrap().with_id("o").unwrap();
+    let ring = KeyRing::new(SigningKey::from_secret(Algorithm::Hs256, &secret).unwrap());
+    assert_eq!(ring.publish(with(Algorithm::Hs512, &secret)), Err(RingError::Duplicate));
+    assert_eq!(
+        ring.publish(with(Algorithm::Hs384, &[&secret[..], &[0; 9]].concat())),
+        Err(RingError::Duplicate)
+    );
+    assert_eq!(
+        ring.trust(with(Algorithm::Hs512, &secret).verifying_key().clone()),
+        Err(RingError::Duplicate)
+    );
+    let ring = KeyRing::new(key(Algorithm::Rs256));
+    let other = |algorithm| key(algorithm).with_id("o").unwrap().verifying_key().clone();
+    assert_eq!(ring.trust(other(Algorithm::Ps256)), Err(RingError::Duplicate));
+    ring.trust(other(Algorithm::EdDsa)).unwrap();
+}
+
+#[test]
+fn settings_for_others_end_where_a_key_is_published_to_sign_and_name_no_kind_of_ours() {
+    let ring = KeyRing::verifying([named("a").verifying_key().clone()]).unwrap();
+    let builder = || Jwt::builder(ring.clone(), ISSUER, AUDIENCE).dangerous();
+    for name in ["rt+jwt", "RT+JWT", "application/password-reset+jwt", "email-verification+jwt"] {
+        assert_eq!(builder().with_access_type(name).build().unwrap_err().setting, "access_type", "{name}");
+    }
+    assert!(builder().with_access_type("at+jwt").build().is_ok());
+    ring.publish(named("b")).unwrap();
+    assert_eq!(builder().with_access_type("JWT").build().unwrap_err().setting, "access_type");
+    assert_eq!(builder().without_kid().build().unwrap_err().setting, "without_kid");
 }

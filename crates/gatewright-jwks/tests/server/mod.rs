@@ -21,6 +21,8 @@ pub(crate) enum Answer {
     Silence,
     /// Begins an answer and closes the connection in the middle of it.
     Half(String),
+    /// Begins an answer and goes on with a byte now and then.
+    Drip,
     /// Sends this many bytes without a length.
     Flood(usize),
 }
@@ -104,6 +106,14 @@ fn respond(stream: &mut impl Write, answer: &Answer) -> std::io::Result<()> {
         Answer::Silence => thread::park_timeout(Duration::from_secs(30)),
         Answer::Half(body) => {
             write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len() * 2)?;
+        }
+        Answer::Drip => {
+            write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")?;
+            for _ in 0..1000 {
+                stream.write_all(b" ")?;
+                stream.flush()?;
+                thread::park_timeout(Duration::from_millis(50));
+            }
         }
         Answer::Flood(bytes) => {
             write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")?;

@@ -10,9 +10,10 @@ const SHORT: &str = "key is shorter than its algorithm demands";
 
 /// Tokens that their projects accept and we refuse: file, what we say, which of the file's tokens, reason.
 #[rustfmt::skip]
-pub(crate) const PUBLISHED: [(&str, &str, &[usize], &str); 9] = [
+pub(crate) const PUBLISHED: [(&str, &str, &[usize], &str); 10] = [
     ("jwt_keats_jsonwebtoken.json", PLACEHOLDER, &[3, 4, 10], "the secret is `secret`"),
-    ("jwt_keats_jsonwebtoken.json", "key", &[0, 1, 8, 9, 11, 12],
+    ("jwt_keats_jsonwebtoken.json", SHORT, &[8], "the secret has three bytes"),
+    ("jwt_keats_jsonwebtoken.json", "key", &[0, 1, 9, 11],
      "decoded there without a check, or under a key that was not published: without a key nothing is believed"),
     ("jwt_node_jsonwebtoken.json", PLACEHOLDER, &[7], "the secret is `secret`"),
     ("jwt_node_jsonwebtoken.json", SHORT, &[8, 9, 10], "the secret is `key`"),
@@ -23,7 +24,17 @@ pub(crate) const PUBLISHED: [(&str, &str, &[usize], &str); 9] = [
     ("jwt_pyjwt.json", "key", &[5, 23], "decoded there without a check, or under a key that was not published"),
 ];
 
+/// Keys that are published beside the tokens and not in the file: file, which token, the secret in base64url.
+#[rustfmt::skip]
+pub(crate) const KEYS: [(&str, usize, &str); 2] = [
+    ("jwt_keats_jsonwebtoken.json", 8, "AQID"),
+    // RFC 7515 A.1
+    ("jwt_keats_jsonwebtoken.json", 12, "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"),
+];
+
 /// Tokens whose signature holds, in the same file, and whose claims are not those of an access token.
 #[rustfmt::skip]
-pub(crate) const SIGNED_ALONE: [(&str, &str, &[usize], &str); 1] =
-    [("jwt_pyjwt.json", "claim_missing", &[21, 22, 34, 35], "the signature holds; subject, times and id are absent")];
+pub(crate) const SIGNED_ALONE: [(&str, &str, &[usize], &str); 2] = [
+    ("jwt_pyjwt.json", "claim_missing", &[21, 22, 34, 35], "the signature holds; subject, times and id are absent"),
+    ("jwt_keats_jsonwebtoken.json", "claim_missing", &[12], "the signature holds; subject, audience and times are absent"),
+];

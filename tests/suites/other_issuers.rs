@@ -1,0 +1,52 @@
+//! Beside our own tokens, those of another issuer: they are nobody's session here, whatever they say.
+
+use gatewright::{
+    Auth, AuthError, Clock, Issuers, Jwt, MemoryStore, Refresh, RefreshRefusal, RequestView, TokenIssuer,
+    TokenKind, TokenRefusal, TokenVerifier,
+};
+use gatewright_testkit::TestHasher;
+use gatewright_tests::{Bearer, World, jwt};
+
+const EMAIL: &str = "ada@example.com";
+const PARTNER: &str = "https://partner.example";
+
+fn partner() -> Jwt {
+    Jwt::hs256(*b"vG9G1rUa2oRnY4wLe8SxZc3MiKd0QtFb", PARTNER, "api").build().unwrap()
+}
+
+#[tokio::test]
+async fn a_token_of_another_issuer_reaches_no_session_user_or_refresh_of_ours() {
+    let world = World::new(MemoryStore::new());
+    world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    let now = world.clock.now();
+    let issuers = Issuers::new().with_own("https://issuer.example", jwt()).unwrap();
+    let issuers = issuers.with(PARTNER, partner()).unwrap();
+    let auth = Auth::builder(world.store.clone(), world.store.clone(), issuers)
+        .with_issuer(jwt())
+        .with_hasher(TestHasher::new())
+        .with_clock(world.clock.clone())
+        .build()
+        .unwrap();
+    let status = async |token: &str| {
+        let headers = Bearer(format!("Bearer {token}"));
+        auth.authenticate(&RequestView::new("GET", &headers)).await.map_or_else(|reply| reply.status, |_| 200)
+    };
+
+    // The partner says just what our token says, its session and epoch included.
+    let ours = jwt().verify(TokenKind::Access, pair.access_token.expose(), now).unwrap();
+    let theirs = partner().issue(TokenKind::Access, &ours).unwrap();
+    assert_eq!(status(pair.access_token.expose()).await, 200);
+    assert_eq!(status(theirs.expose()).await, 401);
+    let headers = Bearer(format!("Bearer {}", theirs.expose()));
+    let claims = auth.require_claims(&RequestView::new("GET", &headers)).unwrap();
+    assert_eq!((claims.issuer(), claims.session, claims.epoch), (PARTNER, None, None));
+
+    let ours = jwt().verify(TokenKind::Refresh, pair.refresh_token.expose(), now).unwrap();
+    let theirs = partner().issue(TokenKind::Refresh, &ours).unwrap();
+    match auth.refresh(Refresh::new(theirs)).await {
+        Err(AuthError::Refresh(RefreshRefusal::Token(TokenRefusal::Kind))) => {}
+        other => panic!("{other:?}"),
+    }
+    assert!(auth.refresh(Refresh::new(pair.refresh_token)).await.is_ok(), "nothing was consumed");
+}
