@@ -10,6 +10,7 @@
 
 mod stores;
 mod login;
+mod clients;
 mod refresh;
 mod revocation;
 mod outages;

@@ -54,6 +54,7 @@ mod proof;
 pub mod cache;
 // The handle
 pub mod request;
+pub mod proxies;
 pub mod credential;
 pub mod auth;
 pub mod builder;
@@ -95,6 +96,7 @@ pub use login::Login;
 pub use named::assert_distinct;
 pub use operation::Operation;
 pub use password::{HasherError, PasswordHasher, PasswordVerdict};
+pub use proxies::TrustedProxies;
 pub use random::{Randomness, RandomnessError, SystemRandomness};
 pub use refresh::Refresh;
 pub use render::{DetailRenderer, ProblemRenderer, Rendered, Renderer, TokenEndpoint};

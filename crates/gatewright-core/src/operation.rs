@@ -10,6 +10,7 @@ use crate::account::{PasswordChange, Registration};
 use crate::auth::Auth;
 use crate::authenticator;
 use crate::body::{Fields, MAX_BODY_BYTES, MediaType};
+use crate::client::ClientInfo;
 use crate::credential::Bearer;
 use crate::error::{AccessRefusal, AuthError, RequestError};
 use crate::identity::Identity;
@@ -68,6 +69,7 @@ impl Operation {
 struct Call {
     media: Result<MediaType, RequestError>,
     bearer: Result<Option<Bearer>, AccessRefusal>,
+    client: ClientInfo,
     body: Bytes,
 }
 
@@ -91,7 +93,7 @@ impl<U: AuthUser> Auth<U> {
         view: &RequestView<'_>,
         body: Result<Bytes, RequestError>,
     ) -> impl Future<Output = Reply> + Send + use<U> {
-        let call = Call::read(view, body);
+        let call = Call::read(self, operation, view, body);
         let auth = self.clone();
         async move {
             let answered = match call {
@@ -151,7 +153,7 @@ impl<U: AuthUser> Auth<U> {
 
     async fn answer_login(&self, call: &Call) -> Result<Reply, AuthError> {
         let login = Login::from_fields(&call.fields(&[MediaType::Form])?)?;
-        Ok(self.login(login).await?.to_reply())
+        Ok(self.login(login.with_client(call.client.clone())).await?.to_reply())
     }
 
     async fn answer_refresh(&self, call: &Call) -> Result<Reply, AuthError> {
@@ -189,7 +191,12 @@ impl<U: AuthUser> Auth<U> {
 }
 
 impl Call {
-    fn read(view: &RequestView<'_>, body: Result<Bytes, RequestError>) -> Result<Self, RequestError> {
+    fn read<U: AuthUser>(
+        auth: &Auth<U>,
+        operation: Operation,
+        view: &RequestView<'_>,
+        body: Result<Bytes, RequestError>,
+    ) -> Result<Self, RequestError> {
         if view.method() != Operation::METHOD {
             return Err(RequestError::Method { allow: Operation::METHOD });
         }
@@ -197,7 +204,10 @@ impl Call {
         if body.len() > MAX_BODY_BYTES {
             return Err(RequestError::BodySize);
         }
-        Ok(Self { media: MediaType::read(view), bearer: Bearer::read(view), body })
+        let (media, bearer) = (MediaType::read(view), Bearer::read(view));
+        let logs_in = operation == Operation::Login;
+        let client = if logs_in { auth.client(view) } else { ClientInfo::default() };
+        Ok(Self { media, bearer, client, body })
     }
 
     fn fields(&self, accepted: &[MediaType]) -> Result<Fields, RequestError> {

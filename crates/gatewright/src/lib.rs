@@ -33,6 +33,7 @@ pub use gatewright_core::builder::{
     MAX_REFRESH_GRACE,
 };
 pub use gatewright_core::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY};
+pub use gatewright_core::client::{ClientInfo, MAX_USER_AGENT_BYTES, UserAgent};
 pub use gatewright_core::clock::{Clock, SystemClock, Timestamp};
 pub use gatewright_core::denial::RETRY_AFTER;
 pub use gatewright_core::email::MAX_EMAIL_BYTES;
@@ -44,6 +45,9 @@ pub use gatewright_core::feed::{Announcement, LocalFeed, Reach, RevocationFeed, 
 pub use gatewright_core::operation::PUBLIC_KEYS_MAX_AGE;
 pub use gatewright_core::password::{HasherError, PasswordHasher, PasswordVerdict, PolicyViolation};
 pub use gatewright_core::password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CODE_POINTS};
+pub use gatewright_core::proxies::{
+    InvalidProxies, MAX_FORWARDED_BYTES, MAX_FORWARDED_HOPS, MAX_TRUSTED_PROXIES, TrustedProxies,
+};
 pub use gatewright_core::render::{DetailRenderer, ProblemRenderer, Rendered, Renderer, TokenEndpoint};
 pub use gatewright_core::requirement::{AllOf, AnyOf, Authenticated, Demand, Guards, Policy, Requirement};
 pub use gatewright_core::revocation::{

@@ -12,7 +12,7 @@ use std::time::Duration;
 const KEY_FILE: &str = "gatewright.key";
 
 /// Variables of the example that this version does not act on yet.
-const NOT_YET: [&str; 2] = ["REDIS_URL", "AUTH_TRUSTED_PROXIES"];
+const NOT_YET: [&str; 1] = ["REDIS_URL"];
 
 /// What the environment says.
 #[derive(Clone)]
@@ -37,6 +37,8 @@ pub struct Config {
     pub refresh_grace: Duration,
     /// `AUTH_API_KEYS`.
     pub api_keys: String,
+    /// `AUTH_TRUSTED_PROXIES`.
+    pub trusted_proxies: String,
     /// `ADMIN_EMAIL`.
     pub admin_email: String,
     /// `ADMIN_PASSWORD`, if set.
@@ -91,6 +93,7 @@ impl Config {
             session_lifetime: span("AUTH_SESSION_DAYS", 30, 86_400)?,
             refresh_grace: span("AUTH_REFRESH_GRACE_SECONDS", 10, 1)?,
             api_keys: text("AUTH_API_KEYS")?.unwrap_or_default(),
+            trusted_proxies: text("AUTH_TRUSTED_PROXIES")?.unwrap_or_default(),
             admin_email: text("ADMIN_EMAIL")?.unwrap_or_else(|| "admin@example.com".to_owned()),
             admin_password: text("ADMIN_PASSWORD")?,
         })

@@ -5,7 +5,7 @@ use std::error::Error;
 use gatewright::{
     Account, AccountStore, ApiKeys, Auth, AuthBuilder, Email, HashingPool, Jwt, MemoryStore, MySqlStore,
     Password, PolicyRefusal, PostgresStore, Registration, RoleScopes, SHORT_API_KEY_BYTES, SessionStore,
-    SqliteStore, StoreError,
+    SqliteStore, StoreError, TrustedProxies,
 };
 
 use crate::config::{Config, random_text};
@@ -78,9 +78,12 @@ fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilde
             "AUTH_API_KEYS: a key has fewer than {SHORT_API_KEY_BYTES} characters: it can be guessed"
         );
     }
+    let proxies = TrustedProxies::parse(&config.trusted_proxies);
+    let proxies = proxies.map_err(|error| format!("AUTH_TRUSTED_PROXIES: {error}"))?;
     Ok(builder
         .with_role_scopes(scopes)
         .with_api_keys(api_keys)
+        .with_trusted_proxies(proxies)
         .with_registration_role(Role::User.name()?)
         .with_protected_role(Role::Admin.name()?)
         .with_access_lifetime(config.access_lifetime)
