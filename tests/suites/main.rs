@@ -11,6 +11,7 @@
 mod stores;
 mod login;
 mod clients;
+mod sessions;
 mod refresh;
 mod revocation;
 mod outages;

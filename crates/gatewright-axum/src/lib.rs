@@ -43,4 +43,6 @@ mod reject;
 pub use extract::{ApiKey, Authorized, CurrentUser, HasAuth, MaybeUser, StatelessClaims};
 pub use layer::{GuardedRouter, Require, RequireLayer, guarded, require};
 pub use reject::Rejection;
-pub use routes::{change_password, login, logout, logout_all, refresh, register, routes};
+pub use routes::{
+    change_password, end_session, login, logout, logout_all, refresh, register, routes, sessions,
+};

@@ -13,7 +13,7 @@
 //!                                         ▼                          error: AuthError ──► Denial
 //!                                       refused ─────────────────────► reply: status, headers, body
 //!
-//! POST /login … ──► operation ──► body ──► login | refresh | logout | account ──► Reply
+//! POST /login … ──► endpoints ──► body ──► login | refresh | logout | account ──► Reply
 //!                                                    └ revoke ──► store, cache, feed ──► the caches of other nodes
 //! ```
 //!
@@ -70,8 +70,10 @@ pub mod grant;
 pub mod login;
 pub mod refresh;
 pub mod logout;
+pub mod session_list;
 pub mod account;
 pub mod operation;
+mod endpoints;
 
 pub use bytes::Bytes;
 
@@ -113,6 +115,7 @@ pub use scope::assert_scopes;
 pub use scope::{InvalidScopes, RoleScopes, Scopes};
 pub use secret::{Password, PasswordHash, TokenText};
 pub use session::{Session, SessionStore};
+pub use session_list::{SessionInfo, SessionList};
 pub use store::{Account, AccountStore, AuthUser, StoreError, UserStore};
 pub use token::{Claims, TokenId, TokenIssuer, TokenKind, TokenRefusal, TokenVerifier, VerifiedClaims};
 

@@ -15,13 +15,14 @@ pub struct RequestView<'a> {
     method: &'a str,
     headers: &'a dyn Headers,
     peer: Option<IpAddr>,
+    id: Option<&'a str>,
 }
 
 impl<'a> RequestView<'a> {
     /// A view of a framework's request.
     #[must_use]
     pub const fn new(method: &'a str, headers: &'a dyn Headers) -> Self {
-        Self { method, headers, peer: None }
+        Self { method, headers, peer: None, id: None }
     }
 
     /// Adds the address at the other end of the connection, where there is one: whatever a header says, it is that of
@@ -32,10 +33,23 @@ impl<'a> RequestView<'a> {
         self
     }
 
+    /// Adds what stands in the path where an [`Operation`](crate::Operation) has `{id}`, with percent codes decoded; `None`
+    /// where that is no text.
+    #[must_use]
+    pub const fn with_id(mut self, id: Option<&'a str>) -> Self {
+        self.id = id;
+        self
+    }
+
     /// The method.
     #[must_use]
     pub const fn method(&self) -> &str {
         self.method
+    }
+
+    /// What stands in the path where the operation has `{id}`.
+    pub(crate) const fn id(&self) -> Option<&str> {
+        self.id
     }
 
     /// The address at the other end of the connection.

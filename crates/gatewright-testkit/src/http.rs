@@ -13,6 +13,7 @@ pub mod api_keys;
 pub mod published;
 pub mod endpoints;
 pub mod accounts;
+pub mod sessions;
 pub mod bodies;
 pub mod methods;
 pub mod paths;
@@ -20,6 +21,7 @@ pub mod outage;
 pub mod difference;
 pub mod problem;
 pub mod rfc6749;
+pub mod forwarded;
 pub mod document;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -61,6 +61,7 @@ pub use gatewright_core::rotation::{
 pub use gatewright_core::scope::MAX_SCOPES_BYTES;
 pub use gatewright_core::scope::{InvalidScopes, RoleScopes, Scopes};
 pub use gatewright_core::session::{MAX_SESSIONS_PER_USER, Session, SessionStore};
+pub use gatewright_core::session_list::{SessionInfo, SessionList};
 pub use gatewright_core::store::{
     Account, AccountChange, AccountCounts, AccountStore, AuthUser, Change, Created, NewAccount, StoreError,
     Swap, UserStore,
@@ -92,8 +93,8 @@ pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
 pub mod actix_web {
     pub use gatewright_actix_web::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, MaybeUser, Rejection, Require, RequireLayer,
-        StatelessClaims, change_password, guarded, install, login, logout, logout_all, refresh, register,
-        require, routes,
+        StatelessClaims, change_password, end_session, guarded, install, login, logout, logout_all, refresh,
+        register, require, routes, sessions,
     };
 }
 
@@ -106,8 +107,8 @@ pub mod actix_web {
 pub mod axum {
     pub use gatewright_axum::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, HasAuth, MaybeUser, Rejection, Require, RequireLayer,
-        StatelessClaims, change_password, guarded, login, logout, logout_all, refresh, register, require,
-        routes,
+        StatelessClaims, change_password, end_session, guarded, login, logout, logout_all, refresh, register,
+        require, routes, sessions,
     };
 }
 
@@ -120,8 +121,8 @@ pub mod axum {
 pub mod poem {
     pub use gatewright_poem::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, MaybeUser, Rejection, Require, RequireLayer,
-        StatelessClaims, change_password, guarded, install, login, logout, logout_all, refresh, register,
-        require, routes,
+        StatelessClaims, change_password, end_session, guarded, install, login, logout, logout_all, refresh,
+        register, require, routes, sessions,
     };
 }
 

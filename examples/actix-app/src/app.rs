@@ -31,6 +31,7 @@ pub struct Service {
 
 type AppState = Data<Service>;
 type Id = Result<Path<String>, Error>;
+type Ids = Result<Path<(String, String)>, Error>;
 type Body = Result<Bytes, Error>;
 
 /// What the workers share.
@@ -64,6 +65,11 @@ pub fn routes(service: &Data<Service>) -> impl FnOnce(&mut ServiceConfig) + use<
                     .route(web::delete().to(delete_user))
                     .route(web::patch().to(change_user)),
             )
+            .service(resource(&auth, "/users/{id}/sessions", "GET,HEAD").route(get(user_sessions)))
+            .service(
+                resource(&auth, "/users/{id}/sessions/{session}", "DELETE")
+                    .route(web::delete().to(end_user_session)),
+            )
             .service(
                 resource(&auth, "/items", "GET,HEAD,POST").route(get(items)).route(web::post().to(add_item)),
             )
@@ -83,6 +89,8 @@ fn documented() -> Document {
         .handler("GET", "/users/{id}", show_user)
         .handler("DELETE", "/users/{id}", delete_user)
         .handler("PATCH", "/users/{id}", change_user)
+        .handler("GET", "/users/{id}/sessions", user_sessions)
+        .handler("DELETE", "/users/{id}/sessions/{session}", end_user_session)
         .handler("GET", "/items", items)
         .handler("POST", "/items", add_item)
         .handler("GET", "/external-data", external_data)
@@ -133,6 +141,14 @@ async fn delete_user(_: AdminUser, service: AppState, id: Id) -> Rejection {
 
 async fn change_user(_: AdminUser, service: AppState, id: Id, request: HttpRequest, body: Body) -> Rejection {
     service.answer(actions::change_user(&service.auth, text(id), json(&request, body)).await)
+}
+
+async fn user_sessions(_: AdminUser, service: AppState, id: Id) -> Rejection {
+    service.answer(actions::list_sessions(&service.auth, text(id)).await)
+}
+
+async fn end_user_session(_: AdminUser, service: AppState, ids: Ids) -> Rejection {
+    service.answer(actions::end_session(&service.auth, ids.ok().map(Path::into_inner)).await)
 }
 
 async fn items(_: Reader, service: AppState) -> Rejection {

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::routing::get;
+use axum::routing::{delete, get};
 use example_service::actions::{self, Json};
 use example_service::document;
 use example_service::model::{
@@ -41,6 +41,7 @@ impl HasAuth for Service {
 
 type AppState = State<Arc<Service>>;
 type Id = Result<Path<String>, PathRejection>;
+type Ids = Result<Path<(String, String)>, PathRejection>;
 type Body = Result<Bytes, BytesRejection>;
 
 /// The whole service.
@@ -61,6 +62,8 @@ pub fn router(auth: &Auth) -> Result<Router, DocumentError> {
         .route("/health", get(health))
         .route("/users/me", get(me))
         .route("/users/{id}", get(show_user).delete(delete_user).patch(change_user))
+        .route("/users/{id}/sessions", get(user_sessions))
+        .route("/users/{id}/sessions/{session}", delete(end_user_session))
         .route("/items", get(items).post(add_item))
         .route("/external-data", get(external_data))
         .route("/maybe", get(maybe))
@@ -81,6 +84,8 @@ fn documented() -> Document {
         .handler("GET", "/users/{id}", show_user)
         .handler("DELETE", "/users/{id}", delete_user)
         .handler("PATCH", "/users/{id}", change_user)
+        .handler("GET", "/users/{id}/sessions", user_sessions)
+        .handler("DELETE", "/users/{id}/sessions/{session}", end_user_session)
         .handler("GET", "/items", items)
         .handler("POST", "/items", add_item)
         .handler("GET", "/external-data", external_data)
@@ -121,6 +126,15 @@ async fn change_user(
     body: Body,
 ) -> Rejection {
     service.answer(actions::change_user(&service.auth, text(id), json(&headers, body)).await)
+}
+
+async fn user_sessions(_: AdminUser, State(service): AppState, id: Id) -> Rejection {
+    service.answer(actions::list_sessions(&service.auth, text(id)).await)
+}
+
+async fn end_user_session(_: AdminUser, State(service): AppState, ids: Ids) -> Rejection {
+    let ids = ids.ok().map(|Path(ids)| ids);
+    service.answer(actions::end_session(&service.auth, ids).await)
 }
 
 async fn items(_: Reader, State(service): AppState) -> Rejection {

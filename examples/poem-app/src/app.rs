@@ -16,7 +16,7 @@ use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
 use poem::http::{HeaderMap, Uri};
 use poem::middleware::AddData;
 use poem::web::{Data, Path};
-use poem::{Body, Endpoint, EndpointExt, IntoResponse, Response, Route, RouteMethod, get, handler};
+use poem::{Body, Endpoint, EndpointExt, IntoResponse, Response, Route, RouteMethod, delete, get, handler};
 
 type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
@@ -34,6 +34,7 @@ struct Service {
 
 type AppState<'a> = Data<&'a Arc<Service>>;
 type Id = poem::Result<Path<String>>;
+type Ids = poem::Result<Path<(String, String)>>;
 
 /// The whole service.
 ///
@@ -54,6 +55,8 @@ pub fn service(auth: &Auth) -> Result<impl Endpoint<Output = Response> + use<>, 
         .at("/health", at("GET,HEAD", read(health)))
         .at("/users/me", at("GET,HEAD", read(me)))
         .at("/users/:id", at("GET,HEAD,DELETE,PATCH", read(show_user).delete(delete_user).patch(change_user)))
+        .at("/users/:id/sessions", at("GET,HEAD", read(user_sessions)))
+        .at("/users/:id/sessions/:session", at("DELETE", delete(end_user_session)))
         .at("/items", at("GET,HEAD,POST", read(items).post(add_item)))
         .at("/external-data", at("GET,HEAD", read(external_data)))
         .at("/maybe", at("GET,HEAD", read(maybe)))
@@ -72,6 +75,8 @@ fn documented() -> Document {
         .guard::<Staff>("GET", "/users/{id}")
         .guard::<AdminUser>("DELETE", "/users/{id}")
         .guard::<AdminUser>("PATCH", "/users/{id}")
+        .guard::<AdminUser>("GET", "/users/{id}/sessions")
+        .guard::<AdminUser>("DELETE", "/users/{id}/sessions/{session}")
         .guard::<Reader>("GET", "/items")
         .guard::<Writer>("POST", "/items")
         .guard::<ApiKey>("GET", "/external-data")
@@ -135,6 +140,16 @@ async fn change_user(
     body: Body,
 ) -> Rejection {
     service.answer(actions::change_user(&service.auth, text(id), json(headers, body).await).await)
+}
+
+#[handler]
+async fn user_sessions(_: AdminUser, service: AppState<'_>, id: Id) -> Rejection {
+    service.answer(actions::list_sessions(&service.auth, text(id)).await)
+}
+
+#[handler]
+async fn end_user_session(_: AdminUser, service: AppState<'_>, ids: Ids) -> Rejection {
+    service.answer(actions::end_session(&service.auth, ids.ok().map(|Path(ids)| ids)).await)
 }
 
 #[handler]

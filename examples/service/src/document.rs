@@ -44,6 +44,8 @@ pub fn pages(document: Document) -> Result<SwaggerUi, DocumentError> {
         routes::user,
         routes::delete_user,
         routes::change_user,
+        routes::user_sessions,
+        routes::end_user_session,
         routes::stats,
         routes::items,
         routes::add_item,
@@ -112,6 +114,26 @@ mod routes {
         )
     )]
     const fn change_user() {}
+
+    /// A user's sessions
+    #[utoipa::path(get, path = "/users/{id}/sessions", tag = "users", params(("id" = String, Path)), responses(
+        (status = 200, description = "The sessions that are alive, the youngest first.", body = ref("#/components/schemas/SessionList")),
+        (status = 404, description = "There is no such user.", body = ref("#/components/schemas/Denial")),
+    ))]
+    const fn user_sessions() {}
+
+    /// End a session of a user
+    #[utoipa::path(
+        delete,
+        path = "/users/{id}/sessions/{session}",
+        tag = "users",
+        params(("id" = String, Path), ("session" = String, Path)),
+        responses(
+            (status = 204, description = "The session has ended."),
+            (status = 404, description = "The user has no such session.", body = ref("#/components/schemas/Denial")),
+        )
+    )]
+    const fn end_user_session() {}
 
     /// How many users there are
     #[utoipa::path(get, path = "/admin/stats", tag = "users", responses(

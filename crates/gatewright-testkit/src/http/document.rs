@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{PASSWORD, Request, Response, Target, Tokens};
+use super::{PASSWORD, Request, Response, Target, Tokens, claims};
 
 /// How many operations the example's document has.
-const OPERATIONS: usize = 18;
+const OPERATIONS: usize = 22;
 
 /// Where each document that was read is kept, for a validator: the name of a folder.
 const FOLDER: &str = "GATEWRIGHT_DOCUMENTS";
@@ -105,7 +105,7 @@ pub fn who_lacks_what_is_required_is_refused(target: &Target) {
             }
         }
     }
-    assert_eq!(refused, [6, 5, 3, 0]);
+    assert_eq!(refused, [8, 7, 5, 0]);
 }
 
 /// 403 to a key that is none.
@@ -217,14 +217,24 @@ impl Operation {
 
     /// Calls the operation with a good body; where it is about somebody, about somebody new.
     fn call(&self, target: &Target, user: &Tokens, caller: &Caller) -> Response {
-        let id = if self.path.contains("{id}") { target.id_of(&target.user().access) } else { String::new() };
-        let request =
-            self.with_body(Request::new(&self.method, &self.path.replace("{id}", &id)), target, user);
+        let request = self.with_body(Request::new(&self.method, &self.path(target, user)), target, user);
         target.send(&match caller {
             Caller::Nobody => request,
             Caller::Token(token) => request.bearer(token),
             Caller::Key(key) => request.header("x-api-key", key),
         })
+    }
+
+    fn path(&self, target: &Target, user: &Tokens) -> String {
+        let session = |tokens: &Tokens| claims(&tokens.access)["sid"].as_str().expect("a session").to_owned();
+        if !self.path.contains("{id}") {
+            return self.path.clone();
+        }
+        if self.path.starts_with("/auth/") {
+            return self.path.replace("{id}", &session(user));
+        }
+        let somebody = target.user();
+        self.path.replace("{id}", &target.id_of(&somebody.access)).replace("{session}", &session(&somebody))
     }
 
     fn with_body(&self, request: Request, target: &Target, user: &Tokens) -> Request {
@@ -267,6 +277,9 @@ impl Operation {
     fn expect_members(&self, document: &Value, schema: &Value, body: &Value) {
         let pointer = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
         let schema = pointer.map_or(schema, |pointer| document.pointer(pointer).expect("a schema"));
+        if let Some(items) = body.as_array() {
+            items.iter().for_each(|item| self.expect_members(document, &schema["items"], item));
+        }
         let Some(members) = body.as_object() else { return };
         for required in schema["required"].as_array().into_iter().flatten() {
             assert!(
@@ -274,8 +287,12 @@ impl Operation {
                 "{self}: no {required} in {body}"
             );
         }
-        for member in members.keys() {
-            assert!(schema["properties"][member].is_object(), "{self}: {member} is not documented");
+        for (member, value) in members {
+            let own = &schema["properties"][member];
+            assert!(own.is_object(), "{self}: {member} is not documented");
+            if value.is_array() && own["items"].is_object() {
+                self.expect_members(document, own, value);
+            }
         }
     }
 }

@@ -11,7 +11,8 @@ fn login(email: &str) -> Request {
 }
 
 fn guarded(token: &str) -> Vec<Request> {
-    let paths = ["/users/me", "/maybe", "/items", "/users/nobody", "/admin/stats", "/admin/none"];
+    let paths =
+        ["/users/me", "/maybe", "/items", "/users/nobody", "/admin/stats", "/admin/none", "/auth/sessions"];
     paths.iter().map(|path| Request::get(path).bearer(token)).collect()
 }
 
@@ -42,6 +43,8 @@ pub fn whichever_store_is_gone_every_route_that_needs_it_is_503((target, outage)
             }
             target.send(&Request::post("/items").bearer(token).json("{}")).expect_unavailable();
             target.send(&Request::new("DELETE", "/users/nobody").bearer(token)).expect_unavailable();
+            target.send(&Request::new("DELETE", "/auth/sessions/none").bearer(token)).expect_unavailable();
+            target.send(&Request::get("/users/nobody/sessions").bearer(token)).expect_unavailable();
             target.send(&Request::post("/auth/logout").bearer(token)).expect_unavailable();
             target.send(&Request::post("/auth/logout-all").bearer(token)).expect_unavailable();
             target.send(&Request::post("/auth/password").bearer(token).json(&change)).expect_unavailable();

@@ -1,7 +1,7 @@
 //! The requests, each with a name.
 
 use super::super::methods::{ENDPOINTS, LOGOUT_ALL};
-use super::super::{PASSWORD, Request, Target};
+use super::super::{PASSWORD, Request, Target, claims};
 use super::actors::{Actors, EMAIL};
 use super::credentials::credentials;
 
@@ -17,7 +17,7 @@ const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 
 const BAD_TOKEN: &str = "x.y.z";
 
-const PATHS: [&str; 54] = [
+const PATHS: [&str; 63] = [
     "/.well-known/jwks.json",
     "/auth/login%ff",
     "/openapi.json",
@@ -47,6 +47,15 @@ const PATHS: [&str; 54] = [
     LOGOUT_ALL,
     "/auth/register",
     "/auth/password",
+    "/auth/sessions",
+    "/auth/sessions/",
+    "/auth/sessions/none",
+    "/auth/sessions/%FF",
+    "/auth/sessions/a%2Fb",
+    "/auth/sessions/a/b",
+    "/users/nobody/sessions",
+    "/users/me/sessions",
+    "/users/nobody/sessions/none",
     "/auth",
     "/auth/",
     "/auth/none",
@@ -140,6 +149,9 @@ fn credentials_and_routes(target: &Target, actors: &Actors) -> Named {
         ("an API key", Request::get("/external-data")),
         ("an API key's head", Request::new("HEAD", "/external-data")),
         ("no guard", Request::get("/health")),
+        ("own sessions", Request::get("/auth/sessions")),
+        ("a session that is none", Request::new("DELETE", "/auth/sessions/none")),
+        ("another's sessions", Request::get(&format!("{own}/sessions"))),
         ("a password", Request::post("/auth/password").json("{}")),
     ];
     let mut named = Named::new();
@@ -275,8 +287,16 @@ fn grants(actors: &Actors) -> Named {
     };
     let admins =
         |method: &str, id: &str| Request::new(method, &format!("/users/{id}")).bearer(&actors.admin.access);
-    let [first, second, third, fourth] = &actors.spare[..] else { return Named::new() };
+    let [first, second, third, fourth, fifth, sixth, seventh] = &actors.spare[..] else {
+        return Named::new();
+    };
     let logout = |token: &str| Request::post("/auth/logout").form(&[("refresh_token", token)]);
+    let session = |token: &str| claims(token)["sid"].as_str().unwrap_or("none").to_owned();
+    let end = |token: &str, by: &str| {
+        Request::new("DELETE", &format!("/auth/sessions/{}", session(token))).bearer(by)
+    };
+    let sessions = |by: &str| Request::get("/auth/sessions").bearer(by);
+    let others = format!("/users/{}/sessions", actors.user_id);
     let narrow = [("refresh_token", first.refresh.as_str()), ("scope", "introspect")];
     let cases = [
         ("login", login(&[("username", EMAIL), ("password", PASSWORD)])),
@@ -309,6 +329,21 @@ fn grants(actors: &Actors) -> Named {
         ("logout everywhere", Request::post(LOGOUT_ALL).bearer(&actors.leaving.access)),
         ("logout everywhere, again", Request::post(LOGOUT_ALL).bearer(&actors.leaving.access)),
         ("refresh after a logout everywhere", refresh(&actors.leaving.refresh)),
+        ("own sessions", sessions(&actors.user.access)),
+        ("own sessions' head", Request::new("HEAD", "/auth/sessions").bearer(&actors.user.access)),
+        ("another's session", end(&actors.admin.access, &actors.user.access)),
+        ("a session of one's own", end(&fifth.access, &actors.user.access)),
+        ("a session of one's own, again", end(&fifth.access, &actors.user.access)),
+        ("what is left of sessions", sessions(&actors.user.access)),
+        ("the session one is in", end(&sixth.access, &sixth.access)),
+        ("the session one was in", end(&sixth.access, &sixth.access)),
+        ("the sessions of another", Request::get(&others).bearer(&actors.admin.access)),
+        (
+            "a session of another",
+            Request::new("DELETE", &format!("{others}/{}", session(&seventh.access)))
+                .bearer(&actors.admin.access),
+        ),
+        ("what is left of sessions after that", sessions(&actors.user.access)),
         ("the last admin, deleted", admins("DELETE", &actors.admin_id)),
         ("the last admin, demoted", admins("PATCH", &actors.admin_id).json(r#"{"role":"user"}"#)),
         ("the admin", admins("GET", &actors.admin_id)),
@@ -335,6 +370,6 @@ mod tests {
         let target = Target::new("h", "admin@example.com", "x", "secret").with_api_keys("one", "two");
         let requests = requests(&target, &Actors::unheard_of());
         let names: BTreeSet<&String> = requests.iter().map(|(name, _)| name).collect();
-        assert_eq!((names.len(), requests.len()), (5_459, 5_459));
+        assert_eq!((names.len(), requests.len()), (5_980, 5_980));
     }
 }
