@@ -68,12 +68,21 @@ fn endpoints_that_were_not_configured_are_not_offered() {
     assert_eq!(offered(&open).len(), Operation::ALL.len());
     assert_eq!(
         offered(&local().build().unwrap()),
-        ["/login", "/refresh", "/logout", "/logout-all", "/password", "/sessions", "/sessions/{id}"]
+        [
+            "/login",
+            "/refresh",
+            "/logout",
+            "/logout-all",
+            "/password",
+            "/sessions",
+            "/sessions/{id}",
+            "/revoke"
+        ]
     );
     let store = MemoryStore::new();
     let bare = Auth::builder(store.clone(), store, jwt()).with_issuer(jwt()).with_hasher(TestHasher::new());
     assert_eq!(
         offered(&bare.build().unwrap()),
-        ["/login", "/refresh", "/logout", "/logout-all", "/sessions", "/sessions/{id}"]
+        ["/login", "/refresh", "/logout", "/logout-all", "/sessions", "/sessions/{id}", "/revoke"]
     );
 }

@@ -12,6 +12,7 @@ mod stores;
 mod login;
 mod clients;
 mod sessions;
+mod tokens;
 mod refresh;
 mod revocation;
 mod outages;

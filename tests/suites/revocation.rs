@@ -277,7 +277,7 @@ async fn endpoints_that_change_something_ask_the_stores() {
 }
 
 /// What a bearer token is not asked for.
-const OPEN: [Operation; 3] = [Operation::Register, Operation::Login, Operation::Refresh];
+const OPEN: [Operation; 4] = [Operation::Register, Operation::Login, Operation::Refresh, Operation::Revoke];
 
 struct Json(String);
 

@@ -22,7 +22,7 @@ pub fn install<U: AuthUser>(auth: &Auth<U>, path: &str) -> impl FnOnce(&mut Serv
 }
 
 /// All endpoints that the [`Auth`] was configured for ([`Auth::operations`]) at their usual paths: `/register`, `/login`,
-/// `/refresh`, `/logout`, `/logout-all`, `/password`, `/sessions`, `/sessions/{id}`, for `web::scope("/auth").configure(..)`. Another
+/// `/refresh`, `/logout`, `/logout-all`, `/password`, `/sessions`, `/sessions/{id}`, `/revoke`, for `web::scope("/auth").configure(..)`. Another
 /// method than an endpoint's own is answered 405 in Gatewright's own words.
 ///
 /// This alone does not give handlers their `Auth`: use [`install`], or add a `web::Data<Auth>` to the application.
@@ -80,6 +80,11 @@ pub fn sessions<U: AuthUser>(auth: &Auth<U>) -> Route {
 /// `DELETE` at a path with `{id}`: a bearer token; 204, and this session of the caller has ended.
 pub fn end_session<U: AuthUser>(auth: &Auth<U>) -> Route {
     web::delete().to(handler(auth, Operation::EndSession))
+}
+
+/// `POST`: the form of RFC 7009; 200, and the token's session has ended if the token was valid.
+pub fn revoke<U: AuthUser>(auth: &Auth<U>) -> Route {
+    web::post().to(handler(auth, Operation::Revoke))
 }
 
 type Answering = Pin<Box<dyn Future<Output = HttpResponse>>>;

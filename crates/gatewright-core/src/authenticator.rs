@@ -37,7 +37,7 @@ pub(crate) async fn authenticate_anew<U: AuthUser>(
     Ok(Identity::new(inner, claims, &pair))
 }
 
-fn session_of(claims: &VerifiedClaims) -> Result<(SessionId, Epoch), AccessRefusal> {
+pub(crate) fn session_of(claims: &VerifiedClaims) -> Result<(SessionId, Epoch), AccessRefusal> {
     claims.session.zip(claims.epoch).ok_or(AccessRefusal::Sessionless)
 }
 

@@ -99,6 +99,7 @@ impl<U: AuthUser> Auth<U> {
             Operation::ChangePassword => self.answer_change_password(&call).await,
             Operation::Sessions => self.answer_sessions(&call).await,
             Operation::EndSession => self.answer_end_session(&call).await,
+            Operation::Revoke => self.answer_revoke(&call).await,
         }
     }
 
@@ -153,6 +154,14 @@ impl<U: AuthUser> Auth<U> {
         let caller = self.caller(call).await?;
         self.end_session(&caller, call.id.ok_or(AuthError::NotFound {})?).await?;
         Ok(Reply::no_content())
+    }
+
+    async fn answer_revoke(&self, call: &Call) -> Result<Reply, AuthError> {
+        let fields = call.fields(&[MediaType::Form])?;
+        // A hint may be wrong, but not there twice (RFC 6749 §3.2); no server needs it that finds out by itself.
+        fields.optional("token_type_hint")?;
+        self.revoke(&TokenText::new(fields.required("token")?)).await?;
+        Ok(Reply::empty(200))
     }
 
     /// Who calls an endpoint that is for users. What is remembered does not count here.

@@ -71,6 +71,7 @@ pub mod login;
 pub mod refresh;
 pub mod logout;
 pub mod session_list;
+mod revoke_token;
 pub mod account;
 pub mod operation;
 mod endpoints;

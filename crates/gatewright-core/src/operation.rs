@@ -26,6 +26,9 @@ pub enum Operation {
     Sessions,
     /// A bearer token, and in the path the id of one of the caller's own sessions; 204, and 404 for every other id.
     EndSession,
+    /// RFC 7009: form `token`, and `token_type_hint` and `client_id`, which say nothing; 200, and the token's session has
+    /// ended if the token was valid. Whoever has the token may revoke it.
+    Revoke,
 }
 
 impl Operation {
@@ -39,6 +42,7 @@ impl Operation {
         Self::ChangePassword,
         Self::Sessions,
         Self::EndSession,
+        Self::Revoke,
     ];
 
     /// The method. What answers `GET` answers `HEAD` too.
@@ -50,7 +54,8 @@ impl Operation {
             | Self::Refresh
             | Self::Logout
             | Self::LogoutAll
-            | Self::ChangePassword => "POST",
+            | Self::ChangePassword
+            | Self::Revoke => "POST",
             Self::Sessions => "GET",
             Self::EndSession => "DELETE",
         }
@@ -78,6 +83,7 @@ impl Operation {
             Self::ChangePassword => "/password",
             Self::Sessions => "/sessions",
             Self::EndSession => "/sessions/{id}",
+            Self::Revoke => "/revoke",
         }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) const REFRESH: &str = "Refresh";
 pub(crate) const LOGOUT: &str = "Logout";
 pub(crate) const PASSWORD_CHANGE: &str = "PasswordChange";
 pub(crate) const TOKEN_PAIR: &str = "TokenPair";
+pub(crate) const REVOCATION: &str = "Revocation";
 pub(crate) const SESSION_LIST: &str = "SessionList";
 
 /// The schemas that an endpoint refers to, by name.
@@ -28,6 +29,7 @@ pub(crate) fn schemas_of(operation: Operation) -> Vec<(&'static str, Schema)> {
         Operation::Refresh => vec![(REFRESH, refresh().into()), (TOKEN_PAIR, token_pair().into())],
         Operation::Logout => vec![(LOGOUT, logout().into())],
         Operation::Sessions => vec![(SESSION_LIST, session_list().into())],
+        Operation::Revoke => vec![(REVOCATION, revocation().into())],
         Operation::ChangePassword => vec![(PASSWORD_CHANGE, password_change().into())],
         _ => Vec::new(),
     }
@@ -79,6 +81,14 @@ fn token_pair() -> Object {
     let body = with(body, "token_type", one_of("bearer").build());
     let body = with(body, "expires_in", seconds("How long the access token is valid, in seconds."));
     with(body, "scope", text("The scopes, separated by spaces.")).build()
+}
+
+/// RFC 7009 §2.1.
+fn revocation() -> Object {
+    let body = object("A token that is to end with its session.");
+    let body = with(body, "token", text("The access or refresh token."));
+    let body = body.property("token_type_hint", text("Says nothing: the server finds out by itself."));
+    body.property("client_id", text("Says nothing: whoever has the token may revoke it.")).build()
 }
 
 fn session_list() -> Object {

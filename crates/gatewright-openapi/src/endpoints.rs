@@ -15,7 +15,7 @@ use utoipa::openapi::{
 };
 
 use crate::bodies::{
-    LOGIN, LOGOUT, PASSWORD_CHANGE, REFRESH, REGISTERED, REGISTRATION, SESSION_LIST, TOKEN_PAIR,
+    LOGIN, LOGOUT, PASSWORD_CHANGE, REFRESH, REGISTERED, REGISTRATION, REVOCATION, SESSION_LIST, TOKEN_PAIR,
 };
 use crate::denials::{Bodies, UNAVAILABLE};
 use crate::guarded::Guarded;
@@ -128,6 +128,13 @@ impl About {
                 &[],
                 "",
                 (204, None, "The session has ended."),
+            ),
+            Operation::Revoke => (
+                "revoke",
+                "End the session of a token (RFC 7009)",
+                &[FORM],
+                REVOCATION,
+                (200, None, "The session has ended, or the token was not valid."),
             ),
             _ => ("", "", &[], "", (204, None, "")),
         };

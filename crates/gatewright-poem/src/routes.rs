@@ -28,7 +28,7 @@ pub fn install<U: AuthUser>(
 }
 
 /// All endpoints that the [`Auth`] was configured for ([`Auth::operations`]) at their usual paths: `/register`, `/login`,
-/// `/refresh`, `/logout`, `/logout-all`, `/password`, `/sessions`, `/sessions/{id}`, for `Route::nest`. Another method than an
+/// `/refresh`, `/logout`, `/logout-all`, `/password`, `/sessions`, `/sessions/{id}`, `/revoke`, for `Route::nest`. Another method than an
 /// endpoint's own is answered 405 in Gatewright's own words.
 ///
 /// This alone does not give handlers their `Auth`: use [`install`], or add it with `AddData`.
@@ -84,6 +84,11 @@ pub fn sessions<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
 /// `DELETE` at a path with `:id`: a bearer token; 204, and this session of the caller has ended.
 pub fn end_session<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
     delete(handler(auth, Operation::EndSession))
+}
+
+/// `POST`: the form of RFC 7009; 200, and the token's session has ended if the token was valid.
+pub fn revoke<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
+    post(handler(auth, Operation::Revoke))
 }
 
 struct Answering<U> {

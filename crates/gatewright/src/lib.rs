@@ -94,7 +94,7 @@ pub mod actix_web {
     pub use gatewright_actix_web::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, MaybeUser, Rejection, Require, RequireLayer,
         StatelessClaims, change_password, end_session, guarded, install, login, logout, logout_all, refresh,
-        register, require, routes, sessions,
+        register, require, revoke, routes, sessions,
     };
 }
 
@@ -108,7 +108,7 @@ pub mod axum {
     pub use gatewright_axum::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, HasAuth, MaybeUser, Rejection, Require, RequireLayer,
         StatelessClaims, change_password, end_session, guarded, login, logout, logout_all, refresh, register,
-        require, routes, sessions,
+        require, revoke, routes, sessions,
     };
 }
 
@@ -122,7 +122,7 @@ pub mod poem {
     pub use gatewright_poem::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, MaybeUser, Rejection, Require, RequireLayer,
         StatelessClaims, change_password, end_session, guarded, install, login, logout, logout_all, refresh,
-        register, require, routes, sessions,
+        register, require, revoke, routes, sessions,
     };
 }
 

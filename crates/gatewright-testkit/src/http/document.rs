@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{PASSWORD, Request, Response, Target, Tokens, claims};
 
 /// How many operations the example's document has.
-const OPERATIONS: usize = 22;
+const OPERATIONS: usize = 23;
 
 /// Where each document that was read is kept, for a validator: the name of a folder.
 const FOLDER: &str = "GATEWRIGHT_DOCUMENTS";
@@ -83,7 +83,7 @@ pub fn nobody_is_refused_exactly_where_a_credential_is_demanded(target: &Target)
             open += 1;
         }
     }
-    assert_eq!((open, closed), (7, OPERATIONS - 7));
+    assert_eq!((open, closed), (8, OPERATIONS - 8));
 }
 
 /// 403 exactly where the requirement that is documented is not met, whoever calls.
@@ -246,6 +246,7 @@ impl Operation {
             }
             ("POST", "/auth/login") => form(&[("username", &target.register()), ("password", PASSWORD)]),
             ("POST", "/auth/refresh" | "/auth/logout") => form(&[("refresh_token", &user.refresh)]),
+            ("POST", "/auth/revoke") => form(&[("token", &user.refresh)]),
             ("POST", "/auth/password") => {
                 let new = "another long password";
                 request.json(&json!({ "current_password": PASSWORD, "new_password": new }).to_string())

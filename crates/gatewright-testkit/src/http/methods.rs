@@ -3,8 +3,15 @@
 use super::{Request, Target};
 
 /// The endpoints, all of which have `POST` alone.
-pub(crate) const ENDPOINTS: [&str; 6] =
-    ["/auth/login", "/auth/refresh", "/auth/logout", LOGOUT_ALL, "/auth/register", "/auth/password"];
+pub(crate) const ENDPOINTS: [&str; 7] = [
+    "/auth/login",
+    "/auth/refresh",
+    "/auth/logout",
+    LOGOUT_ALL,
+    "/auth/register",
+    "/auth/password",
+    "/auth/revoke",
+];
 
 /// The endpoints that have another method, and those they have.
 pub(crate) const OTHERS: [(&str, &str); 2] =

@@ -51,6 +51,7 @@ pub fn whichever_store_is_gone_every_route_that_needs_it_is_503((target, outage)
         }
         target.send(&login(&email)).expect_unavailable();
         target.send(&Request::post("/auth/refresh").form(&refresh)).expect_unavailable();
+        target.send(&Request::post("/auth/revoke").form(&[("token", "x")])).expect(200, &[], "");
         outage.end();
     }
     outage.of_users();
@@ -59,6 +60,9 @@ pub fn whichever_store_is_gone_every_route_that_needs_it_is_503((target, outage)
     outage.end();
     outage.of_sessions();
     target.send(&Request::post("/auth/logout").form(&refresh)).expect_unavailable();
+    for token in [&user.access, &user.refresh] {
+        target.send(&Request::post("/auth/revoke").form(&[("token", token)])).expect_unavailable();
+    }
     target.send(&login("nobody@example.com")).expect_login_refused();
 }
 

@@ -163,6 +163,15 @@ macro_rules! http_suite_cases {
                 an_administrator_sees_and_ends_the_sessions_of_others
                 no_header_changes_the_address_of_a_client_that_is_no_proxy
             }
+            revoke {
+                a_refresh_token_ends_its_session
+                an_access_token_ends_its_session
+                what_is_not_valid_is_200_and_ends_nothing
+                a_token_of_an_ended_session_is_200_too
+                an_access_token_from_before_a_change_of_password_ends_nothing
+                hints_clients_and_headers_say_nothing
+                a_revocation_that_cannot_be_understood_is_refused
+            }
             document {
                 the_document_is_openapi_3_1_with_the_three_schemes
                 every_reference_leads_somewhere
@@ -294,7 +303,7 @@ macro_rules! http_names {
 mod tests {
     use super::*;
 
-    const SOURCES: [(&str, &str); 15] = [
+    const SOURCES: [(&str, &str); 16] = [
         ("resource", include_str!("resource.rs")),
         ("scopes", include_str!("scopes.rs")),
         ("api_keys", include_str!("api_keys.rs")),
@@ -302,6 +311,7 @@ mod tests {
         ("endpoints", include_str!("endpoints.rs")),
         ("accounts", include_str!("accounts.rs")),
         ("sessions", include_str!("sessions.rs")),
+        ("revoke", include_str!("revoke.rs")),
         ("document", include_str!("document.rs")),
         ("bodies", include_str!("bodies.rs")),
         ("methods", include_str!("methods.rs")),

@@ -17,7 +17,7 @@ const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 
 const BAD_TOKEN: &str = "x.y.z";
 
-const PATHS: [&str; 63] = [
+const PATHS: [&str; 64] = [
     "/.well-known/jwks.json",
     "/auth/login%ff",
     "/openapi.json",
@@ -47,6 +47,7 @@ const PATHS: [&str; 63] = [
     LOGOUT_ALL,
     "/auth/register",
     "/auth/password",
+    "/auth/revoke",
     "/auth/sessions",
     "/auth/sessions/",
     "/auth/sessions/none",
@@ -182,7 +183,7 @@ fn content_types_and_bodies(actors: &Actors) -> Named {
         "*/*",
         "x",
     ];
-    let bodies: [&[u8]; 21] = [
+    let bodies: [&[u8]; 23] = [
         b"",
         b"&",
         b"username=difference@example.com",
@@ -194,6 +195,8 @@ fn content_types_and_bodies(actors: &Actors) -> Named {
         b"username=a@b&password=x&grant_type=magic",
         b"username=a@b&password=x&scope=%22",
         b"refresh_token=x",
+        b"token=x&token_type_hint=x",
+        b"token=x&token=x",
         b"refresh_token=x&refresh_token=x",
         b"{}",
         b"[]",
@@ -287,10 +290,11 @@ fn grants(actors: &Actors) -> Named {
     };
     let admins =
         |method: &str, id: &str| Request::new(method, &format!("/users/{id}")).bearer(&actors.admin.access);
-    let [first, second, third, fourth, fifth, sixth, seventh] = &actors.spare[..] else {
+    let [first, second, third, fourth, fifth, sixth, seventh, eighth] = &actors.spare[..] else {
         return Named::new();
     };
     let logout = |token: &str| Request::post("/auth/logout").form(&[("refresh_token", token)]);
+    let revoke = |token: &str| Request::post("/auth/revoke").form(&[("token", token)]);
     let session = |token: &str| claims(token)["sid"].as_str().unwrap_or("none").to_owned();
     let end = |token: &str, by: &str| {
         Request::new("DELETE", &format!("/auth/sessions/{}", session(token))).bearer(by)
@@ -344,6 +348,10 @@ fn grants(actors: &Actors) -> Named {
                 .bearer(&actors.admin.access),
         ),
         ("what is left of sessions after that", sessions(&actors.user.access)),
+        ("revocation of no token", revoke("x")),
+        ("revocation", revoke(&eighth.access)),
+        ("revocation again", revoke(&eighth.refresh)),
+        ("refresh after revocation", refresh(&eighth.refresh)),
         ("the last admin, deleted", admins("DELETE", &actors.admin_id)),
         ("the last admin, demoted", admins("PATCH", &actors.admin_id).json(r#"{"role":"user"}"#)),
         ("the admin", admins("GET", &actors.admin_id)),
@@ -370,6 +378,6 @@ mod tests {
         let target = Target::new("h", "admin@example.com", "x", "secret").with_api_keys("one", "two");
         let requests = requests(&target, &Actors::unheard_of());
         let names: BTreeSet<&String> = requests.iter().map(|(name, _)| name).collect();
-        assert_eq!((names.len(), requests.len()), (5_980, 5_980));
+        assert_eq!((names.len(), requests.len()), (6_553, 6_553));
     }
 }
