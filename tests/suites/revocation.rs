@@ -277,7 +277,8 @@ async fn endpoints_that_change_something_ask_the_stores() {
 }
 
 /// What a bearer token is not asked for.
-const OPEN: [Operation; 4] = [Operation::Register, Operation::Login, Operation::Refresh, Operation::Revoke];
+const OPEN: [Operation; 5] =
+    [Operation::Register, Operation::Login, Operation::Refresh, Operation::Revoke, Operation::Introspect];
 
 struct Json(String);
 

@@ -1,8 +1,8 @@
-//! Tokens that are shown to be ended: whose sessions end, and whose do not.
+//! Tokens that are shown to be ended or looked into: whose sessions end, and what a token is worth.
 
 use std::time::Duration;
 
-use gatewright::{AuthError, Denial, LocalFeed, TokenText};
+use gatewright::{AuthError, Denial, Introspection, LocalFeed, TokenText};
 use gatewright_testkit::FragileStore;
 use gatewright_tests::{World, memory};
 
@@ -75,4 +75,62 @@ async fn a_revocation_without_the_session_store_is_unavailable_and_can_be_tried_
     outage.end();
     world.auth.revoke(&pair.refresh_token).await.unwrap();
     assert_eq!(world.status(&pair.access_token).await, 401);
+}
+
+#[tokio::test]
+async fn an_introspection_asks_the_stores_and_not_what_guards_remember() {
+    let [one, two] = memory().await;
+    let (here, there) = (World::new(one), World::new(two));
+    here.add(EMAIL).await;
+    let pair = here.login(EMAIL).await;
+    assert_eq!(there.status(&pair.access_token).await, 200);
+    here.auth.revoke(&pair.refresh_token).await.unwrap();
+    assert_eq!(there.status(&pair.access_token).await, 200, "not seen yet");
+    assert_eq!(there.auth.introspect(&pair.access_token).await.unwrap(), Introspection::Inactive);
+}
+
+#[tokio::test]
+async fn an_introspection_ends_with_the_token_and_says_whom_it_is_for() {
+    let world = World::new(memory().await[0].clone());
+    let account = world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    let _ = world.events.take();
+    match world.auth.introspect(&pair.access_token).await.unwrap() {
+        Introspection::Active(token) => {
+            assert_eq!(token.claims.subject, account.id);
+            assert_eq!(
+                (token.claims.issuer(), token.claims.audience()),
+                ("https://issuer.example", Some("api"))
+            );
+            assert_eq!(token.scopes.as_str(), "read write");
+        }
+        other => panic!("{other:?}"),
+    }
+    world.clock.advance(Duration::from_secs(15 * 60 - 1));
+    assert!(matches!(world.auth.introspect(&pair.access_token).await, Ok(Introspection::Active(_))));
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(world.auth.introspect(&pair.access_token).await.unwrap(), Introspection::Inactive);
+    assert_eq!(world.auth.introspect(&pair.refresh_token).await.unwrap(), Introspection::Inactive);
+    assert_eq!(world.events.take(), [""; 0], "asking is no event");
+}
+
+#[tokio::test]
+async fn an_introspection_without_a_store_is_unavailable_and_never_inactive() {
+    let (store, outage) = FragileStore::new(memory().await[0].clone());
+    let world = World::new(store);
+    world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    assert_eq!(world.status(&pair.access_token).await, 200);
+    for is_of_sessions in [true, false] {
+        if is_of_sessions {
+            outage.of_sessions()
+        } else {
+            outage.of_users()
+        }
+        let error = world.auth.introspect(&pair.access_token).await.unwrap_err();
+        assert_eq!(Denial::from(&error), Denial::Unavailable);
+        let nothing = world.auth.introspect(&TokenText::new("x")).await.unwrap();
+        assert_eq!(nothing, Introspection::Inactive, "no store is asked");
+        outage.end();
+    }
 }

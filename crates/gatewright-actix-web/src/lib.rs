@@ -37,6 +37,6 @@ pub use extract::{ApiKey, Authorized, CurrentUser, MaybeUser, StatelessClaims};
 pub use layer::{GuardedRouter, Require, RequireLayer, guarded, require};
 pub use reject::Rejection;
 pub use routes::{
-    change_password, end_session, install, login, logout, logout_all, refresh, register, revoke, routes,
-    sessions,
+    change_password, end_session, install, introspect, login, logout, logout_all, refresh, register, revoke,
+    routes, sessions,
 };

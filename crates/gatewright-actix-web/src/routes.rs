@@ -22,7 +22,7 @@ pub fn install<U: AuthUser>(auth: &Auth<U>, path: &str) -> impl FnOnce(&mut Serv
 }
 
 /// All endpoints that the [`Auth`] was configured for ([`Auth::operations`]) at their usual paths: `/register`, `/login`,
-/// `/refresh`, `/logout`, `/logout-all`, `/password`, `/sessions`, `/sessions/{id}`, `/revoke`, for `web::scope("/auth").configure(..)`. Another
+/// `/refresh`, `/logout`, `/logout-all`, `/password`, `/sessions`, `/sessions/{id}`, `/revoke`, `/introspect`, for `web::scope("/auth").configure(..)`. Another
 /// method than an endpoint's own is answered 405 in Gatewright's own words.
 ///
 /// This alone does not give handlers their `Auth`: use [`install`], or add a `web::Data<Auth>` to the application.
@@ -85,6 +85,11 @@ pub fn end_session<U: AuthUser>(auth: &Auth<U>) -> Route {
 /// `POST`: the form of RFC 7009; 200, and the token's session has ended if the token was valid.
 pub fn revoke<U: AuthUser>(auth: &Auth<U>) -> Route {
     web::post().to(handler(auth, Operation::Revoke))
+}
+
+/// `POST`: an API key with the scope `introspect` and the form of RFC 7662; what a token is worth.
+pub fn introspect<U: AuthUser>(auth: &Auth<U>) -> Route {
+    web::post().to(handler(auth, Operation::Introspect))
 }
 
 type Answering = Pin<Box<dyn Future<Output = HttpResponse>>>;

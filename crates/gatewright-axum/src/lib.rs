@@ -44,5 +44,6 @@ pub use extract::{ApiKey, Authorized, CurrentUser, HasAuth, MaybeUser, Stateless
 pub use layer::{GuardedRouter, Require, RequireLayer, guarded, require};
 pub use reject::Rejection;
 pub use routes::{
-    change_password, end_session, login, logout, logout_all, refresh, register, revoke, routes, sessions,
+    change_password, end_session, introspect, login, logout, logout_all, refresh, register, revoke, routes,
+    sessions,
 };

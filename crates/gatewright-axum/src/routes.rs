@@ -15,7 +15,7 @@ use http_body_util::BodyExt;
 use crate::reject::{HeaderBytes, respond, view};
 
 /// All endpoints that the [`Auth`] was configured for ([`Auth::operations`]) at their usual paths: `/register`, `/login`,
-/// `/refresh`, `/logout`, `/logout-all`, `/password`, `/sessions`, `/sessions/{id}`, `/revoke`. Nest them below `/auth`. Another method than an
+/// `/refresh`, `/logout`, `/logout-all`, `/password`, `/sessions`, `/sessions/{id}`, `/revoke`, `/introspect`. Nest them below `/auth`. Another method than an
 /// endpoint's own is answered 405 in Gatewright's own words.
 ///
 /// A body is read for as long as the client sends it: put a time limit around the application.
@@ -68,6 +68,11 @@ pub fn end_session<S: Clone + Send + Sync + 'static, U: AuthUser>(auth: &Auth<U>
 /// `POST`: the form of RFC 7009; 200, and the token's session has ended if the token was valid.
 pub fn revoke<S: Clone + Send + Sync + 'static, U: AuthUser>(auth: &Auth<U>) -> MethodRouter<S> {
     post(handler(auth, Operation::Revoke))
+}
+
+/// `POST`: an API key with the scope `introspect` and the form of RFC 7662; what a token is worth.
+pub fn introspect<S: Clone + Send + Sync + 'static, U: AuthUser>(auth: &Auth<U>) -> MethodRouter<S> {
+    post(handler(auth, Operation::Introspect))
 }
 
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;

@@ -10,10 +10,11 @@ use crate::auth::Auth;
 use crate::authenticator;
 use crate::body::{Fields, MAX_BODY_BYTES, MediaType};
 use crate::client::ClientInfo;
-use crate::credential::Bearer;
+use crate::credential::{Bearer, PresentedApiKey, read_api_key};
 use crate::error::{AccessRefusal, AuthError, RequestError};
 use crate::id::SessionId;
 use crate::identity::Identity;
+use crate::introspect::INTROSPECTION;
 use crate::login::Login;
 use crate::operation::{Operation, PUBLIC_KEYS_MAX_AGE};
 use crate::refresh::Refresh;
@@ -26,6 +27,7 @@ use crate::store::AuthUser;
 struct Call {
     media: Result<MediaType, RequestError>,
     bearer: Result<Option<Bearer>, AccessRefusal>,
+    api_key: PresentedApiKey,
     client: ClientInfo,
     /// The id in the path, if it is one.
     id: Option<SessionId>,
@@ -33,14 +35,16 @@ struct Call {
 }
 
 impl<U: AuthUser> Auth<U> {
-    /// The endpoints that this `Auth` was configured for: without an account store there is no change of password, and
-    /// without a registration role as well no registration.
+    /// The endpoints that this `Auth` was configured for: without an account store there is no change of password, without a
+    /// registration role as well no registration, and without API keys no introspection.
     pub fn operations(&self) -> impl Iterator<Item = Operation> + use<U> {
         let has_accounts = self.inner.accounts.is_some();
+        let has_api_keys = !self.inner.api_keys.is_empty();
         let registers = has_accounts && self.inner.settings.registration_role.is_some();
         Operation::ALL.iter().copied().filter(move |operation| match operation {
             Operation::Register => registers,
             Operation::ChangePassword => has_accounts,
+            Operation::Introspect => has_api_keys,
             _ => true,
         })
     }
@@ -100,6 +104,7 @@ impl<U: AuthUser> Auth<U> {
             Operation::Sessions => self.answer_sessions(&call).await,
             Operation::EndSession => self.answer_end_session(&call).await,
             Operation::Revoke => self.answer_revoke(&call).await,
+            Operation::Introspect => self.answer_introspect(call).await,
         }
     }
 
@@ -157,17 +162,20 @@ impl<U: AuthUser> Auth<U> {
     }
 
     async fn answer_revoke(&self, call: &Call) -> Result<Reply, AuthError> {
-        let fields = call.fields(&[MediaType::Form])?;
-        // A hint may be wrong, but not there twice (RFC 6749 §3.2); no server needs it that finds out by itself.
-        fields.optional("token_type_hint")?;
-        self.revoke(&TokenText::new(fields.required("token")?)).await?;
+        self.revoke(&call.token()?).await?;
         Ok(Reply::empty(200))
+    }
+
+    async fn answer_introspect(&self, call: Call) -> Result<Reply, AuthError> {
+        let token = call.token();
+        self.judge_api_key(call.api_key, &INTROSPECTION)?;
+        Ok(self.introspect(&token?).await?.to_reply())
     }
 
     /// Who calls an endpoint that is for users. What is remembered does not count here.
     async fn caller(&self, call: &Call) -> Result<Identity<U>, AuthError> {
         let bearer = call.bearer.clone()?.ok_or(AccessRefusal::NoCredential)?;
-        authenticator::authenticate_anew(&self.inner, &bearer).await
+        authenticator::authenticate_anew(&self.inner, bearer.expose()).await
     }
 }
 
@@ -187,11 +195,11 @@ impl Call {
         if body.len() > MAX_BODY_BYTES {
             return Err(RequestError::BodySize);
         }
-        let (media, bearer) = (MediaType::read(view), Bearer::read(view));
+        let (media, bearer, api_key) = (MediaType::read(view), Bearer::read(view), read_api_key(view));
         let logs_in = operation == Operation::Login;
         let client = if logs_in { auth.client(view) } else { ClientInfo::default() };
         let id = view.id().and_then(|text| text.parse().ok());
-        Ok(Self { media, bearer, client, id, body })
+        Ok(Self { media, bearer, api_key, client, id, body })
     }
 
     fn fields(&self, accepted: &[MediaType]) -> Result<Fields, RequestError> {
@@ -202,6 +210,14 @@ impl Call {
     fn optional_fields(&self) -> Result<Option<Fields>, RequestError> {
         let is_empty = self.body.is_empty();
         if is_empty { Ok(None) } else { self.fields(&[MediaType::Form, MediaType::Json]).map(Some) }
+    }
+
+    /// The token in the form of a revocation or an introspection. A hint may be wrong, but not there twice (RFC 6749 §3.2);
+    /// nobody needs one here, where a token says itself what it is.
+    fn token(&self) -> Result<TokenText, RequestError> {
+        let fields = self.fields(&[MediaType::Form])?;
+        fields.optional("token_type_hint")?;
+        Ok(TokenText::new(fields.required("token")?))
     }
 
     /// The refresh token in the body of a logout, if there is one.

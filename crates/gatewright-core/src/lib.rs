@@ -72,6 +72,7 @@ pub mod refresh;
 pub mod logout;
 pub mod session_list;
 mod revoke_token;
+pub mod introspect;
 pub mod account;
 pub mod operation;
 mod endpoints;
@@ -94,6 +95,7 @@ pub use grant::TokenPair;
 pub use guard::{Guard, missing_auth};
 pub use id::{Epoch, InvalidId, SessionId, UserId};
 pub use identity::{ApiKeyIdentity, Caller, CredentialKind, Identity};
+pub use introspect::{ActiveToken, INTROSPECTION, Introspection};
 pub use login::Login;
 #[doc(hidden)]
 pub use named::assert_distinct;

@@ -29,6 +29,9 @@ pub enum Operation {
     /// RFC 7009: form `token`, and `token_type_hint` and `client_id`, which say nothing; 200, and the token's session has
     /// ended if the token was valid. Whoever has the token may revoke it.
     Revoke,
+    /// RFC 7662: an API key that meets [`INTROSPECTION`](crate::INTROSPECTION), form `token`, and `token_type_hint`, which
+    /// says nothing; what the token is worth.
+    Introspect,
 }
 
 impl Operation {
@@ -43,6 +46,7 @@ impl Operation {
         Self::Sessions,
         Self::EndSession,
         Self::Revoke,
+        Self::Introspect,
     ];
 
     /// The method. What answers `GET` answers `HEAD` too.
@@ -55,7 +59,8 @@ impl Operation {
             | Self::Logout
             | Self::LogoutAll
             | Self::ChangePassword
-            | Self::Revoke => "POST",
+            | Self::Revoke
+            | Self::Introspect => "POST",
             Self::Sessions => "GET",
             Self::EndSession => "DELETE",
         }
@@ -84,6 +89,7 @@ impl Operation {
             Self::Sessions => "/sessions",
             Self::EndSession => "/sessions/{id}",
             Self::Revoke => "/revoke",
+            Self::Introspect => "/introspect",
         }
     }
 }

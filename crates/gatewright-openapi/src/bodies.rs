@@ -16,6 +16,8 @@ pub(crate) const REFRESH: &str = "Refresh";
 pub(crate) const LOGOUT: &str = "Logout";
 pub(crate) const PASSWORD_CHANGE: &str = "PasswordChange";
 pub(crate) const TOKEN_PAIR: &str = "TokenPair";
+pub(crate) const INTROSPECTION: &str = "Introspection";
+pub(crate) const INTROSPECTED: &str = "Introspected";
 pub(crate) const REVOCATION: &str = "Revocation";
 pub(crate) const SESSION_LIST: &str = "SessionList";
 
@@ -30,6 +32,9 @@ pub(crate) fn schemas_of(operation: Operation) -> Vec<(&'static str, Schema)> {
         Operation::Logout => vec![(LOGOUT, logout().into())],
         Operation::Sessions => vec![(SESSION_LIST, session_list().into())],
         Operation::Revoke => vec![(REVOCATION, revocation().into())],
+        Operation::Introspect => {
+            vec![(INTROSPECTION, introspection().into()), (INTROSPECTED, introspected().into())]
+        }
         Operation::ChangePassword => vec![(PASSWORD_CHANGE, password_change().into())],
         _ => Vec::new(),
     }
@@ -89,6 +94,29 @@ fn revocation() -> Object {
     let body = with(body, "token", text("The access or refresh token."));
     let body = body.property("token_type_hint", text("Says nothing: the server finds out by itself."));
     body.property("client_id", text("Says nothing: whoever has the token may revoke it.")).build()
+}
+
+/// RFC 7662 §2.1.
+fn introspection() -> Object {
+    let body = with(object("A token to look into."), "token", text("The token."));
+    body.property("token_type_hint", text("Says nothing: the server finds out by itself.")).build()
+}
+
+/// RFC 7662 §2.2.
+fn introspected() -> Object {
+    let is_active = ObjectBuilder::new().schema_type(Type::Boolean);
+    let is_active =
+        is_active.description(Some("Whether it is an access token that is alive; if not, that is all."));
+    with(object("What a token is worth."), "active", is_active.build())
+        .property("scope", text("What it is good for, separated by spaces."))
+        .property("token_type", one_of("Bearer"))
+        .property("exp", seconds("When it ends, in seconds since 1970."))
+        .property("iat", seconds("When it was issued, in seconds since 1970."))
+        .property("sub", text("The id of its user."))
+        .property("aud", text("Whom it is for."))
+        .property("iss", text("Who issued it."))
+        .property("jti", text("Its own id."))
+        .build()
 }
 
 fn session_list() -> Object {

@@ -15,7 +15,8 @@ use utoipa::openapi::{
 };
 
 use crate::bodies::{
-    LOGIN, LOGOUT, PASSWORD_CHANGE, REFRESH, REGISTERED, REGISTRATION, REVOCATION, SESSION_LIST, TOKEN_PAIR,
+    INTROSPECTED, INTROSPECTION, LOGIN, LOGOUT, PASSWORD_CHANGE, REFRESH, REGISTERED, REGISTRATION,
+    REVOCATION, SESSION_LIST, TOKEN_PAIR,
 };
 use crate::denials::{Bodies, UNAVAILABLE};
 use crate::guarded::Guarded;
@@ -61,6 +62,7 @@ fn guard(operation: Operation) -> Guarded {
             Guarded::by_user(false)
         }
         Operation::Logout => Guarded::by_user(true),
+        Operation::Introspect => Guarded::by_api_key(gatewright_core::INTROSPECTION),
         _ => Guarded::default(),
     }
 }
@@ -136,6 +138,13 @@ impl About {
                 REVOCATION,
                 (200, None, "The session has ended, or the token was not valid."),
             ),
+            Operation::Introspect => (
+                "introspect",
+                "What a token is worth (RFC 7662)",
+                &[FORM],
+                INTROSPECTION,
+                (200, Some(INTROSPECTED), "What an access token is worth, or that the token is not active."),
+            ),
             _ => ("", "", &[], "", (204, None, "")),
         };
         let is_required = !matches!(operation, Operation::Logout);
@@ -161,7 +170,7 @@ fn granted((_, schema, description): (u16, Option<&str>, &str)) -> Response {
     let response = ResponseBuilder::new().description(description);
     match schema {
         None => response.build(),
-        Some(schema @ (TOKEN_PAIR | SESSION_LIST)) => {
+        Some(schema @ (TOKEN_PAIR | SESSION_LIST | INTROSPECTED)) => {
             let response = response.content(JSON, content(schema));
             response.header("Cache-Control", no_store()).header("Pragma", no_store()).build()
         }

@@ -196,6 +196,9 @@ fn endpoints_are_documented_as_they_are_mounted() {
     assert_eq!(end["parameters"].as_array().unwrap().len(), 1);
     assert_eq!(end["responses"]["404"]["description"], "The caller has no session with this id.");
     assert_eq!(end["responses"]["415"], Value::Null);
+    let introspect = &document["paths"]["/auth/introspect"]["post"];
+    assert_eq!(introspect["security"], json!([{ "ApiKey": [] }]));
+    assert_eq!(introspect["x-requires"], json!({ "scopes": ["introspect"] }));
     let logout = &document["paths"]["/auth/logout"]["post"];
     assert_eq!(logout["security"], json!([{ "OAuth2Password": [] }, { "BearerToken": [] }, {}]));
 }

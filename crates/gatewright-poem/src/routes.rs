@@ -28,7 +28,7 @@ pub fn install<U: AuthUser>(
 }
 
 /// All endpoints that the [`Auth`] was configured for ([`Auth::operations`]) at their usual paths: `/register`, `/login`,
-/// `/refresh`, `/logout`, `/logout-all`, `/password`, `/sessions`, `/sessions/{id}`, `/revoke`, for `Route::nest`. Another method than an
+/// `/refresh`, `/logout`, `/logout-all`, `/password`, `/sessions`, `/sessions/{id}`, `/revoke`, `/introspect`, for `Route::nest`. Another method than an
 /// endpoint's own is answered 405 in Gatewright's own words.
 ///
 /// This alone does not give handlers their `Auth`: use [`install`], or add it with `AddData`.
@@ -89,6 +89,11 @@ pub fn end_session<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
 /// `POST`: the form of RFC 7009; 200, and the token's session has ended if the token was valid.
 pub fn revoke<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
     post(handler(auth, Operation::Revoke))
+}
+
+/// `POST`: an API key with the scope `introspect` and the form of RFC 7662; what a token is worth.
+pub fn introspect<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
+    post(handler(auth, Operation::Introspect))
 }
 
 struct Answering<U> {

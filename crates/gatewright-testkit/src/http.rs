@@ -15,6 +15,7 @@ pub mod endpoints;
 pub mod accounts;
 pub mod sessions;
 pub mod revoke;
+pub mod introspect;
 pub mod bodies;
 pub mod methods;
 pub mod paths;

@@ -42,6 +42,7 @@ pub use gatewright_core::error::{
 };
 pub use gatewright_core::event::{Event, EventSink, TracingSink};
 pub use gatewright_core::feed::{Announcement, LocalFeed, Reach, RevocationFeed, RevocationReceiver};
+pub use gatewright_core::introspect::{ActiveToken, INTROSPECTION, Introspection};
 pub use gatewright_core::operation::PUBLIC_KEYS_MAX_AGE;
 pub use gatewright_core::password::{HasherError, PasswordHasher, PasswordVerdict, PolicyViolation};
 pub use gatewright_core::password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CODE_POINTS};
@@ -93,8 +94,8 @@ pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
 pub mod actix_web {
     pub use gatewright_actix_web::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, MaybeUser, Rejection, Require, RequireLayer,
-        StatelessClaims, change_password, end_session, guarded, install, login, logout, logout_all, refresh,
-        register, require, revoke, routes, sessions,
+        StatelessClaims, change_password, end_session, guarded, install, introspect, login, logout,
+        logout_all, refresh, register, require, revoke, routes, sessions,
     };
 }
 
@@ -107,8 +108,8 @@ pub mod actix_web {
 pub mod axum {
     pub use gatewright_axum::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, HasAuth, MaybeUser, Rejection, Require, RequireLayer,
-        StatelessClaims, change_password, end_session, guarded, login, logout, logout_all, refresh, register,
-        require, revoke, routes, sessions,
+        StatelessClaims, change_password, end_session, guarded, introspect, login, logout, logout_all,
+        refresh, register, require, revoke, routes, sessions,
     };
 }
 
@@ -121,8 +122,8 @@ pub mod axum {
 pub mod poem {
     pub use gatewright_poem::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, MaybeUser, Rejection, Require, RequireLayer,
-        StatelessClaims, change_password, end_session, guarded, install, login, logout, logout_all, refresh,
-        register, require, revoke, routes, sessions,
+        StatelessClaims, change_password, end_session, guarded, install, introspect, login, logout,
+        logout_all, refresh, register, require, revoke, routes, sessions,
     };
 }
 

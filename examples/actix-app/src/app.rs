@@ -13,7 +13,7 @@ use gatewright::actix_web::{
     ApiKey, Authorized, CurrentUser, MaybeUser, Rejection, StatelessClaims, guarded, install,
 };
 use gatewright::openapi::{Document, DocumentError, SwaggerUi};
-use gatewright::{AnyOf, Auth, AuthError, Reply, RequestError, Requirement};
+use gatewright::{AnyOf, Auth, AuthError, Operation, Reply, RequestError, Requirement};
 
 type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
@@ -39,7 +39,7 @@ type Body = Result<Bytes, Error>;
 /// # Errors
 /// When the OpenAPI document does not fit the routes' guards.
 pub fn service(auth: &Auth) -> Result<Data<Service>, DocumentError> {
-    let pages = document::pages(documented())?;
+    let pages = document::pages(documented(auth))?;
     Ok(Data::new(Service { auth: auth.clone(), items: Items::default(), pages }))
 }
 
@@ -83,8 +83,9 @@ pub fn routes(service: &Data<Service>) -> impl FnOnce(&mut ServiceConfig) + use<
 }
 
 /// Who may call what, read from the handlers that say so.
-fn documented() -> Document {
-    document::draft()
+fn documented(auth: &Auth) -> Document {
+    let endpoints: Vec<Operation> = auth.operations().collect();
+    document::draft(&endpoints)
         .handler("GET", "/users/me", me)
         .handler("GET", "/users/{id}", show_user)
         .handler("DELETE", "/users/{id}", delete_user)

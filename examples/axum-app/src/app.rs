@@ -17,7 +17,7 @@ use gatewright::axum::{
     ApiKey, Authorized, CurrentUser, HasAuth, MaybeUser, Rejection, StatelessClaims, guarded, routes,
 };
 use gatewright::openapi::{Document, DocumentError, SwaggerUi};
-use gatewright::{AnyOf, Auth, AuthError, Reply, RequestError, Requirement};
+use gatewright::{AnyOf, Auth, AuthError, Operation, Reply, RequestError, Requirement};
 
 type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
@@ -49,7 +49,7 @@ type Body = Result<Bytes, BytesRejection>;
 /// # Errors
 /// When the OpenAPI document does not fit the routes' guards.
 pub fn router(auth: &Auth) -> Result<Router, DocumentError> {
-    let pages = document::pages(documented())?;
+    let pages = document::pages(documented(auth))?;
     let service = Arc::new(Service { auth: auth.clone(), items: Items::default(), pages });
     let admin = Router::new().route("/stats", get(stats)).method_not_allowed_fallback(method_not_allowed);
     let admin = guarded(auth, ADMINS, admin);
@@ -78,8 +78,9 @@ pub fn router(auth: &Auth) -> Result<Router, DocumentError> {
 }
 
 /// Who may call what, read from the handlers that say so.
-fn documented() -> Document {
-    document::draft()
+fn documented(auth: &Auth) -> Document {
+    let endpoints: Vec<Operation> = auth.operations().collect();
+    document::draft(&endpoints)
         .handler("GET", "/users/me", me)
         .handler("GET", "/users/{id}", show_user)
         .handler("DELETE", "/users/{id}", delete_user)

@@ -11,7 +11,7 @@ use gatewright::openapi::{Document, DocumentError, SwaggerUi};
 use gatewright::poem::{
     ApiKey, Authorized, CurrentUser, MaybeUser, Rejection, StatelessClaims, guarded, install,
 };
-use gatewright::{AnyOf, Auth, AuthError, Reply, RequestError, Requirement};
+use gatewright::{AnyOf, Auth, AuthError, Operation, Reply, RequestError, Requirement};
 use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
 use poem::http::{HeaderMap, Uri};
 use poem::middleware::AddData;
@@ -41,7 +41,7 @@ type Ids = poem::Result<Path<(String, String)>>;
 /// # Errors
 /// When the OpenAPI document does not fit the routes' guards.
 pub fn service(auth: &Auth) -> Result<impl Endpoint<Output = Response> + use<>, DocumentError> {
-    let pages = document::pages(documented())?;
+    let pages = document::pages(documented(auth))?;
     let service = Arc::new(Service { auth: auth.clone(), items: Items::default(), pages });
     let at = |allow, methods| allowing(auth, allow, methods);
     let admin = Route::new().at("/stats", at("GET,HEAD", read(stats)));
@@ -69,8 +69,9 @@ pub fn service(auth: &Auth) -> Result<impl Endpoint<Output = Response> + use<>, 
 }
 
 /// Who may call what, in the types of the handlers that say so: poem's handlers are no plain functions any more.
-fn documented() -> Document {
-    document::draft()
+fn documented(auth: &Auth) -> Document {
+    let endpoints: Vec<Operation> = auth.operations().collect();
+    document::draft(&endpoints)
         .guard::<CurrentUser>("GET", "/users/me")
         .guard::<Staff>("GET", "/users/{id}")
         .guard::<AdminUser>("DELETE", "/users/{id}")

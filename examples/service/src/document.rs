@@ -6,15 +6,15 @@ use utoipa::OpenApi;
 
 use crate::model::Scope;
 
-/// The document of the service, with the ready-made endpoints below `/auth`. The application names the guards.
+/// The document of the service, with the ready-made endpoints that there are below `/auth`. The application names the guards.
 ///
 /// ```
-/// let missing = example_service::document::draft().build().err().unwrap();
+/// let missing = example_service::document::draft(&[]).build().err().unwrap();
 /// assert!(missing.to_string().starts_with("nothing says who may call GET /admin/stats"));
 /// ```
-pub fn draft() -> Document {
+pub fn draft(endpoints: &[Operation]) -> Document {
     Document::new(Service::openapi(), "/auth")
-        .with_endpoints(Operation::ALL)
+        .with_endpoints(endpoints)
         .with_scope(Scope::ItemsRead.as_str(), "See the items")
         .with_scope(Scope::ItemsWrite.as_str(), "Add items")
         .with_scope(Scope::Introspect.as_str(), "Look into tokens")

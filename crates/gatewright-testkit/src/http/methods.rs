@@ -3,7 +3,7 @@
 use super::{Request, Target};
 
 /// The endpoints, all of which have `POST` alone.
-pub(crate) const ENDPOINTS: [&str; 7] = [
+pub(crate) const ENDPOINTS: [&str; 8] = [
     "/auth/login",
     "/auth/refresh",
     "/auth/logout",
@@ -11,11 +11,15 @@ pub(crate) const ENDPOINTS: [&str; 7] = [
     "/auth/register",
     "/auth/password",
     "/auth/revoke",
+    INTROSPECT,
 ];
 
 /// The endpoints that have another method, and those they have.
 pub(crate) const OTHERS: [(&str, &str); 2] =
     [("/auth/sessions", "GET,HEAD"), ("/auth/sessions/none", "DELETE")];
+
+/// The one that takes an API key.
+pub(crate) const INTROSPECT: &str = "/auth/introspect";
 
 /// The one that ends sessions of others than the caller's own.
 pub(crate) const LOGOUT_ALL: &str = "/auth/logout-all";

@@ -10,6 +10,10 @@ fn login(email: &str) -> Request {
     Request::post("/auth/login").form(&[("username", email), ("password", PASSWORD)])
 }
 
+fn introspect(target: &Target, token: &str) -> Request {
+    Request::post("/auth/introspect").form(&[("token", token)]).api_key(&target.scoped_api_key)
+}
+
 fn guarded(token: &str) -> Vec<Request> {
     let paths =
         ["/users/me", "/maybe", "/items", "/users/nobody", "/admin/stats", "/admin/none", "/auth/sessions"];
@@ -52,6 +56,10 @@ pub fn whichever_store_is_gone_every_route_that_needs_it_is_503((target, outage)
         target.send(&login(&email)).expect_unavailable();
         target.send(&Request::post("/auth/refresh").form(&refresh)).expect_unavailable();
         target.send(&Request::post("/auth/revoke").form(&[("token", "x")])).expect(200, &[], "");
+        target.send(&introspect(&target, &user.access)).expect_unavailable();
+        for token in ["x", &user.refresh] {
+            assert_eq!(target.send(&introspect(&target, token)).text(), r#"{"active":false}"#);
+        }
         outage.end();
     }
     outage.of_users();

@@ -172,6 +172,15 @@ macro_rules! http_suite_cases {
                 hints_clients_and_headers_say_nothing
                 a_revocation_that_cannot_be_understood_is_refused
             }
+            introspect {
+                an_access_token_that_is_alive_is_active
+                scopes_are_those_that_the_token_is_good_for_now
+                what_is_no_valid_access_token_is_inactive
+                an_access_token_is_inactive_as_soon_as_its_session_or_user_is_gone
+                refresh_tokens_are_inactive_and_introspection_consumes_nothing
+                an_api_key_with_the_scope_is_asked_for
+                an_introspection_that_cannot_be_understood_is_refused
+            }
             document {
                 the_document_is_openapi_3_1_with_the_three_schemes
                 every_reference_leads_somewhere
@@ -303,7 +312,7 @@ macro_rules! http_names {
 mod tests {
     use super::*;
 
-    const SOURCES: [(&str, &str); 16] = [
+    const SOURCES: [(&str, &str); 17] = [
         ("resource", include_str!("resource.rs")),
         ("scopes", include_str!("scopes.rs")),
         ("api_keys", include_str!("api_keys.rs")),
@@ -312,6 +321,7 @@ mod tests {
         ("accounts", include_str!("accounts.rs")),
         ("sessions", include_str!("sessions.rs")),
         ("revoke", include_str!("revoke.rs")),
+        ("introspect", include_str!("introspect.rs")),
         ("document", include_str!("document.rs")),
         ("bodies", include_str!("bodies.rs")),
         ("methods", include_str!("methods.rs")),

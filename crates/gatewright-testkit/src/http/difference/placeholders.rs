@@ -3,10 +3,19 @@
 /// Members whose value is a time.
 const TIMES: [&str; 5] = ["\"iat\":", "\"exp\":", "\"created_at\":", "\"last_used_at\":", "\"expires_at\":"];
 
+/// The member whose value is a token's own id.
+const TOKEN_ID: &str = "\"jti\":\"";
+
 /// `text` with `{token}`, `{id}`, `{time}` and `{address}`.
 pub(super) fn replaced(text: &str, address: &str) -> String {
     let text = words(&text.replace(address, "{address}"));
-    TIMES.iter().fold(text, |text, name| without_number(&text, name))
+    TIMES.iter().fold(without_token_id(&text), |text, name| without_number(&text, name))
+}
+
+fn without_token_id(text: &str) -> String {
+    let parts = text.split_once(TOKEN_ID).and_then(|(before, after)| Some((before, after.split_once('"')?)));
+    let Some((before, (_, after))) = parts else { return text.to_owned() };
+    format!("{before}{TOKEN_ID}{{id}}\"{after}")
 }
 
 /// A word is a run of the characters that tokens and ids are made of.
@@ -59,6 +68,7 @@ mod tests {
                 r#"[{"created_at":1,"n":2},{"created_at":3}]"#,
                 r#"[{"created_at":{time},"n":2},{"created_at":{time}}]"#,
             ),
+            (r#"{"jti":"wSAi1LaIbTi0qo_-ozza9Q","n":"m"}"#, r#"{"jti":"{id}","n":"m"}"#),
             ("http://127.0.0.1:80/a", "http://{address}/a"),
             ("", ""),
         ] {

@@ -1,6 +1,6 @@
 //! The requests, each with a name.
 
-use super::super::methods::{ENDPOINTS, LOGOUT_ALL};
+use super::super::methods::{ENDPOINTS, INTROSPECT, LOGOUT_ALL};
 use super::super::{PASSWORD, Request, Target, claims};
 use super::actors::{Actors, EMAIL};
 use super::credentials::credentials;
@@ -17,7 +17,7 @@ const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 
 const BAD_TOKEN: &str = "x.y.z";
 
-const PATHS: [&str; 64] = [
+const PATHS: [&str; 65] = [
     "/.well-known/jwks.json",
     "/auth/login%ff",
     "/openapi.json",
@@ -48,6 +48,7 @@ const PATHS: [&str; 64] = [
     "/auth/register",
     "/auth/password",
     "/auth/revoke",
+    INTROSPECT,
     "/auth/sessions",
     "/auth/sessions/",
     "/auth/sessions/none",
@@ -93,10 +94,11 @@ pub(super) fn requests(target: &Target, actors: &Actors) -> Named {
     [
         methods_and_paths(actors),
         credentials_and_routes(target, actors),
-        content_types_and_bodies(actors),
+        content_types_and_bodies(target, actors),
         lengths(actors),
         other_headers(actors),
         grants(actors),
+        introspections(target, actors),
     ]
     .concat()
 }
@@ -150,6 +152,7 @@ fn credentials_and_routes(target: &Target, actors: &Actors) -> Named {
         ("an API key", Request::get("/external-data")),
         ("an API key's head", Request::new("HEAD", "/external-data")),
         ("no guard", Request::get("/health")),
+        ("introspection", Request::post(INTROSPECT).form(&[("token", &actors.user.access)])),
         ("own sessions", Request::get("/auth/sessions")),
         ("a session that is none", Request::new("DELETE", "/auth/sessions/none")),
         ("another's sessions", Request::get(&format!("{own}/sessions"))),
@@ -167,7 +170,7 @@ fn credentials_and_routes(target: &Target, actors: &Actors) -> Named {
 }
 
 /// Every body as every type on every endpoint, and on the application's own routes that read one.
-fn content_types_and_bodies(actors: &Actors) -> Named {
+fn content_types_and_bodies(target: &Target, actors: &Actors) -> Named {
     let types = [
         "",
         FORM,
@@ -215,6 +218,7 @@ fn content_types_and_bodies(actors: &Actors) -> Named {
     for (request, path) in routes.chain(own) {
         let token = if path == LOGOUT_ALL { BAD_TOKEN } else { &actors.admin.access };
         let request = request.bearer(token);
+        let request = if path == INTROSPECT { request.api_key(&target.scoped_api_key) } else { request };
         for (media, body) in types.iter().flat_map(|media| bodies.map(|body| (media, body))) {
             let name = format!("{path} as {media:?}: {}", String::from_utf8_lossy(body));
             named.push((name, request.clone().body(media, body)));
@@ -367,6 +371,14 @@ fn grants(actors: &Actors) -> Named {
     cases.map(|(name, request)| (name.to_owned(), request)).into()
 }
 
+/// Every token, good and bad.
+fn introspections(target: &Target, actors: &Actors) -> Named {
+    let request =
+        |token: &str| Request::post(INTROSPECT).form(&[("token", token)]).api_key(&target.scoped_api_key);
+    let tokens = actors.tokens(target).into_iter();
+    tokens.map(|(name, token)| (format!("introspection: {name}"), request(&token))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -378,6 +390,6 @@ mod tests {
         let target = Target::new("h", "admin@example.com", "x", "secret").with_api_keys("one", "two");
         let requests = requests(&target, &Actors::unheard_of());
         let names: BTreeSet<&String> = requests.iter().map(|(name, _)| name).collect();
-        assert_eq!((names.len(), requests.len()), (6_553, 6_553));
+        assert_eq!((names.len(), requests.len()), (6_998, 6_998));
     }
 }
