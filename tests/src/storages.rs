@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use example_service::testing::databases;
-use gatewright::{Account, AccountStore, Jwt, MemoryStore, MySqlStore, PostgresStore, SqliteStore};
+use gatewright::{AccountStore, Jwt, MemoryStore, MySqlStore, PostgresStore, SessionStore, SqliteStore};
 use gatewright_testkit::refresh::{Lasting, Storage};
 use sqlx::{AssertSqlSafe, Connection, Row};
 
@@ -42,12 +42,17 @@ impl Storage for InMemory {
     }
 
     async fn values(&self) -> Vec<Vec<u8>> {
-        let accounts = self.0.page(None, 100).await.unwrap();
-        let texts = accounts.into_iter().flat_map(|account| {
-            let Account { id, email, password_hash, .. } = account;
-            [id.as_str(), email.as_str(), password_hash.expose()].map(|text| text.as_bytes().to_vec())
-        });
-        texts.collect()
+        let mut values = Vec::new();
+        for account in self.0.page(None, 100).await.unwrap() {
+            let texts = [account.id.as_str(), account.email.as_str(), account.password_hash.expose()];
+            values.extend(texts.map(|text| text.as_bytes().to_vec()));
+            for session in self.0.list(&account.id).await.unwrap() {
+                let texts = [session.id.to_string(), session.scopes.as_str().to_owned()];
+                values.extend(texts.map(String::into_bytes));
+                values.push(session.seed.expose().to_vec());
+            }
+        }
+        values
     }
 }
 

@@ -26,7 +26,8 @@ pub trait Storage {
     /// Handles as a further node has them: with connections of its own, on the same contents.
     fn open(&self) -> impl Future<Output = (Self::Accounts, Self::Sessions)>;
 
-    /// The processes end that had it open. Whatever lived in them alone is gone.
+    /// The processes end that had it open. Whatever lived in them alone is gone, but for accounts in memory beside sessions
+    /// that are kept: those stand for an application's own users table.
     fn restart(&mut self);
 
     /// Every value of every row, as its bytes: what somebody gets who can read the storage. Of accounts and sessions in the

@@ -245,7 +245,8 @@ pub async fn stored_hashed<S: Storage, T: Tokens>(service: Service<S, T>) {
     let values = service.storage.values().await;
     let holds =
         |secret: &[u8]| values.iter().any(|value| value.windows(secret.len()).any(|window| window == secret));
-    assert!(holds(EMAIL.as_bytes()), "the dump is of the right rows");
+    let session = claims(&first.access)["sid"].as_str().expect("a token has a session").to_owned();
+    assert!(holds(EMAIL.as_bytes()) && holds(session.as_bytes()), "the values are of the right rows");
     let mut secrets = 0;
     for token in [&first.refresh, &second.refresh, &first.access, &second.access] {
         let id = claims(token)["jti"].as_str().expect("a token has an id").to_owned();

@@ -128,7 +128,10 @@ impl Node {
         Answer(answer.await)
     }
 
-    /// What a guard makes of an access token.
+    /// Who a guard takes the holder of this access token for.
+    ///
+    /// # Errors
+    /// The status with which the guard refuses.
     pub async fn identify(&self, access: &str) -> Result<Identity, u16> {
         let headers = Sent { media_type: "", authorization: Some(format!("Bearer {access}")) };
         let identity = self.auth.authenticate(&RequestView::new("GET", &headers));
