@@ -133,7 +133,7 @@ fn survive<S: SessionStore>(program: &str, directory: &Path, url: &str, open: im
     let target = running.target(ADMIN_PASSWORD);
     let email = target.register();
     let begun: Vec<Tokens> = (0..CLIENTS).map(|_| target.login(&email, PASSWORD)).collect();
-    let user = UserId::new(target.id_of(&begun[0].access)).unwrap();
+    let user = UserId::new(target.id_of(&begun.first().unwrap().access)).unwrap();
     let place = Place::new(target);
     let (answers, heard) = channel();
     let (counts, ended) = thread::scope(|scope| {
