@@ -11,6 +11,7 @@
 mod stores;
 mod login;
 mod refresh;
+mod scenarios;
 mod revocation;
 mod outages;
 mod building;

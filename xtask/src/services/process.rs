@@ -34,6 +34,8 @@ pub(super) struct Place {
     pub(super) directory: PathBuf,
     pub(super) port: u16,
     pub(super) password: String,
+    /// Whether the server waits for the disk.
+    pub(super) durable: bool,
 }
 
 impl Server {
@@ -42,18 +44,31 @@ impl Server {
     /// # Errors
     /// When that is not possible; the error says what to install.
     pub fn start(kind: Kind) -> Result<Self, String> {
+        Self::start_as(kind, false)
+    }
+
+    /// As [`start`](Self::start), a server that waits for the disk, as it is installed: for measuring. The others lose what
+    /// they have when the machine fails, and are quicker. Of the kinds only PostgreSQL knows the difference.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_durable(kind: Kind) -> Result<Self, String> {
+        Self::start_as(kind, true)
+    }
+
+    fn start_as(kind: Kind, durable: bool) -> Result<Self, String> {
         kind.install()?;
         let mut attempt = 1;
         loop {
-            match Self::attempt(kind) {
+            match Self::attempt(kind, durable) {
                 Err(_) if attempt < START_ATTEMPTS => attempt += 1,
                 done => return done,
             }
         }
     }
 
-    fn attempt(kind: Kind) -> Result<Self, String> {
-        let place = Place::make()?;
+    fn attempt(kind: Kind, durable: bool) -> Result<Self, String> {
+        let place = Place { durable, ..Place::make()? };
         let url = place.url(kind);
         let mut server = Self { kind, place, url, child: None };
         match kind {
@@ -179,7 +194,7 @@ impl Place {
         if let Some((user, group)) = servant()? {
             chown(&directory, Some(user), Some(group)).map_err(fail)?;
         }
-        Ok(Self { directory, port: free_port()?, password: random()? })
+        Ok(Self { directory, port: free_port()?, password: random()?, durable: false })
     }
 
     fn url(&self, kind: Kind) -> String {

@@ -12,7 +12,7 @@ pub(super) fn program() -> Option<PathBuf> {
 
 /// The password stands in a file: everybody may read what a program was started with.
 pub(super) fn prepare(place: &Place) -> Result<(), String> {
-    let Place { directory, port, password } = place;
+    let Place { directory, port, password, .. } = place;
     let settings = format!(
         "bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {}\nsave \"\"\nappendonly yes\n",
         directory.display()
