@@ -22,31 +22,39 @@ const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 struct Verifiers {
     plain: Jwt,
     cached: Jwt,
-    several: Issuers,
+    own: Issuers,
+    another: Issuers,
 }
 
 static VERIFIERS: LazyLock<Verifiers> = LazyLock::new(|| {
     let key = SigningKey::from_secret(Algorithm::Hs256, SECRET).unwrap().with_id("hs1").unwrap();
     let ring = KeyRing::new(key);
     let builder = || Jwt::builder(ring.clone(), ISSUER, AUDIENCE);
-    let several = Issuers::new().with(ISSUER, builder().build().unwrap()).unwrap();
+    let own = Issuers::new().with_own(ISSUER, builder().build().unwrap()).unwrap();
+    let another = Issuers::new().with(ISSUER, builder().build().unwrap()).unwrap();
     Verifiers {
         plain: builder().build().unwrap(),
         cached: builder().with_cache(64).build().unwrap(),
-        several,
+        own,
+        another,
     }
 });
 
-/// The cache and the choice of an issuer change no verdict.
+/// The cache and the choice of one's own issuer change no verdict; of another issuer no more is believed, and nothing but
+/// access tokens without a session.
 fn judge(token: &str) -> bool {
-    let Verifiers { plain, cached, several } = &*VERIFIERS;
+    let Verifiers { plain, cached, own, another } = &*VERIFIERS;
     let mut believed = false;
     for kind in TokenKind::ALL {
         let verdict = plain.verify(kind, token, NOW);
         for _ in 0..2 {
             assert_eq!(cached.verify(kind, token, NOW), verdict);
         }
-        assert_eq!(several.verify(kind, token, NOW).is_ok(), verdict.is_ok());
+        assert_eq!(own.verify(kind, token, NOW).is_ok(), verdict.is_ok());
+        if let Ok(claims) = another.verify(kind, token, NOW) {
+            assert_eq!(kind, TokenKind::Access);
+            assert_eq!(claims, verdict.clone().unwrap().without_session());
+        }
         if let Ok(claims) = verdict {
             assert!(!believed, "a token of two kinds");
             assert!(claims.expires_at > NOW && !claims.token_id.as_str().is_empty());

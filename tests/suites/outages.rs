@@ -112,14 +112,14 @@ async fn a_verb_that_fails_in_its_middle_leaves_nothing_half_written() {
     // The epoch of the kept session is written first, then the other is to be deleted.
     let id = session_of(&kept);
     assert!(world.store.retain(&account.id, id, Epoch::from_u64(7)).await.is_err());
-    assert_eq!(world.store.find(id).await.unwrap().unwrap().epoch, account.epoch);
+    assert_eq!(world.store.find(&account.id, id).await.unwrap().unwrap().epoch, account.epoch);
     // The new session is written first, then the oldest are to be deleted.
-    let session = world.store.find(id).await.unwrap().unwrap();
+    let session = world.store.find(&account.id, id).await.unwrap().unwrap();
     let next = SessionId::generate(session.created_at, &gatewright::SystemRandomness).unwrap();
     let mut begun = session;
     begun.id = next;
     assert!(world.store.begin(&begun, TokenDigest::from_bytes([1; 32]), 1).await.is_err());
-    assert!(world.store.find(next).await.unwrap().is_none());
+    assert!(world.store.find(&account.id, next).await.unwrap().is_none());
 
     sqlx::query("DROP TRIGGER broken").execute(&mut raw).await.unwrap();
     for pair in [kept, other] {

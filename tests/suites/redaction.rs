@@ -70,7 +70,8 @@ async fn no_secret_is_shown_by_anything_that_holds_one() {
     let headers = Bearer(format!("Bearer {}", first.access_token.expose()));
     let view = RequestView::new("POST", &headers);
     let me = world.auth.authenticate(&view).await.unwrap().unwrap();
-    let session = gatewright::SessionStore::find(&world.store, me.session()).await.unwrap().unwrap();
+    let id = &me.user().id;
+    let session = gatewright::SessionStore::find(&world.store, id, me.session()).await.unwrap().unwrap();
     let refresh = Refresh::new(first.refresh_token.clone());
     shown.push(format!("{first:?} {refresh:?} {me:?} {view:?} {session:?} {:?}", me.claims()));
     let second = world.auth.refresh(refresh.clone()).await.unwrap();

@@ -186,14 +186,14 @@ impl<U: AuthUser> Accounts<U> {
         self.inner.end_all(id).await
     }
 
-    /// Ends one session, whoever's it is. Its tokens are refused.
+    /// Ends one of a user's sessions. Its tokens are refused.
     ///
     /// # Errors
     /// [`AuthError::NotFound`] when there is none, anything else when the store does not answer.
-    pub async fn end_session(&self, id: SessionId) -> Result<(), AuthError> {
-        let session = self.inner.sessions.find(id).await?.ok_or(AuthError::NotFound {})?;
-        self.inner.revoking(Revocation::session(id), self.inner.sessions.end(id)).await?;
-        self.inner.emit(&Event::SessionEnded { user: &session.user, session: id });
+    pub async fn end_session(&self, user: &UserId, id: SessionId) -> Result<(), AuthError> {
+        self.inner.sessions.find(user, id).await?.ok_or(AuthError::NotFound {})?;
+        self.inner.revoking(Revocation::session(id), self.inner.sessions.end(user, id)).await?;
+        self.inner.emit(&Event::SessionEnded { user, session: id });
         Ok(())
     }
 

@@ -63,7 +63,8 @@ async fn read_stores<U: AuthUser>(
     session: SessionId,
     epoch: Epoch,
 ) -> Result<LivePair<U>, AuthError> {
-    let session = LiveSession::judge(inner.sessions.find(session).await?, claims, inner.now())?;
+    let session =
+        LiveSession::judge(inner.sessions.find(&claims.subject, session).await?, claims, inner.now())?;
     if session.get().epoch != epoch {
         return Err(AccessRefusal::EpochReplaced.into());
     }

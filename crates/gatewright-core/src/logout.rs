@@ -3,7 +3,7 @@
 use crate::auth::{Auth, Inner};
 use crate::error::{AccessRefusal, AuthError, RefreshRefusal};
 use crate::event::Event;
-use crate::id::{Epoch, UserId};
+use crate::id::{Epoch, SessionId, UserId};
 use crate::identity::Identity;
 use crate::revocation::Revocation;
 use crate::secret::TokenText;
@@ -16,10 +16,7 @@ impl<U: AuthUser> Auth<U> {
     /// When the store does not answer; the session may then still stand.
     pub async fn logout(&self, identity: &Identity<U>) -> Result<(), AuthError> {
         identity.must_be_of(self)?;
-        let session = identity.session();
-        self.inner.revoking(Revocation::session(session), self.inner.sessions.end(session)).await?;
-        self.inner.emit(&Event::LoggedOut { user: &identity.claims().subject, session });
-        Ok(())
+        self.inner.end_session(&identity.claims().subject, identity.session()).await
     }
 
     /// Ends the session that a refresh token belongs to, used up or not. A session that has ended stays ended.
@@ -30,10 +27,9 @@ impl<U: AuthUser> Auth<U> {
         let claims = self.inner.verify_refresh(token, self.inner.now())?;
         let sessionless = RefreshRefusal::Session(AccessRefusal::Sessionless);
         let session = claims.session.ok_or_else(|| self.inner.refuse_refresh(None, sessionless))?;
-        self.inner.revoking(Revocation::session(session), self.inner.sessions.end(session)).await?;
-        self.inner.emit(&Event::LoggedOut { user: &claims.subject, session });
-        Ok(())
+        self.inner.end_session(&claims.subject, session).await
     }
+
     /// Logs the caller out everywhere: every session ends, the caller's own included, and every token issued before is
     /// refused.
     ///
@@ -56,6 +52,12 @@ impl<U: AuthUser> Auth<U> {
 }
 
 impl<U: AuthUser> Inner<U> {
+    async fn end_session(&self, user: &UserId, session: SessionId) -> Result<(), AuthError> {
+        self.revoking(Revocation::session(session), self.sessions.end(user, session)).await?;
+        self.emit(&Event::LoggedOut { user, session });
+        Ok(())
+    }
+
     /// The fence: from here on everything old of the user is refused. `false` when there is no account, or no store of
     /// them.
     pub(crate) async fn replace_epoch(&self, user: &UserId) -> Result<bool, AuthError> {

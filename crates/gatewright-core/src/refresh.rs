@@ -99,7 +99,8 @@ impl<U: AuthUser> Inner<U> {
     ) -> Result<(Session, ActiveUser<U>), AuthError> {
         let refuse = |cause| self.refuse_refresh(claims.session, RefreshRefusal::Session(cause));
         let id = claims.session.ok_or_else(|| refuse(AccessRefusal::Sessionless))?;
-        let session = LiveSession::judge(self.sessions.find(id).await?, claims, now).map_err(refuse)?;
+        let session = LiveSession::judge(self.sessions.find(&claims.subject, id).await?, claims, now)
+            .map_err(refuse)?;
         let user = find_user(self, &session.get().user).await?;
         let user = ActiveUser::judge(user, session.get().epoch).map_err(refuse)?;
         Ok((session.get().clone(), user))
@@ -113,6 +114,7 @@ impl<U: AuthUser> Inner<U> {
     ) -> Result<(TokenId, TokenLife), AuthError> {
         let successor = session.seed.successor(presented);
         let request = RotationRequest {
+            user: session.user.clone(),
             session: session.id,
             presented: TokenDigest::of(presented),
             successor: TokenDigest::of(&successor),

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
-use crate::id::SessionId;
+use crate::id::{SessionId, UserId};
 use crate::random::{Randomness, RandomnessError, draw};
 use crate::token::TokenId;
 
@@ -110,6 +110,8 @@ impl fmt::Debug for TokenDigest {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RotationRequest {
+    /// Whose session it is.
+    pub user: UserId,
     /// The session the token belongs to.
     pub session: SessionId,
     /// The digest of the token that was presented.
@@ -128,6 +130,7 @@ impl RotationRequest {
     /// All of a request, in the order of the fields.
     #[must_use]
     pub const fn new(
+        user: UserId,
         session: SessionId,
         presented: TokenDigest,
         successor: TokenDigest,
@@ -135,7 +138,7 @@ impl RotationRequest {
         grace: Duration,
         idle_expires_at: Timestamp,
     ) -> Self {
-        Self { session, presented, successor, now, grace, idle_expires_at }
+        Self { user, session, presented, successor, now, grace, idle_expires_at }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use crate::client::ClientInfo;
 use crate::clock::Timestamp;
 use crate::id::{Epoch, SessionId, UserId};
 use crate::rotation::{Rotation, RotationRequest, RotationState, SessionSeed, TokenDigest};
@@ -25,6 +26,8 @@ pub struct Session {
     pub seed: SessionSeed,
     /// What was granted at login.
     pub scopes: Scopes,
+    /// Where the login came from.
+    pub client: ClientInfo,
     /// When it began.
     pub created_at: Timestamp,
     /// When a token was last refreshed.
@@ -46,6 +49,7 @@ impl Session {
             epoch,
             seed,
             scopes,
+            client: ClientInfo::default(),
             created_at: now,
             last_used_at: now,
             idle_expires_at: now,
@@ -57,6 +61,13 @@ impl Session {
     #[must_use]
     pub fn with_scopes(mut self, scopes: Scopes) -> Self {
         self.scopes = scopes;
+        self
+    }
+
+    /// Sets where the login came from.
+    #[must_use]
+    pub fn with_client(mut self, client: ClientInfo) -> Self {
+        self.client = client;
         self
     }
 
@@ -83,10 +94,13 @@ impl Session {
 
 /// Keeps sessions.
 ///
+/// A session is named by its user and its id: no verb reaches another user's session, and a store may keep all of a user's
+/// sessions in one place.
+///
 /// # Contract
 /// - Every verb is atomic, also between processes, and is durable when it returns: neither a race nor a power cut
 ///   lets a token be used twice.
-/// - `rotate` judges in this order: no session, [`Rotation::Unknown`]; the session over at `now`,
+/// - `rotate` judges in this order: no such session of the user, [`Rotation::Unknown`]; the session over at `now`,
 ///   [`Rotation::Expired`]; the token current, [`Rotation::Rotated`]; the token previous, `now` before the last
 ///   rotation plus `grace` and `grace` not zero, [`Rotation::Grace`]; anything else ends the session,
 ///   [`Rotation::Reused`]. `last_used_at` and the idle end are written by `Rotated` alone.
@@ -105,11 +119,17 @@ pub trait SessionStore: Send + Sync + 'static {
     /// When the store cannot do it; no session begins then.
     async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError>;
 
-    /// The session with this id, expired or not.
+    /// The user's session with this id, expired or not.
     ///
     /// # Errors
     /// When the store cannot tell.
-    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError>;
+    async fn find(&self, user: &UserId, id: SessionId) -> Result<Option<Session>, StoreError>;
+
+    /// The user's sessions, expired or not, in the order in which they began: at most the `limit` of the latest `begin`.
+    ///
+    /// # Errors
+    /// When the store cannot tell.
+    async fn list(&self, user: &UserId) -> Result<Vec<Session>, StoreError>;
 
     /// Uses a refresh token.
     ///
@@ -121,11 +141,11 @@ pub trait SessionStore: Send + Sync + 'static {
     /// A dropped call has rotated or not; it never leaves another state.
     async fn rotate(&self, request: &RotationRequest) -> Result<Rotation, StoreError>;
 
-    /// Ends a session. One that has ended stays ended.
+    /// Ends the user's session with this id. One that has ended stays ended.
     ///
     /// # Errors
     /// When the store cannot do it; the session then still stands.
-    async fn end(&self, id: SessionId) -> Result<(), StoreError>;
+    async fn end(&self, user: &UserId, id: SessionId) -> Result<(), StoreError>;
 
     /// Ends all of a user's sessions.
     ///

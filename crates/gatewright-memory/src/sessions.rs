@@ -32,6 +32,10 @@ impl Sessions {
         }
     }
 
+    fn own(&mut self, user: &UserId, id: SessionId) -> Option<&mut Entry> {
+        self.by_id.get_mut(&id).filter(|entry| entry.session.user == *user)
+    }
+
     fn of(&self, user: &UserId) -> Vec<SessionId> {
         self.by_user.get(user).cloned().unwrap_or_default()
     }
@@ -51,13 +55,19 @@ impl SessionStore for MemoryStore {
         Ok(())
     }
 
-    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        Ok(self.sessions().by_id.get(&id).map(|entry| entry.session.clone()))
+    async fn find(&self, user: &UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
+        Ok(self.sessions().own(user, id).map(|entry| entry.session.clone()))
+    }
+
+    async fn list(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
+        let mut sessions = self.sessions();
+        let ids = sessions.of(user);
+        Ok(ids.into_iter().filter_map(|id| Some(sessions.own(user, id)?.session.clone())).collect())
     }
 
     async fn rotate(&self, request: &RotationRequest) -> Result<Rotation, StoreError> {
         let mut sessions = self.sessions();
-        let Some(entry) = sessions.by_id.get_mut(&request.session) else { return Ok(Rotation::Unknown) };
+        let Some(entry) = sessions.own(&request.user, request.session) else { return Ok(Rotation::Unknown) };
         let rotation = entry.rotation.rotate(request);
         match rotation {
             Rotation::Rotated(life) => {
@@ -70,8 +80,11 @@ impl SessionStore for MemoryStore {
         Ok(rotation)
     }
 
-    async fn end(&self, id: SessionId) -> Result<(), StoreError> {
-        self.sessions().end(id);
+    async fn end(&self, user: &UserId, id: SessionId) -> Result<(), StoreError> {
+        let mut sessions = self.sessions();
+        if sessions.own(user, id).is_some() {
+            sessions.end(id);
+        }
         Ok(())
     }
 

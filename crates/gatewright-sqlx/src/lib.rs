@@ -39,6 +39,7 @@ assert_eq!(store.count().await?.total, 0);
 )]
 
 mod statements;
+mod migrations;
 mod row;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod server;

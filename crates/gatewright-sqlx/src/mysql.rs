@@ -36,6 +36,11 @@ impl Columns for MySqlRow {
         Ok(std::str::from_utf8(self.try_get(column)?)?)
     }
 
+    fn optional_text(&self, column: &str) -> Parsed<Option<&str>> {
+        let bytes: Option<&[u8]> = self.try_get(column)?;
+        Ok(bytes.map(std::str::from_utf8).transpose()?)
+    }
+
     fn bytes(&self, column: &str) -> Parsed<Option<&[u8]>> {
         Ok(self.try_get(column)?)
     }

@@ -38,6 +38,10 @@ impl Columns for PgRow {
         Ok(self.try_get(column)?)
     }
 
+    fn optional_text(&self, column: &str) -> Parsed<Option<&str>> {
+        Ok(self.try_get(column)?)
+    }
+
     fn bytes(&self, column: &str) -> Parsed<Option<&[u8]>> {
         Ok(self.try_get(column)?)
     }

@@ -2,13 +2,16 @@
 
 use gatewright_core::rotation::{RotationState, SessionSeed, TokenDigest};
 use gatewright_core::store::NewAccount;
-use gatewright_core::{Account, Email, Epoch, PasswordHash, RoleName, Scopes, Session, Timestamp, UserId};
+use gatewright_core::{
+    Account, ClientInfo, Email, Epoch, PasswordHash, RoleName, Scopes, Session, Timestamp, UserAgent, UserId,
+};
 
 use crate::Parsed;
 
 /// A row, as each database reads its columns.
 pub(crate) trait Columns {
     fn text(&self, column: &str) -> Parsed<&str>;
+    fn optional_text(&self, column: &str) -> Parsed<Option<&str>>;
     fn bytes(&self, column: &str) -> Parsed<Option<&[u8]>>;
     fn number(&self, column: &str) -> Parsed<i64>;
     fn flag(&self, column: &str) -> Parsed<bool>;
@@ -53,9 +56,16 @@ pub(crate) fn session(row: &impl Columns) -> Parsed<Session> {
     let mut session =
         Session::begin(row.text("id")?.parse()?, user, epoch(row)?, seed, moment(row, "created_at")?)
             .with_scopes(Scopes::parse(row.text("scopes")?)?)
+            .with_client(client(row)?)
             .with_expiry(moment(row, "idle_expires_at")?, moment(row, "expires_at")?);
     session.last_used_at = moment(row, "last_used_at")?;
     Ok(session)
+}
+
+fn client(row: &impl Columns) -> Parsed<ClientInfo> {
+    let address = row.optional_text("address")?.map(str::parse).transpose()?;
+    let user_agent = row.optional_text("user_agent")?.and_then(|text| UserAgent::clean(text.as_bytes()));
+    Ok(ClientInfo::new(address, user_agent))
 }
 
 pub(crate) fn rotation(row: &impl Columns) -> Parsed<RotationState> {

@@ -15,13 +15,13 @@ pub(crate) const COUNT_USERS: &str =
 pub(crate) const PAGE_OF_USERS: &str = "SELECT * FROM gatewright_users WHERE id > $1 ORDER BY id LIMIT $2";
 
 pub(crate) const INSERT_SESSION: &str = "INSERT INTO gatewright_sessions (id, user_id, epoch, seed, scopes,
-     created_at, last_used_at, idle_expires_at, expires_at, current_digest, rotated_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-pub(crate) const FIND_SESSION: &str = "SELECT * FROM gatewright_sessions WHERE id = $1";
+     created_at, last_used_at, idle_expires_at, expires_at, current_digest, rotated_at, address, user_agent)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+pub(crate) const FIND_SESSION: &str = "SELECT * FROM gatewright_sessions WHERE id = $1 AND user_id = $2";
 pub(crate) const KEEP_ROTATION: &str =
     "UPDATE gatewright_sessions SET current_digest = $1, previous_digest = $2,
      rotated_at = $3, last_used_at = $4, idle_expires_at = $5 WHERE id = $6";
-pub(crate) const END_SESSION: &str = "DELETE FROM gatewright_sessions WHERE id = $1";
+pub(crate) const END_SESSION: &str = "DELETE FROM gatewright_sessions WHERE id = $1 AND user_id = $2";
 pub(crate) const END_ALL: &str = "DELETE FROM gatewright_sessions WHERE user_id = $1";
 pub(crate) const KEEP_EPOCH: &str =
     "UPDATE gatewright_sessions SET epoch = $1 WHERE user_id = $2 AND id = $3";
@@ -35,7 +35,10 @@ pub(crate) mod server {
         "SELECT id FROM gatewright_users WHERE role = $1 AND is_active ORDER BY id FOR UPDATE";
     pub(crate) const CHANGE_USER: &str =
         "UPDATE gatewright_users SET role = $1, is_active = $2, epoch = $3 WHERE id = $4";
-    pub(crate) const LOCK_SESSION: &str = "SELECT * FROM gatewright_sessions WHERE id = $1 FOR UPDATE";
+    pub(crate) const LOCK_SESSION: &str =
+        "SELECT * FROM gatewright_sessions WHERE id = $1 AND user_id = $2 FOR UPDATE";
+    pub(crate) const LIST_SESSIONS: &str =
+        "SELECT * FROM gatewright_sessions WHERE user_id = $1 ORDER BY seq";
     pub(crate) const YOUNGEST_BEYOND: &str =
         "SELECT seq FROM gatewright_sessions WHERE user_id = $1 ORDER BY seq DESC LIMIT 1 OFFSET $2";
     pub(crate) const END_UP_TO: &str = "DELETE FROM gatewright_sessions WHERE user_id = $1 AND seq <= $2";
@@ -78,6 +81,7 @@ mod tests {
             server::LOCK_USER,
             server::LOCK_HOLDERS,
             server::LOCK_SESSION,
+            server::LIST_SESSIONS,
             server::YOUNGEST_BEYOND,
             server::END_UP_TO,
         ];

@@ -140,16 +140,20 @@ impl<S: Store> SessionStore for FragileStore<S> {
         self.sessions()?.begin(session, current, limit).await
     }
 
-    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        self.sessions()?.find(id).await
+    async fn find(&self, user: &UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
+        self.sessions()?.find(user, id).await
+    }
+
+    async fn list(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
+        self.sessions()?.list(user).await
     }
 
     async fn rotate(&self, request: &RotationRequest) -> Result<Rotation, StoreError> {
         self.sessions()?.rotate(request).await
     }
 
-    async fn end(&self, id: SessionId) -> Result<(), StoreError> {
-        self.sessions()?.end(id).await
+    async fn end(&self, user: &UserId, id: SessionId) -> Result<(), StoreError> {
+        self.sessions()?.end(user, id).await
     }
 
     async fn end_all(&self, user: &UserId) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod interruptions;
+pub mod owners;
 pub mod sessions;
 
 use std::sync::Arc;
@@ -17,13 +18,18 @@ pub trait Store: AccountStore<User = Account> + SessionStore + Clone {}
 
 impl<T: AccountStore<User = Account> + SessionStore + Clone> Store for T {}
 
+/// What the cases of sessions prove: a store of sessions, whoever keeps the accounts.
+pub trait Sessions: SessionStore + Clone {}
+
+impl<T: SessionStore + Clone> Sessions for T {}
+
 /// How many callers race each other.
 pub const RACERS: usize = 50;
 
 /// Starts [`RACERS`] calls at once, on threads, half of them through each handle, and gathers what they return.
 pub async fn race<S, T, F>(stores: &[S; 2], call: impl Fn(S, usize) -> F) -> Vec<T>
 where
-    S: Store,
+    S: Clone + Send + 'static,
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
@@ -33,7 +39,7 @@ where
 /// As [`race`], with fewer callers: for races that every one of them wins, and each win is a commit on a disk.
 pub async fn race_of<S, T, F>(callers: usize, stores: &[S; 2], call: impl Fn(S, usize) -> F) -> Vec<T>
 where
-    S: Store,
+    S: Clone + Send + 'static,
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
@@ -76,6 +82,21 @@ macro_rules! store_suite {
                 pages_show_every_account_once_while_others_are_made
                 pages_show_every_account_once_while_many_are_made_at_once
             }
+            $crate::store_cases! { [$(#[$attribute])*] interruptions, $fresh,
+                a_dropped_change_of_password_has_happened_or_not
+            }
+            $crate::session_suite! { $(#[$attribute])* of_sessions, $fresh }
+        }
+    };
+}
+
+/// Expands the suite of a store that keeps sessions alone, as [`store_suite!`] expands the whole.
+#[macro_export]
+macro_rules! session_suite {
+    ($(#[$attribute:meta])* $name:ident, $fresh:expr) => {
+        mod $name {
+            use super::*;
+
             $crate::store_cases! { [$(#[$attribute])*] sessions, $fresh,
                 a_session_comes_back_as_it_was_kept
                 an_unknown_session_is_absent
@@ -97,17 +118,21 @@ macro_rules! store_suite {
                 many_parallel_clean_ups_forget_each_expired_session_once
                 users_are_compared_byte_for_byte
             }
+            $crate::store_cases! { [$(#[$attribute])*] owners, $fresh,
+                no_verb_reaches_the_session_of_another_user
+                sessions_are_listed_in_the_order_in_which_they_began
+                where_a_login_came_from_is_kept
+            }
             $crate::store_cases! { [$(#[$attribute])*] interruptions, $fresh,
                 a_dropped_rotation_has_happened_or_not
                 a_dropped_beginning_has_happened_or_not
                 a_dropped_retaining_has_happened_or_not
-                a_dropped_change_of_password_has_happened_or_not
             }
         }
     };
 }
 
-/// For [`store_suite!`].
+/// For [`store_suite!`] and [`session_suite!`].
 #[doc(hidden)]
 #[macro_export]
 macro_rules! store_cases {

@@ -165,18 +165,23 @@ impl<S: Store> SessionStore for WatchedStore<S> {
         self.store.begin(session, current, limit).await
     }
 
-    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+    async fn find(&self, user: &UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
         WatchedStore::count(self);
-        self.store.find(id).await
+        self.store.find(user, id).await
+    }
+
+    async fn list(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
+        WatchedStore::count(self);
+        self.store.list(user).await
     }
 
     async fn rotate(&self, request: &RotationRequest) -> Result<Rotation, StoreError> {
         self.store.rotate(request).await
     }
 
-    async fn end(&self, id: SessionId) -> Result<(), StoreError> {
+    async fn end(&self, user: &UserId, id: SessionId) -> Result<(), StoreError> {
         self.watch.pass(&self.watch.end_stops).await;
-        self.store.end(id).await
+        self.store.end(user, id).await
     }
 
     async fn end_all(&self, user: &UserId) -> Result<(), StoreError> {

@@ -42,7 +42,10 @@ async fn everywhere<S: Store>(store: S) {
     let event = format!("LoggedOutEverywhere {{ user: {:?} }}", caller.user().id);
     assert_eq!(world.events.take(), [event]);
     assert_eq!(alive(&world, &pairs.each_ref()).await, ALL);
-    assert!(world.store.find(caller.session()).await.unwrap().is_none(), "the sessions are gone");
+    assert!(
+        world.store.find(&caller.user().id, caller.session()).await.unwrap().is_none(),
+        "the sessions are gone"
+    );
     let again = world.login(EMAIL).await;
     assert_eq!(alive(&world, &[&again]).await, [(true, true)]);
 }
@@ -99,13 +102,13 @@ async fn an_administrator_ends_one_session_or_all_of_a_user() {
     let pairs = warm(&world).await;
     let accounts = world.auth.accounts().unwrap();
     let first = me(&world, &pairs[0].access_token).await;
-    accounts.end_session(first.session()).await.unwrap();
     let user = &first.user().id;
+    accounts.end_session(user, first.session()).await.unwrap();
     let session = first.session();
     assert_eq!(world.events.take(), [format!("SessionEnded {{ user: {user:?}, session: {session:?} }}")]);
     assert_eq!(world.status(&pairs[0].access_token).await, 401);
     assert_eq!(world.status(&pairs[1].access_token).await, 200);
-    assert!(matches!(accounts.end_session(session).await, Err(AuthError::NotFound { .. })));
+    assert!(matches!(accounts.end_session(user, session).await, Err(AuthError::NotFound { .. })));
 
     let _ = world.events.take();
     accounts.end_sessions(user).await.unwrap();

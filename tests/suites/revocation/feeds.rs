@@ -196,7 +196,10 @@ async fn without_the_feed_a_change_of_two_steps_is_made_whole() {
     assert_eq!(node.world.status(&next.access_token).await, 200, "the session was kept");
     let store = &node.world.store;
     assert!(node.world.auth.logout_all(&me).await.is_err());
-    assert!(SessionStore::find(store, me.session()).await.unwrap().is_none(), "the sessions have ended");
+    assert!(
+        SessionStore::find(store, &me.user().id, me.session()).await.unwrap().is_none(),
+        "the sessions have ended"
+    );
 }
 
 #[tokio::test]

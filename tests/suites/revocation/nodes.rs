@@ -172,7 +172,8 @@ async fn a_message_that_was_never_sent_is_made_up_for_within_half_a_minute() {
     let pair = here.login(EMAIL).await;
     assert_eq!(there.status(&pair.access_token).await, 200);
     // As if the acting node had died with the change made and nothing said.
-    gatewright::SessionStore::end(&here.store, me(&here, &pair.access_token).await.session()).await.unwrap();
+    let me = me(&here, &pair.access_token).await;
+    gatewright::SessionStore::end(&here.store, &me.user().id, me.session()).await.unwrap();
     let mut seconds = 0;
     while there.status(&pair.access_token).await == 200 {
         there.clock.advance(Duration::from_secs(1));

@@ -65,12 +65,13 @@ async fn a_read_that_began_before_a_message_came_is_not_remembered_after_it() {
     world.add(EMAIL).await;
     let pair = world.login(EMAIL).await;
     feed.beat();
-    let session = me(&world, &pair.access_token).await.session();
+    let caller = me(&world, &pair.access_token).await;
+    let session = caller.session();
     feed.receiver().reset();
     watch.stop_the_next_read();
     let reading = request(&world, &pair.access_token);
     watch.stopped().await;
-    other.end(session).await.unwrap();
+    other.end(&caller.user().id, session).await.unwrap();
     feed.receiver().hear(&Revocation::session(session).to_string());
     watch.go_on().await;
     assert_eq!(reading.await.unwrap(), 200);
@@ -108,7 +109,8 @@ async fn a_logout_that_is_given_up_may_still_take_place_and_nothing_is_remembere
     world.add(EMAIL).await;
     let pair = world.login(EMAIL).await;
     feed.beat();
-    let session = me(&world, &pair.access_token).await.session();
+    let caller = me(&world, &pair.access_token).await;
+    let session = caller.session();
     assert_eq!(world.status(&pair.access_token).await, 200);
     let _ = (feed.sent(), watch.reads());
 
@@ -126,7 +128,7 @@ async fn a_logout_that_is_given_up_may_still_take_place_and_nothing_is_remembere
     assert_eq!(feed.sent(), [format!("session? {session}")], "the others are told");
 
     assert_eq!((world.status(&pair.access_token).await, watch.reads()), (200, 2));
-    world.store.end(session).await.unwrap(); // now it has taken place, and nobody says so
+    world.store.end(&caller.user().id, session).await.unwrap(); // now it has taken place, and nobody says so
     assert_eq!(world.status(&pair.access_token).await, 401);
 
     world.clock.advance(SETTLING_TIME);

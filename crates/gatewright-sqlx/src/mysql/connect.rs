@@ -4,11 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use gatewright_core::StoreError;
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlPoolOptions, MySqlSslMode};
-use sqlx::{Connection, Executor, SqlStr, query};
+use sqlx::{Connection, Executor, query};
 
 use crate::Parsed;
+use crate::migrations::migrator;
 use crate::server::{CALL_TIMEOUT, MAX_CONNECTIONS, check_scheme, must_verify, start};
 
 /// What each connection asks of the server: that nothing is cut to fit, that no lock and no statement keeps a caller who
@@ -80,7 +81,8 @@ async fn migrate(connection: &mut MySqlConnection) -> Parsed<()> {
     if locked != Some(1) {
         return Err("another node is making the tables and does not end".into());
     }
-    let migrator = migrator();
+    let mut migrator = migrator!("mysql");
+    migrator.set_locking(false);
     match migrator.run(&mut *connection).await {
         // Begun and not ended: each statement bears to be run again.
         Err(MigrateError::Dirty(_)) => {
@@ -100,14 +102,6 @@ fn options(url: &str) -> Parsed<MySqlConnectOptions> {
         return Ok(options.ssl_mode(MySqlSslMode::VerifyIdentity));
     }
     Ok(options)
-}
-
-fn migrator() -> Migrator {
-    let statements = SqlStr::from_static(include_str!("../../migrations/mysql/0001_users_and_sessions.sql"));
-    let first = Migration::new(1, "users and sessions".into(), MigrationType::Simple, statements, false);
-    let mut migrator = Migrator::with_migrations(vec![first]);
-    migrator.set_locking(false).dangerous_set_table_name("_gatewright_migrations");
-    migrator
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use gatewright_core::StoreError;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgSslMode};
-use sqlx::{Connection, SqlStr};
 
 use crate::Parsed;
+use crate::migrations::migrator;
 use crate::server::{CALL_TIMEOUT, MAX_CONNECTIONS, check_scheme, must_verify, start};
 
 /// What each connection asks of the server: that no statement and no lock keeps a caller who has long gone, and the
@@ -44,7 +44,7 @@ impl PostgresStore {
     async fn open(url: &str) -> Parsed<Self> {
         let options = options(url)?;
         let mut connection = PgConnection::connect_with(&options).await?;
-        migrator().run(&mut connection).await?;
+        migrator!("postgres").run(&mut connection).await?;
         connection.close().await?;
         let pool = PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(CALL_TIMEOUT);
         Ok(Self { pool: pool.connect_lazy_with(options.options(SETTINGS)) })
@@ -69,15 +69,6 @@ pub(super) fn options(url: &str) -> Parsed<PgConnectOptions> {
         return Ok(options.ssl_mode(PgSslMode::VerifyFull));
     }
     Ok(options)
-}
-
-fn migrator() -> Migrator {
-    let statements =
-        SqlStr::from_static(include_str!("../../migrations/postgres/0001_users_and_sessions.sql"));
-    let first = Migration::new(1, "users and sessions".into(), MigrationType::Simple, statements, false);
-    let mut migrator = Migrator::with_migrations(vec![first]);
-    migrator.dangerous_set_table_name("_gatewright_migrations");
-    migrator
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Sessions in PostgreSQL.
 
 use gatewright_core::rotation::{RotationState, TokenDigest};
-use gatewright_core::{Epoch, Rotation, RotationRequest, Session, SessionId, StoreError, Timestamp, UserId};
+use gatewright_core::{
+    Epoch, Rotation, RotationRequest, Session, SessionId, StoreError, Timestamp, UserAgent, UserId,
+};
 use sqlx::query;
 
 use super::{Connection, PostgresStore, is_conflict, sql};
@@ -9,7 +11,7 @@ use crate::Parsed;
 use crate::row::{Columns, bits, micros, rotation, session};
 use crate::server::sessions::{PURGE_BATCH, session_verbs};
 use crate::server::within;
-use crate::statements::server::{END_UP_TO, LOCK_SESSION, YOUNGEST_BEYOND};
+use crate::statements::server::{END_UP_TO, LIST_SESSIONS, LOCK_SESSION, YOUNGEST_BEYOND};
 use crate::statements::{
     END_ALL, END_OTHERS, END_SESSION, FIND_SESSION, INSERT_SESSION, KEEP_EPOCH, KEEP_ROTATION,
 };

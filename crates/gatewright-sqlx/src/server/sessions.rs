@@ -18,11 +18,19 @@ macro_rules! session_verbs {
                 within("begin a session", is_conflict, || self.begin_session(session, current, limit)).await
             }
 
-            async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+            async fn find(&self, user: &UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
                 within("find a session", is_conflict, || async move {
-                    let select = query(sql(FIND_SESSION)).bind(id.to_string());
+                    let select = query(sql(FIND_SESSION)).bind(id.to_string()).bind(user.as_str());
                     let row = select.fetch_optional(&self.pool).await?;
                     row.as_ref().map(session).transpose()
+                })
+                .await
+            }
+
+            async fn list(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
+                within("list a user's sessions", is_conflict, || async move {
+                    let select = query(sql(LIST_SESSIONS)).bind(user.as_str());
+                    select.fetch_all(&self.pool).await?.iter().map(session).collect()
                 })
                 .await
             }
@@ -31,9 +39,10 @@ macro_rules! session_verbs {
                 within("rotate a refresh token", is_conflict, || self.rotate_token(request)).await
             }
 
-            async fn end(&self, id: SessionId) -> Result<(), StoreError> {
+            async fn end(&self, user: &UserId, id: SessionId) -> Result<(), StoreError> {
                 within("end a session", is_conflict, || async move {
-                    query(sql(END_SESSION)).bind(id.to_string()).execute(&self.pool).await?;
+                    let end = query(sql(END_SESSION)).bind(id.to_string()).bind(user.as_str());
+                    end.execute(&self.pool).await?;
                     Ok(())
                 })
                 .await
@@ -83,7 +92,8 @@ macro_rules! session_verbs {
 
             async fn rotate_token(&self, request: &RotationRequest) -> Parsed<Rotation> {
                 let mut transaction = self.pool.begin().await?;
-                let select = query(sql(LOCK_SESSION)).bind(request.session.to_string());
+                let select =
+                    query(sql(LOCK_SESSION)).bind(request.session.to_string()).bind(request.user.as_str());
                 let row = select.fetch_optional(&mut *transaction).await?;
                 let Some(mut state) = row.as_ref().map(rotation).transpose()? else {
                     return Ok(Rotation::Unknown);
@@ -92,7 +102,9 @@ macro_rules! session_verbs {
                 match verdict {
                     Rotation::Rotated(_) => keep(&mut transaction, request.session, &state).await?,
                     Rotation::Reused => {
-                        let end = query(sql(END_SESSION)).bind(request.session.to_string());
+                        let end = query(sql(END_SESSION))
+                            .bind(request.session.to_string())
+                            .bind(request.user.as_str());
                         end.execute(&mut *transaction).await?;
                     }
                     _ => return Ok(verdict),
@@ -124,7 +136,9 @@ macro_rules! session_verbs {
                 .bind(micros(session.idle_expires_at))
                 .bind(micros(session.expires_at))
                 .bind(current.as_bytes().as_slice())
-                .bind(micros(session.created_at));
+                .bind(micros(session.created_at))
+                .bind(session.client.address.map(|address| address.to_string()))
+                .bind(session.client.user_agent.as_ref().map(UserAgent::as_str));
             insert.execute(connection).await?;
             Ok(())
         }

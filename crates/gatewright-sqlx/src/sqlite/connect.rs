@@ -10,14 +10,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gatewright_core::StoreError;
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection, SqlStr, Sqlite, Transaction};
+use sqlx::{Connection, Sqlite, Transaction};
 
 use crate::Failure;
+use crate::migrations::migrator;
 
 /// How long a statement on SQLite waits for another process's lock.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -75,7 +76,7 @@ impl SqliteStore {
             let writer = writer.connect_with(options.clone()).await?;
             Self { writer, readers: pool(READERS).connect_lazy_with(options.read_only(true)) }
         };
-        migrator().run(&store.writer).await?;
+        migrator!("sqlite").run(&store.writer).await?;
         Ok(store)
     }
 
@@ -175,12 +176,4 @@ fn options(url: &str) -> Result<SqliteConnectOptions, Failure> {
 
 fn is_in_memory(url: &str) -> bool {
     url.contains(":memory:") || url.contains("mode=memory")
-}
-
-fn migrator() -> Migrator {
-    let statements = SqlStr::from_static(include_str!("../../migrations/sqlite/0001_users_and_sessions.sql"));
-    let first = Migration::new(1, "users and sessions".into(), MigrationType::Simple, statements, false);
-    let mut migrator = Migrator::with_migrations(vec![first]);
-    migrator.dangerous_set_table_name("_gatewright_migrations");
-    migrator
 }

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use gatewright_core::rotation::{RotationState, TokenDigest};
 use gatewright_core::{
-    Epoch, Rotation, RotationRequest, Session, SessionId, SessionStore, StoreError, Timestamp, UserId,
+    Epoch, Rotation, RotationRequest, Session, SessionId, SessionStore, StoreError, Timestamp, UserAgent,
+    UserId,
 };
 use sqlx::query;
 use sqlx::sqlite::SqliteConnection;
@@ -33,23 +34,30 @@ impl SessionStore for SqliteStore {
         transaction.commit().await.map_err(broken(action))
     }
 
-    async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        let select = query(FIND_SESSION).bind(id.to_string());
+    async fn find(&self, user: &UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
+        let select = query(FIND_SESSION).bind(id.to_string()).bind(user.as_str());
         let row = select.fetch_optional(self.readers()).await.map_err(broken("find a session"))?;
         row.as_ref().map(session).transpose().map_err(broken("read a session"))
+    }
+
+    async fn list(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
+        let select = query("SELECT * FROM gatewright_sessions WHERE user_id = ?1 ORDER BY rowid");
+        let select = select.bind(user.as_str());
+        let rows = select.fetch_all(self.readers()).await.map_err(broken("list a user's sessions"))?;
+        rows.iter().map(session).collect::<Result<_, _>>().map_err(broken("read a session"))
     }
 
     async fn rotate(&self, request: &RotationRequest) -> Result<Rotation, StoreError> {
         let action = "rotate a refresh token";
         let mut transaction = self.write(action).await?;
-        let select = query(FIND_SESSION).bind(request.session.to_string());
+        let select = query(FIND_SESSION).bind(request.session.to_string()).bind(request.user.as_str());
         let row = select.fetch_optional(&mut *transaction).await.map_err(broken(action))?;
         let state = row.as_ref().map(rotation).transpose().map_err(broken("read a session"))?;
         let Some(mut state) = state else { return Ok(Rotation::Unknown) };
         let verdict = state.rotate(request);
         match verdict {
             Rotation::Rotated(_) => keep(&mut transaction, request.session, &state).await,
-            Rotation::Reused => delete(&mut transaction, request.session).await,
+            Rotation::Reused => delete(&mut transaction, &request.user, request.session).await,
             _ => return Ok(verdict),
         }
         .map_err(broken(action))?;
@@ -57,10 +65,10 @@ impl SessionStore for SqliteStore {
         Ok(verdict)
     }
 
-    async fn end(&self, id: SessionId) -> Result<(), StoreError> {
+    async fn end(&self, user: &UserId, id: SessionId) -> Result<(), StoreError> {
         let action = "end a session";
         let mut transaction = self.write(action).await?;
-        delete(&mut transaction, id).await.map_err(broken(action))?;
+        delete(&mut transaction, user, id).await.map_err(broken(action))?;
         transaction.commit().await.map_err(broken(action))
     }
 
@@ -119,7 +127,9 @@ async fn insert(
         .bind(micros(session.idle_expires_at))
         .bind(micros(session.expires_at))
         .bind(current.as_bytes().as_slice())
-        .bind(micros(session.created_at));
+        .bind(micros(session.created_at))
+        .bind(session.client.address.map(|address| address.to_string()))
+        .bind(session.client.user_agent.as_ref().map(UserAgent::as_str));
     insert.execute(connection).await.map(drop)
 }
 
@@ -138,7 +148,7 @@ async fn keep(
     update.execute(connection).await.map(drop)
 }
 
-async fn delete(connection: &mut SqliteConnection, id: SessionId) -> Result<(), sqlx::Error> {
-    let delete = query(END_SESSION).bind(id.to_string());
+async fn delete(connection: &mut SqliteConnection, user: &UserId, id: SessionId) -> Result<(), sqlx::Error> {
+    let delete = query(END_SESSION).bind(id.to_string()).bind(user.as_str());
     delete.execute(connection).await.map(drop)
 }

@@ -6,9 +6,9 @@ use std::task::Poll;
 
 use gatewright_core::{Epoch, PasswordHash, Rotation};
 
-use super::Store;
 use super::accounts::add;
 use super::sessions::{GRACE, after, begin, digest, exists, new_session, request, rotate};
+use super::{Sessions, Store};
 
 /// How many times a call is woken, at most, before it is dropped.
 const WAKES: usize = 12;
@@ -44,7 +44,7 @@ fn check_that_some_were_dropped<S>(unfinished: &Cell<usize>) {
 }
 
 /// Wherever it is dropped: afterwards the token is current or previous, and the session lives.
-pub async fn a_dropped_rotation_has_happened_or_not<S: Store>([store, other]: [S; 2]) {
+pub async fn a_dropped_rotation_has_happened_or_not<S: Sessions>([store, other]: [S; 2]) {
     let unfinished = Cell::new(0);
     for (_, wakes) in attempts(&unfinished) {
         let session = begin(&store, "ada").await;
@@ -58,7 +58,7 @@ pub async fn a_dropped_rotation_has_happened_or_not<S: Store>([store, other]: [S
 }
 
 /// The session is there and the oldest has ended, or neither; the next beginning finds everything in order.
-pub async fn a_dropped_beginning_has_happened_or_not<S: Store>([store, other]: [S; 2]) {
+pub async fn a_dropped_beginning_has_happened_or_not<S: Sessions>([store, other]: [S; 2]) {
     let unfinished = Cell::new(0);
     for (attempt, wakes) in attempts(&unfinished) {
         let owner = format!("ada-{attempt}");
@@ -78,7 +78,7 @@ pub async fn a_dropped_beginning_has_happened_or_not<S: Store>([store, other]: [
 }
 
 /// The kept session has the new epoch and the others have ended, or neither.
-pub async fn a_dropped_retaining_has_happened_or_not<S: Store>([store, other]: [S; 2]) {
+pub async fn a_dropped_retaining_has_happened_or_not<S: Sessions>([store, other]: [S; 2]) {
     let unfinished = Cell::new(0);
     let epoch = Epoch::from_u64(7);
     for (attempt, wakes) in attempts(&unfinished) {
@@ -89,7 +89,7 @@ pub async fn a_dropped_retaining_has_happened_or_not<S: Store>([store, other]: [
         // Whatever is under way still is waited for by whoever changes the same session.
         let step = request(&kept, "t0", "t1", after(5), GRACE);
         assert!(matches!(rotate(&other, &step).await, Rotation::Rotated(_)));
-        let happened = other.find(kept.id).await.unwrap().unwrap().epoch == epoch;
+        let happened = other.find(&kept.user, kept.id).await.unwrap().unwrap().epoch == epoch;
         assert_eq!(exists(&other, &ended).await, !happened, "after {wakes} wakes");
     }
     check_that_some_were_dropped::<S>(&unfinished);

@@ -9,7 +9,7 @@ use gatewright_core::{
     UserId,
 };
 
-use super::{RACERS, Store, race, race_of};
+use super::{RACERS, Sessions, race, race_of};
 use crate::repetitions;
 
 /// A moment with a fraction of a second, so that a store that rounds is found out.
@@ -40,7 +40,7 @@ pub(super) fn new_session(owner: &str, created_at: Timestamp) -> Session {
 }
 
 /// A session at [`START`] whose current token is `t0`.
-pub(super) async fn begin<S: Store>(store: &S, owner: &str) -> Session {
+pub(super) async fn begin<S: Sessions>(store: &S, owner: &str) -> Session {
     let session = new_session(owner, START);
     store.begin(&session, digest("t0"), MAX_SESSIONS_PER_USER).await.unwrap();
     session
@@ -54,6 +54,7 @@ pub(super) fn request(
     grace: Duration,
 ) -> RotationRequest {
     RotationRequest::new(
+        session.user.clone(),
         session.id,
         digest(presented),
         digest(successor),
@@ -63,37 +64,37 @@ pub(super) fn request(
     )
 }
 
-pub(super) async fn rotate<S: Store>(store: &S, request: &RotationRequest) -> Rotation {
+pub(super) async fn rotate<S: Sessions>(store: &S, request: &RotationRequest) -> Rotation {
     store.rotate(request).await.unwrap()
 }
 
-pub(super) async fn exists<S: Store>(store: &S, session: &Session) -> bool {
-    store.find(session.id).await.unwrap().is_some()
+pub(super) async fn exists<S: Sessions>(store: &S, session: &Session) -> bool {
+    store.find(&session.user, session.id).await.unwrap().is_some()
 }
 
-fn fields(session: &Session) -> String {
+pub(super) fn fields(session: &Session) -> String {
     format!("{session:?} {:?}", session.seed.expose())
 }
 
 /// Every field survives, the microsecond and the highest bit included.
-pub async fn a_session_comes_back_as_it_was_kept<S: Store>([store, other]: [S; 2]) {
+pub async fn a_session_comes_back_as_it_was_kept<S: Sessions>([store, other]: [S; 2]) {
     let session = begin(&store, "ada").await;
-    assert_eq!(fields(&other.find(session.id).await.unwrap().unwrap()), fields(&session));
+    assert_eq!(fields(&other.find(&session.user, session.id).await.unwrap().unwrap()), fields(&session));
 }
 
 /// `None`, not an error.
-pub async fn an_unknown_session_is_absent<S: Store>([store, _]: [S; 2]) {
+pub async fn an_unknown_session_is_absent<S: Sessions>([store, _]: [S; 2]) {
     let session = new_session("ada", START);
     assert!(!exists(&store, &session).await);
     assert_eq!(rotate(&store, &request(&session, "t0", "t1", START, GRACE)).await, Rotation::Unknown);
-    store.end(session.id).await.unwrap();
+    store.end(&session.user, session.id).await.unwrap();
     store.end_all(&session.user).await.unwrap();
     store.retain(&session.user, session.id, Epoch::from_u64(1)).await.unwrap();
     assert!(!exists(&store, &session).await);
 }
 
 /// `last_used_at` and the idle end move with it, and with nothing else.
-pub async fn the_current_token_rotates<S: Store>([store, other]: [S; 2]) {
+pub async fn the_current_token_rotates<S: Sessions>([store, other]: [S; 2]) {
     let mut session = begin(&store, "ada").await;
     for (step, seconds) in [(0, 5), (1, 600), (2, 601)] {
         let (presented, successor) = (format!("t{step}"), format!("t{}", step + 1));
@@ -103,12 +104,12 @@ pub async fn the_current_token_rotates<S: Store>([store, other]: [S; 2]) {
         assert_eq!(rotation, Rotation::Rotated(life));
         session.last_used_at = life.issued_at;
         session.idle_expires_at = life.expires_at;
-        assert_eq!(fields(&other.find(session.id).await.unwrap().unwrap()), fields(&session));
+        assert_eq!(fields(&other.find(&session.user, session.id).await.unwrap().unwrap()), fields(&session));
     }
 }
 
 /// As often as it is asked, until a microsecond before the window closes, and nothing changes.
-pub async fn the_previous_token_gets_the_same_successor_inside_the_grace_window<S: Store>(
+pub async fn the_previous_token_gets_the_same_successor_inside_the_grace_window<S: Sessions>(
     [store, other]: [S; 2],
 ) {
     let session = begin(&store, "ada").await;
@@ -116,13 +117,13 @@ pub async fn the_previous_token_gets_the_same_successor_inside_the_grace_window<
     else {
         panic!("the current token did not rotate")
     };
-    let kept = fields(&store.find(session.id).await.unwrap().unwrap());
+    let kept = fields(&store.find(&session.user, session.id).await.unwrap().unwrap());
     let last = Timestamp::from_micros(after(15).as_micros() - 1);
     for now in [after(5), after(6), last, after(1)] {
         let again = rotate(&other, &request(&session, "t0", "t1", now, GRACE)).await;
         assert_eq!(again, Rotation::Grace(life), "{now:?}");
     }
-    assert_eq!(fields(&store.find(session.id).await.unwrap().unwrap()), kept);
+    assert_eq!(fields(&store.find(&session.user, session.id).await.unwrap().unwrap()), kept);
     assert!(matches!(
         rotate(&store, &request(&session, "t1", "t2", last, GRACE)).await,
         Rotation::Rotated(_)
@@ -130,7 +131,7 @@ pub async fn the_previous_token_gets_the_same_successor_inside_the_grace_window<
 }
 
 /// The window is open still, and that does not help.
-pub async fn the_previous_token_is_reuse_once_its_successor_was_used<S: Store>([store, other]: [S; 2]) {
+pub async fn the_previous_token_is_reuse_once_its_successor_was_used<S: Sessions>([store, other]: [S; 2]) {
     let session = begin(&store, "ada").await;
     assert!(matches!(
         rotate(&store, &request(&session, "t0", "t1", after(5), GRACE)).await,
@@ -146,7 +147,7 @@ pub async fn the_previous_token_is_reuse_once_its_successor_was_used<S: Store>([
 }
 
 /// At the moment it closes, and at any moment when there is none.
-pub async fn the_previous_token_is_reuse_when_the_grace_window_closes<S: Store>([store, other]: [S; 2]) {
+pub async fn the_previous_token_is_reuse_when_the_grace_window_closes<S: Sessions>([store, other]: [S; 2]) {
     for (now, grace) in [(after(15), GRACE), (after(5), Duration::ZERO)] {
         let session = begin(&store, "ada").await;
         assert!(matches!(
@@ -159,7 +160,7 @@ pub async fn the_previous_token_is_reuse_when_the_grace_window_closes<S: Store>(
 }
 
 /// A token of the session that the store never knew, or has long forgotten.
-pub async fn any_other_token_is_reuse<S: Store>([store, other]: [S; 2]) {
+pub async fn any_other_token_is_reuse<S: Sessions>([store, other]: [S; 2]) {
     let bystander = begin(&store, "ada").await;
     let session = begin(&store, "ada").await;
     assert_eq!(rotate(&other, &request(&session, "t1", "t2", after(5), GRACE)).await, Rotation::Reused);
@@ -168,13 +169,13 @@ pub async fn any_other_token_is_reuse<S: Store>([store, other]: [S; 2]) {
 }
 
 /// Idle or absolute, from the moment of expiry on; and it is no reuse either.
-pub async fn an_expired_session_rotates_nothing<S: Store>([store, _]: [S; 2]) {
+pub async fn an_expired_session_rotates_nothing<S: Sessions>([store, _]: [S; 2]) {
     let session = begin(&store, "ada").await;
     let idle_end = START.saturating_add(IDLE);
     for token in ["t0", "other"] {
         assert_eq!(rotate(&store, &request(&session, token, "t1", idle_end, GRACE)).await, Rotation::Expired);
     }
-    assert_eq!(fields(&store.find(session.id).await.unwrap().unwrap()), fields(&session));
+    assert_eq!(fields(&store.find(&session.user, session.id).await.unwrap().unwrap()), fields(&session));
     let just_before = Timestamp::from_micros(idle_end.as_micros() - 1);
     let rotation = rotate(&store, &request(&session, "t0", "t1", just_before, GRACE)).await;
     assert!(matches!(rotation, Rotation::Rotated(_)));
@@ -183,14 +184,14 @@ pub async fn an_expired_session_rotates_nothing<S: Store>([store, _]: [S; 2]) {
 }
 
 /// Whatever token is presented.
-pub async fn an_ended_session_is_unknown<S: Store>([store, other]: [S; 2]) {
+pub async fn an_ended_session_is_unknown<S: Sessions>([store, other]: [S; 2]) {
     let session = begin(&store, "ada").await;
-    store.end(session.id).await.unwrap();
+    store.end(&session.user, session.id).await.unwrap();
     assert_eq!(rotate(&other, &request(&session, "t0", "t1", after(5), GRACE)).await, Rotation::Unknown);
 }
 
 /// However often the session is refreshed.
-pub async fn the_idle_end_never_passes_the_absolute_end<S: Store>([store, _]: [S; 2]) {
+pub async fn the_idle_end_never_passes_the_absolute_end<S: Sessions>([store, _]: [S; 2]) {
     let session = begin(&store, "ada").await;
     let end = START.saturating_add(ABSOLUTE);
     for (step, seconds) in [3_000, 6_000, 9_000, 9_999].into_iter().enumerate() {
@@ -202,11 +203,11 @@ pub async fn the_idle_end_never_passes_the_absolute_end<S: Store>([store, _]: [S
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(store.find(session.id).await.unwrap().unwrap().idle_expires_at, end);
+    assert_eq!(store.find(&session.user, session.id).await.unwrap().unwrap().idle_expires_at, end);
 }
 
 /// One winner, through two pools; the others find the token used up, and the session is over.
-pub async fn of_many_parallel_rotations_without_grace_one_succeeds<S: Store>(stores: [S; 2]) {
+pub async fn of_many_parallel_rotations_without_grace_one_succeeds<S: Sessions>(stores: [S; 2]) {
     for repetition in 0..repetitions() {
         let session = begin(&stores[0], "ada").await;
         let results = race(&stores, |store, _| {
@@ -224,7 +225,7 @@ pub async fn of_many_parallel_rotations_without_grace_one_succeeds<S: Store>(sto
 }
 
 /// One rotates, all others get the same, through two pools.
-pub async fn many_parallel_rotations_with_grace_agree_on_one_successor<S: Store>(stores: [S; 2]) {
+pub async fn many_parallel_rotations_with_grace_agree_on_one_successor<S: Sessions>(stores: [S; 2]) {
     for repetition in 0..repetitions() {
         let session = begin(&stores[0], "ada").await;
         let results = race(&stores, |store, _| {
@@ -240,7 +241,7 @@ pub async fn many_parallel_rotations_with_grace_agree_on_one_successor<S: Store>
 }
 
 /// In the step that begins the new one, and no other user's.
-pub async fn one_session_too_many_ends_the_oldest<S: Store>([store, other]: [S; 2]) {
+pub async fn one_session_too_many_ends_the_oldest<S: Sessions>([store, other]: [S; 2]) {
     let bystander = begin(&store, "eve").await;
     let mut sessions = Vec::new();
     // The clock steps back once: the order of beginning counts, not the times.
@@ -263,7 +264,7 @@ pub async fn one_session_too_many_ends_the_oldest<S: Store>([store, other]: [S; 
 }
 
 /// Whoever comes when: never more than the limit, and the youngest is there.
-pub async fn many_parallel_beginnings_keep_the_limit<S: Store>(stores: [S; 2]) {
+pub async fn many_parallel_beginnings_keep_the_limit<S: Sessions>(stores: [S; 2]) {
     const CALLERS: usize = 12;
     let sessions: Vec<Session> = (0..CALLERS).map(|_| new_session("ada", START)).collect();
     race_of(CALLERS, &stores, |store, racer| {
@@ -279,12 +280,12 @@ pub async fn many_parallel_beginnings_keep_the_limit<S: Store>(stores: [S; 2]) {
 }
 
 /// Again and again.
-pub async fn ending_is_final_and_ends_nothing_else<S: Store>([store, other]: [S; 2]) {
+pub async fn ending_is_final_and_ends_nothing_else<S: Sessions>([store, other]: [S; 2]) {
     let [one, two, three] =
         [begin(&store, "ada").await, begin(&store, "ada").await, begin(&store, "ada").await];
     let bystander = begin(&store, "eve").await;
     for _ in 0..2 {
-        store.end(one.id).await.unwrap();
+        store.end(&one.user, one.id).await.unwrap();
         assert!(!exists(&other, &one).await && exists(&other, &two).await);
     }
     for _ in 0..2 {
@@ -295,7 +296,7 @@ pub async fn ending_is_final_and_ends_nothing_else<S: Store>([store, other]: [S;
 }
 
 /// Those that have the epoch already stay too: they began after the change.
-pub async fn a_retained_session_takes_the_epoch_and_the_others_end<S: Store>([store, other]: [S; 2]) {
+pub async fn a_retained_session_takes_the_epoch_and_the_others_end<S: Sessions>([store, other]: [S; 2]) {
     let epoch = Epoch::from_u64(7);
     let [kept, ended, bystander] =
         [begin(&store, "ada").await, begin(&store, "ada").await, begin(&store, "eve").await];
@@ -304,17 +305,23 @@ pub async fn a_retained_session_takes_the_epoch_and_the_others_end<S: Store>([st
     store.begin(&younger, digest("t0"), MAX_SESSIONS_PER_USER).await.unwrap();
 
     store.retain(&kept.user, kept.id, epoch).await.unwrap();
-    assert_eq!(other.find(kept.id).await.unwrap().unwrap().epoch, epoch);
+    assert_eq!(other.find(&kept.user, kept.id).await.unwrap().unwrap().epoch, epoch);
     assert!(!exists(&other, &ended).await && exists(&other, &younger).await);
-    assert_eq!(fields(&other.find(bystander.id).await.unwrap().unwrap()), fields(&bystander));
+    assert_eq!(
+        fields(&other.find(&bystander.user, bystander.id).await.unwrap().unwrap()),
+        fields(&bystander)
+    );
 
     store.retain(&kept.user, bystander.id, Epoch::from_u64(8)).await.unwrap();
-    assert_eq!(fields(&other.find(bystander.id).await.unwrap().unwrap()), fields(&bystander));
+    assert_eq!(
+        fields(&other.find(&bystander.user, bystander.id).await.unwrap().unwrap()),
+        fields(&bystander)
+    );
     assert!(!exists(&other, &kept).await);
 }
 
 /// On any number of nodes.
-pub async fn expired_sessions_are_forgotten_and_others_are_not<S: Store>([store, other]: [S; 2]) {
+pub async fn expired_sessions_are_forgotten_and_others_are_not<S: Sessions>([store, other]: [S; 2]) {
     let old = begin(&store, "ada").await;
     let young = new_session("ada", after(10));
     store.begin(&young, digest("t0"), MAX_SESSIONS_PER_USER).await.unwrap();
@@ -326,7 +333,7 @@ pub async fn expired_sessions_are_forgotten_and_others_are_not<S: Store>([store,
 }
 
 /// Each session once, whoever forgets it.
-pub async fn many_parallel_clean_ups_forget_each_expired_session_once<S: Store>(stores: [S; 2]) {
+pub async fn many_parallel_clean_ups_forget_each_expired_session_once<S: Sessions>(stores: [S; 2]) {
     const SESSIONS: usize = 40;
     let mut expired = Vec::new();
     for _ in 0..SESSIONS {
@@ -345,7 +352,7 @@ pub async fn many_parallel_clean_ups_forget_each_expired_session_once<S: Store>(
 }
 
 /// No collation folds case or trailing spaces.
-pub async fn users_are_compared_byte_for_byte<S: Store>([store, _]: [S; 2]) {
+pub async fn users_are_compared_byte_for_byte<S: Sessions>([store, _]: [S; 2]) {
     let sessions = [begin(&store, "ada").await, begin(&store, "Ada").await, begin(&store, "ada ").await];
     store.end_all(&user("ada")).await.unwrap();
     let left = [

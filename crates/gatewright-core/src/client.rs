@@ -1,0 +1,99 @@
+//! The client that begins a session, as far as it shows: an address and what it calls itself.
+
+use std::fmt;
+use std::net::IpAddr;
+
+/// How much of a client's name for itself is kept.
+pub const MAX_USER_AGENT_BYTES: usize = 256;
+
+/// Where a login came from. It is shown to the user and decides nothing: an address may be shared, and a name is
+/// whatever the client says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientInfo {
+    /// The address, where it is known.
+    pub address: Option<IpAddr>,
+    /// What the client calls itself, where it does.
+    pub user_agent: Option<UserAgent>,
+}
+
+impl ClientInfo {
+    /// A client. An IPv4 address in IPv6's clothes is kept as the IPv4 address.
+    #[must_use]
+    pub fn new(address: Option<IpAddr>, user_agent: Option<UserAgent>) -> Self {
+        Self { address: address.map(|address| address.to_canonical()), user_agent }
+    }
+}
+
+/// A `User-Agent` (RFC 9110 §10.1.5), cleaned: text of 1 to [`MAX_USER_AGENT_BYTES`] bytes without control characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UserAgent(String);
+
+impl UserAgent {
+    /// Makes text of a header's bytes: what is no text and what controls becomes `U+FFFD`, and what is too long is cut off
+    /// between two characters. `None` when nothing is left.
+    ///
+    /// ```
+    /// use gatewright_core::client::UserAgent;
+    ///
+    /// assert_eq!(UserAgent::clean(b" curl/8.5\0 ").unwrap().as_str(), "curl/8.5\u{fffd}");
+    /// assert_eq!(UserAgent::clean(b"  "), None);
+    /// ```
+    #[must_use]
+    pub fn clean(bytes: &[u8]) -> Option<Self> {
+        // Each byte makes at most one character, of at least one byte: the rest cannot matter.
+        let bytes = bytes.trim_ascii();
+        let bytes = bytes.get(..MAX_USER_AGENT_BYTES).unwrap_or(bytes);
+        let mut text = String::new();
+        for character in String::from_utf8_lossy(bytes).chars() {
+            let shown = if character.is_control() { char::REPLACEMENT_CHARACTER } else { character };
+            if text.len() + shown.len_utf8() > MAX_USER_AGENT_BYTES {
+                break;
+            }
+            text.push(shown);
+        }
+        (!text.is_empty()).then_some(Self(text))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserAgent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_agent_is_short_text_without_control_characters_and_cleaning_it_again_changes_nothing() {
+        let hostile: [&[u8]; 6] = [
+            &[0xff; 300],
+            &[b'x'; 300],
+            &[0; 300],
+            "é".repeat(300).as_bytes(),
+            b"a\r\nSet-Cookie: x\x1b[2J",
+            &[b'y'; 255],
+        ]
+        .map(|bytes: &[u8]| Box::leak(bytes.to_vec().into_boxed_slice()) as &[u8]);
+        for bytes in hostile {
+            let cleaned = UserAgent::clean(bytes).unwrap();
+            assert!((1..=MAX_USER_AGENT_BYTES).contains(&cleaned.as_str().len()), "{cleaned}");
+            assert!(!cleaned.as_str().chars().any(char::is_control), "{cleaned}");
+            assert_eq!(UserAgent::clean(cleaned.as_str().as_bytes()).unwrap(), cleaned);
+        }
+    }
+
+    #[test]
+    fn an_ipv4_address_is_the_same_in_either_clothes() {
+        let mapped = ClientInfo::new(Some("::ffff:192.0.2.1".parse().unwrap()), None);
+        assert_eq!(mapped, ClientInfo::new(Some("192.0.2.1".parse().unwrap()), None));
+    }
+}

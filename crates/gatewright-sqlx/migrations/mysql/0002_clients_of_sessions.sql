@@ -1,0 +1,9 @@
+-- Where each login came from; null where that is not known. MySQL has no ADD COLUMN IF NOT EXISTS, and this must bear to be
+-- run again.
+SET @gatewright_step = (SELECT IF(COUNT(*) = 0,
+    'ALTER TABLE gatewright_sessions ADD COLUMN address VARBINARY(45), ADD COLUMN user_agent VARBINARY(256)',
+    'DO 0') FROM information_schema.columns
+    WHERE table_schema = DATABASE() AND table_name = 'gatewright_sessions' AND column_name = 'address');
+PREPARE gatewright_step FROM @gatewright_step;
+EXECUTE gatewright_step;
+DEALLOCATE PREPARE gatewright_step;
