@@ -10,6 +10,7 @@
 
 pub mod databases;
 pub mod journeys;
+pub mod nodes;
 pub mod suites;
 
 use std::future::Future;
