@@ -1,4 +1,7 @@
-//! The feed suites on every feed of the workspace.
+//! The feed suites on every feed of the workspace, and what one of them adds.
+
+mod killed;
+mod postgres;
 
 use std::sync::Arc;
 
@@ -15,6 +18,7 @@ async fn local() -> Ends {
 
 gatewright_testkit::local_feed_suite!(local_feed, local);
 
+/// Nodes that each reach one database over a wire.
 struct OnPostgres {
     url: String,
 }
@@ -22,9 +26,7 @@ struct OnPostgres {
 #[async_trait]
 impl Network for OnPostgres {
     async fn node(&self) -> Node {
-        let server = server(&self.url);
-        let wire = Wire::to(server).await;
-        let url = self.url.replacen(server, &wire.address().to_string(), 1);
+        let (url, wire) = self.wired().await;
         Node { feed: Arc::new(PostgresFeed::connect(&url).await.unwrap()), wire }
     }
 
@@ -35,18 +37,27 @@ impl Network for OnPostgres {
     }
 }
 
+impl OnPostgres {
+    /// The database over a new wire.
+    async fn wired(&self) -> (String, Wire) {
+        let server = server(&self.url);
+        let wire = Wire::to(server).await;
+        (self.url.replacen(server, &wire.address().to_string(), 1), wire)
+    }
+}
+
 /// The server's address in a URL.
 fn server(url: &str) -> &str {
     let (_, rest) = url.rsplit_once('@').unwrap();
     rest.split(['/', '?']).next().unwrap()
 }
 
-async fn postgres() -> OnPostgres {
+async fn on_a_new_database() -> OnPostgres {
     OnPostgres { url: databases::postgres().await }
 }
 
 gatewright_testkit::feed_suite!(
     #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
     on_postgres,
-    postgres
+    on_a_new_database
 );
