@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::listener::resets;
+use super::listener::{DEADLINE, resets};
 use super::messages::{session, user};
 use super::{Heard, Listener, Network};
 
@@ -23,9 +23,9 @@ pub async fn after_a_cut_everything_is_forgotten_before_anything_is_heard(networ
         let before = listener.resets();
         there.wire.cut();
         // Said again and again, so that something comes as early as it can; and once more when it must come.
-        let mut said = Vec::new();
-        let mut is_back = false;
+        let (begun, mut said, mut is_back) = (Instant::now(), Vec::new(), false);
         while !is_back {
+            assert!(begun.elapsed() < DEADLINE, "nothing was forgotten");
             is_back = listener.resets() > before;
             let message = user(&format!("{cut} {}", said.len()));
             here.feed.announce(&message).await.unwrap();
@@ -84,7 +84,10 @@ pub async fn an_announcement_that_cannot_be_handed_over_says_so_within_five_seco
     }
     here.wire.open();
     let message = session();
-    while here.feed.announce(&message).await.is_err() {}
+    let begun = Instant::now();
+    while here.feed.announce(&message).await.is_err() {
+        assert!(begun.elapsed() < DEADLINE, "nothing can be handed over any more");
+    }
     listener.until_revoked(&message).await;
 }
 
@@ -107,6 +110,30 @@ pub async fn a_connection_that_falls_silent_is_replaced(network: impl Network) {
     let message = session();
     here.feed.announce(&message).await.unwrap();
     listener.until_revoked(&message).await;
+}
+
+/// A node that hears and cannot speak, or speaks and cannot hear, is as silent as one that can do neither: it mends that.
+pub async fn whichever_connection_falls_silent_the_node_hears_and_is_heard_again(network: impl Network) {
+    let (here, there) = (network.node().await, network.node().await);
+    let (other, listener) = (Listener::to(&*here.feed), Listener::to(&*there.feed));
+    listener.until_beaten(1).await;
+    let connections = there.wire.connections();
+    for number in 0..connections {
+        there.wire.hold_one(number);
+        // The first two may be made before it is held, and be under way.
+        listener.until_made().await;
+        listener.until_made().await;
+        listener.until_beaten(1).await;
+        let (from_afar, own) = (session(), session());
+        here.feed.announce(&from_afar).await.unwrap();
+        listener.until_revoked(&from_afar).await;
+        there.feed.announce(&own).await.unwrap();
+        other.until_revoked(&own).await;
+        // What was replaced is gone before the next is held.
+        there.wire.cut();
+        listener.until_beaten(2).await;
+    }
+    assert!(connections > 0);
 }
 
 /// Whoever says it may be a newer version, that knows more than this one.

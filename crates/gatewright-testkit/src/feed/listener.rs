@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// How long anything may take that a case waits for. It says that a feed is broken, not that it is slow.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// What a listener heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
