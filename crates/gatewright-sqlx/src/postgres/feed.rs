@@ -53,8 +53,9 @@ const ACTION: &str = "announce a revocation";
 /// 5 seconds after the last message; the task ends with the last clone.
 ///
 /// All nodes must name the same database, not only the same server, and the same channel. A pooler keeps LISTEN in
-/// session mode alone: through PgBouncer in another mode no heartbeat comes back, and guards read through. Whoever may
-/// connect to the database may listen and notify: what they hear are ids, what they can do is empty caches.
+/// session mode alone: through PgBouncer in transaction mode the feed does not start, or none of its heartbeats comes back,
+/// and guards read through. Whoever may connect to the database may listen and notify: what they hear are ids, what they
+/// can do is empty caches.
 #[derive(Clone)]
 pub struct PostgresFeed {
     wishes: mpsc::UnboundedSender<Wish>,
