@@ -9,6 +9,7 @@
 )]
 
 mod stores;
+mod feeds;
 mod login;
 mod refresh;
 mod scenarios;

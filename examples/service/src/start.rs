@@ -4,8 +4,8 @@ use std::error::Error;
 
 use gatewright::{
     Account, AccountStore, ApiKeys, Auth, AuthBuilder, Email, HashingPool, Jwt, MemoryStore, MySqlStore,
-    Password, PolicyRefusal, PostgresStore, Registration, RoleScopes, SHORT_API_KEY_BYTES, SessionStore,
-    SqliteStore, StoreError,
+    Password, PolicyRefusal, PostgresFeed, PostgresStore, Registration, RoleScopes, SHORT_API_KEY_BYTES,
+    SessionStore, SqliteStore, StoreError,
 };
 
 use crate::config::{Config, random_text};
@@ -38,7 +38,12 @@ pub async fn builder(config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Er
     match url.split(':').next() {
         Some("memory") => builder_over(MemoryStore::new(), config),
         Some("sqlite") => builder_over(opened(SqliteStore::connect(url).await)?, config),
-        Some("postgres" | "postgresql") => builder_over(opened(PostgresStore::connect(url).await)?, config),
+        Some("postgres" | "postgresql") => {
+            let store = opened(PostgresStore::connect(url).await)?;
+            // Other processes may use it too: what one revokes the others hear at once.
+            let feed = opened(PostgresFeed::connect(url).await)?;
+            Ok(builder_over(store, config)?.with_revocation_feed(feed))
+        }
         Some("mysql" | "mariadb") => builder_over(opened(MySqlStore::connect(url).await)?, config),
         _ => Err("DATABASE_URL: must begin with sqlite:, postgres:, mysql: or memory:".into()),
     }

@@ -11,6 +11,7 @@
 pub mod databases;
 pub mod journeys;
 pub mod nodes;
+pub mod revocations;
 pub mod suites;
 
 use std::future::Future;
