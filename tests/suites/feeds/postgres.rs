@@ -117,8 +117,9 @@ async fn a_server_that_ends_idle_sessions_leaves_the_listener_alone_on_postgres(
     let listener = Listener::to(&*node.feed);
     listener.until_beaten(1).await;
     let before = listener.resets();
-    listener.until_beaten(5).await;
-    assert_eq!(listener.resets(), before);
+    listener.until_beaten(9).await;
+    // One that is ended every two seconds would be made again four times; a slow machine may lose one by itself.
+    assert!(listener.resets() - before < 3, "{:?}", listener.heard());
 }
 
 #[tokio::test]

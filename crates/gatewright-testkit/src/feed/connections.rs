@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::listener::{DEADLINE, resets};
 use super::messages::{session, user};
@@ -20,20 +20,19 @@ pub async fn after_a_cut_everything_is_forgotten_before_anything_is_heard(networ
     let listener = Listener::to(&*there.feed);
     listener.until_beaten(1).await;
     for cut in 0..CUTS {
-        let before = listener.resets();
+        let old = listener.heard().len();
         there.wire.cut();
-        // Said again and again, so that something comes as early as it can; and once more when it must come.
-        let (begun, mut said, mut is_back) = (Instant::now(), Vec::new(), false);
-        while !is_back {
-            assert!(begun.elapsed() < DEADLINE, "nothing was forgotten");
-            is_back = listener.resets() > before;
+        // Said again and again, so that something comes as early as it can. A slow machine may lose the next connection too.
+        let (begun, mut said, mut first) = (Instant::now(), Vec::new(), None);
+        while first.is_none() {
+            assert!(begun.elapsed() < DEADLINE, "{:?}", listener.heard());
             let message = user(&format!("{cut} {}", said.len()));
             here.feed.announce(&message).await.unwrap();
-            said.push(message);
+            said.push(Heard::Revocation(message));
+            first = listener.heard()[old..].iter().position(|heard| said.contains(heard));
         }
-        let heard = listener.until_revoked(said.last().unwrap()).await;
-        let first = heard.iter().position(|heard| matches!(heard, Heard::Revocation(r) if said.contains(r)));
-        assert!(resets(&heard[..first.unwrap()]) > before, "{heard:?}");
+        let heard = &listener.heard()[old..];
+        assert!(resets(&heard[..first.unwrap()]) > 0, "{heard:?}");
         listener.until_beaten(1).await;
     }
 }
@@ -70,9 +69,8 @@ pub async fn an_announcement_that_cannot_be_handed_over_says_so_within_five_seco
     let (_own, listener) = (Listener::to(&*here.feed), Listener::to(&*there.feed));
     here.feed.announce(&session()).await.unwrap();
     let in_time = async |must_fail: bool| {
-        let begun = Instant::now();
-        let answer = here.feed.announce(&session()).await;
-        assert!(begun.elapsed() < TOO_LONG, "{:?}", begun.elapsed());
+        let answer = timeout(TOO_LONG, here.feed.announce(&session())).await;
+        let answer = answer.expect("an answer within five seconds");
         assert!(answer.is_err() || !must_fail, "nothing can be handed over");
     };
     here.wire.hold();

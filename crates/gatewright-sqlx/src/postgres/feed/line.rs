@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::Parsed;
 use crate::server::CALL_TIMEOUT;
 
-/// How long it may take until new connections listen and speak.
+/// How long it may take until new connections listen and speak, in the place of lost ones.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// In the order of the array. All are sent when the statement is, in one commit, and commits are what the server puts
@@ -21,7 +21,7 @@ const NOTIFY: &str = "SELECT pg_catalog.pg_notify($1, message) FROM pg_catalog.u
 const ENCODING: &str = "UTF8";
 const FIND_ENCODING: &str = "SELECT pg_catalog.current_setting('server_encoding')";
 
-/// Whoever only listens is idle to the server. Servers before PostgreSQL 14 do not know the setting.
+/// Whoever only listens, or says nothing for a while, is idle to the server. Servers before PostgreSQL 14 do not know the setting.
 const STAY: &str = "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings
      WHERE name = 'idle_session_timeout'";
 
@@ -43,12 +43,13 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) async fn open(door: &Door) -> Parsed<Self> {
-        timeout(OPEN_TIMEOUT, Self::connect(door)).await?
+    pub(super) async fn open_again(door: &Door) -> Parsed<Self> {
+        timeout(OPEN_TIMEOUT, Self::open(door)).await?
     }
 
-    async fn connect(door: &Door) -> Parsed<Self> {
+    pub(super) async fn open(door: &Door) -> Parsed<Self> {
         let mut speaker = PgConnection::connect_with(&door.options).await?;
+        query(STAY).execute(&mut speaker).await?;
         let encoding: String = query_scalar(FIND_ENCODING).fetch_one(&mut speaker).await?;
         if encoding != ENCODING {
             return Err("the database's encoding is not UTF8".into());
