@@ -1,0 +1,215 @@
+//! One connection for all callers, and how long each waits for it.
+//!
+//! The driver's own `ConnectionManager` is not used: it keeps a connection on which answers stopped to come, and a refusal
+//! it met while connecting (a wrong password, too many clients) for ever. Here both cost a new connection.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster::ClusterClient;
+use redis::cluster_async::ClusterConnection;
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisFuture,
+    ServerErrorKind, Value, from_redis_value,
+};
+use tokio::time::{Instant, timeout_at};
+
+use crate::Parsed;
+
+/// How long a call to Redis may take, its wait for a connection included. A refresh makes three calls to stores: it has
+/// failed after 5 seconds at the latest.
+pub const CALL_TIMEOUT: Duration = Duration::from_millis(1_600);
+
+/// How long one attempt to connect may take.
+pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Between two attempts at what was certainly not carried out.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// Until when one verb may take.
+pub(crate) fn deadline() -> Instant {
+    Instant::now() + CALL_TIMEOUT
+}
+
+#[expect(clippy::disallowed_methods, reason = "a server that is not there yet tells nobody when it will be")]
+pub(crate) async fn pause(length: Duration) {
+    tokio::time::sleep(length).await;
+}
+
+/// What connections are made of.
+pub(crate) enum Opener {
+    Single(Box<Client>),
+    Cluster(Box<ClusterClient>),
+}
+
+impl Opener {
+    async fn open(&self) -> Result<Connection, RedisError> {
+        match self {
+            Self::Single(client) => {
+                let config = AsyncConnectionConfig::new()
+                    .set_connection_timeout(Some(OPEN_TIMEOUT))
+                    .set_response_timeout(Some(CALL_TIMEOUT));
+                client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Single)
+            }
+            Self::Cluster(client) => client.get_async_connection().await.map(Connection::Cluster),
+        }
+    }
+}
+
+/// A connection that many callers use at once.
+#[derive(Clone)]
+pub(crate) enum Connection {
+    Single(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+impl ConnectionLike for Connection {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        match self {
+            Self::Single(connection) => connection.req_packed_command(command),
+            Self::Cluster(connection) => connection.req_packed_command(command),
+        }
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        match self {
+            Self::Single(connection) => connection.req_packed_commands(pipeline, offset, count),
+            Self::Cluster(connection) => connection.req_packed_commands(pipeline, offset, count),
+        }
+    }
+
+    fn get_db(&self) -> i64 {
+        match self {
+            Self::Single(connection) => connection.get_db(),
+            Self::Cluster(connection) => connection.get_db(),
+        }
+    }
+}
+
+/// The connection in use, which is opened when it is needed and replaced when it fails.
+pub(crate) struct Link {
+    opener: Opener,
+    /// With a number, so that nobody closes a younger one than failed.
+    current: Mutex<Option<(u64, Connection)>>,
+    opened: AtomicU64,
+    /// Whoever opens one; the others wait for it.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    pub(crate) fn new(opener: Opener) -> Self {
+        Self {
+            opener,
+            current: Mutex::new(None),
+            opened: AtomicU64::new(0),
+            turn: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// Sends a command and reads its answer. It is sent once, unless the server said that it did not carry it out: when an
+    /// answer does not come, nobody knows, and the caller hears of it.
+    pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd, until: Instant) -> Parsed<T> {
+        loop {
+            let (number, connection) = self.connection(until).await?;
+            match self.once(command, connection, until).await {
+                Ok(value) => return Ok(from_redis_value(value)?),
+                Err(failure) => {
+                    let again = failure.downcast_ref::<RedisError>().is_some_and(was_not_carried_out);
+                    if failure.downcast_ref::<RedisError>().is_none_or(breaks_the_connection) {
+                        self.forget(number);
+                    }
+                    if !again || Instant::now() + PAUSE >= until {
+                        return Err(failure);
+                    }
+                }
+            }
+            pause(PAUSE).await;
+        }
+    }
+
+    async fn once(&self, command: &Cmd, mut connection: Connection, until: Instant) -> Parsed<Value> {
+        let answer = timeout_at(until, connection.req_packed_command(command)).await?;
+        Ok(answer.and_then(Value::extract_error)?)
+    }
+
+    /// The connection in use, or a new one. A server that cannot be reached is tried again until the deadline: it may be
+    /// starting.
+    pub(crate) async fn connection(&self, until: Instant) -> Parsed<(u64, Connection)> {
+        if let Some(connection) = self.current() {
+            return Ok(connection);
+        }
+        let _turn = timeout_at(until, self.turn.lock()).await?;
+        loop {
+            if let Some(connection) = self.current() {
+                return Ok(connection);
+            }
+            match timeout_at(until, self.opener.open()).await? {
+                Ok(connection) => return Ok(self.keep(connection)),
+                Err(error) if !is_outage(&error) || Instant::now() + PAUSE >= until => {
+                    return Err(error.into());
+                }
+                Err(_) => pause(PAUSE).await,
+            }
+        }
+    }
+
+    fn current(&self) -> Option<(u64, Connection)> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep(&self, connection: Connection) -> (u64, Connection) {
+        let numbered = (self.opened.fetch_add(1, Ordering::Relaxed), connection);
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(numbered.clone());
+        numbered
+    }
+
+    /// The next caller opens another; calls that are under way on this one go on.
+    fn forget(&self, number: u64) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.as_ref().is_some_and(|(own, _)| *own == number) {
+            *current = None;
+        }
+    }
+}
+
+/// Nobody is there, or not yet.
+fn is_outage(error: &RedisError) -> bool {
+    error.is_io_error() || error.kind() == ErrorKind::Server(ServerErrorKind::BusyLoading)
+}
+
+/// A server that has become a replica is the wrong one: its name may lead to another by now.
+fn breaks_the_connection(error: &RedisError) -> bool {
+    error.is_unrecoverable_error()
+        || error.is_io_error()
+        || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
+}
+
+/// What the server refuses before it looks at a command, and will take a moment later, there or elsewhere.
+fn was_not_carried_out(error: &RedisError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Server(
+            ServerErrorKind::Ask
+                | ServerErrorKind::BusyLoading
+                | ServerErrorKind::ClusterDown
+                | ServerErrorKind::MasterDown
+                | ServerErrorKind::Moved
+                | ServerErrorKind::ReadOnly
+                | ServerErrorKind::TryAgain
+        )
+    )
+}
