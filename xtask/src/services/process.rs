@@ -42,24 +42,41 @@ impl Server {
     /// # Errors
     /// When that is not possible; the error says what to install.
     pub fn start(kind: Kind) -> Result<Self, String> {
+        Self::start_with(kind, "", &[])
+    }
+
+    /// As [`start`](Self::start): a Redis server with settings beside the usual ones, and files that they name. Where they
+    /// say `{port}`, its port is meant.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn redis(settings: &str, files: &[(&str, &str)]) -> Result<Self, String> {
+        Self::start_with(Kind::Redis, settings, files)
+    }
+
+    fn start_with(kind: Kind, settings: &str, files: &[(&str, &str)]) -> Result<Self, String> {
         kind.install()?;
         let mut attempt = 1;
         loop {
-            match Self::attempt(kind) {
+            match Self::attempt(kind, settings, files) {
                 Err(_) if attempt < START_ATTEMPTS => attempt += 1,
                 done => return done,
             }
         }
     }
 
-    fn attempt(kind: Kind) -> Result<Self, String> {
+    fn attempt(kind: Kind, settings: &str, files: &[(&str, &str)]) -> Result<Self, String> {
         let place = Place::make()?;
+        let settings = settings.replace("{port}", &place.port.to_string());
         let url = place.url(kind);
         let mut server = Self { kind, place, url, child: None };
+        for (name, text) in files {
+            server.place.write(name, text)?;
+        }
         match kind {
             Kind::Postgres => postgres::prepare(&server.place)?,
             Kind::Mysql => mariadb::prepare(&server.place)?,
-            Kind::Redis => redis::prepare(&server.place)?,
+            Kind::Redis => redis::prepare(&server.place, &settings)?,
         }
         server.run()?;
         Ok(server)
