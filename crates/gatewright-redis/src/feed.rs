@@ -17,7 +17,7 @@ use crate::address::Address;
 use crate::broken;
 use crate::key::Prefix;
 use crate::link::{CALL_TIMEOUT, Link, Opener, deadline};
-use crate::store::start;
+use crate::store::OPEN;
 use listen::listen;
 use send::Queue;
 
@@ -50,7 +50,7 @@ impl RedisFeed {
     /// Connects to the server that `url` names, as [`RedisStore::connect`](crate::RedisStore::connect) does.
     ///
     /// # Errors
-    /// When the URL is none, or the server cannot be reached within [`START_TIMEOUT`](crate::START_TIMEOUT). The error does
+    /// When the URL is none, or the server cannot be reached within [`CALL_TIMEOUT`]. The error does
     /// not show the password.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         let opening = async {
@@ -61,7 +61,7 @@ impl RedisFeed {
             let channel = Prefix::default().channel().into();
             Ok(Self { client, channel, queue: Queue::open(link, &runtime), runtime })
         };
-        start(opening).await
+        opening.await.map_err(broken(OPEN))
     }
 
     /// What the channel's name begins with; [`DEFAULT_PREFIX`](crate::DEFAULT_PREFIX) unless set. It counts for what

@@ -37,6 +37,12 @@ impl Prefix {
         if fits { Ok(Self(text.into())) } else { Err(InvalidPrefix {}) }
     }
 
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The key of all of a user's sessions. The braces make the user alone choose the slot, and a user's id has none in
     /// here, whatever it is.
     pub(crate) fn sessions(&self, user: &UserId) -> String {

@@ -17,7 +17,7 @@ use gatewright_core::StoreError;
 pub use feed::RedisFeed;
 pub use key::{DEFAULT_PREFIX, InvalidPrefix, MAX_PREFIX_BYTES, Prefix};
 pub use link::CALL_TIMEOUT;
-pub use store::{RedisStore, START_TIMEOUT};
+pub use store::RedisStore;
 pub use warning::Warning;
 
 type Failure = Box<dyn Error + Send + Sync>;

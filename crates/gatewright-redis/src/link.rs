@@ -17,7 +17,7 @@ use redis::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use crate::Parsed;
+use crate::{Failure, Parsed};
 
 /// How long a call to Redis may take, its wait for a connection included. A refresh makes three calls to stores: it has
 /// failed after 5 seconds at the latest.
@@ -153,17 +153,18 @@ impl Link {
             return Ok(connection);
         }
         let _turn = timeout_at(until, self.turn.lock()).await?;
+        let mut cause = None;
         loop {
             if let Some(connection) = self.current() {
                 return Ok(connection);
             }
-            match timeout_at(until, self.opener.open()).await? {
-                Ok(connection) => return Ok(self.keep(connection)),
-                Err(error) if !is_outage(&error) || Instant::now() + PAUSE >= until => {
-                    return Err(error.into());
-                }
-                Err(_) => pause(PAUSE).await,
+            match timeout_at(until, self.opener.open()).await {
+                Ok(Ok(connection)) => return Ok(self.keep(connection)),
+                Ok(Err(error)) if !is_outage(&error) => return Err(error.into()),
+                Ok(Err(error)) => cause = Some(error),
+                Err(elapsed) => return Err(cause.map_or_else(|| elapsed.into(), Failure::from)),
             }
+            pause(PAUSE).await;
         }
     }
 

@@ -2,20 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use gatewright_core::StoreError;
 use redis::cmd;
-use tokio::time::timeout;
 
 use crate::address::Address;
 use crate::key::Prefix;
 use crate::link::{Link, Opener, deadline};
 use crate::warning::{Warning, inspect};
-use crate::{Failure, Parsed, broken};
+use crate::{Parsed, broken};
 
-/// How long a start may take: the server may be starting too.
-pub const START_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const OPEN: &str = "open Redis";
 
 /// Sessions in Redis. Clones share one connection.
 #[derive(Clone)]
@@ -39,14 +36,15 @@ impl RedisStore {
     /// settings allow to be lost is [told](Self::warnings) and logged.
     ///
     /// # Errors
-    /// When the URL is none, or the server cannot be reached within [`START_TIMEOUT`]. The error does not show the
+    /// When the URL is none, or the server cannot be reached within
+    /// [`CALL_TIMEOUT`](crate::CALL_TIMEOUT). The error does not show the
     /// password.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         let opening = async {
             let link = Link::new(Opener::Single(Box::new(Address::parse(url)?.client()?)));
             Self::open(link).await
         };
-        start(opening).await
+        opening.await.map_err(broken(OPEN))
     }
 
     /// Opens the cluster that the nodes belong to, each named as in [`connect`](Self::connect). Some suffice; the others
@@ -59,7 +57,7 @@ impl RedisStore {
             let nodes = urls.iter().map(|url| Address::parse(url)).collect::<Parsed<Vec<_>>>()?;
             Self::open(Link::new(Opener::Cluster(Box::new(Address::cluster(&nodes)?)))).await
         };
-        start(opening).await
+        opening.await.map_err(broken(OPEN))
     }
 
     async fn open(link: Link) -> Parsed<Self> {
@@ -83,10 +81,4 @@ impl RedisStore {
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
-}
-
-/// Opens something, in bounded time.
-pub(crate) async fn start<T>(opening: impl Future<Output = Parsed<T>>) -> Result<T, StoreError> {
-    let opened = timeout(START_TIMEOUT, opening).await;
-    opened.unwrap_or_else(|elapsed| Err(Failure::from(elapsed))).map_err(broken("open Redis"))
 }
