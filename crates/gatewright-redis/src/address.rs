@@ -23,6 +23,8 @@ pub(crate) struct Address {
     /// A certificate authority of one's own, in PEM.
     authority: Option<Vec<u8>>,
     is_tls: bool,
+    /// Plain text to any machine.
+    is_plain: bool,
 }
 
 impl Address {
@@ -33,16 +35,16 @@ impl Address {
         let is_tls = match url.scheme() {
             "rediss" | "valkeys" => true,
             "redis" | "valkey" => false,
-            "unix" | "redis+unix" | "valkey+unix" => return Self::of(&url, false, None),
+            "unix" | "redis+unix" | "valkey+unix" => return Self::of(&url, false, false, None),
             _ => return Err("the URL must begin with rediss:, redis: or unix:".into()),
         };
         if url.fragment().is_some() {
             return Err("the URL must not have a fragment".into());
         }
-        let (mut plain, mut authority) = (is_this_machine(&url), None);
+        let (mut is_plain, mut authority) = (false, None);
         for (name, value) in url.query_pairs() {
             match (&*name, &*value) {
-                ("sslmode", "disable") if !is_tls => plain = true,
+                ("sslmode", "disable") if !is_tls => is_plain = true,
                 ("sslrootcert", file) if is_tls => {
                     authority = Some(fs::read(file).map_err(|error| format!("sslrootcert: {error}"))?);
                 }
@@ -50,19 +52,19 @@ impl Address {
                 _ => return Err(format!("the URL's parameter {name} is none, or has another value").into()),
             }
         }
-        if !is_tls && !plain {
+        if !(is_tls || is_plain || is_this_machine(&url)) {
             return Err("plain text to another machine: use rediss:, or say sslmode=disable".into());
         }
-        Self::of(&url, is_tls, authority)
+        Self::of(&url, is_tls, is_plain, authority)
     }
 
-    fn of(url: &Url, is_tls: bool, authority: Option<Vec<u8>>) -> Parsed<Self> {
+    fn of(url: &Url, is_tls: bool, is_plain: bool, authority: Option<Vec<u8>>) -> Parsed<Self> {
         let alive = TcpKeepalive::new().with_time(UNANSWERED).with_interval(Duration::from_secs(1));
         let settings = TcpSettings::default().set_nodelay(true).set_keepalive(alive);
         #[cfg(target_os = "linux")]
         let settings = settings.set_user_timeout(UNANSWERED);
         let info = url.as_str().into_connection_info()?.set_tcp_settings(settings);
-        Ok(Self { info, authority, is_tls })
+        Ok(Self { info, authority, is_tls, is_plain })
     }
 
     pub(crate) fn client(&self) -> Parsed<Client> {
@@ -76,8 +78,11 @@ impl Address {
         }
     }
 
-    /// A client of the cluster that these nodes belong to.
+    /// A client of the cluster that these nodes belong to. Wherever one is, it names others, which may be elsewhere.
     pub(crate) fn cluster(nodes: &[Self]) -> Parsed<ClusterClient> {
+        if !nodes.iter().all(|node| node.is_tls || node.is_plain) {
+            return Err("plain text to a cluster's nodes: use rediss:, or say sslmode=disable".into());
+        }
         let mut builder = ClusterClientBuilder::new(nodes.iter().map(|node| node.info.clone()))
             // Whether a command was carried out is not known where its answer is lost: it is never sent again.
             .retries(0)

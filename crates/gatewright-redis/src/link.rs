@@ -3,6 +3,7 @@
 //! The driver's own `ConnectionManager` is not used: it keeps a connection on which answers stopped to come, and a refusal
 //! it met while connecting (a wrong password, too many clients) for ever. Here both cost a new connection.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -11,9 +12,10 @@ use std::time::Duration;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisFuture,
-    ServerErrorKind, Value, from_redis_value,
+    ServerErrorKind, Value, cmd, from_redis_value,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -123,9 +125,19 @@ impl Link {
     /// Sends a command and reads its answer. It is sent once, unless the server said that it did not carry it out: when an
     /// answer does not come, nobody knows, and the caller hears of it.
     pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd, until: Instant) -> Parsed<T> {
+        self.ask_at(None, command, until).await
+    }
+
+    /// As [`ask`](Self::ask), of one of the [`primaries`](Self::primaries).
+    pub(crate) async fn ask_at<T: FromRedisValue>(
+        &self,
+        slot: Option<u16>,
+        command: &Cmd,
+        until: Instant,
+    ) -> Parsed<T> {
         loop {
             let (number, connection) = self.connection(until).await?;
-            match self.once(command, connection, until).await {
+            match once(slot, command, connection, until).await {
                 Ok(value) => return Ok(from_redis_value(value)?),
                 Err(failure) => {
                     let again = failure.downcast_ref::<RedisError>().is_some_and(was_not_carried_out);
@@ -141,9 +153,23 @@ impl Link {
         }
     }
 
-    async fn once(&self, command: &Cmd, mut connection: Connection, until: Instant) -> Parsed<Value> {
-        let answer = timeout_at(until, connection.req_packed_command(command)).await?;
-        Ok(answer.and_then(Value::extract_error)?)
+    /// A slot of each primary of a cluster; `None` for a server that is no cluster.
+    pub(crate) async fn primaries(&self) -> Parsed<Vec<Option<u16>>> {
+        if matches!(self.opener, Opener::Single(_)) {
+            return Ok(vec![None]);
+        }
+        let mut slots = cmd("CLUSTER");
+        slots.arg("SLOTS");
+        let ranges: Vec<Vec<Value>> = self.ask_at(Some(0), &slots, deadline()).await?;
+        let mut first = HashMap::new();
+        for range in ranges {
+            let mut parts = range.into_iter();
+            let (Some(start), _, Some(primary)) = (parts.next(), parts.next(), parts.next()) else {
+                return Err("the cluster names a range of slots without a primary".into());
+            };
+            first.insert(format!("{primary:?}"), from_redis_value(start)?);
+        }
+        Ok(first.into_values().map(Some).collect())
     }
 
     /// The connection in use, or a new one. A server that cannot be reached is tried again until the deadline: it may be
@@ -185,6 +211,19 @@ impl Link {
             *current = None;
         }
     }
+}
+
+async fn once(slot: Option<u16>, command: &Cmd, connection: Connection, until: Instant) -> Parsed<Value> {
+    let asking = async {
+        match (connection, slot) {
+            (Connection::Cluster(mut cluster), Some(slot)) => {
+                let place = SingleNodeRoutingInfo::SpecificNode(Route::new(slot, SlotAddr::Master));
+                cluster.route_command(command.clone(), RoutingInfo::SingleNode(place)).await
+            }
+            (mut connection, _) => connection.req_packed_command(command).await,
+        }
+    };
+    Ok(timeout_at(until, asking).await?.and_then(Value::extract_error)?)
 }
 
 /// Nobody is there, or not yet.

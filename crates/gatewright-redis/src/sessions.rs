@@ -136,11 +136,19 @@ impl RedisStore {
     /// Key by key, each in one step that no login waits for long, and each with a deadline of its own.
     async fn purge(&self, now: &str) -> Parsed<u64> {
         let mut forgotten = 0;
+        for primary in self.link.primaries().await? {
+            forgotten += self.purge_at(primary, now).await?;
+        }
+        Ok(forgotten)
+    }
+
+    async fn purge_at(&self, primary: Option<u16>, now: &str) -> Parsed<u64> {
+        let mut forgotten = 0;
         let mut cursor = 0_u64;
         loop {
             let mut scan = cmd("SCAN");
             scan.arg(cursor).arg("MATCH").arg(self.prefix.all_sessions()).arg("COUNT").arg(PURGE_BATCH);
-            let (next, keys): (u64, Vec<String>) = self.link.ask(&scan, deadline()).await?;
+            let (next, keys): (u64, Vec<String>) = self.link.ask_at(primary, &scan, deadline()).await?;
             for key in keys {
                 forgotten += PURGE.run::<u64>(&self.link, &key, &[now], deadline()).await?;
             }

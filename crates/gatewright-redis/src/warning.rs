@@ -50,9 +50,21 @@ impl fmt::Display for Warning {
 
 /// Asks the server. A server that does not answer is an error; one that answers that it will not say is a warning.
 pub(crate) async fn inspect(link: &Link) -> Parsed<Vec<Warning>> {
+    let mut warnings = Vec::new();
+    for primary in link.primaries().await? {
+        for warning in inspect_at(link, primary).await? {
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+    }
+    Ok(warnings)
+}
+
+async fn inspect_at(link: &Link, primary: Option<u16>) -> Parsed<Vec<Warning>> {
     let mut settings = HashMap::new();
     for name in ["maxmemory-policy", "appendonly", "appendfsync", "save"] {
-        match setting(link, name).await? {
+        match setting(link, primary, name).await? {
             Some(value) => settings.insert(name, value),
             None => return Ok(vec![Warning::NotChecked]),
         };
@@ -61,10 +73,10 @@ pub(crate) async fn inspect(link: &Link) -> Parsed<Vec<Warning>> {
     Ok(judge(value("maxmemory-policy"), value("appendonly"), value("appendfsync"), value("save")))
 }
 
-async fn setting(link: &Link, name: &str) -> Parsed<Option<String>> {
+async fn setting(link: &Link, primary: Option<u16>, name: &str) -> Parsed<Option<String>> {
     let mut get: Cmd = cmd("CONFIG");
     get.arg("GET").arg(name);
-    match link.ask::<redis::Value>(&get, deadline()).await {
+    match link.ask_at::<redis::Value>(primary, &get, deadline()).await {
         Ok(value) => {
             let pairs = HashMap::<String, String>::from_redis_value(value)?;
             Ok(pairs.into_iter().find(|(own, _)| own == name).map(|(_, value)| value))
