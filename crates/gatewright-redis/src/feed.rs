@@ -1,75 +1,94 @@
 //! Revocations between nodes, over a channel of Redis.
+//!
+//! ```text
+//! announce ──► queue ──► send.rs     PUBLISH ──► server ──► every node, this one too
+//!                ▲       one task    one connection
+//!     heartbeats │
+//! receivers ◄──── listen.rs ◄─────── SUBSCRIBE ◄──────────────┘
+//!                one task            one connection
+//! ```
 
 mod listen;
 mod send;
 
 use std::fmt;
-use std::sync::Arc;
+use std::future::ready;
+use std::time::Duration;
 
 use gatewright_core::revocation::{FED_MAX_AGE, Revocation};
 use gatewright_core::{Announcement, Reach, RevocationFeed, RevocationReceiver, StoreError};
-use redis::{Client, cmd};
-use tokio::runtime::Handle;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::address::Address;
-use crate::broken;
 use crate::key::Prefix;
-use crate::link::{CALL_TIMEOUT, Link, Opener, deadline};
+use crate::link::{CALL_TIMEOUT, Link, Opener};
 use crate::store::OPEN;
-use listen::listen;
+use crate::{Failure, Parsed, broken};
+use listen::{Door, Hall};
 use send::Queue;
+
+/// How many messages may wait for the server: 10 000. What is beyond them fails at once.
+pub const MAX_WAITING: usize = 10_000;
+
+/// How long connections stay that nobody needs.
+const IDLE: Duration = Duration::from_secs(5);
 
 const ACTION: &str = "announce a revocation";
 
-/// Tells all nodes of revocations by Redis' publish and subscribe. Clones are one; what it does in the background, it does
-/// on the runtime it was connected on.
+/// Tells all nodes of revocations by Redis' publish and subscribe. Clones are one.
 ///
-/// All of an application's nodes name the same server and prefix. One server puts all messages in one order, which the
-/// nodes of a cluster, or a primary and its replicas, do not: on a cluster, name one node, the same everywhere.
+/// It has two connections and two tasks of its own, in the runtime that it was connected in. Messages of one node are sent
+/// in the order in which they were announced. A lost connection is made again after 0.1 seconds, and so is one on which
+/// nothing comes for 6, heartbeats notwithstanding. What could not be sent is told to whoever announced it after
+/// [`CALL_TIMEOUT`](crate::CALL_TIMEOUT), and tried for as long as anybody may remember what it revokes ([`FED_MAX_AGE`]).
+/// While nobody listens, the connections are closed 5 seconds after the last message; the tasks end with the last clone.
 ///
-/// Redis keeps no message for who is not there. A node whose connection breaks forgets what it knows once it listens again;
-/// a node that cannot hand a message over answers 503, tries on for [`FED_MAX_AGE`] all the same, and by then everybody has
-/// asked the stores again. Whatever is silent, heartbeats find out: guards ask the stores meanwhile.
+/// All nodes name the same server and prefix. One server puts all messages in one order, which the nodes of a cluster, or a
+/// primary and its replicas, do not: on a cluster, name one node, the same everywhere. Redis keeps no message for who is
+/// not there: whoever listens again forgets what it knew. What a primary that failed had not passed on, nobody hears; guards
+/// ask the stores after [`FED_MAX_AGE`] at the latest. Whoever may publish on the channel can empty caches.
 #[derive(Clone)]
 pub struct RedisFeed {
-    client: Client,
-    channel: Arc<str>,
     queue: Queue,
-    runtime: Handle,
+    receivers: UnboundedSender<RevocationReceiver>,
 }
 
 impl fmt::Debug for RedisFeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisFeed").field("channel", &self.channel).finish_non_exhaustive()
+        f.debug_struct("RedisFeed").finish_non_exhaustive()
     }
 }
 
 impl RedisFeed {
-    /// Connects to the server that `url` names, as [`RedisStore::connect`](crate::RedisStore::connect) does.
+    /// Connects to the server that `url` names, as [`RedisStore::connect`](crate::RedisStore::connect) does, and listens
+    /// below [`DEFAULT_PREFIX`](crate::DEFAULT_PREFIX).
     ///
     /// # Errors
-    /// When the URL is none, or the server cannot be reached within [`CALL_TIMEOUT`]. The error does
-    /// not show the password.
+    /// When the URL is none, or the server cannot be reached within [`CALL_TIMEOUT`] or does not let this user subscribe.
+    /// The error does not show the password.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let opening = async {
-            let client = Address::parse(url)?.client()?;
-            let link = Link::new(Opener::Single(Box::new(client.clone())));
-            link.ask::<()>(&cmd("PING"), deadline()).await?;
-            let runtime = Handle::current();
-            let channel = Prefix::default().channel().into();
-            Ok(Self { client, channel, queue: Queue::open(link, &runtime), runtime })
-        };
-        opening.await.map_err(broken(OPEN))
+        Self::connect_on(url, &Prefix::default()).await
     }
 
-    /// What the channel's name begins with; [`DEFAULT_PREFIX`](crate::DEFAULT_PREFIX) unless set. It counts for what
-    /// subscribes from now on.
-    #[must_use]
-    pub fn with_prefix(mut self, prefix: &Prefix) -> Self {
-        self.channel = prefix.channel().into();
-        self
+    /// As [`connect`](Self::connect), on the channel below a prefix of one's own.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_on(url: &str, prefix: &Prefix) -> Result<Self, StoreError> {
+        Self::open(url, prefix).await.map_err(broken(OPEN))
+    }
+
+    async fn open(url: &str, prefix: &Prefix) -> Parsed<Self> {
+        let client = Address::parse(url)?.client()?;
+        let link = Link::new(Opener::Single(Box::new(client.clone())));
+        let door = Door::new(client, prefix.channel());
+        let subscription = door.open().await?;
+        let queue = Queue::open(link, prefix.channel());
+        let (receivers, listening) = unbounded_channel();
+        tokio::spawn(Hall::new(door, queue.clone(), listening).run(subscription));
+        Ok(Self { queue, receivers })
     }
 }
 
@@ -79,20 +98,19 @@ impl RevocationFeed for RedisFeed {
     }
 
     fn subscribe(&self, receiver: RevocationReceiver) {
-        let (client, channel) = (self.client.clone(), Arc::clone(&self.channel));
-        self.runtime.spawn(listen(client, channel, receiver, self.queue.clone()));
+        if self.receivers.send(receiver).is_err() {
+            tracing::error!(target: "gatewright", "the feed's runtime has ended: guards ask the stores");
+        }
     }
 
     fn announce(&self, revocation: &Revocation) -> Announcement {
         let (told, sent) = oneshot::channel();
-        let channel = Arc::clone(&self.channel);
-        self.queue.push(channel, revocation.to_string(), FED_MAX_AGE, Some(told));
+        if !self.queue.push(revocation.to_string(), FED_MAX_AGE, Some(told)) {
+            return Box::pin(ready(Err(StoreError::new(ACTION, "too many wait, or the feed has ended"))));
+        }
         Box::pin(async move {
-            match timeout(CALL_TIMEOUT, sent).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(ended)) => Err(broken(ACTION)(ended.into())),
-                Err(elapsed) => Err(broken(ACTION)(elapsed.into())),
-            }
+            let sent = timeout(CALL_TIMEOUT, sent).await.map_err(Failure::from);
+            sent.and_then(|sent| sent.map_err(Failure::from)).map_err(broken(ACTION))
         })
     }
 }

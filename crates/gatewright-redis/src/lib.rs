@@ -14,7 +14,7 @@ use std::error::Error;
 
 use gatewright_core::StoreError;
 
-pub use feed::RedisFeed;
+pub use feed::{MAX_WAITING, RedisFeed};
 pub use key::{DEFAULT_PREFIX, InvalidPrefix, MAX_PREFIX_BYTES, Prefix};
 pub use link::CALL_TIMEOUT;
 pub use store::RedisStore;

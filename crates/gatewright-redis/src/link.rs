@@ -204,6 +204,11 @@ impl Link {
         numbered
     }
 
+    /// Closes the connection; the next caller opens another.
+    pub(crate) fn close(&self) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// The next caller opens another; calls that are under way on this one go on.
     fn forget(&self, number: u64) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);

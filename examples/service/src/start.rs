@@ -59,7 +59,7 @@ where
     let Some(url) = &config.redis_url else { return builder_over(store, config) };
     let refused = |error: StoreError| format!("REDIS_URL: {error}: {}", cause(&error));
     let sessions = RedisStore::connect(url).await.map_err(refused)?;
-    let feed = RedisFeed::connect(url).await.map_err(refused)?;
+    let feed = RedisFeed::connect_on(url, &config.redis_prefix).await.map_err(refused)?;
     let tokens = Arc::new(tokens(config)?);
     let builder =
         Auth::builder(store.clone(), sessions.with_prefix(config.redis_prefix.clone()), Arc::clone(&tokens));
@@ -67,7 +67,7 @@ where
         .with_accounts(store)
         .with_issuer(tokens)
         .with_hasher(HashingPool::builder().build()?)
-        .with_revocation_feed(feed.with_prefix(&config.redis_prefix));
+        .with_revocation_feed(feed);
     settings(builder, config)
 }
 

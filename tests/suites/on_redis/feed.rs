@@ -29,7 +29,7 @@ struct Node {
 
 impl Node {
     async fn new(store: &MemoryStore, url: &str, prefix: &Prefix) -> Self {
-        let feed = RedisFeed::connect(url).await.unwrap().with_prefix(prefix);
+        let feed = RedisFeed::connect_on(url, prefix).await.unwrap();
         let (store, watch) = WatchedStore::new(store.clone());
         let world = World::with(store, |builder| builder.with_revocation_feed(feed.clone()));
         Self { world, watch, feed }

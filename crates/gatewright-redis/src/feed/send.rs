@@ -1,23 +1,20 @@
 //! Sending: one queue, one connection, one message after the other.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use redis::cmd;
-use tokio::runtime::Handle;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout};
 
+use super::{IDLE, MAX_WAITING};
+use crate::Parsed;
 use crate::link::{Link, deadline, pause};
-use crate::{Parsed, link};
 
 /// Between two attempts to send.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A message on its way.
 struct Message {
-    channel: Arc<str>,
     text: String,
     /// When it means nothing any more.
     expires: Instant,
@@ -27,41 +24,40 @@ struct Message {
 /// The way of all messages, heartbeats and revocations. Whatever is pushed goes out in this order, and the next one only
 /// when the one before has been taken or has grown too old: no heartbeat overtakes a revocation.
 #[derive(Clone)]
-pub(super) struct Queue(UnboundedSender<Message>);
+pub(super) struct Queue(mpsc::Sender<Message>);
 
 impl Queue {
     /// Sends until the last clone is gone and what it was given is sent.
-    pub(super) fn open(link: Link, runtime: &Handle) -> Self {
-        let (queue, messages) = unbounded_channel();
-        runtime.spawn(send(link, messages));
+    pub(super) fn open(link: Link, channel: String) -> Self {
+        let (queue, messages) = mpsc::channel(MAX_WAITING);
+        tokio::spawn(send(link, channel, messages));
         Self(queue)
     }
 
-    /// Puts a message on its way. Where the runtime has ended nothing is sent, and who waits to be told hears of it.
-    pub(super) fn push(
-        &self,
-        channel: Arc<str>,
-        text: String,
-        lifetime: Duration,
-        told: Option<oneshot::Sender<()>>,
-    ) {
-        let _ = self.0.send(Message { channel, text, expires: Instant::now() + lifetime, told });
+    /// Puts a message on its way. `false` when too many wait, or the runtime has ended.
+    pub(super) fn push(&self, text: String, lifetime: Duration, told: Option<oneshot::Sender<()>>) -> bool {
+        self.0.try_send(Message { text, expires: Instant::now() + lifetime, told }).is_ok()
     }
 }
 
-async fn send(link: Link, mut messages: UnboundedReceiver<Message>) {
+async fn send(link: Link, channel: String, mut messages: mpsc::Receiver<Message>) {
     let mut is_cut_off = false;
-    while let Some(message) = messages.recv().await {
+    loop {
+        let Ok(message) = timeout(IDLE, messages.recv()).await else {
+            link.close();
+            continue;
+        };
+        let Some(message) = message else { return };
         while Instant::now() < message.expires {
-            let Err(failure) = publish(&link, &message).await else {
+            let Err(failure) = publish(&link, &channel, &message).await else {
                 if std::mem::take(&mut is_cut_off) {
-                    tracing::info!("revocations are sent to Redis again");
+                    tracing::info!(target: "gatewright", "revocations are sent over Redis again");
                 }
                 let _ = message.told.map(|told| told.send(()));
                 break;
             };
             if !std::mem::replace(&mut is_cut_off, true) {
-                tracing::warn!(%failure, "revocations cannot be sent to Redis");
+                tracing::warn!(target: "gatewright", %failure, "revocations cannot be sent over Redis");
             }
             pause(PAUSE).await;
         }
@@ -69,8 +65,8 @@ async fn send(link: Link, mut messages: UnboundedReceiver<Message>) {
 }
 
 /// A message whose answer is lost is sent again: it may come twice.
-async fn publish(link: &link::Link, message: &Message) -> Parsed<()> {
+async fn publish(link: &Link, channel: &str, message: &Message) -> Parsed<()> {
     let mut publish = cmd("PUBLISH");
-    publish.arg(&*message.channel).arg(&message.text);
+    publish.arg(channel).arg(&message.text);
     link.ask(&publish, deadline()).await
 }
