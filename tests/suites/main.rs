@@ -9,8 +9,10 @@
 )]
 
 mod stores;
+mod feeds;
 mod login;
 mod refresh;
+mod scenarios;
 mod revocation;
 mod outages;
 mod building;

@@ -9,6 +9,7 @@ mod browser;
 mod checks;
 mod documents;
 mod fuzz;
+mod scenarios;
 mod test;
 
 use std::process::ExitCode;

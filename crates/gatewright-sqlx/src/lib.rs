@@ -55,7 +55,9 @@ use std::error::Error;
 #[cfg(feature = "mysql")]
 pub use mysql::MySqlStore;
 #[cfg(feature = "postgres")]
-pub use postgres::PostgresStore;
+pub use postgres::{
+    ANNOUNCE_TIMEOUT, DEFAULT_CHANNEL, MAX_CHANNEL_BYTES, MAX_WAITING, PostgresFeed, PostgresStore,
+};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub use server::{CALL_TIMEOUT, MAX_CONNECTIONS, START_TIMEOUT};
 #[cfg(feature = "sqlite")]

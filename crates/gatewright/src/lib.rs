@@ -12,7 +12,7 @@
 //! | `memory` | `MemoryStore`: accounts and sessions in memory |
 //! | `mysql` | `MySqlStore`: accounts and sessions in MySQL or MariaDB |
 //! | `openapi` | [`openapi`](mod@openapi): who may call what, in utoipa documents |
-//! | `postgres` | `PostgresStore`: accounts and sessions in PostgreSQL |
+//! | `postgres` | `PostgresStore`: accounts and sessions in PostgreSQL; `PostgresFeed`: revocations between its nodes |
 //! | `redis` | `RedisStore`: sessions in Redis; `RedisFeed`: revocations between nodes |
 //! | `sqlite` | `SqliteStore`: accounts and sessions in SQLite |
 //! | `swagger-ui` | `openapi::SwaggerUi`: the page that shows a document and logs in |
@@ -148,7 +148,7 @@ pub use gatewright_redis::{
 
 #[cfg(feature = "mysql")]
 pub use gatewright_sqlx::MySqlStore;
-#[cfg(feature = "postgres")]
-pub use gatewright_sqlx::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use gatewright_sqlx::SqliteStore;
+#[cfg(feature = "postgres")]
+pub use gatewright_sqlx::{PostgresFeed, PostgresStore};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gatewright::{
     Account, AccountStore, ApiKeys, Auth, AuthBuilder, Email, HashingPool, Jwt, MemoryStore, MySqlStore,
-    Password, PolicyRefusal, PostgresStore, RedisFeed, RedisStore, Registration, RoleScopes,
+    Password, PolicyRefusal, PostgresFeed, PostgresStore, RedisFeed, RedisStore, Registration, RoleScopes,
     SHORT_API_KEY_BYTES, SessionStore, SqliteStore, StoreError,
 };
 
@@ -40,7 +40,12 @@ pub async fn builder(config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Er
         Some("memory") => with_sessions(MemoryStore::new(), config).await,
         Some("sqlite") => with_sessions(opened(SqliteStore::connect(url).await)?, config).await,
         Some("postgres" | "postgresql") => {
-            with_sessions(opened(PostgresStore::connect(url).await)?, config).await
+            let builder = with_sessions(opened(PostgresStore::connect(url).await)?, config).await?;
+            if config.redis_url.is_some() {
+                return Ok(builder);
+            }
+            // Other processes may use it too: what one revokes the others hear at once.
+            Ok(builder.with_revocation_feed(opened(PostgresFeed::connect(url).await)?))
         }
         Some("mysql" | "mariadb") => with_sessions(opened(MySqlStore::connect(url).await)?, config).await,
         _ => Err("DATABASE_URL: must begin with sqlite:, postgres:, mysql: or memory:".into()),

@@ -10,6 +10,8 @@
 
 pub mod databases;
 pub mod journeys;
+pub mod nodes;
+pub mod revocations;
 pub mod suites;
 
 use std::future::Future;
@@ -172,6 +174,12 @@ impl Program {
     #[must_use]
     pub fn target(&self, admin_password: &str) -> Target {
         Target::new(&self.address, "admin@example.com", admin_password, SECRET)
+    }
+
+    /// Ends the program as a crash would (SIGKILL), and waits until it is gone.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), None, "it did not end by itself");
     }
 
     /// Asks the program to stop and returns its exit.

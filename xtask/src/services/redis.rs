@@ -13,7 +13,7 @@ pub(super) fn program() -> Option<PathBuf> {
 /// The password stands in a file: everybody may read what a program was started with. Each write is on the disk before it
 /// is answered: with less, Redis may keep even from the system, for seconds, what it acknowledged.
 pub(super) fn prepare(place: &Place, further: &str) -> Result<(), String> {
-    let Place { directory, port, password } = place;
+    let Place { directory, port, password, .. } = place;
     let settings = format!(
         "bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {}\nsave \"\"\nappendonly yes\nappendfsync always\n{further}\n",
         directory.display()

@@ -9,6 +9,12 @@ use gatewright_testkit::http::{PASSWORD, Request, Target, Tokens};
 
 use super::{Program, SECRET, databases, new_directory};
 
+pub use super::revocations::{
+    what_one_program_ends_the_other_refuses_on_postgres,
+    without_a_feed_a_start_says_when_others_are_seen_on_mysql,
+    without_a_feed_a_start_says_when_others_are_seen_on_sqlite,
+};
+
 /// Expands every journey as a test of a program. `$program` is its path and `$folder` where it may make directories.
 #[macro_export]
 macro_rules! journeys {
@@ -25,12 +31,15 @@ macro_rules! journeys {
             a_client_that_never_ends_its_request_does_not_keep_the_service_from_stopping
             the_database_is_for_its_owner_alone
             a_shared_database_needs_a_key_that_is_set
+            without_a_feed_a_start_says_when_others_are_seen_on_sqlite
         }
         $crate::journeys_as_tests! { [#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]] $program, $folder;
             the_main_job_on_postgres_goes_on_after_a_restart
+            what_one_program_ends_the_other_refuses_on_postgres
         }
         $crate::journeys_as_tests! { [#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]] $program, $folder;
             the_main_job_on_mysql_goes_on_after_a_restart
+            without_a_feed_a_start_says_when_others_are_seen_on_mysql
         }
     };
 }
