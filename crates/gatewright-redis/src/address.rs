@@ -48,7 +48,6 @@ impl Address {
                 ("sslrootcert", file) if is_tls => {
                     authority = Some(fs::read(file).map_err(|error| format!("sslrootcert: {error}"))?);
                 }
-                ("protocol", _) => {}
                 _ => return Err(format!("the URL's parameter {name} is none, or has another value").into()),
             }
         }
@@ -172,7 +171,7 @@ mod tests {
             "redis://ada:hush@127.0.0.1/notanumber",
             "redis://ada:hush@cache.example.com/",
             "rediss://ada:hush@cache.example.com/?sslrootcert=/nowhere",
-            "redis://ada:hush@127.0.0.1/?protocol=9",
+            "redis://ada:hush@127.0.0.1/?protocol=3",
             "postgres://ada:hush@127.0.0.1/x",
             "redis://ada:hush@0.0.0.0/",
             "hush",

@@ -44,7 +44,7 @@ impl std::fmt::Debug for Node {
 /// Two nodes' ends, for the cases that every feed must pass.
 pub type Ends = [Arc<dyn RevocationFeed>; 2];
 
-/// For [`feed_suite!`]: two nodes of a new network.
+/// For [`feed_suite!`](crate::feed_suite): two nodes of a new network.
 pub async fn ends(network: impl Network) -> Ends {
     [network.node().await.feed, network.node().await.feed]
 }

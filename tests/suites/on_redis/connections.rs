@@ -185,6 +185,27 @@ async fn proxy(url: &str, scripts: Arc<AtomicUsize>) -> String {
 
 #[tokio::test]
 #[ignore = "needs Redis' program"]
+async fn a_server_that_refuses_a_password_and_one_that_is_not_there_are_errors_that_do_not_show_it() {
+    let server = Server::redis("", &[]).unwrap();
+    let (_, address) = server.url().rsplit_once('@').unwrap();
+    for url in [format!("redis://:hush@{address}"), "redis://ada:hush@127.0.0.1:1/".to_owned()] {
+        let errors = [
+            RedisStore::connect(&url).await.unwrap_err(),
+            gatewright::RedisFeed::connect(&url).await.unwrap_err(),
+        ];
+        for error in errors {
+            let cause = std::error::Error::source(&error).unwrap();
+            let shown = format!("{error} {error:?} {cause} {cause:?}");
+            assert!(
+                shown.starts_with("the store could not open Redis") && !shown.contains("hush"),
+                "{shown}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Redis' program"]
 async fn a_server_must_prove_its_name_with_a_certificate_that_is_trusted() {
     let authority_key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::new([]).unwrap();

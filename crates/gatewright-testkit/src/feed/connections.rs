@@ -88,14 +88,21 @@ pub async fn an_announcement_that_cannot_be_handed_over_says_so_within_five_seco
     listener.until_revoked(&message).await;
 }
 
-/// Nothing says that such a connection is lost but that a node's own heartbeats do not come back.
+/// Nothing says that such a connection is lost but that a node's own heartbeats do not come back; and none does that was
+/// made since.
 pub async fn a_connection_that_falls_silent_is_replaced(network: impl Network) {
     let (here, there) = (network.node().await, network.node().await);
     let listener = Listener::to(&*there.feed);
     listener.until_beaten(1).await;
     let before = listener.resets();
     there.wire.hold();
-    listener.until("everything is forgotten", |heard| resets(heard) > before).await;
+    // The first may be made before the wire is held.
+    let since = listener.until_made().await;
+    let heard = listener.until("everything is forgotten", |heard| resets(heard) > before).await;
+    let made = listener.made();
+    let late: Vec<_> = made[since..].iter().map(|text| Heard::Heartbeat(text.clone())).collect();
+    let until_reset = &heard[..=heard.iter().rposition(|heard| *heard == Heard::Reset).unwrap()];
+    assert!(!until_reset.iter().any(|heard| late.contains(heard)), "{late:?} in {until_reset:?}");
     listener.until_beaten(1).await;
     let message = session();
     here.feed.announce(&message).await.unwrap();

@@ -18,6 +18,9 @@ pub(super) const EMAIL: &str = "ada@example.com";
 /// Whose tokens they are, unless a scenario says otherwise.
 const ISSUER: &str = "https://issuer.example";
 
+/// How often a caller is told to come again before it gives up.
+pub const PATIENCE: usize = 100;
+
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What a scenario is given: a new, empty storage, and whatever runs on it.
@@ -112,6 +115,17 @@ impl Node {
     /// Sends a refresh token, as a form.
     pub async fn refresh(&self, token: &str) -> Answer {
         self.post(Operation::Refresh, FORM, None, format!("refresh_token={token}")).await
+    }
+
+    /// As [`refresh`](Self::refresh), again for as long as the answer is 503, at most [`PATIENCE`] times; and how often it was.
+    pub async fn refresh_with_patience(&self, token: &str) -> (Answer, usize) {
+        for busy in 0..PATIENCE {
+            let answer = self.refresh(token).await;
+            if answer.status() != 503 {
+                return (answer, busy);
+            }
+        }
+        panic!("the stores did not answer {PATIENCE} times")
     }
 
     /// Sends a request's body, and an access token where there is one.
