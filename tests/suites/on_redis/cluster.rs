@@ -69,6 +69,8 @@ async fn nodes(count: u16) -> Vec<Node> {
                 break;
             }
             assert!(started.elapsed() < Duration::from_secs(60), "{info}");
+            // A moment, by the server: it has no replica that could answer sooner.
+            cmd("WAIT").arg(1).arg(50).exec_async(&mut own).await.unwrap();
         }
     }
     nodes
