@@ -25,4 +25,5 @@ mod own_users;
 mod dumps;
 mod servers;
 mod bad_days;
+mod on_redis;
 mod other_issuers;

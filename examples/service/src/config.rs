@@ -8,11 +8,13 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use gatewright::Prefix;
+
 /// Where a generated key is kept.
 const KEY_FILE: &str = "gatewright.key";
 
 /// Variables of the example that this version does not act on yet.
-const NOT_YET: [&str; 2] = ["REDIS_URL", "AUTH_TRUSTED_PROXIES"];
+const NOT_YET: [&str; 1] = ["AUTH_TRUSTED_PROXIES"];
 
 /// What the environment says.
 #[derive(Clone)]
@@ -21,6 +23,10 @@ pub struct Config {
     pub bind_address: String,
     /// `DATABASE_URL`.
     pub database_url: String,
+    /// `REDIS_URL`, if set: where sessions are instead, and how nodes hear of revocations.
+    pub redis_url: Option<String>,
+    /// What all keys in Redis begin with.
+    pub redis_prefix: Prefix,
     /// What signs tokens, and what verifies them.
     pub keys: Keys,
     /// `AUTH_ISSUER`.
@@ -80,10 +86,13 @@ impl Config {
             tracing::warn!("{name} is set and not supported yet: ignored");
         }
         let database_url = text("DATABASE_URL")?.unwrap_or_else(|| "sqlite://gatewright.db".to_owned());
+        let redis_url = text("REDIS_URL")?;
         Ok(Self {
             bind_address: text("BIND_ADDR")?.unwrap_or_else(|| "127.0.0.1:3000".to_owned()),
-            keys: keys(is_shared(&database_url))?,
+            keys: keys(redis_url.is_some() || is_shared(&database_url))?,
             database_url,
+            redis_url,
+            redis_prefix: Prefix::default(),
             issuer: text("AUTH_ISSUER")?.unwrap_or_else(|| "http://localhost".to_owned()),
             audience: text("AUTH_AUDIENCE")?.unwrap_or_else(|| "gatewright-example".to_owned()),
             access_lifetime: span("AUTH_ACCESS_MINUTES", 15, 60)?,
@@ -138,7 +147,9 @@ fn secret(shared: bool) -> Result<String, Box<dyn Error>> {
         return Ok(secret);
     }
     if shared {
-        return Err("AUTH_SECRET_KEY: is not set; every node on a shared database needs the same one".into());
+        return Err(
+            "AUTH_SECRET_KEY: is not set; every node on a shared database or Redis needs the same one".into(),
+        );
     }
     let path = Path::new(KEY_FILE);
     tracing::warn!(
