@@ -13,6 +13,7 @@
 pub struct Readme;
 
 pub mod servers;
+pub mod storages;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

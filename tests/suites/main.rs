@@ -9,11 +9,13 @@
 )]
 
 mod stores;
+mod feeds;
 mod login;
 mod clients;
 mod sessions;
 mod tokens;
 mod refresh;
+mod scenarios;
 mod revocation;
 mod outages;
 mod building;
@@ -26,4 +28,5 @@ mod own_users;
 mod dumps;
 mod servers;
 mod bad_days;
+mod on_redis;
 mod other_issuers;

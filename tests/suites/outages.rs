@@ -10,6 +10,8 @@ use gatewright_testkit::{FragileStore, Outage};
 use gatewright_tests::{Bearer, PASSWORD, World, memory, new_file, sqlite};
 use sqlx::Connection;
 
+use crate::servers::{broken_off, unavailable_in_time};
+
 const EMAIL: &str = "ada@example.com";
 
 fn is_outage<T: std::fmt::Debug>(auth: &Auth, result: Result<T, AuthError>) {
@@ -204,6 +206,25 @@ async fn many_processes_may_make_the_tables_of_one_new_database_at_once() {
             started.unwrap().count().await.unwrap();
         }
     }
+}
+
+#[tokio::test]
+async fn connections_that_run_out_are_503_in_time_and_consume_nothing_in_sqlite() {
+    let url = format!("sqlite://{}", new_file("busy.db").display());
+    let world = World::new(gatewright::SqliteStore::connect(&url).await.unwrap());
+    world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    unavailable_in_time(&world, &pair).await;
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    assert!(world.refresh(&pair.refresh_token).await.is_ok(), "nothing was consumed");
+}
+
+#[tokio::test]
+async fn a_start_that_broke_off_is_completed_by_the_next_in_sqlite() {
+    let fresh = async || format!("sqlite://{}", new_file("start.db").display());
+    broken_off(fresh, async |url| gatewright::SqliteStore::connect(&url).await).await;
 }
 
 /// The session that a pair of tokens belongs to.

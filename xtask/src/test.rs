@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::process::Command;
 
 use xtask::services::{Kind, Services};
 use xtask::tools::{cargo, step};
 
-use crate::{Settings, documents, marker};
+use crate::{Settings, documents, marker, scenarios};
 
 /// The variable that names a folder of published test vectors, for tests that need them.
 const VECTORS: &str = "GATEWRIGHT_VECTORS";
@@ -32,6 +33,13 @@ pub(crate) fn run(settings: Settings) -> Result<(), String> {
     Ok(())
 }
 
+/// Runs the refresh scenarios alone.
+pub(crate) fn scenarios(settings: Settings) -> Result<(), String> {
+    let services = if settings.only_embedded { None } else { Some(Services::start()?) };
+    let mut tests = suites("scenarios", services.as_ref());
+    scenarios::run(tests.env("GATEWRIGHT_TEST_REPEAT", settings.repeat.to_string()))
+}
+
 fn left_out(with_servers: bool, with_vectors: bool) -> Vec<&'static str> {
     let servers = Kind::ALL.into_iter().map(marker).filter(|_| !with_servers);
     servers.chain([VECTORS_MARKER].into_iter().filter(|_| !with_vectors)).collect()
@@ -50,7 +58,8 @@ fn say_what_did_not_run(with_servers: bool, with_vectors: bool) {
 /// The example applications: each runs the HTTP suites.
 const APPLICATIONS: [&str; 3] = ["actix-app", "axum-app", "poem-app"];
 
-/// Says how many cases the HTTP suites have, as the test programs list them, and how many requests were compared.
+/// Says how many cases the HTTP suites have, as the test programs list them, how many requests were compared, and what the
+/// refresh scenarios came to.
 fn report(services: Option<&Services>) -> Result<(), String> {
     println!("\n=== HTTP suites, cases");
     for application in APPLICATIONS {
@@ -65,13 +74,18 @@ fn report(services: Option<&Services>) -> Result<(), String> {
         let counts: Vec<String> = suites.iter().map(|(suite, cases)| format!("{suite} {cases}")).collect();
         println!("{application}: {}", counts.join(", "));
     }
-    let compare =
-        ["test", "--quiet", "-p", "gatewright-tests", "--all-features", "--locked", "--test", "suites"];
-    let mut differences = cargo(&compare);
-    differences.envs(services.iter().flat_map(|services| services.variables()));
-    differences.args(["differences", "--", "--nocapture", "--include-ignored"]);
-    differences.args(left_out(services.is_some(), true).iter().flat_map(|name| ["--skip", name]));
-    step("differences between them", &mut differences)
+    step("differences between them", suites("differences", services).args(["--nocapture", "--quiet"]))?;
+    scenarios::run(&mut suites("scenarios", services))
+}
+
+/// Runs a part of the suites of several crates once more, for what it has to say.
+fn suites(part: &str, services: Option<&Services>) -> Command {
+    let mut tests =
+        cargo(&["test", "-p", "gatewright-tests", "--all-features", "--locked", "--test", "suites"]);
+    tests.envs(services.iter().flat_map(|services| services.variables()));
+    tests.args([part, "--", "--include-ignored"]);
+    tests.args(left_out(services.is_some(), true).iter().flat_map(|name| ["--skip", name]));
+    tests
 }
 
 /// The folder of published vectors. One that is named and not there is a mistake.

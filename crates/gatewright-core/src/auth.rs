@@ -137,4 +137,10 @@ impl<U: AuthUser> Inner<U> {
     pub(crate) fn allowed_scopes(&self, user: &U) -> Scopes {
         self.settings.role_scopes.allowed(user.roles())
     }
+
+    /// What this user may have of `scopes` at this moment.
+    pub(crate) fn effective_scopes(&self, scopes: &Scopes, user: &U) -> Scopes {
+        let granted = &self.settings.role_scopes;
+        scopes.filter(|scope| user.roles().any(|role| granted.grants(role, scope)))
+    }
 }

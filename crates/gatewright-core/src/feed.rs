@@ -51,6 +51,8 @@ pub type Announcement = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Se
 ///   the feed listens again and before it passes anything on.
 /// - The feed keeps nothing alive: it ends when [`RevocationReceiver::is_gone`].
 ///
+/// `feed_suite!` of the testkit proves a feed between nodes.
+///
 /// Anybody who can write to the feed can empty caches, and nothing more. Anybody who can keep messages back keeps guards
 /// from hearing, for [`MAX_SILENCE`](crate::revocation::MAX_SILENCE) if everything is kept back, else for
 /// [`FED_MAX_AGE`].
@@ -79,14 +81,15 @@ impl<T: RevocationFeed + ?Sized> RevocationFeed for Arc<T> {
     }
 }
 
-/// What hears a feed.
-pub(crate) trait Ear: Send + Sync {
+/// What hears a feed: the memory of an [`Auth`](crate::Auth), or what proves a feed in a test. No method waits.
+pub trait Ear: Send + Sync + 'static {
     /// A heartbeat to send now, where one is needed.
     fn heartbeat(&self) -> Option<String>;
 
     /// Takes a heartbeat that came in; `false` when the text is none.
     fn hear_heartbeat(&self, text: &str) -> bool;
 
+    /// Takes a revocation.
     fn revoke(&self, revocation: &Revocation);
 
     /// Forgets everything.
@@ -98,7 +101,9 @@ pub(crate) trait Ear: Send + Sync {
 pub struct RevocationReceiver(Weak<dyn Ear>);
 
 impl RevocationReceiver {
-    pub(crate) fn new(ear: &Arc<dyn Ear>) -> Self {
+    /// A receiver that is gone when the ear is. An [`Auth`](crate::Auth) makes its own.
+    #[must_use]
+    pub fn new(ear: &Arc<dyn Ear>) -> Self {
         Self(Arc::downgrade(ear))
     }
 

@@ -27,6 +27,7 @@ pub struct InvalidId {}
 /// use gatewright_core::UserId;
 ///
 /// assert_eq!(UserId::new("42")?.as_str(), "42");
+/// assert_eq!(UserId::from(42), UserId::new("42")?);
 /// assert!(UserId::new("").is_err());
 /// # Ok::<(), gatewright_core::InvalidId>(())
 /// ```
@@ -59,6 +60,21 @@ impl UserId {
         &self.0
     }
 }
+
+/// Ids that are numbers, as databases count them: the number as text, which is always an id.
+macro_rules! from_numbers {
+    ($($number:ty)+) => {
+        $(
+            impl From<$number> for UserId {
+                fn from(number: $number) -> Self {
+                    Self(number.to_string().into())
+                }
+            }
+        )+
+    };
+}
+
+from_numbers!(i32 i64 u32 u64);
 
 impl fmt::Display for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

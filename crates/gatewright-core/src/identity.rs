@@ -34,7 +34,7 @@ pub struct Identity<U = Account> {
 impl<U: AuthUser> Identity<U> {
     /// Joins the proofs. `scopes` are the token's, less those the user may no longer have.
     pub(crate) fn new(issuer: &Arc<Inner<U>>, claims: VerifiedClaims, pair: &LivePair<U>) -> Self {
-        let scopes = claims.scopes.intersection(&issuer.allowed_scopes(pair.user()));
+        let scopes = issuer.effective_scopes(&claims.scopes, pair.user());
         Self {
             user: Arc::clone(pair.user()),
             claims: Arc::new(claims),

@@ -65,7 +65,7 @@ impl<U: AuthUser> Auth<U> {
         let now = self.inner.now();
         let claims = self.inner.verify_refresh(&refresh.token, now)?;
         let (session, user) = self.inner.open_session(&claims, now).await?;
-        let scopes = narrow(&session, refresh.scopes)?.intersection(&self.inner.allowed_scopes(user.get()));
+        let scopes = self.inner.effective_scopes(&narrow(&session, refresh.scopes)?, user.get());
         let (successor, life) = self.inner.rotate(&session, &claims.token_id, now).await?;
         sign(&self.inner, &session, successor, life, scopes)
     }

@@ -65,13 +65,22 @@ impl Scopes {
     /// What both sets hold, in this set's order.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        Self::collect(self.iter().filter(|scope| other.contains(scope)))
+        self.filter(|scope| other.contains(scope))
     }
 
     /// What either set holds, this set's first.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         Self::collect(self.iter().chain(other.iter()))
+    }
+
+    /// The scopes that `keep` keeps: most often, all of them.
+    pub(crate) fn filter(&self, keep: impl Fn(&str) -> bool) -> Self {
+        if self.iter().all(&keep) {
+            self.clone()
+        } else {
+            Self::collect(self.iter().filter(|scope| keep(scope)))
+        }
     }
 
     fn collect<'a>(scopes: impl Iterator<Item = &'a str>) -> Self {
@@ -118,6 +127,11 @@ impl RoleScopes {
     /// What the bearer of every role may have.
     pub(crate) fn all(&self) -> Scopes {
         self.allowed(self.0.iter().map(|(role, _)| role.as_str()))
+    }
+
+    /// Whether the bearer of this role may have the scope.
+    pub(crate) fn grants(&self, role: &str, scope: &str) -> bool {
+        self.0.iter().any(|(name, scopes)| name == role && scopes.contains(scope))
     }
 
     /// What the bearer of these roles may have.

@@ -6,6 +6,8 @@
 //!   │ pools       MySqlStore
 //! ```
 //!
+//! `PostgresFeed` carries revocations between the nodes of one PostgreSQL database (`postgres/feed.rs`).
+//!
 //! `statements.rs` has the statements that the databases share, `server.rs` the verbs and the deadlines that PostgreSQL
 //! and MySQL share; what differs stands beside each store. The tables (`gatewright_users`, `gatewright_sessions`) are made
 //! and kept up to date when a store connects; the history of that is in `_gatewright_migrations`, apart from an
@@ -55,7 +57,9 @@ use std::error::Error;
 #[cfg(feature = "mysql")]
 pub use mysql::MySqlStore;
 #[cfg(feature = "postgres")]
-pub use postgres::PostgresStore;
+pub use postgres::{
+    ANNOUNCE_TIMEOUT, DEFAULT_CHANNEL, MAX_CHANNEL_BYTES, MAX_WAITING, PostgresFeed, PostgresStore,
+};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub use server::{CALL_TIMEOUT, MAX_CONNECTIONS, START_TIMEOUT};
 #[cfg(feature = "sqlite")]

@@ -2,12 +2,14 @@
 
 mod accounts;
 mod connect;
+mod feed;
 mod sessions;
 
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
 pub use connect::PostgresStore;
+pub use feed::{ANNOUNCE_TIMEOUT, DEFAULT_CHANNEL, MAX_CHANNEL_BYTES, MAX_WAITING, PostgresFeed};
 
 use crate::Parsed;
 use crate::row::Columns;

@@ -11,9 +11,7 @@ use gatewright_core::{
     SessionId, SessionStore, StoreError, Timestamp, UserId, UserStore,
 };
 
-use crate::store::Store;
-
-/// A store whose users, or sessions, can be cut off: as long as the [`Outage`] lasts each of its verbs fails.
+/// A store of users, sessions or both, which can be cut off: as long as the [`Outage`] lasts each of its verbs fails.
 #[derive(Debug, Clone)]
 pub struct FragileStore<S> {
     store: S,
@@ -73,7 +71,7 @@ impl<S> FragileStore<S> {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<S: Store> UserStore for FragileStore<S> {
+impl<S: UserStore<User = Account>> UserStore for FragileStore<S> {
     type User = Account;
 
     async fn find_by_id(&self, id: &UserId) -> Result<Option<Account>, StoreError> {
@@ -96,7 +94,7 @@ impl<S: Store> UserStore for FragileStore<S> {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<S: Store> AccountStore for FragileStore<S> {
+impl<S: AccountStore<User = Account>> AccountStore for FragileStore<S> {
     async fn create(&self, account: NewAccount) -> Result<Created<Account>, StoreError> {
         self.users()?.create(account).await
     }
@@ -135,7 +133,7 @@ impl<S: Store> AccountStore for FragileStore<S> {
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<S: Store> SessionStore for FragileStore<S> {
+impl<S: SessionStore> SessionStore for FragileStore<S> {
     async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError> {
         self.sessions()?.begin(session, current, limit).await
     }

@@ -26,6 +26,7 @@ pub mod rfc6749;
 pub mod forwarded;
 pub mod document;
 
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine;
@@ -92,6 +93,14 @@ impl Target {
     #[must_use]
     pub fn send(&self, request: &Request) -> Response {
         request.send(&self.address)
+    }
+
+    /// Sends a request to a server that may be gone, or go while it answers.
+    ///
+    /// # Errors
+    /// When there is no connection, or not the whole answer comes back.
+    pub fn try_send(&self, request: &Request) -> io::Result<Response> {
+        request.attempt(&self.address)
     }
 
     /// Sends a request, or as much of it as there is, and ends the sending half of the connection. A server may hang up

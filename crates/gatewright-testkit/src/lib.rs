@@ -2,6 +2,11 @@
 //!
 //! - [`store_suite!`] proves a store of [`Account`](gatewright_core::Account)s and sessions against the contracts of
 //!   [`AccountStore`](gatewright_core::AccountStore) and [`SessionStore`](gatewright_core::SessionStore), case by case.
+//! - [`refresh_suite!`] proves what refresh tokens come to over a storage: sixteen scenarios of theft, loss, races and
+//!   restarts, from the bytes of a request down. [`refresh::SCENARIOS`] lists them.
+//! - [`feed_suite!`] proves a revocation feed between nodes against the contract of
+//!   [`RevocationFeed`](gatewright_core::RevocationFeed), over a [`Wire`](feed::Wire) that it cuts; [`local_feed_suite!`]
+//!   proves one within a process.
 //! - [`http_suite!`] proves a running application: a table of requests and exact answers over a real socket.
 //!   [`problem_suite!`] and [`rfc6749_suite!`] prove it with another renderer and another token endpoint, each also by
 //!   sending some thousand requests to both and comparing; [`http_outage_suite!`] proves it over a store that fails.
@@ -18,6 +23,14 @@
 //! async fn fresh() -> [MyStore; 2] { … }
 //!
 //! gatewright_testkit::store_suite!(my_store, fresh);
+//!
+//! // `fresh` gives a new, empty `Storage`, `tokens` the tokens of an issuer by its name.
+//! gatewright_testkit::refresh_suite!(my_storage, fresh_storage, tokens);
+//!
+//! // In a test of a feed's crate: a server, and nodes that reach it over wires of their own.
+//! async fn network() -> impl gatewright_testkit::feed::Network { … }
+//!
+//! gatewright_testkit::feed_suite!(my_feed, network);
 //!
 //! // In a test of an application with the example's routes. Each function starts it on a socket of its own.
 //! fn running() -> &'static Target { … }
@@ -44,10 +57,11 @@
 mod clock;
 mod hasher;
 mod events;
-mod feed;
 mod fragile;
 mod watched;
 pub mod store;
+pub mod refresh;
+pub mod feed;
 pub mod http;
 
 pub use clock::FixedClock;

@@ -29,7 +29,7 @@ pub const RACERS: usize = 50;
 /// Starts [`RACERS`] calls at once, on threads, half of them through each handle, and gathers what they return.
 pub async fn race<S, T, F>(stores: &[S; 2], call: impl Fn(S, usize) -> F) -> Vec<T>
 where
-    S: Clone + Send + 'static,
+    S: Clone,
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
@@ -39,7 +39,7 @@ where
 /// As [`race`], with fewer callers: for races that every one of them wins, and each win is a commit on a disk.
 pub async fn race_of<S, T, F>(callers: usize, stores: &[S; 2], call: impl Fn(S, usize) -> F) -> Vec<T>
 where
-    S: Clone + Send + 'static,
+    S: Clone,
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {

@@ -1,4 +1,5 @@
-//! The suites cover the project's table of HTTP cases, read from the folder that `GATEWRIGHT_VECTORS` names.
+//! The suites cover the project's tables of HTTP cases and of refresh scenarios, read from the folder that
+//! `GATEWRIGHT_VECTORS` names.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
@@ -7,16 +8,24 @@ use std::path::Path;
 
 use gatewright_testkit::http::SUITES;
 use gatewright_testkit::http::published::ELSEWHERE;
+use gatewright_testkit::refresh::SCENARIOS;
 use serde_json::Value;
+
+fn table(file: &str) -> Value {
+    let folder = std::env::var("GATEWRIGHT_VECTORS").unwrap();
+    serde_json::from_str(&std::fs::read_to_string(Path::new(&folder).join(file)).unwrap()).unwrap()
+}
+
+fn id(case: &Value) -> String {
+    case["id"].as_str().unwrap().to_owned()
+}
 
 /// The ids of the table's areas `resource` and `problem`.
 fn published() -> BTreeSet<String> {
-    let folder = std::env::var("GATEWRIGHT_VECTORS").unwrap();
-    let text = std::fs::read_to_string(Path::new(&folder).join("http_cases.json")).unwrap();
-    let table: Value = serde_json::from_str(&text).unwrap();
+    let table = table("http_cases.json");
     let cases = table["cases"].as_array().unwrap().iter();
     let ours = cases.filter(|case| ["resource", "problem"].contains(&case["area"].as_str().unwrap()));
-    ours.map(|case| case["id"].as_str().unwrap().to_owned()).collect()
+    ours.map(id).collect()
 }
 
 /// The ids of our cases: `published::rs_no_credentials` is `rs-no-credentials`.
@@ -28,7 +37,9 @@ fn covered() -> BTreeSet<String> {
 }
 
 mod needs_vectors {
-    use super::{covered, published};
+    use std::collections::BTreeSet;
+
+    use super::{SCENARIOS, covered, id, published, table};
 
     #[test]
     #[ignore = "needs GATEWRIGHT_VECTORS"]
@@ -36,6 +47,16 @@ mod needs_vectors {
         let published = published();
         assert_eq!(covered(), published);
         assert_eq!(published.len(), 23);
+    }
+
+    #[test]
+    #[ignore = "needs GATEWRIGHT_VECTORS"]
+    fn the_refresh_scenarios_are_those_of_the_table_without_exception() {
+        let table = table("refresh_scenarios.json");
+        let published: BTreeSet<String> = table["scenarios"].as_array().unwrap().iter().map(id).collect();
+        let covered: BTreeSet<String> = SCENARIOS.iter().map(|name| name.replace('_', "-")).collect();
+        assert_eq!(covered, published);
+        assert_eq!(published.len(), 16);
     }
 }
 

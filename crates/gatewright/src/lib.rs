@@ -12,7 +12,8 @@
 //! | `memory` | `MemoryStore`: accounts and sessions in memory |
 //! | `mysql` | `MySqlStore`: accounts and sessions in MySQL or MariaDB |
 //! | `openapi` | [`openapi`](mod@openapi): who may call what, in utoipa documents |
-//! | `postgres` | `PostgresStore`: accounts and sessions in PostgreSQL |
+//! | `postgres` | `PostgresStore`: accounts and sessions in PostgreSQL; `PostgresFeed`: revocations between its nodes |
+//! | `redis` | `RedisStore`: sessions in Redis; `RedisFeed`: revocations between nodes |
 //! | `sqlite` | `SqliteStore`: accounts and sessions in SQLite |
 //! | `swagger-ui` | `openapi::SwaggerUi`: the page that shows a document and logs in |
 //!
@@ -146,9 +147,14 @@ pub use gatewright_jwks::{
 #[cfg(feature = "memory")]
 pub use gatewright_memory::MemoryStore;
 
+#[cfg(feature = "redis")]
+pub use gatewright_redis::{
+    DEFAULT_PREFIX, InvalidPrefix, MAX_PREFIX_BYTES, Prefix, RedisFeed, RedisStore, Warning,
+};
+
 #[cfg(feature = "mysql")]
 pub use gatewright_sqlx::MySqlStore;
-#[cfg(feature = "postgres")]
-pub use gatewright_sqlx::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use gatewright_sqlx::SqliteStore;
+#[cfg(feature = "postgres")]
+pub use gatewright_sqlx::{PostgresFeed, PostgresStore};

@@ -10,6 +10,8 @@
 
 pub mod databases;
 pub mod journeys;
+pub mod nodes;
+pub mod revocations;
 pub mod suites;
 
 use std::future::Future;
@@ -22,7 +24,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use gatewright::{Account, Auth, AuthBuilder, MemoryStore};
+use gatewright::{Account, Auth, AuthBuilder, MemoryStore, Prefix};
 use gatewright_testkit::http::Target;
 use gatewright_testkit::{FragileStore, Outage};
 
@@ -54,6 +56,8 @@ pub fn config(database_url: &str) -> Config {
     Config {
         bind_address: "127.0.0.1:0".to_owned(),
         database_url: database_url.to_owned(),
+        redis_url: None,
+        redis_prefix: Prefix::default(),
         keys: Keys::Secret { secret: SECRET.to_owned(), previous: None },
         issuer: "http://localhost".to_owned(),
         audience: "gatewright-example".to_owned(),
@@ -74,7 +78,24 @@ pub fn serve<F: Future<Output = io::Result<()>>>(
     settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account> + Send + 'static,
     run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
 ) -> Target {
-    let config = config(database_url);
+    serve_config(config(database_url), settings, run)
+}
+
+/// As [`serve`], with sessions in Redis, below a prefix.
+pub fn serve_with_redis<F: Future<Output = io::Result<()>>>(
+    database_url: &str,
+    (redis_url, redis_prefix): (String, Prefix),
+    run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
+) -> Target {
+    let config = Config { redis_url: Some(redis_url), redis_prefix, ..config(database_url) };
+    serve_config(config, |settings| settings, run)
+}
+
+fn serve_config<F: Future<Output = io::Result<()>>>(
+    config: Config,
+    settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account> + Send + 'static,
+    run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
+) -> Target {
     on_a_thread(async move || (settings(start::builder(&config).await.unwrap()), config), run)
 }
 
@@ -154,6 +175,12 @@ impl Program {
     #[must_use]
     pub fn target(&self, admin_password: &str) -> Target {
         Target::new(&self.address, "admin@example.com", admin_password, SECRET)
+    }
+
+    /// Ends the program as a crash would (SIGKILL), and waits until it is gone.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), None, "it did not end by itself");
     }
 
     /// Asks the program to stop and returns its exit.

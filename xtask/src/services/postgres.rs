@@ -35,8 +35,9 @@ pub(super) fn server(place: &Place) -> Result<Command, String> {
     let mut postgres = place.command(&program("postgres")?)?;
     postgres.arg("-D").arg(place.directory.join("data")).arg("-k").arg(&place.directory);
     postgres.args(["-h", "127.0.0.1", "-p", &place.port.to_string()]);
-    for setting in ["fsync=off", "full_page_writes=off", "max_connections=400"] {
-        postgres.args(["-c", setting]);
+    postgres.args(["-c", "max_connections=400"]);
+    if !place.durable {
+        postgres.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
     }
     Ok(postgres)
 }

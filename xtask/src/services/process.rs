@@ -34,6 +34,16 @@ pub(super) struct Place {
     pub(super) directory: PathBuf,
     pub(super) port: u16,
     pub(super) password: String,
+    /// Whether the server waits for the disk.
+    pub(super) durable: bool,
+}
+
+/// What a server is to be, beside the usual.
+#[derive(Default)]
+struct Wishes<'a> {
+    durable: bool,
+    settings: &'a str,
+    files: &'a [(&'a str, &'a str)],
 }
 
 impl Server {
@@ -42,24 +52,50 @@ impl Server {
     /// # Errors
     /// When that is not possible; the error says what to install.
     pub fn start(kind: Kind) -> Result<Self, String> {
+        Self::start_as(kind, &Wishes::default())
+    }
+
+    /// As [`start`](Self::start), a server that waits for the disk, as it is installed: for measuring. The others lose what
+    /// they have when the machine fails, and are quicker. Redis always waits.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_durable(kind: Kind) -> Result<Self, String> {
+        Self::start_as(kind, &Wishes { durable: true, ..Wishes::default() })
+    }
+
+    /// As [`start`](Self::start): a Redis server with settings beside the usual ones, and files that they name. Where they
+    /// say `{port}`, its port is meant.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn redis(settings: &str, files: &[(&str, &str)]) -> Result<Self, String> {
+        Self::start_as(Kind::Redis, &Wishes { settings, files, ..Wishes::default() })
+    }
+
+    fn start_as(kind: Kind, wishes: &Wishes<'_>) -> Result<Self, String> {
         kind.install()?;
         let mut attempt = 1;
         loop {
-            match Self::attempt(kind) {
+            match Self::attempt(kind, wishes) {
                 Err(_) if attempt < START_ATTEMPTS => attempt += 1,
                 done => return done,
             }
         }
     }
 
-    fn attempt(kind: Kind) -> Result<Self, String> {
-        let place = Place::make()?;
+    fn attempt(kind: Kind, wishes: &Wishes<'_>) -> Result<Self, String> {
+        let place = Place { durable: wishes.durable, ..Place::make()? };
+        let settings = wishes.settings.replace("{port}", &place.port.to_string());
         let url = place.url(kind);
         let mut server = Self { kind, place, url, child: None };
+        for (name, text) in wishes.files {
+            server.place.write(name, text)?;
+        }
         match kind {
             Kind::Postgres => postgres::prepare(&server.place)?,
             Kind::Mysql => mariadb::prepare(&server.place)?,
-            Kind::Redis => redis::prepare(&server.place)?,
+            Kind::Redis => redis::prepare(&server.place, &settings)?,
         }
         server.run()?;
         Ok(server)
@@ -179,7 +215,7 @@ impl Place {
         if let Some((user, group)) = servant()? {
             chown(&directory, Some(user), Some(group)).map_err(fail)?;
         }
-        Ok(Self { directory, port: free_port()?, password: random()? })
+        Ok(Self { directory, port: free_port()?, password: random()?, durable: false })
     }
 
     fn url(&self, kind: Kind) -> String {

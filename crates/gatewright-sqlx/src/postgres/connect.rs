@@ -62,7 +62,7 @@ impl fmt::Debug for PostgresStore {
     }
 }
 
-fn options(url: &str) -> Parsed<PgConnectOptions> {
+pub(super) fn options(url: &str) -> Parsed<PgConnectOptions> {
     check_scheme(url, ["postgres", "postgresql"])?;
     let options = PgConnectOptions::from_str(url)?;
     if must_verify(url, options.get_host(), options.get_socket().is_some()) {

@@ -1,6 +1,6 @@
 //! A client that sends exactly the bytes it is told to.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
@@ -115,6 +115,17 @@ impl Request {
     /// As [`Request::send`]; `None` when the server hangs up without an answer.
     pub(crate) fn try_send(&self, address: &str) -> Option<Response> {
         self.parse(&self.exchange(address, false))
+    }
+
+    /// Sends the request to a server that may be gone, or go while it answers.
+    pub(crate) fn attempt(&self, address: &str) -> io::Result<Response> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
+        stream.write_all(&self.bytes(address))?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Response::parse_whole(&answer).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
     /// Sends the request and ends the sending half of the connection. A server may then hang up without an answer.

@@ -46,6 +46,18 @@ impl Response {
         Self { status, headers, raw_headers, body: body.to_vec() }
     }
 
+    /// As [`Response::parse`], of what came before a server may have gone away. `None` when it is not the whole answer, or the
+    /// answer does not say how long it is.
+    pub(crate) fn parse_whole(answer: &[u8]) -> Option<Self> {
+        let mut headers = [httparse::EMPTY_HEADER; 64];
+        let mut head = httparse::Response::new(&mut headers);
+        let httparse::Status::Complete(length) = head.parse(answer).ok()? else { return None };
+        let announced =
+            head.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"))?;
+        let announced: usize = std::str::from_utf8(announced.value).ok()?.parse().ok()?;
+        (answer.len() == length + announced).then(|| Self::parse(answer, false))
+    }
+
     /// The value of a header that is there once; `date` and `connection` are not here.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -81,6 +93,16 @@ mod tests {
         assert_eq!(response.headers, [pair("x-b", "2")]);
         assert_eq!(response.raw_headers, [pair("content-length", "2"), pair("x-b", "2")]);
         assert_eq!(response.header("content-length"), Some("2"));
+    }
+
+    #[test]
+    fn an_answer_that_broke_off_is_none() {
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        for length in 0..answer.len() {
+            assert_eq!(Response::parse_whole(&answer[..length]), None, "{length}");
+        }
+        assert_eq!(Response::parse_whole(answer).map(|whole| whole.text()).as_deref(), Some("ok"));
+        assert_eq!(Response::parse_whole(b"HTTP/1.1 200 OK\r\n\r\nok"), None, "of no length that is known");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The main job on the real program, over a TCP socket: on memory, and on each database with a restart in the middle. Each is a
 //! test of every application, by way of [`journeys!`](crate::journeys).
 
+mod configured;
+
 use std::os::unix::ffi::OsStrExt;
 
 use gatewright::{Algorithm, NewKey};
@@ -8,6 +10,14 @@ use gatewright_testkit::block_on;
 use gatewright_testkit::http::{PASSWORD, Request, Target, Tokens};
 
 use super::{Program, SECRET, databases, new_directory};
+
+pub use configured::{a_session_says_where_its_login_came_from, without_api_keys_there_is_no_introspection};
+
+pub use super::revocations::{
+    what_one_program_ends_the_other_refuses_on_postgres, what_one_program_ends_the_other_refuses_on_redis,
+    without_a_feed_a_start_says_when_others_are_seen_on_mysql,
+    without_a_feed_a_start_says_when_others_are_seen_on_sqlite,
+};
 
 /// Expands every journey as a test of a program. `$program` is its path and `$folder` where it may make directories.
 #[macro_export]
@@ -27,12 +37,19 @@ macro_rules! journeys {
             a_client_that_never_ends_its_request_does_not_keep_the_service_from_stopping
             the_database_is_for_its_owner_alone
             a_shared_database_needs_a_key_that_is_set
+            without_a_feed_a_start_says_when_others_are_seen_on_sqlite
         }
         $crate::journeys_as_tests! { [#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]] $program, $folder;
             the_main_job_on_postgres_goes_on_after_a_restart
+            what_one_program_ends_the_other_refuses_on_postgres
+        }
+        $crate::journeys_as_tests! { [#[ignore = "needs GATEWRIGHT_TEST_REDIS_URL"]] $program, $folder;
+            the_main_job_on_redis_goes_on_after_a_restart
+            what_one_program_ends_the_other_refuses_on_redis
         }
         $crate::journeys_as_tests! { [#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]] $program, $folder;
             the_main_job_on_mysql_goes_on_after_a_restart
+            without_a_feed_a_start_says_when_others_are_seen_on_mysql
         }
     };
 }
@@ -108,10 +125,21 @@ pub fn the_main_job_on_mysql_goes_on_after_a_restart(program: &str, folder: &str
 }
 
 /// Named by what it shows.
+pub fn the_main_job_on_redis_goes_on_after_a_restart(program: &str, folder: &str) {
+    let (url, _) = databases::redis();
+    goes_on_after_a_restart(program, folder, &[("REDIS_URL", &url), ("AUTH_SECRET_KEY", SECRET)]);
+}
+
+/// Named by what it shows.
 pub fn a_shared_database_needs_a_key_that_is_set(program: &str, folder: &str) {
     let directory = new_directory(folder);
-    for url in ["postgres://u@127.0.0.1:1/x", "mysql://u@127.0.0.1:1/x", "mariadb://u@127.0.0.1:1/x"] {
-        let output = Program::command(program, &directory, &[("DATABASE_URL", url)]).output().unwrap();
+    for setting in [
+        ("DATABASE_URL", "postgres://u@127.0.0.1:1/x"),
+        ("DATABASE_URL", "mysql://u@127.0.0.1:1/x"),
+        ("DATABASE_URL", "mariadb://u@127.0.0.1:1/x"),
+        ("REDIS_URL", "redis://127.0.0.1:1/"),
+    ] {
+        let output = Program::command(program, &directory, &[setting]).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && stderr.contains("AUTH_SECRET_KEY: is not set"), "{stderr}");
     }
@@ -272,6 +300,10 @@ pub fn an_unsafe_setting_is_refused_by_name_and_never_repeated(program: &str, fo
             vec![("DATABASE_URL", "sqlite:///nowhere/x.db")],
             "DATABASE_URL: the store could not open the database: ",
         ),
+        (
+            vec![("REDIS_URL", "redis://:hush-hush@10.0.0.1/")],
+            "REDIS_URL: the store could not open Redis: plain",
+        ),
         (vec![("ADMIN_PASSWORD", "short-password")], "ADMIN_PASSWORD: the password is shorter"),
         (vec![("ADMIN_EMAIL", "nobody")], "ADMIN_EMAIL: not a valid email address"),
     ];
@@ -284,40 +316,13 @@ pub fn an_unsafe_setting_is_refused_by_name_and_never_repeated(program: &str, fo
         let output = Program::command(program, &directory, &settings).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && stderr.contains(message), "{settings:?}: {stderr}");
+        assert!(!stderr.contains("hush-hush"), "a password is repeated: {stderr}");
         for (name, value) in &settings {
             let secret =
                 ["AUTH_SECRET_KEY", "AUTH_API_KEYS", "ADMIN_PASSWORD"].contains(name) && !value.is_empty();
             assert!(!(secret && stderr.contains(value)), "{name} is repeated: {stderr}");
         }
     }
-}
-
-/// Named by what it shows.
-pub fn a_session_says_where_its_login_came_from(program: &str, folder: &str) {
-    for (proxies, expected) in [("", "127.0.0.1"), ("127.0.0.0/8", "198.51.100.7")] {
-        let settings =
-            [("DATABASE_URL", "memory:"), ("AUTH_SECRET_KEY", SECRET), ("AUTH_TRUSTED_PROXIES", proxies)];
-        let service = Program::start(program, &new_directory(folder), &settings);
-        let target = service.target("");
-        let email = target.register();
-        let form = [("username", email.as_str()), ("password", PASSWORD)];
-        let login = Request::post("/auth/login").form(&form).header("x-forwarded-for", "198.51.100.7");
-        let tokens = Tokens::from(&target.send(&login));
-        let list = target.send(&Request::get("/auth/sessions").bearer(&tokens.access));
-        assert_eq!(list.json().pointer("/sessions/0/address").and_then(|own| own.as_str()), Some(expected));
-        assert!(service.stop().status.success());
-    }
-}
-
-/// Named by what it shows: neither the route nor its description.
-pub fn without_api_keys_there_is_no_introspection(program: &str, folder: &str) {
-    let settings = [("DATABASE_URL", "memory:"), ("AUTH_SECRET_KEY", SECRET)];
-    let service = Program::start(program, &new_directory(folder), &settings);
-    let target = service.target("");
-    target.send(&Request::post("/auth/introspect").form(&[("token", "x")])).expect_not_found();
-    let document = target.send(&Request::get("/openapi.json")).json();
-    assert!(document.pointer("/paths/~1auth~1introspect").is_none());
-    assert!(document.pointer("/paths/~1auth~1revoke").is_some());
 }
 
 /// Named by what it shows.

@@ -8,7 +8,7 @@ use gatewright::{Auth, ProblemRenderer, TokenEndpoint, TrustedProxies};
 use gatewright_testkit::http::Target;
 use gatewright_testkit::{Outage, block_on};
 
-use super::{databases, new_directory, serve, serve_over_a_fragile_store};
+use super::{databases, new_directory, serve, serve_over_a_fragile_store, serve_with_redis};
 
 /// Expands every HTTP suite as tests of an application. `$run` is an `async fn(TcpListener, Auth)` that serves it, and
 /// `$folder` where databases may be made.
@@ -35,6 +35,11 @@ macro_rules! http_suites {
             TARGET.get_or_init(|| $crate::testing::suites::on_mysql($run))
         }
 
+        fn postgres_and_redis() -> &'static gatewright_testkit::http::Target {
+            static TARGET: std::sync::OnceLock<gatewright_testkit::http::Target> = std::sync::OnceLock::new();
+            TARGET.get_or_init(|| $crate::testing::suites::on_postgres_and_redis($run))
+        }
+
         gatewright_testkit::http_suite!(on_memory, memory);
         gatewright_testkit::http_suite!(on_sqlite, sqlite);
         gatewright_testkit::http_suite!(
@@ -46,6 +51,11 @@ macro_rules! http_suites {
             #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
             on_mysql,
             mysql
+        );
+        gatewright_testkit::http_suite!(
+            #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL and GATEWRIGHT_TEST_REDIS_URL"]
+            on_postgres_and_redis,
+            postgres_and_redis
         );
         gatewright_testkit::problem_suite!(problems, || $crate::testing::suites::with_problems($run));
         gatewright_testkit::rfc6749_suite!(rfc6749, || $crate::testing::suites::with_rfc6749($run));
@@ -76,6 +86,13 @@ pub fn on_postgres<F: Future<Output = io::Result<()>> + 'static>(run: fn(TcpList
 /// The application on MySQL, or MariaDB.
 pub fn on_mysql<F: Future<Output = io::Result<()>> + 'static>(run: fn(TcpListener, Auth) -> F) -> Target {
     serve(&block_on(databases::mysql()), |settings| settings, run)
+}
+
+/// The application with users in PostgreSQL and sessions in Redis.
+pub fn on_postgres_and_redis<F: Future<Output = io::Result<()>> + 'static>(
+    run: fn(TcpListener, Auth) -> F,
+) -> Target {
+    serve_with_redis(&block_on(databases::postgres()), databases::redis(), run)
 }
 
 /// The application as it is, and with problems for its denials.

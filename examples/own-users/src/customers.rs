@@ -1,0 +1,104 @@
+//! A shop's own customers: its table, its type, its ids. What Gatewright must know of them is in the two `impl`s.
+
+use async_trait::async_trait;
+use gatewright::{AuthUser, Email, Epoch, PasswordHash, StoreError, Swap, UserId, UserStore};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row, SqlitePool, query, query_as};
+
+/// The table as the shop made it. Addresses stand in it as [`Email::parse`] writes them. `epoch` is the one column for
+/// Gatewright: another number in it ends all sessions of the customer. An id must never be given to somebody else, hence
+/// `AUTOINCREMENT`.
+pub const TABLE: &str = "CREATE TABLE IF NOT EXISTS customers (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    email TEXT NOT NULL UNIQUE,
+    password TEXT NOT NULL,
+    staff INTEGER NOT NULL DEFAULT FALSE,
+    blocked INTEGER NOT NULL DEFAULT FALSE,
+    epoch INTEGER NOT NULL DEFAULT (random())
+) STRICT";
+
+const BY_NUMBER: &str = "SELECT * FROM customers WHERE number = ?";
+const BY_EMAIL: &str = "SELECT * FROM customers WHERE email = ?";
+
+/// A row of the table.
+#[derive(Debug, Clone)]
+pub struct Customer {
+    /// The customer's number.
+    pub number: i64,
+    /// What the shop calls the customer.
+    pub name: String,
+    password: PasswordHash,
+    staff: bool,
+    blocked: bool,
+    epoch: i64,
+}
+
+impl AuthUser for Customer {
+    fn id(&self) -> UserId {
+        UserId::from(self.number)
+    }
+
+    fn roles(&self) -> impl Iterator<Item = &str> {
+        self.staff.then_some("staff").into_iter()
+    }
+
+    fn is_active(&self) -> bool {
+        !self.blocked
+    }
+
+    fn password_hash(&self) -> Option<PasswordHash> {
+        Some(self.password.clone())
+    }
+
+    fn epoch(&self) -> Epoch {
+        Epoch::from_u64(self.epoch.cast_unsigned())
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Customer {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            number: row.try_get("number")?,
+            name: row.try_get("name")?,
+            password: PasswordHash::new(row.try_get::<String, _>("password")?),
+            staff: row.try_get("staff")?,
+            blocked: row.try_get("blocked")?,
+            epoch: row.try_get("epoch")?,
+        })
+    }
+}
+
+/// The customers, in the shop's database.
+#[derive(Debug, Clone)]
+pub struct Customers(pub SqlitePool);
+
+#[async_trait]
+impl UserStore for Customers {
+    type User = Customer;
+
+    async fn find_by_id(&self, id: &UserId) -> Result<Option<Customer>, StoreError> {
+        let Ok(number) = id.as_str().parse::<i64>() else { return Ok(None) };
+        query_as(BY_NUMBER).bind(number).fetch_optional(&self.0).await.map_err(broken)
+    }
+
+    async fn find_by_email(&self, email: &Email) -> Result<Option<Customer>, StoreError> {
+        query_as(BY_EMAIL).bind(email.as_str()).fetch_optional(&self.0).await.map_err(broken)
+    }
+
+    async fn replace_password_hash(
+        &self,
+        id: &UserId,
+        expected: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<Swap, StoreError> {
+        let update = query("UPDATE customers SET password = ? WHERE number = ? AND password = ?");
+        let update = update.bind(new.expose()).bind(id.as_str()).bind(expected.expose());
+        let result = update.execute(&self.0).await.map_err(broken)?;
+        Ok(if result.rows_affected() == 0 { Swap::Stale } else { Swap::Done })
+    }
+}
+
+fn broken(error: sqlx::Error) -> StoreError {
+    StoreError::new("ask the shop's database", error)
+}

@@ -1,0 +1,164 @@
+//! Two nodes on one database: what one ends, the other refuses.
+
+use std::fmt;
+use std::time::Duration;
+
+use gatewright::{FED_MAX_AGE, UNFED_MAX_AGE};
+use gatewright_testkit::block_on;
+use gatewright_testkit::http::{PASSWORD, Request, Target};
+use sqlx::{Connection, Executor};
+use tokio::task;
+use tokio::time::Instant;
+
+use super::{ADMIN_PASSWORD, Program, SECRET, databases, new_directory};
+
+/// How many sessions are ended on one node while the other remembers them.
+const LOGOUTS: usize = 100;
+
+/// What a start without a feed says.
+const UNFED: &str = "what other processes revoke is seen within 5 seconds";
+
+/// How long it took from the answer to a logout until another node refused the session.
+#[derive(Debug)]
+pub struct Delays(Vec<Duration>);
+
+impl Delays {
+    /// Ends sessions on one node that the other has just let in, one after another.
+    ///
+    /// # Panics
+    /// When one is let in for longer than whatever befalls a feed allows.
+    #[must_use]
+    pub fn measure(here: &Target, there: &Target, logouts: usize) -> Self {
+        let email = here.register();
+        let mut delays = Vec::new();
+        for _ in 0..logouts {
+            let tokens = here.login(&email, PASSWORD);
+            for _ in 0..2 {
+                assert_eq!(there.me(&tokens.access).status, 200);
+            }
+            here.send(&Request::post("/auth/logout").bearer(&tokens.access)).expect(204, &[], "");
+            delays.push(until_refused(there, &tokens.access));
+        }
+        delays.sort();
+        assert_eq!(delays.len(), logouts);
+        Self(delays)
+    }
+
+    /// The delay that so many of a hundred do not exceed.
+    #[must_use]
+    pub fn percentile(&self, percent: usize) -> Duration {
+        let index = (self.0.len() * percent).div_ceil(100).saturating_sub(1);
+        self.0.get(index).copied().unwrap()
+    }
+
+    /// Without a feed nobody is refused before what the other node remembers is old.
+    ///
+    /// # Panics
+    /// When the feed was of no use.
+    pub fn check_that_a_feed_is_at_work(&self) {
+        assert!(self.percentile(50) < UNFED_MAX_AGE, "{self}");
+    }
+}
+
+impl fmt::Display for Delays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [half, most, all] = [50, 99, 100].map(|percent| self.percentile(percent));
+        write!(
+            f,
+            "{} logouts, refused elsewhere after: p50 {half:?}, p99 {most:?}, max {all:?}",
+            self.0.len()
+        )
+    }
+}
+
+/// Until the beginning of the request that was refused.
+fn until_refused(there: &Target, access: &str) -> Duration {
+    let ended = Instant::now();
+    loop {
+        let delay = ended.elapsed();
+        match there.me(access).status {
+            200 => assert!(delay < FED_MAX_AGE, "let in after {delay:?}"),
+            401 => return delay,
+            status => panic!("{status}"),
+        }
+    }
+}
+
+/// Named by what it shows.
+pub fn what_one_program_ends_the_other_refuses_on_postgres(program: &str, folder: &str) {
+    let url = block_on(databases::postgres());
+    let programs = two_programs(program, folder, &[("DATABASE_URL", &url)]);
+    let [here, there] = programs.each_ref().map(|program| program.target(ADMIN_PASSWORD));
+    block_on(check_that_the_other_remembers(&url, &here, &there));
+    check_that_the_other_refuses(programs);
+}
+
+/// Named by what it shows.
+pub fn what_one_program_ends_the_other_refuses_on_redis(program: &str, folder: &str) {
+    let users = format!("sqlite://{}", new_directory(folder).join("users.db").display());
+    let (url, _) = databases::redis();
+    check_that_the_other_refuses(two_programs(
+        program,
+        folder,
+        &[("DATABASE_URL", &users), ("REDIS_URL", &url)],
+    ));
+}
+
+fn two_programs(program: &str, folder: &str, stores: &[(&str, &str)]) -> [Program; 2] {
+    let others = [("AUTH_SECRET_KEY", SECRET), ("ADMIN_PASSWORD", ADMIN_PASSWORD), ("RUST_LOG", "info")];
+    let settings = [stores, &others].concat();
+    [(); 2].map(|()| Program::start(program, &new_directory(folder), &settings))
+}
+
+fn check_that_the_other_refuses(programs: [Program; 2]) {
+    let [here, there] = programs.each_ref().map(|program| program.target(ADMIN_PASSWORD));
+    let delays = Delays::measure(&here, &there, LOGOUTS);
+    println!("{delays}");
+    delays.check_that_a_feed_is_at_work();
+
+    // A role that is taken away, and an account that is gone.
+    let email = here.register();
+    let (user, admin) = (here.login(&email, PASSWORD), here.admin());
+    let path = format!("/users/{}", there.id_of(&user.access));
+    there.send(&Request::new("DELETE", &path).bearer(&user.access)).expect_forbidden();
+    here.send(&Request::new("DELETE", &path).bearer(&admin.access)).expect(204, &[], "");
+    until_refused(&there, &user.access);
+
+    for service in programs {
+        let output = service.stop();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && !stderr.contains(UNFED), "{stderr}");
+    }
+}
+
+/// While nobody can read the tables, whoever was let in before is let in, and nobody else.
+async fn check_that_the_other_remembers(url: &str, here: &Target, there: &Target) {
+    let email = here.register();
+    let (known, unknown) = (here.login(&email, PASSWORD), here.login(&email, PASSWORD));
+    let ask = |access: &str| task::block_in_place(|| there.me(access).status);
+    assert_eq!(ask(&known.access), 200);
+    let mut lock = sqlx::PgConnection::connect(url).await.unwrap();
+    lock.execute("BEGIN").await.unwrap();
+    lock.execute("LOCK TABLE gatewright_users, gatewright_sessions IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    assert_eq!([(); 20].map(|()| ask(&known.access)), [200; 20]);
+    assert_eq!(ask(&unknown.access), 503);
+    lock.execute("ROLLBACK").await.unwrap();
+    assert_eq!(ask(&unknown.access), 200);
+}
+
+/// Named by what it shows.
+pub fn without_a_feed_a_start_says_when_others_are_seen_on_sqlite(program: &str, folder: &str) {
+    says_when_others_are_seen(program, folder, "sqlite://nodes.db");
+}
+
+/// Named by what it shows.
+pub fn without_a_feed_a_start_says_when_others_are_seen_on_mysql(program: &str, folder: &str) {
+    says_when_others_are_seen(program, folder, &block_on(databases::mysql()));
+}
+
+fn says_when_others_are_seen(program: &str, folder: &str, url: &str) {
+    let settings = [("DATABASE_URL", url), ("AUTH_SECRET_KEY", SECRET)];
+    let output = Program::start(program, &new_directory(folder), &settings).stop();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr.matches(UNFED).count(), 1, "{stderr}");
+}
