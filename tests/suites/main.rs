@@ -11,6 +11,9 @@
 mod stores;
 mod feeds;
 mod login;
+mod clients;
+mod sessions;
+mod tokens;
 mod refresh;
 mod scenarios;
 mod revocation;

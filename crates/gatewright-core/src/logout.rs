@@ -52,7 +52,7 @@ impl<U: AuthUser> Auth<U> {
 }
 
 impl<U: AuthUser> Inner<U> {
-    async fn end_session(&self, user: &UserId, session: SessionId) -> Result<(), AuthError> {
+    pub(crate) async fn end_session(&self, user: &UserId, session: SessionId) -> Result<(), AuthError> {
         self.revoking(Revocation::session(session), self.sessions.end(user, session)).await?;
         self.emit(&Event::LoggedOut { user, session });
         Ok(())

@@ -13,9 +13,6 @@ use gatewright::Prefix;
 /// Where a generated key is kept.
 const KEY_FILE: &str = "gatewright.key";
 
-/// Variables of the example that this version does not act on yet.
-const NOT_YET: [&str; 1] = ["AUTH_TRUSTED_PROXIES"];
-
 /// What the environment says.
 #[derive(Clone)]
 pub struct Config {
@@ -43,6 +40,8 @@ pub struct Config {
     pub refresh_grace: Duration,
     /// `AUTH_API_KEYS`.
     pub api_keys: String,
+    /// `AUTH_TRUSTED_PROXIES`.
+    pub trusted_proxies: String,
     /// `ADMIN_EMAIL`.
     pub admin_email: String,
     /// `ADMIN_PASSWORD`, if set.
@@ -82,9 +81,6 @@ impl Config {
     /// # Errors
     /// When a variable cannot be read or parsed, or the key file cannot be read or made; the error names it.
     pub fn from_environment() -> Result<Self, Box<dyn Error>> {
-        for name in NOT_YET.iter().filter(|name| env::var_os(name).is_some()) {
-            tracing::warn!("{name} is set and not supported yet: ignored");
-        }
         let database_url = text("DATABASE_URL")?.unwrap_or_else(|| "sqlite://gatewright.db".to_owned());
         let redis_url = text("REDIS_URL")?;
         Ok(Self {
@@ -100,6 +96,7 @@ impl Config {
             session_lifetime: span("AUTH_SESSION_DAYS", 30, 86_400)?,
             refresh_grace: span("AUTH_REFRESH_GRACE_SECONDS", 10, 1)?,
             api_keys: text("AUTH_API_KEYS")?.unwrap_or_default(),
+            trusted_proxies: text("AUTH_TRUSTED_PROXIES")?.unwrap_or_default(),
             admin_email: text("ADMIN_EMAIL")?.unwrap_or_else(|| "admin@example.com".to_owned()),
             admin_password: text("ADMIN_PASSWORD")?,
         })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gatewright::{
     Account, AccountStore, ApiKeys, Auth, AuthBuilder, Email, HashingPool, Jwt, MemoryStore, MySqlStore,
     Password, PolicyRefusal, PostgresFeed, PostgresStore, RedisFeed, RedisStore, Registration, RoleScopes,
-    SHORT_API_KEY_BYTES, SessionStore, SqliteStore, StoreError,
+    SHORT_API_KEY_BYTES, SessionStore, SqliteStore, StoreError, TrustedProxies,
 };
 
 use crate::config::{Config, random_text};
@@ -108,9 +108,12 @@ fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilde
             "AUTH_API_KEYS: a key has fewer than {SHORT_API_KEY_BYTES} characters: it can be guessed"
         );
     }
+    let proxies = TrustedProxies::parse(&config.trusted_proxies);
+    let proxies = proxies.map_err(|error| format!("AUTH_TRUSTED_PROXIES: {error}"))?;
     Ok(builder
         .with_role_scopes(scopes)
         .with_api_keys(api_keys)
+        .with_trusted_proxies(proxies)
         .with_registration_role(Role::User.name()?)
         .with_protected_role(Role::Admin.name()?)
         .with_access_lifetime(config.access_lifetime)

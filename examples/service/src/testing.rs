@@ -66,6 +66,7 @@ pub fn config(database_url: &str) -> Config {
         session_lifetime: Duration::from_secs(30 * 86_400),
         refresh_grace: Duration::from_secs(60),
         api_keys: API_KEYS.to_owned(),
+        trusted_proxies: String::new(),
         admin_email: "admin@example.com".to_owned(),
         admin_password: Some(ADMIN_PASSWORD.to_owned()),
     }

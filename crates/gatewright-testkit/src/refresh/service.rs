@@ -138,7 +138,7 @@ impl Node {
     ) -> Answer {
         let headers = Sent { media_type, authorization: access.map(|token| format!("Bearer {token}")) };
         let answer =
-            self.auth.answer(operation, &RequestView::new(Operation::METHOD, &headers), Ok(body.into()));
+            self.auth.answer(operation, &RequestView::new(operation.method(), &headers), Ok(body.into()));
         Answer(answer.await)
     }
 

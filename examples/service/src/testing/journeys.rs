@@ -28,6 +28,8 @@ macro_rules! journeys {
             the_generated_key_is_kept_for_its_owner_alone
             an_unsafe_setting_is_refused_by_name_and_never_repeated
             a_key_file_that_cannot_be_read_is_refused
+            a_session_says_where_its_login_came_from
+            without_api_keys_there_is_no_introspection
             a_client_that_never_ends_its_request_does_not_keep_the_service_from_stopping
             the_database_is_for_its_owner_alone
             a_shared_database_needs_a_key_that_is_set
@@ -286,6 +288,8 @@ pub fn an_unsafe_setting_is_refused_by_name_and_never_repeated(program: &str, fo
             "AUTH_API_KEYS: what stands behind a key's colon",
         ),
         (vec![("AUTH_API_KEYS", "k9J2mQ7xVb4TzW8L,k9J2mQ7xVb4TzW8L")], "AUTH_API_KEYS: a key stands"),
+        (vec![("AUTH_TRUSTED_PROXIES", "localhost")], "AUTH_TRUSTED_PROXIES: an entry is neither"),
+        (vec![("AUTH_TRUSTED_PROXIES", "0.0.0.0/0")], "AUTH_TRUSTED_PROXIES: a network of all addresses"),
         (vec![("BIND_ADDR", "nonsense")], "BIND_ADDR: nonsense: "),
         (vec![("DATABASE_URL", "mongodb://x")], "DATABASE_URL: must begin with"),
         (
@@ -315,6 +319,34 @@ pub fn an_unsafe_setting_is_refused_by_name_and_never_repeated(program: &str, fo
             assert!(!(secret && stderr.contains(value)), "{name} is repeated: {stderr}");
         }
     }
+}
+
+/// Named by what it shows.
+pub fn a_session_says_where_its_login_came_from(program: &str, folder: &str) {
+    for (proxies, expected) in [("", "127.0.0.1"), ("127.0.0.0/8", "198.51.100.7")] {
+        let settings =
+            [("DATABASE_URL", "memory:"), ("AUTH_SECRET_KEY", SECRET), ("AUTH_TRUSTED_PROXIES", proxies)];
+        let service = Program::start(program, &new_directory(folder), &settings);
+        let target = service.target("");
+        let email = target.register();
+        let form = [("username", email.as_str()), ("password", PASSWORD)];
+        let login = Request::post("/auth/login").form(&form).header("x-forwarded-for", "198.51.100.7");
+        let tokens = Tokens::from(&target.send(&login));
+        let list = target.send(&Request::get("/auth/sessions").bearer(&tokens.access));
+        assert_eq!(list.json().pointer("/sessions/0/address").and_then(|own| own.as_str()), Some(expected));
+        assert!(service.stop().status.success());
+    }
+}
+
+/// Named by what it shows: neither the route nor its description.
+pub fn without_api_keys_there_is_no_introspection(program: &str, folder: &str) {
+    let settings = [("DATABASE_URL", "memory:"), ("AUTH_SECRET_KEY", SECRET)];
+    let service = Program::start(program, &new_directory(folder), &settings);
+    let target = service.target("");
+    target.send(&Request::post("/auth/introspect").form(&[("token", "x")])).expect_not_found();
+    let document = target.send(&Request::get("/openapi.json")).json();
+    assert!(document.pointer("/paths/~1auth~1introspect").is_none());
+    assert!(document.pointer("/paths/~1auth~1revoke").is_some());
 }
 
 /// Named by what it shows.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::TcpListener;
 
-use gatewright::{Auth, ProblemRenderer, TokenEndpoint};
+use gatewright::{Auth, ProblemRenderer, TokenEndpoint, TrustedProxies};
 use gatewright_testkit::http::Target;
 use gatewright_testkit::{Outage, block_on};
 
@@ -59,6 +59,7 @@ macro_rules! http_suites {
         );
         gatewright_testkit::problem_suite!(problems, || $crate::testing::suites::with_problems($run));
         gatewright_testkit::rfc6749_suite!(rfc6749, || $crate::testing::suites::with_rfc6749($run));
+        gatewright_testkit::forwarded_suite!(forwarded, || $crate::testing::suites::behind_a_proxy($run));
         gatewright_testkit::http_outage_suite!(outages, || $crate::testing::suites::fragile($run));
     };
 }
@@ -108,6 +109,14 @@ pub fn with_rfc6749<F: Future<Output = io::Result<()>> + 'static>(
 ) -> [Target; 2] {
     let rfc = serve("memory:", |settings| settings.with_token_endpoint(TokenEndpoint::Rfc6749), run);
     [on_memory(run), rfc]
+}
+
+/// The application behind proxies on this machine and in a private network.
+pub fn behind_a_proxy<F: Future<Output = io::Result<()>> + 'static>(
+    run: fn(TcpListener, Auth) -> F,
+) -> Target {
+    let proxies = TrustedProxies::parse("127.0.0.1, 10.0.0.0/8").unwrap();
+    serve("memory:", |settings| settings.with_trusted_proxies(proxies), run)
 }
 
 /// The application over a store that stops answering when it is told to.
