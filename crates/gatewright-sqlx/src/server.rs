@@ -1,6 +1,7 @@
 //! What stores on a server have in common: deadlines, repetition of what another's lock spoilt, and the rule for TLS.
 
 pub(crate) mod accounts;
+pub(crate) mod lease;
 pub(crate) mod sessions;
 
 use std::future::Future;

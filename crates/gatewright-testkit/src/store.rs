@@ -127,6 +127,7 @@ macro_rules! session_suite {
                 a_dropped_rotation_has_happened_or_not
                 a_dropped_beginning_has_happened_or_not
                 a_dropped_retaining_has_happened_or_not
+                what_is_acknowledged_after_dropped_calls_has_happened
             }
         }
     };

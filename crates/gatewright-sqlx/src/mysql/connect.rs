@@ -5,12 +5,13 @@ use std::str::FromStr;
 
 use gatewright_core::StoreError;
 use sqlx::migrate::MigrateError;
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlPoolOptions, MySqlSslMode};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlSslMode};
 use sqlx::{Connection, Executor, query};
 
 use crate::Parsed;
 use crate::migrations::migrator;
-use crate::server::{CALL_TIMEOUT, MAX_CONNECTIONS, check_scheme, must_verify, start};
+use crate::server::lease::pool;
+use crate::server::{check_scheme, must_verify, start};
 
 /// What each connection asks of the server: that nothing is cut to fit, that no lock and no statement keeps a caller who
 /// has long gone (each server knows its own of the two limits), and the isolation that the statements are written for.
@@ -50,8 +51,7 @@ impl MySqlStore {
         let mut connection = MySqlConnection::connect_with(&options).await?;
         migrate(&mut connection).await?;
         connection.close().await?;
-        let pool = MySqlPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(CALL_TIMEOUT);
-        let pool = pool.after_connect(|connection, _| Box::pin(prepare(connection)));
+        let pool = pool().after_connect(|connection, _| Box::pin(prepare(connection)));
         Ok(Self { pool: pool.connect_lazy_with(options) })
     }
 

@@ -5,11 +5,12 @@ use std::str::FromStr;
 
 use gatewright_core::StoreError;
 use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgSslMode};
 
 use crate::Parsed;
 use crate::migrations::migrator;
-use crate::server::{CALL_TIMEOUT, MAX_CONNECTIONS, check_scheme, must_verify, start};
+use crate::server::lease::pool;
+use crate::server::{check_scheme, must_verify, start};
 
 /// What each connection asks of the server: that no statement and no lock keeps a caller who has long gone, and the
 /// isolation that the statements are written for.
@@ -46,8 +47,7 @@ impl PostgresStore {
         let mut connection = PgConnection::connect_with(&options).await?;
         migrator!("postgres").run(&mut connection).await?;
         connection.close().await?;
-        let pool = PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(CALL_TIMEOUT);
-        Ok(Self { pool: pool.connect_lazy_with(options.options(SETTINGS)) })
+        Ok(Self { pool: pool().connect_lazy_with(options.options(SETTINGS)) })
     }
 
     /// Lets running calls end and closes all connections; later calls fail.
