@@ -24,5 +24,6 @@ mod guards;
 mod own_users;
 mod dumps;
 mod servers;
+mod upgrades;
 mod bad_days;
 mod other_issuers;
