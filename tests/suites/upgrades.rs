@@ -11,6 +11,7 @@ use gatewright::{
 use gatewright_testkit::store::Store;
 use gatewright_tests::new_file;
 use sqlx::{Connection, Executor};
+use tokio::time::Instant;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
@@ -60,6 +61,92 @@ async fn goes_on<S: Store>(store: S, mut run: impl AsyncFnMut(&'static str)) {
     for round in 0..ROUNDS {
         every_verb(&store, ROUNDS + round).await;
     }
+}
+
+/// What an older node finds when a newer one was there: a migration that it does not know.
+const LATER: [&str; 2] = [
+    "INSERT INTO _gatewright_migrations (version, description, success, checksum, execution_time)
+     VALUES (9999, 'later', TRUE, x'00', 1)",
+    "INSERT INTO _gatewright_migrations (version, description, success, checksum, execution_time)
+     VALUES (9999, 'later', TRUE, decode('00', 'hex'), 1)",
+];
+
+#[tokio::test]
+async fn a_node_starts_after_a_newer_one_was_there_in_sqlite() {
+    let url = format!("sqlite://{}", new_file("older.db").display());
+    drop(SqliteStore::connect(&url).await.unwrap());
+    sqlx::SqliteConnection::connect(&url).await.unwrap().execute(LATER[0]).await.unwrap();
+    every_verb(&SqliteStore::connect(&url).await.unwrap(), 0).await;
+}
+
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
+async fn a_node_starts_after_a_newer_one_was_there_on_postgres() {
+    let url = databases::postgres().await;
+    drop(PostgresStore::connect(&url).await.unwrap());
+    sqlx::PgConnection::connect(&url).await.unwrap().execute(LATER[1]).await.unwrap();
+    every_verb(&PostgresStore::connect(&url).await.unwrap(), 0).await;
+}
+
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
+async fn a_node_starts_after_a_newer_one_was_there_on_mysql() {
+    let url = databases::mysql().await;
+    drop(MySqlStore::connect(&url).await.unwrap());
+    sqlx::MySqlConnection::connect(&url).await.unwrap().execute(LATER[0]).await.unwrap();
+    every_verb(&MySqlStore::connect(&url).await.unwrap(), 0).await;
+}
+
+/// Back to the first version, and a long read of the table that the second changes.
+const BACK_TO_THE_FIRST: [&str; 2] = [
+    "ALTER TABLE gatewright_sessions DROP COLUMN address, DROP COLUMN user_agent",
+    "DELETE FROM _gatewright_migrations WHERE version > 1",
+];
+const LONG_READ: [&str; 2] = ["BEGIN", "SELECT count(*) FROM gatewright_sessions"];
+
+/// How long the long read lasts: several waits and pauses of a migration.
+const LONG: Duration = Duration::from_secs(6);
+
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
+async fn a_migration_that_waits_for_a_table_keeps_no_running_node_waiting_on_postgres() {
+    let url = databases::postgres().await;
+    let older = PostgresStore::connect(&url).await.unwrap();
+    let mut reader = sqlx::PgConnection::connect(&url).await.unwrap();
+    for statement in BACK_TO_THE_FIRST.into_iter().chain(LONG_READ) {
+        reader.execute(statement).await.unwrap();
+    }
+    let newer = tokio::spawn(async move { PostgresStore::connect(&url).await });
+    keeps_answering(&older).await;
+    reader.execute("ROLLBACK").await.unwrap();
+    every_verb(&newer.await.unwrap().unwrap(), 0).await;
+}
+
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
+async fn a_migration_that_waits_for_a_table_keeps_no_running_node_waiting_on_mysql() {
+    let url = databases::mysql().await;
+    let older = MySqlStore::connect(&url).await.unwrap();
+    let mut reader = sqlx::MySqlConnection::connect(&url).await.unwrap();
+    for statement in BACK_TO_THE_FIRST.into_iter().chain(LONG_READ) {
+        reader.execute(statement).await.unwrap();
+    }
+    let newer = tokio::spawn(async move { MySqlStore::connect(&url).await });
+    keeps_answering(&older).await;
+    reader.execute("ROLLBACK").await.unwrap();
+    every_verb(&newer.await.unwrap().unwrap(), 0).await;
+}
+
+/// A verb that needs the table is answered, again and again, though it had to wait at times.
+async fn keeps_answering<S: Store>(store: &S) {
+    let (nobody, begun) = (UserId::new("nobody").unwrap(), Instant::now());
+    let mut longest = Duration::ZERO;
+    while begun.elapsed() < LONG {
+        let asked = Instant::now();
+        store.end_all(&nobody).await.unwrap();
+        longest = longest.max(asked.elapsed());
+    }
+    assert!(longest > Duration::from_millis(100), "the migration waited for nothing: {longest:?}");
 }
 
 async fn every_verb<S: Store>(store: &S, round: usize) {
