@@ -15,6 +15,7 @@ mod refresh;
 mod scenarios;
 mod revocation;
 mod outages;
+mod mistaken;
 mod building;
 mod redaction;
 mod layering;
