@@ -28,8 +28,8 @@ pub(crate) const FIND_USER_BY_EMAIL: &str =
     concat!("SELECT ", user_columns!(), " FROM gatewright_users WHERE email = $1");
 pub(crate) const REPLACE_HASH: &str =
     "UPDATE gatewright_users SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
-pub(crate) const CHANGE_PASSWORD: &str =
-    "UPDATE gatewright_users SET password_hash = $1, epoch = $2 WHERE id = $3 AND password_hash = $4";
+pub(crate) const CHANGE_PASSWORD: &str = "UPDATE gatewright_users SET password_hash = $1, epoch = $2
+     WHERE id = $3 AND password_hash = $4 AND is_active";
 pub(crate) const DELETE_USER: &str = "DELETE FROM gatewright_users WHERE id = $1";
 pub(crate) const COUNT_USERS: &str =
     "SELECT count(*), count(CASE WHEN is_active THEN 1 END) FROM gatewright_users";
