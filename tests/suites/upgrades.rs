@@ -29,7 +29,7 @@ async fn a_column_that_a_newer_node_adds_disturbs_no_running_one_in_sqlite() {
     let url = format!("sqlite://{}", new_file("newer.db").display());
     let store = SqliteStore::connect(&url).await.unwrap();
     let mut newer = sqlx::SqliteConnection::connect(&url).await.unwrap();
-    goes_on(store, async |statement| drop(newer.execute(statement).await.unwrap())).await;
+    goes_on(store, async |statement| _ = newer.execute(statement).await.unwrap()).await;
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn a_column_that_a_newer_node_adds_disturbs_no_running_one_on_postgres() {
     let url = databases::postgres().await;
     let store = PostgresStore::connect(&url).await.unwrap();
     let mut newer = sqlx::PgConnection::connect(&url).await.unwrap();
-    goes_on(store, async |statement| drop(newer.execute(statement).await.unwrap())).await;
+    goes_on(store, async |statement| _ = newer.execute(statement).await.unwrap()).await;
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn a_column_that_a_newer_node_adds_disturbs_no_running_one_on_mysql() {
     let url = databases::mysql().await;
     let store = MySqlStore::connect(&url).await.unwrap();
     let mut newer = sqlx::MySqlConnection::connect(&url).await.unwrap();
-    goes_on(store, async |statement| drop(newer.execute(statement).await.unwrap())).await;
+    goes_on(store, async |statement| _ = newer.execute(statement).await.unwrap()).await;
 }
 
 /// Every verb, with its statements prepared, before and after.
