@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask fuzz` replays the seeds and runs each for a minute.
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use aws_lc_rs::hmac;
@@ -9,8 +10,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright::{
     Algorithm, Auth, BodyCollector, HashingPool, Headers, Issuers, JwkSet, Jwt, KeyRing, MAX_JWKS_KEYS,
-    MemoryStore, Operation, RequestView, RoleName, SigningKey, Timestamp, TokenKind, TokenVerifier,
-    VerifyingKey,
+    MAX_TRUSTED_PROXIES, MemoryStore, Operation, RequestView, RoleName, SigningKey, Timestamp, TokenKind,
+    TokenVerifier, TrustedProxies, VerifyingKey,
 };
 
 const SECRET: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
@@ -159,16 +160,33 @@ static AUTH: LazyLock<(Auth, tokio::runtime::Runtime)> = LazyLock::new(|| {
     let tokens = Jwt::hs256(*SECRET, ISSUER, AUDIENCE).build().unwrap();
     let auth = Auth::local(MemoryStore::new(), tokens, HashingPool::builder().build().unwrap())
         .with_registration_role(RoleName::new("user").unwrap())
+        .with_trusted_proxies(TrustedProxies::parse("10.0.0.0/8").unwrap())
         .build()
         .unwrap();
     (auth, tokio::runtime::Builder::new_current_thread().build().unwrap())
 });
 
-/// The input is the form of a refresh and of a logout: never granted, never an error of ours.
+/// The input is the `X-Forwarded-For`, one value a line, and a list of proxies.
+pub fn forwarded(data: &[u8]) {
+    let (auth, _) = &*AUTH;
+    let headers = Values("x-forwarded-for", data.split(|byte| *byte == b'\n').collect());
+    let client = |peer: &str| {
+        let peer: IpAddr = peer.parse().unwrap();
+        auth.client(&RequestView::new("GET", &headers).with_peer(Some(peer))).address.unwrap()
+    };
+    assert_eq!(client("192.0.2.1").to_string(), "192.0.2.1", "no proxy of ours");
+    let seen = client("10.0.0.1");
+    assert_eq!(seen, seen.to_canonical());
+    if let Ok(proxies) = TrustedProxies::parse(&String::from_utf8_lossy(data)) {
+        assert!(proxies.len() <= MAX_TRUSTED_PROXIES);
+    }
+}
+
+/// The input is the form of a refresh, a logout and a revocation: never granted, never an error of ours.
 pub fn form_body(data: &[u8]) {
     let (auth, runtime) = &*AUTH;
     let headers = Values("content-type", vec![b"application/x-www-form-urlencoded"]);
-    for operation in [Operation::Refresh, Operation::Logout] {
+    for operation in [Operation::Refresh, Operation::Logout, Operation::Revoke] {
         let view = RequestView::new("POST", &headers);
         let mut body = BodyCollector::new(&view);
         body.push(data);
@@ -201,6 +219,7 @@ mod tests {
         replay("jwks", super::jwks, 3);
         replay("pem", super::pem, 9);
         replay("authorization", super::authorization, 9);
+        replay("forwarded", super::forwarded, 7);
         replay("form_body", super::form_body, 7);
     }
 }

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use example_service::testing::databases;
-use gatewright::{AccountStore, Jwt, MemoryStore, MySqlStore, PostgresStore, SessionStore, SqliteStore};
+use gatewright::{
+    AccountStore, Jwt, MemoryStore, MySqlStore, PostgresStore, Prefix, RedisStore, SessionStore, SqliteStore,
+};
 use gatewright_testkit::refresh::{Lasting, Storage};
 use sqlx::{AssertSqlSafe, Connection, Row};
 
@@ -174,6 +176,49 @@ impl Storage for OnMysql {
             let select = format!("SELECT coalesce(CAST({name} AS BINARY), '') FROM {table}");
             let rows = sqlx::query(AssertSqlSafe(select)).fetch_all(&mut raw).await.unwrap();
             values.extend(rows.iter().map(|row| row.get::<Vec<u8>, _>(0)));
+        }
+        values
+    }
+}
+
+/// Sessions in Redis, below a prefix of their own, and accounts in memory.
+#[derive(Debug)]
+pub struct OnRedis {
+    accounts: MemoryStore,
+    url: String,
+    prefix: Prefix,
+}
+
+impl OnRedis {
+    /// A new prefix.
+    pub async fn fresh() -> Self {
+        let (url, prefix) = databases::redis();
+        Self { accounts: MemoryStore::new(), url, prefix }
+    }
+}
+
+impl Storage for OnRedis {
+    type Accounts = MemoryStore;
+    type Sessions = RedisStore;
+    const SESSIONS: Lasting = Lasting::Kept;
+
+    async fn open(&self) -> (MemoryStore, RedisStore) {
+        let sessions = RedisStore::connect(&self.url).await.unwrap();
+        (self.accounts.clone(), sessions.with_prefix(self.prefix.clone()))
+    }
+
+    fn restart(&mut self) {}
+
+    async fn values(&self) -> Vec<Vec<u8>> {
+        let raw = redis::Client::open(&*self.url).unwrap();
+        let mut raw = raw.get_multiplexed_async_connection().await.unwrap();
+        let all = format!("{}*", self.prefix.as_str());
+        let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg(all).query_async(&mut raw).await.unwrap();
+        let mut values = InMemory(self.accounts.clone()).values().await;
+        for key in keys {
+            let fields: Vec<Vec<u8>> = redis::cmd("HGETALL").arg(&key).query_async(&mut raw).await.unwrap();
+            values.push(key);
+            values.extend(fields);
         }
         values
     }

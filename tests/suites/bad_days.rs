@@ -4,8 +4,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use example_service::testing::serve;
+use example_service::testing::{serve, serve_with_redis};
+use gatewright::Prefix;
 use gatewright_testkit::http::{PASSWORD, Target, Tokens};
+use gatewright_tests::new_file;
 use tokio::time::Instant;
 use xtask::services::{Kind, Server};
 
@@ -21,20 +23,33 @@ const PATIENCE: usize = 100;
 #[test]
 #[ignore = "needs PostgreSQL's programs"]
 fn a_thousand_refreshes_survive_that_the_server_is_killed_on_postgres() {
-    survive(Kind::Postgres);
+    survive_on_a_database(Kind::Postgres);
 }
 
 #[test]
 #[ignore = "needs MariaDB's programs"]
 fn a_thousand_refreshes_survive_that_the_server_is_killed_on_mysql() {
-    survive(Kind::Mysql);
+    survive_on_a_database(Kind::Mysql);
+}
+
+#[test]
+#[ignore = "needs Redis' program"]
+fn a_thousand_refreshes_survive_that_the_server_is_killed_on_redis() {
+    let server = Server::start(Kind::Redis).unwrap();
+    let users = format!("sqlite://{}", new_file("users.db").display());
+    let target = serve_with_redis(&users, (server.url().to_owned(), Prefix::default()), axum_app::serve);
+    survive(server, &target);
+}
+
+fn survive_on_a_database(kind: Kind) {
+    let server = Server::start(kind).unwrap();
+    let target = serve(server.url(), |settings| settings, axum_app::serve);
+    survive(server, &target);
 }
 
 /// Every answer is 200 or 503, in time; whoever is told to come again does, with the same token, and everybody goes on
 /// in the end. Nothing but the grace window of 60 seconds helps those whose answer was lost.
-fn survive(kind: Kind) {
-    let mut server = Server::start(kind).unwrap();
-    let target = serve(server.url(), |settings| settings, axum_app::serve);
+fn survive(mut server: Server, target: &Target) {
     let email = target.register();
     let begun: Vec<Tokens> = (0..CLIENTS).map(|_| target.login(&email, PASSWORD)).collect();
     let (answers, heard) = channel();
@@ -42,7 +57,7 @@ fn survive(kind: Kind) {
         let clients: Vec<_> = begun
             .iter()
             .map(|tokens| {
-                let (target, answers) = (&target, answers.clone());
+                let answers = answers.clone();
                 scope.spawn(move || refresh_again_and_again(target, tokens, &answers))
             })
             .collect();
@@ -56,7 +71,7 @@ fn survive(kind: Kind) {
             server.run().unwrap();
         }
         counts.hear_until(&heard, |counts| counts.granted == CLIENTS * REFRESHES);
-        println!("{kind:?}: {counts:?}");
+        println!("{:?}: {counts:?}", server.kind());
         clients.into_iter().map(|client| client.join().unwrap()).collect::<Vec<_>>()
     });
     // No session is lost, and none has two ends: each goes on, and what it began with ends it.

@@ -65,12 +65,28 @@ fn endpoints_that_were_not_configured_are_not_offered() {
     let offered = |auth: &Auth| auth.operations().map(Operation::path).collect::<Vec<_>>();
     let local = || Auth::local(MemoryStore::new(), jwt(), TestHasher::new());
     let open = local().with_registration_role(RoleName::new("user").unwrap()).build().unwrap();
-    assert_eq!(offered(&open).len(), Operation::ALL.len());
+    assert_eq!(offered(&open).len(), Operation::ALL.len() - 1);
+    let keys = gatewright::ApiKeys::parse("k9J2mQ7xVb4TzW8L").unwrap();
+    let role = RoleName::new("user").unwrap();
+    let keyed = local().with_registration_role(role).with_api_keys(keys).build().unwrap();
+    assert_eq!(keyed.operations().collect::<Vec<_>>(), Operation::ALL);
     assert_eq!(
         offered(&local().build().unwrap()),
-        ["/login", "/refresh", "/logout", "/logout-all", "/password"]
+        [
+            "/login",
+            "/refresh",
+            "/logout",
+            "/logout-all",
+            "/password",
+            "/sessions",
+            "/sessions/{id}",
+            "/revoke"
+        ]
     );
     let store = MemoryStore::new();
     let bare = Auth::builder(store.clone(), store, jwt()).with_issuer(jwt()).with_hasher(TestHasher::new());
-    assert_eq!(offered(&bare.build().unwrap()), ["/login", "/refresh", "/logout", "/logout-all"]);
+    assert_eq!(
+        offered(&bare.build().unwrap()),
+        ["/login", "/refresh", "/logout", "/logout-all", "/sessions", "/sessions/{id}", "/revoke"]
+    );
 }

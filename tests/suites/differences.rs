@@ -44,5 +44,5 @@ fn check(targets: &[(&str, &Target)]) {
         report.differences.len()
     );
     assert!(report.differences.is_empty(), "{report}");
-    assert_eq!(report.cases, 5_459);
+    assert_eq!(report.cases, 6_998);
 }

@@ -1,9 +1,11 @@
 //! No secret stands in clear in any column: all tables are read as text and searched.
 
-use example_service::testing::databases;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use example_service::testing::{databases, serve_with_redis};
 use gatewright::{MySqlStore, PostgresStore, SqliteStore};
 use gatewright_testkit::TestHasher;
-use gatewright_testkit::http::claims;
+use gatewright_testkit::http::{PASSWORD as HTTP_PASSWORD, Tokens, claims};
 use gatewright_testkit::store::Store;
 use gatewright_tests::{PASSWORD, World, new_file};
 use sqlx::{AssertSqlSafe, Connection, Row};
@@ -68,6 +70,41 @@ async fn no_secret_stands_in_clear_on_mysql() {
         }
     }
     search(&dump, &secrets, &|bytes| hex(bytes).to_uppercase());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs GATEWRIGHT_TEST_REDIS_URL"]
+async fn no_secret_stands_in_clear_on_redis() {
+    let (url, prefix) = databases::redis();
+    let mut raw = redis::Client::open(&*url).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let target = serve_with_redis("memory:", (url, prefix.clone()), axum_app::serve);
+    let traces = move || {
+        let email = target.register();
+        let mut pairs = vec![target.login(&email, HTTP_PASSWORD), target.login(&email, HTTP_PASSWORD)];
+        for _ in 0..2 {
+            pairs.push(Tokens::from(&target.refresh(&pairs.last().unwrap().refresh)));
+        }
+        pairs
+    };
+    let pairs = tokio::task::spawn_blocking(traces).await.unwrap();
+
+    let mut dump = String::new();
+    let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut raw).await.unwrap();
+    for key in keys.iter().filter(|key| key.starts_with(prefix.as_str())) {
+        let fields: Vec<String> = redis::cmd("HGETALL").arg(key).query_async(&mut raw).await.unwrap();
+        dump.push_str(&format!("{key} {fields:?}"));
+    }
+    let mut searched = 0;
+    for token in pairs.iter().flat_map(|pair| [&pair.access, &pair.refresh]) {
+        let id = claims(token)["jti"].as_str().unwrap().to_owned();
+        for secret in [token.clone(), STANDARD.encode(&id), hex(id.as_bytes()), id] {
+            assert!(!dump.contains(&secret), "{secret}");
+            searched += 1;
+        }
+        let sid = claims(token)["sid"].as_str().unwrap().to_owned();
+        assert!(dump.contains(&sid), "{sid}");
+    }
+    assert_eq!(searched, 32);
 }
 
 /// Makes a user with two sessions, one of them refreshed twice, and returns what must not be found.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use example_service::testing::databases;
-use gatewright::{LocalFeed, PostgresFeed};
+use gatewright::{LocalFeed, PostgresFeed, Prefix, RedisFeed};
 use gatewright_testkit::feed::{Ends, Network, Node, Wire};
 use sqlx::Connection;
 
@@ -60,4 +60,38 @@ gatewright_testkit::feed_suite!(
     #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
     on_postgres,
     on_a_new_database
+);
+
+/// Nodes that each reach one channel of Redis over a wire.
+struct OnRedis {
+    url: String,
+    prefix: Prefix,
+}
+
+#[async_trait]
+impl Network for OnRedis {
+    async fn node(&self) -> Node {
+        let server = server(&self.url);
+        let wire = Wire::to(server).await;
+        let url = self.url.replacen(server, &wire.address().to_string(), 1);
+        Node { feed: Arc::new(RedisFeed::connect_on(&url, &self.prefix).await.unwrap()), wire }
+    }
+
+    async fn say(&self, text: &str) {
+        let anybody = redis::Client::open(&*self.url).unwrap();
+        let mut anybody = anybody.get_multiplexed_async_connection().await.unwrap();
+        let channel = format!("{}revocations", self.prefix.as_str());
+        redis::cmd("PUBLISH").arg(channel).arg(text).exec_async(&mut anybody).await.unwrap();
+    }
+}
+
+async fn on_a_new_channel() -> OnRedis {
+    let (url, prefix) = databases::redis();
+    OnRedis { url, prefix }
+}
+
+gatewright_testkit::feed_suite!(
+    #[ignore = "needs GATEWRIGHT_TEST_REDIS_URL"]
+    on_redis,
+    on_a_new_channel
 );

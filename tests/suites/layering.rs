@@ -57,7 +57,7 @@ fn each_module_of_the_core_uses_only_those_listed_above_it() {
             arrows += 1;
         }
     }
-    assert_eq!(modules.len(), 43);
+    assert_eq!(modules.len(), 48);
     assert!(arrows > 60, "{arrows} arrows were found");
 }
 
@@ -79,6 +79,7 @@ fn crates_use_only_what_they_may() {
         ("gatewright-cli", &["gatewright-core", "gatewright-jwt"]),
         ("gatewright-password", &["gatewright-core"]),
         ("gatewright-memory", &["gatewright-core"]),
+        ("gatewright-redis", &["gatewright-core"]),
         ("gatewright-sqlx", &["gatewright-core"]),
         ("gatewright-actix-web", &["gatewright-core"]),
         ("gatewright-axum", &["gatewright-core"]),
@@ -97,6 +98,7 @@ fn crates_use_only_what_they_may() {
                 "gatewright-openapi",
                 "gatewright-password",
                 "gatewright-poem",
+                "gatewright-redis",
                 "gatewright-sqlx",
             ],
         ),
@@ -185,7 +187,7 @@ fn adapters_are_the_same_four_short_files_with_the_same_public_names() {
     // axum's state holds the `Auth`; on the others `install` does.
     let mut axum = public_names("gatewright-axum");
     assert!(axum.remove("HasAuth") && axum.insert("install".to_owned()));
-    assert_eq!(axum.len(), 19);
+    assert_eq!(axum.len(), 23);
     for other in ["gatewright-actix-web", "gatewright-poem"] {
         assert_eq!(public_names(other), axum, "{other}");
     }

@@ -11,6 +11,9 @@
 mod stores;
 mod feeds;
 mod login;
+mod clients;
+mod sessions;
+mod tokens;
 mod refresh;
 mod scenarios;
 mod revocation;
@@ -27,4 +30,5 @@ mod dumps;
 mod servers;
 mod upgrades;
 mod bad_days;
+mod on_redis;
 mod other_issuers;

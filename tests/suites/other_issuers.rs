@@ -1,8 +1,8 @@
 //! Beside our own tokens, those of another issuer: they are nobody's session here, whatever they say.
 
 use gatewright::{
-    Auth, AuthError, Clock, Issuers, Jwt, MemoryStore, Refresh, RefreshRefusal, RequestView, TokenIssuer,
-    TokenKind, TokenRefusal, TokenVerifier,
+    Auth, AuthError, Clock, Introspection, Issuers, Jwt, MemoryStore, Refresh, RefreshRefusal, RequestView,
+    TokenIssuer, TokenKind, TokenRefusal, TokenVerifier,
 };
 use gatewright_testkit::TestHasher;
 use gatewright_tests::{Bearer, World, jwt};
@@ -41,9 +41,13 @@ async fn a_token_of_another_issuer_reaches_no_session_user_or_refresh_of_ours() 
     let headers = Bearer(format!("Bearer {}", theirs.expose()));
     let claims = auth.require_claims(&RequestView::new("GET", &headers)).unwrap();
     assert_eq!((claims.issuer(), claims.session, claims.epoch), (PARTNER, None, None));
+    auth.revoke(&theirs).await.unwrap();
+    assert_eq!(status(pair.access_token.expose()).await, 200, "nothing ended");
+    assert_eq!(auth.introspect(&theirs).await.unwrap(), Introspection::Inactive);
 
     let ours = jwt().verify(TokenKind::Refresh, pair.refresh_token.expose(), now).unwrap();
     let theirs = partner().issue(TokenKind::Refresh, &ours).unwrap();
+    auth.revoke(&theirs).await.unwrap();
     match auth.refresh(Refresh::new(theirs)).await {
         Err(AuthError::Refresh(RefreshRefusal::Token(TokenRefusal::Kind))) => {}
         other => panic!("{other:?}"),

@@ -264,15 +264,21 @@ async fn endpoints_that_change_something_ask_the_stores() {
     assert_eq!(there.status(&pair.access_token).await, 200);
     here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
     assert_eq!(there.status(&pair.access_token).await, 200, "not seen yet");
-    for operation in [Operation::Logout, Operation::LogoutAll, Operation::ChangePassword] {
+    let id = me(&there, &pair.access_token).await.session().to_string();
+    let all = Operation::ALL.iter().filter(|operation| !OPEN.contains(operation));
+    for operation in all.copied() {
         let headers = Json(format!("Bearer {}", pair.access_token.expose()));
         let body = format!(r#"{{"current_password":"{PASSWORD}","new_password":"{ANOTHER}"}}"#);
         let body = if operation == Operation::ChangePassword { body } else { String::new() };
-        let view = RequestView::new("POST", &headers);
+        let view = RequestView::new(operation.method(), &headers).with_id(Some(&id));
         let reply = there.auth.answer(operation, &view, Ok(body.into())).await;
         assert_eq!(reply.status, 401, "{operation:?}");
     }
 }
+
+/// What a bearer token is not asked for.
+const OPEN: [Operation; 5] =
+    [Operation::Register, Operation::Login, Operation::Refresh, Operation::Revoke, Operation::Introspect];
 
 struct Json(String);
 

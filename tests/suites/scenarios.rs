@@ -1,6 +1,6 @@
 //! The refresh suite on every storage of the workspace. `cargo xtask test` prints what each scenario came to on each.
 
-use gatewright_tests::storages::{InMemory, InSqlite, OnMysql, OnPostgres, tokens};
+use gatewright_tests::storages::{InMemory, InSqlite, OnMysql, OnPostgres, OnRedis, tokens};
 
 gatewright_testkit::refresh_suite!(in_memory, InMemory::fresh, tokens);
 gatewright_testkit::refresh_suite!(in_sqlite, InSqlite::fresh, tokens);
@@ -14,5 +14,11 @@ gatewright_testkit::refresh_suite!(
     #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
     on_mysql,
     OnMysql::fresh,
+    tokens
+);
+gatewright_testkit::refresh_suite!(
+    #[ignore = "needs GATEWRIGHT_TEST_REDIS_URL"]
+    on_redis,
+    OnRedis::fresh,
     tokens
 );

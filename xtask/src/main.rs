@@ -25,6 +25,8 @@ cargo xtask <command>
                          .._REDIS_URL name, or others that are started and end with the run; they are left
                          out with --only embedded
   test --browser [FILE]  the examples' Swagger UI in Chromium; a screenshot goes to FILE
+  scenarios [--only embedded]
+                         the refresh scenarios alone, and what each came to on each storage, as a table
   services up            starts those servers and leaves them running; prints the variables, for
                          eval \"$(cargo xtask services up)\"
   services down          ends them
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         ["test", "--browser"] => browser::run(None),
         ["test", "--browser", file] => browser::run(Some(file)),
         ["test", options @ ..] => settings(options).and_then(test::run),
+        ["scenarios", options @ ..] => settings(options).and_then(test::scenarios),
         ["services", "up"] => services::up().map(|lines| print!("{lines}")),
         ["services", "down"] => services::down().map(|ended| eprintln!("{ended} servers ended")),
         ["ci", options @ ..] => settings(options).and_then(checks::run),

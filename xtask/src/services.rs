@@ -1,7 +1,7 @@
 //! Throw-away servers for tests: PostgreSQL, MariaDB and Redis on loopback, each on a free port, with a password and
 //! with a data directory that is gone when the server is.
 //!
-//! They write to the system and do not wait for the disk: a killed server loses nothing, a power cut may lose all.
+//! The databases write to the system and do not wait for the disk: a killed server loses nothing, a power cut may lose all.
 
 mod mariadb;
 mod postgres;

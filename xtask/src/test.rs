@@ -33,6 +33,13 @@ pub(crate) fn run(settings: Settings) -> Result<(), String> {
     Ok(())
 }
 
+/// Runs the refresh scenarios alone.
+pub(crate) fn scenarios(settings: Settings) -> Result<(), String> {
+    let services = if settings.only_embedded { None } else { Some(Services::start()?) };
+    let mut tests = suites("scenarios", services.as_ref());
+    scenarios::run(tests.env("GATEWRIGHT_TEST_REPEAT", settings.repeat.to_string()))
+}
+
 fn left_out(with_servers: bool, with_vectors: bool) -> Vec<&'static str> {
     let servers = Kind::ALL.into_iter().map(marker).filter(|_| !with_servers);
     servers.chain([VECTORS_MARKER].into_iter().filter(|_| !with_vectors)).collect()

@@ -62,7 +62,8 @@ pub(crate) fn respond(reply: Reply) -> HttpResponse {
 
 /// What the core reads of a request.
 pub(crate) fn view<'a>(request: &'a HttpRequest, headers: &'a HeaderBytes<'a>) -> RequestView<'a> {
-    RequestView::new(request.method().as_str(), headers)
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    RequestView::new(request.method().as_str(), headers).with_peer(peer)
 }
 
 pub(crate) struct HeaderBytes<'a>(pub(crate) &'a HeaderMap);

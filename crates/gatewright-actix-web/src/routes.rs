@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Route};
+use actix_web::{HttpRequest, HttpResponse, Route, guard};
 use futures_core::Stream;
 use gatewright_core::{Auth, AuthUser, BodyCollector, Operation};
 
@@ -22,8 +22,8 @@ pub fn install<U: AuthUser>(auth: &Auth<U>, path: &str) -> impl FnOnce(&mut Serv
 }
 
 /// All endpoints that the [`Auth`] was configured for ([`Auth::operations`]) at their usual paths: `/register`, `/login`,
-/// `/refresh`, `/logout`, `/logout-all`, `/password`, for `web::scope("/auth").configure(..)`. Another method than POST is answered 405 in
-/// Gatewright's own words.
+/// `/refresh`, `/logout`, `/logout-all`, `/password`, `/sessions`, `/sessions/{id}`, `/revoke`, `/introspect`, for `web::scope("/auth").configure(..)`. Another
+/// method than an endpoint's own is answered 405 in Gatewright's own words.
 ///
 /// This alone does not give handlers their `Auth`: use [`install`], or add a `web::Data<Auth>` to the application.
 ///
@@ -71,6 +71,27 @@ pub fn change_password<U: AuthUser>(auth: &Auth<U>) -> Route {
     web::post().to(handler(auth, Operation::ChangePassword))
 }
 
+/// `GET` and `HEAD`: a bearer token; the caller's own sessions.
+pub fn sessions<U: AuthUser>(auth: &Auth<U>) -> Route {
+    let methods = guard::Any(guard::Get()).or(guard::Head());
+    web::route().guard(methods).to(handler(auth, Operation::Sessions))
+}
+
+/// `DELETE` at a path with `{id}`: a bearer token; 204, and this session of the caller has ended.
+pub fn end_session<U: AuthUser>(auth: &Auth<U>) -> Route {
+    web::delete().to(handler(auth, Operation::EndSession))
+}
+
+/// `POST`: the form of RFC 7009; 200, and the token's session has ended if the token was valid.
+pub fn revoke<U: AuthUser>(auth: &Auth<U>) -> Route {
+    web::post().to(handler(auth, Operation::Revoke))
+}
+
+/// `POST`: an API key with the scope `introspect` and the form of RFC 7662; what a token is worth.
+pub fn introspect<U: AuthUser>(auth: &Auth<U>) -> Route {
+    web::post().to(handler(auth, Operation::Introspect))
+}
+
 type Answering = Pin<Box<dyn Future<Output = HttpResponse>>>;
 
 fn handler<U: AuthUser>(
@@ -92,8 +113,14 @@ async fn answer<U: AuthUser>(
 ) -> HttpResponse {
     let empty = BodyCollector::new(&view(&request, &HeaderBytes(request.headers())));
     let body = collect(empty, body.into_inner()).await;
-    let pending = auth.answer(operation, &view(&request, &HeaderBytes(request.headers())), body.finish());
+    let headers = HeaderBytes(request.headers());
+    let pending = auth.answer(operation, &view(&request, &headers).with_id(id(&request)), body.finish());
     respond(pending.await)
+}
+
+/// What stands in the path for `{id}`: the last of that name, if an outer path has one too.
+fn id(request: &HttpRequest) -> Option<&str> {
+    request.match_info().iter().filter(|(name, _)| *name == "id").last().map(|(_, value)| value)
 }
 
 async fn collect(mut collected: BodyCollector, mut body: Payload) -> BodyCollector {

@@ -1,8 +1,10 @@
 //! The vocabulary of axum: replies as responses, header maps as bytes.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -43,7 +45,8 @@ pub(crate) fn respond(reply: Reply) -> Response {
 
 /// What the core reads of a request.
 pub(crate) fn view<'a>(parts: &'a Parts, headers: &'a HeaderBytes<'a>) -> RequestView<'a> {
-    RequestView::new(parts.method.as_str(), headers)
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    RequestView::new(parts.method.as_str(), headers).with_peer(peer.map(|ConnectInfo(peer)| peer.ip()))
 }
 
 pub(crate) struct HeaderBytes<'a>(pub(crate) &'a HeaderMap);

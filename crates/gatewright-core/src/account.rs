@@ -18,6 +18,7 @@ use crate::password::{PasswordVerdict, check_policy, verify_bounded};
 use crate::revocation::Revocation;
 use crate::role::RoleName;
 use crate::secret::{Password, PasswordHash};
+use crate::session_list::SessionList;
 use crate::store::{
     Account, AccountChange, AccountCounts, AccountStore, AuthUser, Change, Created, NewAccount, StoreError,
     Swap,
@@ -196,6 +197,14 @@ impl<U: AuthUser> Accounts<U> {
         }
         self.inner.end_all(id, |_| ()).await?;
         deleted
+    }
+
+    /// A user's sessions that are alive.
+    ///
+    /// # Errors
+    /// [`AuthError::NotFound`] when there is no such user, anything else when a store does not answer.
+    pub async fn sessions(&self, user: &UserId) -> Result<SessionList, AuthError> {
+        self.inner.list_sessions(&self.find(user).await?).await
     }
 
     /// Ends one of a user's sessions. Its tokens are refused.

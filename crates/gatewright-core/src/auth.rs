@@ -1,20 +1,23 @@
 //! The handle an application builds once and clones into every handler.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use crate::api_key::ApiKeys;
 use crate::cache::Cache;
+use crate::client::ClientInfo;
 use crate::clock::{Clock, Timestamp};
 use crate::denial::Denial;
 use crate::error::{AccessRefusal, AuthError};
 use crate::event::{Event, EventSink};
 use crate::feed::RevocationFeed;
 use crate::password::PasswordHasher;
+use crate::proxies::TrustedProxies;
 use crate::random::Randomness;
 use crate::render::Answers;
 use crate::reply::Reply;
+use crate::request::RequestView;
 use crate::role::RoleName;
 use crate::scope::{RoleScopes, Scopes};
 use crate::session::SessionStore;
@@ -40,6 +43,9 @@ pub(crate) struct Inner<U> {
     /// `None` for guards that read through.
     pub(crate) cache: Option<Arc<Cache<U>>>,
     pub(crate) api_keys: ApiKeys,
+    pub(crate) trusted_proxies: TrustedProxies,
+    /// That a peer has no address is said once.
+    pub(crate) no_peer: Once,
     pub(crate) answers: Answers,
     pub(crate) settings: Settings,
 }
@@ -77,6 +83,14 @@ impl<U: AuthUser> Auth<U> {
         Ok(self.inner.sessions.purge_expired(self.inner.now()).await?)
     }
 
+    /// Who sends a request, as far as it shows: for an application's own login, with
+    /// [`Login::with_client`](crate::Login::with_client), its own throttle or log. Of headers, those of
+    /// [`TrustedProxies`] alone are believed.
+    #[must_use]
+    pub fn client(&self, view: &RequestView<'_>) -> ClientInfo {
+        self.inner.client(view)
+    }
+
     /// The answer to an error, as clients see it. A refused credential, and a failure that is no client's fault, are
     /// emitted as events; nobody without a credential is no event.
     #[must_use]
@@ -88,6 +102,17 @@ impl<U: AuthUser> Auth<U> {
 impl<U> Inner<U> {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    pub(crate) fn client(&self, view: &RequestView<'_>) -> ClientInfo {
+        let client = self.trusted_proxies.client(view);
+        if client.address.is_none() {
+            let fix = "on axum serve with into_make_service_with_connect_info::<SocketAddr>()";
+            self.no_peer.call_once(|| {
+                tracing::warn!(target: "gatewright", fix, "the framework names no peer: clients have no address");
+            });
+        }
+        client
     }
 
     pub(crate) fn emit(&self, event: &Event<'_>) {

@@ -16,7 +16,7 @@ pub(crate) async fn authenticate<U: AuthUser>(
     inner: &Arc<Inner<U>>,
     bearer: &Bearer,
 ) -> Result<Identity<U>, AuthError> {
-    let claims = verify(inner, bearer)?;
+    let claims = verify(inner, bearer.expose())?;
     let (session, epoch) = session_of(&claims)?;
     let known = inner.cache.as_ref().and_then(|cache| cache.find(session, &claims, epoch, inner.now()));
     let pair = match known {
@@ -26,18 +26,19 @@ pub(crate) async fn authenticate<U: AuthUser>(
     Ok(Identity::new(inner, claims, &pair))
 }
 
-/// Recognises the bearer by the stores alone: for endpoints that change something.
+/// Recognises the holder of an access token by the stores alone: for endpoints that change something, or show what is
+/// there at this moment.
 pub(crate) async fn authenticate_anew<U: AuthUser>(
     inner: &Arc<Inner<U>>,
-    bearer: &Bearer,
+    token: &str,
 ) -> Result<Identity<U>, AuthError> {
-    let claims = verify(inner, bearer)?;
+    let claims = verify(inner, token)?;
     let (session, epoch) = session_of(&claims)?;
     let pair = read(inner, &claims, session, epoch).await?;
     Ok(Identity::new(inner, claims, &pair))
 }
 
-fn session_of(claims: &VerifiedClaims) -> Result<(SessionId, Epoch), AccessRefusal> {
+pub(crate) fn session_of(claims: &VerifiedClaims) -> Result<(SessionId, Epoch), AccessRefusal> {
     claims.session.zip(claims.epoch).ok_or(AccessRefusal::Sessionless)
 }
 
@@ -73,8 +74,8 @@ async fn read_stores<U: AuthUser>(
 }
 
 /// Believes an access token's claims, and asks no store.
-pub(crate) fn verify<U>(inner: &Inner<U>, bearer: &Bearer) -> Result<VerifiedClaims, AuthError> {
-    let verified = inner.verifier.verify(TokenKind::Access, bearer.expose(), inner.now());
+pub(crate) fn verify<U>(inner: &Inner<U>, token: &str) -> Result<VerifiedClaims, AuthError> {
+    let verified = inner.verifier.verify(TokenKind::Access, token, inner.now());
     Ok(verified.map_err(AccessRefusal::Token)?)
 }
 

@@ -1,7 +1,7 @@
 //! Building an [`Auth`]: what is required, what can be set, and what is refused.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use crate::api_key::ApiKeys;
@@ -11,6 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::event::{EventSink, TracingSink};
 use crate::feed::{Ear, LocalFeed, Reach, RevocationFeed, RevocationReceiver};
 use crate::password::PasswordHasher;
+use crate::proxies::TrustedProxies;
 use crate::random::{Randomness, SystemRandomness};
 use crate::render::{Answers, Renderer, TokenEndpoint, is_realm};
 use crate::revocation::RevocationCheck;
@@ -96,6 +97,7 @@ pub struct AuthBuilder<U> {
     revocation_check: RevocationCheck,
     cache_capacity: usize,
     api_keys: ApiKeys,
+    trusted_proxies: TrustedProxies,
     answers: Answers,
     settings: Settings,
 }
@@ -126,6 +128,7 @@ impl<U: AuthUser> AuthBuilder<U> {
             revocation_check: RevocationCheck::default(),
             cache_capacity: DEFAULT_CACHE_CAPACITY,
             api_keys: ApiKeys::new(),
+            trusted_proxies: TrustedProxies::new(),
             answers: Answers::default(),
             settings: Settings {
                 access_lifetime: DEFAULT_ACCESS_LIFETIME,
@@ -264,6 +267,12 @@ impl<U: AuthUser> AuthBuilder<U> {
         self
     }
 
+    /// The proxies whose `X-Forwarded-For` is believed about the client's address; none unless set.
+    pub fn with_trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.trusted_proxies = proxies;
+        self
+    }
+
     /// Who writes the bodies of denials; [`DetailRenderer`](crate::render::DetailRenderer) unless set.
     pub fn with_renderer(mut self, renderer: impl Renderer) -> Self {
         self.answers.renderer = Arc::new(renderer);
@@ -311,6 +320,8 @@ impl<U: AuthUser> AuthBuilder<U> {
             feed: self.feed,
             cache,
             api_keys: self.api_keys,
+            trusted_proxies: self.trusted_proxies,
+            no_peer: Once::new(),
             answers: self.answers,
             settings: self.settings,
         };

@@ -41,8 +41,11 @@ impl Bearer {
 /// The header that API keys are sent in.
 pub const API_KEY_HEADER: &str = "x-api-key";
 
+/// A key as it was sent, `None` where there is none.
+pub(crate) type PresentedApiKey = Result<Option<Zeroizing<Vec<u8>>>, AccessRefusal>;
+
 /// Reads the request's API key: `None` when there is none, or an empty one. Two are refused like a wrong one.
-pub(crate) fn read_api_key(view: &RequestView<'_>) -> Result<Option<Zeroizing<Vec<u8>>>, AccessRefusal> {
+pub(crate) fn read_api_key(view: &RequestView<'_>) -> PresentedApiKey {
     match view.header(API_KEY_HEADER) {
         Header::Absent => Ok(None),
         Header::One(key) if key.is_empty() => Ok(None),

@@ -92,6 +92,12 @@ pub enum Event<'a> {
         /// The session that ended.
         session: SessionId,
     },
+    /// A token was to be revoked that is not valid; the client was told what everybody is told.
+    #[non_exhaustive]
+    NothingRevoked {
+        /// Why it is not.
+        cause: AccessRefusal,
+    },
     /// All sessions of a user were ended by an administrator.
     #[non_exhaustive]
     SessionsEnded {
@@ -177,6 +183,7 @@ impl EventSink for TracingSink {
             Event::LoginRefused { .. }
             | Event::RefreshRefused { .. }
             | Event::AccessRefused { .. }
+            | Event::NothingRevoked { .. }
             | Event::HashNotUpgraded { .. }
             | Event::PasswordChangeRefused { .. }
             | Event::Forbidden { .. }

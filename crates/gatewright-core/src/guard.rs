@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::auth::Auth;
 use crate::authenticator;
-use crate::credential::{Bearer, read_api_key};
+use crate::credential::{Bearer, PresentedApiKey, read_api_key};
 use crate::denial::Denial;
 use crate::error::{AccessRefusal, AuthError};
 use crate::event::Event;
@@ -101,17 +101,22 @@ impl<U: AuthUser> Auth<U> {
         view: &RequestView<'_>,
         need: &Requirement,
     ) -> Result<ApiKeyIdentity<U>, Reply> {
-        let identity = read_api_key(view).and_then(|presented| {
-            let presented = presented.ok_or(AccessRefusal::NoApiKey)?;
-            let scopes = self.inner.api_keys.find(&presented).ok_or(AccessRefusal::ApiKeyUnknown)?;
-            Ok(ApiKeyIdentity::new(&self.inner, scopes.clone()))
-        });
-        let identity = identity.map_err(|refusal| self.inner.reply_to(&refusal.into()))?;
+        self.judge_api_key(read_api_key(view), need).map_err(|error| self.inner.reply_to(&error))
+    }
+
+    pub(crate) fn judge_api_key(
+        &self,
+        presented: PresentedApiKey,
+        need: &Requirement,
+    ) -> Result<ApiKeyIdentity<U>, AuthError> {
+        let presented = presented?.ok_or(AccessRefusal::NoApiKey)?;
+        let scopes = self.inner.api_keys.find(&presented).ok_or(AccessRefusal::ApiKeyUnknown)?;
+        let identity = ApiKeyIdentity::new(&self.inner, scopes.clone());
         match need.judge(&|_| false, &|scope| identity.scopes().contains(scope)) {
             Verdict::Met => Ok(identity),
             Verdict::Missing => {
                 self.inner.emit(&Event::ApiKeyForbidden {});
-                Err(self.inner.reply_to(&AuthError::ApiKeyForbidden {}))
+                Err(AuthError::ApiKeyForbidden {})
             }
         }
     }
@@ -125,7 +130,7 @@ impl<U: AuthUser> Auth<U> {
     pub fn require_claims(&self, view: &RequestView<'_>) -> Result<VerifiedClaims, Reply> {
         let read = Bearer::read(view).and_then(|bearer| bearer.ok_or(AccessRefusal::NoCredential));
         let claims = read.map_err(AuthError::from);
-        let claims = claims.and_then(|bearer| authenticator::verify(&self.inner, &bearer));
+        let claims = claims.and_then(|bearer| authenticator::verify(&self.inner, bearer.expose()));
         claims.map_err(|error| self.inner.reply_to(&error))
     }
 }

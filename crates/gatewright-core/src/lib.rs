@@ -13,7 +13,7 @@
 //!                                         ▼                          error: AuthError ──► Denial
 //!                                       refused ─────────────────────► reply: status, headers, body
 //!
-//! POST /login … ──► operation ──► body ──► login | refresh | logout | account ──► Reply
+//! POST /login … ──► endpoints ──► body ──► login | refresh | logout | account ──► Reply
 //!                                                    └ revoke ──► store, cache, feed ──► the caches of other nodes
 //! ```
 //!
@@ -54,6 +54,7 @@ mod proof;
 pub mod cache;
 // The handle
 pub mod request;
+pub mod proxies;
 pub mod credential;
 pub mod auth;
 pub mod builder;
@@ -69,8 +70,12 @@ pub mod grant;
 pub mod login;
 pub mod refresh;
 pub mod logout;
+pub mod session_list;
+mod revoke_token;
+pub mod introspect;
 pub mod account;
 pub mod operation;
+mod endpoints;
 
 pub use bytes::Bytes;
 
@@ -90,11 +95,13 @@ pub use grant::TokenPair;
 pub use guard::{Guard, missing_auth};
 pub use id::{Epoch, InvalidId, SessionId, UserId};
 pub use identity::{ApiKeyIdentity, Caller, CredentialKind, Identity};
+pub use introspect::{ActiveToken, INTROSPECTION, Introspection};
 pub use login::Login;
 #[doc(hidden)]
 pub use named::assert_distinct;
 pub use operation::Operation;
 pub use password::{HasherError, PasswordHasher, PasswordVerdict};
+pub use proxies::TrustedProxies;
 pub use random::{Randomness, RandomnessError, SystemRandomness};
 pub use refresh::Refresh;
 pub use render::{DetailRenderer, ProblemRenderer, Rendered, Renderer, TokenEndpoint};
@@ -111,6 +118,7 @@ pub use scope::assert_scopes;
 pub use scope::{InvalidScopes, RoleScopes, Scopes};
 pub use secret::{Password, PasswordHash, TokenText};
 pub use session::{Session, SessionStore};
+pub use session_list::{SessionInfo, SessionList};
 pub use store::{Account, AccountStore, AuthUser, StoreError, UserStore};
 pub use token::{Claims, TokenId, TokenIssuer, TokenKind, TokenRefusal, TokenVerifier, VerifiedClaims};
 

@@ -2,6 +2,7 @@
 
 use crate::auth::{Auth, Inner};
 use crate::body::Fields;
+use crate::client::ClientInfo;
 use crate::email::Email;
 use crate::error::{AuthError, LoginRefusal, RequestError};
 use crate::event::Event;
@@ -21,19 +22,28 @@ pub struct Login {
     email: Option<Email>,
     password: Password,
     scopes: Option<Scopes>,
+    client: ClientInfo,
 }
 
 impl Login {
     /// Asks for all that the user may have. A name that is no email address is refused like an unknown one, later.
     #[must_use]
     pub fn new(username: &str, password: Password) -> Self {
-        Self { email: Email::parse(username).ok(), password, scopes: None }
+        Self { email: Email::parse(username).ok(), password, scopes: None, client: ClientInfo::default() }
     }
 
     /// Asks for these scopes; the part of them that the user may have is granted.
     #[must_use]
     pub fn with_scopes(mut self, scopes: Scopes) -> Self {
         self.scopes = Some(scopes);
+        self
+    }
+
+    /// Says where the login comes from; it is kept with the session, shown to the user, and decides nothing. The endpoint
+    /// says it by itself, an application's own login with [`Auth::client`].
+    #[must_use]
+    pub fn with_client(mut self, client: ClientInfo) -> Self {
+        self.client = client;
         self
     }
 
@@ -62,7 +72,7 @@ impl<U: AuthUser> Auth<U> {
         let inner = &self.inner;
         let user = recognise(inner, &login).await?;
         // The epoch is the one read with the hash: if the password changed since, the session is dead at birth.
-        let session = begin_session(inner, &user, login.scopes.as_ref())?;
+        let session = begin_session(inner, &user, &login)?;
         let first = first_token_id(&*inner.randomness)?;
         // The oldest sessions may end with it, and the store does not say which.
         let (oldest, current) = (Revocation::user(session.user.clone()), TokenDigest::of(&first));
@@ -125,18 +135,16 @@ async fn upgrade<U: AuthUser>(inner: &Inner<U>, user: &U, password: &Password) {
     }
 }
 
-fn begin_session<U: AuthUser>(
-    inner: &Inner<U>,
-    user: &U,
-    asked: Option<&Scopes>,
-) -> Result<Session, AuthError> {
+fn begin_session<U: AuthUser>(inner: &Inner<U>, user: &U, login: &Login) -> Result<Session, AuthError> {
     let allowed = inner.allowed_scopes(user);
-    let scopes = asked.map_or_else(|| allowed.clone(), |asked| asked.intersection(&allowed));
+    let scopes = login.scopes.as_ref();
+    let scopes = scopes.map_or_else(|| allowed.clone(), |asked| asked.intersection(&allowed));
     let now = inner.now();
     let randomness = &*inner.randomness;
     let id = SessionId::generate(now, randomness)?;
     let seed = SessionSeed::generate(randomness)?;
     let idle = now.saturating_add(inner.settings.refresh_lifetime);
     let absolute = now.saturating_add(inner.settings.session_lifetime);
-    Ok(Session::begin(id, user.id(), user.epoch(), seed, now).with_scopes(scopes).with_expiry(idle, absolute))
+    let session = Session::begin(id, user.id(), user.epoch(), seed, now).with_scopes(scopes);
+    Ok(session.with_client(login.client.clone()).with_expiry(idle, absolute))
 }

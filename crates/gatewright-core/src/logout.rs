@@ -57,7 +57,7 @@ impl<U: AuthUser> Auth<U> {
 }
 
 impl<U: AuthUser> Inner<U> {
-    async fn end_session(&self, user: &UserId, session: SessionId) -> Result<(), AuthError> {
+    pub(crate) async fn end_session(&self, user: &UserId, session: SessionId) -> Result<(), AuthError> {
         let record = |&(): &()| self.emit(&Event::LoggedOut { user, session });
         self.revoking(Revocation::session(session), self.sessions.end(user, session), record).await
     }

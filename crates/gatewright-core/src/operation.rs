@@ -1,24 +1,6 @@
-//! The ready-made endpoints: bytes in, bytes out.
+//! The ready-made endpoints, by name.
 
-use std::future::Future;
 use std::time::Duration;
-
-use bytes::Bytes;
-use serde::Serialize;
-
-use crate::account::{PasswordChange, Registration};
-use crate::auth::Auth;
-use crate::authenticator;
-use crate::body::{Fields, MAX_BODY_BYTES, MediaType};
-use crate::credential::Bearer;
-use crate::error::{AccessRefusal, AuthError, RequestError};
-use crate::identity::Identity;
-use crate::login::Login;
-use crate::refresh::Refresh;
-use crate::reply::Reply;
-use crate::request::RequestView;
-use crate::secret::TokenText;
-use crate::store::AuthUser;
 
 /// How long the public keys may be kept by others: 5 minutes. Publish a key for longer than that before it signs.
 pub const PUBLIC_KEYS_MAX_AGE: Duration = Duration::from_secs(300);
@@ -40,17 +22,61 @@ pub enum Operation {
     LogoutAll,
     /// A bearer token and JSON `current_password`, `new_password`; 204.
     ChangePassword,
+    /// A bearer token; the caller's own sessions.
+    Sessions,
+    /// A bearer token, and in the path the id of one of the caller's own sessions; 204, and 404 for every other id.
+    EndSession,
+    /// RFC 7009: form `token`, and `token_type_hint` and `client_id`, which say nothing; 200, and the token's session has
+    /// ended if the token was valid. Whoever has the token may revoke it.
+    Revoke,
+    /// RFC 7662: an API key that meets [`INTROSPECTION`](crate::INTROSPECTION), form `token`, and `token_type_hint`, which
+    /// says nothing; what the token is worth.
+    Introspect,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: &'static [Self] =
-        &[Self::Register, Self::Login, Self::Refresh, Self::Logout, Self::LogoutAll, Self::ChangePassword];
+    pub const ALL: &'static [Self] = &[
+        Self::Register,
+        Self::Login,
+        Self::Refresh,
+        Self::Logout,
+        Self::LogoutAll,
+        Self::ChangePassword,
+        Self::Sessions,
+        Self::EndSession,
+        Self::Revoke,
+        Self::Introspect,
+    ];
 
-    /// The method every one of them has.
-    pub const METHOD: &'static str = "POST";
+    /// The method. What answers `GET` answers `HEAD` too.
+    #[must_use]
+    pub const fn method(self) -> &'static str {
+        match self {
+            Self::Register
+            | Self::Login
+            | Self::Refresh
+            | Self::Logout
+            | Self::LogoutAll
+            | Self::ChangePassword
+            | Self::Revoke
+            | Self::Introspect => "POST",
+            Self::Sessions => "GET",
+            Self::EndSession => "DELETE",
+        }
+    }
 
-    /// The path in the full set of routes, below whatever prefix they are mounted at.
+    /// The methods, as the `Allow` header names them.
+    #[must_use]
+    pub const fn allow(self) -> &'static str {
+        match self {
+            Self::Sessions => "GET,HEAD",
+            _ => self.method(),
+        }
+    }
+
+    /// The path in the full set of routes, below whatever prefix they are mounted at; `{id}` stands for one segment,
+    /// [`RequestView::with_id`](crate::RequestView::with_id).
     #[must_use]
     pub const fn path(self) -> &'static str {
         match self {
@@ -60,159 +86,10 @@ impl Operation {
             Self::Logout => "/logout",
             Self::LogoutAll => "/logout-all",
             Self::ChangePassword => "/password",
+            Self::Sessions => "/sessions",
+            Self::EndSession => "/sessions/{id}",
+            Self::Revoke => "/revoke",
+            Self::Introspect => "/introspect",
         }
-    }
-}
-
-/// What an endpoint needs of a request, read before the future begins.
-struct Call {
-    media: Result<MediaType, RequestError>,
-    bearer: Result<Option<Bearer>, AccessRefusal>,
-    body: Bytes,
-}
-
-impl<U: AuthUser> Auth<U> {
-    /// The endpoints that this `Auth` was configured for: without an account store there is no change of password, and
-    /// without a registration role as well no registration.
-    pub fn operations(&self) -> impl Iterator<Item = Operation> + use<U> {
-        let has_accounts = self.inner.accounts.is_some();
-        let registers = has_accounts && self.inner.settings.registration_role.is_some();
-        Operation::ALL.iter().copied().filter(move |operation| match operation {
-            Operation::Register => registers,
-            Operation::ChangePassword => has_accounts,
-            Operation::Login | Operation::Refresh | Operation::Logout | Operation::LogoutAll => true,
-        })
-    }
-
-    /// Answers a request for `operation`, with its body as a [`BodyCollector`](crate::BodyCollector) collected it.
-    pub fn answer(
-        &self,
-        operation: Operation,
-        view: &RequestView<'_>,
-        body: Result<Bytes, RequestError>,
-    ) -> impl Future<Output = Reply> + Send + use<U> {
-        let call = Call::read(view, body);
-        let auth = self.clone();
-        async move {
-            let answered = match call {
-                Ok(call) => auth.perform(operation, call).await,
-                Err(refusal) => Err(refusal.into()),
-            };
-            match answered {
-                Ok(reply) => reply,
-                Err(error) => auth.reply_to(&error),
-            }
-        }
-    }
-
-    /// The public keys of the tokens, for `GET /.well-known/jwks.json`: a JWK set, which others may keep for
-    /// [`PUBLIC_KEYS_MAX_AGE`].
-    #[must_use]
-    pub fn public_keys(&self) -> Reply {
-        let max_age = format!("public, max-age={}", PUBLIC_KEYS_MAX_AGE.as_secs());
-        let body = Bytes::copy_from_slice(self.inner.issuer.public_keys().as_bytes());
-        let reply = Reply { body, ..Reply::empty(200) };
-        reply.with_header("content-type", "application/jwk-set+json").with_header("cache-control", max_age)
-    }
-
-    /// The answer to a request with another method than those in `allow`, separated by commas. An empty list leaves the
-    /// `Allow` header to the framework.
-    #[must_use]
-    pub fn method_not_allowed(&self, allow: &'static str) -> Reply {
-        self.reply_to(&RequestError::Method { allow }.into())
-    }
-
-    /// The answer to a request for a thing that is not there.
-    #[must_use]
-    pub fn not_found(&self) -> Reply {
-        self.reply_to(&AuthError::NotFound {})
-    }
-
-    async fn perform(&self, operation: Operation, call: Call) -> Result<Reply, AuthError> {
-        match operation {
-            Operation::Register => self.answer_register(&call).await,
-            Operation::Login => self.answer_login(&call).await,
-            Operation::Refresh => self.answer_refresh(&call).await,
-            Operation::Logout => self.answer_logout(&call).await,
-            Operation::LogoutAll => self.answer_logout_all(&call).await,
-            Operation::ChangePassword => self.answer_change_password(&call).await,
-        }
-    }
-
-    async fn answer_register(&self, call: &Call) -> Result<Reply, AuthError> {
-        #[derive(Serialize)]
-        struct Registered {
-            detail: &'static str,
-        }
-        let registration = Registration::from_fields(&call.fields(&[MediaType::Json])?)?;
-        self.register(registration).await?;
-        Ok(Reply::json(201, &Registered { detail: "Registered" }))
-    }
-
-    async fn answer_login(&self, call: &Call) -> Result<Reply, AuthError> {
-        let login = Login::from_fields(&call.fields(&[MediaType::Form])?)?;
-        Ok(self.login(login).await?.to_reply())
-    }
-
-    async fn answer_refresh(&self, call: &Call) -> Result<Reply, AuthError> {
-        let refresh = Refresh::from_fields(&call.fields(&[MediaType::Form, MediaType::Json])?)?;
-        Ok(self.refresh(refresh).await?.to_reply())
-    }
-
-    async fn answer_logout(&self, call: &Call) -> Result<Reply, AuthError> {
-        match call.refresh_token()? {
-            Some(token) => self.logout_by_refresh_token(&token).await?,
-            None => self.logout(&self.caller(call).await?).await?,
-        }
-        Ok(Reply::no_content())
-    }
-
-    async fn answer_logout_all(&self, call: &Call) -> Result<Reply, AuthError> {
-        let caller = self.caller(call).await?;
-        call.optional_fields()?;
-        self.logout_all(&caller).await?;
-        Ok(Reply::no_content())
-    }
-
-    async fn answer_change_password(&self, call: &Call) -> Result<Reply, AuthError> {
-        let caller = self.caller(call).await?;
-        let change = PasswordChange::from_fields(&call.fields(&[MediaType::Json])?)?;
-        self.change_password(&caller, change).await?;
-        Ok(Reply::no_content())
-    }
-
-    /// Who calls an endpoint that is for users. What is remembered does not count here.
-    async fn caller(&self, call: &Call) -> Result<Identity<U>, AuthError> {
-        let bearer = call.bearer.clone()?.ok_or(AccessRefusal::NoCredential)?;
-        authenticator::authenticate_anew(&self.inner, &bearer).await
-    }
-}
-
-impl Call {
-    fn read(view: &RequestView<'_>, body: Result<Bytes, RequestError>) -> Result<Self, RequestError> {
-        if view.method() != Operation::METHOD {
-            return Err(RequestError::Method { allow: Operation::METHOD });
-        }
-        let body = body?;
-        if body.len() > MAX_BODY_BYTES {
-            return Err(RequestError::BodySize);
-        }
-        Ok(Self { media: MediaType::read(view), bearer: Bearer::read(view), body })
-    }
-
-    fn fields(&self, accepted: &[MediaType]) -> Result<Fields, RequestError> {
-        Fields::read(&self.body, self.media?, accepted)
-    }
-
-    /// The fields of a body that need not be there. No body at all needs no content type.
-    fn optional_fields(&self) -> Result<Option<Fields>, RequestError> {
-        let is_empty = self.body.is_empty();
-        if is_empty { Ok(None) } else { self.fields(&[MediaType::Form, MediaType::Json]).map(Some) }
-    }
-
-    /// The refresh token in the body of a logout, if there is one.
-    fn refresh_token(&self) -> Result<Option<TokenText>, RequestError> {
-        let Some(fields) = self.optional_fields()? else { return Ok(None) };
-        Ok(fields.optional("refresh_token")?.map(TokenText::new))
     }
 }

@@ -1,6 +1,7 @@
-//! A request, as far as the core looks at it: its method and the bytes of its headers.
+//! A request, as far as the core looks at it: its method, the bytes of its headers, and where it came from.
 
 use std::fmt;
+use std::net::IpAddr;
 
 /// A framework's header map.
 pub trait Headers {
@@ -13,19 +14,47 @@ pub trait Headers {
 pub struct RequestView<'a> {
     method: &'a str,
     headers: &'a dyn Headers,
+    peer: Option<IpAddr>,
+    id: Option<&'a str>,
 }
 
 impl<'a> RequestView<'a> {
     /// A view of a framework's request.
     #[must_use]
     pub const fn new(method: &'a str, headers: &'a dyn Headers) -> Self {
-        Self { method, headers }
+        Self { method, headers, peer: None, id: None }
+    }
+
+    /// Adds the address at the other end of the connection, where there is one: whatever a header says, it is that of
+    /// whoever was spoken to.
+    #[must_use]
+    pub const fn with_peer(mut self, peer: Option<IpAddr>) -> Self {
+        self.peer = peer;
+        self
+    }
+
+    /// Adds what stands in the path where an [`Operation`](crate::Operation) has `{id}`, with percent codes decoded; `None`
+    /// where that is no text.
+    #[must_use]
+    pub const fn with_id(mut self, id: Option<&'a str>) -> Self {
+        self.id = id;
+        self
     }
 
     /// The method.
     #[must_use]
     pub const fn method(&self) -> &str {
         self.method
+    }
+
+    /// What stands in the path where the operation has `{id}`.
+    pub(crate) const fn id(&self) -> Option<&str> {
+        self.id
+    }
+
+    /// The address at the other end of the connection.
+    pub(crate) const fn peer(&self) -> Option<IpAddr> {
+        self.peer
     }
 
     /// Shows `see` every value of a header.

@@ -150,6 +150,7 @@ impl Claims {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedClaims {
     issuer: Arc<str>,
+    audience: Option<Arc<str>>,
     claims: Claims,
 }
 
@@ -158,13 +159,26 @@ impl VerifiedClaims {
     /// `issuer` is the `iss` that was checked.
     #[must_use]
     pub const fn assertion(issuer: Arc<str>, claims: Claims) -> Self {
-        Self { issuer, claims }
+        Self { issuer, audience: None, claims }
+    }
+
+    /// Adds the audience that was checked.
+    #[must_use]
+    pub fn with_audience(mut self, audience: Arc<str>) -> Self {
+        self.audience = Some(audience);
+        self
     }
 
     /// `iss`: who issued the token.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// The one of `aud` that the verifier looked for, where it says so; the token may name others beside it.
+    #[must_use]
+    pub fn audience(&self) -> Option<&str> {
+        self.audience.as_deref()
     }
 
     /// The same claims of a token that belongs to no session here, whatever it says: without `sid` and `epoch`. For

@@ -30,7 +30,7 @@ pub struct Jwt {
 #[derive(Clone)]
 pub(crate) struct Rules {
     pub(crate) issuer: Arc<str>,
-    pub(crate) audience: String,
+    pub(crate) audience: Arc<str>,
     pub(crate) leeway: Duration,
     pub(crate) tolerance: Duration,
     pub(crate) max_age: Option<Duration>,
@@ -77,7 +77,7 @@ impl Jwt {
 
 impl Rules {
     /// Whom a token of this kind is for: all but access tokens are for the issuer itself.
-    pub(crate) fn audience(&self, kind: TokenKind) -> &str {
+    pub(crate) const fn audience(&self, kind: TokenKind) -> &Arc<str> {
         match kind {
             TokenKind::Access => &self.audience,
             _ => &self.issuer,
@@ -132,7 +132,7 @@ impl JwtBuilder {
     fn new(keys: Keys, issuer: String, audience: String) -> Self {
         let rules = Rules {
             issuer: issuer.into(),
-            audience,
+            audience: audience.into(),
             leeway: Duration::ZERO,
             tolerance: FUTURE_TOLERANCE,
             max_age: None,

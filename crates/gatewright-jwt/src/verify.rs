@@ -145,7 +145,8 @@ impl Jwt {
     ) -> Result<(VerifiedClaims, Times), TokenRefusal> {
         let raw = RawClaims::parse(text, self.rules.expected(kind))?;
         let (claims, times) = self.rules.judge(&raw, kind, now)?;
-        Ok((VerifiedClaims::assertion(Arc::clone(&self.rules.issuer), claims), times))
+        let claims = VerifiedClaims::assertion(Arc::clone(&self.rules.issuer), claims);
+        Ok((claims.with_audience(Arc::clone(self.rules.audience(kind))), times))
     }
 }
 

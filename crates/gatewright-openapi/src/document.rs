@@ -38,7 +38,7 @@ use crate::handler::GuardedHandler;
 /// let json = serde_json::to_value(&document).unwrap();
 /// assert_eq!(json["paths"]["/stats"]["get"]["security"][0]["OAuth2Password"], serde_json::json!([]));
 /// assert_eq!(json["paths"]["/stats"]["get"]["x-requires"]["role"], "admin");
-/// assert_eq!(json["paths"].as_object().unwrap().len(), 7);
+/// assert_eq!(json["paths"].as_object().unwrap().len(), 11);
 /// # Ok::<(), gatewright_openapi::DocumentError>(())
 /// ```
 #[must_use]

@@ -5,13 +5,19 @@ use std::time::Duration;
 
 use gatewright_core::password::PolicyViolation;
 use gatewright_core::{Denial, Email, Operation, TokenEndpoint};
-use utoipa::openapi::path::{Operation as Described, OperationBuilder};
+use utoipa::openapi::path::{
+    Operation as Described, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
+};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::schema::SchemaFormat;
 use utoipa::openapi::{
     Content, Header, HeaderBuilder, ObjectBuilder, Ref, Required, Response, ResponseBuilder, Type,
 };
 
-use crate::bodies::{LOGIN, LOGOUT, PASSWORD_CHANGE, REFRESH, REGISTERED, REGISTRATION, TOKEN_PAIR};
+use crate::bodies::{
+    INTROSPECTED, INTROSPECTION, LOGIN, LOGOUT, PASSWORD_CHANGE, REFRESH, REGISTERED, REGISTRATION,
+    REVOCATION, SESSION_LIST, TOKEN_PAIR,
+};
 use crate::denials::{Bodies, UNAVAILABLE};
 use crate::guarded::Guarded;
 
@@ -32,6 +38,7 @@ pub(crate) fn describe(operation: Operation, style: Style) -> (Described, Guarde
         .tag("auth")
         .operation_id(Some(about.id))
         .summary(Some(about.summary))
+        .parameters(id_in(operation.path()).map(|id| [id]))
         .request_body(about.body())
         .response(about.granted.0.to_string(), granted(about.granted));
     let refusals = refusals(operation, style).into_iter();
@@ -40,11 +47,22 @@ pub(crate) fn describe(operation: Operation, style: Style) -> (Described, Guarde
     (described.build(), guard(operation))
 }
 
+/// The parameter of a path that has one.
+fn id_in(path: &str) -> Option<Parameter> {
+    let id = ObjectBuilder::new().schema_type(Type::String);
+    let id = id.format(Some(SchemaFormat::Custom("uuid".to_owned())));
+    let id = ParameterBuilder::new().name("id").parameter_in(ParameterIn::Path).schema(Some(id));
+    path.contains("{id}").then(|| id.required(Required::True).build())
+}
+
 /// Who may call an endpoint. A logout takes a token in its header or one in its body.
 fn guard(operation: Operation) -> Guarded {
     match operation {
-        Operation::ChangePassword | Operation::LogoutAll => Guarded::by_user(false),
+        Operation::ChangePassword | Operation::LogoutAll | Operation::Sessions | Operation::EndSession => {
+            Guarded::by_user(false)
+        }
         Operation::Logout => Guarded::by_user(true),
+        Operation::Introspect => Guarded::by_api_key(gatewright_core::INTROSPECTION),
         _ => Guarded::default(),
     }
 }
@@ -99,6 +117,34 @@ impl About {
                 PASSWORD_CHANGE,
                 (204, None, "Changed. Every access token issued before is refused."),
             ),
+            Operation::Sessions => (
+                "sessions",
+                "The caller's own sessions",
+                &[],
+                "",
+                (200, Some(SESSION_LIST), "The sessions that are alive, the youngest first."),
+            ),
+            Operation::EndSession => (
+                "end_session",
+                "End one of the caller's own sessions",
+                &[],
+                "",
+                (204, None, "The session has ended."),
+            ),
+            Operation::Revoke => (
+                "revoke",
+                "End the session of a token (RFC 7009)",
+                &[FORM],
+                REVOCATION,
+                (200, None, "The session has ended, or the token was not valid."),
+            ),
+            Operation::Introspect => (
+                "introspect",
+                "What a token is worth (RFC 7662)",
+                &[FORM],
+                INTROSPECTION,
+                (200, Some(INTROSPECTED), "What an access token is worth, or that the token is not active."),
+            ),
             _ => ("", "", &[], "", (204, None, "")),
         };
         let is_required = !matches!(operation, Operation::Logout);
@@ -124,8 +170,8 @@ fn granted((_, schema, description): (u16, Option<&str>, &str)) -> Response {
     let response = ResponseBuilder::new().description(description);
     match schema {
         None => response.build(),
-        Some(TOKEN_PAIR) => {
-            let response = response.content(JSON, content(TOKEN_PAIR));
+        Some(schema @ (TOKEN_PAIR | SESSION_LIST | INTROSPECTED)) => {
+            let response = response.content(JSON, content(schema));
             response.header("Cache-Control", no_store()).header("Pragma", no_store()).build()
         }
         Some(schema) => response.content(JSON, content(schema)).build(),
@@ -140,7 +186,7 @@ fn no_store() -> Header {
 /// What an endpoint refuses, one response a status.
 fn refusals(operation: Operation, style: Style) -> Vec<(u16, Response)> {
     let mut by_status: BTreeMap<u16, (Vec<&str>, Vec<Denial>)> = BTreeMap::new();
-    for (description, denial) in refused(operation).into_iter().chain(misread()) {
+    for (description, denial) in refused(operation).into_iter().chain(misread(operation)) {
         let (descriptions, denials) = by_status.entry(style.status(&denial)).or_default();
         descriptions.push(description);
         denials.push(denial);
@@ -187,16 +233,21 @@ fn refused(operation: Operation) -> Vec<(&'static str, Denial)> {
         Operation::ChangePassword => {
             vec![("The present password is another.", Denial::IncorrectPassword), new_password]
         }
+        Operation::EndSession => vec![("The caller has no session with this id.", Denial::NotFound)],
         _ => Vec::new(),
     }
 }
 
-/// What every endpoint refuses.
-fn misread() -> [(&'static str, Denial); 4] {
-    [
+/// What every endpoint refuses: bodies, where they are posted, and what cannot be decided.
+fn misread(operation: Operation) -> Vec<(&'static str, Denial)> {
+    let unavailable = (UNAVAILABLE, Denial::Unavailable);
+    if operation.method() != "POST" {
+        return vec![unavailable];
+    }
+    vec![
         ("A field is missing, empty, there twice, or badly encoded.", Denial::MalformedRequest),
         ("The body is too large.", Denial::BodyTooLarge),
         ("The content type is another.", Denial::UnsupportedMediaType),
-        (UNAVAILABLE, Denial::Unavailable),
+        unavailable,
     ]
 }

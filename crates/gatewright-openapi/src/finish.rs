@@ -59,12 +59,12 @@ pub(crate) fn finish(mut document: Document) -> Result<OpenApi, DocumentError> {
 fn add_endpoints(document: &mut Document) -> Result<Callers, DocumentError> {
     let mut callers = Callers::new();
     for endpoint in std::mem::take(&mut document.endpoints) {
-        let at = At::new(Endpoint::METHOD, &format!("{}{}", document.prefix, endpoint.path()));
+        let at = At::new(endpoint.method(), &format!("{}{}", document.prefix, endpoint.path()));
         if has(&mut document.openapi, &at) {
             return Err(DocumentError::Taken { method: at.method, path: at.path });
         }
         let (operation, guarded) = endpoints::describe(endpoint, document.style);
-        document.openapi.paths.add_path_operation(&at.path, vec![HttpMethod::Post], operation);
+        document.openapi.paths.add_path_operation(&at.path, vec![method_of(endpoint)], operation);
         let is_open = guarded.is_open();
         callers.insert(at, if is_open { Caller::Anybody } else { Caller::Admitted(guarded) });
         for (name, schema) in bodies::schemas_of(endpoint) {
@@ -72,6 +72,14 @@ fn add_endpoints(document: &mut Document) -> Result<Callers, DocumentError> {
         }
     }
     Ok(callers)
+}
+
+fn method_of(endpoint: Endpoint) -> HttpMethod {
+    match endpoint.method() {
+        "GET" => HttpMethod::Get,
+        "DELETE" => HttpMethod::Delete,
+        _ => HttpMethod::Post,
+    }
 }
 
 fn hear(said: Said, openapi: &mut OpenApi, callers: &mut Callers) -> Result<(), DocumentError> {

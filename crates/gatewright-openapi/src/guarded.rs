@@ -41,6 +41,11 @@ impl Guarded {
         Self { user: Some(Asked { needs: Vec::new(), is_optional }), api_key: None }
     }
 
+    /// An API key that meets a requirement.
+    pub(crate) fn by_api_key(need: Requirement) -> Self {
+        Self { user: None, api_key: Some(Asked { needs: vec![need], is_optional: false }) }
+    }
+
     /// Whether nothing guards.
     pub(crate) const fn is_open(&self) -> bool {
         self.user.is_none() && self.api_key.is_none()

@@ -173,7 +173,7 @@ fn endpoints_are_documented_as_they_are_mounted() {
     let document = finished(all);
     for operation in Operation::ALL {
         let path = format!("/auth{}", operation.path());
-        let described = &document["paths"][&path]["post"];
+        let described = &document["paths"][&path][operation.method().to_ascii_lowercase()];
         for content in
             described["requestBody"]["content"].as_object().into_iter().flat_map(|all| all.values())
         {
@@ -186,9 +186,19 @@ fn endpoints_are_documented_as_they_are_mounted() {
     let password = &document["paths"]["/auth/password"]["post"];
     assert_eq!(password["responses"]["403"]["description"], "The present password is another.");
     let bodiless = |operation: &&Operation| {
-        document["paths"][format!("/auth{}", operation.path())]["post"]["requestBody"].is_null()
+        let method = operation.method().to_ascii_lowercase();
+        document["paths"][format!("/auth{}", operation.path())][method]["requestBody"].is_null()
     };
-    assert_eq!(Operation::ALL.iter().filter(bodiless).collect::<Vec<_>>(), [&Operation::LogoutAll]);
+    let bodiless: Vec<&Operation> = Operation::ALL.iter().filter(bodiless).collect();
+    assert_eq!(bodiless, [&Operation::LogoutAll, &Operation::Sessions, &Operation::EndSession]);
+    let end = &document["paths"]["/auth/sessions/{id}"]["delete"];
+    assert_eq!((&end["parameters"][0]["name"], &end["parameters"][0]["in"]), (&json!("id"), &json!("path")));
+    assert_eq!(end["parameters"].as_array().unwrap().len(), 1);
+    assert_eq!(end["responses"]["404"]["description"], "The caller has no session with this id.");
+    assert_eq!(end["responses"]["415"], Value::Null);
+    let introspect = &document["paths"]["/auth/introspect"]["post"];
+    assert_eq!(introspect["security"], json!([{ "ApiKey": [] }]));
+    assert_eq!(introspect["x-requires"], json!({ "scopes": ["introspect"] }));
     let logout = &document["paths"]["/auth/logout"]["post"];
     assert_eq!(logout["security"], json!([{ "OAuth2Password": [] }, { "BearerToken": [] }, {}]));
 }

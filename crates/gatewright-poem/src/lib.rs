@@ -39,4 +39,7 @@ mod reject;
 pub use extract::{ApiKey, Authorized, CurrentUser, MaybeUser, StatelessClaims};
 pub use layer::{GuardedRouter, Require, RequireLayer, guarded, require};
 pub use reject::Rejection;
-pub use routes::{change_password, install, login, logout, logout_all, refresh, register, routes};
+pub use routes::{
+    change_password, end_session, install, introspect, login, logout, logout_all, refresh, register, revoke,
+    routes, sessions,
+};

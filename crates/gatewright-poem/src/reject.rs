@@ -63,7 +63,8 @@ pub(crate) fn respond(reply: Reply) -> Response {
 
 /// What the core reads of a request.
 pub(crate) fn view<'a>(request: &'a Request, headers: &'a HeaderBytes<'a>) -> RequestView<'a> {
-    RequestView::new(request.method().as_str(), headers)
+    let peer = request.remote_addr().as_socket_addr().map(|peer| peer.ip());
+    RequestView::new(request.method().as_str(), headers).with_peer(peer)
 }
 
 pub(crate) struct HeaderBytes<'a>(pub(crate) &'a HeaderMap);

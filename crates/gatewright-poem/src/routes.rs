@@ -6,7 +6,10 @@ use std::pin::pin;
 use futures_core::Stream;
 use gatewright_core::{Auth, AuthUser, BodyCollector, Operation};
 use poem::middleware::AddData;
-use poem::{Body, Endpoint, EndpointExt, IntoResponse, Request, Response, Result, Route, RouteMethod, post};
+use poem::{
+    Body, Endpoint, EndpointExt, IntoResponse, Request, Response, Result, Route, RouteMethod, delete, get,
+    post,
+};
 
 use crate::reject::{HeaderBytes, Rejection, respond, view};
 
@@ -25,8 +28,8 @@ pub fn install<U: AuthUser>(
 }
 
 /// All endpoints that the [`Auth`] was configured for ([`Auth::operations`]) at their usual paths: `/register`, `/login`,
-/// `/refresh`, `/logout`, `/logout-all`, `/password`, for `Route::nest`. Another method than POST is answered 405 in Gatewright's own
-/// words.
+/// `/refresh`, `/logout`, `/logout-all`, `/password`, `/sessions`, `/sessions/{id}`, `/revoke`, `/introspect`, for `Route::nest`. Another method than an
+/// endpoint's own is answered 405 in Gatewright's own words.
 ///
 /// This alone does not give handlers their `Auth`: use [`install`], or add it with `AddData`.
 ///
@@ -37,7 +40,9 @@ pub fn routes<U: AuthUser>(auth: &Auth<U>) -> Route {
 
 fn mount<U: AuthUser>(auth: &Auth<U>, path: &str, routes: Route) -> Route {
     auth.operations().fold(routes, |routes, operation| {
-        routes.at(format!("{path}{}", operation.path()), handler(auth, operation))
+        // poem's own way to write `{id}`.
+        let below = operation.path().replace("{id}", ":id");
+        routes.at(format!("{path}{below}"), handler(auth, operation))
     })
 }
 
@@ -71,6 +76,26 @@ pub fn change_password<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
     post(handler(auth, Operation::ChangePassword))
 }
 
+/// `GET` and `HEAD`: a bearer token; the caller's own sessions.
+pub fn sessions<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
+    get(handler(auth, Operation::Sessions)).head(handler(auth, Operation::Sessions))
+}
+
+/// `DELETE` at a path with `:id`: a bearer token; 204, and this session of the caller has ended.
+pub fn end_session<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
+    delete(handler(auth, Operation::EndSession))
+}
+
+/// `POST`: the form of RFC 7009; 200, and the token's session has ended if the token was valid.
+pub fn revoke<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
+    post(handler(auth, Operation::Revoke))
+}
+
+/// `POST`: an API key with the scope `introspect` and the form of RFC 7662; what a token is worth.
+pub fn introspect<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
+    post(handler(auth, Operation::Introspect))
+}
+
 struct Answering<U> {
     auth: Auth<U>,
     operation: Operation,
@@ -92,7 +117,11 @@ async fn answer<U: AuthUser>(auth: &Auth<U>, operation: Operation, mut request: 
     let body = request.take_body();
     let empty = BodyCollector::new(&view(&request, &HeaderBytes(request.headers())));
     let body = collect(empty, body).await;
-    let pending = auth.answer(operation, &view(&request, &HeaderBytes(request.headers())), body.finish());
+    let pending = {
+        let headers = HeaderBytes(request.headers());
+        let view = view(&request, &headers).with_id(request.raw_path_param("id"));
+        auth.answer(operation, &view, body.finish())
+    };
     respond(pending.await)
 }
 

@@ -6,6 +6,8 @@
 //!   │ pools       MySqlStore
 //! ```
 //!
+//! `PostgresFeed` carries revocations between the nodes of one PostgreSQL database (`postgres/feed.rs`).
+//!
 //! `statements.rs` has the statements that the databases share, `server.rs` the verbs and the deadlines that PostgreSQL
 //! and MySQL share; what differs stands beside each store. The tables (`gatewright_users`, `gatewright_sessions`) are made
 //! and kept up to date when a store connects; the history of that is in `_gatewright_migrations`, apart from an

@@ -44,7 +44,7 @@ impl std::fmt::Debug for Node {
 /// Two nodes' ends, for the cases that every feed must pass.
 pub type Ends = [Arc<dyn RevocationFeed>; 2];
 
-/// For [`feed_suite!`]: two nodes of a new network.
+/// For [`feed_suite!`](crate::feed_suite): two nodes of a new network.
 pub async fn ends(network: impl Network) -> Ends {
     [network.node().await.feed, network.node().await.feed]
 }
@@ -74,6 +74,7 @@ macro_rules! feed_suite {
                 while_a_node_is_cut_off_no_heartbeat_comes_back_and_afterwards_it_hears_again
                 an_announcement_that_cannot_be_handed_over_says_so_within_five_seconds
                 a_connection_that_falls_silent_is_replaced
+                whichever_connection_falls_silent_the_node_hears_and_is_heard_again
                 what_cannot_be_read_empties_the_cache
                 when_nobody_listens_any_more_the_connections_end
                 with_the_last_handle_the_connections_end

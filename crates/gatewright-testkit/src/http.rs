@@ -13,6 +13,9 @@ pub mod api_keys;
 pub mod published;
 pub mod endpoints;
 pub mod accounts;
+pub mod sessions;
+pub mod revoke;
+pub mod introspect;
 pub mod bodies;
 pub mod methods;
 pub mod paths;
@@ -20,6 +23,7 @@ pub mod outage;
 pub mod difference;
 pub mod problem;
 pub mod rfc6749;
+pub mod forwarded;
 pub mod document;
 
 use std::io;
@@ -167,6 +171,20 @@ impl Target {
     #[must_use]
     pub fn forge(&self, token: &str, change: impl FnOnce(&mut Value)) -> String {
         let header = token.split('.').next().expect("a token has a header");
+        self.sign(header, token, change)
+    }
+
+    /// As [`Target::forge`], with another `typ` in the header.
+    #[must_use]
+    pub fn forge_as(&self, typ: &str, token: &str, change: impl FnOnce(&mut Value)) -> String {
+        let header = token.split('.').next().expect("a token has a header");
+        let header = URL_SAFE_NO_PAD.decode(header).expect("base64url");
+        let mut header: Value = serde_json::from_slice(&header).expect("JSON");
+        header["typ"] = typ.into();
+        self.sign(&URL_SAFE_NO_PAD.encode(header.to_string()), token, change)
+    }
+
+    fn sign(&self, header: &str, token: &str, change: impl FnOnce(&mut Value)) -> String {
         let mut claims = claims(token);
         change(&mut claims);
         let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));

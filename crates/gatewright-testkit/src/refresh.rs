@@ -11,7 +11,7 @@ use std::future::Future;
 
 use gatewright_core::{Account, AccountStore, SessionStore, TokenIssuer, TokenVerifier};
 
-pub use service::{Answer, Node, Pair, Service};
+pub use service::{Answer, Node, PATIENCE, Pair, Service};
 
 /// What keeps accounts and sessions, and how a service gets at it. Both may be in one place or in two.
 pub trait Storage {

@@ -13,6 +13,7 @@
 //! | `mysql` | `MySqlStore`: accounts and sessions in MySQL or MariaDB |
 //! | `openapi` | [`openapi`](mod@openapi): who may call what, in utoipa documents |
 //! | `postgres` | `PostgresStore`: accounts and sessions in PostgreSQL; `PostgresFeed`: revocations between its nodes |
+//! | `redis` | `RedisStore`: sessions in Redis; `RedisFeed`: revocations between nodes |
 //! | `sqlite` | `SqliteStore`: accounts and sessions in SQLite |
 //! | `swagger-ui` | `openapi::SwaggerUi`: the page that shows a document and logs in |
 //!
@@ -33,6 +34,7 @@ pub use gatewright_core::builder::{
     MAX_REFRESH_GRACE,
 };
 pub use gatewright_core::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY};
+pub use gatewright_core::client::{ClientInfo, MAX_USER_AGENT_BYTES, UserAgent};
 pub use gatewright_core::clock::{Clock, SystemClock, Timestamp};
 pub use gatewright_core::denial::RETRY_AFTER;
 pub use gatewright_core::email::MAX_EMAIL_BYTES;
@@ -41,9 +43,13 @@ pub use gatewright_core::error::{
 };
 pub use gatewright_core::event::{Event, EventSink, TracingSink};
 pub use gatewright_core::feed::{Announcement, LocalFeed, Reach, RevocationFeed, RevocationReceiver};
+pub use gatewright_core::introspect::{ActiveToken, INTROSPECTION, Introspection};
 pub use gatewright_core::operation::PUBLIC_KEYS_MAX_AGE;
 pub use gatewright_core::password::{HasherError, PasswordHasher, PasswordVerdict, PolicyViolation};
 pub use gatewright_core::password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CODE_POINTS};
+pub use gatewright_core::proxies::{
+    InvalidProxies, MAX_FORWARDED_BYTES, MAX_FORWARDED_HOPS, MAX_TRUSTED_PROXIES, TrustedProxies,
+};
 pub use gatewright_core::render::{DetailRenderer, ProblemRenderer, Rendered, Renderer, TokenEndpoint};
 pub use gatewright_core::requirement::{AllOf, AnyOf, Authenticated, Demand, Guards, Policy, Requirement};
 pub use gatewright_core::revocation::{
@@ -57,6 +63,7 @@ pub use gatewright_core::rotation::{
 pub use gatewright_core::scope::MAX_SCOPES_BYTES;
 pub use gatewright_core::scope::{InvalidScopes, RoleScopes, Scopes};
 pub use gatewright_core::session::{MAX_SESSIONS_PER_USER, Session, SessionStore};
+pub use gatewright_core::session_list::{SessionInfo, SessionList};
 pub use gatewright_core::store::{
     Account, AccountChange, AccountCounts, AccountStore, AuthUser, Change, Created, NewAccount, StoreError,
     Swap, UserStore,
@@ -88,8 +95,8 @@ pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
 pub mod actix_web {
     pub use gatewright_actix_web::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, MaybeUser, Rejection, Require, RequireLayer,
-        StatelessClaims, change_password, guarded, install, login, logout, logout_all, refresh, register,
-        require, routes,
+        StatelessClaims, change_password, end_session, guarded, install, introspect, login, logout,
+        logout_all, refresh, register, require, revoke, routes, sessions,
     };
 }
 
@@ -102,8 +109,8 @@ pub mod actix_web {
 pub mod axum {
     pub use gatewright_axum::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, HasAuth, MaybeUser, Rejection, Require, RequireLayer,
-        StatelessClaims, change_password, guarded, login, logout, logout_all, refresh, register, require,
-        routes,
+        StatelessClaims, change_password, end_session, guarded, introspect, login, logout, logout_all,
+        refresh, register, require, revoke, routes, sessions,
     };
 }
 
@@ -116,8 +123,8 @@ pub mod axum {
 pub mod poem {
     pub use gatewright_poem::{
         ApiKey, Authorized, CurrentUser, GuardedRouter, MaybeUser, Rejection, Require, RequireLayer,
-        StatelessClaims, change_password, guarded, install, login, logout, logout_all, refresh, register,
-        require, routes,
+        StatelessClaims, change_password, end_session, guarded, install, introspect, login, logout,
+        logout_all, refresh, register, require, revoke, routes, sessions,
     };
 }
 
@@ -139,6 +146,11 @@ pub use gatewright_jwks::{
 
 #[cfg(feature = "memory")]
 pub use gatewright_memory::MemoryStore;
+
+#[cfg(feature = "redis")]
+pub use gatewright_redis::{
+    DEFAULT_PREFIX, InvalidPrefix, MAX_PREFIX_BYTES, Prefix, RedisFeed, RedisStore, Warning,
+};
 
 #[cfg(feature = "mysql")]
 pub use gatewright_sqlx::MySqlStore;

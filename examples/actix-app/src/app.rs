@@ -13,7 +13,7 @@ use gatewright::actix_web::{
     ApiKey, Authorized, CurrentUser, MaybeUser, Rejection, StatelessClaims, guarded, install,
 };
 use gatewright::openapi::{Document, DocumentError, SwaggerUi};
-use gatewright::{AnyOf, Auth, AuthError, Reply, RequestError, Requirement};
+use gatewright::{AnyOf, Auth, AuthError, Operation, Reply, RequestError, Requirement};
 
 type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
@@ -31,6 +31,7 @@ pub struct Service {
 
 type AppState = Data<Service>;
 type Id = Result<Path<String>, Error>;
+type Ids = Result<Path<(String, String)>, Error>;
 type Body = Result<Bytes, Error>;
 
 /// What the workers share.
@@ -38,7 +39,7 @@ type Body = Result<Bytes, Error>;
 /// # Errors
 /// When the OpenAPI document does not fit the routes' guards.
 pub fn service(auth: &Auth) -> Result<Data<Service>, DocumentError> {
-    let pages = document::pages(documented())?;
+    let pages = document::pages(documented(auth))?;
     Ok(Data::new(Service { auth: auth.clone(), items: Items::default(), pages }))
 }
 
@@ -64,6 +65,11 @@ pub fn routes(service: &Data<Service>) -> impl FnOnce(&mut ServiceConfig) + use<
                     .route(web::delete().to(delete_user))
                     .route(web::patch().to(change_user)),
             )
+            .service(resource(&auth, "/users/{id}/sessions", "GET,HEAD").route(get(user_sessions)))
+            .service(
+                resource(&auth, "/users/{id}/sessions/{session}", "DELETE")
+                    .route(web::delete().to(end_user_session)),
+            )
             .service(
                 resource(&auth, "/items", "GET,HEAD,POST").route(get(items)).route(web::post().to(add_item)),
             )
@@ -77,12 +83,15 @@ pub fn routes(service: &Data<Service>) -> impl FnOnce(&mut ServiceConfig) + use<
 }
 
 /// Who may call what, read from the handlers that say so.
-fn documented() -> Document {
-    document::draft()
+fn documented(auth: &Auth) -> Document {
+    let endpoints: Vec<Operation> = auth.operations().collect();
+    document::draft(&endpoints)
         .handler("GET", "/users/me", me)
         .handler("GET", "/users/{id}", show_user)
         .handler("DELETE", "/users/{id}", delete_user)
         .handler("PATCH", "/users/{id}", change_user)
+        .handler("GET", "/users/{id}/sessions", user_sessions)
+        .handler("DELETE", "/users/{id}/sessions/{session}", end_user_session)
         .handler("GET", "/items", items)
         .handler("POST", "/items", add_item)
         .handler("GET", "/external-data", external_data)
@@ -133,6 +142,14 @@ async fn delete_user(_: AdminUser, service: AppState, id: Id) -> Rejection {
 
 async fn change_user(_: AdminUser, service: AppState, id: Id, request: HttpRequest, body: Body) -> Rejection {
     service.answer(actions::change_user(&service.auth, text(id), json(&request, body)).await)
+}
+
+async fn user_sessions(_: AdminUser, service: AppState, id: Id) -> Rejection {
+    service.answer(actions::list_sessions(&service.auth, text(id)).await)
+}
+
+async fn end_user_session(_: AdminUser, service: AppState, ids: Ids) -> Rejection {
+    service.answer(actions::end_session(&service.auth, ids.ok().map(Path::into_inner)).await)
 }
 
 async fn items(_: Reader, service: AppState) -> Rejection {

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::routing::get;
+use axum::routing::{delete, get};
 use example_service::actions::{self, Json};
 use example_service::document;
 use example_service::model::{
@@ -17,7 +17,7 @@ use gatewright::axum::{
     ApiKey, Authorized, CurrentUser, HasAuth, MaybeUser, Rejection, StatelessClaims, guarded, routes,
 };
 use gatewright::openapi::{Document, DocumentError, SwaggerUi};
-use gatewright::{AnyOf, Auth, AuthError, Reply, RequestError, Requirement};
+use gatewright::{AnyOf, Auth, AuthError, Operation, Reply, RequestError, Requirement};
 
 type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
@@ -41,6 +41,7 @@ impl HasAuth for Service {
 
 type AppState = State<Arc<Service>>;
 type Id = Result<Path<String>, PathRejection>;
+type Ids = Result<Path<(String, String)>, PathRejection>;
 type Body = Result<Bytes, BytesRejection>;
 
 /// The whole service.
@@ -48,7 +49,7 @@ type Body = Result<Bytes, BytesRejection>;
 /// # Errors
 /// When the OpenAPI document does not fit the routes' guards.
 pub fn router(auth: &Auth) -> Result<Router, DocumentError> {
-    let pages = document::pages(documented())?;
+    let pages = document::pages(documented(auth))?;
     let service = Arc::new(Service { auth: auth.clone(), items: Items::default(), pages });
     let admin = Router::new().route("/stats", get(stats)).method_not_allowed_fallback(method_not_allowed);
     let admin = guarded(auth, ADMINS, admin);
@@ -61,6 +62,8 @@ pub fn router(auth: &Auth) -> Result<Router, DocumentError> {
         .route("/health", get(health))
         .route("/users/me", get(me))
         .route("/users/{id}", get(show_user).delete(delete_user).patch(change_user))
+        .route("/users/{id}/sessions", get(user_sessions))
+        .route("/users/{id}/sessions/{session}", delete(end_user_session))
         .route("/items", get(items).post(add_item))
         .route("/external-data", get(external_data))
         .route("/maybe", get(maybe))
@@ -75,12 +78,15 @@ pub fn router(auth: &Auth) -> Result<Router, DocumentError> {
 }
 
 /// Who may call what, read from the handlers that say so.
-fn documented() -> Document {
-    document::draft()
+fn documented(auth: &Auth) -> Document {
+    let endpoints: Vec<Operation> = auth.operations().collect();
+    document::draft(&endpoints)
         .handler("GET", "/users/me", me)
         .handler("GET", "/users/{id}", show_user)
         .handler("DELETE", "/users/{id}", delete_user)
         .handler("PATCH", "/users/{id}", change_user)
+        .handler("GET", "/users/{id}/sessions", user_sessions)
+        .handler("DELETE", "/users/{id}/sessions/{session}", end_user_session)
         .handler("GET", "/items", items)
         .handler("POST", "/items", add_item)
         .handler("GET", "/external-data", external_data)
@@ -121,6 +127,15 @@ async fn change_user(
     body: Body,
 ) -> Rejection {
     service.answer(actions::change_user(&service.auth, text(id), json(&headers, body)).await)
+}
+
+async fn user_sessions(_: AdminUser, State(service): AppState, id: Id) -> Rejection {
+    service.answer(actions::list_sessions(&service.auth, text(id)).await)
+}
+
+async fn end_user_session(_: AdminUser, State(service): AppState, ids: Ids) -> Rejection {
+    let ids = ids.ok().map(|Path(ids)| ids);
+    service.answer(actions::end_session(&service.auth, ids).await)
 }
 
 async fn items(_: Reader, State(service): AppState) -> Rejection {

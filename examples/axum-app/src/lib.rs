@@ -4,7 +4,7 @@
 pub mod app;
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use gatewright::Auth;
 
@@ -13,6 +13,7 @@ use gatewright::Auth;
 /// # Errors
 /// When the system takes the listener away.
 pub async fn serve(listener: TcpListener, auth: Auth) -> io::Result<()> {
-    axum::serve(tokio::net::TcpListener::from_std(listener)?, app::router(&auth).map_err(io::Error::other)?)
-        .await
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let router = app::router(&auth).map_err(io::Error::other)?;
+    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::future::IntoFuture;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use axum_app::app;
@@ -28,7 +29,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         stop.wished().await;
         let _ = stopping.send(());
     };
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop).into_future();
+    let served = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>());
+    let served = served.with_graceful_shutdown(stop).into_future();
     // Requests under way are served to their end; a client that never ends its own is not waited for.
     #[expect(clippy::disallowed_methods, reason = "a deadline in real time is the point")]
     let deadline = async move {

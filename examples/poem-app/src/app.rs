@@ -11,12 +11,12 @@ use gatewright::openapi::{Document, DocumentError, SwaggerUi};
 use gatewright::poem::{
     ApiKey, Authorized, CurrentUser, MaybeUser, Rejection, StatelessClaims, guarded, install,
 };
-use gatewright::{AnyOf, Auth, AuthError, Reply, RequestError, Requirement};
+use gatewright::{AnyOf, Auth, AuthError, Operation, Reply, RequestError, Requirement};
 use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
 use poem::http::{HeaderMap, Uri};
 use poem::middleware::AddData;
 use poem::web::{Data, Path};
-use poem::{Body, Endpoint, EndpointExt, IntoResponse, Response, Route, RouteMethod, get, handler};
+use poem::{Body, Endpoint, EndpointExt, IntoResponse, Response, Route, RouteMethod, delete, get, handler};
 
 type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
@@ -34,13 +34,14 @@ struct Service {
 
 type AppState<'a> = Data<&'a Arc<Service>>;
 type Id = poem::Result<Path<String>>;
+type Ids = poem::Result<Path<(String, String)>>;
 
 /// The whole service.
 ///
 /// # Errors
 /// When the OpenAPI document does not fit the routes' guards.
 pub fn service(auth: &Auth) -> Result<impl Endpoint<Output = Response> + use<>, DocumentError> {
-    let pages = document::pages(documented())?;
+    let pages = document::pages(documented(auth))?;
     let service = Arc::new(Service { auth: auth.clone(), items: Items::default(), pages });
     let at = |allow, methods| allowing(auth, allow, methods);
     let admin = Route::new().at("/stats", at("GET,HEAD", read(stats)));
@@ -54,6 +55,8 @@ pub fn service(auth: &Auth) -> Result<impl Endpoint<Output = Response> + use<>, 
         .at("/health", at("GET,HEAD", read(health)))
         .at("/users/me", at("GET,HEAD", read(me)))
         .at("/users/:id", at("GET,HEAD,DELETE,PATCH", read(show_user).delete(delete_user).patch(change_user)))
+        .at("/users/:id/sessions", at("GET,HEAD", read(user_sessions)))
+        .at("/users/:id/sessions/:session", at("DELETE", delete(end_user_session)))
         .at("/items", at("GET,HEAD,POST", read(items).post(add_item)))
         .at("/external-data", at("GET,HEAD", read(external_data)))
         .at("/maybe", at("GET,HEAD", read(maybe)))
@@ -66,12 +69,15 @@ pub fn service(auth: &Auth) -> Result<impl Endpoint<Output = Response> + use<>, 
 }
 
 /// Who may call what, in the types of the handlers that say so: poem's handlers are no plain functions any more.
-fn documented() -> Document {
-    document::draft()
+fn documented(auth: &Auth) -> Document {
+    let endpoints: Vec<Operation> = auth.operations().collect();
+    document::draft(&endpoints)
         .guard::<CurrentUser>("GET", "/users/me")
         .guard::<Staff>("GET", "/users/{id}")
         .guard::<AdminUser>("DELETE", "/users/{id}")
         .guard::<AdminUser>("PATCH", "/users/{id}")
+        .guard::<AdminUser>("GET", "/users/{id}/sessions")
+        .guard::<AdminUser>("DELETE", "/users/{id}/sessions/{session}")
         .guard::<Reader>("GET", "/items")
         .guard::<Writer>("POST", "/items")
         .guard::<ApiKey>("GET", "/external-data")
@@ -135,6 +141,16 @@ async fn change_user(
     body: Body,
 ) -> Rejection {
     service.answer(actions::change_user(&service.auth, text(id), json(headers, body).await).await)
+}
+
+#[handler]
+async fn user_sessions(_: AdminUser, service: AppState<'_>, id: Id) -> Rejection {
+    service.answer(actions::list_sessions(&service.auth, text(id)).await)
+}
+
+#[handler]
+async fn end_user_session(_: AdminUser, service: AppState<'_>, ids: Ids) -> Rejection {
+    service.answer(actions::end_session(&service.auth, ids.ok().map(|Path(ids)| ids)).await)
 }
 
 #[handler]

@@ -1,7 +1,7 @@
 //! What the service does once a guard has let a request in. An application of one framework alone would write this into
 //! its handlers.
 
-use gatewright::{Auth, AuthError, Bytes, PolicyRefusal, Reply, RequestError, UserId};
+use gatewright::{Auth, AuthError, Bytes, PolicyRefusal, Reply, RequestError, SessionId, UserId};
 use serde::de::DeserializeOwned;
 
 use crate::model::{Items, NewItem, Patch, Role, Stats, User};
@@ -63,6 +63,25 @@ pub async fn change_user(auth: &Auth, id: Option<String>, body: Json<'_>) -> Res
     let role = role.map_err(PolicyRefusal::from)?;
     let user = auth.accounts()?.update(&user_id(id)?, role, is_active).await?;
     Ok(Reply::json(200, &User::from(&user)))
+}
+
+/// `GET /users/{id}/sessions`.
+///
+/// # Errors
+/// When there is no such user, or a store does not answer.
+pub async fn list_sessions(auth: &Auth, id: Option<String>) -> Result<Reply, AuthError> {
+    Ok(auth.accounts()?.sessions(&user_id(id)?).await?.to_reply())
+}
+
+/// `DELETE /users/{id}/sessions/{session}`.
+///
+/// # Errors
+/// When the user has no such session, or the store does not answer.
+pub async fn end_session(auth: &Auth, ids: Option<(String, String)>) -> Result<Reply, AuthError> {
+    let (user, session) = ids.ok_or(AuthError::not_found())?;
+    let session: SessionId = session.parse().map_err(|_| AuthError::not_found())?;
+    auth.accounts()?.end_session(&user_id(Some(user))?, session).await?;
+    Ok(Reply::no_content())
 }
 
 /// `GET /admin/stats`.

@@ -8,11 +8,10 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use gatewright::Prefix;
+
 /// Where a generated key is kept.
 const KEY_FILE: &str = "gatewright.key";
-
-/// Variables of the example that this version does not act on yet.
-const NOT_YET: [&str; 2] = ["REDIS_URL", "AUTH_TRUSTED_PROXIES"];
 
 /// What the environment says.
 #[derive(Clone)]
@@ -21,6 +20,10 @@ pub struct Config {
     pub bind_address: String,
     /// `DATABASE_URL`.
     pub database_url: String,
+    /// `REDIS_URL`, if set: where sessions are instead, and how nodes hear of revocations.
+    pub redis_url: Option<String>,
+    /// What all keys in Redis begin with.
+    pub redis_prefix: Prefix,
     /// What signs tokens, and what verifies them.
     pub keys: Keys,
     /// `AUTH_ISSUER`.
@@ -37,6 +40,8 @@ pub struct Config {
     pub refresh_grace: Duration,
     /// `AUTH_API_KEYS`.
     pub api_keys: String,
+    /// `AUTH_TRUSTED_PROXIES`.
+    pub trusted_proxies: String,
     /// `ADMIN_EMAIL`.
     pub admin_email: String,
     /// `ADMIN_PASSWORD`, if set.
@@ -76,14 +81,14 @@ impl Config {
     /// # Errors
     /// When a variable cannot be read or parsed, or the key file cannot be read or made; the error names it.
     pub fn from_environment() -> Result<Self, Box<dyn Error>> {
-        for name in NOT_YET.iter().filter(|name| env::var_os(name).is_some()) {
-            tracing::warn!("{name} is set and not supported yet: ignored");
-        }
         let database_url = text("DATABASE_URL")?.unwrap_or_else(|| "sqlite://gatewright.db".to_owned());
+        let redis_url = text("REDIS_URL")?;
         Ok(Self {
             bind_address: text("BIND_ADDR")?.unwrap_or_else(|| "127.0.0.1:3000".to_owned()),
-            keys: keys(is_shared(&database_url))?,
+            keys: keys(redis_url.is_some() || is_shared(&database_url))?,
             database_url,
+            redis_url,
+            redis_prefix: Prefix::default(),
             issuer: text("AUTH_ISSUER")?.unwrap_or_else(|| "http://localhost".to_owned()),
             audience: text("AUTH_AUDIENCE")?.unwrap_or_else(|| "gatewright-example".to_owned()),
             access_lifetime: span("AUTH_ACCESS_MINUTES", 15, 60)?,
@@ -91,6 +96,7 @@ impl Config {
             session_lifetime: span("AUTH_SESSION_DAYS", 30, 86_400)?,
             refresh_grace: span("AUTH_REFRESH_GRACE_SECONDS", 10, 1)?,
             api_keys: text("AUTH_API_KEYS")?.unwrap_or_default(),
+            trusted_proxies: text("AUTH_TRUSTED_PROXIES")?.unwrap_or_default(),
             admin_email: text("ADMIN_EMAIL")?.unwrap_or_else(|| "admin@example.com".to_owned()),
             admin_password: text("ADMIN_PASSWORD")?,
         })
@@ -138,7 +144,9 @@ fn secret(shared: bool) -> Result<String, Box<dyn Error>> {
         return Ok(secret);
     }
     if shared {
-        return Err("AUTH_SECRET_KEY: is not set; every node on a shared database needs the same one".into());
+        return Err(
+            "AUTH_SECRET_KEY: is not set; every node on a shared database or Redis needs the same one".into(),
+        );
     }
     let path = Path::new(KEY_FILE);
     tracing::warn!(

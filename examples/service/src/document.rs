@@ -6,15 +6,15 @@ use utoipa::OpenApi;
 
 use crate::model::Scope;
 
-/// The document of the service, with the ready-made endpoints below `/auth`. The application names the guards.
+/// The document of the service, with the ready-made endpoints that there are below `/auth`. The application names the guards.
 ///
 /// ```
-/// let missing = example_service::document::draft().build().err().unwrap();
+/// let missing = example_service::document::draft(&[]).build().err().unwrap();
 /// assert!(missing.to_string().starts_with("nothing says who may call GET /admin/stats"));
 /// ```
-pub fn draft() -> Document {
+pub fn draft(endpoints: &[Operation]) -> Document {
     Document::new(Service::openapi(), "/auth")
-        .with_endpoints(Operation::ALL)
+        .with_endpoints(endpoints)
         .with_scope(Scope::ItemsRead.as_str(), "See the items")
         .with_scope(Scope::ItemsWrite.as_str(), "Add items")
         .with_scope(Scope::Introspect.as_str(), "Look into tokens")
@@ -44,6 +44,8 @@ pub fn pages(document: Document) -> Result<SwaggerUi, DocumentError> {
         routes::user,
         routes::delete_user,
         routes::change_user,
+        routes::user_sessions,
+        routes::end_user_session,
         routes::stats,
         routes::items,
         routes::add_item,
@@ -112,6 +114,26 @@ mod routes {
         )
     )]
     const fn change_user() {}
+
+    /// A user's sessions
+    #[utoipa::path(get, path = "/users/{id}/sessions", tag = "users", params(("id" = String, Path)), responses(
+        (status = 200, description = "The sessions that are alive, the youngest first.", body = ref("#/components/schemas/SessionList")),
+        (status = 404, description = "There is no such user.", body = ref("#/components/schemas/Denial")),
+    ))]
+    const fn user_sessions() {}
+
+    /// End a session of a user
+    #[utoipa::path(
+        delete,
+        path = "/users/{id}/sessions/{session}",
+        tag = "users",
+        params(("id" = String, Path), ("session" = String, Path)),
+        responses(
+            (status = 204, description = "The session has ended."),
+            (status = 404, description = "The user has no such session.", body = ref("#/components/schemas/Denial")),
+        )
+    )]
+    const fn end_user_session() {}
 
     /// How many users there are
     #[utoipa::path(get, path = "/admin/stats", tag = "users", responses(

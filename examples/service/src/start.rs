@@ -1,11 +1,12 @@
 //! From a configuration to an [`Auth`], and the first admin.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use gatewright::{
     Account, AccountStore, ApiKeys, Auth, AuthBuilder, Email, HashingPool, Jwt, MemoryStore, MySqlStore,
-    Password, PolicyRefusal, PostgresFeed, PostgresStore, Registration, RoleScopes, SHORT_API_KEY_BYTES,
-    SessionStore, SqliteStore, StoreError,
+    Password, PolicyRefusal, PostgresFeed, PostgresStore, RedisFeed, RedisStore, Registration, RoleScopes,
+    SHORT_API_KEY_BYTES, SessionStore, SqliteStore, StoreError, TrustedProxies,
 };
 
 use crate::config::{Config, random_text};
@@ -36,21 +37,43 @@ pub async fn open(config: &Config) -> Result<Auth, Box<dyn Error>> {
 pub async fn builder(config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>> {
     let url = config.database_url.as_str();
     match url.split(':').next() {
-        Some("memory") => builder_over(MemoryStore::new(), config),
-        Some("sqlite") => builder_over(opened(SqliteStore::connect(url).await)?, config),
+        Some("memory") => with_sessions(MemoryStore::new(), config).await,
+        Some("sqlite") => with_sessions(opened(SqliteStore::connect(url).await)?, config).await,
         Some("postgres" | "postgresql") => {
-            let store = opened(PostgresStore::connect(url).await)?;
+            let builder = with_sessions(opened(PostgresStore::connect(url).await)?, config).await?;
+            if config.redis_url.is_some() {
+                return Ok(builder);
+            }
             // Other processes may use it too: what one revokes the others hear at once.
-            let feed = opened(PostgresFeed::connect(url).await)?;
-            Ok(builder_over(store, config)?.with_revocation_feed(feed))
+            Ok(builder.with_revocation_feed(opened(PostgresFeed::connect(url).await)?))
         }
-        Some("mysql" | "mariadb") => builder_over(opened(MySqlStore::connect(url).await)?, config),
+        Some("mysql" | "mariadb") => with_sessions(opened(MySqlStore::connect(url).await)?, config).await,
         _ => Err("DATABASE_URL: must begin with sqlite:, postgres:, mysql: or memory:".into()),
     }
 }
 
 fn opened<S>(store: Result<S, StoreError>) -> Result<S, Box<dyn Error>> {
     store.map_err(|error| format!("DATABASE_URL: {error}: {}", cause(&error)).into())
+}
+
+/// Sessions are kept beside the users, or in Redis where the configuration names one.
+async fn with_sessions<S>(store: S, config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>>
+where
+    S: AccountStore<User = Account> + SessionStore + Clone,
+{
+    let Some(url) = &config.redis_url else { return builder_over(store, config) };
+    let refused = |error: StoreError| format!("REDIS_URL: {error}: {}", cause(&error));
+    let sessions = RedisStore::connect(url).await.map_err(refused)?;
+    let feed = RedisFeed::connect_on(url, &config.redis_prefix).await.map_err(refused)?;
+    let tokens = Arc::new(tokens(config)?);
+    let builder =
+        Auth::builder(store.clone(), sessions.with_prefix(config.redis_prefix.clone()), Arc::clone(&tokens));
+    let builder = builder
+        .with_accounts(store)
+        .with_issuer(tokens)
+        .with_hasher(HashingPool::builder().build()?)
+        .with_revocation_feed(feed);
+    settings(builder, config)
 }
 
 /// Sets everything that the configuration says, over a store that is open.
@@ -61,12 +84,14 @@ pub fn builder_over<S>(store: S, config: &Config) -> Result<AuthBuilder<Account>
 where
     S: AccountStore<User = Account> + SessionStore,
 {
+    settings(Auth::local(store, tokens(config)?, HashingPool::builder().build()?), config)
+}
+
+fn tokens(config: &Config) -> Result<Jwt, Box<dyn Error>> {
     let tokens = Jwt::builder(ring(&config.keys)?, config.issuer.as_str(), config.audience.as_str());
-    let tokens = tokens
-        .build()
-        .map_err(|error| format!("AUTH_{}: {}", error.setting.to_uppercase(), error.problem))?;
-    let hasher = HashingPool::builder().build()?;
-    settings(Auth::local(store, tokens, hasher), config)
+    let refused =
+        |error: gatewright::BuildError| format!("AUTH_{}: {}", error.setting.to_uppercase(), error.problem);
+    Ok(tokens.build().map_err(refused)?)
 }
 
 fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>> {
@@ -83,9 +108,12 @@ fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilde
             "AUTH_API_KEYS: a key has fewer than {SHORT_API_KEY_BYTES} characters: it can be guessed"
         );
     }
+    let proxies = TrustedProxies::parse(&config.trusted_proxies);
+    let proxies = proxies.map_err(|error| format!("AUTH_TRUSTED_PROXIES: {error}"))?;
     Ok(builder
         .with_role_scopes(scopes)
         .with_api_keys(api_keys)
+        .with_trusted_proxies(proxies)
         .with_registration_role(Role::User.name()?)
         .with_protected_role(Role::Admin.name()?)
         .with_access_lifetime(config.access_lifetime)

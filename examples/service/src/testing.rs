@@ -24,7 +24,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use gatewright::{Account, Auth, AuthBuilder, MemoryStore};
+use gatewright::{Account, Auth, AuthBuilder, MemoryStore, Prefix};
 use gatewright_testkit::http::Target;
 use gatewright_testkit::{FragileStore, Outage};
 
@@ -56,6 +56,8 @@ pub fn config(database_url: &str) -> Config {
     Config {
         bind_address: "127.0.0.1:0".to_owned(),
         database_url: database_url.to_owned(),
+        redis_url: None,
+        redis_prefix: Prefix::default(),
         keys: Keys::Secret { secret: SECRET.to_owned(), previous: None },
         issuer: "http://localhost".to_owned(),
         audience: "gatewright-example".to_owned(),
@@ -64,6 +66,7 @@ pub fn config(database_url: &str) -> Config {
         session_lifetime: Duration::from_secs(30 * 86_400),
         refresh_grace: Duration::from_secs(60),
         api_keys: API_KEYS.to_owned(),
+        trusted_proxies: String::new(),
         admin_email: "admin@example.com".to_owned(),
         admin_password: Some(ADMIN_PASSWORD.to_owned()),
     }
@@ -75,7 +78,24 @@ pub fn serve<F: Future<Output = io::Result<()>>>(
     settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account> + Send + 'static,
     run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
 ) -> Target {
-    let config = config(database_url);
+    serve_config(config(database_url), settings, run)
+}
+
+/// As [`serve`], with sessions in Redis, below a prefix.
+pub fn serve_with_redis<F: Future<Output = io::Result<()>>>(
+    database_url: &str,
+    (redis_url, redis_prefix): (String, Prefix),
+    run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
+) -> Target {
+    let config = Config { redis_url: Some(redis_url), redis_prefix, ..config(database_url) };
+    serve_config(config, |settings| settings, run)
+}
+
+fn serve_config<F: Future<Output = io::Result<()>>>(
+    config: Config,
+    settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account> + Send + 'static,
+    run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
+) -> Target {
     on_a_thread(async move || (settings(start::builder(&config).await.unwrap()), config), run)
 }
 

@@ -4,9 +4,10 @@ use std::thread;
 use std::time::Duration;
 
 use example_service::testing::revocations::Delays;
-use example_service::testing::serve;
-use gatewright::{MAX_SILENCE, SETTLING_TIME};
+use example_service::testing::{serve, serve_with_redis};
+use gatewright::{MAX_SILENCE, Prefix, SETTLING_TIME};
 use gatewright_testkit::http::{PASSWORD, Target, Tokens};
+use gatewright_tests::new_file;
 use tokio::time::Instant;
 use xtask::services::{Kind, Server};
 
@@ -22,16 +23,31 @@ const RECOVERY: Duration = Duration::from_secs(30);
 #[test]
 #[ignore = "needs PostgreSQL's programs"]
 fn nobody_is_let_in_for_longer_than_three_seconds_of_silence_and_the_feed_comes_back_on_postgres() {
-    let mut server = Server::start(Kind::Postgres).unwrap();
+    let server = Server::start(Kind::Postgres).unwrap();
     let services = [(); 2].map(|()| serve(server.url(), |settings| settings, axum_app::serve));
-    let [here, there] = &services;
+    survive(server, &services);
+}
+
+/// The users are where they were: what is killed keeps sessions and carries revocations.
+#[test]
+#[ignore = "needs Redis' program"]
+fn nobody_is_let_in_for_longer_than_three_seconds_of_silence_and_the_feed_comes_back_on_redis() {
+    let server = Server::start(Kind::Redis).unwrap();
+    let users = format!("sqlite://{}", new_file("users.db").display());
+    let redis = (server.url().to_owned(), Prefix::default());
+    let services = [(); 2].map(|()| serve_with_redis(&users, redis.clone(), axum_app::serve));
+    survive(server, &services);
+}
+
+fn survive(mut server: Server, services: &[Target; 2]) {
+    let [here, there] = services;
     let tokens = here.login(&here.register(), PASSWORD);
     for kill in 0..2 {
         let delays = Delays::measure(here, there, LOGOUTS);
         println!("before kill {kill}: {delays}");
         delays.check_that_a_feed_is_at_work();
 
-        for service in &services {
+        for service in services {
             assert_eq!([service.me(&tokens.access).status; 2], [200; 2]);
         }
         server.kill().unwrap();
@@ -47,7 +63,7 @@ fn nobody_is_let_in_for_longer_than_three_seconds_of_silence_and_the_feed_comes_
         assert!(remembered.iter().all(|times| *times > 0), "what was remembered counted for a moment");
 
         server.run().unwrap();
-        for service in &services {
+        for service in services {
             until_let_in(service, &tokens);
         }
     }

@@ -107,6 +107,23 @@ async fn connections_that_the_server_ends_are_made_again_on_postgres() {
 
 #[tokio::test]
 #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
+async fn a_server_that_ends_idle_sessions_leaves_the_listener_alone_on_postgres() {
+    let network = on_a_new_database().await;
+    let mut administrator = sqlx::PgConnection::connect(&network.url).await.unwrap();
+    let (_, name) = network.url.rsplit_once('/').unwrap();
+    let impatient = format!("ALTER DATABASE {name} SET idle_session_timeout = '2s'");
+    administrator.execute(AssertSqlSafe(impatient)).await.unwrap();
+    let node = network.node().await;
+    let listener = Listener::to(&*node.feed);
+    listener.until_beaten(1).await;
+    let before = listener.resets();
+    listener.until_beaten(9).await;
+    // One that is ended every two seconds would be made again four times; a slow machine may lose one by itself.
+    assert!(listener.resets() - before < 3, "{:?}", listener.heard());
+}
+
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
 async fn who_speaks_on_another_channel_or_in_another_database_is_not_heard_on_postgres() {
     let (network, elsewhere) = (on_a_new_database().await, on_a_new_database().await);
     // A name that must be quoted, and one that differs in case alone.

@@ -38,43 +38,64 @@ pub(super) struct Place {
     pub(super) durable: bool,
 }
 
+/// What a server is to be, beside the usual.
+#[derive(Default)]
+struct Wishes<'a> {
+    durable: bool,
+    settings: &'a str,
+    files: &'a [(&'a str, &'a str)],
+}
+
 impl Server {
     /// Installs what is missing, where that is possible, and starts a server with an empty database.
     ///
     /// # Errors
     /// When that is not possible; the error says what to install.
     pub fn start(kind: Kind) -> Result<Self, String> {
-        Self::start_as(kind, false)
+        Self::start_as(kind, &Wishes::default())
     }
 
     /// As [`start`](Self::start), a server that waits for the disk, as it is installed: for measuring. The others lose what
-    /// they have when the machine fails, and are quicker. Of the kinds only PostgreSQL knows the difference.
+    /// they have when the machine fails, and are quicker. Redis always waits.
     ///
     /// # Errors
     /// As [`start`](Self::start).
     pub fn start_durable(kind: Kind) -> Result<Self, String> {
-        Self::start_as(kind, true)
+        Self::start_as(kind, &Wishes { durable: true, ..Wishes::default() })
     }
 
-    fn start_as(kind: Kind, durable: bool) -> Result<Self, String> {
+    /// As [`start`](Self::start): a Redis server with settings beside the usual ones, and files that they name. Where they
+    /// say `{port}`, its port is meant.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn redis(settings: &str, files: &[(&str, &str)]) -> Result<Self, String> {
+        Self::start_as(Kind::Redis, &Wishes { settings, files, ..Wishes::default() })
+    }
+
+    fn start_as(kind: Kind, wishes: &Wishes<'_>) -> Result<Self, String> {
         kind.install()?;
         let mut attempt = 1;
         loop {
-            match Self::attempt(kind, durable) {
+            match Self::attempt(kind, wishes) {
                 Err(_) if attempt < START_ATTEMPTS => attempt += 1,
                 done => return done,
             }
         }
     }
 
-    fn attempt(kind: Kind, durable: bool) -> Result<Self, String> {
-        let place = Place { durable, ..Place::make()? };
+    fn attempt(kind: Kind, wishes: &Wishes<'_>) -> Result<Self, String> {
+        let place = Place { durable: wishes.durable, ..Place::make()? };
+        let settings = wishes.settings.replace("{port}", &place.port.to_string());
         let url = place.url(kind);
         let mut server = Self { kind, place, url, child: None };
+        for (name, text) in wishes.files {
+            server.place.write(name, text)?;
+        }
         match kind {
             Kind::Postgres => postgres::prepare(&server.place)?,
             Kind::Mysql => mariadb::prepare(&server.place)?,
-            Kind::Redis => redis::prepare(&server.place)?,
+            Kind::Redis => redis::prepare(&server.place, &settings)?,
         }
         server.run()?;
         Ok(server)

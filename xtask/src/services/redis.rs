@@ -10,11 +10,12 @@ pub(super) fn program() -> Option<PathBuf> {
     works(Path::new("redis-server")).then(|| PathBuf::from("redis-server"))
 }
 
-/// The password stands in a file: everybody may read what a program was started with.
-pub(super) fn prepare(place: &Place) -> Result<(), String> {
+/// The password stands in a file: everybody may read what a program was started with. Each write is on the disk before it
+/// is answered: with less, Redis may keep even from the system, for seconds, what it acknowledged.
+pub(super) fn prepare(place: &Place, further: &str) -> Result<(), String> {
     let Place { directory, port, password, .. } = place;
     let settings = format!(
-        "bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {}\nsave \"\"\nappendonly yes\n",
+        "bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {}\nsave \"\"\nappendonly yes\nappendfsync always\n{further}\n",
         directory.display()
     );
     place.write("redis.conf", &settings).map(drop)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{Point, Series};
 
-const WIDTH: f64 = 720.0;
+const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 420.0;
 const LEFT: f64 = 70.0;
 const RIGHT: f64 = 560.0;

@@ -53,7 +53,7 @@ pub(crate) async fn sqlite(url: &str, from: u64, to: u64, now: Timestamp) {
         ),
         format!(
             "{sessions} INSERT INTO gatewright_sessions ({COLUMNS})
-             SELECT printf('%08x-%04x-7000-8000-%012x', n >> 16, n & 65535, n), 'user-' || n / {SESSIONS_PER_USER},
+             SELECT printf('%08x-%04x-7000-8000-%012x', n >> 16, n & 65535, n), 'user-' || (n / {SESSIONS_PER_USER}),
              1, unhex(printf('%064x', n)), 'read write', {now}, {now}, {end}, {end}, unhex(printf('%064x', n)), {now}
              FROM numbers"
         ),
@@ -81,7 +81,7 @@ pub(crate) async fn postgres(url: &str, from: u64, to: u64, now: Timestamp) {
         format!(
             "INSERT INTO gatewright_sessions ({COLUMNS})
              SELECT lpad(to_hex(n >> 16), 8, '0') || '-' || lpad(to_hex(n & 65535), 4, '0') || '-7000-8000-'
-             || lpad(to_hex(n), 12, '0'), 'user-' || n / {SESSIONS_PER_USER}, 1, decode(lpad(to_hex(n), 64, '0'), 'hex'),
+             || lpad(to_hex(n), 12, '0'), 'user-' || (n / {SESSIONS_PER_USER}), 1, decode(lpad(to_hex(n), 64, '0'), 'hex'),
              'read write', {now}, {now}, {end}, {end}, decode(lpad(to_hex(n), 64, '0'), 'hex'), {now}
              FROM {sessions}"
         ),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! announce ──► queue ──► carrier.rs ──► line.rs   NOTIFY ──► server ──► every node, this one too
-//!                          one task      one connection
+//!                          one task      two connections
 //! receivers ◄──────────── carrier.rs ◄── line.rs  LISTEN ◄────────────┘
 //! ```
 
@@ -32,7 +32,7 @@ pub const DEFAULT_CHANNEL: &str = "gatewright_revocations";
 /// The longest name of a channel, in bytes: PostgreSQL's own limit.
 pub const MAX_CHANNEL_BYTES: usize = 63;
 
-/// How long an announcement may take until the server has it: 5 seconds, a new connection included.
+/// How long an announcement may take until the server has it: 5 seconds, new connections included.
 pub const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many announcements may wait for the server: 10 000. What is beyond them fails at once.
@@ -45,16 +45,17 @@ const ACTION: &str = "announce a revocation";
 
 /// A feed between all nodes that use one PostgreSQL database. Clones are one.
 ///
-/// It has a connection and a task of its own, in the runtime that it was connected in. Messages of one node are sent in
-/// the order in which they were announced, many at a time where many wait. A lost connection is made again after 0.1
-/// seconds at first and 2 at most, and so is one on which a node's own heartbeats do not come back. What could not be
+/// It has two connections and a task of its own, in the runtime that it was connected in. Messages of one node are sent in
+/// the order in which they were announced, many at a time where many wait. Lost connections are made again after 0.1
+/// seconds at first and 2 at most, and so are those over which a node's own heartbeats do not come back. What could not be
 /// sent is told to whoever announced it after [`ANNOUNCE_TIMEOUT`], and tried for as long as anybody may remember what it
-/// revokes ([`FED_MAX_AGE`](gatewright_core::revocation::FED_MAX_AGE)). While nobody listens, the connection is closed
+/// revokes ([`FED_MAX_AGE`](gatewright_core::revocation::FED_MAX_AGE)). While nobody listens, they are closed
 /// 5 seconds after the last message; the task ends with the last clone.
 ///
-/// All nodes must name the same database, not only the same server, and the same channel. PgBouncer keeps LISTEN in
-/// session mode alone: in another mode, or on a standby, no heartbeat comes back, and guards read through. Whoever may
-/// connect to the database may listen and notify: what they hear are ids, what they can do is empty caches.
+/// All nodes must name the same database, not only the same server, and the same channel. A pooler keeps LISTEN in
+/// session mode alone: through PgBouncer in transaction mode the feed does not start, or none of its heartbeats comes back,
+/// and guards read through. Whoever may connect to the database may listen and notify: what they hear are ids, what they
+/// can do is empty caches.
 #[derive(Clone)]
 pub struct PostgresFeed {
     wishes: mpsc::UnboundedSender<Wish>,

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// How long anything may take that a case waits for. It says that a feed is broken, not that it is slow.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// What a listener heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +100,13 @@ impl Listener {
         self.until("own heartbeats come back", |heard| back(heard) >= times).await
     }
 
+    /// Waits until one more heartbeat was made, and returns how many there are.
+    pub async fn until_made(&self) -> usize {
+        let before = self.made().len();
+        self.until("a heartbeat is asked for", |_| self.made().len() > before).await;
+        self.made().len()
+    }
+
     /// How often everything was to be forgotten until now.
     #[must_use]
     pub fn resets(&self) -> usize {
@@ -122,6 +129,8 @@ impl Ear for Listener {
         let mut made = lock(&self.made);
         let text = format!("heartbeat {:016x} {}", self.number, made.len());
         made.push(text.clone());
+        drop(made);
+        self.changes.send_replace(());
         Some(text)
     }
 

@@ -1,16 +1,15 @@
 //! A wire between a node and a server that a test can cut.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-const DEADLINE: Duration = Duration::from_secs(30);
+use super::listener::DEADLINE;
 
 /// A TCP port on loopback that passes everything on to a server, until it is told otherwise. Clones are one.
 #[derive(Debug, Clone)]
@@ -19,17 +18,26 @@ pub struct Wire(Arc<Ends>);
 #[derive(Debug)]
 struct Ends {
     address: SocketAddr,
-    state: watch::Sender<State>,
-    connections: Arc<AtomicUsize>,
-    changes: Arc<watch::Sender<()>>,
+    state: Mutex<State>,
+    changes: watch::Sender<()>,
 }
 
-/// A connection lasts while nothing was cut since it began.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 struct State {
     is_shut: bool,
-    cuts: usize,
-    holds: usize,
+    count: usize,
+    /// By the order in which they were made.
+    connections: BTreeMap<usize, watch::Sender<Flow>>,
+}
+
+/// What becomes of what comes over a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Flow {
+    Passes,
+    /// It stays where it is, as if a router in between had forgotten the connection.
+    Stops,
+    /// The connection ends.
+    Ends,
 }
 
 impl Wire {
@@ -40,10 +48,7 @@ impl Wire {
     pub async fn to(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
-        let (state, _) = watch::channel(State::default());
-        let ends =
-            Ends { address, state, connections: Arc::default(), changes: Arc::new(watch::Sender::new(())) };
-        let wire = Self(Arc::new(ends));
+        let wire = Self(Arc::new(Ends { address, state: Mutex::default(), changes: watch::Sender::new(()) }));
         tokio::spawn(wire.clone().accept(listener, server.to_owned()));
         wire
     }
@@ -56,29 +61,44 @@ impl Wire {
 
     /// Cuts all connections. New ones are let through.
     pub fn cut(&self) {
-        self.0.state.send_modify(|state| state.cuts += 1);
+        self.state().set_all(Flow::Ends);
     }
 
     /// Cuts all connections and lets none through until [`open`](Self::open).
     pub fn shut(&self) {
-        self.0.state.send_modify(|state| (state.is_shut, state.cuts) = (true, state.cuts + 1));
+        let mut state = self.state();
+        state.is_shut = true;
+        state.set_all(Flow::Ends);
     }
 
     /// Lets new connections through again.
     pub fn open(&self) {
-        self.0.state.send_modify(|state| state.is_shut = false);
+        self.state().is_shut = false;
     }
 
-    /// All connections stay, and nothing passes over them any more, as if a router in between had forgotten them. New ones
-    /// are let through.
+    /// All connections stay, and nothing passes over them any more. New ones are let through.
     pub fn hold(&self) {
-        self.0.state.send_modify(|state| state.holds += 1);
+        self.state().set_all(Flow::Stops);
+    }
+
+    /// As [`hold`](Self::hold), with one connection alone: the oldest is number 0.
+    ///
+    /// # Panics
+    /// When there is none of that number.
+    pub fn hold_one(&self, number: usize) {
+        let state = self.state();
+        state
+            .connections
+            .values()
+            .nth(number)
+            .expect("a connection of that number")
+            .send_replace(Flow::Stops);
     }
 
     /// How many connections there are.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.0.connections.load(Ordering::SeqCst)
+        self.state().connections.len()
     }
 
     /// Waits until there are so many connections.
@@ -97,42 +117,55 @@ impl Wire {
     }
 
     async fn accept(self, listener: TcpListener, server: String) {
-        loop {
-            let Ok((client, _)) = listener.accept().await else { return };
-            let state = self.0.state.subscribe();
-            if !state.borrow().is_shut {
-                let passing = Passing::begin(&self.0);
-                tokio::spawn(pass(client, server.clone(), state, passing));
+        while let Ok((client, _)) = listener.accept().await {
+            if let Some((number, flow)) = self.begin() {
+                tokio::spawn(self.clone().carry(number, flow, client, server.clone()));
             }
         }
     }
-}
 
-/// Counts a connection while it lasts.
-struct Passing(Arc<AtomicUsize>, Arc<watch::Sender<()>>);
+    /// A connection that is let through.
+    fn begin(&self) -> Option<(usize, watch::Receiver<Flow>)> {
+        let mut state = self.state();
+        if state.is_shut {
+            return None;
+        }
+        state.count += 1;
+        let number = state.count;
+        let (sender, flow) = watch::channel(Flow::Passes);
+        state.connections.insert(number, sender);
+        drop(state);
+        self.0.changes.send_replace(());
+        Some((number, flow))
+    }
 
-impl Passing {
-    fn begin(ends: &Ends) -> Self {
-        ends.connections.fetch_add(1, Ordering::SeqCst);
-        ends.changes.send_replace(());
-        Self(Arc::clone(&ends.connections), Arc::clone(&ends.changes))
+    async fn carry(self, number: usize, flow: watch::Receiver<Flow>, client: TcpStream, server: String) {
+        pass(flow, client, &server).await;
+        self.state().connections.remove(&number);
+        self.0.changes.send_replace(());
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().expect("no wire panics")
     }
 }
 
-impl Drop for Passing {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-        self.1.send_replace(());
+impl State {
+    fn set_all(&self, flow: Flow) {
+        self.connections.values().for_each(|connection| set(connection, flow));
     }
 }
 
-async fn pass(mut client: TcpStream, server: String, mut state: watch::Receiver<State>, _passing: Passing) {
-    let begun = *state.borrow();
-    let Ok(mut server) = TcpStream::connect(&server).await else { return };
-    let is_over = |now: &State| now.cuts != begun.cuts;
+/// What has ended ends, whatever is said of it later.
+fn set(connection: &watch::Sender<Flow>, flow: Flow) {
+    connection.send_modify(|now| *now = (*now).max(flow));
+}
+
+async fn pass(mut flow: watch::Receiver<Flow>, mut client: TcpStream, server: &str) {
+    let Ok(mut server) = TcpStream::connect(server).await else { return };
     tokio::select! {
         _ = copy_bidirectional(&mut client, &mut server) => return,
-        _ = state.wait_for(|now| is_over(now) || now.holds != begun.holds) => {}
+        _ = flow.wait_for(|flow| *flow != Flow::Passes) => {}
     }
-    let _ = state.wait_for(is_over).await;
+    let _ = flow.wait_for(|flow| *flow == Flow::Ends).await;
 }

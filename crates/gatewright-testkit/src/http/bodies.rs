@@ -112,7 +112,7 @@ pub fn another_content_type_is_415(target: &Target) {
         "/",
     ];
     for path in ENDPOINTS {
-        let post = || Request::post(path).bearer(&user);
+        let post = || Request::post(path).bearer(&user).api_key(&target.scoped_api_key);
         for media in neither {
             target.send(&post().body(media, "a=b")).expect_unsupported_media_type();
         }

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{PASSWORD, Request, Response, Target, Tokens};
+use super::{PASSWORD, Request, Response, Target, Tokens, claims};
 
 /// How many operations the example's document has.
-const OPERATIONS: usize = 18;
+const OPERATIONS: usize = 24;
 
 /// Where each document that was read is kept, for a validator: the name of a folder.
 const FOLDER: &str = "GATEWRIGHT_DOCUMENTS";
@@ -83,7 +83,7 @@ pub fn nobody_is_refused_exactly_where_a_credential_is_demanded(target: &Target)
             open += 1;
         }
     }
-    assert_eq!((open, closed), (7, OPERATIONS - 7));
+    assert_eq!((open, closed), (8, OPERATIONS - 8));
 }
 
 /// 403 exactly where the requirement that is documented is not met, whoever calls.
@@ -92,7 +92,9 @@ pub fn who_lacks_what_is_required_is_refused(target: &Target) {
     let operations = operations(&document);
     let mut refused = [0; PERSONS.len()];
     for (person, refused) in PERSONS.iter().zip(&mut refused) {
-        for operation in operations.iter().filter(|operation| operation.about["x-requires"].is_object()) {
+        let of_users =
+            |operation: &&Operation| operation.about["x-requires"].is_object() && !operation.is_by_key();
+        for operation in operations.iter().filter(of_users) {
             let tokens = person.log_in(target);
             let response = operation.call(target, &tokens, &Caller::Token(tokens.access.clone()));
             operation.expect_documented(&document, &response);
@@ -105,10 +107,10 @@ pub fn who_lacks_what_is_required_is_refused(target: &Target) {
             }
         }
     }
-    assert_eq!(refused, [6, 5, 3, 0]);
+    assert_eq!(refused, [8, 7, 5, 0]);
 }
 
-/// 403 to a key that is none.
+/// 403 to a key that is none, and to one that lacks what is required.
 pub fn a_wrong_key_is_refused_as_documented(target: &Target) {
     let document = read(target);
     let operations = operations(&document);
@@ -117,8 +119,12 @@ pub fn a_wrong_key_is_refused_as_documented(target: &Target) {
         let response = operation.call(target, &target.user(), &Caller::Key("nobody's key".to_owned()));
         operation.expect_documented(&document, &response);
         assert_eq!(response.status, 403, "{operation}: {}", response.text());
+        let response = operation.call(target, &target.user(), &Caller::Key(target.api_key.clone()));
+        operation.expect_documented(&document, &response);
+        let expected = if operation.about["x-requires"].is_object() { 403 } else { 200 };
+        assert_eq!(response.status, expected, "{operation}: {}", response.text());
     }
-    assert_eq!(by_key.len(), 1);
+    assert_eq!(by_key.len(), 2);
 }
 
 /// Every operation is there: whoever has what is required gets a documented success.
@@ -129,7 +135,7 @@ pub fn who_may_call_an_operation_gets_what_is_documented(target: &Target) {
     for operation in &operations {
         let user = target.user();
         let caller = match &operation.about["x-requires"] {
-            _ if operation.is_by_key() => Caller::Key(target.api_key.clone()),
+            _ if operation.is_by_key() => Caller::Key(target.scoped_api_key.clone()),
             Value::Null => Caller::Token(user.access.clone()),
             _ => Caller::Token(admin.access.clone()),
         };
@@ -217,14 +223,24 @@ impl Operation {
 
     /// Calls the operation with a good body; where it is about somebody, about somebody new.
     fn call(&self, target: &Target, user: &Tokens, caller: &Caller) -> Response {
-        let id = if self.path.contains("{id}") { target.id_of(&target.user().access) } else { String::new() };
-        let request =
-            self.with_body(Request::new(&self.method, &self.path.replace("{id}", &id)), target, user);
+        let request = self.with_body(Request::new(&self.method, &self.path(target, user)), target, user);
         target.send(&match caller {
             Caller::Nobody => request,
             Caller::Token(token) => request.bearer(token),
             Caller::Key(key) => request.header("x-api-key", key),
         })
+    }
+
+    fn path(&self, target: &Target, user: &Tokens) -> String {
+        let session = |tokens: &Tokens| claims(&tokens.access)["sid"].as_str().expect("a session").to_owned();
+        if !self.path.contains("{id}") {
+            return self.path.clone();
+        }
+        if self.path.starts_with("/auth/") {
+            return self.path.replace("{id}", &session(user));
+        }
+        let somebody = target.user();
+        self.path.replace("{id}", &target.id_of(&somebody.access)).replace("{session}", &session(&somebody))
     }
 
     fn with_body(&self, request: Request, target: &Target, user: &Tokens) -> Request {
@@ -236,6 +252,8 @@ impl Operation {
             }
             ("POST", "/auth/login") => form(&[("username", &target.register()), ("password", PASSWORD)]),
             ("POST", "/auth/refresh" | "/auth/logout") => form(&[("refresh_token", &user.refresh)]),
+            ("POST", "/auth/introspect") => form(&[("token", &user.access)]),
+            ("POST", "/auth/revoke") => form(&[("token", &user.refresh)]),
             ("POST", "/auth/password") => {
                 let new = "another long password";
                 request.json(&json!({ "current_password": PASSWORD, "new_password": new }).to_string())
@@ -267,6 +285,9 @@ impl Operation {
     fn expect_members(&self, document: &Value, schema: &Value, body: &Value) {
         let pointer = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
         let schema = pointer.map_or(schema, |pointer| document.pointer(pointer).expect("a schema"));
+        if let Some(items) = body.as_array() {
+            items.iter().for_each(|item| self.expect_members(document, &schema["items"], item));
+        }
         let Some(members) = body.as_object() else { return };
         for required in schema["required"].as_array().into_iter().flatten() {
             assert!(
@@ -274,8 +295,12 @@ impl Operation {
                 "{self}: no {required} in {body}"
             );
         }
-        for member in members.keys() {
-            assert!(schema["properties"][member].is_object(), "{self}: {member} is not documented");
+        for (member, value) in members {
+            let own = &schema["properties"][member];
+            assert!(own.is_object(), "{self}: {member} is not documented");
+            if value.is_array() && own["items"].is_object() {
+                self.expect_members(document, own, value);
+            }
         }
     }
 }

@@ -3,17 +3,34 @@
 use super::{Request, Target};
 
 /// The endpoints, all of which have `POST` alone.
-pub(crate) const ENDPOINTS: [&str; 6] =
-    ["/auth/login", "/auth/refresh", "/auth/logout", LOGOUT_ALL, "/auth/register", "/auth/password"];
+pub(crate) const ENDPOINTS: [&str; 8] = [
+    "/auth/login",
+    "/auth/refresh",
+    "/auth/logout",
+    LOGOUT_ALL,
+    "/auth/register",
+    "/auth/password",
+    "/auth/revoke",
+    INTROSPECT,
+];
+
+/// The endpoints that have another method, and those they have.
+pub(crate) const OTHERS: [(&str, &str); 2] =
+    [("/auth/sessions", "GET,HEAD"), ("/auth/sessions/none", "DELETE")];
+
+/// The one that takes an API key.
+pub(crate) const INTROSPECT: &str = "/auth/introspect";
 
 /// The one that ends sessions of others than the caller's own.
 pub(crate) const LOGOUT_ALL: &str = "/auth/logout-all";
 
 /// The application's own routes and the methods they name.
-const ROUTES: [(&str, &str); 7] = [
+const ROUTES: [(&str, &str); 9] = [
     ("/health", "GET,HEAD"),
     ("/users/me", "GET,HEAD"),
     ("/users/nobody", "GET,HEAD,DELETE,PATCH"),
+    ("/users/nobody/sessions", "GET,HEAD"),
+    ("/users/nobody/sessions/none", "DELETE"),
     ("/items", "GET,HEAD,POST"),
     ("/external-data", "GET,HEAD"),
     ("/maybe", "GET,HEAD"),
@@ -42,7 +59,7 @@ pub fn another_method_is_405(target: &Target) {
             }
         }
     }
-    assert_eq!(sent, 3 * (5 * 7 + 5 + 6));
+    assert_eq!(sent, 3 * (6 * 7 + 5 + 7 + 6));
 }
 
 /// A guard over a prefix comes before the routes and their methods.
@@ -70,6 +87,24 @@ pub fn an_endpoint_is_posted_to(target: &Target) {
         let head = target.send(&Request::new("HEAD", path));
         head.expect_head_of(&target.send(&Request::get(path)));
     }
+}
+
+/// Whoever asks, and whatever the body is.
+pub fn an_endpoint_that_is_not_posted_to_names_its_own_methods(target: &Target) {
+    let user = target.user().access;
+    let mut sent = 0;
+    for (path, allow) in OTHERS {
+        for method in absent(allow) {
+            target.send(&Request::new(method, path)).expect_method_not_allowed(allow);
+            target.send(&Request::new(method, path).bearer(&user)).expect_method_not_allowed(allow);
+            let body = Request::new(method, path).body("text/plain", "x");
+            target.send(&body).expect_method_not_allowed(allow);
+            sent += 3;
+        }
+        let head = target.send(&Request::new("HEAD", path));
+        head.expect_head_of(&target.send(&Request::get(path)));
+    }
+    assert_eq!(sent, 3 * (7 + 7));
 }
 
 /// RFC 9110 §9.3.2: status and headers of `GET`, the length included, whoever asks.
@@ -110,6 +145,9 @@ pub fn a_preflight_is_an_options_request_like_any_other(target: &Target) {
     }
     for path in ENDPOINTS {
         preflight(path, "POST").expect_method_not_allowed("POST");
+    }
+    for (path, allow) in OTHERS {
+        preflight(path, "GET").expect_method_not_allowed(allow);
     }
     preflight(GUARDED, "GET").expect_unauthenticated();
     preflight("/none", "GET").expect_not_found();

@@ -10,8 +10,13 @@ fn login(email: &str) -> Request {
     Request::post("/auth/login").form(&[("username", email), ("password", PASSWORD)])
 }
 
+fn introspect(target: &Target, token: &str) -> Request {
+    Request::post("/auth/introspect").form(&[("token", token)]).api_key(&target.scoped_api_key)
+}
+
 fn guarded(token: &str) -> Vec<Request> {
-    let paths = ["/users/me", "/maybe", "/items", "/users/nobody", "/admin/stats", "/admin/none"];
+    let paths =
+        ["/users/me", "/maybe", "/items", "/users/nobody", "/admin/stats", "/admin/none", "/auth/sessions"];
     paths.iter().map(|path| Request::get(path).bearer(token)).collect()
 }
 
@@ -42,12 +47,19 @@ pub fn whichever_store_is_gone_every_route_that_needs_it_is_503((target, outage)
             }
             target.send(&Request::post("/items").bearer(token).json("{}")).expect_unavailable();
             target.send(&Request::new("DELETE", "/users/nobody").bearer(token)).expect_unavailable();
+            target.send(&Request::new("DELETE", "/auth/sessions/none").bearer(token)).expect_unavailable();
+            target.send(&Request::get("/users/nobody/sessions").bearer(token)).expect_unavailable();
             target.send(&Request::post("/auth/logout").bearer(token)).expect_unavailable();
             target.send(&Request::post("/auth/logout-all").bearer(token)).expect_unavailable();
             target.send(&Request::post("/auth/password").bearer(token).json(&change)).expect_unavailable();
         }
         target.send(&login(&email)).expect_unavailable();
         target.send(&Request::post("/auth/refresh").form(&refresh)).expect_unavailable();
+        target.send(&Request::post("/auth/revoke").form(&[("token", "x")])).expect(200, &[], "");
+        target.send(&introspect(&target, &user.access)).expect_unavailable();
+        for token in ["x", &user.refresh] {
+            assert_eq!(target.send(&introspect(&target, token)).text(), r#"{"active":false}"#);
+        }
         outage.end();
     }
     outage.of_users();
@@ -56,6 +68,9 @@ pub fn whichever_store_is_gone_every_route_that_needs_it_is_503((target, outage)
     outage.end();
     outage.of_sessions();
     target.send(&Request::post("/auth/logout").form(&refresh)).expect_unavailable();
+    for token in [&user.access, &user.refresh] {
+        target.send(&Request::post("/auth/revoke").form(&[("token", token)])).expect_unavailable();
+    }
     target.send(&login("nobody@example.com")).expect_login_refused();
 }
 

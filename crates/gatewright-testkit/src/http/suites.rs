@@ -16,6 +16,7 @@ pub const SUITES: &[Suite] = &[
     Suite { name: "http_suite", cases: crate::http_suite_cases! { http_names } },
     Suite { name: "problem_suite", cases: crate::problem_suite_cases! { http_names } },
     Suite { name: "rfc6749_suite", cases: crate::rfc6749_suite_cases! { http_names } },
+    Suite { name: "forwarded_suite", cases: crate::forwarded_suite_cases! { http_names } },
     Suite { name: "http_outage_suite", cases: crate::http_outage_suite_cases! { http_names } },
 ];
 
@@ -44,6 +45,15 @@ macro_rules! problem_suite {
 macro_rules! rfc6749_suite {
     ($name:ident, $fresh:expr) => {
         $crate::rfc6749_suite_cases! { http_tests [] $name, $fresh }
+    };
+}
+
+/// Expands the suite of an application that trusts the proxies at 127.0.0.1 and in 10.0.0.0/8. `$fresh` is a function without
+/// arguments that returns the [`Target`](crate::http::Target) of a new one, on loopback.
+#[macro_export]
+macro_rules! forwarded_suite {
+    ($name:ident, $fresh:expr) => {
+        $crate::forwarded_suite_cases! { http_tests [] $name, $fresh }
     };
 }
 
@@ -143,6 +153,34 @@ macro_rules! http_suite_cases {
                 a_change_that_cannot_be_made_is_refused
                 the_last_admin_remains
             }
+            sessions {
+                own_sessions_are_listed_with_where_they_came_from
+                a_list_of_sessions_is_its_users_alone
+                a_list_of_sessions_has_a_head_and_looks_at_no_body
+                an_ended_session_is_gone_and_its_tokens_with_it
+                ending_the_session_one_is_in_is_a_logout
+                an_id_that_is_not_ones_own_is_404_whatever_it_is
+                an_administrator_sees_and_ends_the_sessions_of_others
+                no_header_changes_the_address_of_a_client_that_is_no_proxy
+            }
+            revoke {
+                a_refresh_token_ends_its_session
+                an_access_token_ends_its_session
+                what_is_not_valid_is_200_and_ends_nothing
+                a_token_of_an_ended_session_is_200_too
+                an_access_token_from_before_a_change_of_password_ends_nothing
+                hints_clients_and_headers_say_nothing
+                a_revocation_that_cannot_be_understood_is_refused
+            }
+            introspect {
+                an_access_token_that_is_alive_is_active
+                scopes_are_those_that_the_token_is_good_for_now
+                what_is_no_valid_access_token_is_inactive
+                an_access_token_is_inactive_as_soon_as_its_session_or_user_is_gone
+                refresh_tokens_are_inactive_and_introspection_consumes_nothing
+                an_api_key_with_the_scope_is_asked_for
+                an_introspection_that_cannot_be_understood_is_refused
+            }
             document {
                 the_document_is_openapi_3_1_with_the_three_schemes
                 every_reference_leads_somewhere
@@ -167,6 +205,7 @@ macro_rules! http_suite_cases {
                 another_method_is_405
                 behind_a_guarded_prefix_another_method_is_405_to_who_may_pass
                 an_endpoint_is_posted_to
+                an_endpoint_that_is_not_posted_to_names_its_own_methods
                 head_is_get_without_its_body
                 a_preflight_is_an_options_request_like_any_other
             }
@@ -204,6 +243,20 @@ macro_rules! rfc6749_suite_cases {
             rfc6749 {
                 a_refused_grant_is_400_without_a_challenge
                 all_else_is_as_it_was
+            }
+        }
+    };
+}
+
+/// For [`forwarded_suite!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! forwarded_suite_cases {
+    ($then:ident $($argument:tt)*) => {
+        $crate::$then! { [$($argument)*]
+            forwarded {
+                the_address_is_the_right_most_hop_that_is_not_trusted
+                what_is_no_address_ends_the_walk
             }
         }
     };
@@ -259,19 +312,23 @@ macro_rules! http_names {
 mod tests {
     use super::*;
 
-    const SOURCES: [(&str, &str); 13] = [
+    const SOURCES: [(&str, &str); 17] = [
         ("resource", include_str!("resource.rs")),
         ("scopes", include_str!("scopes.rs")),
         ("api_keys", include_str!("api_keys.rs")),
         ("published", include_str!("published.rs")),
         ("endpoints", include_str!("endpoints.rs")),
         ("accounts", include_str!("accounts.rs")),
+        ("sessions", include_str!("sessions.rs")),
+        ("revoke", include_str!("revoke.rs")),
+        ("introspect", include_str!("introspect.rs")),
         ("document", include_str!("document.rs")),
         ("bodies", include_str!("bodies.rs")),
         ("methods", include_str!("methods.rs")),
         ("paths", include_str!("paths.rs")),
         ("problem", include_str!("problem.rs")),
         ("rfc6749", include_str!("rfc6749.rs")),
+        ("forwarded", include_str!("forwarded.rs")),
         ("outage", include_str!("outage.rs")),
     ];
 

@@ -72,25 +72,34 @@ pub async fn other_family_untouched<S: Storage, T: Tokens>(service: Service<S, T
     assert_eq!(node.status(&other.access).await, 200);
 }
 
-/// Twenty-five callers at each of two nodes: one succeeds. The others are reuse, so nobody keeps the session.
+/// Twenty-five callers at each of two nodes: one succeeds. The others are reuse, so nobody keeps the session. Whoever is told
+/// that a store is too busy comes again.
 pub async fn concurrent_two_nodes<S: Storage, T: Tokens>(service: Service<S, T>) {
     let nodes = [service.node().await, service.node().await];
     nodes[0].register().await;
+    let mut won = 0;
     for repetition in 0..repetitions() {
         let first = nodes[0].login().await;
         let answers = race(&nodes, |node, _| {
             let token = first.refresh.clone();
-            async move { node.refresh(&token).await }
+            async move { node.refresh_with_patience(&token).await }
         })
         .await;
-        let (granted, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status() == 200);
-        assert_eq!((granted.len(), refused.len()), (1, RACERS - 1), "repetition {repetition}");
-        refused.iter().for_each(|answer| answer.expect_invalid_grant());
-        let winner = granted[0].granted();
+        let (granted, refused): (Vec<_>, Vec<_>) =
+            answers.iter().partition(|(answer, _)| answer.status() == 200);
+        // Of a commit without an answer nobody knows what became of it: without grace it may have won for nobody.
+        let busy = answers.iter().any(|(_, busy)| *busy > 0);
+        let expected = if granted.is_empty() && busy { 0 } else { 1 };
+        assert_eq!((granted.len(), refused.len()), (expected, RACERS - expected), "repetition {repetition}");
+        refused.iter().for_each(|(answer, _)| answer.expect_invalid_grant());
+        let winner: Vec<Pair> = granted.iter().map(|(answer, _)| answer.granted()).collect();
         for node in &nodes {
-            over(node, &[&first, &winner]).await;
+            over(node, &[&first]).await;
+            over(node, &winner.iter().collect::<Vec<_>>()).await;
         }
+        won += granted.len();
     }
+    assert!(won > 0, "nobody ever won");
 }
 
 /// A used token is as used after a restart as before it. Where nothing outlives the process, no token does either.

@@ -18,6 +18,9 @@ pub(super) const EMAIL: &str = "ada@example.com";
 /// Whose tokens they are, unless a scenario says otherwise.
 const ISSUER: &str = "https://issuer.example";
 
+/// How often a caller is told to come again before it gives up.
+pub const PATIENCE: usize = 100;
+
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What a scenario is given: a new, empty storage, and whatever runs on it.
@@ -114,6 +117,17 @@ impl Node {
         self.post(Operation::Refresh, FORM, None, format!("refresh_token={token}")).await
     }
 
+    /// As [`refresh`](Self::refresh), again for as long as the answer is 503, at most [`PATIENCE`] times; and how often it was.
+    pub async fn refresh_with_patience(&self, token: &str) -> (Answer, usize) {
+        for busy in 0..PATIENCE {
+            let answer = self.refresh(token).await;
+            if answer.status() != 503 {
+                return (answer, busy);
+            }
+        }
+        panic!("the stores did not answer {PATIENCE} times")
+    }
+
     /// Sends a request's body, and an access token where there is one.
     pub async fn post(
         &self,
@@ -124,7 +138,7 @@ impl Node {
     ) -> Answer {
         let headers = Sent { media_type, authorization: access.map(|token| format!("Bearer {token}")) };
         let answer =
-            self.auth.answer(operation, &RequestView::new(Operation::METHOD, &headers), Ok(body.into()));
+            self.auth.answer(operation, &RequestView::new(operation.method(), &headers), Ok(body.into()));
         Answer(answer.await)
     }
 

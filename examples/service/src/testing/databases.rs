@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use gatewright::Prefix;
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, PgConnection};
 
 /// The URL of a new, empty database on PostgreSQL.
@@ -18,6 +19,12 @@ pub async fn mysql() -> String {
     let mut connection = MySqlConnection::connect(&server).await.unwrap();
     connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
     with_database(&server, &name)
+}
+
+/// The URL of the Redis server, and a prefix that nobody has used.
+#[must_use]
+pub fn redis() -> (String, Prefix) {
+    (server("GATEWRIGHT_TEST_REDIS_URL"), Prefix::new(new_name()).unwrap())
 }
 
 fn server(variable: &str) -> String {

@@ -1,6 +1,8 @@
 //! The main job on the real program, over a TCP socket: on memory, and on each database with a restart in the middle. Each is a
 //! test of every application, by way of [`journeys!`](crate::journeys).
 
+mod configured;
+
 use std::os::unix::ffi::OsStrExt;
 
 use gatewright::{Algorithm, NewKey};
@@ -9,8 +11,10 @@ use gatewright_testkit::http::{PASSWORD, Request, Target, Tokens};
 
 use super::{Program, SECRET, databases, new_directory};
 
+pub use configured::{a_session_says_where_its_login_came_from, without_api_keys_there_is_no_introspection};
+
 pub use super::revocations::{
-    what_one_program_ends_the_other_refuses_on_postgres,
+    what_one_program_ends_the_other_refuses_on_postgres, what_one_program_ends_the_other_refuses_on_redis,
     without_a_feed_a_start_says_when_others_are_seen_on_mysql,
     without_a_feed_a_start_says_when_others_are_seen_on_sqlite,
 };
@@ -28,6 +32,8 @@ macro_rules! journeys {
             the_generated_key_is_kept_for_its_owner_alone
             an_unsafe_setting_is_refused_by_name_and_never_repeated
             a_key_file_that_cannot_be_read_is_refused
+            a_session_says_where_its_login_came_from
+            without_api_keys_there_is_no_introspection
             a_client_that_never_ends_its_request_does_not_keep_the_service_from_stopping
             the_database_is_for_its_owner_alone
             a_shared_database_needs_a_key_that_is_set
@@ -36,6 +42,10 @@ macro_rules! journeys {
         $crate::journeys_as_tests! { [#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]] $program, $folder;
             the_main_job_on_postgres_goes_on_after_a_restart
             what_one_program_ends_the_other_refuses_on_postgres
+        }
+        $crate::journeys_as_tests! { [#[ignore = "needs GATEWRIGHT_TEST_REDIS_URL"]] $program, $folder;
+            the_main_job_on_redis_goes_on_after_a_restart
+            what_one_program_ends_the_other_refuses_on_redis
         }
         $crate::journeys_as_tests! { [#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]] $program, $folder;
             the_main_job_on_mysql_goes_on_after_a_restart
@@ -115,10 +125,21 @@ pub fn the_main_job_on_mysql_goes_on_after_a_restart(program: &str, folder: &str
 }
 
 /// Named by what it shows.
+pub fn the_main_job_on_redis_goes_on_after_a_restart(program: &str, folder: &str) {
+    let (url, _) = databases::redis();
+    goes_on_after_a_restart(program, folder, &[("REDIS_URL", &url), ("AUTH_SECRET_KEY", SECRET)]);
+}
+
+/// Named by what it shows.
 pub fn a_shared_database_needs_a_key_that_is_set(program: &str, folder: &str) {
     let directory = new_directory(folder);
-    for url in ["postgres://u@127.0.0.1:1/x", "mysql://u@127.0.0.1:1/x", "mariadb://u@127.0.0.1:1/x"] {
-        let output = Program::command(program, &directory, &[("DATABASE_URL", url)]).output().unwrap();
+    for setting in [
+        ("DATABASE_URL", "postgres://u@127.0.0.1:1/x"),
+        ("DATABASE_URL", "mysql://u@127.0.0.1:1/x"),
+        ("DATABASE_URL", "mariadb://u@127.0.0.1:1/x"),
+        ("REDIS_URL", "redis://127.0.0.1:1/"),
+    ] {
+        let output = Program::command(program, &directory, &[setting]).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && stderr.contains("AUTH_SECRET_KEY: is not set"), "{stderr}");
     }
@@ -271,11 +292,17 @@ pub fn an_unsafe_setting_is_refused_by_name_and_never_repeated(program: &str, fo
             "AUTH_API_KEYS: what stands behind a key's colon",
         ),
         (vec![("AUTH_API_KEYS", "k9J2mQ7xVb4TzW8L,k9J2mQ7xVb4TzW8L")], "AUTH_API_KEYS: a key stands"),
+        (vec![("AUTH_TRUSTED_PROXIES", "localhost")], "AUTH_TRUSTED_PROXIES: an entry is neither"),
+        (vec![("AUTH_TRUSTED_PROXIES", "0.0.0.0/0")], "AUTH_TRUSTED_PROXIES: a network of all addresses"),
         (vec![("BIND_ADDR", "nonsense")], "BIND_ADDR: nonsense: "),
         (vec![("DATABASE_URL", "mongodb://x")], "DATABASE_URL: must begin with"),
         (
             vec![("DATABASE_URL", "sqlite:///nowhere/x.db")],
             "DATABASE_URL: the store could not open the database: ",
+        ),
+        (
+            vec![("REDIS_URL", "redis://:hush-hush@10.0.0.1/")],
+            "REDIS_URL: the store could not open Redis: plain",
         ),
         (vec![("ADMIN_PASSWORD", "short-password")], "ADMIN_PASSWORD: the password is shorter"),
         (vec![("ADMIN_EMAIL", "nobody")], "ADMIN_EMAIL: not a valid email address"),
@@ -289,6 +316,7 @@ pub fn an_unsafe_setting_is_refused_by_name_and_never_repeated(program: &str, fo
         let output = Program::command(program, &directory, &settings).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && stderr.contains(message), "{settings:?}: {stderr}");
+        assert!(!stderr.contains("hush-hush"), "a password is repeated: {stderr}");
         for (name, value) in &settings {
             let secret =
                 ["AUTH_SECRET_KEY", "AUTH_API_KEYS", "ADMIN_PASSWORD"].contains(name) && !value.is_empty();

@@ -8,11 +8,14 @@ use std::sync::{Barrier, Condvar, Mutex};
 use std::thread;
 
 use gatewright::{MySqlStore, PostgresStore, SessionStore, SqliteStore, UserId};
-use gatewright_testkit::http::{PASSWORD, Request, Target, Tokens};
+use gatewright_testkit::http::{PASSWORD, Request, Response, Target, Tokens};
 use gatewright_testkit::store::RACERS;
 use gatewright_testkit::{block_on, repetitions};
 
 use super::{ADMIN_PASSWORD, Program, SECRET, databases, new_directory};
+
+/// How often a caller is told to come again before it gives up.
+const PATIENCE: usize = 100;
 
 /// Expands every case as a test of a program. `$program` is its path and `$folder` where it may make directories.
 #[macro_export]
@@ -68,34 +71,58 @@ fn race(program: &str, directory: &Path, url: &str) {
         [one.join().unwrap(), other.join().unwrap()]
     });
     let targets = programs.each_ref().map(|program| program.target(ADMIN_PASSWORD));
-    let [here, there] = &targets;
+    let [here, _] = &targets;
     let email = here.register();
+    let (mut won, mut unavailable) = (0, 0);
     for repetition in 0..repetitions() {
-        let first = here.login(&email, PASSWORD);
-        let barrier = Barrier::new(RACERS);
-        let answers: Vec<_> = thread::scope(|scope| {
-            let racers: Vec<_> = [here, there]
-                .into_iter()
-                .cycle()
-                .take(RACERS)
-                .map(|target| {
-                    scope.spawn(|| {
-                        barrier.wait();
-                        target.refresh(&first.refresh)
-                    })
-                })
-                .collect();
-            racers.into_iter().map(|racer| racer.join().unwrap()).collect()
-        });
+        let login = Request::post("/auth/login").form(&[("username", &email), ("password", PASSWORD)]);
+        let first = Tokens::from(&patiently(|| here.send(&login)).0);
+        let (answers, busy) = all_at_once(&targets, &first.refresh);
         let (granted, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
-        assert_eq!((granted.len(), refused.len()), (1, RACERS - 1), "repetition {repetition}");
+        // Of a commit without an answer nobody knows what became of it: without grace it may have won for nobody.
+        let expected = if granted.is_empty() && busy > 0 { 0 } else { 1 };
+        assert_eq!(granted.len(), expected, "repetition {repetition}");
         refused.iter().for_each(|answer| answer.expect_refresh_refused());
-        for target in [here, there] {
+        for target in &targets {
             for winner in granted.iter().map(|answer| Tokens::from(*answer)) {
-                target.me(&winner.access).expect_invalid_token();
-                target.refresh(&winner.refresh).expect_refresh_refused();
+                patiently(|| target.me(&winner.access)).0.expect_invalid_token();
+                patiently(|| target.refresh(&winner.refresh)).0.expect_refresh_refused();
             }
-            target.me(&first.access).expect_invalid_token();
+            patiently(|| target.me(&first.access)).0.expect_invalid_token();
+        }
+        won += granted.len();
+        unavailable += busy;
+    }
+    println!("{won} of {} had a winner, {unavailable} answers were 503", repetitions());
+    assert!(won > 0);
+}
+
+/// [`RACERS`] refreshes of one token, half of them at each target: what each was told in the end, and how often somebody was
+/// told to come again.
+fn all_at_once(targets: &[Target; 2], token: &str) -> (Vec<Response>, usize) {
+    let barrier = Barrier::new(RACERS);
+    let race = |target: &Target| {
+        barrier.wait();
+        patiently(|| target.refresh(token))
+    };
+    let answers: Vec<(Response, usize)> = thread::scope(|scope| {
+        let racers = targets.iter().cycle().take(RACERS).map(|target| scope.spawn(|| race(target)));
+        let racers: Vec<_> = racers.collect();
+        racers.into_iter().map(|racer| racer.join().unwrap()).collect()
+    });
+    let busy = answers.iter().map(|(_, busy)| busy).sum();
+    (answers.into_iter().map(|(answer, _)| answer).collect(), busy)
+}
+
+/// Asks again for as long as the answer is 503: a machine may be too busy for a deadline. The last answer, and how often it
+/// was another.
+fn patiently(ask: impl Fn() -> Response) -> (Response, usize) {
+    let mut busy = 0;
+    loop {
+        match ask() {
+            answer if answer.status != 503 => return (answer, busy),
+            _ if busy < PATIENCE => busy += 1,
+            answer => panic!("{answer:?}"),
         }
     }
 }
@@ -162,11 +189,12 @@ fn survive<S: SessionStore>(program: &str, directory: &Path, url: &str, open: im
     // No session is lost, none is new, and none has two ends: each goes on, and what it began with ends it.
     assert_eq!(block_on(async { open().await.list(&user).await.unwrap().len() }), CLIENTS);
     let target = place.target();
+    let refresh = |token: &str| patiently(|| target.refresh(token)).0;
     for (first, last) in begun.iter().zip(&ended) {
-        assert_eq!(target.me(&last.access).status, 200);
-        let next = Tokens::from(&target.refresh(&last.refresh));
-        target.refresh(&first.refresh).expect_refresh_refused();
-        target.refresh(&next.refresh).expect_refresh_refused();
+        assert_eq!(patiently(|| target.me(&last.access)).0.status, 200);
+        let next = Tokens::from(&refresh(&last.refresh));
+        refresh(&first.refresh).expect_refresh_refused();
+        refresh(&next.refresh).expect_refresh_refused();
     }
 }
 

@@ -4,11 +4,11 @@ use std::future::Future;
 use std::io;
 use std::net::TcpListener;
 
-use gatewright::{Auth, ProblemRenderer, TokenEndpoint};
+use gatewright::{Auth, ProblemRenderer, TokenEndpoint, TrustedProxies};
 use gatewright_testkit::http::Target;
 use gatewright_testkit::{Outage, block_on};
 
-use super::{databases, new_directory, serve, serve_over_a_fragile_store};
+use super::{databases, new_directory, serve, serve_over_a_fragile_store, serve_with_redis};
 
 /// Expands every HTTP suite as tests of an application. `$run` is an `async fn(TcpListener, Auth)` that serves it, and
 /// `$folder` where databases may be made.
@@ -35,6 +35,11 @@ macro_rules! http_suites {
             TARGET.get_or_init(|| $crate::testing::suites::on_mysql($run))
         }
 
+        fn postgres_and_redis() -> &'static gatewright_testkit::http::Target {
+            static TARGET: std::sync::OnceLock<gatewright_testkit::http::Target> = std::sync::OnceLock::new();
+            TARGET.get_or_init(|| $crate::testing::suites::on_postgres_and_redis($run))
+        }
+
         gatewright_testkit::http_suite!(on_memory, memory);
         gatewright_testkit::http_suite!(on_sqlite, sqlite);
         gatewright_testkit::http_suite!(
@@ -47,8 +52,14 @@ macro_rules! http_suites {
             on_mysql,
             mysql
         );
+        gatewright_testkit::http_suite!(
+            #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL and GATEWRIGHT_TEST_REDIS_URL"]
+            on_postgres_and_redis,
+            postgres_and_redis
+        );
         gatewright_testkit::problem_suite!(problems, || $crate::testing::suites::with_problems($run));
         gatewright_testkit::rfc6749_suite!(rfc6749, || $crate::testing::suites::with_rfc6749($run));
+        gatewright_testkit::forwarded_suite!(forwarded, || $crate::testing::suites::behind_a_proxy($run));
         gatewright_testkit::http_outage_suite!(outages, || $crate::testing::suites::fragile($run));
     };
 }
@@ -77,6 +88,13 @@ pub fn on_mysql<F: Future<Output = io::Result<()>> + 'static>(run: fn(TcpListene
     serve(&block_on(databases::mysql()), |settings| settings, run)
 }
 
+/// The application with users in PostgreSQL and sessions in Redis.
+pub fn on_postgres_and_redis<F: Future<Output = io::Result<()>> + 'static>(
+    run: fn(TcpListener, Auth) -> F,
+) -> Target {
+    serve_with_redis(&block_on(databases::postgres()), databases::redis(), run)
+}
+
 /// The application as it is, and with problems for its denials.
 pub fn with_problems<F: Future<Output = io::Result<()>> + 'static>(
     run: fn(TcpListener, Auth) -> F,
@@ -91,6 +109,14 @@ pub fn with_rfc6749<F: Future<Output = io::Result<()>> + 'static>(
 ) -> [Target; 2] {
     let rfc = serve("memory:", |settings| settings.with_token_endpoint(TokenEndpoint::Rfc6749), run);
     [on_memory(run), rfc]
+}
+
+/// The application behind proxies on this machine and in a private network.
+pub fn behind_a_proxy<F: Future<Output = io::Result<()>> + 'static>(
+    run: fn(TcpListener, Auth) -> F,
+) -> Target {
+    let proxies = TrustedProxies::parse("127.0.0.1, 10.0.0.0/8").unwrap();
+    serve("memory:", |settings| settings.with_trusted_proxies(proxies), run)
 }
 
 /// The application over a store that stops answering when it is told to.

@@ -83,7 +83,7 @@ impl Carrier {
             if !goes_on || !self.is_wanted().await {
                 return;
             }
-            line = Line::open(&self.door).await;
+            line = Line::open_again(&self.door).await;
         }
     }
 

@@ -1,24 +1,29 @@
-//! One connection on which a node listens and speaks.
+//! The two connections of a node: one on which it hears, one on which it speaks.
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::{query, query_scalar};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions};
+use sqlx::{Connection, query, query_scalar};
 use tokio::time::timeout;
 
 use crate::Parsed;
 use crate::server::CALL_TIMEOUT;
 
-/// How long it may take until a new connection listens.
+/// How long it may take until new connections listen and speak, in the place of lost ones.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// In the order of the array. All are sent when the statement is, in one commit, and commits are what the server puts
 /// notifications in order by: what begins after this was answered comes later, whoever sends it.
-const NOTIFY: &str = "SELECT pg_notify($1, message) FROM unnest($2::text[]) AS message";
+const NOTIFY: &str = "SELECT pg_catalog.pg_notify($1, message) FROM pg_catalog.unnest($2::text[]) AS message";
 
 /// What a database must be encoded in. In another a message may be one that it cannot keep, and would hold up all that
 /// are sent with it; in `SQL_ASCII` anybody could send what is no text at all, to which the driver has no answer.
 const ENCODING: &str = "UTF8";
+const FIND_ENCODING: &str = "SELECT pg_catalog.current_setting('server_encoding')";
+
+/// Whoever only listens, or says nothing for a while, is idle to the server. Servers before PostgreSQL 14 do not know the setting.
+const STAY: &str = "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings
+     WHERE name = 'idle_session_timeout'";
 
 /// Where to connect, and what to listen to.
 pub(super) struct Door {
@@ -26,31 +31,30 @@ pub(super) struct Door {
     pub(super) channel: String,
 }
 
-/// A connection that listens. It is never mended: whoever loses it opens another, and knows that messages were lost.
+/// Connections that are never mended: whoever loses one opens both anew, and knows that messages were lost.
+///
+/// There are two for the sake of poolers. Were there one, its own notifications would come back within the answer to the
+/// statement that sends them, through a pooler too that lends a session to each transaction and drops what comes in
+/// between: a node would hear its heartbeats and nobody else.
 pub(super) struct Line {
     listener: PgListener,
+    speaker: PgConnection,
     channel: String,
 }
 
 impl Line {
-    pub(super) async fn open(door: &Door) -> Parsed<Self> {
-        timeout(OPEN_TIMEOUT, Self::listen(door)).await?
+    pub(super) async fn open_again(door: &Door) -> Parsed<Self> {
+        timeout(OPEN_TIMEOUT, Self::open(door)).await?
     }
 
-    async fn listen(door: &Door) -> Parsed<Self> {
-        // A listener takes its connection from a pool. This one is the listener's alone.
-        let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-        let pool = pool.test_before_acquire(false).connect_lazy_with(door.options.clone());
-        let mut listener = PgListener::connect_with(&pool).await?;
-        listener.ignore_pool_close_event(true);
-        listener.eager_reconnect(false);
-        let encoding = query_scalar("SELECT current_setting('server_encoding')");
-        let encoding: String = encoding.fetch_one(&mut listener).await?;
+    pub(super) async fn open(door: &Door) -> Parsed<Self> {
+        let mut speaker = PgConnection::connect_with(&door.options).await?;
+        query(STAY).execute(&mut speaker).await?;
+        let encoding: String = query_scalar(FIND_ENCODING).fetch_one(&mut speaker).await?;
         if encoding != ENCODING {
             return Err("the database's encoding is not UTF8".into());
         }
-        listener.listen(&door.channel).await?;
-        Ok(Self { listener, channel: door.channel.clone() })
+        Ok(Self { listener: listen(door).await?, speaker, channel: door.channel.clone() })
     }
 
     /// The next message. May be dropped: what was not returned is not lost.
@@ -60,11 +64,23 @@ impl Line {
         Ok(heard.payload().to_owned())
     }
 
-    /// Sends messages; the server has them when this returns. After an error, or when it was dropped, the connection is of
-    /// no use any more.
+    /// Sends messages; the server has them when this returns. After an error, or when it was dropped, the line is of no use
+    /// any more.
     pub(super) async fn send(&mut self, messages: &[&str]) -> Parsed<()> {
         let notify = query(NOTIFY).bind(&self.channel).bind(messages);
-        timeout(CALL_TIMEOUT, notify.execute(&mut self.listener)).await??;
+        timeout(CALL_TIMEOUT, notify.execute(&mut self.speaker)).await??;
         Ok(())
     }
+}
+
+async fn listen(door: &Door) -> Parsed<PgListener> {
+    // A listener takes its connection from a pool. This one is the listener's alone.
+    let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    let pool = pool.test_before_acquire(false).connect_lazy_with(door.options.clone());
+    let mut listener = PgListener::connect_with(&pool).await?;
+    listener.ignore_pool_close_event(true);
+    listener.eager_reconnect(false);
+    query(STAY).execute(&mut listener).await?;
+    listener.listen(&door.channel).await?;
+    Ok(listener)
 }

@@ -28,7 +28,7 @@ pub(super) const EMAIL: &str = "difference@example.com";
 impl Actors {
     pub(super) fn of(target: &Target) -> Self {
         let user = sign_up(target, EMAIL);
-        let spare = (0..4).map(|_| target.login(EMAIL, PASSWORD)).collect();
+        let spare = (0..8).map(|_| target.login(EMAIL, PASSWORD)).collect();
         let admin = target.admin();
         let form = [
             ("username", &*target.admin_email),
@@ -104,7 +104,7 @@ impl Actors {
         Self {
             user,
             user_id,
-            spare: vec![tokens; 4],
+            spare: vec![tokens; 8],
             admin,
             admin_id,
             reader,

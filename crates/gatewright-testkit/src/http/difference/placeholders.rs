@@ -1,12 +1,21 @@
 //! Placeholders for what differs between any two runs: tokens, ids, times and the address.
 
 /// Members whose value is a time.
-const TIMES: [&str; 2] = ["\"iat\":", "\"exp\":"];
+const TIMES: [&str; 5] = ["\"iat\":", "\"exp\":", "\"created_at\":", "\"last_used_at\":", "\"expires_at\":"];
+
+/// The member whose value is a token's own id.
+const TOKEN_ID: &str = "\"jti\":\"";
 
 /// `text` with `{token}`, `{id}`, `{time}` and `{address}`.
 pub(super) fn replaced(text: &str, address: &str) -> String {
     let text = words(&text.replace(address, "{address}"));
-    TIMES.iter().fold(text, |text, name| without_number(&text, name))
+    TIMES.iter().fold(without_token_id(&text), |text, name| without_number(&text, name))
+}
+
+fn without_token_id(text: &str) -> String {
+    let parts = text.split_once(TOKEN_ID).and_then(|(before, after)| Some((before, after.split_once('"')?)));
+    let Some((before, (_, after))) = parts else { return text.to_owned() };
+    format!("{before}{TOKEN_ID}{{id}}\"{after}")
 }
 
 /// A word is a run of the characters that tokens and ids are made of.
@@ -35,8 +44,11 @@ fn id_or(word: &str) -> &str {
 }
 
 fn without_number(text: &str, name: &str) -> String {
-    let Some((before, after)) = text.split_once(name) else { return text.to_owned() };
-    format!("{before}{name}{{time}}{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+    let mut parts = text.split(name);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |all, after| {
+        format!("{all}{name}{{time}}{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+    })
 }
 
 #[cfg(test)]
@@ -52,6 +64,11 @@ mod tests {
             ),
             (r#"{"t":"eyJhb-_.eyJz.c2ln","x":"eyJhb.x"}"#, r#"{"t":"{token}","x":"eyJhb.x"}"#),
             (r#"{"iat":17,"exp":18,"n":19}"#, r#"{"iat":{time},"exp":{time},"n":19}"#),
+            (
+                r#"[{"created_at":1,"n":2},{"created_at":3}]"#,
+                r#"[{"created_at":{time},"n":2},{"created_at":{time}}]"#,
+            ),
+            (r#"{"jti":"wSAi1LaIbTi0qo_-ozza9Q","n":"m"}"#, r#"{"jti":"{id}","n":"m"}"#),
             ("http://127.0.0.1:80/a", "http://{address}/a"),
             ("", ""),
         ] {

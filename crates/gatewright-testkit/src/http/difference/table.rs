@@ -1,7 +1,7 @@
 //! The requests, each with a name.
 
-use super::super::methods::{ENDPOINTS, LOGOUT_ALL};
-use super::super::{PASSWORD, Request, Target};
+use super::super::methods::{ENDPOINTS, INTROSPECT, LOGOUT_ALL};
+use super::super::{PASSWORD, Request, Target, claims};
 use super::actors::{Actors, EMAIL};
 use super::credentials::credentials;
 
@@ -17,7 +17,7 @@ const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 
 const BAD_TOKEN: &str = "x.y.z";
 
-const PATHS: [&str; 54] = [
+const PATHS: [&str; 65] = [
     "/.well-known/jwks.json",
     "/auth/login%ff",
     "/openapi.json",
@@ -47,6 +47,17 @@ const PATHS: [&str; 54] = [
     LOGOUT_ALL,
     "/auth/register",
     "/auth/password",
+    "/auth/revoke",
+    INTROSPECT,
+    "/auth/sessions",
+    "/auth/sessions/",
+    "/auth/sessions/none",
+    "/auth/sessions/%FF",
+    "/auth/sessions/a%2Fb",
+    "/auth/sessions/a/b",
+    "/users/nobody/sessions",
+    "/users/me/sessions",
+    "/users/nobody/sessions/none",
     "/auth",
     "/auth/",
     "/auth/none",
@@ -83,10 +94,11 @@ pub(super) fn requests(target: &Target, actors: &Actors) -> Named {
     [
         methods_and_paths(actors),
         credentials_and_routes(target, actors),
-        content_types_and_bodies(actors),
+        content_types_and_bodies(target, actors),
         lengths(actors),
         other_headers(actors),
         grants(actors),
+        introspections(target, actors),
     ]
     .concat()
 }
@@ -140,6 +152,10 @@ fn credentials_and_routes(target: &Target, actors: &Actors) -> Named {
         ("an API key", Request::get("/external-data")),
         ("an API key's head", Request::new("HEAD", "/external-data")),
         ("no guard", Request::get("/health")),
+        ("introspection", Request::post(INTROSPECT).form(&[("token", &actors.user.access)])),
+        ("own sessions", Request::get("/auth/sessions")),
+        ("a session that is none", Request::new("DELETE", "/auth/sessions/none")),
+        ("another's sessions", Request::get(&format!("{own}/sessions"))),
         ("a password", Request::post("/auth/password").json("{}")),
     ];
     let mut named = Named::new();
@@ -154,7 +170,7 @@ fn credentials_and_routes(target: &Target, actors: &Actors) -> Named {
 }
 
 /// Every body as every type on every endpoint, and on the application's own routes that read one.
-fn content_types_and_bodies(actors: &Actors) -> Named {
+fn content_types_and_bodies(target: &Target, actors: &Actors) -> Named {
     let types = [
         "",
         FORM,
@@ -170,7 +186,7 @@ fn content_types_and_bodies(actors: &Actors) -> Named {
         "*/*",
         "x",
     ];
-    let bodies: [&[u8]; 21] = [
+    let bodies: [&[u8]; 23] = [
         b"",
         b"&",
         b"username=difference@example.com",
@@ -182,6 +198,8 @@ fn content_types_and_bodies(actors: &Actors) -> Named {
         b"username=a@b&password=x&grant_type=magic",
         b"username=a@b&password=x&scope=%22",
         b"refresh_token=x",
+        b"token=x&token_type_hint=x",
+        b"token=x&token=x",
         b"refresh_token=x&refresh_token=x",
         b"{}",
         b"[]",
@@ -200,6 +218,7 @@ fn content_types_and_bodies(actors: &Actors) -> Named {
     for (request, path) in routes.chain(own) {
         let token = if path == LOGOUT_ALL { BAD_TOKEN } else { &actors.admin.access };
         let request = request.bearer(token);
+        let request = if path == INTROSPECT { request.api_key(&target.scoped_api_key) } else { request };
         for (media, body) in types.iter().flat_map(|media| bodies.map(|body| (media, body))) {
             let name = format!("{path} as {media:?}: {}", String::from_utf8_lossy(body));
             named.push((name, request.clone().body(media, body)));
@@ -275,8 +294,17 @@ fn grants(actors: &Actors) -> Named {
     };
     let admins =
         |method: &str, id: &str| Request::new(method, &format!("/users/{id}")).bearer(&actors.admin.access);
-    let [first, second, third, fourth] = &actors.spare[..] else { return Named::new() };
+    let [first, second, third, fourth, fifth, sixth, seventh, eighth] = &actors.spare[..] else {
+        return Named::new();
+    };
     let logout = |token: &str| Request::post("/auth/logout").form(&[("refresh_token", token)]);
+    let revoke = |token: &str| Request::post("/auth/revoke").form(&[("token", token)]);
+    let session = |token: &str| claims(token)["sid"].as_str().unwrap_or("none").to_owned();
+    let end = |token: &str, by: &str| {
+        Request::new("DELETE", &format!("/auth/sessions/{}", session(token))).bearer(by)
+    };
+    let sessions = |by: &str| Request::get("/auth/sessions").bearer(by);
+    let others = format!("/users/{}/sessions", actors.user_id);
     let narrow = [("refresh_token", first.refresh.as_str()), ("scope", "introspect")];
     let cases = [
         ("login", login(&[("username", EMAIL), ("password", PASSWORD)])),
@@ -309,6 +337,25 @@ fn grants(actors: &Actors) -> Named {
         ("logout everywhere", Request::post(LOGOUT_ALL).bearer(&actors.leaving.access)),
         ("logout everywhere, again", Request::post(LOGOUT_ALL).bearer(&actors.leaving.access)),
         ("refresh after a logout everywhere", refresh(&actors.leaving.refresh)),
+        ("own sessions", sessions(&actors.user.access)),
+        ("own sessions' head", Request::new("HEAD", "/auth/sessions").bearer(&actors.user.access)),
+        ("another's session", end(&actors.admin.access, &actors.user.access)),
+        ("a session of one's own", end(&fifth.access, &actors.user.access)),
+        ("a session of one's own, again", end(&fifth.access, &actors.user.access)),
+        ("what is left of sessions", sessions(&actors.user.access)),
+        ("the session one is in", end(&sixth.access, &sixth.access)),
+        ("the session one was in", end(&sixth.access, &sixth.access)),
+        ("the sessions of another", Request::get(&others).bearer(&actors.admin.access)),
+        (
+            "a session of another",
+            Request::new("DELETE", &format!("{others}/{}", session(&seventh.access)))
+                .bearer(&actors.admin.access),
+        ),
+        ("what is left of sessions after that", sessions(&actors.user.access)),
+        ("revocation of no token", revoke("x")),
+        ("revocation", revoke(&eighth.access)),
+        ("revocation again", revoke(&eighth.refresh)),
+        ("refresh after revocation", refresh(&eighth.refresh)),
         ("the last admin, deleted", admins("DELETE", &actors.admin_id)),
         ("the last admin, demoted", admins("PATCH", &actors.admin_id).json(r#"{"role":"user"}"#)),
         ("the admin", admins("GET", &actors.admin_id)),
@@ -324,6 +371,14 @@ fn grants(actors: &Actors) -> Named {
     cases.map(|(name, request)| (name.to_owned(), request)).into()
 }
 
+/// Every token, good and bad.
+fn introspections(target: &Target, actors: &Actors) -> Named {
+    let request =
+        |token: &str| Request::post(INTROSPECT).form(&[("token", token)]).api_key(&target.scoped_api_key);
+    let tokens = actors.tokens(target).into_iter();
+    tokens.map(|(name, token)| (format!("introspection: {name}"), request(&token))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -335,6 +390,6 @@ mod tests {
         let target = Target::new("h", "admin@example.com", "x", "secret").with_api_keys("one", "two");
         let requests = requests(&target, &Actors::unheard_of());
         let names: BTreeSet<&String> = requests.iter().map(|(name, _)| name).collect();
-        assert_eq!((names.len(), requests.len()), (5_459, 5_459));
+        assert_eq!((names.len(), requests.len()), (6_998, 6_998));
     }
 }

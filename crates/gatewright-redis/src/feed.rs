@@ -1,0 +1,116 @@
+//! Revocations between nodes, over a channel of Redis.
+//!
+//! ```text
+//! announce ──► queue ──► send.rs     PUBLISH ──► server ──► every node, this one too
+//!                ▲       one task    one connection
+//!     heartbeats │
+//! receivers ◄──── listen.rs ◄─────── SUBSCRIBE ◄──────────────┘
+//!                one task            one connection
+//! ```
+
+mod listen;
+mod send;
+
+use std::fmt;
+use std::future::ready;
+use std::time::Duration;
+
+use gatewright_core::revocation::{FED_MAX_AGE, Revocation};
+use gatewright_core::{Announcement, Reach, RevocationFeed, RevocationReceiver, StoreError};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::address::Address;
+use crate::key::Prefix;
+use crate::link::{CALL_TIMEOUT, Link, Opener};
+use crate::store::OPEN;
+use crate::{Failure, Parsed, broken};
+use listen::{Door, Hall};
+use send::Queue;
+
+/// How many messages may wait for the server: 10 000. What is beyond them fails at once.
+pub const MAX_WAITING: usize = 10_000;
+
+/// How long connections stay that nobody needs.
+const IDLE: Duration = Duration::from_secs(5);
+
+const ACTION: &str = "announce a revocation";
+
+/// Tells all nodes of revocations by Redis' publish and subscribe. Clones are one.
+///
+/// It has two connections and two tasks of its own, in the runtime that it was connected in. Messages of one node are sent
+/// in the order in which they were announced. A lost connection is made again after 0.1 seconds, and so is one on which
+/// nothing comes for 6, heartbeats notwithstanding. What could not be sent is told to whoever announced it after
+/// [`CALL_TIMEOUT`](crate::CALL_TIMEOUT), and tried for as long as anybody may remember what it revokes ([`FED_MAX_AGE`]).
+/// While nobody listens, the connections are closed 5 seconds after the last message; the tasks end with the last clone.
+///
+/// All nodes name the same server and prefix. One server puts all messages in one order, which the nodes of a cluster, or a
+/// primary and its replicas, do not: on a cluster, name one node, the same everywhere. Redis keeps no message for who is
+/// not there: whoever listens again forgets what it knew. What a primary that failed had not passed on, nobody hears; guards
+/// ask the stores after [`FED_MAX_AGE`] at the latest. Whoever may publish on the channel can empty caches.
+#[derive(Clone)]
+pub struct RedisFeed {
+    queue: Queue,
+    receivers: UnboundedSender<RevocationReceiver>,
+}
+
+impl fmt::Debug for RedisFeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisFeed").finish_non_exhaustive()
+    }
+}
+
+impl RedisFeed {
+    /// Connects to the server that `url` names, as [`RedisStore::connect`](crate::RedisStore::connect) does, and listens
+    /// below [`DEFAULT_PREFIX`](crate::DEFAULT_PREFIX).
+    ///
+    /// # Errors
+    /// When the URL is none, or the server cannot be reached within [`CALL_TIMEOUT`] or does not let this user subscribe.
+    /// The error does not show the password.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        Self::connect_on(url, &Prefix::default()).await
+    }
+
+    /// As [`connect`](Self::connect), on the channel below a prefix of one's own.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_on(url: &str, prefix: &Prefix) -> Result<Self, StoreError> {
+        Self::open(url, prefix).await.map_err(broken(OPEN))
+    }
+
+    async fn open(url: &str, prefix: &Prefix) -> Parsed<Self> {
+        let client = Address::parse(url)?.client()?;
+        let link = Link::new(Opener::Single(Box::new(client.clone())));
+        let door = Door::new(client, prefix.channel());
+        let subscription = door.open().await?;
+        let queue = Queue::open(link, prefix.channel());
+        let (receivers, listening) = unbounded_channel();
+        tokio::spawn(Hall::new(door, queue.clone(), listening).run(subscription));
+        Ok(Self { queue, receivers })
+    }
+}
+
+impl RevocationFeed for RedisFeed {
+    fn reach(&self) -> Reach {
+        Reach::Nodes
+    }
+
+    fn subscribe(&self, receiver: RevocationReceiver) {
+        if self.receivers.send(receiver).is_err() {
+            tracing::error!(target: "gatewright", "the feed's runtime has ended: guards ask the stores");
+        }
+    }
+
+    fn announce(&self, revocation: &Revocation) -> Announcement {
+        let (told, sent) = oneshot::channel();
+        if !self.queue.push(revocation.to_string(), FED_MAX_AGE, Some(told)) {
+            return Box::pin(ready(Err(StoreError::new(ACTION, "too many wait, or the feed has ended"))));
+        }
+        Box::pin(async move {
+            let sent = timeout(CALL_TIMEOUT, sent).await.map_err(Failure::from);
+            sent.and_then(|sent| sent.map_err(Failure::from)).map_err(broken(ACTION))
+        })
+    }
+}

@@ -1,0 +1,106 @@
+//! Where a login comes from: what the session keeps of it, and what nobody can make it keep.
+
+use std::net::IpAddr;
+
+use gatewright::{
+    Bytes, ClientInfo, Email, Headers, Login, MemoryStore, Operation, Password, RequestView, SessionStore,
+    TrustedProxies, UserAgent,
+};
+use gatewright_tests::{Log, PASSWORD, World, memory};
+
+const EMAIL: &str = "user@example.com";
+
+/// A login form's headers, and these.
+struct Sent(Vec<(&'static str, &'static str)>);
+
+impl Headers for Sent {
+    fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+        if name == "content-type" {
+            see(b"application/x-www-form-urlencoded");
+        }
+        self.0.iter().filter(|(own, _)| *own == name).for_each(|(_, value)| see(value.as_bytes()));
+    }
+}
+
+async fn world() -> World<MemoryStore> {
+    let [store, _] = memory().await;
+    let proxies = TrustedProxies::parse("10.0.0.0/8").unwrap();
+    let world = World::with(store, |builder| builder.with_trusted_proxies(proxies));
+    world.add(EMAIL).await;
+    world
+}
+
+/// What the session keeps that a login through the endpoint begins.
+async fn kept(
+    world: &World<MemoryStore>,
+    peer: Option<&str>,
+    headers: Vec<(&'static str, &'static str)>,
+) -> (Option<String>, Option<String>) {
+    let headers = Sent(headers);
+    let view = RequestView::new("POST", &headers).with_peer(peer.map(|peer| peer.parse().unwrap()));
+    let body = format!("username={EMAIL}&password={}", PASSWORD.replace(' ', "+"));
+    let reply = world.auth.answer(Operation::Login, &view, Ok(Bytes::from(body))).await;
+    assert_eq!(reply.status, 200);
+    latest(world).await
+}
+
+async fn latest(world: &World<MemoryStore>) -> (Option<String>, Option<String>) {
+    let user =
+        gatewright::UserStore::find_by_email(&world.store, &Email::parse(EMAIL).unwrap()).await.unwrap();
+    let session = world.store.list(&user.unwrap().id).await.unwrap().pop().unwrap();
+    let ClientInfo { address, user_agent, .. } = session.client;
+    (address.map(|address| address.to_string()), user_agent.map(|name| name.as_str().to_owned()))
+}
+
+#[tokio::test]
+async fn a_session_keeps_where_its_login_came_from() {
+    let world = world().await;
+    let own = |text: &str| Some(text.to_owned());
+    let headers = || vec![("user-agent", "lamp/1"), ("x-forwarded-for", "198.51.100.7")];
+    assert_eq!(kept(&world, Some("203.0.113.9"), headers()).await, (own("203.0.113.9"), own("lamp/1")));
+    assert_eq!(kept(&world, Some("10.0.0.1"), headers()).await, (own("198.51.100.7"), own("lamp/1")));
+    assert_eq!(kept(&world, Some("::ffff:203.0.113.9"), vec![]).await, (own("203.0.113.9"), None));
+    assert_eq!(kept(&world, None, headers()).await, (None, own("lamp/1")));
+}
+
+#[tokio::test]
+async fn two_user_agents_and_headers_that_no_proxy_was_asked_to_write_are_nothing() {
+    let world = world().await;
+    let headers = vec![
+        ("user-agent", "one"),
+        ("user-agent", "two"),
+        ("forwarded", "for=198.51.100.7"),
+        ("x-real-ip", "198.51.100.7"),
+        ("x-client-ip", "198.51.100.7"),
+        ("true-client-ip", "198.51.100.7"),
+        ("x-forwarded-for-original", "198.51.100.7"),
+    ];
+    assert_eq!(kept(&world, Some("10.0.0.1"), headers).await, (Some("10.0.0.1".to_owned()), None));
+}
+
+#[tokio::test]
+async fn a_login_of_the_applications_own_says_where_it_comes_from() {
+    let world = world().await;
+    let address: IpAddr = "::ffff:198.51.100.7".parse().unwrap();
+    let client = ClientInfo::new(Some(address), UserAgent::clean(b"console"));
+    let login = Login::new(EMAIL, Password::new(PASSWORD)).with_client(client);
+    world.auth.login(login).await.unwrap();
+    assert_eq!(latest(&world).await, (Some("198.51.100.7".to_owned()), Some("console".to_owned())));
+    world.login(EMAIL).await;
+    assert_eq!(latest(&world).await, (None, None));
+}
+
+#[tokio::test]
+async fn a_peer_without_an_address_is_told_of_once_with_what_to_do() {
+    let (world, log) = (world().await, Log::default());
+    let listening = log.listen();
+    kept(&world, Some("203.0.113.9"), vec![]).await;
+    assert!(!log.text().contains("names no peer"), "{}", log.text());
+    kept(&world, None, vec![]).await;
+    kept(&world, None, vec![]).await;
+    drop(listening);
+    let told: Vec<String> =
+        log.text().lines().filter(|line| line.contains("names no peer")).map(str::to_owned).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("into_make_service_with_connect_info"), "{told:?}");
+}
