@@ -47,7 +47,7 @@ impl OnPostgres {
 }
 
 /// The server's address in a URL.
-fn server(url: &str) -> &str {
+pub(crate) fn server(url: &str) -> &str {
     let (_, rest) = url.rsplit_once('@').unwrap();
     rest.split(['/', '?']).next().unwrap()
 }

@@ -71,6 +71,27 @@ async fn a_change_of_password_without_the_session_store_signs_everybody_out() {
 }
 
 #[tokio::test]
+async fn a_deletion_that_stopped_halfway_is_made_whole_by_the_next() {
+    let [store, _] = memory().await;
+    let (store, outage) = FragileStore::new(store);
+    let world = World::new(store.clone());
+    let (account, bystander) = (world.add(EMAIL).await, world.add("eve@example.com").await);
+    world.login(EMAIL).await;
+    world.login("eve@example.com").await;
+    let accounts = world.auth.accounts().unwrap();
+    outage.of_sessions();
+    is_outage(&world.auth, accounts.delete(&account.id).await);
+    outage.end();
+    assert_eq!(store.list(&account.id).await.unwrap().len(), 1);
+    let again = accounts.delete(&account.id).await;
+    assert!(matches!(again, Err(AuthError::NotFound { .. })), "{again:?}");
+    assert!(store.list(&account.id).await.unwrap().is_empty());
+    assert_eq!(store.list(&bystander.id).await.unwrap().len(), 1);
+    outage.of_sessions();
+    is_outage(&world.auth, accounts.delete(&account.id).await);
+}
+
+#[tokio::test]
 async fn a_closed_database_is_unavailable() {
     let [store, _] = sqlite().await;
     let world = World::new(store.clone());

@@ -1,5 +1,7 @@
 //! What a database on a server adds: starts that overlap or break off, connections that run out, locks of somebody else's.
 
+mod lost_connections;
+
 use std::future::{Future, poll_fn};
 use std::task::Poll;
 use std::time::Duration;

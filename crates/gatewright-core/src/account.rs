@@ -165,13 +165,18 @@ impl<U: AuthUser> Accounts<U> {
         let change = AccountChange { role, is_active, epoch };
         let protected = self.inner.settings.protected_role.as_ref();
         let update = self.store.update(id, &change, protected);
-        let changed =
-            if disables { self.fencing(id, update).await? } else { self.revoking(id, update).await? };
-        let user = done(changed)?;
-        self.inner.emit(&Event::AccountChanged { user: id });
-        if disables {
-            self.inner.end_all(id).await?;
+        let record = |changed: &Change<U>| {
+            if matches!(changed, Change::Done(_)) {
+                self.inner.emit(&Event::AccountChanged { user: id });
+            }
+        };
+        if !disables {
+            return done(self.revoking(id, update, record).await?);
         }
+        let changed = self.fencing(id, update).await?;
+        record(&changed);
+        let user = done(changed)?;
+        self.inner.end_all(id, |_| ()).await?;
         Ok(user)
     }
 
@@ -179,12 +184,19 @@ impl<U: AuthUser> Accounts<U> {
     ///
     /// # Errors
     /// [`AuthError::NotFound`] and [`AuthError::LastHolder`], or when a store does not answer. When only the session store
-    /// fails, the account is gone and every token is refused; what is left of the sessions ends by its own time.
+    /// fails, the account is gone and every token is refused; what is left of the sessions ends by its own time, or when
+    /// this is called again: where there is no account, its sessions end all the same.
     pub async fn delete(&self, id: &UserId) -> Result<(), AuthError> {
         let protected = self.inner.settings.protected_role.as_ref();
-        done(self.fencing(id, self.store.delete(id, protected)).await?)?;
-        self.inner.emit(&Event::AccountDeleted { user: id });
-        self.inner.end_all(id).await
+        let deleted = done(self.fencing(id, self.store.delete(id, protected)).await?);
+        match &deleted {
+            Ok(()) => self.inner.emit(&Event::AccountDeleted { user: id }),
+            // An earlier call may have failed between its two steps.
+            Err(AuthError::NotFound {}) => {}
+            Err(_) => return deleted,
+        }
+        self.inner.end_all(id, |_| ()).await?;
+        deleted
     }
 
     /// A user's sessions that are alive.
@@ -201,9 +213,8 @@ impl<U: AuthUser> Accounts<U> {
     /// [`AuthError::NotFound`] when there is none, anything else when the store does not answer.
     pub async fn end_session(&self, user: &UserId, id: SessionId) -> Result<(), AuthError> {
         self.inner.sessions.find(user, id).await?.ok_or(AuthError::NotFound {})?;
-        self.inner.revoking(Revocation::session(id), self.inner.sessions.end(user, id)).await?;
-        self.inner.emit(&Event::SessionEnded { user, session: id });
-        Ok(())
+        let record = |&(): &()| self.inner.emit(&Event::SessionEnded { user, session: id });
+        self.inner.revoking(Revocation::session(id), self.inner.sessions.end(user, id), record).await
     }
 
     /// Ends all of a user's sessions, and those that overlapping logins begin: the epoch is replaced first. The account
@@ -217,7 +228,7 @@ impl<U: AuthUser> Accounts<U> {
             return Err(AuthError::NotFound {});
         }
         self.inner.emit(&Event::SessionsEnded { user: id });
-        self.inner.end_all(id).await
+        self.inner.end_all(id, |_| ()).await
     }
 
     /// Counts accounts.
@@ -241,7 +252,7 @@ impl<U: AuthUser> Accounts<U> {
         let epoch = Epoch::generate(&*self.inner.randomness)?;
         self.swap_password(&id, &change, epoch).await?;
         self.inner.emit(&Event::PasswordChanged { user: &id });
-        self.revoking(&id, self.inner.sessions.retain(&id, who.session(), epoch)).await
+        self.revoking(&id, self.inner.sessions.retain(&id, who.session(), epoch), |_| ()).await
     }
 
     /// Runs the first verb of two: that everybody was told is demanded of the second, so that no change stops halfway
@@ -259,8 +270,9 @@ impl<U: AuthUser> Accounts<U> {
         &self,
         id: &UserId,
         verb: impl Future<Output = Result<T, StoreError>> + Send,
+        record: impl FnOnce(&T) + Send,
     ) -> Result<T, AuthError> {
-        self.inner.revoking(Revocation::user(id.clone()), verb).await
+        self.inner.revoking(Revocation::user(id.clone()), verb, record).await
     }
 
     /// Replaces the hash that the present password was verified against. When that hash changed meanwhile (a login

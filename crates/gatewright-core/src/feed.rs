@@ -53,7 +53,8 @@ pub type Announcement = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Se
 ///
 /// `feed_suite!` of the testkit proves a feed between nodes.
 ///
-/// Anybody who can write to the feed can empty caches, and nothing more. Anybody who can keep messages back keeps guards
+/// Anybody who can write to the feed can empty caches, and nothing more: a heartbeat counts for the receiver that made it
+/// alone, by the time at which it did. Anybody who can keep messages back keeps guards
 /// from hearing, for [`MAX_SILENCE`](crate::revocation::MAX_SILENCE) if everything is kept back, else for
 /// [`FED_MAX_AGE`].
 pub trait RevocationFeed: Send + Sync + 'static {

@@ -3,26 +3,35 @@
 //! The time of sending counts, not that of return: a feed that lags behind is as good as silent. Since no message that
 //! was handed over before a heartbeat comes after it, whoever hears lacks nothing that is older than the heartbeat.
 
-use std::hash::{BuildHasher, RandomState};
+//!
+//! A heartbeat carries a tag of its time under a key that nobody else has. Whoever reads and writes the feed can make none of
+//! a later time, to be heard as if nothing were kept back.
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
 use crate::clock::Timestamp;
+use crate::random::{SystemRandomness, draw};
 use crate::revocation::MAX_SILENCE;
 
 pub(crate) struct Hearing {
-    /// Whose heartbeats these are.
-    own: u64,
+    /// What one's own heartbeats are known by. `None` where nothing random was to be had: then none is, and the feed is
+    /// never heard.
+    key: Option<Zeroizing<[u8; 64]>>,
     /// When the latest one to come back was sent, in microseconds; 0 for none.
     sent_at: AtomicU64,
 }
 
 impl Hearing {
     pub(crate) fn new() -> Self {
-        Self { own: RandomState::new().hash_one(()), sent_at: AtomicU64::new(0) }
+        Self { key: draw(&SystemRandomness).ok().map(Zeroizing::new), sent_at: AtomicU64::new(0) }
     }
 
     pub(crate) fn heartbeat(&self, now: Timestamp) -> String {
-        format!("heartbeat {:016x} {}", self.own, now.as_micros())
+        format!("heartbeat {:016x} {}", self.tag(now.as_micros()).unwrap_or(0), now.as_micros())
     }
 
     /// A clock that was set back by more than the silence allowed is silence.
@@ -33,16 +42,23 @@ impl Hearing {
 
     /// Takes a heartbeat that came in, and says whether it was one; `forget` is called first when it ends a silence.
     pub(crate) fn hear(&self, text: &str, now: Timestamp, forget: impl FnOnce()) -> bool {
-        let Some((own, sent_at)) = read(text) else { return false };
+        let Some((tag, sent_at)) = read(text) else { return false };
         let known = self.sent_at.load(Ordering::SeqCst);
         let overtaken = sent_at <= known && known <= now.as_micros();
-        if own == self.own && sent_at <= now.as_micros() && !overtaken {
+        if self.tag(sent_at) == Some(tag) && sent_at <= now.as_micros() && !overtaken {
             if !self.is_live(now) {
                 forget();
             }
             self.sent_at.store(sent_at, Ordering::SeqCst);
         }
         true
+    }
+
+    /// The first 64 bits of HMAC-SHA-256 of the time: each guess is a message.
+    fn tag(&self, sent_at: u64) -> Option<u64> {
+        let mut mac = Hmac::<Sha256>::new((&**self.key.as_ref()?).into());
+        mac.update(&sent_at.to_be_bytes());
+        mac.finalize().into_bytes().first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
     }
 }
 
@@ -51,8 +67,8 @@ pub(crate) fn is_heartbeat(text: &str) -> bool {
 }
 
 fn read(text: &str) -> Option<(u64, u64)> {
-    let (own, sent_at) = text.strip_prefix("heartbeat ")?.split_once(' ')?;
-    Some((u64::from_str_radix(own, 16).ok()?, sent_at.parse().ok()?))
+    let (tag, sent_at) = text.strip_prefix("heartbeat ")?.split_once(' ')?;
+    Some((u64::from_str_radix(tag, 16).ok()?, sent_at.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -92,6 +108,30 @@ mod tests {
         let slow = hearing.heartbeat(NOW);
         hear(&hearing, &slow, later(3_500));
         assert!(!hearing.is_live(later(3_500)), "a feed that lags is silent");
+    }
+
+    #[test]
+    fn whoever_reads_heartbeats_can_make_none_of_another_time() {
+        let hearing = Hearing::new();
+        hear(&hearing, &hearing.heartbeat(NOW), NOW);
+        let seen = hearing.heartbeat(later(1));
+        let (tag, _) = seen.strip_prefix("heartbeat ").unwrap().split_once(' ').unwrap();
+        let at = later(4_000);
+        for tag in [tag, "0000000000000000", "ffffffffffffffff"] {
+            for sent_at in [later(3_999), at] {
+                hear(&hearing, &format!("heartbeat {tag} {}", sent_at.as_micros()), at);
+            }
+        }
+        assert!(!hearing.is_live(at), "it was kept from hearing, and knows");
+        hear(&hearing, &hearing.heartbeat(at), at);
+        assert!(hearing.is_live(at));
+    }
+
+    #[test]
+    fn without_anything_random_nobody_is_heard() {
+        let hearing = Hearing { key: None, sent_at: AtomicU64::new(0) };
+        assert!(!hear(&hearing, &hearing.heartbeat(NOW), NOW));
+        assert!(!hearing.is_live(NOW));
     }
 
     #[test]

@@ -42,20 +42,24 @@ impl<U: AuthUser> Auth<U> {
     pub async fn logout_all(&self, identity: &Identity<U>) -> Result<(), AuthError> {
         identity.must_be_of(self)?;
         let user = &identity.claims().subject;
+        let record = || self.inner.emit(&Event::LoggedOutEverywhere { user });
         let replaced = self.inner.replace_epoch(user).await?;
-        let ended = self.inner.end_all(user).await;
-        if replaced || ended.is_ok() {
-            self.inner.emit(&Event::LoggedOutEverywhere { user });
+        if replaced {
+            record();
         }
-        ended
+        let record_once = |&(): &()| {
+            if !replaced {
+                record();
+            }
+        };
+        self.inner.end_all(user, record_once).await
     }
 }
 
 impl<U: AuthUser> Inner<U> {
     pub(crate) async fn end_session(&self, user: &UserId, session: SessionId) -> Result<(), AuthError> {
-        self.revoking(Revocation::session(session), self.sessions.end(user, session)).await?;
-        self.emit(&Event::LoggedOut { user, session });
-        Ok(())
+        let record = |&(): &()| self.emit(&Event::LoggedOut { user, session });
+        self.revoking(Revocation::session(session), self.sessions.end(user, session), record).await
     }
 
     /// The fence: from here on everything old of the user is refused. `false` when there is no account, or no store of
@@ -69,7 +73,11 @@ impl<U: AuthUser> Inner<U> {
         Ok(matches!(changed, Change::Done(_)))
     }
 
-    pub(crate) async fn end_all(&self, user: &UserId) -> Result<(), AuthError> {
-        self.revoking(Revocation::user(user.clone()), self.sessions.end_all(user)).await
+    pub(crate) async fn end_all(
+        &self,
+        user: &UserId,
+        record: impl FnOnce(&()) + Send,
+    ) -> Result<(), AuthError> {
+        self.revoking(Revocation::user(user.clone()), self.sessions.end_all(user), record).await
     }
 }

@@ -30,7 +30,7 @@ impl<U: AuthUser> ActiveUser<U> {
     }
 }
 
-/// A session that exists, is not over and is the expected user's.
+/// A session that exists, is the one expected and the expected user's, and is not over.
 pub(crate) struct LiveSession(Session);
 
 impl LiveSession {
@@ -41,11 +41,12 @@ impl LiveSession {
         now: Timestamp,
     ) -> Result<Self, AccessRefusal> {
         let session = session.ok_or(AccessRefusal::SessionEnded)?;
+        // A store that answers with another session is not believed, and nothing of that session is judged.
+        if session.user != claims.subject || claims.session != Some(session.id) {
+            return Err(AccessRefusal::SessionMismatch);
+        }
         if session.is_expired(now) {
             return Err(AccessRefusal::SessionExpired);
-        }
-        if session.user != claims.subject {
-            return Err(AccessRefusal::SessionMismatch);
         }
         Ok(Self(session))
     }
@@ -121,10 +122,10 @@ mod tests {
         let (email, role) = (Email::parse("a@b").unwrap(), RoleName::new("user").unwrap());
         let account = NewAccount::new(user.clone(), email, PasswordHash::new("x"), role, epoch, NOW);
         let [idle, absolute, token] = [10, 20, 30].map(|s| NOW.saturating_add(Duration::from_secs(s)));
-        let claims = Claims::new(user.clone(), TokenId::new("x"), NOW, token);
+        let id = SessionId::generate(NOW, &SystemRandomness).unwrap();
+        let claims = Claims::new(user.clone(), TokenId::new("x"), NOW, token).with_session(id);
         let claims = VerifiedClaims::assertion("issuer".into(), claims);
         let seed = SessionSeed::generate(&SystemRandomness).unwrap();
-        let id = SessionId::generate(NOW, &SystemRandomness).unwrap();
         let session = Session::begin(id, user, epoch, seed, NOW).with_expiry(idle, absolute);
         let session = LiveSession::judge(Some(session), &claims, NOW).unwrap();
         let user = ActiveUser::judge(Some(Account::from(account)), epoch).unwrap();

@@ -23,14 +23,16 @@ impl<U: AuthUser> Auth<U> {
 impl<U: AuthUser> Inner<U> {
     /// Runs a store's verb that revokes something. This node knows before the caller does, and the message to the others
     /// is handed over. A verb that fails, or is given up in its middle, may have done it all the same, now or a moment
-    /// later: everybody is told of that too.
+    /// later: everybody is told of that too. What happened is recorded whether they could be told or not.
     pub(crate) async fn revoking<T>(
         &self,
         revocation: Revocation,
         verb: impl Future<Output = Result<T, StoreError>> + Send,
+        record: impl FnOnce(&T) + Send,
     ) -> Result<T, AuthError> {
         let pending = Pending::new(self, revocation);
         let done = verb.await?;
+        record(&done);
         pending.settle().await?;
         Ok(done)
     }

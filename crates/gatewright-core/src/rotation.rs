@@ -120,7 +120,8 @@ pub struct RotationRequest {
     pub successor: TokenDigest,
     /// The present moment.
     pub now: Timestamp,
-    /// How long the previous token is still answered with the same successor; zero for never.
+    /// How long the previous token is still answered with the same successor; zero for never. Clocks of nodes differ, so a
+    /// moment as long before the rotation counts too; a clock that was set back further makes no window of its own.
     pub grace: Duration,
     /// When the session ends if it is not used again; the store caps it at the session's own end.
     pub idle_expires_at: Timestamp,
@@ -222,12 +223,18 @@ impl RotationState {
             self.idle_expires_at = request.idle_expires_at.min(self.expires_at);
             return Rotation::Rotated(self.life());
         }
-        let open = !request.grace.is_zero() && request.now < self.rotated_at.saturating_add(request.grace);
-        if open && self.previous == Some(request.presented) {
+        if self.is_open(request) && self.previous == Some(request.presented) {
             Rotation::Grace(self.life())
         } else {
             Rotation::Reused
         }
+    }
+
+    /// Whether the moment lies within the grace window, or no further before it than the window is long.
+    fn is_open(&self, request: &RotationRequest) -> bool {
+        !request.grace.is_zero()
+            && request.now >= self.rotated_at.saturating_sub(request.grace)
+            && request.now < self.rotated_at.saturating_add(request.grace)
     }
 
     const fn life(&self) -> TokenLife {

@@ -195,7 +195,8 @@ pub trait AccountStore: UserStore {
     /// When the store cannot do it; nothing is created then.
     async fn create(&self, account: NewAccount) -> Result<Created<Self::User>, StoreError>;
 
-    /// Replaces hash and epoch together if the hash still is `expected`.
+    /// Replaces hash and epoch together if the hash still is `expected` and the account may be used; one that may not is
+    /// [`Swap::Stale`].
     ///
     /// # Errors
     /// When the store cannot do it; both then still stand.

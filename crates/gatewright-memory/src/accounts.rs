@@ -79,6 +79,9 @@ impl AccountStore for MemoryStore {
     ) -> Result<Swap, StoreError> {
         let mut accounts = self.accounts();
         let Some(account) = accounts.expecting(id, expected) else { return Ok(Swap::Stale) };
+        if !account.is_active {
+            return Ok(Swap::Stale);
+        }
         account.password_hash = new.clone();
         account.epoch = epoch;
         Ok(Swap::Done)

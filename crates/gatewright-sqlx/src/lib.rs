@@ -18,9 +18,12 @@
 //! | one verb | a transaction with the write lock | one statement, or a transaction that locks its rows | as PostgreSQL |
 //! | logins of one user | one writer | an advisory lock | a row of `gatewright_session_locks` |
 //! | what another's lock spoilt | waited for | tried again, at most 10 times | as PostgreSQL |
+//! | a call that is given up | is undone | costs its connection | as PostgreSQL |
 //! | a call that fails has failed | after 3 s | after 1.6 s | after 1.6 s |
 //! | TLS | | verified, except on this machine | as PostgreSQL |
 //! | identifiers | bytes | bytes (`COLLATE "C"`) | bytes (`VARBINARY`) |
+//!
+//! Migrations only add, so nodes of two versions work on one database, and one of the older version may start again.
 //!
 //! A connection that breaks while a commit is under way leaves the store without an answer: it says so with an error, and
 //! what was asked for has happened or not. A refresh that is tried again inside the grace window gets the same successor

@@ -1,4 +1,7 @@
 //! The tables' history. What has been published is never changed: the databases remember its checksum.
+//!
+//! Migrations only add: tables, indexes, and columns that may be null or have a default. So nodes of two versions work on one
+//! database, and one of the older version may start after a newer one has been there.
 
 use sqlx::SqlStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -29,5 +32,6 @@ pub(crate) fn numbered<const N: usize>(steps: [(&'static str, &'static str); N])
     });
     let mut migrator = Migrator::with_migrations(migrations.collect());
     migrator.dangerous_set_table_name("_gatewright_migrations");
+    migrator.set_ignore_missing(true);
     migrator
 }

@@ -1,6 +1,7 @@
 //! What stores on a server have in common: deadlines, repetition of what another's lock spoilt, and the rule for TLS.
 
 pub(crate) mod accounts;
+pub(crate) mod lease;
 pub(crate) mod sessions;
 
 use std::future::Future;
@@ -8,6 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use gatewright_core::StoreError;
+use sqlx::migrate::MigrateError;
 use tokio::time::timeout;
 
 use crate::{Failure, Parsed};
@@ -24,6 +26,10 @@ pub const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How often a call is tried that the database undid because of another's lock.
 const ATTEMPTS: u32 = 10;
+
+/// How long a migration that finds a table in use lets everybody else have it, before it asks again. Whoever wants the
+/// table waits behind one that waits for it.
+const MIGRATION_PAUSE: Duration = Duration::from_secs(1);
 
 /// Carries out one verb. The database has undone a conflict whole, so it is tried again; whatever else fails is not: the
 /// store may not know what became of it.
@@ -50,6 +56,20 @@ where
         Ok(done) => done.map_err(|failure| StoreError::new(action, failure)),
         Err(elapsed) => Err(StoreError::new(action, elapsed)),
     }
+}
+
+/// Whether a migration failed for another's lock.
+pub(crate) fn is_in_use(error: &MigrateError, is_conflict: fn(&sqlx::Error) -> bool) -> bool {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => is_conflict(error),
+        _ => false,
+    }
+}
+
+/// Lets others have the tables.
+#[expect(clippy::disallowed_methods, reason = "nobody tells when a table is free; only while a node starts")]
+pub(crate) async fn stand_aside() {
+    tokio::time::sleep(MIGRATION_PAUSE).await;
 }
 
 /// Opens a store, in bounded time.
@@ -80,8 +100,10 @@ fn is_loopback(host: &str) -> bool {
 }
 
 fn names_a_mode(url: &str) -> bool {
-    let query = url.split_once('?').map(|(_, query)| query).unwrap_or_default();
-    query.split('#').next().unwrap_or_default().split('&').any(|pair| {
+    // What stands behind `#` is no query, whatever it looks like, and the driver reads nothing of it.
+    let before_fragment = url.split('#').next().unwrap_or_default();
+    let query = before_fragment.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    query.split('&').any(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
         name == "sslmode" || name == "ssl-mode"
     })
@@ -104,7 +126,14 @@ mod tests {
         ] {
             assert!(must_verify("x://h/db", host, false), "{host}");
             assert!(must_verify("x://h/db?application_name=sslmode", host, false), "{host}");
-            assert!(must_verify("x://sslmode=disable:p@h/db#?sslmodes=x", host, false), "{host}");
+            for url in [
+                "x://sslmode=disable:p@h/db#?sslmodes=x",
+                "x://h/db#?sslmode=disable",
+                "x://h/db?a=b#?sslmode=disable",
+                "x://h/db?a=b#&ssl-mode=DISABLED",
+            ] {
+                assert!(must_verify(url, host, false), "{host} {url}");
+            }
             for query in ["sslmode=disable", "a=b&ssl-mode=REQUIRED", "sslmode=verify-ca&x=y"] {
                 assert!(!must_verify(&format!("x://h/db?{query}"), host, false), "{host} {query}");
             }

@@ -74,6 +74,7 @@ macro_rules! store_suite {
                 of_many_parallel_swaps_of_one_hash_one_succeeds
                 of_many_parallel_upgrades_of_one_hash_one_succeeds
                 a_change_of_password_replaces_hash_and_epoch_together
+                an_account_that_may_not_be_used_gets_no_password
                 an_update_changes_what_it_names_and_nothing_else
                 the_last_active_holder_of_the_protected_role_remains
                 many_holders_cannot_demote_disable_and_delete_each_other_at_once
@@ -104,6 +105,7 @@ macro_rules! session_suite {
                 the_previous_token_gets_the_same_successor_inside_the_grace_window
                 the_previous_token_is_reuse_once_its_successor_was_used
                 the_previous_token_is_reuse_when_the_grace_window_closes
+                a_clock_that_was_set_back_opens_no_grace_window_of_its_own
                 any_other_token_is_reuse
                 an_expired_session_rotates_nothing
                 an_ended_session_is_unknown
@@ -127,6 +129,7 @@ macro_rules! session_suite {
                 a_dropped_rotation_has_happened_or_not
                 a_dropped_beginning_has_happened_or_not
                 a_dropped_retaining_has_happened_or_not
+                what_is_acknowledged_after_dropped_calls_has_happened
             }
         }
     };

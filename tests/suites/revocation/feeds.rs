@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use gatewright::{
-    AuthError, Denial, HEARTBEAT_INTERVAL, MAX_SILENCE, MemoryStore, PasswordChange, Revocation,
-    SessionStore, TokenPair, UserId,
+    Auth, AuthError, Denial, HEARTBEAT_INTERVAL, MAX_SILENCE, MemoryStore, PasswordChange, RequestView,
+    Revocation, SessionStore, TokenPair, UserId,
 };
 use gatewright_testkit::{FragileStore, ManualFeed, Watch, WatchedStore};
-use gatewright_tests::{World, memory};
+use gatewright_tests::{Bearer, World, jwt, memory};
 
 use super::{ANOTHER, EMAIL, PASSWORD, Password, me};
 
@@ -181,6 +181,50 @@ async fn what_cannot_be_announced_is_503_and_counts_here_all_the_same() {
     let pair = node.world.login(EMAIL).await;
     assert_eq!(node.world.status(&pair.access_token).await, 200, "a login goes on");
     assert!(node.world.events.take().iter().any(|event| event.starts_with("Failed")), "and it is known");
+}
+
+#[tokio::test]
+async fn what_happened_is_recorded_though_it_cannot_be_announced() {
+    let node = Node::warm().await;
+    let world = &node.world;
+    let accounts = world.auth.accounts().unwrap();
+    let me = me(world, &node.pair.access_token).await;
+    let id = me.user().id.clone();
+    let other = super::me(world, &world.login(EMAIL).await.access_token).await;
+    node.feed.cut();
+    let _ = world.events.take();
+    let recorded = |error: AuthError, name: &str| {
+        assert_eq!(Denial::from(&error), Denial::Unavailable);
+        let events = world.events.take();
+        assert_eq!(events.iter().filter(|event| event.starts_with(name)).count(), 1, "{name}: {events:?}");
+    };
+    recorded(accounts.update(&id, None, Some(true)).await.unwrap_err(), "AccountChanged");
+    recorded(accounts.end_session(&id, other.session()).await.unwrap_err(), "SessionEnded");
+    recorded(accounts.end_sessions(&id).await.unwrap_err(), "SessionsEnded");
+    recorded(world.auth.logout(&me).await.unwrap_err(), "LoggedOut {");
+    recorded(world.auth.logout_all(&me).await.unwrap_err(), "LoggedOutEverywhere");
+    recorded(accounts.delete(&id).await.unwrap_err(), "AccountDeleted");
+}
+
+#[tokio::test]
+async fn without_accounts_a_logout_everywhere_is_recorded_though_it_cannot_be_announced() {
+    let node = Node::warm().await;
+    let auth = Auth::builder(node.world.store.clone(), node.world.store.clone(), jwt())
+        .with_issuer(jwt())
+        .with_hasher(node.world.hasher.clone())
+        .with_clock(node.world.clock.clone())
+        .with_events(node.world.events.clone())
+        .with_revocation_feed(node.feed.clone())
+        .build()
+        .unwrap();
+    let headers = Bearer(format!("Bearer {}", node.pair.access_token.expose()));
+    let me = auth.authenticate(&RequestView::new("GET", &headers)).await.unwrap().unwrap();
+    node.feed.cut();
+    let _ = node.world.events.take();
+    assert!(auth.logout_all(&me).await.is_err());
+    let events = node.world.events.take();
+    let recorded = events.iter().filter(|event| event.starts_with("LoggedOutEverywhere"));
+    assert_eq!(recorded.count(), 1, "{events:?}");
 }
 
 #[tokio::test]

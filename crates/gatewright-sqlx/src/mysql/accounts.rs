@@ -7,7 +7,9 @@ use sqlx::{Row, query};
 use super::{Connection, MySqlStore, is_conflict, sql, text};
 use crate::Parsed;
 use crate::row::{Columns, account, bits, count, micros};
-use crate::server::{accounts::account_verbs, within};
+use crate::server::accounts::account_verbs;
+use crate::server::lease::{Ending, Lease};
+use crate::server::within;
 use crate::statements::server::{CHANGE_USER, LOCK_HOLDERS, LOCK_USER};
 use crate::statements::{
     CHANGE_PASSWORD, COUNT_USERS, DELETE_USER, FIND_USER, FIND_USER_BY_EMAIL, PAGE_OF_USERS, REPLACE_HASH,

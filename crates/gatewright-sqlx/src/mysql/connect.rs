@@ -5,12 +5,14 @@ use std::str::FromStr;
 
 use gatewright_core::StoreError;
 use sqlx::migrate::MigrateError;
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlPoolOptions, MySqlSslMode};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlSslMode};
 use sqlx::{Connection, Executor, query};
 
+use super::is_conflict;
 use crate::Parsed;
 use crate::migrations::migrator;
-use crate::server::{CALL_TIMEOUT, MAX_CONNECTIONS, check_scheme, must_verify, start};
+use crate::server::lease::pool;
+use crate::server::{check_scheme, is_in_use, must_verify, stand_aside, start};
 
 /// What each connection asks of the server: that nothing is cut to fit, that no lock and no statement keeps a caller who
 /// has long gone (each server knows its own of the two limits), and the isolation that the statements are written for.
@@ -22,6 +24,9 @@ const SETTINGS: [&str; 2] = [
 
 /// Locks are known by name to the whole server, so the name has the database's.
 const LOCK_MIGRATIONS: &str = "SELECT GET_LOCK(CONCAT('gatewright_', MD5(DATABASE())), 60)";
+
+/// How long a migration waits for a table, in seconds: less than the patience of those who wait behind it.
+const WAIT_FOR_TABLES: &str = "SET SESSION lock_wait_timeout = 1";
 
 /// Accounts and sessions in a MySQL or MariaDB database. Clones share their connections.
 ///
@@ -50,8 +55,7 @@ impl MySqlStore {
         let mut connection = MySqlConnection::connect_with(&options).await?;
         migrate(&mut connection).await?;
         connection.close().await?;
-        let pool = MySqlPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(CALL_TIMEOUT);
-        let pool = pool.after_connect(|connection, _| Box::pin(prepare(connection)));
+        let pool = pool().after_connect(|connection, _| Box::pin(prepare(connection)));
         Ok(Self { pool: pool.connect_lazy_with(options) })
     }
 
@@ -75,23 +79,28 @@ async fn prepare(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
 }
 
 /// Brings the tables up to date. The driver's own lock is none on MariaDB (it waits for ever, in a way that MariaDB does
-/// not know), so this takes its own, which ends with the connection.
+/// not know), so this takes its own, which ends with the connection. For a table that is in use it asks again and again, for
+/// as long as a start may take.
 async fn migrate(connection: &mut MySqlConnection) -> Parsed<()> {
     let locked: Option<i64> = sqlx::query_scalar(LOCK_MIGRATIONS).fetch_one(&mut *connection).await?;
     if locked != Some(1) {
         return Err("another node is making the tables and does not end".into());
     }
+    connection.execute(WAIT_FOR_TABLES).await?;
     let mut migrator = migrator!("mysql");
     migrator.set_locking(false);
-    match migrator.run(&mut *connection).await {
-        // Begun and not ended: each statement bears to be run again.
-        Err(MigrateError::Dirty(_)) => {
-            query("DELETE FROM _gatewright_migrations WHERE success = FALSE")
-                .execute(&mut *connection)
-                .await?;
-            Ok(migrator.run(&mut *connection).await?)
+    loop {
+        // `run` would make a future that cannot be sent to another thread.
+        match migrator.run_direct(None, &mut *connection, false).await {
+            // Begun and not ended: each statement bears to be run again.
+            Err(MigrateError::Dirty(_)) => {
+                query("DELETE FROM _gatewright_migrations WHERE success = FALSE")
+                    .execute(&mut *connection)
+                    .await?;
+            }
+            Err(error) if is_in_use(&error, is_conflict) => stand_aside().await,
+            done => return Ok(done?),
         }
-        done => Ok(done?),
     }
 }
 

@@ -4,12 +4,15 @@ use std::fmt;
 use std::str::FromStr;
 
 use gatewright_core::StoreError;
-use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgSslMode};
+use sqlx::migrate::Migrate;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgSslMode};
+use sqlx::{Connection, Executor};
 
+use super::is_conflict;
 use crate::Parsed;
 use crate::migrations::migrator;
-use crate::server::{CALL_TIMEOUT, MAX_CONNECTIONS, check_scheme, must_verify, start};
+use crate::server::lease::pool;
+use crate::server::{check_scheme, is_in_use, must_verify, stand_aside, start};
 
 /// What each connection asks of the server: that no statement and no lock keeps a caller who has long gone, and the
 /// isolation that the statements are written for.
@@ -19,6 +22,9 @@ const SETTINGS: [(&str, &str); 4] = [
     ("idle_in_transaction_session_timeout", "5000"),
     ("default_transaction_isolation", "read committed"),
 ];
+
+/// How long a migration waits for a table, in milliseconds: less than the patience of those who wait behind it.
+const WAIT_FOR_TABLES: &str = "SET lock_timeout = 500";
 
 /// Accounts and sessions in a PostgreSQL database. Clones share their connections.
 ///
@@ -44,10 +50,9 @@ impl PostgresStore {
     async fn open(url: &str) -> Parsed<Self> {
         let options = options(url)?;
         let mut connection = PgConnection::connect_with(&options).await?;
-        migrator!("postgres").run(&mut connection).await?;
+        migrate(&mut connection).await?;
         connection.close().await?;
-        let pool = PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(CALL_TIMEOUT);
-        Ok(Self { pool: pool.connect_lazy_with(options.options(SETTINGS)) })
+        Ok(Self { pool: pool().connect_lazy_with(options.options(SETTINGS)) })
     }
 
     /// Lets running calls end and closes all connections; later calls fail.
@@ -59,6 +64,22 @@ impl PostgresStore {
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresStore").finish_non_exhaustive()
+    }
+}
+
+/// Brings the tables up to date. Nodes take turns by the driver's lock, which ends with the connection; for a table that is
+/// in use each asks again and again, for as long as a start may take.
+async fn migrate(connection: &mut PgConnection) -> Parsed<()> {
+    connection.lock().await?;
+    connection.execute(WAIT_FOR_TABLES).await?;
+    let mut migrator = migrator!("postgres");
+    migrator.set_locking(false);
+    loop {
+        // `run` would make a future that cannot be sent to another thread.
+        match migrator.run_direct(None, &mut *connection, false).await {
+            Err(error) if is_in_use(&error, is_conflict) => stand_aside().await,
+            done => return Ok(done?),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use sqlx::query;
 use super::{Connection, PostgresStore, is_conflict, sql};
 use crate::Parsed;
 use crate::row::{Columns, bits, micros, rotation, session};
+use crate::server::lease::{Ending, Lease};
 use crate::server::sessions::{PURGE_BATCH, session_verbs};
 use crate::server::within;
 use crate::statements::server::{END_UP_TO, LIST_SESSIONS, LOCK_SESSION, YOUNGEST_BEYOND};

@@ -28,7 +28,7 @@ macro_rules! account_verbs {
                         .bind(text(new.expose()))
                         .bind(id.as_str())
                         .bind(text(expected.expose()));
-                    let result = update.execute(&self.pool).await?;
+                    let result = Lease::execute(&self.pool, update).await?;
                     Ok(if result.rows_affected() == 0 { Swap::Stale } else { Swap::Done })
                 })
                 .await
@@ -55,7 +55,7 @@ macro_rules! account_verbs {
                         .bind(bits(epoch))
                         .bind(id.as_str())
                         .bind(text(expected.expose()));
-                    let result = update.execute(&self.pool).await?;
+                    let result = Lease::execute(&self.pool, update).await?;
                     Ok(if result.rows_affected() == 0 { Swap::Stale } else { Swap::Done })
                 })
                 .await
@@ -80,7 +80,8 @@ macro_rules! account_verbs {
 
             async fn count(&self) -> Result<AccountCounts, StoreError> {
                 within("count accounts", is_conflict, || async move {
-                    let row = query(sql(COUNT_USERS)).fetch_one(&self.pool).await?;
+                    let row = Lease::fetch_optional(&self.pool, query(sql(COUNT_USERS))).await?;
+                    let row = row.ok_or("a count without a row")?;
                     Ok(AccountCounts::new(count(row.try_get(0)?), count(row.try_get(1)?)))
                 })
                 .await
@@ -91,7 +92,7 @@ macro_rules! account_verbs {
                     let select = query(sql(PAGE_OF_USERS))
                         .bind(after.map_or("", UserId::as_str))
                         .bind(i64::from(limit));
-                    select.fetch_all(&self.pool).await?.iter().map(account).collect()
+                    Lease::fetch_all(&self.pool, select).await?.iter().map(account).collect()
                 })
                 .await
             }
@@ -99,7 +100,8 @@ macro_rules! account_verbs {
 
         impl $store {
             async fn find_user(&self, statement: &'static str, key: &str) -> Parsed<Option<Account>> {
-                let row = query(sql(statement)).bind(key).fetch_optional(&self.pool).await?;
+                let select = query(sql(statement)).bind(key);
+                let row = Lease::fetch_optional(&self.pool, select).await?;
                 row.as_ref().map(account).transpose()
             }
 
@@ -111,7 +113,7 @@ macro_rules! account_verbs {
                     .bind(new.role.as_str())
                     .bind(bits(new.epoch))
                     .bind(micros(new.created_at));
-                match insert.execute(&self.pool).await {
+                match Lease::execute(&self.pool, insert).await {
                     Ok(result) => Ok(result.rows_affected() > 0),
                     Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
                     Err(error) => Err(error.into()),
@@ -124,38 +126,58 @@ macro_rules! account_verbs {
                 change: &AccountChange,
                 protected: Option<&RoleName>,
             ) -> Parsed<Change<Account>> {
-                let mut transaction = self.pool.begin().await?;
-                let demotes = change.role.as_ref().is_some_and(|role| Some(role) != protected);
-                let disables = change.is_active == Some(false);
-                if (demotes || disables) && is_last(&mut transaction, id, protected).await? {
-                    return Ok(Change::LastHolder);
-                }
-                let row = query(sql(LOCK_USER)).bind(id.as_str()).fetch_optional(&mut *transaction).await?;
-                let Some(mut account) = row.as_ref().map(account).transpose()? else {
-                    return Ok(Change::NotFound);
-                };
-                account.role = change.role.clone().unwrap_or(account.role);
-                account.is_active = change.is_active.unwrap_or(account.is_active);
-                account.epoch = change.epoch.unwrap_or(account.epoch);
-                let update = query(sql(CHANGE_USER))
-                    .bind(account.role.as_str())
-                    .bind(account.is_active)
-                    .bind(bits(account.epoch))
-                    .bind(id.as_str());
-                update.execute(&mut *transaction).await?;
-                transaction.commit().await?;
-                Ok(Change::Done(account))
+                let mut lease = Lease::begin(&self.pool).await?;
+                let changed = apply(&mut lease, id, change, protected).await;
+                lease.end(changed).await
             }
 
             async fn delete_user(&self, id: &UserId, protected: Option<&RoleName>) -> Parsed<Change<()>> {
-                let mut transaction = self.pool.begin().await?;
-                if is_last(&mut transaction, id, protected).await? {
-                    return Ok(Change::LastHolder);
-                }
-                let result = query(sql(DELETE_USER)).bind(id.as_str()).execute(&mut *transaction).await?;
-                transaction.commit().await?;
-                Ok(if result.rows_affected() == 0 { Change::NotFound } else { Change::Done(()) })
+                let mut lease = Lease::begin(&self.pool).await?;
+                let deleted = delete(&mut lease, id, protected).await;
+                lease.end(deleted).await
             }
+        }
+
+        async fn apply(
+            connection: &mut Connection,
+            id: &UserId,
+            change: &AccountChange,
+            protected: Option<&RoleName>,
+        ) -> Parsed<Ending<Change<Account>>> {
+            let demotes = change.role.as_ref().is_some_and(|role| Some(role) != protected);
+            let disables = change.is_active == Some(false);
+            if (demotes || disables) && is_last(connection, id, protected).await? {
+                return Ok(Ending::RollBack(Change::LastHolder));
+            }
+            let row = query(sql(LOCK_USER)).bind(id.as_str()).fetch_optional(&mut *connection).await?;
+            let Some(mut account) = row.as_ref().map(account).transpose()? else {
+                return Ok(Ending::RollBack(Change::NotFound));
+            };
+            account.role = change.role.clone().unwrap_or(account.role);
+            account.is_active = change.is_active.unwrap_or(account.is_active);
+            account.epoch = change.epoch.unwrap_or(account.epoch);
+            let update = query(sql(CHANGE_USER))
+                .bind(account.role.as_str())
+                .bind(account.is_active)
+                .bind(bits(account.epoch))
+                .bind(id.as_str());
+            update.execute(connection).await?;
+            Ok(Ending::Commit(Change::Done(account)))
+        }
+
+        async fn delete(
+            connection: &mut Connection,
+            id: &UserId,
+            protected: Option<&RoleName>,
+        ) -> Parsed<Ending<Change<()>>> {
+            if is_last(connection, id, protected).await? {
+                return Ok(Ending::RollBack(Change::LastHolder));
+            }
+            let result = query(sql(DELETE_USER)).bind(id.as_str()).execute(connection).await?;
+            Ok(match result.rows_affected() {
+                0 => Ending::RollBack(Change::NotFound),
+                _ => Ending::Commit(Change::Done(())),
+            })
         }
 
         /// Whether the account is the only active holder of the protected role. All holders are locked, always in the same

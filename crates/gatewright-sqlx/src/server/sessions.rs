@@ -21,7 +21,7 @@ macro_rules! session_verbs {
             async fn find(&self, user: &UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
                 within("find a session", is_conflict, || async move {
                     let select = query(sql(FIND_SESSION)).bind(id.to_string()).bind(user.as_str());
-                    let row = select.fetch_optional(&self.pool).await?;
+                    let row = Lease::fetch_optional(&self.pool, select).await?;
                     row.as_ref().map(session).transpose()
                 })
                 .await
@@ -30,7 +30,7 @@ macro_rules! session_verbs {
             async fn list(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
                 within("list a user's sessions", is_conflict, || async move {
                     let select = query(sql(LIST_SESSIONS)).bind(user.as_str());
-                    select.fetch_all(&self.pool).await?.iter().map(session).collect()
+                    Lease::fetch_all(&self.pool, select).await?.iter().map(session).collect()
                 })
                 .await
             }
@@ -42,7 +42,7 @@ macro_rules! session_verbs {
             async fn end(&self, user: &UserId, id: SessionId) -> Result<(), StoreError> {
                 within("end a session", is_conflict, || async move {
                     let end = query(sql(END_SESSION)).bind(id.to_string()).bind(user.as_str());
-                    end.execute(&self.pool).await?;
+                    Lease::execute(&self.pool, end).await?;
                     Ok(())
                 })
                 .await
@@ -50,7 +50,7 @@ macro_rules! session_verbs {
 
             async fn end_all(&self, user: &UserId) -> Result<(), StoreError> {
                 within("end a user's sessions", is_conflict, || async move {
-                    query(sql(END_ALL)).bind(user.as_str()).execute(&self.pool).await?;
+                    Lease::execute(&self.pool, query(sql(END_ALL)).bind(user.as_str())).await?;
                     Ok(())
                 })
                 .await
@@ -66,7 +66,7 @@ macro_rules! session_verbs {
                 loop {
                     let batch = within("forget expired sessions", is_conflict, || async move {
                         let delete = query(FORGET_EXPIRED).bind(micros(now)).bind(PURGE_BATCH);
-                        Ok(delete.execute(&self.pool).await?.rows_affected())
+                        Ok(Lease::execute(&self.pool, delete).await?.rows_affected())
                     })
                     .await?;
                     forgotten += batch;
@@ -79,49 +79,72 @@ macro_rules! session_verbs {
 
         impl $store {
             async fn begin_session(&self, session: &Session, current: TokenDigest, limit: u32) -> Parsed<()> {
-                let mut transaction = self.pool.begin().await?;
-                query(LOCK_LOGINS).bind(session.user.as_str()).execute(&mut *transaction).await?;
-                insert(&mut transaction, session, current).await?;
-                let oldest = query(sql(YOUNGEST_BEYOND)).bind(session.user.as_str()).bind(i64::from(limit));
-                if let Some(row) = oldest.fetch_optional(&mut *transaction).await? {
-                    let end = query(sql(END_UP_TO)).bind(session.user.as_str()).bind(row.number("seq")?);
-                    end.execute(&mut *transaction).await?;
-                }
-                Ok(transaction.commit().await?)
+                let mut lease = Lease::begin(&self.pool).await?;
+                let begun = begin(&mut lease, session, current, limit).await;
+                lease.end(begun.map(Ending::Commit)).await
             }
 
             async fn rotate_token(&self, request: &RotationRequest) -> Parsed<Rotation> {
-                let mut transaction = self.pool.begin().await?;
-                let select =
-                    query(sql(LOCK_SESSION)).bind(request.session.to_string()).bind(request.user.as_str());
-                let row = select.fetch_optional(&mut *transaction).await?;
-                let Some(mut state) = row.as_ref().map(rotation).transpose()? else {
-                    return Ok(Rotation::Unknown);
-                };
-                let verdict = state.rotate(request);
-                match verdict {
-                    Rotation::Rotated(_) => keep(&mut transaction, request.session, &state).await?,
-                    Rotation::Reused => {
-                        let end = query(sql(END_SESSION))
-                            .bind(request.session.to_string())
-                            .bind(request.user.as_str());
-                        end.execute(&mut *transaction).await?;
-                    }
-                    _ => return Ok(verdict),
-                }
-                transaction.commit().await?;
-                Ok(verdict)
+                let mut lease = Lease::begin(&self.pool).await?;
+                let judged = rotate(&mut lease, request).await;
+                lease.end(judged).await
             }
 
             async fn end_others(&self, user: &UserId, kept: SessionId, epoch: Epoch) -> Parsed<()> {
-                let mut transaction = self.pool.begin().await?;
-                let keep =
-                    query(sql(KEEP_EPOCH)).bind(bits(epoch)).bind(user.as_str()).bind(kept.to_string());
-                keep.execute(&mut *transaction).await?;
-                let end = query(sql(END_OTHERS)).bind(user.as_str()).bind(bits(epoch));
-                end.execute(&mut *transaction).await?;
-                Ok(transaction.commit().await?)
+                let mut lease = Lease::begin(&self.pool).await?;
+                let retained = retain(&mut lease, user, kept, epoch).await;
+                lease.end(retained.map(Ending::Commit)).await
             }
+        }
+
+        async fn begin(
+            connection: &mut Connection,
+            session: &Session,
+            current: TokenDigest,
+            limit: u32,
+        ) -> Parsed<()> {
+            let user = session.user.as_str();
+            query(LOCK_LOGINS).bind(user).execute(&mut *connection).await?;
+            insert(connection, session, current).await?;
+            let oldest = query(sql(YOUNGEST_BEYOND)).bind(user).bind(i64::from(limit));
+            if let Some(row) = oldest.fetch_optional(&mut *connection).await? {
+                let end = query(sql(END_UP_TO)).bind(user).bind(row.number("seq")?);
+                end.execute(connection).await?;
+            }
+            Ok(())
+        }
+
+        async fn rotate(connection: &mut Connection, request: &RotationRequest) -> Parsed<Ending<Rotation>> {
+            let select =
+                query(sql(LOCK_SESSION)).bind(request.session.to_string()).bind(request.user.as_str());
+            let row = select.fetch_optional(&mut *connection).await?;
+            let Some(mut state) = row.as_ref().map(rotation).transpose()? else {
+                return Ok(Ending::RollBack(Rotation::Unknown));
+            };
+            let verdict = state.rotate(request);
+            match verdict {
+                Rotation::Rotated(_) => keep(connection, request.session, &state).await?,
+                Rotation::Reused => {
+                    let end =
+                        query(sql(END_SESSION)).bind(request.session.to_string()).bind(request.user.as_str());
+                    end.execute(connection).await?;
+                }
+                _ => return Ok(Ending::RollBack(verdict)),
+            }
+            Ok(Ending::Commit(verdict))
+        }
+
+        async fn retain(
+            connection: &mut Connection,
+            user: &UserId,
+            kept: SessionId,
+            epoch: Epoch,
+        ) -> Parsed<()> {
+            let keep = query(sql(KEEP_EPOCH)).bind(bits(epoch)).bind(user.as_str()).bind(kept.to_string());
+            keep.execute(&mut *connection).await?;
+            let end = query(sql(END_OTHERS)).bind(user.as_str()).bind(bits(epoch));
+            end.execute(connection).await?;
+            Ok(())
         }
 
         async fn insert(connection: &mut Connection, session: &Session, current: TokenDigest) -> Parsed<()> {

@@ -12,6 +12,7 @@ use super::{SqliteStore, broken};
 use crate::row::{account, bits, count, micros};
 use crate::statements::{
     CHANGE_PASSWORD, COUNT_USERS, DELETE_USER, FIND_USER, FIND_USER_BY_EMAIL, PAGE_OF_USERS, REPLACE_HASH,
+    user_columns,
 };
 
 const INSERT_USER: &str =
@@ -19,8 +20,11 @@ const INSERT_USER: &str =
      VALUES ($1, $2, $3, $4, TRUE, $5, $6) ON CONFLICT DO NOTHING";
 
 /// `NULL` leaves a thing as it is.
-const CHANGE_WHAT_IS_NAMED: &str = "UPDATE gatewright_users SET role = coalesce($1, role),
-     is_active = coalesce($2, is_active), epoch = coalesce($3, epoch) WHERE id = $4 RETURNING *";
+const CHANGE_WHAT_IS_NAMED: &str = concat!(
+    "UPDATE gatewright_users SET role = coalesce($1, role), is_active = coalesce($2, is_active),
+     epoch = coalesce($3, epoch) WHERE id = $4 RETURNING ",
+    user_columns!()
+);
 
 #[async_trait]
 impl UserStore for SqliteStore {

@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::fmt;
 use std::fs::{self, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gatewright_core::StoreError;
@@ -115,15 +115,22 @@ async fn is_clean(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error
 
 /// Makes a database that is absent, for its owner alone: it will hold hashes and seeds. SQLite gives its other files the
 /// same permissions. It is made under another name and closed before it gets its own: to close a file is to lose the
-/// locks that others of this process hold on it.
+/// locks that others of this process hold on it. That name is a new one each time, and nothing that has it already is
+/// opened.
 fn make_private(path: &Path) -> io::Result<()> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
     if path.exists() {
         return Ok(());
     }
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let draft = path.with_extension(format!("new-{}-{number}", std::process::id()));
-    drop(private().create(true).truncate(true).open(&draft)?);
+    if path.is_symlink() {
+        // SQLite would follow it, and make the file for everybody.
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "the path is a link to a file that is not there",
+        ));
+    }
+    let number = RandomState::new().hash_one(std::process::id());
+    let draft = path.with_extension(format!("new-{number:016x}"));
+    drop(private().create_new(true).open(&draft)?);
     let named = fs::hard_link(&draft, path);
     fs::remove_file(&draft)?;
     match named {
@@ -176,4 +183,61 @@ fn options(url: &str) -> Result<SqliteConnectOptions, Failure> {
 
 fn is_in_memory(url: &str) -> bool {
     url.contains(":memory:") || url.contains("mode=memory")
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// A new, empty folder.
+    fn folder() -> PathBuf {
+        let number = RandomState::new().hash_one("folder");
+        let folder = std::env::temp_dir().join(format!("gatewright-{number:016x}"));
+        fs::create_dir(&folder).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_new_database_is_its_owners_alone_and_nothing_is_left_beside_it() {
+        let folder = folder();
+        for _ in 0..2 {
+            make_private(&folder.join("store.db")).unwrap();
+        }
+        let files: Vec<_> = fs::read_dir(&folder).unwrap().map(Result::unwrap).collect();
+        assert_eq!(files.len(), 1);
+        assert_eq!(files[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_somebody_left_under_another_name_is_not_overwritten() {
+        let folder = folder();
+        let precious = folder.join("precious");
+        fs::write(&precious, "precious").unwrap();
+        for number in 0..1_000 {
+            let guess = format!("store.new-{}-{number}", std::process::id());
+            symlink(&precious, folder.join(guess)).unwrap();
+        }
+        make_private(&folder.join("store.db")).unwrap();
+        assert_eq!(fs::read(&precious).unwrap(), b"precious");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_link_to_nothing_is_not_followed() {
+        let folder = folder();
+        let (link, target) = (folder.join("store.db"), folder.join("elsewhere.db"));
+        symlink(&target, &link).unwrap();
+        let url = format!("sqlite://{}", link.display());
+        assert!(SqliteStore::connect(&url).await.is_err());
+        assert!(!target.exists());
+        make_private(&target).unwrap();
+        SqliteStore::connect(&url).await.unwrap();
+        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::remove_dir_all(folder).unwrap();
+    }
 }

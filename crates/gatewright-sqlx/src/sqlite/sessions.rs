@@ -13,7 +13,11 @@ use super::{SqliteStore, broken};
 use crate::row::{bits, micros, rotation, session};
 use crate::statements::{
     END_ALL, END_OTHERS, END_SESSION, FIND_SESSION, INSERT_SESSION, KEEP_EPOCH, KEEP_ROTATION,
+    session_columns,
 };
+
+const LIST_SESSIONS: &str =
+    concat!("SELECT ", session_columns!(), " FROM gatewright_sessions WHERE user_id = ?1 ORDER BY rowid");
 
 /// Sessions that are forgotten in one transaction, so that a login never waits for a long one.
 const PURGE_BATCH: i64 = 1_000;
@@ -41,8 +45,7 @@ impl SessionStore for SqliteStore {
     }
 
     async fn list(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
-        let select = query("SELECT * FROM gatewright_sessions WHERE user_id = ?1 ORDER BY rowid");
-        let select = select.bind(user.as_str());
+        let select = query(LIST_SESSIONS).bind(user.as_str());
         let rows = select.fetch_all(self.readers()).await.map_err(broken("list a user's sessions"))?;
         rows.iter().map(session).collect::<Result<_, _>>().map_err(broken("read a session"))
     }

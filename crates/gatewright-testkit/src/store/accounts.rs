@@ -178,6 +178,21 @@ pub async fn a_change_of_password_replaces_hash_and_epoch_together<S: Store>([st
     assert_eq!((after.password_hash.expose(), after.epoch), ("new", epoch));
 }
 
+/// Whoever was let in before the account was disabled changes nothing after it.
+pub async fn an_account_that_may_not_be_used_gets_no_password<S: Store>([store, other]: [S; 2]) {
+    let account = add(&store, "u1", "ada@example.com", "user").await;
+    let epoch = Epoch::from_u64(7);
+    for (active, expected) in [(false, Swap::Stale), (true, Swap::Done)] {
+        let mut step = change();
+        step.is_active = Some(active);
+        assert!(matches!(store.update(&account.id, &step, None).await.unwrap(), Change::Done(_)));
+        let before = get(&store, "u1").await.unwrap();
+        let swap = other.change_password(&account.id, &hash("hash-1"), &hash("new"), epoch).await.unwrap();
+        assert_eq!(swap, expected, "active: {active}");
+        assert_eq!(same(&get(&store, "u1").await.unwrap(), &before), !active);
+    }
+}
+
 /// And returns the account as it is then.
 pub async fn an_update_changes_what_it_names_and_nothing_else<S: Store>([store, other]: [S; 2]) {
     let mut expected = add(&store, "u1", "ada@example.com", "user").await;

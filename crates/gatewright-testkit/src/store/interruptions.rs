@@ -4,10 +4,11 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::task::Poll;
 
+use gatewright_core::session::MAX_SESSIONS_PER_USER;
 use gatewright_core::{Epoch, PasswordHash, Rotation};
 
 use super::accounts::add;
-use super::sessions::{GRACE, after, begin, digest, exists, new_session, request, rotate};
+use super::sessions::{GRACE, START, after, begin, digest, exists, new_session, request, rotate};
 use super::{Sessions, Store};
 
 /// How many times a call is woken, at most, before it is dropped.
@@ -93,6 +94,38 @@ pub async fn a_dropped_retaining_has_happened_or_not<S: Sessions>([store, other]
         assert_eq!(exists(&other, &ended).await, !happened, "after {wakes} wakes");
     }
     check_that_some_were_dropped::<S>(&unfinished);
+}
+
+/// More than any store has connections: each is used again.
+const MANY: usize = 12;
+
+/// Whatever the dropped calls left behind: a change that is acknowledged afterwards is there for everybody at once.
+pub async fn what_is_acknowledged_after_dropped_calls_has_happened<S: Sessions>([store, other]: [S; 2]) {
+    let unfinished = Cell::new(0);
+    for (_, wakes) in attempts(&unfinished).flat_map(|attempt| [attempt; 3]) {
+        let sessions = [(); MANY].map(|()| new_session("ada", START));
+        for session in &sessions {
+            other.begin(session, digest("t0"), MAX_SESSIONS_PER_USER).await.unwrap();
+        }
+        unfinished.set(unfinished.get() + drop_transactions(&store, wakes).await);
+        for session in &sessions {
+            store.end(&session.user, session.id).await.unwrap();
+            assert!(!exists(&other, session).await, "acknowledged and lost, after {wakes} wakes");
+        }
+    }
+    check_that_some_were_dropped::<S>(&unfinished);
+}
+
+/// Drops a call of each verb that takes several steps after so many wakes, and says how many had not finished.
+async fn drop_transactions<S: Sessions>(store: &S, wakes: usize) -> usize {
+    let session = new_session("eve", START);
+    let step = request(&session, "t0", "t1", after(5), GRACE);
+    let finished = [
+        dropped_after(wakes, store.begin(&session, digest("t0"), MAX_SESSIONS_PER_USER)).await,
+        dropped_after(wakes, store.retain(&session.user, session.id, Epoch::from_u64(7))).await,
+        dropped_after(wakes, store.rotate(&step)).await,
+    ];
+    finished.iter().filter(|finished| !**finished).count()
 }
 
 /// Hash and epoch are both new, or both old.

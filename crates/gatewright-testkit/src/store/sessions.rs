@@ -159,6 +159,18 @@ pub async fn the_previous_token_is_reuse_when_the_grace_window_closes<S: Session
     }
 }
 
+/// A little before the rotation is the difference of two clocks; longer before it, the token is used up as it is after.
+pub async fn a_clock_that_was_set_back_opens_no_grace_window_of_its_own<S: Sessions>([store, other]: [S; 2]) {
+    let session = begin(&store, "ada").await;
+    let first = rotate(&store, &request(&session, "t0", "t1", after(30), GRACE)).await;
+    let Rotation::Rotated(life) = first else { panic!("{first:?}") };
+    let again = rotate(&other, &request(&session, "t0", "t1", after(20), GRACE)).await;
+    assert_eq!(again, Rotation::Grace(life));
+    let earlier = Timestamp::from_micros(after(20).as_micros() - 1);
+    assert_eq!(rotate(&other, &request(&session, "t0", "t1", earlier, GRACE)).await, Rotation::Reused);
+    assert!(!exists(&store, &session).await);
+}
+
 /// A token of the session that the store never knew, or has long forgotten.
 pub async fn any_other_token_is_reuse<S: Sessions>([store, other]: [S; 2]) {
     let bystander = begin(&store, "ada").await;
