@@ -5,12 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use gatewright_core::feed::Ear;
-use gatewright_core::{Revocation, RevocationFeed, RevocationReceiver};
+use gatewright_core::{Revocation, RevocationFeed, RevocationReceiver, UserId};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// How long anything may take that a case waits for. It says that a feed is broken, not that it is slow.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// After how long a listener that heard nothing of itself is called again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// What a listener heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +49,26 @@ impl Listener {
         });
         let ear: Arc<dyn Ear> = Arc::clone(&listener) as _;
         feed.subscribe(RevocationReceiver::new(&ear));
+        listener
+    }
+
+    /// Somebody who listens already: a feed may take its time over that, and tells who comes late to forget everything.
+    ///
+    /// # Panics
+    /// When that takes longer than half a minute.
+    pub(super) async fn attached(feed: &dyn RevocationFeed) -> Arc<Self> {
+        let listener = Self::to(feed);
+        let hello = UserId::new(format!("hello {}", listener.number)).expect("an id");
+        let hello = Revocation::user(hello);
+        let called = async {
+            loop {
+                feed.announce(&hello).await.expect("the feed takes messages");
+                if timeout(AGAIN, listener.until_revoked(&hello)).await.is_ok() {
+                    break;
+                }
+            }
+        };
+        timeout(DEADLINE, called).await.expect("a listener is heard to listen");
         listener
     }
 

@@ -22,7 +22,7 @@ pub(super) fn session() -> Revocation {
 
 /// Every kind of message, and ids that might be cut off or read otherwise on the way.
 pub async fn a_revocation_of_one_node_is_heard_by_the_other_as_it_was_said([here, there]: Ends) {
-    let listener = Listener::to(&*there);
+    let listener = Listener::attached(&*there).await;
     let longest = "é".repeat(MAX_USER_ID_BYTES / 2);
     let mut messages = vec![session(), session().unsettled(), user("42").unsettled()];
     for id in
@@ -39,7 +39,7 @@ pub async fn a_revocation_of_one_node_is_heard_by_the_other_as_it_was_said([here
 
 /// A request that is given up takes nothing along: the message is on its way before the future is polled.
 pub async fn an_announcement_that_nobody_waits_for_is_heard([here, there]: Ends) {
-    let listener = Listener::to(&*there);
+    let listener = Listener::attached(&*there).await;
     let messages = [session(), session().unsettled(), user("42"), user("42").unsettled()];
     for message in &messages {
         drop(here.announce(message));
@@ -51,7 +51,7 @@ pub async fn an_announcement_that_nobody_waits_for_is_heard([here, there]: Ends)
 
 /// From both ends, and each is handed over and heard.
 pub async fn many_announcements_at_once_are_all_heard(ends: Ends) {
-    let listeners = [Listener::to(&*ends[0]), Listener::to(&*ends[1])];
+    let listeners = [Listener::attached(&*ends[0]).await, Listener::attached(&*ends[1]).await];
     let messages: Vec<Revocation> = (0..AT_ONCE).map(|number| user(&number.to_string())).collect();
     let mut announcements = JoinSet::new();
     for (number, message) in messages.iter().enumerate() {
@@ -68,7 +68,11 @@ pub async fn many_announcements_at_once_are_all_heard(ends: Ends) {
 
 /// Two handles in one process may share an end.
 pub async fn every_listener_of_a_node_hears([here, there]: Ends) {
-    let listeners = [Listener::to(&*there), Listener::to(&*there), Listener::to(&*here)];
+    let listeners = [
+        Listener::attached(&*there).await,
+        Listener::attached(&*there).await,
+        Listener::attached(&*here).await,
+    ];
     let (from_afar, from_here) = (user("from afar"), user("from here"));
     here.announce(&from_afar).await.unwrap();
     there.announce(&from_here).await.unwrap();
@@ -80,7 +84,7 @@ pub async fn every_listener_of_a_node_hears([here, there]: Ends) {
 
 /// Others hear what comes later.
 pub async fn a_listener_that_is_gone_holds_nobody_up([here, there]: Ends) {
-    let (gone, listener) = (Listener::to(&*there), Listener::to(&*there));
+    let (gone, listener) = (Listener::attached(&*there).await, Listener::attached(&*there).await);
     let (first, second) = (user("1"), user("2"));
     here.announce(&first).await.unwrap();
     gone.until_revoked(&first).await;
@@ -92,14 +96,14 @@ pub async fn a_listener_that_is_gone_holds_nobody_up([here, there]: Ends) {
 
 /// Neither while it listens nor afterwards.
 pub async fn the_feed_keeps_no_listener_alive([here, there]: Ends) {
-    let listener = Listener::to(&*there);
+    let listener = Listener::attached(&*there).await;
     let message = user("42");
     here.announce(&message).await.unwrap();
     listener.until_revoked(&message).await;
     let weak = Arc::downgrade(&listener);
     drop(listener);
     // Whoever is just being told something may hold it for that long.
-    let next = Listener::to(&*there);
+    let next = Listener::attached(&*there).await;
     here.announce(&user("43")).await.unwrap();
     next.until_revoked(&user("43")).await;
     assert_eq!(weak.strong_count(), 0);
