@@ -48,7 +48,16 @@ impl Address {
                 ("sslrootcert", file) if is_tls => {
                     authority = Some(fs::read(file).map_err(|error| format!("sslrootcert: {error}"))?);
                 }
-                _ => return Err(format!("the URL's parameter {name} is none, or has another value").into()),
+                ("sslmode" | "sslrootcert", _) => {
+                    return Err(
+                        "the URL's sslmode or sslrootcert has no such value, or belongs to another scheme"
+                            .into(),
+                    );
+                }
+                // Its name is not repeated: what follows a `?` in a password is taken for a parameter.
+                _ => {
+                    return Err("the URL has a parameter that is none; in a password, ? is written %3F".into());
+                }
             }
         }
         if !(is_tls || is_plain || is_this_machine(&url)) {
@@ -174,6 +183,9 @@ mod tests {
             "redis://ada:hush@127.0.0.1/?protocol=3",
             "postgres://ada:hush@127.0.0.1/x",
             "redis://ada:hush@0.0.0.0/",
+            "rediss://ada:12?hush@cache/",
+            "rediss://ada:?hush@cache/",
+            "rediss://ada:12?sslmode=hush@cache/",
             "hush",
         ] {
             let error = refusal(url);
