@@ -201,6 +201,8 @@ async fn what_the_settings_of_a_server_lose_is_told() {
     let mut cases = 0;
     for (name, value, warning) in [
         ("appendfsync", "always", None),
+        ("no-appendfsync-on-rewrite", "yes", Some(Warning::NotSyncedOnRewrite)),
+        ("no-appendfsync-on-rewrite", "no", None),
         ("appendfsync", "everysec", Some(Warning::SyncedEverySecond)),
         ("appendfsync", "no", Some(Warning::SyncedSometime)),
         ("appendonly", "no", Some(Warning::NotPersistent)),
@@ -211,7 +213,7 @@ async fn what_the_settings_of_a_server_lose_is_told() {
         assert_eq!(store.warnings(), warning.as_slice(), "{name} {value}");
         cases += 1;
     }
-    assert_eq!(cases, 5);
+    assert_eq!(cases, 7);
     cmd("CONFIG").arg("SET").arg("maxmemory-policy").arg("allkeys-lru").exec_async(&mut admin).await.unwrap();
     let store = RedisStore::connect(server.url()).await.unwrap();
     assert_eq!(store.warnings(), [Warning::Evicts, Warning::SnapshotsAlone]);
