@@ -242,3 +242,38 @@ async fn a_full_server_refuses_a_login_whole_and_lets_sessions_end() {
     store.end(&one.user, one.id).await.unwrap();
     assert!(store.find(&one.user, one.id).await.unwrap().is_none());
 }
+
+/// What a server refuses in the middle of a script leaves what the script wrote before.
+#[tokio::test]
+#[ignore = "needs Redis' program"]
+async fn a_user_that_may_not_do_all_of_a_verb_does_nothing_of_it() {
+    let server = Server::redis("", &[]).unwrap();
+    let mut admin = raw(server.url()).await;
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let (one, two) = (session("ada", 0, DAY), session("ada", 1, DAY));
+    begin(&store, &one).await;
+    begin(&store, &two).await;
+    let kept = async || -> Vec<(SessionId, Epoch)> {
+        let all = store.list(&one.user).await.unwrap();
+        all.iter().map(|session| (session.id, session.epoch)).collect()
+    };
+    let before = kept().await;
+    let (_, address) = server.url().rsplit_once('@').unwrap();
+    let mut cases = 0;
+    for (forbidden, is_needed_to_retain) in
+        [("-pttl", false), ("-pexpire", false), ("-hdel", true), ("-hset", true)]
+    {
+        let user = ["SETUSER", "ada", "reset", "on", ">hush", "~*", "&*", "+@all", forbidden];
+        cmd("ACL").arg(&user).exec_async(&mut admin).await.unwrap();
+        let limited = RedisStore::connect(&format!("redis://ada:hush@{address}")).await.unwrap();
+        // Longer than the others, so that the key is to live longer, and one too many.
+        let three = session("ada", 2, 9 * DAY);
+        assert!(limited.begin(&three, digest("t0"), 2).await.is_err(), "{forbidden}");
+        if is_needed_to_retain {
+            assert!(limited.retain(&one.user, one.id, Epoch::from_u64(2)).await.is_err(), "{forbidden}");
+        }
+        assert_eq!(kept().await, before, "{forbidden}");
+        cases += 1;
+    }
+    assert_eq!(cases, 4);
+}
