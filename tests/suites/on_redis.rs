@@ -3,6 +3,7 @@
 mod connections;
 mod cluster;
 mod feed;
+mod failover;
 
 use std::time::Duration;
 

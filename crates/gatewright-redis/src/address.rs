@@ -7,7 +7,7 @@ use std::time::Duration;
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::io::tcp::TcpSettings;
 use redis::io::tcp::socket2::TcpKeepalive;
-use redis::{Client, ConnectionInfo, IntoConnectionInfo, TlsCertificates};
+use redis::{Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, TlsCertificates};
 use url::{Host, Url};
 
 use crate::Parsed;
@@ -84,6 +84,12 @@ impl Address {
             Some(certificates) => Ok(Client::build_with_tls(self.info.clone(), certificates)?),
             None => Ok(Client::open(self.info.clone())?),
         }
+    }
+
+    /// A client whose connections hear messages between answers.
+    pub(crate) fn listener(&self) -> Parsed<Client> {
+        let settings = self.info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        Self { info: self.info.clone().set_redis_settings(settings), ..self.clone() }.client()
     }
 
     /// A client of the cluster that these nodes belong to. Wherever one is, it names others, which may be elsewhere.
