@@ -49,14 +49,11 @@ impl Address {
                     authority = Some(fs::read(file).map_err(|error| format!("sslrootcert: {error}"))?);
                 }
                 ("sslmode" | "sslrootcert", _) => {
-                    return Err(
-                        "the URL's sslmode or sslrootcert has no such value, or belongs to another scheme"
-                            .into(),
-                    );
+                    return Err("sslmode or sslrootcert has no such value in a URL of this scheme".into());
                 }
                 // Its name is not repeated: what follows a `?` in a password is taken for a parameter.
                 _ => {
-                    return Err("the URL has a parameter that is none; in a password, ? is written %3F".into());
+                    return Err("an unknown parameter in the URL; in a password, ? is written %3F".into());
                 }
             }
         }

@@ -6,6 +6,7 @@
 //!    │               ▼ key.rs        ▼
 //!    └── address.rs ──────────────► link.rs ──► Redis, or a cluster
 //!                                   role.rs     whether it is a primary
+//!                                   redirect.rs where a slot is on its way
 //! RedisFeed ───► feed.rs, feed/send.rs (PUBLISH), feed/listen.rs (SUBSCRIBE)
 //! ```
 //!
@@ -24,9 +25,9 @@
 //! opened, at the first call after a second, and at each heartbeat: one that was demoted (`FAILOVER`, `REPLICAOF`) goes on to
 //! answer, with what it last knew. It is used no more, until its name leads to a primary.
 //!
-//! In a cluster, a replica sends callers on by itself. While a slot is moved from one node to another (`MIGRATING`), users
-//! whose key has been moved, or who have none, are not served until the whole slot has moved: their calls fail. Move slots
-//! when few log in.
+//! In a cluster, a replica sends callers on by itself. While a slot is moved from one node to another (`ASK`), callers follow
+//! to a node that has slots already. To one that has none yet they do not: calls for users whose key has been moved there,
+//! or who have none, fail until it has its first slot.
 //!
 //! # What may be lost
 //! Redis acknowledges before others have what it acknowledged. What a crash or a failover undoes is as it was before: a
@@ -49,6 +50,7 @@
 
 mod address;
 mod role;
+mod redirect;
 mod link;
 mod key;
 mod script;

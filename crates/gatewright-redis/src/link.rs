@@ -19,7 +19,7 @@ use redis::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Failure, Parsed, role};
+use crate::{Failure, Parsed, redirect, role};
 
 /// How long a call to Redis may take, its wait for a connection included. A refresh makes three calls to stores: it has
 /// failed after 5 seconds at the latest.
@@ -291,6 +291,7 @@ async fn once(slot: Option<u16>, command: &Cmd, connection: Connection, until: I
                 let place = SingleNodeRoutingInfo::SpecificNode(Route::new(slot, SlotAddr::Master));
                 cluster.route_command(command.clone(), RoutingInfo::SingleNode(place)).await
             }
+            (Connection::Cluster(mut cluster), None) => redirect::ask(&mut cluster, command).await,
             (mut connection, _) => connection.req_packed_command(command).await,
         }
     };
