@@ -3,6 +3,7 @@
 mod connections;
 mod cluster;
 mod feed;
+mod failover;
 
 use std::time::Duration;
 
@@ -201,6 +202,8 @@ async fn what_the_settings_of_a_server_lose_is_told() {
     let mut cases = 0;
     for (name, value, warning) in [
         ("appendfsync", "always", None),
+        ("no-appendfsync-on-rewrite", "yes", Some(Warning::NotSyncedOnRewrite)),
+        ("no-appendfsync-on-rewrite", "no", None),
         ("appendfsync", "everysec", Some(Warning::SyncedEverySecond)),
         ("appendfsync", "no", Some(Warning::SyncedSometime)),
         ("appendonly", "no", Some(Warning::NotPersistent)),
@@ -211,7 +214,7 @@ async fn what_the_settings_of_a_server_lose_is_told() {
         assert_eq!(store.warnings(), warning.as_slice(), "{name} {value}");
         cases += 1;
     }
-    assert_eq!(cases, 5);
+    assert_eq!(cases, 7);
     cmd("CONFIG").arg("SET").arg("maxmemory-policy").arg("allkeys-lru").exec_async(&mut admin).await.unwrap();
     let store = RedisStore::connect(server.url()).await.unwrap();
     assert_eq!(store.warnings(), [Warning::Evicts, Warning::SnapshotsAlone]);
@@ -239,4 +242,39 @@ async fn a_full_server_refuses_a_login_whole_and_lets_sessions_end() {
     assert!(store.find(&one.user, one.id).await.unwrap().is_some(), "the oldest has not ended");
     store.end(&one.user, one.id).await.unwrap();
     assert!(store.find(&one.user, one.id).await.unwrap().is_none());
+}
+
+/// What a server refuses in the middle of a script leaves what the script wrote before.
+#[tokio::test]
+#[ignore = "needs Redis' program"]
+async fn a_user_that_may_not_do_all_of_a_verb_does_nothing_of_it() {
+    let server = Server::redis("", &[]).unwrap();
+    let mut admin = raw(server.url()).await;
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let (one, two) = (session("ada", 0, DAY), session("ada", 1, DAY));
+    begin(&store, &one).await;
+    begin(&store, &two).await;
+    let kept = async || -> Vec<(SessionId, Epoch)> {
+        let all = store.list(&one.user).await.unwrap();
+        all.iter().map(|session| (session.id, session.epoch)).collect()
+    };
+    let before = kept().await;
+    let (_, address) = server.url().rsplit_once('@').unwrap();
+    let mut cases = 0;
+    for (forbidden, is_needed_to_retain) in
+        [("-pttl", false), ("-pexpire", false), ("-hdel", true), ("-hset", true)]
+    {
+        let user = ["SETUSER", "ada", "reset", "on", ">hush", "~*", "&*", "+@all", forbidden];
+        cmd("ACL").arg(&user).exec_async(&mut admin).await.unwrap();
+        let limited = RedisStore::connect(&format!("redis://ada:hush@{address}")).await.unwrap();
+        // Longer than the others, so that the key is to live longer, and one too many.
+        let three = session("ada", 2, 9 * DAY);
+        assert!(limited.begin(&three, digest("t0"), 2).await.is_err(), "{forbidden}");
+        if is_needed_to_retain {
+            assert!(limited.retain(&one.user, one.id, Epoch::from_u64(2)).await.is_err(), "{forbidden}");
+        }
+        assert_eq!(kept().await, before, "{forbidden}");
+        cases += 1;
+    }
+    assert_eq!(cases, 4);
 }

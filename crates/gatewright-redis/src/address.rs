@@ -7,7 +7,7 @@ use std::time::Duration;
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::io::tcp::TcpSettings;
 use redis::io::tcp::socket2::TcpKeepalive;
-use redis::{Client, ConnectionInfo, IntoConnectionInfo, TlsCertificates};
+use redis::{Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, TlsCertificates};
 use url::{Host, Url};
 
 use crate::Parsed;
@@ -48,7 +48,13 @@ impl Address {
                 ("sslrootcert", file) if is_tls => {
                     authority = Some(fs::read(file).map_err(|error| format!("sslrootcert: {error}"))?);
                 }
-                _ => return Err(format!("the URL's parameter {name} is none, or has another value").into()),
+                ("sslmode" | "sslrootcert", _) => {
+                    return Err("sslmode or sslrootcert has no such value in a URL of this scheme".into());
+                }
+                // Its name is not repeated: what follows a `?` in a password is taken for a parameter.
+                _ => {
+                    return Err("an unknown parameter in the URL; in a password, ? is written %3F".into());
+                }
             }
         }
         if !(is_tls || is_plain || is_this_machine(&url)) {
@@ -75,6 +81,12 @@ impl Address {
             Some(certificates) => Ok(Client::build_with_tls(self.info.clone(), certificates)?),
             None => Ok(Client::open(self.info.clone())?),
         }
+    }
+
+    /// A client whose connections hear messages between answers.
+    pub(crate) fn listener(&self) -> Parsed<Client> {
+        let settings = self.info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        Self { info: self.info.clone().set_redis_settings(settings), ..self.clone() }.client()
     }
 
     /// A client of the cluster that these nodes belong to. Wherever one is, it names others, which may be elsewhere.
@@ -174,6 +186,9 @@ mod tests {
             "redis://ada:hush@127.0.0.1/?protocol=3",
             "postgres://ada:hush@127.0.0.1/x",
             "redis://ada:hush@0.0.0.0/",
+            "rediss://ada:12?hush@cache/",
+            "rediss://ada:?hush@cache/",
+            "rediss://ada:12?sslmode=hush@cache/",
             "hush",
         ] {
             let error = refusal(url);

@@ -1,7 +1,7 @@
 //! Revocations between nodes, over a channel of Redis.
 //!
 //! ```text
-//! announce ──► queue ──► send.rs     PUBLISH ──► server ──► every node, this one too
+//! announce ─► waiting.rs ─► send.rs  PUBLISH ──► server ──► every node, this one too
 //!                ▲       one task    one connection
 //!     heartbeats │
 //! receivers ◄──── listen.rs ◄─────── SUBSCRIBE ◄──────────────┘
@@ -10,6 +10,7 @@
 
 mod listen;
 mod send;
+mod waiting;
 
 use std::fmt;
 use std::future::ready;
@@ -18,7 +19,6 @@ use std::time::Duration;
 use gatewright_core::revocation::{FED_MAX_AGE, Revocation};
 use gatewright_core::{Announcement, Reach, RevocationFeed, RevocationReceiver, StoreError};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::address::Address;
@@ -29,7 +29,7 @@ use crate::{Failure, Parsed, broken};
 use listen::{Door, Hall};
 use send::Queue;
 
-/// How many messages may wait for the server: 10 000. What is beyond them fails at once.
+/// How many different messages may wait for the server: 10 000. What is beyond them fails at once.
 pub const MAX_WAITING: usize = 10_000;
 
 /// How long connections stay that nobody needs.
@@ -40,7 +40,8 @@ const ACTION: &str = "announce a revocation";
 /// Tells all nodes of revocations by Redis' publish and subscribe. Clones are one.
 ///
 /// It has two connections and two tasks of its own, in the runtime that it was connected in. Messages of one node are sent
-/// in the order in which they were announced. A lost connection is made again after 0.1 seconds, and so is one on which
+/// in the order in which they were announced, up to 256 in one round trip, and what waits already is not sent twice. The
+/// server must be a primary, and both connections ask it each second: what a demoted one takes counts as not sent. A lost connection is made again after 0.1 seconds, and so is one on which
 /// nothing comes for 6, heartbeats notwithstanding. What could not be sent is told to whoever announced it after
 /// [`CALL_TIMEOUT`](crate::CALL_TIMEOUT), and tried for as long as anybody may remember what it revokes ([`FED_MAX_AGE`]).
 /// While nobody listens, the connections are closed 5 seconds after the last message; the tasks end with the last clone.
@@ -81,9 +82,9 @@ impl RedisFeed {
     }
 
     async fn open(url: &str, prefix: &Prefix) -> Parsed<Self> {
-        let client = Address::parse(url)?.client()?;
-        let link = Link::new(Opener::Single(Box::new(client.clone())));
-        let door = Door::new(client, prefix.channel());
+        let address = Address::parse(url)?;
+        let link = Link::new(Opener::Single(Box::new(address.client()?)));
+        let door = Door::new(address.listener()?, prefix.channel());
         let subscription = door.open().await?;
         let queue = Queue::open(link, prefix.channel());
         let (receivers, listening) = unbounded_channel();
@@ -104,13 +105,12 @@ impl RevocationFeed for RedisFeed {
     }
 
     fn announce(&self, revocation: &Revocation) -> Announcement {
-        let (told, sent) = oneshot::channel();
-        if !self.queue.push(revocation.to_string(), FED_MAX_AGE, Some(told)) {
+        let Some(mut sent) = self.queue.push(revocation.to_string(), FED_MAX_AGE) else {
             return Box::pin(ready(Err(StoreError::new(ACTION, "too many wait, or the feed has ended"))));
-        }
+        };
         Box::pin(async move {
-            let sent = timeout(CALL_TIMEOUT, sent).await.map_err(Failure::from);
-            sent.and_then(|sent| sent.map_err(Failure::from)).map_err(broken(ACTION))
+            let sent = timeout(CALL_TIMEOUT, sent.wait_for(|is_sent| *is_sent)).await.map_err(Failure::from);
+            sent.and_then(|sent| sent.map(drop).map_err(Failure::from)).map_err(broken(ACTION))
         })
     }
 }

@@ -5,6 +5,8 @@
 //!    │ warning.rs    │ record.rs     │
 //!    │               ▼ key.rs        ▼
 //!    └── address.rs ──────────────► link.rs ──► Redis, or a cluster
+//!                                   role.rs     whether it is a primary
+//!                                   redirect.rs where a slot is on its way
 //! RedisFeed ───► feed.rs, feed/send.rs (PUBLISH), feed/listen.rs (SUBSCRIBE)
 //! ```
 //!
@@ -19,6 +21,14 @@
 //! an error; the grace window gives the same successor either way. A command that the server took may be carried out later
 //! than its caller waited for.
 //!
+//! The server is Redis 7 or later, or one that does as it does. It is asked whether it is a primary when a connection is
+//! opened, at the first call after a second, and at each heartbeat: one that was demoted (`FAILOVER`, `REPLICAOF`) goes on to
+//! answer, with what it last knew. It is used no more, until its name leads to a primary.
+//!
+//! In a cluster, a replica sends callers on by itself. While a slot is moved from one node to another (`ASK`), callers follow
+//! to a node that has slots already. To one that has none yet they do not: calls for users whose key has been moved there,
+//! or who have none, fail until it has its first slot.
+//!
 //! # What may be lost
 //! Redis acknowledges before others have what it acknowledged. What a crash or a failover undoes is as it was before: a
 //! session that was begun is gone, one that was ended by a logout lives, a token that was used may be used. Passwords,
@@ -30,6 +40,7 @@
 //! |---|---|
 //! | `appendonly yes`, `appendfsync always` | nothing, by a crash or a power cut of one server |
 //! | `appendfsync everysec` | by a power cut, the last second or two |
+//! | `no-appendfsync-on-rewrite yes` | by a power cut while the log is rewritten, what was not on the disk |
 //! | `save` alone | by a crash, all since the last snapshot |
 //! | another `maxmemory-policy` than `noeviction` | a full server drops whole users |
 //! | replicas, a cluster, a managed failover | what the primary had not passed on: moments, or what a partition lasts |
@@ -38,6 +49,8 @@
 //! logout may ever be undone, keep sessions in PostgreSQL.
 
 mod address;
+mod role;
+mod redirect;
 mod link;
 mod key;
 mod script;

@@ -19,7 +19,7 @@ use redis::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Failure, Parsed};
+use crate::{Failure, Parsed, redirect, role};
 
 /// How long a call to Redis may take, its wait for a connection included. A refresh makes three calls to stores: it has
 /// failed after 5 seconds at the latest.
@@ -30,6 +30,9 @@ pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Between two attempts at what was certainly not carried out.
 const PAUSE: Duration = Duration::from_millis(25);
+
+/// How long a server that was a primary is believed to be one. Nobody tells who is connected when it is demoted.
+const PROVEN_FOR: Duration = Duration::from_secs(1);
 
 /// Until when one verb may take.
 pub(crate) fn deadline() -> Instant {
@@ -54,7 +57,9 @@ impl Opener {
                 let config = AsyncConnectionConfig::new()
                     .set_connection_timeout(Some(OPEN_TIMEOUT))
                     .set_response_timeout(Some(CALL_TIMEOUT));
-                client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Single)
+                let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+                role::prove(&mut connection).await?;
+                Ok(Connection::Single(connection))
             }
             Self::Cluster(client) => client.get_async_connection().await.map(Connection::Cluster),
         }
@@ -96,11 +101,20 @@ impl ConnectionLike for Connection {
     }
 }
 
+/// A connection in use.
+#[derive(Clone)]
+struct Held {
+    /// So that nobody closes a younger one than failed.
+    number: u64,
+    connection: Connection,
+    /// When its server was last known to be a primary.
+    proven_at: Instant,
+}
+
 /// The connection in use, which is opened when it is needed and replaced when it fails.
 pub(crate) struct Link {
     opener: Opener,
-    /// With a number, so that nobody closes a younger one than failed.
-    current: Mutex<Option<(u64, Connection)>>,
+    current: Mutex<Option<Held>>,
     opened: AtomicU64,
     /// Whoever opens one; the others wait for it.
     turn: tokio::sync::Mutex<()>,
@@ -136,21 +150,65 @@ impl Link {
         until: Instant,
     ) -> Parsed<T> {
         loop {
-            let (number, connection) = self.connection(until).await?;
-            match once(slot, command, connection, until).await {
+            let failure = match self.attempt(slot, command, until).await {
                 Ok(value) => return Ok(from_redis_value(value)?),
-                Err(failure) => {
-                    let again = failure.downcast_ref::<RedisError>().is_some_and(was_not_carried_out);
-                    if failure.downcast_ref::<RedisError>().is_none_or(breaks_the_connection) {
-                        self.forget(number);
-                    }
-                    if !again || Instant::now() + PAUSE >= until {
-                        return Err(failure);
-                    }
-                }
+                Err(failure) => failure,
+            };
+            let again = failure.downcast_ref::<RedisError>().is_some_and(was_not_carried_out);
+            if !again || Instant::now() + PAUSE >= until {
+                return Err(failure);
             }
             pause(PAUSE).await;
         }
+    }
+
+    async fn attempt(&self, slot: Option<u16>, command: &Cmd, until: Instant) -> Parsed<Value> {
+        let held = self.connection(until).await?;
+        if held.proven_at.elapsed() > PROVEN_FOR {
+            self.check(&held, until).await?;
+        }
+        let done = once(slot, command, held.connection.clone(), until).await;
+        self.judge(&held, done)
+    }
+
+    /// Makes sure that the server is a primary now; of a cluster, whose replicas send callers on, nothing is asked.
+    pub(crate) async fn prove(&self, until: Instant) -> Parsed<()> {
+        let held = self.connection(until).await?;
+        self.check(&held, until).await
+    }
+
+    async fn check(&self, held: &Held, until: Instant) -> Parsed<()> {
+        let Connection::Single(mut connection) = held.connection.clone() else { return Ok(()) };
+        let asked_at = Instant::now();
+        let proof = timeout_at(until, role::prove(&mut connection)).await;
+        self.judge(held, proof.map_err(Failure::from).and_then(|proof| Ok(proof?)))?;
+        self.is_proven(held.number, asked_at);
+        Ok(())
+    }
+
+    /// Sends commands in one round trip. They count as carried out when the server took each, and still is a primary.
+    pub(crate) async fn send_to_primary(&self, mut commands: Pipeline, until: Instant) -> Parsed<()> {
+        let mut held = self.connection(until).await?;
+        commands.add_command(role::question());
+        let sending = held.connection.req_packed_commands(&commands, 0, commands.len());
+        let answers = timeout_at(until, sending).await.map_err(Failure::from);
+        let done = answers.and_then(|answers| {
+            let mut answers = answers?;
+            role::judge(answers.pop().unwrap_or(Value::Nil))?;
+            answers.into_iter().try_for_each(|answer| answer.extract_error().map(drop))?;
+            Ok(())
+        });
+        self.judge(&held, done)
+    }
+
+    /// Closes a connection on which something failed that will fail again.
+    fn judge<T>(&self, held: &Held, done: Parsed<T>) -> Parsed<T> {
+        let breaks =
+            |failure: &Failure| failure.downcast_ref::<RedisError>().is_none_or(breaks_the_connection);
+        if done.as_ref().err().is_some_and(breaks) {
+            self.forget(held.number);
+        }
+        done
     }
 
     /// A slot of each primary of a cluster; `None` for a server that is no cluster.
@@ -174,7 +232,7 @@ impl Link {
 
     /// The connection in use, or a new one. A server that cannot be reached is tried again until the deadline: it may be
     /// starting.
-    pub(crate) async fn connection(&self, until: Instant) -> Parsed<(u64, Connection)> {
+    async fn connection(&self, until: Instant) -> Parsed<Held> {
         if let Some(connection) = self.current() {
             return Ok(connection);
         }
@@ -194,14 +252,22 @@ impl Link {
         }
     }
 
-    fn current(&self) -> Option<(u64, Connection)> {
+    fn current(&self) -> Option<Held> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn keep(&self, connection: Connection) -> (u64, Connection) {
-        let numbered = (self.opened.fetch_add(1, Ordering::Relaxed), connection);
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(numbered.clone());
-        numbered
+    fn keep(&self, connection: Connection) -> Held {
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        let held = Held { number, connection, proven_at: Instant::now() };
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(held.clone());
+        held
+    }
+
+    fn is_proven(&self, number: u64, at: Instant) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = current.as_mut().filter(|held| held.number == number) {
+            held.proven_at = held.proven_at.max(at);
+        }
     }
 
     /// Closes the connection; the next caller opens another.
@@ -212,7 +278,7 @@ impl Link {
     /// The next caller opens another; calls that are under way on this one go on.
     fn forget(&self, number: u64) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.as_ref().is_some_and(|(own, _)| *own == number) {
+        if current.as_ref().is_some_and(|held| held.number == number) {
             *current = None;
         }
     }
@@ -225,15 +291,17 @@ async fn once(slot: Option<u16>, command: &Cmd, connection: Connection, until: I
                 let place = SingleNodeRoutingInfo::SpecificNode(Route::new(slot, SlotAddr::Master));
                 cluster.route_command(command.clone(), RoutingInfo::SingleNode(place)).await
             }
+            (Connection::Cluster(mut cluster), None) => redirect::ask(&mut cluster, command).await,
             (mut connection, _) => connection.req_packed_command(command).await,
         }
     };
     Ok(timeout_at(until, asking).await?.and_then(Value::extract_error)?)
 }
 
-/// Nobody is there, or not yet.
+/// Nobody is there, or not yet, or no primary.
 fn is_outage(error: &RedisError) -> bool {
-    error.is_io_error() || error.kind() == ErrorKind::Server(ServerErrorKind::BusyLoading)
+    let passing = [ServerErrorKind::BusyLoading, ServerErrorKind::ReadOnly].map(ErrorKind::Server);
+    error.is_io_error() || passing.contains(&error.kind())
 }
 
 /// A server that has become a replica is the wrong one: its name may lead to another by now.

@@ -23,6 +23,8 @@ pub enum Warning {
     SyncedEverySecond,
     /// `appendfsync no`: a power cut undoes what the system had not written yet.
     SyncedSometime,
+    /// `no-appendfsync-on-rewrite yes`: a power cut while the log is rewritten undoes what the system had not written yet.
+    NotSyncedOnRewrite,
     /// The server does not tell its settings, as managed servers do not: nothing is known.
     NotChecked,
 }
@@ -40,6 +42,10 @@ impl fmt::Display for Warning {
             }
             Self::SyncedSometime => {
                 "appendfsync is no: a power cut undoes logouts and refreshes not yet on the disk"
+            }
+            Self::NotSyncedOnRewrite => {
+                "no-appendfsync-on-rewrite is yes: a power cut while the log is rewritten undoes logouts and refreshes \
+                 not yet on the disk"
             }
             Self::NotChecked => {
                 "the server does not tell its settings: what it may lose could not be checked"
@@ -63,14 +69,19 @@ pub(crate) async fn inspect(link: &Link) -> Parsed<Vec<Warning>> {
 
 async fn inspect_at(link: &Link, primary: Option<u16>) -> Parsed<Vec<Warning>> {
     let mut settings = HashMap::new();
-    for name in ["maxmemory-policy", "appendonly", "appendfsync", "save"] {
+    for name in ["maxmemory-policy", "appendonly", "appendfsync", "no-appendfsync-on-rewrite", "save"] {
         match setting(link, primary, name).await? {
             Some(value) => settings.insert(name, value),
             None => return Ok(vec![Warning::NotChecked]),
         };
     }
     let value = |name: &str| settings.get(name).map_or("", String::as_str);
-    Ok(judge(value("maxmemory-policy"), value("appendonly"), value("appendfsync"), value("save")))
+    let sync = Sync {
+        append: value("appendonly"),
+        when: value("appendfsync"),
+        not_on_rewrite: value("no-appendfsync-on-rewrite"),
+    };
+    Ok(judge(value("maxmemory-policy"), &sync, value("save")))
 }
 
 async fn setting(link: &Link, primary: Option<u16>, name: &str) -> Parsed<Option<String>> {
@@ -91,16 +102,25 @@ fn is_refusal(error: &RedisError) -> bool {
     error.code().is_some() && !error.is_unrecoverable_error()
 }
 
-fn judge(policy: &str, append: &str, sync: &str, save: &str) -> Vec<Warning> {
-    let durability = match (append, sync) {
+/// How the server's log comes to the disk.
+struct Sync<'a> {
+    append: &'a str,
+    when: &'a str,
+    not_on_rewrite: &'a str,
+}
+
+fn judge(policy: &str, sync: &Sync<'_>, save: &str) -> Vec<Warning> {
+    let durability = match (sync.append, sync.when) {
         ("yes", "always") => None,
         ("yes", "everysec") => Some(Warning::SyncedEverySecond),
         ("yes", _) => Some(Warning::SyncedSometime),
         _ if save.is_empty() => Some(Warning::NotPersistent),
         _ => Some(Warning::SnapshotsAlone),
     };
+    let syncs = sync.append == "yes" && durability != Some(Warning::SyncedSometime);
+    let rewrite = (syncs && sync.not_on_rewrite != "no").then_some(Warning::NotSyncedOnRewrite);
     let eviction = (policy != "noeviction").then_some(Warning::Evicts);
-    eviction.into_iter().chain(durability).collect()
+    eviction.into_iter().chain(durability).chain(rewrite).collect()
 }
 
 #[cfg(test)]
@@ -109,18 +129,29 @@ mod tests {
 
     #[test]
     fn only_a_server_that_syncs_each_write_and_drops_nothing_is_without_a_warning() {
-        use Warning::{Evicts, NotPersistent, SnapshotsAlone, SyncedEverySecond, SyncedSometime};
-        let cases: [(&str, &str, &str, &str, &[Warning]); 7] = [
-            ("noeviction", "yes", "always", "", &[]),
-            ("noeviction", "yes", "everysec", "3600 1", &[SyncedEverySecond]),
-            ("noeviction", "yes", "no", "", &[SyncedSometime]),
-            ("noeviction", "no", "always", "3600 1", &[SnapshotsAlone]),
-            ("noeviction", "no", "everysec", "", &[NotPersistent]),
-            ("volatile-ttl", "yes", "always", "", &[Evicts]),
-            ("allkeys-lru", "no", "everysec", "", &[Evicts, NotPersistent]),
+        use Warning::{
+            Evicts, NotPersistent, NotSyncedOnRewrite, SnapshotsAlone, SyncedEverySecond, SyncedSometime,
+        };
+        let cases: [(&str, [&str; 3], &str, &[Warning]); 11] = [
+            ("noeviction", ["yes", "always", "no"], "", &[]),
+            ("noeviction", ["yes", "everysec", "no"], "3600 1", &[SyncedEverySecond]),
+            ("noeviction", ["yes", "no", "no"], "", &[SyncedSometime]),
+            ("noeviction", ["no", "always", "no"], "3600 1", &[SnapshotsAlone]),
+            ("noeviction", ["no", "everysec", "no"], "", &[NotPersistent]),
+            ("volatile-ttl", ["yes", "always", "no"], "", &[Evicts]),
+            ("allkeys-lru", ["no", "everysec", "no"], "", &[Evicts, NotPersistent]),
+            ("noeviction", ["yes", "always", "yes"], "", &[NotSyncedOnRewrite]),
+            ("noeviction", ["yes", "everysec", "yes"], "", &[SyncedEverySecond, NotSyncedOnRewrite]),
+            ("noeviction", ["yes", "no", "yes"], "", &[SyncedSometime]),
+            ("noeviction", ["no", "always", "yes"], "", &[NotPersistent]),
         ];
-        for (policy, append, sync, save, warnings) in cases {
-            assert_eq!(judge(policy, append, sync, save), warnings, "{policy} {append} {sync} {save:?}");
+        for (policy, [append, when, not_on_rewrite], save, warnings) in cases {
+            let sync = Sync { append, when, not_on_rewrite };
+            assert_eq!(
+                judge(policy, &sync, save),
+                warnings,
+                "{policy} {append} {when} {not_on_rewrite} {save:?}"
+            );
         }
     }
 }

@@ -210,3 +210,40 @@ async fn plain_text_to_a_cluster_is_to_be_asked_for_even_on_this_machine() {
     let error = RedisStore::connect_cluster(&[]).await.unwrap_err();
     assert_eq!(error.to_string(), "the store could not open Redis");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Redis' program"]
+async fn a_user_whose_slot_is_on_its_way_is_served_where_the_key_is() {
+    let nodes = nodes(2).await;
+    let url = nodes[0].said_to_be_plain();
+    let store = RedisStore::connect_cluster(&[&url]).await.unwrap();
+    let one = session("ada", 0, DAY);
+    begin(&store, &one).await;
+    let mut admins = [raw(&nodes[0].url).await, raw(&nodes[1].url).await];
+    let mut own = Vec::new();
+    for admin in &mut admins {
+        own.push(cmd("CLUSTER").arg("MYID").query_async::<String>(admin).await.unwrap());
+    }
+    let key = format!("{}sessions:{{ada}}", Prefix::default().as_str());
+    let slot: u16 = cmd("CLUSTER").arg("KEYSLOT").arg(&key).query_async(&mut admins[0]).await.unwrap();
+    let source = usize::from(slot >= 8_192);
+    let target = 1 - source;
+    for (node, state, other) in [(target, "IMPORTING", source), (source, "MIGRATING", target)] {
+        let mut set = cmd("CLUSTER");
+        set.arg("SETSLOT").arg(slot).arg(state).arg(&own[other]);
+        set.exec_async(&mut admins[node]).await.unwrap();
+    }
+    assert!(store.find(&one.user, one.id).await.unwrap().is_some(), "it has not moved");
+    let mut migrate = cmd("MIGRATE");
+    migrate.arg("127.0.0.1").arg(nodes[target].port()).arg(&key).arg(0).arg(5_000).arg("AUTH").arg(PASSWORD);
+    migrate.exec_async(&mut admins[source]).await.unwrap();
+
+    assert!(store.find(&one.user, one.id).await.unwrap().is_some());
+    begin(&store, &session("ada", 1, DAY)).await;
+    assert_eq!(store.list(&one.user).await.unwrap().len(), 2);
+    store.end_all(&one.user).await.unwrap();
+    assert!(store.list(&one.user).await.unwrap().is_empty());
+    begin(&store, &one).await;
+    let exists = cmd("EXISTS").arg(&key).query_async::<u64>(&mut admins[source]).await;
+    assert_eq!(exists.unwrap_err().code(), Some("ASK"), "it is at the other");
+}

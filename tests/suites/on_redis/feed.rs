@@ -17,18 +17,18 @@ use xtask::services::Server;
 
 use super::raw;
 
-const EMAIL: &str = "ada@example.com";
+pub(super) const EMAIL: &str = "ada@example.com";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A node on a store in memory that all of a test's nodes share, and on a feed of its own.
-struct Node {
-    world: World<WatchedStore<MemoryStore>>,
+pub(super) struct Node {
+    pub(super) world: World<WatchedStore<MemoryStore>>,
     watch: Watch,
-    feed: RedisFeed,
+    pub(super) feed: RedisFeed,
 }
 
 impl Node {
-    async fn new(store: &MemoryStore, url: &str, prefix: &Prefix) -> Self {
+    pub(super) async fn new(store: &MemoryStore, url: &str, prefix: &Prefix) -> Self {
         let feed = RedisFeed::connect_on(url, prefix).await.unwrap();
         let (store, watch) = WatchedStore::new(store.clone());
         let world = World::with(store, |builder| builder.with_revocation_feed(feed.clone()));
@@ -36,19 +36,19 @@ impl Node {
     }
 
     /// Whether a request with this token is let in without a read of the stores.
-    async fn remembers(&self, token: &gatewright::TokenText) -> bool {
+    pub(super) async fn remembers(&self, token: &gatewright::TokenText) -> bool {
         let _ = self.watch.reads();
         self.world.status(token).await == 200 && self.watch.reads() == 0
     }
 
     /// Waits until heartbeats come back, so that what is read is remembered.
-    async fn until_it_remembers(&self, token: &gatewright::TokenText) {
+    pub(super) async fn until_it_remembers(&self, token: &gatewright::TokenText) {
         until("a heartbeat comes back", async || self.remembers(token).await).await;
     }
 }
 
 /// Asks again and again; nothing else shows what came in from elsewhere.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(super) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !holds().await {
         assert!(started.elapsed() < PATIENCE, "{what}");
@@ -73,7 +73,7 @@ async fn a_logout_on_one_node_is_refused_on_the_other_at_once_though_its_store_i
     }
 }
 
-async fn me(node: &Node, token: &gatewright::TokenText) -> gatewright::Identity {
+pub(super) async fn me(node: &Node, token: &gatewright::TokenText) -> gatewright::Identity {
     let headers = gatewright_tests::Bearer(format!("Bearer {}", token.expose()));
     let view = gatewright::RequestView::new("GET", &headers);
     node.world.auth.authenticate(&view).await.unwrap().unwrap()
@@ -263,4 +263,61 @@ async fn a_logout_that_is_given_up_in_its_middle_tells_the_others_all_the_same()
         let _ = looked.await;
     }
     until("the other hears", async || there.world.status(&pair.access_token).await == 401).await;
+}
+
+/// How often a server has read from connections.
+async fn reads(admin: &mut redis::aio::MultiplexedConnection) -> u64 {
+    let info: String = cmd("INFO").arg("stats").query_async(admin).await.unwrap();
+    let line = info.lines().find_map(|line| line.strip_prefix("total_reads_processed:")).unwrap();
+    line.parse().unwrap()
+}
+
+async fn hold(admin: &mut redis::aio::MultiplexedConnection) {
+    cmd("CLIENT").arg("PAUSE").arg(500).arg("WRITE").exec_async(admin).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Redis' program"]
+async fn one_user_who_ends_a_session_over_and_over_takes_no_place_from_others() {
+    let server = Server::redis("", &[]).unwrap();
+    let mut admin = raw(server.url()).await;
+    let (store, prefix) = (MemoryStore::new(), Prefix::default());
+    let (here, there) =
+        (Node::new(&store, server.url(), &prefix).await, Node::new(&store, server.url(), &prefix).await);
+    let account = here.world.add(EMAIL).await;
+    let pair = here.world.login(EMAIL).await;
+    there.until_it_remembers(&pair.access_token).await;
+    let session = me(&there, &pair.access_token).await.session();
+    hold(&mut admin).await;
+    let flooded = Revocation::user(gatewright::UserId::new("eve").unwrap());
+    let flood: Vec<_> = (0..20_000).map(|_| here.feed.announce(&flooded)).collect();
+    SessionStore::end(&store, &account.id, session).await.unwrap();
+    here.feed.announce(&Revocation::session(session)).await.unwrap();
+    until("the other hears", async || there.world.status(&pair.access_token).await == 401).await;
+    for announced in flood {
+        announced.await.unwrap();
+    }
+    let pair = here.world.login(EMAIL).await;
+    here.until_it_remembers(&pair.access_token).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Redis' program"]
+async fn what_waits_is_sent_many_at_a_time() {
+    const WAITING: usize = 9_000;
+    let server = Server::redis("", &[]).unwrap();
+    let mut admin = raw(server.url()).await;
+    let node = Node::new(&MemoryStore::new(), server.url(), &Prefix::default()).await;
+    node.feed.announce(&Revocation::user(gatewright::UserId::new("u").unwrap())).await.unwrap();
+    hold(&mut admin).await;
+    let before = reads(&mut admin).await;
+    let waiting: Vec<_> = (0..WAITING)
+        .map(|number| gatewright::UserId::new(format!("u{number}")).unwrap())
+        .map(|user| node.feed.announce(&Revocation::user(user)))
+        .collect();
+    for announced in waiting {
+        announced.await.unwrap();
+    }
+    let reads = reads(&mut admin).await - before;
+    assert!(reads < 1_000, "{reads} reads for {WAITING} messages");
 }

@@ -1,23 +1,20 @@
 //! Listening: one subscription for all receivers, renewed whenever it breaks.
 
-use std::future::poll_fn;
 use std::ops::ControlFlow;
-use std::pin::Pin;
 use std::time::Duration;
 
-use futures_core::Stream;
 use gatewright_core::RevocationReceiver;
 use gatewright_core::revocation::{HEARTBEAT_INTERVAL, MAX_SILENCE};
-use redis::aio::PubSubStream;
-use redis::{Client, Msg, RedisError};
-use tokio::sync::mpsc::UnboundedReceiver;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError, Value};
 use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::IDLE;
 use super::send::Queue;
-use crate::Parsed;
 use crate::link::{OPEN_TIMEOUT, pause};
+use crate::{Parsed, role};
 
 /// Between two attempts to subscribe.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -36,14 +33,45 @@ impl Door {
         Self { client, channel }
     }
 
-    /// Returns once the server has confirmed the subscription.
-    pub(super) async fn open(&self) -> Parsed<PubSubStream> {
+    /// Returns once a primary has confirmed the subscription.
+    pub(super) async fn open(&self) -> Parsed<Subscription> {
         let opening = async {
-            let mut subscription = self.client.get_async_pubsub().await?;
-            subscription.subscribe(&self.channel).await?;
-            Ok::<_, RedisError>(subscription.into_on_message())
+            let (heard, messages) = unbounded_channel();
+            let config = AsyncConnectionConfig::new().set_push_sender(heard);
+            let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+            connection.subscribe(&self.channel).await?;
+            role::prove(&mut connection).await?;
+            Ok::<_, RedisError>(Subscription { connection, messages })
         };
         Ok(timeout(OPEN_TIMEOUT, opening).await??)
+    }
+}
+
+/// A connection on which messages come in between answers.
+pub(super) struct Subscription {
+    connection: MultiplexedConnection,
+    messages: UnboundedReceiver<PushInfo>,
+}
+
+impl Subscription {
+    /// The next message; `None` when no more can come.
+    async fn next(&mut self) -> Option<Value> {
+        loop {
+            let mut pushed = self.messages.recv().await?;
+            match pushed.kind {
+                PushKind::Message => return pushed.data.pop(),
+                PushKind::Subscribe => {}
+                // The server has closed the connection or ended the subscription, or speaks of what was not asked for.
+                _ => return None,
+            }
+        }
+    }
+
+    /// Whether the server answers that it is a primary: one that was demoted passes on what it is told by others, with
+    /// gaps.
+    async fn is_to_a_primary(&mut self) -> bool {
+        let proof = timeout(OPEN_TIMEOUT, role::prove(&mut self.connection)).await;
+        proof.is_ok_and(|proof| proof.is_ok())
     }
 }
 
@@ -72,7 +100,7 @@ impl Hall {
 
     /// Passes on what comes until the feed's last handle is gone. Receivers forget what they know each time it listens again,
     /// before they hear anything: Redis keeps no message for who is not there.
-    pub(super) async fn run(mut self, mut subscription: PubSubStream) {
+    pub(super) async fn run(mut self, mut subscription: Subscription) {
         loop {
             let end = self.pass_on(&mut subscription).await;
             drop(subscription);
@@ -98,7 +126,7 @@ impl Hall {
     }
 
     /// `None` when the feed's last handle is gone meanwhile.
-    async fn subscribe_again(&mut self) -> Option<PubSubStream> {
+    async fn subscribe_again(&mut self) -> Option<Subscription> {
         let mut is_deaf = false;
         loop {
             let subscription = self.door.open().await;
@@ -137,13 +165,13 @@ impl Hall {
         }
     }
 
-    async fn pass_on(&mut self, messages: &mut PubSubStream) -> End {
+    async fn pass_on(&mut self, subscription: &mut Subscription) -> End {
         let mut beats = interval(HEARTBEAT_INTERVAL);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut heard_at, mut needed_at) = (Instant::now(), Instant::now());
         loop {
             tokio::select! {
-                message = next(messages) => {
+                message = subscription.next() => {
                     let Some(message) = message else { return End::Broken };
                     heard_at = Instant::now();
                     self.hear(&message);
@@ -156,6 +184,9 @@ impl Hall {
                 }
                 _ = beats.tick() => {
                     self.receivers.retain(|receiver| !receiver.is_gone());
+                    if !subscription.is_to_a_primary().await {
+                        return End::Broken;
+                    }
                     self.receivers.iter().for_each(|receiver| self.beat(receiver));
                     if !self.receivers.is_empty() {
                         needed_at = Instant::now();
@@ -170,22 +201,21 @@ impl Hall {
         }
     }
 
-    /// A heartbeat that finds no place is as good as lost.
     fn beat(&self, receiver: &RevocationReceiver) {
         if let Some(beat) = receiver.heartbeat() {
-            self.queue.push(beat, MAX_SILENCE, None);
+            self.queue.beat(beat, MAX_SILENCE);
         }
     }
 
     /// What is no text is no message of this version: less is known than was said.
-    fn hear(&self, message: &Msg) {
-        match std::str::from_utf8(message.get_payload_bytes()) {
-            Ok(text) => self.receivers.iter().for_each(|receiver| receiver.hear(text)),
-            Err(_) => self.receivers.iter().for_each(RevocationReceiver::reset),
+    fn hear(&self, message: &Value) {
+        let text = match message {
+            Value::BulkString(bytes) => str::from_utf8(bytes).ok(),
+            _ => None,
+        };
+        match text {
+            Some(text) => self.receivers.iter().for_each(|receiver| receiver.hear(text)),
+            None => self.receivers.iter().for_each(RevocationReceiver::reset),
         }
     }
-}
-
-async fn next(messages: &mut PubSubStream) -> Option<Msg> {
-    poll_fn(|context| Pin::new(&mut *messages).poll_next(context)).await
 }

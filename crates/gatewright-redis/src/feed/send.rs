@@ -1,72 +1,117 @@
-//! Sending: one queue, one connection, one message after the other.
+//! Sending: one queue, one connection, one batch after the other.
 
 use std::time::Duration;
 
-use redis::cmd;
-use tokio::sync::{mpsc, oneshot};
+use redis::{Pipeline, cmd, pipe};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use super::{IDLE, MAX_WAITING};
+use super::IDLE;
+use super::waiting::{Message, Waiting};
 use crate::Parsed;
 use crate::link::{Link, deadline, pause};
+
+pub(super) use super::waiting::Sent;
 
 /// Between two attempts to send.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A message on its way.
-struct Message {
-    text: String,
-    /// When it means nothing any more.
-    expires: Instant,
-    told: Option<oneshot::Sender<()>>,
-}
-
-/// The way of all messages, heartbeats and revocations. Whatever is pushed goes out in this order, and the next one only
-/// when the one before has been taken or has grown too old: no heartbeat overtakes a revocation.
+/// The way of all messages, heartbeats and revocations. Whatever is pushed goes out in this order, and a heartbeat only when
+/// all before it have been taken or have grown too old: it overtakes no revocation.
 #[derive(Clone)]
-pub(super) struct Queue(mpsc::Sender<Message>);
+pub(super) struct Queue {
+    waiting: Waiting,
+    /// Wakes the sender, which ends when no clone of this is left.
+    wake: mpsc::Sender<()>,
+}
 
 impl Queue {
     /// Sends until the last clone is gone and what it was given is sent.
     pub(super) fn open(link: Link, channel: String) -> Self {
-        let (queue, messages) = mpsc::channel(MAX_WAITING);
-        tokio::spawn(send(link, channel, messages));
-        Self(queue)
+        let (wake, woken) = mpsc::channel(1);
+        let waiting = Waiting::default();
+        tokio::spawn(Sender { link, channel, waiting: waiting.clone(), is_cut_off: false }.run(woken));
+        Self { waiting, wake }
     }
 
-    /// Puts a message on its way. `false` when too many wait, or the runtime has ended.
-    pub(super) fn push(&self, text: String, lifetime: Duration, told: Option<oneshot::Sender<()>>) -> bool {
-        self.0.try_send(Message { text, expires: Instant::now() + lifetime, told }).is_ok()
+    /// Puts a message on its way; one that waits already is not put there twice. `None` when too many wait, or the runtime
+    /// has ended.
+    pub(super) fn push(&self, text: String, lifetime: Duration) -> Option<Sent> {
+        self.add(text, lifetime, false)
+    }
+
+    /// Puts a heartbeat on its way. One that finds no place is as good as lost.
+    pub(super) fn beat(&self, text: String, lifetime: Duration) {
+        self.add(text, lifetime, true);
+    }
+
+    fn add(&self, text: String, lifetime: Duration, is_heartbeat: bool) -> Option<Sent> {
+        if self.wake.is_closed() {
+            return None;
+        }
+        let sent = self.waiting.add(text, Instant::now() + lifetime, is_heartbeat)?;
+        // Where one waits already, the sender is about to look.
+        let _ = self.wake.try_send(());
+        Some(sent)
     }
 }
 
-async fn send(link: Link, channel: String, mut messages: mpsc::Receiver<Message>) {
-    let mut is_cut_off = false;
-    loop {
-        let Ok(message) = timeout(IDLE, messages.recv()).await else {
-            link.close();
-            continue;
-        };
-        let Some(message) = message else { return };
-        while Instant::now() < message.expires {
-            let Err(failure) = publish(&link, &channel, &message).await else {
-                if std::mem::take(&mut is_cut_off) {
-                    tracing::info!(target: "gatewright", "revocations are sent over Redis again");
-                }
-                let _ = message.told.map(|told| told.send(()));
-                break;
+struct Sender {
+    link: Link,
+    channel: String,
+    waiting: Waiting,
+    is_cut_off: bool,
+}
+
+impl Sender {
+    async fn run(mut self, mut woken: mpsc::Receiver<()>) {
+        loop {
+            let Ok(woken) = timeout(IDLE, woken.recv()).await else {
+                self.link.close();
+                continue;
             };
-            if !std::mem::replace(&mut is_cut_off, true) {
+            while let Some(batch) = self.waiting.next() {
+                self.deliver(batch).await;
+            }
+            if woken.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Sends a batch until it is taken whole, or means nothing any more: what follows may be a heartbeat.
+    async fn deliver(&mut self, mut batch: Vec<Message>) {
+        loop {
+            let now = Instant::now();
+            batch.retain(|message| now < message.expires);
+            if batch.is_empty() {
+                return;
+            }
+            let Err(failure) = self.publish(&batch).await else { break };
+            if !std::mem::replace(&mut self.is_cut_off, true) {
                 tracing::warn!(target: "gatewright", %failure, "revocations cannot be sent over Redis");
             }
             pause(PAUSE).await;
         }
+        if std::mem::take(&mut self.is_cut_off) {
+            tracing::info!(target: "gatewright", "revocations are sent over Redis again");
+        }
+        batch.into_iter().for_each(Message::was_sent);
     }
-}
 
-/// A message whose answer is lost is sent again: it may come twice.
-async fn publish(link: &Link, channel: &str, message: &Message) -> Parsed<()> {
-    let mut publish = cmd("PUBLISH");
-    publish.arg(channel).arg(&message.text);
-    link.ask(&publish, deadline()).await
+    /// In one round trip, and a heartbeat in two: a server that was demoted is told none. Messages whose answer is lost are
+    /// sent again: they may come twice.
+    async fn publish(&self, batch: &[Message]) -> Parsed<()> {
+        let until = deadline();
+        if batch.iter().any(|message| message.is_heartbeat) {
+            self.link.prove(until).await?;
+        }
+        let mut publish: Pipeline = pipe();
+        for message in batch {
+            let mut one = cmd("PUBLISH");
+            one.arg(&self.channel).arg(&*message.text);
+            publish.add_command(one);
+        }
+        self.link.send_to_primary(publish, until).await
+    }
 }

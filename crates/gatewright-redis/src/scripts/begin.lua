@@ -26,12 +26,18 @@ for i = 1, #standing + 1 - math.max(limit, 1) do
   ended[#ended + 1] = standing[i].field
 end
 
+local left = redis.call('PTTL', key)
+for _, name in ipairs({ 'HSET', 'HDEL', 'PEXPIRE' }) do
+  if not redis.acl_check_cmd(name, key, field, '') then
+    return redis.error_reply('NOPERM this user may not ' .. name)
+  end
+end
+
 -- First what a server without memory refuses.
 redis.call('HSET', key, field, string.format('%020d', last + 1) .. body)
 for _, old in ipairs(ended) do
   redis.call('HDEL', key, old)
 end
-local left = redis.call('PTTL', key)
 if left < 0 or left < tonumber(needed) then
   redis.call('PEXPIRE', key, needed)
 end

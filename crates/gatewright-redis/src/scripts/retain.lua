@@ -15,6 +15,11 @@ for i = 1, #all, 2 do
     ended[#ended + 1] = all[i]
   end
 end
+for _, name in ipairs({ 'HSET', 'HDEL' }) do
+  if not redis.acl_check_cmd(name, key, kept, '') then
+    return redis.error_reply('NOPERM this user may not ' .. name)
+  end
+end
 
 -- First what a server without memory refuses.
 if record then
