@@ -2,7 +2,6 @@
 //!
 //! The time of sending counts, not that of return: a feed that lags behind is as good as silent. Since no message that
 //! was handed over before a heartbeat comes after it, whoever hears lacks nothing that is older than the heartbeat.
-
 //!
 //! A heartbeat carries a tag of its time under a key that nobody else has. Whoever reads and writes the feed can make none of
 //! a later time, to be heard as if nothing were kept back.
