@@ -12,13 +12,12 @@
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+mod log;
 pub mod servers;
 pub mod storages;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gatewright::{
@@ -28,6 +27,8 @@ use gatewright::{
 };
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{EventRecorder, FixedClock, TestHasher};
+
+pub use log::{Listening, Log};
 
 /// The key of every test.
 pub const SECRET: &str = "fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa";
@@ -94,6 +95,7 @@ impl<S: Store> World<S> {
     /// With settings of one's own.
     #[must_use]
     pub fn with(store: S, settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account>) -> Self {
+        log::install();
         let (clock, hasher, events) = (FixedClock::default(), TestHasher::new(), EventRecorder::new());
         let scopes = RoleScopes::new().with("user", Scopes::parse("read write").unwrap());
         let builder = Auth::local(store.clone(), jwt(), hasher.clone())
@@ -163,37 +165,5 @@ impl gatewright::Headers for Bearer {
         if name == "authorization" {
             see(self.0.as_bytes());
         }
-    }
-}
-
-/// Whatever is written to the log of this thread while [`Log::listen`] is in force.
-#[derive(Debug, Clone, Default)]
-pub struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// Begins to listen, until the guard is dropped.
-    #[must_use]
-    pub fn listen(&self) -> tracing::subscriber::DefaultGuard {
-        let sink = self.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || sink.clone());
-        tracing::subscriber::set_default(subscriber.finish())
-    }
-
-    /// What was written.
-    #[must_use]
-    pub fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }

@@ -20,7 +20,7 @@ struct Mistaken {
 
 #[async_trait]
 impl SessionStore for Mistaken {
-    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError> {
+    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<u64, StoreError> {
         self.store.begin(session, current, limit).await
     }
 

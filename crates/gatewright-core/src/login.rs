@@ -74,10 +74,10 @@ impl<U: AuthUser> Auth<U> {
         // The epoch is the one read with the hash: if the password changed since, the session is dead at birth.
         let session = begin_session(inner, &user, &login)?;
         let first = first_token_id(&*inner.randomness)?;
-        // The oldest sessions may end with it, and the store does not say which.
+        // The oldest sessions may end with it: the store says how many, and not which.
         let (oldest, current) = (Revocation::user(session.user.clone()), TokenDigest::of(&first));
         let begin = inner.sessions.begin(&session, current, MAX_SESSIONS_PER_USER);
-        inner.revoking_besides(oldest, begin, |()| true).await?;
+        inner.revoking_besides(oldest, begin, |ended| *ended > 0).await?;
         let life = TokenLife::new(session.created_at, session.idle_expires_at);
         let pair = sign(inner, &session, first, life, session.scopes.clone())?;
         inner.emit(&Event::LoggedIn { user: &session.user, session: session.id });

@@ -113,11 +113,13 @@ impl Session {
 /// Prove an implementation with the store suite of `gatewright-testkit`.
 #[async_trait]
 pub trait SessionStore: Send + Sync + 'static {
-    /// Keeps a new session whose first refresh token has the digest `current`.
+    /// Keeps a new session whose first refresh token has the digest `current`, and says how many it ended to keep the limit.
+    ///
+    /// Other nodes are told only when it ended some: a store that cannot tell says more rather than fewer.
     ///
     /// # Errors
     /// When the store cannot do it; no session begins then.
-    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError>;
+    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<u64, StoreError>;
 
     /// The user's session with this id, expired or not.
     ///

@@ -43,7 +43,7 @@ impl Sessions {
 
 #[async_trait]
 impl SessionStore for MemoryStore {
-    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError> {
+    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<u64, StoreError> {
         let mut sessions = self.sessions();
         let entry = Entry { session: session.clone(), rotation: session.rotation(current) };
         sessions.by_id.insert(session.id, entry);
@@ -51,8 +51,9 @@ impl SessionStore for MemoryStore {
         ids.push(session.id);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let excess: Vec<SessionId> = ids.iter().copied().take(ids.len().saturating_sub(limit)).collect();
+        let ended = u64::try_from(excess.len()).unwrap_or(u64::MAX);
         excess.into_iter().for_each(|id| sessions.end(id));
-        Ok(())
+        Ok(ended)
     }
 
     async fn find(&self, user: &UserId, id: SessionId) -> Result<Option<Session>, StoreError> {

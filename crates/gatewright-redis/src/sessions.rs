@@ -28,7 +28,7 @@ const PURGE_BATCH: usize = 1_000;
 
 #[async_trait]
 impl SessionStore for RedisStore {
-    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError> {
+    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<u64, StoreError> {
         self.begin_session(session, current, limit).await.map_err(broken("begin a session"))
     }
 
@@ -74,7 +74,7 @@ impl SessionStore for RedisStore {
 }
 
 impl RedisStore {
-    async fn begin_session(&self, session: &Session, current: TokenDigest, limit: u32) -> Parsed<()> {
+    async fn begin_session(&self, session: &Session, current: TokenDigest, limit: u32) -> Parsed<u64> {
         let text = Record::begin(session, current).write()?;
         // The script writes the place, which it alone knows.
         let (_place, body) = text.split_at_checked(20).ok_or("a record has no head")?;

@@ -134,7 +134,7 @@ impl<S: AccountStore<User = Account>> AccountStore for FragileStore<S> {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: SessionStore> SessionStore for FragileStore<S> {
-    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError> {
+    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<u64, StoreError> {
         self.sessions()?.begin(session, current, limit).await
     }
 

@@ -160,7 +160,7 @@ impl<S: Store> AccountStore for WatchedStore<S> {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: Store> SessionStore for WatchedStore<S> {
-    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError> {
+    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<u64, StoreError> {
         self.watch.pass(&self.watch.begin_stops).await;
         self.store.begin(session, current, limit).await
     }

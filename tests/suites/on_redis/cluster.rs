@@ -95,7 +95,7 @@ gatewright_testkit::session_suite!(
 
 #[async_trait::async_trait]
 impl SessionStore for Clustered {
-    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError> {
+    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<u64, StoreError> {
         self.store.begin(session, current, limit).await
     }
 

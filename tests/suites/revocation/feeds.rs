@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use gatewright::{
-    Auth, AuthError, Denial, HEARTBEAT_INTERVAL, MAX_SILENCE, MemoryStore, PasswordChange, RequestView,
-    Revocation, SessionStore, TokenPair, UserId,
+    Auth, AuthError, Denial, HEARTBEAT_INTERVAL, MAX_SESSIONS_PER_USER, MAX_SILENCE, MemoryStore,
+    PasswordChange, RequestView, Revocation, SessionStore, TokenPair, UserId,
 };
 use gatewright_testkit::{FragileStore, ManualFeed, Watch, WatchedStore};
 use gatewright_tests::{Bearer, World, jwt, memory};
@@ -24,8 +24,7 @@ impl Node {
     /// A node that hears its feed, with a session that it remembers.
     async fn warm() -> Self {
         let (store, watch) = WatchedStore::new(memory().await[0].clone());
-        let (feed, own) = (ManualFeed::new(), ManualFeed::new());
-        drop(own);
+        let feed = ManualFeed::new();
         let world = World::with(store, |builder| builder.with_revocation_feed(feed.clone()));
         world.add(EMAIL).await;
         let pair = world.login(EMAIL).await;
@@ -137,7 +136,7 @@ async fn everything_that_must_be_seen_is_announced() {
     let (session, user) = (me.session(), me.user().id.clone());
     let _ = feed.sent();
     let other = node.world.login(EMAIL).await;
-    assert_eq!(feed.sent(), [format!("user {user}")], "the oldest session may have ended");
+    assert_eq!(feed.sent(), [""; 0], "a login that ends no session revokes nothing");
     let next = node.world.refresh(&node.pair.refresh_token).await.unwrap();
     assert_eq!(feed.sent(), [""; 0], "a rotation revokes nothing");
     auth.logout(&me).await.unwrap();
@@ -153,6 +152,20 @@ async fn everything_that_must_be_seen_is_announced() {
     assert!(node.world.refresh(&other.refresh_token).await.is_err());
     auth.announce(Revocation::user(UserId::new("42").unwrap())).await.unwrap();
     assert_eq!(feed.sent(), ["user 42"]);
+}
+
+#[tokio::test]
+async fn a_login_that_ends_the_oldest_session_is_announced_and_one_that_ends_none_is_not() {
+    let node = Node::warm().await;
+    let user = me(&node.world, &node.pair.access_token).await.user().id.clone();
+    let _ = node.feed.sent();
+    for _ in 1..MAX_SESSIONS_PER_USER {
+        node.world.login(EMAIL).await;
+        assert_eq!((node.feed.sent(), node.reads().await), (Vec::new(), 0), "what is remembered stays");
+    }
+    node.world.login(EMAIL).await;
+    assert_eq!(node.feed.sent(), [format!("user {user}")]);
+    assert_eq!(node.world.status(&node.pair.access_token).await, 401);
 }
 
 #[tokio::test]
@@ -177,9 +190,12 @@ async fn what_cannot_be_announced_is_503_and_counts_here_all_the_same() {
     let error: AuthError = node.world.auth.logout(&me).await.unwrap_err();
     assert_eq!(Denial::from(&error), Denial::Unavailable);
     assert_eq!(node.world.status(&node.pair.access_token).await, 401);
+    for _ in 0..MAX_SESSIONS_PER_USER {
+        node.world.login(EMAIL).await;
+    }
     let _ = node.world.events.take();
     let pair = node.world.login(EMAIL).await;
-    assert_eq!(node.world.status(&pair.access_token).await, 200, "a login goes on");
+    assert_eq!(node.world.status(&pair.access_token).await, 200, "a login that ends the oldest goes on");
     assert!(node.world.events.take().iter().any(|event| event.starts_with("Failed")), "and it is known");
 }
 

@@ -1,4 +1,4 @@
--- Begins a session, ends those that are over and the oldest beyond the limit.
+-- Begins a session, ends those that are over and the oldest beyond the limit. Says how many of these there were.
 -- KEYS: the user's sessions. ARGV: field, what follows the place, now, limit, milliseconds the key is needed for.
 local key, field, body, now, limit, needed = KEYS[1], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 
@@ -22,7 +22,8 @@ for i = 1, #all, 2 do
   end
 end
 table.sort(standing, function(a, b) return a.place < b.place end)
-for i = 1, #standing + 1 - math.max(limit, 1) do
+local excess = math.max(#standing + 1 - limit, 0)
+for i = 1, math.min(excess, #standing) do
   ended[#ended + 1] = standing[i].field
 end
 
@@ -44,4 +45,4 @@ end
 if limit < 1 then
   redis.call('HDEL', key, field)
 end
-return 1
+return excess

@@ -14,7 +14,7 @@ macro_rules! session_verbs {
                 session: &Session,
                 current: TokenDigest,
                 limit: u32,
-            ) -> Result<(), StoreError> {
+            ) -> Result<u64, StoreError> {
                 within("begin a session", is_conflict, || self.begin_session(session, current, limit)).await
             }
 
@@ -78,7 +78,12 @@ macro_rules! session_verbs {
         }
 
         impl $store {
-            async fn begin_session(&self, session: &Session, current: TokenDigest, limit: u32) -> Parsed<()> {
+            async fn begin_session(
+                &self,
+                session: &Session,
+                current: TokenDigest,
+                limit: u32,
+            ) -> Parsed<u64> {
                 let mut lease = Lease::begin(&self.pool).await?;
                 let begun = begin(&mut lease, session, current, limit).await;
                 lease.end(begun.map(Ending::Commit)).await
@@ -102,16 +107,14 @@ macro_rules! session_verbs {
             session: &Session,
             current: TokenDigest,
             limit: u32,
-        ) -> Parsed<()> {
+        ) -> Parsed<u64> {
             let user = session.user.as_str();
             query(LOCK_LOGINS).bind(user).execute(&mut *connection).await?;
             insert(connection, session, current).await?;
             let oldest = query(sql(YOUNGEST_BEYOND)).bind(user).bind(i64::from(limit));
-            if let Some(row) = oldest.fetch_optional(&mut *connection).await? {
-                let end = query(sql(END_UP_TO)).bind(user).bind(row.number("seq")?);
-                end.execute(connection).await?;
-            }
-            Ok(())
+            let Some(row) = oldest.fetch_optional(&mut *connection).await? else { return Ok(0) };
+            let end = query(sql(END_UP_TO)).bind(user).bind(row.number("seq")?);
+            Ok(end.execute(connection).await?.rows_affected())
         }
 
         async fn rotate(connection: &mut Connection, request: &RotationRequest) -> Parsed<Ending<Rotation>> {

@@ -24,7 +24,7 @@ const PURGE_BATCH: i64 = 1_000;
 
 #[async_trait]
 impl SessionStore for SqliteStore {
-    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<(), StoreError> {
+    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<u64, StoreError> {
         let action = "begin a session";
         let mut transaction = self.write(action).await?;
         insert(&mut transaction, session, current).await.map_err(broken(action))?;
@@ -34,8 +34,9 @@ impl SessionStore for SqliteStore {
         )
         .bind(session.user.as_str())
         .bind(i64::from(limit));
-        end_oldest.execute(&mut *transaction).await.map_err(broken(action))?;
-        transaction.commit().await.map_err(broken(action))
+        let ended = end_oldest.execute(&mut *transaction).await.map_err(broken(action))?;
+        transaction.commit().await.map_err(broken(action))?;
+        Ok(ended.rows_affected())
     }
 
     async fn find(&self, user: &UserId, id: SessionId) -> Result<Option<Session>, StoreError> {

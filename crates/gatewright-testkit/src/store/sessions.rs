@@ -255,19 +255,20 @@ pub async fn many_parallel_rotations_with_grace_agree_on_one_successor<S: Sessio
 /// In the step that begins the new one, and no other user's.
 pub async fn one_session_too_many_ends_the_oldest<S: Sessions>([store, other]: [S; 2]) {
     let bystander = begin(&store, "eve").await;
-    let mut sessions = Vec::new();
+    let (mut sessions, mut ended) = (Vec::new(), Vec::new());
     // The clock steps back once: the order of beginning counts, not the times.
     for second in [5, 6, 1, 2, 3] {
         let session = new_session("ada", after(second));
-        store.begin(&session, digest("t0"), 3).await.unwrap();
+        ended.push(store.begin(&session, digest("t0"), 3).await.unwrap());
         sessions.push(session);
     }
+    assert_eq!(ended, [0, 0, 0, 1, 1]);
     for (number, session) in sessions.iter().enumerate() {
         assert_eq!(exists(&other, session).await, number >= 2, "session {number}");
     }
     // A lower limit ends more than one.
     let last = new_session("ada", after(9));
-    store.begin(&last, digest("t0"), 1).await.unwrap();
+    assert_eq!(store.begin(&last, digest("t0"), 1).await.unwrap(), 3);
     for session in &sessions {
         assert!(!exists(&other, session).await);
     }
@@ -279,11 +280,12 @@ pub async fn one_session_too_many_ends_the_oldest<S: Sessions>([store, other]: [
 pub async fn many_parallel_beginnings_keep_the_limit<S: Sessions>(stores: [S; 2]) {
     const CALLERS: usize = 12;
     let sessions: Vec<Session> = (0..CALLERS).map(|_| new_session("ada", START)).collect();
-    race_of(CALLERS, &stores, |store, racer| {
+    let ended = race_of(CALLERS, &stores, |store, racer| {
         let session = sessions[racer].clone();
         async move { store.begin(&session, digest("t0"), 3).await.unwrap() }
     })
     .await;
+    assert_eq!(ended.iter().sum::<u64>(), 9);
     let mut kept = 0;
     for session in &sessions {
         kept += usize::from(exists(&stores[0], session).await);
