@@ -63,6 +63,7 @@ fn front_door() -> Result<(), String> {
         "openapi",
         "poem",
         "postgres",
+        "redis",
         "sqlite",
         "swagger-ui",
     ];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use xtask::services::{Kind, Services};
 use xtask::tools::{cargo, step};
@@ -20,6 +20,7 @@ pub(crate) fn run(settings: Settings) -> Result<(), String> {
     let services = if settings.only_embedded { None } else { Some(Services::start()?) };
     let vectors = vectors()?;
     let left_out = left_out(services.is_some(), vectors.is_some());
+    can_be_left_out()?;
     let mut tests = cargo(&["test", "--workspace", "--all-features", "--locked"]);
     tests.env("GATEWRIGHT_TEST_REPEAT", settings.repeat.to_string());
     tests.env(documents::FOLDER, documents::folder()?);
@@ -43,6 +44,24 @@ pub(crate) fn scenarios(settings: Settings) -> Result<(), String> {
 fn left_out(with_servers: bool, with_vectors: bool) -> Vec<&'static str> {
     let servers = Kind::ALL.into_iter().map(marker).filter(|_| !with_servers);
     servers.chain([VECTORS_MARKER].into_iter().filter(|_| !with_vectors)).collect()
+}
+
+/// Every test that needs something names it in its path: one that does not would run, and fail, where it is not there.
+fn can_be_left_out() -> Result<(), String> {
+    let list = ["test", "--workspace", "--all-features", "--locked", "--tests", "--", "--list", "--ignored"];
+    let listed = cargo(&list).stderr(Stdio::inherit()).output().map_err(|error| format!("tests: {error}"))?;
+    if !listed.status.success() {
+        return Err(format!("tests: cannot be listed ({})", listed.status));
+    }
+    let named = left_out(false, false);
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let tests = listed.lines().filter_map(|line| line.strip_suffix(": test"));
+    let nameless: Vec<&str> = tests.filter(|test| !named.iter().any(|name| test.contains(name))).collect();
+    if nameless.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("ignored tests whose names do not say what they need: {}", nameless.join(", ")))
+    }
 }
 
 /// Last of all, where it is seen.

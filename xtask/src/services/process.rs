@@ -15,6 +15,9 @@ use super::{Kind, mariadb, postgres, redis, state};
 /// Somebody else may take the port between its choice and the start.
 const START_ATTEMPTS: usize = 3;
 
+/// How the directories of servers are named, so that nothing else is taken for one.
+pub(super) const NAME_PREFIX: &str = "gatewright-";
+
 /// How often a server is asked whether it is ready, and how often whether it has ended.
 const LOOKS: usize = 1_200;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -208,7 +211,7 @@ impl Place {
     fn make() -> Result<Self, String> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("gatewright-{}-{number}-{}", std::process::id(), random()?);
+        let name = format!("{NAME_PREFIX}{}-{number}-{}", std::process::id(), random()?);
         let directory = std::env::temp_dir().join(name);
         let fail = |error: io::Error| format!("{}: {error}", directory.display());
         fs::DirBuilder::new().mode(0o700).create(&directory).map_err(fail)?;

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::process::{end, is_ours};
+use super::process::{NAME_PREFIX, end, is_ours};
 use crate::tools::target;
 
 /// The owner of what `services up` left running.
@@ -90,6 +90,7 @@ fn entry(file: PathBuf) -> Option<Entry> {
     let (owner, process) = file.file_name()?.to_str()?.split_once('-')?;
     let (owner, process) = (owner.parse().ok()?, process.parse().ok()?);
     let directory = PathBuf::from(fs::read_to_string(&file).ok()?);
-    // An empty name would be everybody's.
-    directory.is_absolute().then_some(Entry { file, owner, process, directory })
+    // It is removed with all that is in it.
+    let is_a_servers = directory.is_absolute() && directory.file_name()?.to_str()?.starts_with(NAME_PREFIX);
+    is_a_servers.then_some(Entry { file, owner, process, directory })
 }
