@@ -165,18 +165,12 @@ impl<U: AuthUser> Accounts<U> {
         let change = AccountChange { role, is_active, epoch };
         let protected = self.inner.settings.protected_role.as_ref();
         let update = self.store.update(id, &change, protected);
-        let record = |changed: &Change<U>| {
-            if matches!(changed, Change::Done(_)) {
-                self.inner.emit(&Event::AccountChanged { user: id });
-            }
-        };
+        let record = |changed: &Change<U>| self.record(changed, &Event::AccountChanged { user: id });
         if !disables {
-            return done(self.revoking(id, update, record).await?);
+            return done(self.inner.revoking(Revocation::user(id.clone()), update, record).await?);
         }
-        let changed = self.fencing(id, update).await?;
-        record(&changed);
-        let user = done(changed)?;
-        self.inner.end_all(id, |_| ()).await?;
+        let user = done(self.first_of_two(id, update, record).await?)?;
+        self.inner.end_all(id, None).await?;
         Ok(user)
     }
 
@@ -188,15 +182,13 @@ impl<U: AuthUser> Accounts<U> {
     /// this is called again: where there is no account, its sessions end all the same.
     pub async fn delete(&self, id: &UserId) -> Result<(), AuthError> {
         let protected = self.inner.settings.protected_role.as_ref();
-        let deleted = done(self.fencing(id, self.store.delete(id, protected)).await?);
-        match &deleted {
-            Ok(()) => self.inner.emit(&Event::AccountDeleted { user: id }),
-            // An earlier call may have failed between its two steps.
-            Err(AuthError::NotFound {}) => {}
-            Err(_) => return deleted,
+        let record = |deleted: &Change<()>| self.record(deleted, &Event::AccountDeleted { user: id });
+        let deleted = self.first_of_two(id, self.store.delete(id, protected), record).await?;
+        // Where there is no account, an earlier call may have failed between its two steps.
+        if !matches!(deleted, Change::LastHolder) {
+            self.inner.end_all(id, None).await?;
         }
-        self.inner.end_all(id, |_| ()).await?;
-        deleted
+        done(deleted)
     }
 
     /// A user's sessions that are alive.
@@ -213,7 +205,10 @@ impl<U: AuthUser> Accounts<U> {
     /// [`AuthError::NotFound`] when there is none, anything else when the store does not answer.
     pub async fn end_session(&self, user: &UserId, id: SessionId) -> Result<(), AuthError> {
         self.inner.sessions.find(user, id).await?.ok_or(AuthError::NotFound {})?;
-        let record = |&(): &()| self.inner.emit(&Event::SessionEnded { user, session: id });
+        let record = |&(): &()| {
+            self.inner.emit(&Event::SessionEnded { user, session: id });
+            true
+        };
         self.inner.revoking(Revocation::session(id), self.inner.sessions.end(user, id), record).await
     }
 
@@ -224,11 +219,10 @@ impl<U: AuthUser> Accounts<U> {
     /// [`AuthError::NotFound`], or when a store does not answer. When only the session store fails, every token is
     /// refused; what is left of the sessions ends by its own time.
     pub async fn end_sessions(&self, id: &UserId) -> Result<(), AuthError> {
-        if !self.inner.replace_epoch(id).await? {
+        if !self.inner.replace_epoch(id, &Event::SessionsEnded { user: id }).await? {
             return Err(AuthError::NotFound {});
         }
-        self.inner.emit(&Event::SessionsEnded { user: id });
-        self.inner.end_all(id, |_| ()).await
+        self.inner.end_all(id, None).await
     }
 
     /// Counts accounts.
@@ -251,28 +245,28 @@ impl<U: AuthUser> Accounts<U> {
         let id = who.user().id();
         let epoch = Epoch::generate(&*self.inner.randomness)?;
         self.swap_password(&id, &change, epoch).await?;
-        self.inner.emit(&Event::PasswordChanged { user: &id });
-        self.revoking(&id, self.inner.sessions.retain(&id, who.session(), epoch), |_| ()).await
+        let retain = self.inner.sessions.retain(&id, who.session(), epoch);
+        self.inner.revoking(Revocation::user(id.clone()), retain, |&()| true).await
     }
 
-    /// Runs the first verb of two: that everybody was told is demanded of the second, so that no change stops halfway
-    /// for want of a feed.
-    async fn fencing<T>(
+    /// Emits the event of a change that was made, and says whether it was.
+    fn record<T>(&self, change: &Change<T>, event: &Event<'_>) -> bool {
+        let made = matches!(change, Change::Done(_));
+        if made {
+            self.inner.emit(event);
+        }
+        made
+    }
+
+    /// Runs the first verb of two. Its announcement is not waited for, since the second verb's is: no change stops halfway
+    /// because the feed is down.
+    async fn first_of_two<T>(
         &self,
         id: &UserId,
         verb: impl Future<Output = Result<T, StoreError>> + Send,
+        record: impl FnOnce(&T) -> bool + Send,
     ) -> Result<T, AuthError> {
-        self.inner.revoking_besides(Revocation::user(id.clone()), verb, |_| true).await
-    }
-
-    /// Runs a store's verb that changes a user or ends sessions of one.
-    async fn revoking<T>(
-        &self,
-        id: &UserId,
-        verb: impl Future<Output = Result<T, StoreError>> + Send,
-        record: impl FnOnce(&T) + Send,
-    ) -> Result<T, AuthError> {
-        self.inner.revoking(Revocation::user(id.clone()), verb, record).await
+        self.inner.revoking_unconfirmed(Revocation::user(id.clone()), verb, record).await
     }
 
     /// Replaces the hash that the present password was verified against. When that hash changed meanwhile (a login
@@ -290,7 +284,15 @@ impl<U: AuthUser> Accounts<U> {
                 Some(new) => new,
                 None => self.inner.hasher.hash(change.new.clone()).await?,
             };
-            match self.fencing(id, self.store.change_password(id, &stored, &new, epoch)).await? {
+            let record = |swap: &Swap| {
+                let swapped = *swap == Swap::Done;
+                if swapped {
+                    self.inner.emit(&Event::PasswordChanged { user: id });
+                }
+                swapped
+            };
+            let swap = self.store.change_password(id, &stored, &new, epoch);
+            match self.first_of_two(id, swap, record).await? {
                 Swap::Done => return Ok(()),
                 Swap::Stale => hash = Some(new),
             }

@@ -10,7 +10,7 @@ pub enum Event<'a> {
     /// An account was registered.
     #[non_exhaustive]
     Registered {
-        /// Whose.
+        /// The user.
         user: &'a UserId,
     },
     /// A registration named an address that is taken; the client was told what a new one is told.
@@ -19,7 +19,7 @@ pub enum Event<'a> {
     /// A login succeeded.
     #[non_exhaustive]
     LoggedIn {
-        /// Who.
+        /// The user.
         user: &'a UserId,
         /// The session that began.
         session: SessionId,
@@ -29,25 +29,27 @@ pub enum Event<'a> {
     LoginRefused {
         /// Whose login it would have been, if the name is a user's.
         user: Option<&'a UserId>,
-        /// Why.
+        /// The reason.
         cause: LoginRefusal,
     },
     /// A hash was replaced by a better one of the same password.
     #[non_exhaustive]
     HashUpgraded {
-        /// Whose.
+        /// The user.
         user: &'a UserId,
     },
     /// A hash should have been replaced by a better one and was not; the login went on.
     #[non_exhaustive]
     HashNotUpgraded {
-        /// Whose.
+        /// The user.
         user: &'a UserId,
+        /// What failed; `None` when the hash or the user changed meanwhile.
+        cause: Option<&'a AuthError>,
     },
     /// A pair of tokens was exchanged for the next.
     #[non_exhaustive]
     Refreshed {
-        /// Who.
+        /// The user.
         user: &'a UserId,
         /// The session.
         session: SessionId,
@@ -59,13 +61,13 @@ pub enum Event<'a> {
     RefreshRefused {
         /// The session that the token names, if the token could be believed.
         session: Option<SessionId>,
-        /// Why.
+        /// The reason.
         cause: RefreshRefusal,
     },
     /// A used refresh token came again: somebody has a copy. The session has ended.
     #[non_exhaustive]
     TokenReused {
-        /// Whose.
+        /// The user.
         user: &'a UserId,
         /// The session that ended.
         session: SessionId,
@@ -73,7 +75,7 @@ pub enum Event<'a> {
     /// A session was ended by its user.
     #[non_exhaustive]
     LoggedOut {
-        /// Who.
+        /// The user.
         user: &'a UserId,
         /// The session that ended.
         session: SessionId,
@@ -81,13 +83,13 @@ pub enum Event<'a> {
     /// All sessions of a user were ended by the user.
     #[non_exhaustive]
     LoggedOutEverywhere {
-        /// Who.
+        /// The user.
         user: &'a UserId,
     },
     /// A session was ended by an administrator.
     #[non_exhaustive]
     SessionEnded {
-        /// Whose.
+        /// The user.
         user: &'a UserId,
         /// The session that ended.
         session: SessionId,
@@ -95,55 +97,55 @@ pub enum Event<'a> {
     /// A token was to be revoked that is not valid; the client was told what everybody is told.
     #[non_exhaustive]
     NothingRevoked {
-        /// Why it is not.
+        /// Why it is not valid.
         cause: AccessRefusal,
     },
     /// All sessions of a user were ended by an administrator.
     #[non_exhaustive]
     SessionsEnded {
-        /// Whose.
+        /// The user.
         user: &'a UserId,
     },
     /// A password was changed; all other sessions ended.
     #[non_exhaustive]
     PasswordChanged {
-        /// Whose.
+        /// The user.
         user: &'a UserId,
     },
     /// A change of password was refused, since the present password was not given.
     #[non_exhaustive]
     PasswordChangeRefused {
-        /// Whose.
+        /// The user.
         user: &'a UserId,
     },
     /// An account was changed by an administrator.
     #[non_exhaustive]
     AccountChanged {
-        /// Whose.
+        /// The user.
         user: &'a UserId,
     },
     /// An account was deleted.
     #[non_exhaustive]
     AccountDeleted {
-        /// Whose it was.
+        /// The user.
         user: &'a UserId,
     },
     /// A request to an endpoint could not be understood; a client that is being written, most of the time.
     #[non_exhaustive]
     RequestRefused {
-        /// Why.
+        /// The reason.
         cause: RequestError,
     },
     /// A guard refused a credential.
     #[non_exhaustive]
     AccessRefused {
-        /// Why.
+        /// The reason.
         cause: AccessRefusal,
     },
     /// A guard refused somebody it recognised.
     #[non_exhaustive]
     Forbidden {
-        /// Whom.
+        /// The user.
         user: &'a UserId,
     },
     /// A guard refused an API key that is known and lacks a scope.
@@ -152,22 +154,25 @@ pub enum Event<'a> {
     /// A request failed for no fault of the client's.
     #[non_exhaustive]
     Failed {
-        /// Why.
+        /// What failed.
         error: &'a AuthError,
     },
 }
 
-/// Hears of events.
+/// Receives events.
 ///
 /// # Contract
 /// - It must not block and must not panic: it is called on the request path. Whoever writes to a slow place queues.
 /// - What it does with an event never changes an answer.
 pub trait EventSink: Send + Sync + 'static {
-    /// Takes note.
+    /// Handles an event.
     fn emit(&self, event: &Event<'_>);
 }
 
-/// Writes events to [`tracing`], target `gatewright`: failures as errors, reuse and refusals as warnings. The default.
+/// Writes events to [`tracing`], target `gatewright`. The default.
+///
+/// Failures are errors; a reused refresh token and refused logins, refreshes and permissions are warnings; requests that
+/// cannot be understood are at level `debug`; the rest, refused access tokens included, at level `info`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TracingSink;
 
@@ -180,10 +185,11 @@ impl EventSink for TracingSink {
             Event::TokenReused { user, session } => {
                 tracing::warn!(target: "gatewright", %user, %session, "refresh token used twice, session ended");
             }
+            Event::HashNotUpgraded { user, cause: Some(error) } => {
+                tracing::error!(target: "gatewright", %user, cause = chain(error), "password hash not upgraded");
+            }
             Event::LoginRefused { .. }
             | Event::RefreshRefused { .. }
-            | Event::AccessRefused { .. }
-            | Event::NothingRevoked { .. }
             | Event::HashNotUpgraded { .. }
             | Event::PasswordChangeRefused { .. }
             | Event::Forbidden { .. }

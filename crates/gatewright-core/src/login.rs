@@ -77,7 +77,7 @@ impl<U: AuthUser> Auth<U> {
         // The oldest sessions may end with it: the store says how many, and not which.
         let (oldest, current) = (Revocation::user(session.user.clone()), TokenDigest::of(&first));
         let begin = inner.sessions.begin(&session, current, MAX_SESSIONS_PER_USER);
-        inner.revoking_besides(oldest, begin, |ended| *ended > 0).await?;
+        inner.revoking_unconfirmed(oldest, begin, |ended| *ended > 0).await?;
         let life = TokenLife::new(session.created_at, session.idle_expires_at);
         let pair = sign(inner, &session, first, life, session.scopes.clone())?;
         inner.emit(&Event::LoggedIn { user: &session.user, session: session.id });
@@ -131,7 +131,8 @@ async fn upgrade<U: AuthUser>(inner: &Inner<U>, user: &U, password: &Password) {
     };
     match swap.await {
         Ok(Swap::Done) => inner.emit(&Event::HashUpgraded { user: &id }),
-        Ok(Swap::Stale) | Err(_) => inner.emit(&Event::HashNotUpgraded { user: &id }),
+        Ok(Swap::Stale) => inner.emit(&Event::HashNotUpgraded { user: &id, cause: None }),
+        Err(error) => inner.emit(&Event::HashNotUpgraded { user: &id, cause: Some(&error) }),
     }
 }
 

@@ -42,42 +42,45 @@ impl<U: AuthUser> Auth<U> {
     pub async fn logout_all(&self, identity: &Identity<U>) -> Result<(), AuthError> {
         identity.must_be_of(self)?;
         let user = &identity.claims().subject;
-        let record = || self.inner.emit(&Event::LoggedOutEverywhere { user });
-        let replaced = self.inner.replace_epoch(user).await?;
-        if replaced {
-            record();
-        }
-        let record_once = |&(): &()| {
-            if !replaced {
-                record();
-            }
-        };
-        self.inner.end_all(user, record_once).await
+        let event = Event::LoggedOutEverywhere { user };
+        let replaced = self.inner.replace_epoch(user, &event).await?;
+        self.inner.end_all(user, (!replaced).then_some(&event)).await
     }
 }
 
 impl<U: AuthUser> Inner<U> {
     pub(crate) async fn end_session(&self, user: &UserId, session: SessionId) -> Result<(), AuthError> {
-        let record = |&(): &()| self.emit(&Event::LoggedOut { user, session });
+        let record = |&(): &()| {
+            self.emit(&Event::LoggedOut { user, session });
+            true
+        };
         self.revoking(Revocation::session(session), self.sessions.end(user, session), record).await
     }
 
-    /// The fence: from here on everything old of the user is refused. `false` when there is no account, or no store of
-    /// them.
-    pub(crate) async fn replace_epoch(&self, user: &UserId) -> Result<bool, AuthError> {
+    /// Gives the user's account a new epoch, which refuses every token and session of before, and emits `event` when it
+    /// has. `false` when there is no account, or no account store.
+    pub(crate) async fn replace_epoch(&self, user: &UserId, event: &Event<'_>) -> Result<bool, AuthError> {
         let Some(accounts) = &self.accounts else { return Ok(false) };
         let epoch = Some(Epoch::generate(&*self.randomness)?);
         let change = AccountChange { epoch, ..AccountChange::default() };
         let update = accounts.update(user, &change, None);
-        let changed = self.revoking_besides(Revocation::user(user.clone()), update, |_| true).await?;
+        let record = |changed: &Change<U>| {
+            let replaced = matches!(changed, Change::Done(_));
+            if replaced {
+                self.emit(event);
+            }
+            replaced
+        };
+        let changed = self.revoking_unconfirmed(Revocation::user(user.clone()), update, record).await?;
         Ok(matches!(changed, Change::Done(_)))
     }
 
-    pub(crate) async fn end_all(
-        &self,
-        user: &UserId,
-        record: impl FnOnce(&()) + Send,
-    ) -> Result<(), AuthError> {
+    /// Ends all of a user's sessions, and emits `event` if there is one.
+    pub(crate) async fn end_all(&self, user: &UserId, event: Option<&Event<'_>>) -> Result<(), AuthError> {
+        let record = |&(): &()| {
+            event.into_iter().for_each(|event| self.emit(event));
+            true
+        };
         self.revoking(Revocation::user(user.clone()), self.sessions.end_all(user), record).await
     }
 }

@@ -124,15 +124,18 @@ impl<U: AuthUser> Inner<U> {
         };
         let refuse = |cause| Err(self.refuse_refresh(Some(session.id), cause));
         let rotation = self.sessions.rotate(&request);
-        let ends = |rotation: &Rotation| matches!(rotation, Rotation::Reused);
-        let rotation = self.revoking_besides(Revocation::session(session.id), rotation, ends).await?;
+        let record = |rotation: &Rotation| {
+            let reused = matches!(rotation, Rotation::Reused);
+            if reused {
+                self.emit(&Event::TokenReused { user: &session.user, session: session.id });
+            }
+            reused
+        };
+        let rotation = self.revoking_unconfirmed(Revocation::session(session.id), rotation, record).await?;
         let (life, grace) = match rotation {
             Rotation::Rotated(life) => (life, false),
             Rotation::Grace(life) => (life, true),
-            Rotation::Reused => {
-                self.emit(&Event::TokenReused { user: &session.user, session: session.id });
-                return refuse(RefreshRefusal::Reused);
-            }
+            Rotation::Reused => return refuse(RefreshRefusal::Reused),
             Rotation::Expired => return refuse(RefreshRefusal::Session(AccessRefusal::SessionExpired)),
             Rotation::Unknown => return refuse(RefreshRefusal::Session(AccessRefusal::SessionEnded)),
         };

@@ -1,17 +1,22 @@
 //! The contract of a feed between nodes, on one whose every message is delivered by hand.
 
+use std::future::Future;
 use std::time::Duration;
 
 use gatewright::{
     Auth, AuthError, Denial, HEARTBEAT_INTERVAL, MAX_SESSIONS_PER_USER, MAX_SILENCE, MemoryStore,
-    PasswordChange, RequestView, Revocation, SessionStore, TokenPair, UserId,
+    PasswordChange, RequestView, Revocation, RoleName, SessionStore, TokenPair, UserId,
 };
 use gatewright_testkit::{FragileStore, ManualFeed, Watch, WatchedStore};
 use gatewright_tests::{Bearer, World, jwt, memory};
+use tokio::time::timeout;
 
 use super::{ANOTHER, EMAIL, PASSWORD, Password, me};
 
 const TICK: Duration = Duration::from_micros(1);
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Long enough for a store in memory and a hasher that does not hash.
+const SHORT_WHILE: Duration = Duration::from_millis(500);
 
 struct Node {
     world: World<WatchedStore<MemoryStore>>,
@@ -260,6 +265,65 @@ async fn without_the_feed_a_change_of_two_steps_is_made_whole() {
         SessionStore::find(store, &me.user().id, me.session()).await.unwrap().is_none(),
         "the sessions have ended"
     );
+}
+
+#[tokio::test]
+async fn what_changed_nothing_is_not_announced_and_answered_without_the_feed() {
+    let node = Node::warm().await;
+    let accounts = node.world.auth.accounts().unwrap();
+    let _ = node.feed.sent();
+    node.feed.cut();
+    let nobody = UserId::new("42").unwrap();
+    let role = Some(RoleName::new("user").unwrap());
+    assert!(matches!(accounts.update(&nobody, role, None).await, Err(AuthError::NotFound { .. })));
+    assert_eq!(node.feed.sent(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_feed_that_does_not_answer_delays_no_login_and_no_refresh() {
+    let node = Node::warm().await;
+    node.feed.stall();
+    let answers = async {
+        for _ in 0..=MAX_SESSIONS_PER_USER {
+            node.world.login(EMAIL).await;
+        }
+        let pair = node.world.login(EMAIL).await;
+        let next = node.world.refresh(&pair.refresh_token).await.unwrap();
+        assert!(node.world.refresh(&next.refresh_token).await.is_ok());
+        assert!(node.world.refresh(&pair.refresh_token).await.is_err(), "used before");
+    };
+    timeout(PATIENCE, answers).await.unwrap();
+    assert_eq!(node.feed.sent().len(), 4, "the sessions of three logins, and the reuse");
+}
+
+#[tokio::test]
+async fn what_happened_is_recorded_though_its_caller_gives_up_on_the_feed() {
+    let node = Node::warm().await;
+    let (world, auth) = (&node.world, &node.world.auth);
+    let accounts = auth.accounts().unwrap();
+    let me = me(world, &node.pair.access_token).await;
+    let id = me.user().id.clone();
+    node.feed.stall();
+    let change = PasswordChange::new(Password::new(PASSWORD), Password::new(ANOTHER)).unwrap();
+    given_up(world, "PasswordChanged", auth.change_password(&me, change)).await;
+    given_up(world, "LoggedOutEverywhere", auth.logout_all(&me)).await;
+    given_up(world, "LoggedOut {", auth.logout(&me)).await;
+    given_up(world, "SessionsEnded", accounts.end_sessions(&id)).await;
+    given_up(world, "AccountChanged", accounts.update(&id, None, Some(false))).await;
+    given_up(world, "AccountDeleted", accounts.delete(&id)).await;
+}
+
+/// Drops a call as soon as it waits for the feed alone.
+async fn given_up<T>(
+    world: &World<WatchedStore<MemoryStore>>,
+    name: &str,
+    call: impl Future<Output = Result<T, AuthError>>,
+) {
+    let _ = world.events.take();
+    let given_up = timeout(SHORT_WHILE, call).await;
+    assert!(given_up.is_err(), "{name}: nobody confirmed it");
+    let events = world.events.take();
+    assert_eq!(events.iter().filter(|event| event.starts_with(name)).count(), 1, "{name}: {events:?}");
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ struct Line {
     receivers: Mutex<Vec<RevocationReceiver>>,
     sent: Mutex<Vec<String>>,
     is_cut: AtomicBool,
+    is_stalled: AtomicBool,
 }
 
 impl ManualFeed {
@@ -46,6 +47,11 @@ impl ManualFeed {
     pub fn cut(&self) {
         self.0.is_cut.store(true, Ordering::SeqCst);
     }
+
+    /// From here on, nobody learns whether a message was handed over.
+    pub fn stall(&self) {
+        self.0.is_stalled.store(true, Ordering::SeqCst);
+    }
 }
 
 impl RevocationFeed for ManualFeed {
@@ -62,6 +68,9 @@ impl RevocationFeed for ManualFeed {
             return Box::pin(std::future::ready(Err(StoreError::new("announce", "connection refused"))));
         }
         self.0.sent.lock().expect("no verb panics").push(revocation.to_string());
+        if self.0.is_stalled.load(Ordering::SeqCst) {
+            return Box::pin(std::future::pending());
+        }
         Box::pin(std::future::ready(Ok(())))
     }
 }
