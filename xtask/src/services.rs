@@ -12,7 +12,7 @@ mod state;
 
 pub use process::Server;
 
-use compose::{Compose, Project};
+use compose::Project;
 
 use crate::debian;
 
@@ -143,10 +143,8 @@ struct Started {
 
 impl Started {
     fn start(kinds: &[Kind]) -> Result<Self, String> {
-        let plan = Plan::make(kinds, Kind::install, compose::find)?;
-        let containers = plan.containers.map(|(compose, kinds)| Project::start(compose, &kinds)).transpose();
-        let containers = containers.map_err(|error| format!("{error}\n{WITHOUT}"))?;
-        let programs = plan.programs.into_iter().map(Server::start).collect::<Result<_, _>>()?;
+        let (programs, containers) = choose(kinds, Kind::install, Project::start)?;
+        let programs = programs.into_iter().map(Server::start).collect::<Result<_, _>>()?;
         Ok(Self { programs, containers })
     }
 
@@ -166,31 +164,29 @@ impl Started {
 /// What is said wherever a server is missing.
 const WITHOUT: &str = "To leave out every test that needs a server: cargo xtask test --only embedded";
 
-/// How each server is started.
-#[derive(Debug)]
-struct Plan {
-    programs: Vec<Kind>,
-    containers: Option<(Compose, Vec<Kind>)>,
-}
-
-impl Plan {
-    /// Programs come first: tests start more of them, with settings of their own.
-    fn make(
-        kinds: &[Kind],
-        install: impl Fn(Kind) -> Result<(), String>,
-        find_compose: impl FnOnce() -> Result<Compose, String>,
-    ) -> Result<Self, String> {
-        let tried: Vec<_> = kinds.iter().map(|&kind| (kind, install(kind))).collect();
-        let programs = tried.iter().filter(|(_, tried)| tried.is_ok()).map(|&(kind, _)| kind).collect();
-        let (missing, reasons): (Vec<Kind>, Vec<String>) =
-            tried.into_iter().filter_map(|(kind, tried)| Some((kind, tried.err()?))).unzip();
-        if missing.is_empty() {
-            return Ok(Self { programs, containers: None });
+/// Those whose programs are here or can be installed, and the others started in containers. Programs come first: tests
+/// start more of them, with settings of their own.
+fn choose<P>(
+    kinds: &[Kind],
+    install: impl Fn(Kind) -> Result<(), String>,
+    contain: impl FnOnce(&[Kind]) -> Result<P, String>,
+) -> Result<(Vec<Kind>, Option<P>), String> {
+    let (mut programs, mut missing, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
+    for &kind in kinds {
+        match install(kind) {
+            Ok(()) => programs.push(kind),
+            Err(reason) => {
+                missing.push(kind);
+                reasons.push(reason);
+            }
         }
-        match find_compose() {
-            Ok(compose) => Ok(Self { programs, containers: Some((compose, missing)) }),
-            Err(reason) => Err(nothing_starts(&missing, &reasons, &reason)),
-        }
+    }
+    if missing.is_empty() {
+        return Ok((programs, None));
+    }
+    match contain(&missing) {
+        Ok(project) => Ok((programs, Some(project))),
+        Err(reason) => Err(nothing_starts(&missing, &reasons, &reason)),
     }
 }
 
@@ -200,7 +196,7 @@ fn nothing_starts(missing: &[Kind], reasons: &[String], no_containers: &str) -> 
     format!(
         "Servers are missing, and cannot be started:\n{reasons}\n\
          In containers: {no_containers}\n\
-         Install the packages, start Docker, or name servers in {variables}.\n{WITHOUT}"
+         Install the packages, or start Docker, or name servers in {variables}.\n{WITHOUT}"
     )
 }
 

@@ -12,9 +12,12 @@ const PASSWORD: &str = "GATEWRIGHT_SERVERS_PASSWORD";
 /// How the names of projects begin.
 pub(super) const PREFIX: &str = "gatewright-";
 
-/// The program that speaks Compose, with its first arguments.
-#[derive(Debug, Clone)]
-pub(super) struct Compose(Vec<String>);
+/// The program that speaks Compose.
+#[derive(Debug)]
+struct Compose {
+    program: String,
+    first: Vec<String>,
+}
 
 /// Servers in containers, which end with this.
 #[derive(Debug)]
@@ -27,12 +30,14 @@ pub(super) struct Project {
 }
 
 /// Finds Compose, where an engine answers it.
-pub(super) fn find() -> Result<Compose, String> {
-    let docker = Compose(vec!["docker".to_owned()]);
-    docker.ask(&["info"]).map_err(|error| format!("no Docker engine answers: {error}"))?;
-    let candidates = [vec!["docker".to_owned(), "compose".to_owned()], vec!["docker-compose".to_owned()]];
-    let mut candidates = candidates.into_iter().map(Compose);
-    let found = candidates.find(|compose| compose.ask(&["version", "--short"]).is_ok_and(|it| can_wait(&it)));
+fn find() -> Result<Compose, String> {
+    Compose::new("docker", &[])
+        .ask(&["info"])
+        .map_err(|error| format!("no Docker engine answers: {error}"))?;
+    let candidates = [Compose::new("docker", &["compose"]), Compose::new("docker-compose", &[])];
+    let found = candidates
+        .into_iter()
+        .find(|compose| compose.ask(&["version", "--short"]).is_ok_and(|it| can_wait(&it)));
     found.ok_or_else(|| {
         "Docker answers, but neither `docker compose` nor `docker-compose` is version 2 or later".to_owned()
     })
@@ -44,28 +49,34 @@ fn can_wait(version: &str) -> bool {
     version.split('.').next().and_then(|major| major.parse().ok()).is_some_and(|major: u32| major >= 2)
 }
 
+/// Whether an engine answers, and Compose is there to speak to it.
+pub(super) fn answers() -> bool {
+    find().is_ok()
+}
+
 /// Ends what another process started, with all that it kept.
 pub(super) fn end(project: &str) -> Result<(), String> {
     find()?.end(project)
 }
 
 impl Compose {
+    fn new(program: &str, first: &[&str]) -> Self {
+        Self { program: program.to_owned(), first: first.iter().map(|&it| it.to_owned()).collect() }
+    }
+
     /// Runs it, and returns what it says.
     fn ask(&self, arguments: &[&str]) -> Result<String, String> {
-        let mut command = self.command(arguments);
-        let output = command.output().map_err(|error| format!("{}: {error}", self.0.join(" ")))?;
+        let fail = |words: &str| format!("{} {}: {words}", self.program, arguments.join(" "));
+        let output = self.command(arguments).output().map_err(|error| fail(&error.to_string()))?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
-        let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Err(format!("{} {}: {words}", self.0.join(" "), arguments.join(" ")))
+        Err(fail(String::from_utf8_lossy(&output.stderr).trim()))
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let (program, first) =
-            self.0.split_first().map_or(("docker", &[][..]), |(name, first)| (name, first));
-        let mut command = Command::new(program);
-        command.args(first).args(arguments).stdin(Stdio::null());
+        let mut command = Command::new(&self.program);
+        command.args(&self.first).args(arguments).stdin(Stdio::null());
         command
     }
 
@@ -77,7 +88,11 @@ impl Compose {
 
 impl Project {
     /// Starts a server of each kind, and waits until they are ready.
-    pub(super) fn start(compose: Compose, kinds: &[Kind]) -> Result<Self, String> {
+    pub(super) fn start(kinds: &[Kind]) -> Result<Self, String> {
+        Self::start_with(find()?, kinds)
+    }
+
+    fn start_with(compose: Compose, kinds: &[Kind]) -> Result<Self, String> {
         let (name, password) = (format!("{PREFIX}{}", random()?), random()?);
         let mut project = Self { compose, name, servers: Vec::new(), stays: false };
         let services: Vec<&str> = kinds.iter().map(|&kind| service(kind).0).collect();
@@ -103,7 +118,7 @@ impl Project {
         }
         let logs =
             self.compose.ask(&of(&self.name, &["logs", "--no-color", "--tail", "10"])).unwrap_or_default();
-        Err(format!("containers do not start ({status}):\n{logs}"))
+        Err(format!("they do not start ({status})\n{logs}"))
     }
 
     fn port(&self, kind: Kind) -> Result<u16, String> {

@@ -86,7 +86,7 @@ fn end_those(which: impl Fn(&Entry) -> bool) -> Result<usize, String> {
 impl Running {
     /// Without their engine containers do not run; they are kept for the day it answers.
     fn can_be_ended(&self) -> bool {
-        matches!(self, Self::Process { .. }) || compose::find().is_ok()
+        matches!(self, Self::Process { .. }) || compose::answers()
     }
 
     /// Says how many servers that were.

@@ -23,7 +23,7 @@ fn compose_that_cannot_wait_is_not_used() {
 #[test]
 fn servers_are_started_found_and_ended() {
     let folder = Folder::with_script("case \"$*\" in *' port redis 6379') echo 127.0.0.1:32768;; esac");
-    let project = Project::start(folder.compose(), &[Kind::Redis]).unwrap();
+    let project = Project::start_with(folder.compose(), &[Kind::Redis]).unwrap();
     let servers: Vec<_> = project.servers().map(|(kind, url)| (kind, url.to_owned())).collect();
     let name = project.name.clone();
     drop(project);
@@ -38,18 +38,11 @@ fn servers_are_started_found_and_ended() {
 fn what_does_not_start_is_ended_and_its_log_is_shown() {
     let script = "case \"$*\" in *' up '*) exit 1;; *' logs '*) echo 'no space left';; esac";
     let folder = Folder::with_script(script);
-    let error = Project::start(folder.compose(), &[Kind::Postgres, Kind::Mysql]).unwrap_err();
+    let error = Project::start_with(folder.compose(), &[Kind::Postgres, Kind::Mysql]).unwrap_err();
     assert!(error.contains("no space left"), "{error}");
     let calls = folder.calls();
     assert!(calls.first().unwrap().ends_with(" up --detach --wait postgres mariadb"), "{calls:?}");
     assert!(calls.last().unwrap().ends_with(" down --volumes --timeout 0"), "{calls:?}");
-}
-
-impl Compose {
-    /// A script for the shell instead of Compose.
-    pub(in crate::services) fn fake(script: &str) -> Self {
-        Self(vec!["sh".to_owned(), script.to_owned()])
-    }
 }
 
 /// A folder with a script that notes what it is told.
@@ -66,7 +59,7 @@ impl Folder {
     }
 
     fn compose(&self) -> Compose {
-        Compose::fake(&self.file("script").display().to_string())
+        Compose::new("sh", &[&self.file("script").display().to_string()])
     }
 
     fn calls(&self) -> Vec<String> {
