@@ -3,7 +3,8 @@
 //!
 //! The tests need a Rust toolchain and a C compiler, and PostgreSQL, MariaDB and Redis unless they are told to do without.
 //! The rest is installed: tools below `target`, and, where it runs as root on Debian, packages: the servers, and what `ci`
-//! and `test --browser` need (Chromium and its driver, Python).
+//! and `test --browser` need (Chromium and its driver, Python). Servers that cannot be installed run in containers, where a
+//! Docker engine answers.
 
 mod browser;
 mod checks;

@@ -1,8 +1,9 @@
 //! Throw-away servers for tests: PostgreSQL, MariaDB and Redis on loopback, each on a free port, with a password and
-//! with a data directory that is gone when the server is.
+//! with a data directory that is gone when the server is. They run from the machine's programs, else in containers.
 //!
 //! The databases write to the system and do not wait for the disk: a killed server loses nothing, a power cut may lose all.
 
+mod compose;
 mod mariadb;
 mod postgres;
 mod process;
@@ -10,6 +11,8 @@ mod redis;
 mod state;
 
 pub use process::Server;
+
+use compose::Project;
 
 use crate::debian;
 
@@ -60,10 +63,20 @@ impl Kind {
         if self.is_installed() {
             return Ok(());
         }
-        let variable = self.variable();
-        let wish = format!("{variable} names no server, and none can be started");
-        debian::install(self.packages()).map_err(|error| format!("{wish}: {error}"))?;
-        if self.is_installed() { Ok(()) } else { Err(format!("{wish}, though it was installed")) }
+        debian::install(self.packages()).map_err(|error| format!("{self:?}: {error}"))?;
+        if self.is_installed() {
+            Ok(())
+        } else {
+            Err(format!("{self:?}: does not run, though it was installed"))
+        }
+    }
+
+    fn url(self, user: &str, password: &str, port: u16) -> String {
+        match self {
+            Self::Postgres => format!("postgres://{user}:{password}@127.0.0.1:{port}/postgres"),
+            Self::Mysql => format!("mysql://{user}:{password}@127.0.0.1:{port}/gatewright"),
+            Self::Redis => format!("redis://:{password}@127.0.0.1:{port}/"),
+        }
     }
 }
 
@@ -71,7 +84,7 @@ impl Kind {
 #[derive(Debug)]
 pub struct Services {
     named: Vec<(Kind, String)>,
-    started: Vec<Server>,
+    started: Started,
 }
 
 impl Services {
@@ -81,22 +94,21 @@ impl Services {
     /// When one is neither named nor can be started; those that were started have ended then.
     pub fn start() -> Result<Self, String> {
         state::end_orphans()?;
-        let mut services = Self { named: Vec::new(), started: Vec::new() };
+        let (mut named, mut wanted) = (Vec::new(), Vec::new());
         for kind in Kind::ALL {
             match std::env::var(kind.variable()) {
-                Ok(url) if !url.is_empty() => services.named.push((kind, url)),
-                _ => services.started.push(Server::start(kind)?),
+                Ok(url) if !url.is_empty() => named.push((kind, url)),
+                _ => wanted.push(kind),
             }
         }
-        Ok(services)
+        Ok(Self { named, started: Started::start(&wanted)? })
     }
 
     /// The variables that name them.
     #[must_use]
     pub fn variables(&self) -> Vec<(&'static str, &str)> {
         let named = self.named.iter().map(|(kind, url)| (kind.variable(), url.as_str()));
-        let started = self.started.iter().map(|server| (server.kind().variable(), server.url()));
-        named.chain(started).collect()
+        named.chain(self.started.variables()).collect()
     }
 }
 
@@ -108,13 +120,9 @@ impl Services {
 pub fn up() -> Result<String, String> {
     state::check_none()?;
     state::end_orphans()?;
-    let mut servers = Vec::new();
-    for kind in Kind::ALL {
-        servers.push(Server::start(kind)?);
-    }
-    let line = |server: &Server| format!("{}='{}'\n", server.kind().variable(), server.url());
-    let lines: String = servers.iter().map(line).collect();
-    servers.into_iter().try_for_each(Server::leave)?;
+    let started = Started::start(&Kind::ALL)?;
+    let lines: String = started.variables().map(|(name, url)| format!("{name}='{url}'\n")).collect();
+    started.leave()?;
     Ok(format!("{lines}export {}\n", Kind::ALL.map(Kind::variable).join(" ")))
 }
 
@@ -125,3 +133,72 @@ pub fn up() -> Result<String, String> {
 pub fn down() -> Result<usize, String> {
     state::end_all()
 }
+
+/// Servers that end with this.
+#[derive(Debug)]
+struct Started {
+    programs: Vec<Server>,
+    containers: Option<Project>,
+}
+
+impl Started {
+    fn start(kinds: &[Kind]) -> Result<Self, String> {
+        let (programs, containers) = choose(kinds, Kind::install, Project::start)?;
+        let programs = programs.into_iter().map(Server::start).collect::<Result<_, _>>()?;
+        Ok(Self { programs, containers })
+    }
+
+    fn variables(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let programs = self.programs.iter().map(|server| (server.kind(), server.url()));
+        let containers = self.containers.iter().flat_map(Project::servers);
+        programs.chain(containers).map(|(kind, url)| (kind.variable(), url))
+    }
+
+    /// Leaves them running.
+    fn leave(self) -> Result<(), String> {
+        self.programs.into_iter().try_for_each(Server::leave)?;
+        self.containers.map_or(Ok(()), Project::leave)
+    }
+}
+
+/// What is said wherever a server is missing.
+const WITHOUT: &str = "To leave out every test that needs a server: cargo xtask test --only embedded";
+
+/// Those whose programs are here or can be installed, and the others started in containers. Programs come first: tests
+/// start more of them, with settings of their own.
+fn choose<P>(
+    kinds: &[Kind],
+    install: impl Fn(Kind) -> Result<(), String>,
+    contain: impl FnOnce(&[Kind]) -> Result<P, String>,
+) -> Result<(Vec<Kind>, Option<P>), String> {
+    let (mut programs, mut missing, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
+    for &kind in kinds {
+        match install(kind) {
+            Ok(()) => programs.push(kind),
+            Err(reason) => {
+                missing.push(kind);
+                reasons.push(reason);
+            }
+        }
+    }
+    if missing.is_empty() {
+        return Ok((programs, None));
+    }
+    match contain(&missing) {
+        Ok(project) => Ok((programs, Some(project))),
+        Err(reason) => Err(nothing_starts(&missing, &reasons, &reason)),
+    }
+}
+
+fn nothing_starts(missing: &[Kind], reasons: &[String], no_containers: &str) -> String {
+    let variables: Vec<&str> = missing.iter().map(|kind| kind.variable()).collect();
+    let (variables, reasons) = (variables.join(", "), reasons.join("\n"));
+    format!(
+        "Servers are missing, and cannot be started:\n{reasons}\n\
+         In containers: {no_containers}\n\
+         Install the packages, or start Docker, or name servers in {variables}.\n{WITHOUT}"
+    )
+}
+
+#[cfg(test)]
+mod tests;

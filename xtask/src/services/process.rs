@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{Kind, mariadb, postgres, redis, state};
+use super::{Kind, WITHOUT, mariadb, postgres, redis, state};
 
 /// Somebody else may take the port between its choice and the start.
 const START_ATTEMPTS: usize = 3;
@@ -77,7 +77,7 @@ impl Server {
     }
 
     fn start_as(kind: Kind, wishes: &Wishes<'_>) -> Result<Self, String> {
-        kind.install()?;
+        kind.install().map_err(|error| format!("{error}\nNo container will do here. {WITHOUT}"))?;
         let mut attempt = 1;
         loop {
             match Self::attempt(kind, wishes) {
@@ -90,7 +90,7 @@ impl Server {
     fn attempt(kind: Kind, wishes: &Wishes<'_>) -> Result<Self, String> {
         let place = Place { durable: wishes.durable, ..Place::make()? };
         let settings = wishes.settings.replace("{port}", &place.port.to_string());
-        let url = place.url(kind);
+        let url = kind.url("gatewright", &place.password, place.port);
         let mut server = Self { kind, place, url, child: None };
         for (name, text) in wishes.files {
             server.place.write(name, text)?;
@@ -156,7 +156,7 @@ impl Server {
         // A group of its own: it may outlive whoever started it.
         command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
         let child = command.spawn().map_err(|error| format!("{:?}: {error}", self.kind))?;
-        state::note(child.id(), &self.place.directory)?;
+        state::note(child.id(), self.place.directory.display())?;
         Ok(child)
     }
 
@@ -219,15 +219,6 @@ impl Place {
             chown(&directory, Some(user), Some(group)).map_err(fail)?;
         }
         Ok(Self { directory, port: free_port()?, password: random()?, durable: false })
-    }
-
-    fn url(&self, kind: Kind) -> String {
-        let Self { port, password, .. } = self;
-        match kind {
-            Kind::Postgres => format!("postgres://gatewright:{password}@127.0.0.1:{port}/postgres"),
-            Kind::Mysql => format!("mysql://gatewright:{password}@127.0.0.1:{port}/gatewright"),
-            Kind::Redis => format!("redis://:{password}@127.0.0.1:{port}/"),
-        }
     }
 
     /// A program with this directory to work in. Servers refuse to run as root, so that root lends them another user.
@@ -322,7 +313,7 @@ fn free_port() -> Result<u16, String> {
 }
 
 /// 128 random bits in hexadecimal.
-fn random() -> Result<String, String> {
+pub(super) fn random() -> Result<String, String> {
     let mut bytes = [0_u8; 16];
     let source = fs::File::open("/dev/urandom");
     let read = source.and_then(|mut source| io::Read::read_exact(&mut source, &mut bytes));
