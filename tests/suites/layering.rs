@@ -57,7 +57,7 @@ fn each_module_of_the_core_uses_only_those_listed_above_it() {
             arrows += 1;
         }
     }
-    assert_eq!(modules.len(), 48);
+    assert_eq!(modules.len(), 49);
     assert!(arrows > 60, "{arrows} arrows were found");
 }
 

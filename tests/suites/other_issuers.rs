@@ -1,11 +1,11 @@
 //! Beside our own tokens, those of another issuer: they are nobody's session here, whatever they say.
 
 use gatewright::{
-    Auth, AuthError, Clock, Introspection, Issuers, Jwt, MemoryStore, Refresh, RefreshRefusal, RequestView,
-    TokenIssuer, TokenKind, TokenRefusal, TokenVerifier,
+    Auth, AuthError, Clock, Introspection, Issuers, Jwt, Login, MemoryStore, Password, Refresh,
+    RefreshRefusal, RequestView, TokenIssuer, TokenKind, TokenRefusal, TokenVerifier,
 };
 use gatewright_testkit::TestHasher;
-use gatewright_tests::{Bearer, World, jwt};
+use gatewright_tests::{Bearer, PASSWORD, World, jwt};
 
 const EMAIL: &str = "ada@example.com";
 const PARTNER: &str = "https://partner.example";
@@ -53,4 +53,31 @@ async fn a_token_of_another_issuer_reaches_no_session_user_or_refresh_of_ours() 
         other => panic!("{other:?}"),
     }
     assert!(auth.refresh(Refresh::new(pair.refresh_token)).await.is_ok(), "nothing was consumed");
+}
+
+#[tokio::test]
+async fn a_resource_server_takes_claims_and_has_no_users_sessions_or_tokens_of_its_own() {
+    let world = World::new(MemoryStore::new());
+    world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    let ours = jwt().verify(TokenKind::Access, pair.access_token.expose(), world.clock.now()).unwrap();
+    let token = partner().issue(TokenKind::Access, &ours).unwrap();
+    let auth = Auth::resource_server(partner()).with_clock(world.clock.clone()).build().unwrap();
+
+    let headers = Bearer(format!("Bearer {}", token.expose()));
+    let view = RequestView::new("GET", &headers);
+    assert_eq!(auth.require_claims(&view).unwrap().subject, ours.subject);
+    // The same token, and even with a session and an epoch: there is no user that it could be.
+    let own = Auth::resource_server(jwt()).with_clock(world.clock.clone()).build().unwrap();
+    let live = Bearer(format!("Bearer {}", pair.access_token.expose()));
+    for (auth, headers) in [(&auth, &headers), (&own, &live)] {
+        let refused = auth.authenticate(&RequestView::new("GET", headers)).await.unwrap_err();
+        assert_eq!(refused.status, 401);
+    }
+    let login = own.login(Login::new(EMAIL, Password::new(PASSWORD))).await;
+    assert!(matches!(login, Err(AuthError::Login { .. })), "{login:?}");
+    let refresh = own.refresh(Refresh::new(pair.refresh_token)).await;
+    assert!(matches!(refresh, Err(AuthError::Refresh { .. })), "{refresh:?}");
+    assert!(own.accounts().is_err());
+    assert_eq!(&*own.public_keys().body, br#"{"keys":[]}"#);
 }

@@ -16,7 +16,7 @@ use crate::id::{Epoch, SessionId, UserId};
 use crate::identity::Identity;
 use crate::password::{PasswordVerdict, check_policy, verify_bounded};
 use crate::revocation::Revocation;
-use crate::role::RoleName;
+use crate::role::{RoleChange, RoleName};
 use crate::secret::{Password, PasswordHash};
 use crate::session_list::SessionList;
 use crate::store::{
@@ -149,7 +149,8 @@ impl<U: AuthUser> Accounts<U> {
         self.store.find_by_id(id).await?.ok_or(AuthError::NotFound {})
     }
 
-    /// Changes role and activity; `None` leaves a thing as it is. Disabling ends all sessions and tokens.
+    /// Changes role and activity; `None` leaves a thing as it is. Disabling ends all sessions and tokens, and so does another
+    /// role under [`RoleChange::EndSessions`].
     ///
     /// # Errors
     /// [`AuthError::NotFound`] and [`AuthError::LastHolder`], or when a store does not answer. When only the session store
@@ -160,18 +161,27 @@ impl<U: AuthUser> Accounts<U> {
         role: Option<RoleName>,
         is_active: Option<bool>,
     ) -> Result<U, AuthError> {
-        let disables = is_active == Some(false);
-        let epoch = if disables { Some(Epoch::generate(&*self.inner.randomness)?) } else { None };
+        let ends_sessions = is_active == Some(false) || self.ends_sessions(id, role.as_ref()).await?;
+        let epoch = if ends_sessions { Some(Epoch::generate(&*self.inner.randomness)?) } else { None };
         let change = AccountChange { role, is_active, epoch };
         let protected = self.inner.settings.protected_role.as_ref();
         let update = self.store.update(id, &change, protected);
         let record = |changed: &Change<U>| self.record(changed, &Event::AccountChanged { user: id });
-        if !disables {
+        if !ends_sessions {
             return done(self.inner.revoking(Revocation::user(id.clone()), update, record).await?);
         }
         let user = done(self.first_of_two(id, update, record).await?)?;
         self.inner.end_all(id, None).await?;
         Ok(user)
+    }
+
+    /// Whether giving the user this role is to end the user's sessions.
+    async fn ends_sessions(&self, id: &UserId, role: Option<&RoleName>) -> Result<bool, AuthError> {
+        let (RoleChange::EndSessions, Some(role)) = (self.inner.settings.role_change, role) else {
+            return Ok(false);
+        };
+        let user = self.store.find_by_id(id).await?;
+        Ok(user.is_some_and(|user| !user.roles().eq([role.as_str()])))
     }
 
     /// Deletes an account and ends its sessions.

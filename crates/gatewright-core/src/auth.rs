@@ -18,7 +18,7 @@ use crate::random::Randomness;
 use crate::render::Answers;
 use crate::reply::Reply;
 use crate::request::RequestView;
-use crate::role::RoleName;
+use crate::role::{RoleChange, RoleName};
 use crate::scope::{RoleScopes, Scopes};
 use crate::session::SessionStore;
 use crate::store::{Account, AccountStore, AuthUser, UserStore};
@@ -60,6 +60,7 @@ pub(crate) struct Settings {
     pub(crate) role_scopes: RoleScopes,
     pub(crate) registration_role: Option<RoleName>,
     pub(crate) protected_role: Option<RoleName>,
+    pub(crate) role_change: RoleChange,
 }
 
 impl<U> Clone for Auth<U> {

@@ -15,7 +15,7 @@ use crate::proxies::TrustedProxies;
 use crate::random::{Randomness, SystemRandomness};
 use crate::render::{Answers, Renderer, TokenEndpoint, is_realm};
 use crate::revocation::RevocationCheck;
-use crate::role::RoleName;
+use crate::role::{RoleChange, RoleName};
 use crate::scope::{MAX_SCOPES_BYTES, RoleScopes};
 use crate::session::SessionStore;
 use crate::store::{Account, AccountStore, AuthUser, UserStore};
@@ -138,6 +138,7 @@ impl<U: AuthUser> AuthBuilder<U> {
                 role_scopes: RoleScopes::new(),
                 registration_role: None,
                 protected_role: None,
+                role_change: RoleChange::KeepSessions,
             },
         }
     }
@@ -251,6 +252,12 @@ impl<U: AuthUser> AuthBuilder<U> {
     /// A role that must keep at least one active holder: the last can be neither demoted, disabled nor deleted.
     pub fn with_protected_role(mut self, role: RoleName) -> Self {
         self.settings.protected_role = Some(role);
+        self
+    }
+
+    /// What becomes of a user's sessions when the role changes; they go on unless set.
+    pub fn with_role_change(mut self, policy: RoleChange) -> Self {
+        self.settings.role_change = policy;
         self
     }
 

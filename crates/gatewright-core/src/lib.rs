@@ -58,6 +58,7 @@ pub mod proxies;
 pub mod credential;
 pub mod auth;
 pub mod builder;
+pub mod resource_server;
 mod revoke;
 // The path
 pub mod identity;
@@ -108,10 +109,11 @@ pub use render::{DetailRenderer, ProblemRenderer, Rendered, Renderer, TokenEndpo
 pub use reply::Reply;
 pub use request::{Headers, RequestView};
 pub use requirement::{AllOf, AnyOf, Authenticated, Demand, Guards, Policy, Requirement};
+pub use resource_server::NoUser;
 pub use revocation::{InvalidRevocation, Revocation, RevocationCheck, Revoked};
 #[doc(hidden)]
 pub use role::assert_roles;
-pub use role::{RoleName, UnknownRole};
+pub use role::{RoleChange, RoleName, UnknownRole};
 pub use rotation::{Rotation, RotationRequest};
 #[doc(hidden)]
 pub use scope::assert_scopes;

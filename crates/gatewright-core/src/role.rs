@@ -10,6 +10,18 @@ pub const MAX_ROLE_BYTES: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoleName(String);
 
+/// What becomes of a user's sessions when the role changes. The new role counts from the next request on in either case:
+/// roles are read from the store and are no part of a token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RoleChange {
+    /// They go on with the new role.
+    #[default]
+    KeepSessions,
+    /// They end, and the user logs in again.
+    EndSessions,
+}
+
 /// The text is not a role.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

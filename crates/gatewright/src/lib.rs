@@ -52,6 +52,7 @@ pub use gatewright_core::proxies::{
 };
 pub use gatewright_core::render::{DetailRenderer, ProblemRenderer, Rendered, Renderer, TokenEndpoint};
 pub use gatewright_core::requirement::{AllOf, AnyOf, Authenticated, Demand, Guards, Policy, Requirement};
+pub use gatewright_core::resource_server::NoUser;
 pub use gatewright_core::revocation::{
     FED_MAX_AGE, HEARTBEAT_INTERVAL, InvalidRevocation, MAX_SILENCE, Revocation, RevocationCheck, Revoked,
     SETTLING_TIME, UNFED_MAX_AGE,
@@ -74,7 +75,7 @@ pub use gatewright_core::token::{
 pub use gatewright_core::{
     ApiKeyIdentity, Auth, BodyCollector, Bytes, Caller, Claims, CredentialKind, Denial, Email, Epoch, Guard,
     Headers, Identity, InvalidEmail, InvalidId, Login, Operation, Password, PasswordHash, Randomness,
-    RandomnessError, Refresh, Reply, RequestView, RoleName, SessionId, SystemRandomness, TokenId,
+    RandomnessError, Refresh, Reply, RequestView, RoleChange, RoleName, SessionId, SystemRandomness, TokenId,
     TokenIssuer, TokenKind, TokenPair, TokenRefusal, TokenText, TokenVerifier, UnknownRole, UserId,
     VerifiedClaims, roles, scopes,
 };

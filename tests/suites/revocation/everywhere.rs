@@ -1,6 +1,6 @@
 //! Log out everywhere, and administrators who end sessions.
 
-use gatewright::{AuthError, TokenPair};
+use gatewright::{AuthError, RoleChange, RoleName, TokenPair};
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{FragileStore, WatchedStore};
 use gatewright_tests::{World, memory, sqlite};
@@ -133,4 +133,30 @@ async fn a_login_that_overlaps_a_logout_everywhere_is_refused() {
     watch.go_on().await;
     let pair = login.await.unwrap();
     assert_eq!(alive(&world, &[&pair]).await, [(false, false)], "it carries the epoch that is gone");
+}
+
+#[tokio::test]
+async fn another_role_ends_the_sessions_of_its_user_where_that_is_the_policy_and_nowhere_else() {
+    for (policy, expected) in [
+        (RoleChange::KeepSessions, [(true, true); 4]),
+        (RoleChange::EndSessions, [(false, false), (false, false), (false, false), (true, true)]),
+    ] {
+        let store = memory().await[0].clone();
+        let world = World::with(store, |builder| builder.with_role_change(policy));
+        let pairs = warm(&world).await;
+        let caller = me(&world, &pairs[0].access_token).await;
+        let accounts = world.auth.accounts().unwrap();
+        let role = |name| Some(RoleName::new(name).unwrap());
+        accounts.update(&caller.user().id, role("user"), None).await.unwrap();
+        for pair in &pairs {
+            assert_eq!(world.status(&pair.access_token).await, 200, "it is the role that they have");
+        }
+        accounts.update(&caller.user().id, role("editor"), None).await.unwrap();
+        assert_eq!(alive(&world, &pairs.each_ref()).await, expected, "{policy:?}");
+        let nobody = gatewright::UserId::new("42").unwrap();
+        assert!(matches!(
+            accounts.update(&nobody, role("user"), None).await,
+            Err(AuthError::NotFound { .. })
+        ));
+    }
 }

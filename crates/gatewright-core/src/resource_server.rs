@@ -1,0 +1,142 @@
+//! An application that has no users of its own and trusts the tokens of others: a resource server (RFC 6749 §1.1).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::auth::Auth;
+use crate::builder::AuthBuilder;
+use crate::clock::Timestamp;
+use crate::email::Email;
+use crate::id::{Epoch, SessionId, UserId};
+use crate::password::{HasherError, PasswordHasher, PasswordVerdict};
+use crate::revocation::RevocationCheck;
+use crate::rotation::{Rotation, RotationRequest, TokenDigest};
+use crate::secret::{Password, PasswordHash, TokenText};
+use crate::session::{Session, SessionStore};
+use crate::store::{AuthUser, StoreError, Swap, UserStore};
+use crate::token::{Claims, IssueError, TokenIssuer, TokenKind, TokenVerifier};
+
+const REASON: &str = "a resource server has no users";
+
+/// The user of a resource server: there is none, and no value of this type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoUser {}
+
+impl AuthUser for NoUser {
+    fn id(&self) -> UserId {
+        match *self {}
+    }
+
+    fn roles(&self) -> impl Iterator<Item = &str> {
+        std::iter::empty()
+    }
+
+    fn is_active(&self) -> bool {
+        match *self {}
+    }
+
+    fn password_hash(&self) -> Option<PasswordHash> {
+        match *self {}
+    }
+
+    fn epoch(&self) -> Epoch {
+        match *self {}
+    }
+}
+
+impl Auth<NoUser> {
+    /// Begins an application that verifies tokens and does nothing else: no users, no sessions, no tokens of its own.
+    ///
+    /// Handlers take `StatelessClaims`, which are whatever `verifier` accepted, and API keys. Everything that would need a
+    /// user or a session refuses everybody: `CurrentUser` and guards for roles with 401, and the endpoints too.
+    /// A token counts until it expires: nobody here hears of what its issuer revokes.
+    pub fn resource_server(verifier: impl TokenVerifier + 'static) -> AuthBuilder<NoUser> {
+        AuthBuilder::new(Arc::new(Nothing), Arc::new(Nothing), Arc::new(verifier))
+            .with_issuer(Nothing)
+            .with_hasher(Nothing)
+            .with_revocation_check(RevocationCheck::ReadThrough)
+    }
+}
+
+/// The stores, the hasher and the issuer of an application that has none: nothing is found, and nothing can be made.
+struct Nothing;
+
+#[async_trait]
+impl UserStore for Nothing {
+    type User = NoUser;
+
+    async fn find_by_id(&self, _: &UserId) -> Result<Option<NoUser>, StoreError> {
+        Ok(None)
+    }
+
+    async fn find_by_email(&self, _: &Email) -> Result<Option<NoUser>, StoreError> {
+        Ok(None)
+    }
+
+    async fn replace_password_hash(
+        &self,
+        _: &UserId,
+        _: &PasswordHash,
+        _: &PasswordHash,
+    ) -> Result<Swap, StoreError> {
+        Ok(Swap::Stale)
+    }
+}
+
+#[async_trait]
+impl SessionStore for Nothing {
+    async fn begin(&self, _: &Session, _: TokenDigest, _: u32) -> Result<u64, StoreError> {
+        Err(StoreError::new("begin a session", REASON))
+    }
+
+    async fn find(&self, _: &UserId, _: SessionId) -> Result<Option<Session>, StoreError> {
+        Ok(None)
+    }
+
+    async fn list(&self, _: &UserId) -> Result<Vec<Session>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn rotate(&self, _: &RotationRequest) -> Result<Rotation, StoreError> {
+        Ok(Rotation::Unknown)
+    }
+
+    async fn end(&self, _: &UserId, _: SessionId) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn end_all(&self, _: &UserId) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn retain(&self, _: &UserId, _: SessionId, _: Epoch) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn purge_expired(&self, _: Timestamp) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}
+
+#[async_trait]
+impl PasswordHasher for Nothing {
+    async fn hash(&self, _: Password) -> Result<PasswordHash, HasherError> {
+        Err(HasherError::failed(REASON))
+    }
+
+    /// At no cost: where nobody has a password, the time tells nothing.
+    async fn verify(&self, _: Password, _: Option<PasswordHash>) -> Result<PasswordVerdict, HasherError> {
+        Ok(PasswordVerdict::Mismatch)
+    }
+}
+
+impl TokenIssuer for Nothing {
+    fn issue(&self, _: TokenKind, _: &Claims) -> Result<TokenText, IssueError> {
+        Err(IssueError::new(Some(REASON.into())))
+    }
+
+    fn public_keys(&self) -> Arc<str> {
+        Arc::from(r#"{"keys":[]}"#)
+    }
+}
