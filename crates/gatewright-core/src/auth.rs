@@ -93,7 +93,7 @@ impl<U: AuthUser> Auth<U> {
     }
 
     /// The answer to an error, as clients see it. A refused credential, and a failure that is no client's fault, are
-    /// emitted as events; nobody without a credential is no event.
+    /// emitted as events; a request without credentials emits none.
     #[must_use]
     pub fn reply_to(&self, error: &AuthError) -> Reply {
         self.inner.reply_to(error)

@@ -1,9 +1,9 @@
-//! What guards remember of the stores.
+//! The guards' cache of sessions and users.
 //!
-//! It can only say yes: living sessions of active users are kept and nothing else, and whatever does not let a token in
-//! is asked of the stores. So what is kept never refuses a token, and never makes a session or a token last longer: both
-//! ends are judged at every request. While a store does not answer, whoever is remembered is let in as before, within
-//! the same bounds: what is not written cannot have been revoked.
+//! It is positive only: it holds live sessions of active users. A token that it does not admit is checked against the
+//! stores, never refused from the cache; and since the ends of token and session are checked at every request, neither
+//! lasts longer for being cached. While a store is down, cached sessions are admitted as before, within the same bounds:
+//! what cannot be written cannot have been revoked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::revocation::{Revocation, Revoked};
 use crate::store::AuthUser;
 use crate::token::VerifiedClaims;
 
-/// How many sessions are remembered, unless set: 10 000. With accounts as they usually are that is some 6 MB.
+/// How many sessions are cached, unless set: 10 000. With accounts as they usually are that is some 6 MB.
 pub const DEFAULT_CACHE_CAPACITY: usize = 10_000;
 /// The most that can be set: ten million.
 pub const MAX_CACHE_CAPACITY: usize = 10_000_000;
@@ -26,7 +26,7 @@ pub const MAX_CACHE_CAPACITY: usize = 10_000_000;
 pub(crate) struct Cache<U> {
     pairs: quick_cache::sync::Cache<SessionId, Entry<U>>,
     fences: Fences,
-    /// `None` where nothing said can be lost.
+    /// `None` when the feed cannot lose messages: within one process.
     hearing: Option<Hearing>,
     max_age: Duration,
     clock: Arc<dyn Clock>,
@@ -54,7 +54,7 @@ impl<U: AuthUser> Cache<U> {
         }
     }
 
-    /// What lets this token in, if it is known.
+    /// The cached session and user that admit this token.
     pub(crate) fn find(
         &self,
         session: SessionId,
@@ -73,12 +73,12 @@ impl<U: AuthUser> Cache<U> {
         entry.pair.admits(claims, epoch, now).then_some(entry.pair)
     }
 
-    /// Call it before the stores are read: what they say is kept if nothing was revoked meanwhile.
+    /// To be called before the stores are read: what they return is cached only if nothing was revoked meanwhile.
     pub(crate) fn begin(&self, session: SessionId, user: &UserId, now: Timestamp) -> Option<Stamp> {
         if self.is_live(now) { self.fences.stamp(session, user, now) } else { None }
     }
 
-    /// Keeps what the stores said. That the stamp holds is asked at each use again; here it saves the place.
+    /// Inserts what the stores returned. `find` checks the stamp again; checking it here only avoids a stale entry.
     pub(crate) fn keep(&self, pair: Arc<LivePair<U>>, stamp: Stamp) {
         if self.fences.holds(&stamp) {
             self.pairs.insert(pair.session(), Entry { pair, stamp });
@@ -89,7 +89,7 @@ impl<U: AuthUser> Cache<U> {
         self.hearing.as_ref().is_none_or(|hearing| hearing.is_live(now))
     }
 
-    /// An age below zero, after a clock was set back, is no age.
+    /// An entry from the future is stale: the clock was set back.
     fn is_fresh(&self, entry: &Entry<U>, now: Timestamp) -> bool {
         let Stamp { taken_at, .. } = entry.stamp;
         now >= taken_at && now < taken_at.saturating_add(self.max_age) && self.fences.holds(&entry.stamp)

@@ -1,4 +1,4 @@
-//! The revocation feed: how one node's change reaches the memory of the others.
+//! The revocation feed: how a revocation on one node reaches the caches of the others.
 
 use std::fmt;
 use std::future::{Future, ready};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::revocation::{FED_MAX_AGE, Revocation, UNFED_MAX_AGE};
 use crate::store::StoreError;
 
-/// Whom a feed reaches, by which it is decided how old what a guard knows may be.
+/// Which writers a feed reaches. It decides how old a cached entry may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reach {
@@ -18,12 +18,12 @@ pub enum Reach {
     /// All who write to the stores, and all are in this process: for stores in memory, or a database that no other
     /// process opens.
     SoleProcess,
-    /// All nodes, over something that can fail: guards believe what they know only while heartbeats come back.
+    /// All nodes, over something that can fail: the cache is used only while heartbeats come back.
     Nodes,
 }
 
 impl Reach {
-    /// How old what a guard knows may be.
+    /// How old a cached entry may be.
     #[must_use]
     pub const fn max_age(self) -> Duration {
         match self {
@@ -33,17 +33,18 @@ impl Reach {
     }
 }
 
-/// Tells whether an announcement was handed over. It may be dropped: the message is on its way all the same.
+/// Resolves when the message was handed over. It may be dropped: the message is on its way all the same.
 pub type Announcement = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
 
-/// Carries revocations to every node, the sender's own included or not.
+/// Carries revocations to every node; it may bring them back to the sender as well.
 ///
 /// # Contract
-/// - `announce` has the message on its way when it returns, not when its future is polled: a request that is given up in
-///   its middle must not take its revocation along. The future says when the message is handed over to whatever
-///   delivers it, within 5 seconds, or that it could not be.
-/// - A message may come twice, late, and in any order, but for one thing: no heartbeat comes in before a revocation that
-///   was handed over before the heartbeat was sent. So whose own heartbeat came back has heard all that is older.
+/// - `announce` has the message on its way when it returns, not when its future is polled: a request that is cancelled
+///   must not cancel its revocation. The future resolves within 5 seconds: when the message is handed over to whatever
+///   delivers it, or with an error when it could not be.
+/// - Messages may be duplicated, delayed and reordered, with one exception: a heartbeat never arrives before a revocation
+///   that was handed over before the heartbeat was sent. So a node whose own heartbeat came back has received everything
+///   older.
 /// - With [`Reach::Nodes`], every [`HEARTBEAT_INTERVAL`](crate::revocation::HEARTBEAT_INTERVAL) a fresh
 ///   [`RevocationReceiver::heartbeat`] travels the way of all messages, out and back in; what comes in, the own and
 ///   the others', goes to [`RevocationReceiver::hear`].
@@ -53,18 +54,17 @@ pub type Announcement = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Se
 ///
 /// `feed_suite!` of the testkit proves a feed between nodes.
 ///
-/// Anybody who can write to the feed can empty caches, and nothing more: a heartbeat counts for the receiver that made it
-/// alone, by the time at which it did. Anybody who can keep messages back keeps guards
-/// from hearing, for [`MAX_SILENCE`](crate::revocation::MAX_SILENCE) if everything is kept back, else for
-/// [`FED_MAX_AGE`].
+/// Whoever can write to the feed can empty caches and nothing more: a heartbeat counts only for the receiver that made it,
+/// and by the time at which it was made. Whoever can suppress messages can delay revocations: by
+/// [`MAX_SILENCE`](crate::revocation::MAX_SILENCE) if all are suppressed, otherwise by [`FED_MAX_AGE`].
 pub trait RevocationFeed: Send + Sync + 'static {
-    /// Whom it reaches.
+    /// Which writers it reaches.
     fn reach(&self) -> Reach;
 
-    /// Passes on what is announced from now on.
+    /// Delivers to `receiver` whatever is announced from now on.
     fn subscribe(&self, receiver: RevocationReceiver);
 
-    /// Tells everybody.
+    /// Sends a revocation to every receiver.
     fn announce(&self, revocation: &Revocation) -> Announcement;
 }
 
@@ -82,34 +82,34 @@ impl<T: RevocationFeed + ?Sized> RevocationFeed for Arc<T> {
     }
 }
 
-/// What hears a feed: the memory of an [`Auth`](crate::Auth), or what proves a feed in a test. No method waits.
+/// Receives a feed's messages: the cache of an [`Auth`](crate::Auth), or a test. Methods must not block.
 pub trait Ear: Send + Sync + 'static {
     /// A heartbeat to send now, where one is needed.
     fn heartbeat(&self) -> Option<String>;
 
-    /// Takes a heartbeat that came in; `false` when the text is none.
+    /// Handles a heartbeat; `false` when the text is none.
     fn hear_heartbeat(&self, text: &str) -> bool;
 
-    /// Takes a revocation.
+    /// Handles a revocation.
     fn revoke(&self, revocation: &Revocation);
 
-    /// Forgets everything.
+    /// Empties the cache.
     fn reset(&self);
 }
 
-/// Where a feed delivers: the memory of one [`Auth`](crate::Auth). Nothing in it waits, and it keeps nothing alive.
+/// Where a feed delivers: a weak handle on the cache of one [`Auth`](crate::Auth). No method blocks.
 #[derive(Clone)]
 pub struct RevocationReceiver(Weak<dyn Ear>);
 
 impl RevocationReceiver {
-    /// A receiver that is gone when the ear is. An [`Auth`](crate::Auth) makes its own.
+    /// A receiver that is gone when `ear` is dropped. An [`Auth`](crate::Auth) makes its own.
     #[must_use]
     pub fn new(ear: &Arc<dyn Ear>) -> Self {
         Self(Arc::downgrade(ear))
     }
 
-    /// Takes a message from elsewhere: a heartbeat, this receiver's own or another's, or a revocation. One that cannot
-    /// be read empties the cache.
+    /// Handles a message that came in: a heartbeat, this receiver's own or another's, or a revocation. A message that
+    /// cannot be parsed empties the cache.
     pub fn hear(&self, text: &str) {
         let Some(ear) = self.0.upgrade() else { return };
         if ear.hear_heartbeat(text) {

@@ -1,7 +1,7 @@
-//! Generations: what was read before something was revoked is not believed after it.
+//! Invalidation counters.
 //!
-//! A revocation raises a counter; whoever reads a store notes the counters first. What was read is good as long as they
-//! stand where they stood, so it does not matter which comes first, the end of a read or the revocation.
+//! A revocation increments a counter. Whoever reads a store records the counters first, and what was read is valid only
+//! while they are unchanged: so it does not matter whether the read or the revocation finishes first.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
 use crate::revocation::{Revocation, Revoked, SETTLING_TIME};
 
-/// How many counters sessions and users share. A revocation costs those that share its counter a read.
+/// How many counters there are. Sessions and users share them; a revocation costs those that share its counter a read.
 const SLOTS: usize = 4096;
 
 #[derive(Default)]

@@ -1,10 +1,10 @@
-//! Whether a feed is heard: by how long ago the latest heartbeat to come back was sent.
+//! Whether the feed is live: the last heartbeat that came back was sent no more than [`MAX_SILENCE`] ago.
 //!
-//! The time of sending counts, not that of return: a feed that lags behind is as good as silent. Since no message that
-//! was handed over before a heartbeat comes after it, whoever hears lacks nothing that is older than the heartbeat.
+//! The time of sending counts, not that of return, so a feed that lags counts as silent. A feed delivers no heartbeat before
+//! a revocation that was handed over earlier, so nothing older than the heartbeat is missing.
 //!
-//! A heartbeat carries a tag of its time under a key that nobody else has. Whoever reads and writes the feed can make none of
-//! a later time, to be heard as if nothing were kept back.
+//! A heartbeat carries a MAC of its time, under a key of this process alone: whoever can read and write the feed cannot
+//! forge a later one to hide that messages are held back.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,8 +17,7 @@ use crate::random::{SystemRandomness, draw};
 use crate::revocation::MAX_SILENCE;
 
 pub(crate) struct Hearing {
-    /// What one's own heartbeats are known by. `None` where nothing random was to be had: then none is, and the feed is
-    /// never heard.
+    /// The key of the MACs. `None` when no randomness was available: then the feed is never live.
     key: Option<Zeroizing<[u8; 64]>>,
     /// When the latest one to come back was sent, in microseconds; 0 for none.
     sent_at: AtomicU64,
@@ -33,13 +32,13 @@ impl Hearing {
         format!("heartbeat {:016x} {}", self.tag(now.as_micros()).unwrap_or(0), now.as_micros())
     }
 
-    /// A clock that was set back by more than the silence allowed is silence.
+    /// A clock that was set back by more than [`MAX_SILENCE`] makes it silent too.
     pub(crate) fn is_live(&self, now: Timestamp) -> bool {
         let sent_at = self.sent_at.load(Ordering::SeqCst);
         sent_at != 0 && u128::from(sent_at.abs_diff(now.as_micros())) <= MAX_SILENCE.as_micros()
     }
 
-    /// Takes a heartbeat that came in, and says whether it was one; `forget` is called first when it ends a silence.
+    /// Takes a message that came in, and says whether it was a heartbeat. `forget` is called first if this one ends a silence.
     pub(crate) fn hear(&self, text: &str, now: Timestamp, forget: impl FnOnce()) -> bool {
         let Some((tag, sent_at)) = read(text) else { return false };
         let known = self.sent_at.load(Ordering::SeqCst);

@@ -86,8 +86,8 @@ impl<U: AuthUser> LivePair<U> {
         })
     }
 
-    /// Whether the pair still speaks for a token. If not, that refuses nobody: the session may have been refreshed, or
-    /// have got a new epoch, and the stores know.
+    /// Whether the cached pair admits this token. `false` does not refuse the token: the session may have been refreshed,
+    /// or have a new epoch, and the stores are asked instead.
     pub(crate) fn admits(&self, claims: &VerifiedClaims, epoch: Epoch, now: Timestamp) -> bool {
         now < self.ends_at && self.epoch == epoch && self.owner == claims.subject
     }

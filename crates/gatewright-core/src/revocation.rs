@@ -1,4 +1,4 @@
-//! What is revoked: the words in which nodes tell each other, and the bounds that hold for all of them.
+//! Revocations: the messages between nodes, and the bounds within which they are seen.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,36 +6,36 @@ use std::time::Duration;
 
 use crate::id::{SessionId, UserId};
 
-/// How old what a guard knows may be where no feed reaches all who write to the stores: 5 seconds.
+/// The maximum age of a cached entry when no feed reaches all who write to the stores: 5 seconds.
 pub const UNFED_MAX_AGE: Duration = Duration::from_secs(5);
-/// How old it may be where a feed does: 30 seconds. It is what remains when a node changed a store and died, or was cut
-/// off, before it could say so.
+/// The maximum age of a cached entry when a feed does: 30 seconds. It is the bound for a revocation whose node changed a
+/// store and failed before it announced it.
 pub const FED_MAX_AGE: Duration = Duration::from_secs(30);
 /// How often a feed between nodes sends a heartbeat: every second.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// How old the latest heartbeat to come back may be: 3 seconds. From then on guards ask the stores, until the next one.
 pub const MAX_SILENCE: Duration = Duration::from_secs(3);
-/// How long a change whose outcome is unknown may still take place: the 5 seconds within which every verb of a store
-/// answers. So long nothing is kept of whom it concerns.
+/// How long a change whose outcome is unknown may still take place: 5 seconds, within which every verb of a store returns.
+/// For that long, nothing that it concerns is cached.
 pub const SETTLING_TIME: Duration = Duration::from_secs(5);
 
-/// How guards learn that a session has ended or a user has changed. The third way, not to learn it at all, is the
-/// `StatelessClaims` argument's.
+/// How guards learn that a session has ended or a user has changed. (To skip the check altogether, take `StatelessClaims` in
+/// a handler.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum RevocationCheck {
-    /// From what was read of the stores before and has not been revoked since, within the bounds of this module: seen at
-    /// once where this `Auth` revoked it, elsewhere when a feed brings it, and after [`UNFED_MAX_AGE`] or [`FED_MAX_AGE`]
-    /// at the latest. A clock that is set back adds to them what it is set back by.
+    /// From a cache of the stores. A revocation is seen at once by the `Auth` that made it, by others when the feed brings
+    /// it, and after [`UNFED_MAX_AGE`] or [`FED_MAX_AGE`] at the latest. A clock that is set back adds to these bounds
+    /// what it is set back by.
     ///
-    /// The user's whole record is kept in memory meanwhile, its password's hash included.
+    /// A cached user's record, its password hash included, stays in memory meanwhile.
     #[default]
     Cached,
     /// From the stores, at every request.
     ReadThrough,
 }
 
-/// What must be read again before it is believed.
+/// What a revocation invalidates.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Revoked {
@@ -46,7 +46,7 @@ pub enum Revoked {
     User(UserId),
 }
 
-/// A message between nodes: something was revoked. Its text is what feeds carry.
+/// A message between nodes: something was revoked. Feeds carry its text form.
 ///
 /// ```
 /// use gatewright_core::revocation::Revocation;

@@ -120,8 +120,8 @@ pub struct RotationRequest {
     pub successor: TokenDigest,
     /// The present moment.
     pub now: Timestamp,
-    /// How long the previous token is still answered with the same successor; zero for never. Clocks of nodes differ, so a
-    /// moment as long before the rotation counts too; a clock that was set back further makes no window of its own.
+    /// The grace window: how long after a rotation the previous token still yields the same successor; zero for never. To
+    /// tolerate clocks that differ between nodes, it extends as far before the rotation.
     pub grace: Duration,
     /// When the session ends if it is not used again; the store caps it at the session's own end.
     pub idle_expires_at: Timestamp,
