@@ -21,6 +21,7 @@ const REASON: &str = "a resource server has no users";
 
 /// The user of a resource server: there is none, and no value of this type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "it stays without values")]
 pub enum NoUser {}
 
 impl AuthUser for NoUser {

@@ -1,16 +1,16 @@
 //! Revocations between nodes, over a channel of Redis.
 //!
 //! ```text
-//! announce ─► waiting.rs ─► send.rs  PUBLISH ──► server ──► every node, this one too
-//!                ▲       one task    one connection
-//!     heartbeats │
-//! receivers ◄──── listen.rs ◄─────── SUBSCRIBE ◄──────────────┘
-//!                one task            one connection
+//! announce ──► queue.rs ──► sender.rs    PUBLISH ───► server ──► every node, this one too
+//!                 ▲         one task     one connection
+//!      heartbeats │
+//! receivers ◄──── listener.rs ◄───────── SUBSCRIBE ◄─────────────┘
+//!                 one task               one connection
 //! ```
 
-mod listen;
-mod send;
-mod waiting;
+mod listener;
+mod queue;
+mod sender;
 
 use std::fmt;
 use std::future::ready;
@@ -26,13 +26,13 @@ use crate::key::Prefix;
 use crate::link::{CALL_TIMEOUT, Link, Opener};
 use crate::store::OPEN;
 use crate::{Failure, Parsed, broken};
-use listen::{Door, Hall};
-use send::Queue;
+use listener::{Connector, Listener};
+use sender::Outbox;
 
 /// How many different messages may wait for the server: 10 000. What is beyond them fails at once.
 pub const MAX_WAITING: usize = 10_000;
 
-/// How long connections stay that nobody needs.
+/// How long unused connections stay open.
 const IDLE: Duration = Duration::from_secs(5);
 
 const ACTION: &str = "announce a revocation";
@@ -41,8 +41,8 @@ const ACTION: &str = "announce a revocation";
 ///
 /// It has two connections and two tasks of its own, in the runtime that it was connected in. Messages of one node are sent
 /// in the order in which they were announced, up to 256 in one round trip, and what waits already is not sent twice. The
-/// server must be a primary, and both connections ask it each second: what a demoted one takes counts as not sent. A lost connection is made again after 0.1 seconds, and so is one on which
-/// nothing comes for 6, heartbeats notwithstanding. What could not be sent is told to whoever announced it after
+/// server must be a primary, and both connections ask it each second: what a demoted one takes counts as not sent. A lost
+/// connection is replaced after 0.1 seconds, and so is one on which nothing arrives for 6, heartbeats notwithstanding. What could not be sent is told to whoever announced it after
 /// [`CALL_TIMEOUT`](crate::CALL_TIMEOUT), and tried for as long as anybody may remember what it revokes ([`FED_MAX_AGE`]).
 /// While nobody listens, the connections are closed 5 seconds after the last message; the tasks end with the last clone.
 ///
@@ -52,7 +52,7 @@ const ACTION: &str = "announce a revocation";
 /// ask the stores after [`FED_MAX_AGE`] at the latest. Whoever may publish on the channel can empty caches.
 #[derive(Clone)]
 pub struct RedisFeed {
-    queue: Queue,
+    queue: Outbox,
     receivers: UnboundedSender<RevocationReceiver>,
 }
 
@@ -84,11 +84,11 @@ impl RedisFeed {
     async fn open(url: &str, prefix: &Prefix) -> Parsed<Self> {
         let address = Address::parse(url)?;
         let link = Link::new(Opener::Single(Box::new(address.client()?)));
-        let door = Door::new(address.listener()?, prefix.channel());
-        let subscription = door.open().await?;
-        let queue = Queue::open(link, prefix.channel());
+        let connector = Connector::new(address.listener()?, prefix.channel());
+        let subscription = connector.open().await?;
+        let queue = Outbox::open(link, prefix.channel());
         let (receivers, listening) = unbounded_channel();
-        tokio::spawn(Hall::new(door, queue.clone(), listening).run(subscription));
+        tokio::spawn(Listener::new(connector, queue.clone(), listening).run(subscription));
         Ok(Self { queue, receivers })
     }
 }

@@ -1,13 +1,13 @@
 //! Revocations between nodes, over LISTEN and NOTIFY.
 //!
 //! ```text
-//! announce ──► queue ──► carrier.rs ──► line.rs   NOTIFY ──► server ──► every node, this one too
-//!                          one task      two connections
-//! receivers ◄──────────── carrier.rs ◄── line.rs  LISTEN ◄────────────┘
+//! announce ──► queue ──► task.rs ──► connections.rs   NOTIFY ──► server ──► every node, this one too
+//!                        one task     two connections
+//! receivers ◄─────────── task.rs ◄── connections.rs   LISTEN ◄────────────┘
 //! ```
 
-mod carrier;
-mod line;
+mod connections;
+mod task;
 
 use std::fmt;
 use std::future::ready;
@@ -19,8 +19,8 @@ use sqlx::ConnectOptions;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
-use carrier::{Carrier, Letter, Wish};
-use line::{Door, Line};
+use connections::{Connections, Connector};
+use task::{Command, FeedTask, Outgoing};
 
 use super::connect::options;
 use crate::server::start;
@@ -58,8 +58,8 @@ const ACTION: &str = "announce a revocation";
 /// can do is empty caches.
 #[derive(Clone)]
 pub struct PostgresFeed {
-    wishes: mpsc::UnboundedSender<Wish>,
-    places: Arc<Semaphore>,
+    commands: mpsc::UnboundedSender<Command>,
+    permits: Arc<Semaphore>,
 }
 
 impl PostgresFeed {
@@ -85,11 +85,11 @@ impl PostgresFeed {
         check_channel(channel)?;
         // Who looks at statements is not shown a heartbeat every second.
         let options = options(url)?.options(SETTINGS).disable_statement_logging();
-        let door = Door { options, channel: channel.to_owned() };
-        let line = Line::open(&door).await?;
-        let (wishes, carried) = mpsc::unbounded_channel();
-        tokio::spawn(Carrier::new(door, carried).run(line));
-        Ok(Self { wishes, places: Arc::new(Semaphore::new(MAX_WAITING)) })
+        let connector = Connector { options, channel: channel.to_owned() };
+        let connections = Connections::open(&connector).await?;
+        let (commands, receiver) = mpsc::unbounded_channel();
+        tokio::spawn(FeedTask::new(connector, receiver).run(connections));
+        Ok(Self { commands, permits: Arc::new(Semaphore::new(MAX_WAITING)) })
     }
 }
 
@@ -99,20 +99,20 @@ impl RevocationFeed for PostgresFeed {
     }
 
     fn subscribe(&self, receiver: RevocationReceiver) {
-        if self.wishes.send(Wish::Subscribe(receiver)).is_err() {
+        if self.commands.send(Command::Subscribe(receiver)).is_err() {
             tracing::error!(target: "gatewright", "the feed's runtime has ended: guards ask the stores");
         }
     }
 
     fn announce(&self, revocation: &Revocation) -> Announcement {
         let announced_at = Instant::now();
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             return Box::pin(ready(Err(StoreError::new(ACTION, "too many wait"))));
         };
         let (handed_over, answer) = oneshot::channel();
-        let letter = Letter { text: revocation.to_string(), announced_at, handed_over, _place: place };
+        let message = Outgoing { text: revocation.to_string(), announced_at, handed_over, _permit: permit };
         // Refused or dropped, it takes its end of the answer along.
-        let _ = self.wishes.send(Wish::Announce(letter));
+        let _ = self.commands.send(Command::Announce(message));
         Box::pin(async move {
             let answered = timeout_at(announced_at + ANNOUNCE_TIMEOUT, answer).await.map_err(Failure::from);
             let answered = answered.and_then(|answer| answer.map_err(|_| "the feed has ended".into()));

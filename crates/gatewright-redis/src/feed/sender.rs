@@ -7,40 +7,39 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::IDLE;
-use super::waiting::{Message, Waiting};
+use super::queue::{Message, Queue};
 use crate::Parsed;
 use crate::link::{Link, deadline, pause};
 
-pub(super) use super::waiting::Sent;
+pub(super) use super::queue::Sent;
 
 /// Between two attempts to send.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The way of all messages, heartbeats and revocations. Whatever is pushed goes out in this order, and a heartbeat only when
-/// all before it have been taken or have grown too old: it overtakes no revocation.
+/// Where all messages are put, heartbeats and revocations. They are sent in the order in which they were put, and a heartbeat
+/// only when all before it have been taken or are too old: it never overtakes a revocation.
 #[derive(Clone)]
-pub(super) struct Queue {
-    waiting: Waiting,
+pub(super) struct Outbox {
+    queue: Queue,
     /// Wakes the sender, which ends when no clone of this is left.
     wake: mpsc::Sender<()>,
 }
 
-impl Queue {
-    /// Sends until the last clone is gone and what it was given is sent.
+impl Outbox {
+    /// Starts the sender, which ends when the last clone is gone and the queue is empty.
     pub(super) fn open(link: Link, channel: String) -> Self {
         let (wake, woken) = mpsc::channel(1);
-        let waiting = Waiting::default();
-        tokio::spawn(Sender { link, channel, waiting: waiting.clone(), is_cut_off: false }.run(woken));
-        Self { waiting, wake }
+        let queue = Queue::default();
+        tokio::spawn(Sender { link, channel, queue: queue.clone(), warned: false }.run(woken));
+        Self { queue, wake }
     }
 
-    /// Puts a message on its way; one that waits already is not put there twice. `None` when too many wait, or the runtime
-    /// has ended.
+    /// Puts a message at the end, unless the same waits already. `None` when too many wait, or the runtime has ended.
     pub(super) fn push(&self, text: String, lifetime: Duration) -> Option<Sent> {
         self.add(text, lifetime, false)
     }
 
-    /// Puts a heartbeat on its way. One that finds no place is as good as lost.
+    /// Puts a heartbeat at the end. Where too many messages wait it is dropped.
     pub(super) fn beat(&self, text: String, lifetime: Duration) {
         self.add(text, lifetime, true);
     }
@@ -49,18 +48,19 @@ impl Queue {
         if self.wake.is_closed() {
             return None;
         }
-        let sent = self.waiting.add(text, Instant::now() + lifetime, is_heartbeat)?;
-        // Where one waits already, the sender is about to look.
+        let sent = self.queue.add(text, Instant::now() + lifetime, is_heartbeat)?;
+        // A full channel means that the sender has been woken already.
         let _ = self.wake.try_send(());
         Some(sent)
     }
 }
 
+/// The task that sends.
 struct Sender {
     link: Link,
     channel: String,
-    waiting: Waiting,
-    is_cut_off: bool,
+    queue: Queue,
+    warned: bool,
 }
 
 impl Sender {
@@ -70,7 +70,7 @@ impl Sender {
                 self.link.close();
                 continue;
             };
-            while let Some(batch) = self.waiting.next() {
+            while let Some(batch) = self.queue.next() {
                 self.deliver(batch).await;
             }
             if woken.is_none() {
@@ -79,7 +79,7 @@ impl Sender {
         }
     }
 
-    /// Sends a batch until it is taken whole, or means nothing any more: what follows may be a heartbeat.
+    /// Sends a batch, again and again, until all of it is taken or too old to matter: what follows may be a heartbeat.
     async fn deliver(&mut self, mut batch: Vec<Message>) {
         loop {
             let now = Instant::now();
@@ -88,19 +88,19 @@ impl Sender {
                 return;
             }
             let Err(failure) = self.publish(&batch).await else { break };
-            if !std::mem::replace(&mut self.is_cut_off, true) {
+            if !std::mem::replace(&mut self.warned, true) {
                 tracing::warn!(target: "gatewright", %failure, "revocations cannot be sent over Redis");
             }
             pause(PAUSE).await;
         }
-        if std::mem::take(&mut self.is_cut_off) {
+        if std::mem::take(&mut self.warned) {
             tracing::info!(target: "gatewright", "revocations are sent over Redis again");
         }
-        batch.into_iter().for_each(Message::was_sent);
+        batch.into_iter().for_each(Message::confirm);
     }
 
-    /// In one round trip, and a heartbeat in two: a server that was demoted is told none. Messages whose answer is lost are
-    /// sent again: they may come twice.
+    /// Sends in one round trip, or in two with a heartbeat, which is sent to a proven primary only. Messages whose answer is
+    /// lost are sent again, and may arrive twice.
     async fn publish(&self, batch: &[Message]) -> Parsed<()> {
         let until = deadline();
         if batch.iter().any(|message| message.is_heartbeat) {

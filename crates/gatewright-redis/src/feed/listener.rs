@@ -1,4 +1,4 @@
-//! Listening: one subscription for all receivers, renewed whenever it breaks.
+//! Receiving: one subscription for all receivers, replaced whenever it breaks.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::IDLE;
-use super::send::Queue;
+use super::sender::Outbox;
 use crate::link::{OPEN_TIMEOUT, pause};
 use crate::{Parsed, role};
 
@@ -22,13 +22,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long a subscription on which nothing comes is kept, though heartbeats are sent.
 const DEAD_AFTER: Duration = Duration::from_secs(2 * MAX_SILENCE.as_secs());
 
-/// Where subscriptions are made.
-pub(super) struct Door {
+/// Makes subscriptions.
+pub(super) struct Connector {
     client: Client,
     channel: String,
 }
 
-impl Door {
+impl Connector {
     pub(super) const fn new(client: Client, channel: String) -> Self {
         Self { client, channel }
     }
@@ -36,8 +36,8 @@ impl Door {
     /// Returns once a primary has confirmed the subscription.
     pub(super) async fn open(&self) -> Parsed<Subscription> {
         let opening = async {
-            let (heard, messages) = unbounded_channel();
-            let config = AsyncConnectionConfig::new().set_push_sender(heard);
+            let (pushed, messages) = unbounded_channel();
+            let config = AsyncConnectionConfig::new().set_push_sender(pushed);
             let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
             connection.subscribe(&self.channel).await?;
             role::prove(&mut connection).await?;
@@ -67,17 +67,16 @@ impl Subscription {
         }
     }
 
-    /// Whether the server answers that it is a primary: one that was demoted passes on what it is told by others, with
-    /// gaps.
+    /// Whether the server says that it is a primary. One that was demoted relays messages of the new one, with gaps.
     async fn is_to_a_primary(&mut self) -> bool {
         let proof = timeout(OPEN_TIMEOUT, role::prove(&mut self.connection)).await;
         proof.is_ok_and(|proof| proof.is_ok())
     }
 }
 
-/// Why nothing comes from a subscription any more.
-enum End {
-    /// It has broken.
+/// Why a subscription ended.
+enum Close {
+    /// The connection broke, or the server is no primary any more.
     Broken,
     /// Nobody has listened for a while.
     Idle,
@@ -85,79 +84,84 @@ enum End {
     Dropped,
 }
 
-/// Those who listen, and those who are yet to come.
-pub(super) struct Hall {
-    door: Door,
-    queue: Queue,
-    coming: UnboundedReceiver<RevocationReceiver>,
+/// The task that receives.
+pub(super) struct Listener {
+    connector: Connector,
+    outbox: Outbox,
+    new_receivers: UnboundedReceiver<RevocationReceiver>,
     receivers: Vec<RevocationReceiver>,
 }
 
-impl Hall {
-    pub(super) const fn new(door: Door, queue: Queue, coming: UnboundedReceiver<RevocationReceiver>) -> Self {
-        Self { door, queue, coming, receivers: Vec::new() }
+impl Listener {
+    pub(super) const fn new(
+        connector: Connector,
+        outbox: Outbox,
+        new_receivers: UnboundedReceiver<RevocationReceiver>,
+    ) -> Self {
+        Self { connector, outbox, new_receivers, receivers: Vec::new() }
     }
 
-    /// Passes on what comes until the feed's last handle is gone. Receivers forget what they know each time it listens again,
-    /// before they hear anything: Redis keeps no message for who is not there.
+    /// Delivers messages until the feed's last handle is gone. Receivers are reset after each new subscription, before
+    /// anything is delivered: Redis keeps no messages for those who were not subscribed.
     pub(super) async fn run(mut self, mut subscription: Subscription) {
         loop {
-            let end = self.pass_on(&mut subscription).await;
+            let close = self.deliver(&mut subscription).await;
             drop(subscription);
-            let has_come = match end {
-                End::Broken => true,
-                End::Idle => self.wait_for_somebody().await,
-                End::Dropped => false,
+            let goes_on = match close {
+                Close::Broken => true,
+                Close::Idle => self.wait_for_receiver().await,
+                Close::Dropped => false,
             };
-            if !has_come {
+            if !goes_on {
                 return;
             }
-            let Some(renewed) = self.subscribe_again().await else { return };
+            let Some(renewed) = self.resubscribe().await else { return };
             self.receivers.iter().for_each(RevocationReceiver::reset);
             subscription = renewed;
         }
     }
 
-    async fn wait_for_somebody(&mut self) -> bool {
-        let somebody = self.coming.recv().await;
-        let has_come = somebody.is_some();
-        self.receivers.extend(somebody);
-        has_come
+    /// `false` when the feed's last handle is gone.
+    async fn wait_for_receiver(&mut self) -> bool {
+        let receiver = self.new_receivers.recv().await;
+        let has_subscribed = receiver.is_some();
+        self.receivers.extend(receiver);
+        has_subscribed
     }
 
     /// `None` when the feed's last handle is gone meanwhile.
-    async fn subscribe_again(&mut self) -> Option<Subscription> {
-        let mut is_deaf = false;
+    async fn resubscribe(&mut self) -> Option<Subscription> {
+        let mut warned = false;
         loop {
-            let subscription = self.door.open().await;
-            if self.let_in().is_break() {
+            let subscription = self.connector.open().await;
+            if self.accept_new().is_break() {
                 return None;
             }
             match subscription {
                 Ok(subscription) => {
-                    if is_deaf {
+                    if warned {
                         tracing::info!(target: "gatewright", "revocations are heard over Redis again");
                     }
                     return Some(subscription);
                 }
-                Err(failure) if !is_deaf => {
+                Err(failure) if !warned => {
                     tracing::warn!(target: "gatewright", %failure, "revocations cannot be heard over Redis");
-                    is_deaf = true;
+                    warned = true;
                 }
                 Err(_) => {}
             }
             self.receivers.retain(|receiver| !receiver.is_gone());
-            if self.receivers.is_empty() && !self.wait_for_somebody().await {
+            if self.receivers.is_empty() && !self.wait_for_receiver().await {
                 return None;
             }
             pause(PAUSE).await;
         }
     }
 
-    /// Takes in whoever has come. Breaks when nobody can come any more.
-    fn let_in(&mut self) -> ControlFlow<()> {
+    /// Accepts receivers that subscribed meanwhile. Breaks when the feed's last handle is gone.
+    fn accept_new(&mut self) -> ControlFlow<()> {
         loop {
-            match self.coming.try_recv() {
+            match self.new_receivers.try_recv() {
                 Ok(receiver) => self.receivers.push(receiver),
                 Err(TryRecvError::Empty) => return ControlFlow::Continue(()),
                 Err(TryRecvError::Disconnected) => return ControlFlow::Break(()),
@@ -165,36 +169,39 @@ impl Hall {
         }
     }
 
-    async fn pass_on(&mut self, subscription: &mut Subscription) -> End {
+    /// Delivers messages and sends heartbeats until the subscription ends.
+    async fn deliver(&mut self, subscription: &mut Subscription) -> Close {
         let mut beats = interval(HEARTBEAT_INTERVAL);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut heard_at, mut needed_at) = (Instant::now(), Instant::now());
+        let (mut received_at, mut needed_at) = (Instant::now(), Instant::now());
         loop {
             tokio::select! {
                 message = subscription.next() => {
-                    let Some(message) = message else { return End::Broken };
-                    heard_at = Instant::now();
-                    self.hear(&message);
+                    let Some(message) = message else { return Close::Broken };
+                    received_at = Instant::now();
+                    self.pass_on(&message);
                 }
-                somebody = self.coming.recv() => {
-                    let Some(receiver) = somebody else { return End::Dropped };
+                receiver = self.new_receivers.recv() => {
+                    let Some(receiver) = receiver else { return Close::Dropped };
                     self.beat(&receiver);
                     self.receivers.push(receiver);
-                    heard_at = Instant::now();
+                    received_at = Instant::now();
                 }
                 _ = beats.tick() => {
-                    self.receivers.retain(|receiver| !receiver.is_gone());
                     if !subscription.is_to_a_primary().await {
-                        return End::Broken;
+                        return Close::Broken;
                     }
+                    self.receivers.retain(|receiver| !receiver.is_gone());
                     self.receivers.iter().for_each(|receiver| self.beat(receiver));
-                    if !self.receivers.is_empty() {
-                        needed_at = Instant::now();
-                    } else if needed_at.elapsed() > IDLE {
-                        return End::Idle;
+                    let is_needed = !self.receivers.is_empty();
+                    if is_needed && received_at.elapsed() > DEAD_AFTER {
+                        return Close::Broken;
                     }
-                    if !self.receivers.is_empty() && heard_at.elapsed() > DEAD_AFTER {
-                        return End::Broken;
+                    if !is_needed && needed_at.elapsed() > IDLE {
+                        return Close::Idle;
+                    }
+                    if is_needed {
+                        needed_at = Instant::now();
                     }
                 }
             }
@@ -203,12 +210,12 @@ impl Hall {
 
     fn beat(&self, receiver: &RevocationReceiver) {
         if let Some(beat) = receiver.heartbeat() {
-            self.queue.beat(beat, MAX_SILENCE);
+            self.outbox.beat(beat, MAX_SILENCE);
         }
     }
 
-    /// What is no text is no message of this version: less is known than was said.
-    fn hear(&self, message: &Value) {
+    /// Passes a message to all receivers. Bytes that are no text are a message of an unknown version: the caches are emptied.
+    fn pass_on(&self, message: &Value) {
         let text = match message {
             Value::BulkString(bytes) => str::from_utf8(bytes).ok(),
             _ => None,
