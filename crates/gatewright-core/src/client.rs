@@ -25,13 +25,14 @@ impl ClientInfo {
     }
 }
 
-/// A `User-Agent` (RFC 9110 §10.1.5), cleaned: text of 1 to [`MAX_USER_AGENT_BYTES`] bytes without control characters.
+/// A `User-Agent` (RFC 9110 §10.1.5), cleaned: text of 1 to [`MAX_USER_AGENT_BYTES`] bytes without control characters and
+/// others that do not show, such as those that turn the direction of text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UserAgent(String);
 
 impl UserAgent {
-    /// Makes text of a header's bytes: what is no text and what controls becomes `U+FFFD`, and what is too long is cut off
-    /// between two characters. `None` when nothing is left.
+    /// Makes text of a header's bytes: whatever is not UTF-8 or cannot be printed becomes `U+FFFD`, and text that is too long
+    /// is cut off between two characters. `None` when nothing is left.
     ///
     /// ```
     /// use gatewright_core::client::UserAgent;
@@ -46,7 +47,7 @@ impl UserAgent {
         let bytes = bytes.get(..MAX_USER_AGENT_BYTES).unwrap_or(bytes);
         let mut text = String::new();
         for character in String::from_utf8_lossy(bytes).chars() {
-            let shown = if character.is_control() { char::REPLACEMENT_CHARACTER } else { character };
+            let shown = if is_printable(character) { character } else { char::REPLACEMENT_CHARACTER };
             if text.len() + shown.len_utf8() > MAX_USER_AGENT_BYTES {
                 break;
             }
@@ -62,6 +63,11 @@ impl UserAgent {
     }
 }
 
+/// By the standard library's tables, which escape what cannot be printed, besides quotes and the backslash.
+fn is_printable(character: char) -> bool {
+    matches!(character, '"' | '\'' | '\\') || character.escape_debug().eq([character])
+}
+
 impl fmt::Display for UserAgent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -74,20 +80,29 @@ mod tests {
 
     #[test]
     fn a_user_agent_is_short_text_without_control_characters_and_cleaning_it_again_changes_nothing() {
-        let hostile: [&[u8]; 6] = [
+        let hostile: [&[u8]; 7] = [
             &[0xff; 300],
             &[b'x'; 300],
             &[0; 300],
             "é".repeat(300).as_bytes(),
             b"a\r\nSet-Cookie: x\x1b[2J",
             &[b'y'; 255],
+            "a\u{202e}b\u{200b}c\u{feff}".as_bytes(),
         ]
         .map(|bytes: &[u8]| Box::leak(bytes.to_vec().into_boxed_slice()) as &[u8]);
         for bytes in hostile {
             let cleaned = UserAgent::clean(bytes).unwrap();
             assert!((1..=MAX_USER_AGENT_BYTES).contains(&cleaned.as_str().len()), "{cleaned}");
-            assert!(!cleaned.as_str().chars().any(char::is_control), "{cleaned}");
+            let hidden = |c: char| c.is_control() || "\u{202e}\u{200b}\u{feff}".contains(c);
+            assert!(!cleaned.as_str().chars().any(hidden), "{cleaned}");
             assert_eq!(UserAgent::clean(cleaned.as_str().as_bytes()).unwrap(), cleaned);
+        }
+    }
+
+    #[test]
+    fn a_user_agent_as_browsers_send_it_is_kept_as_it_is() {
+        for usual in ["Mozilla/5.0 (X11; Linux x86_64) \"quoted\" 'it' \\ é 東京", "curl/8.5.0"] {
+            assert_eq!(UserAgent::clean(usual.as_bytes()).unwrap().as_str(), usual);
         }
     }
 
