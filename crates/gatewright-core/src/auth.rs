@@ -76,7 +76,8 @@ impl<U> fmt::Debug for Auth<U> {
 }
 
 impl<U: AuthUser> Auth<U> {
-    /// Forgets sessions that are over, and says how many. Call it now and then, on one node or on all.
+    /// Deletes sessions that are over, and says how many. Call it now and then, say once an hour, on one node or on all.
+    /// Nothing but space depends on it: sessions that are over are refused anyway. In Redis keys expire by themselves.
     ///
     /// # Errors
     /// When the store cannot do it.
