@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use gatewright_core::{Clock, Timestamp, TokenKind, TokenRefusal, TokenVerifier, VerifiedClaims};
-use gatewright_jwt::{Extended, Jwt, KeyRing, names_key};
+use gatewright_jwt::{ExtendedClaims, Jwt, KeyRing, has_key_id};
 use serde::de::DeserializeOwned;
 
 use crate::builder::RemoteIssuerBuilder;
@@ -101,7 +101,7 @@ impl RemoteIssuer {
         kind: TokenKind,
         token: &str,
         now: Timestamp,
-    ) -> Result<Extended<E>, TokenRefusal> {
+    ) -> Result<ExtendedClaims<E>, TokenRefusal> {
         self.after(token, self.jwt.verify_with(kind, token, now))
     }
 
@@ -109,7 +109,7 @@ impl RemoteIssuer {
     fn after<T>(&self, token: &str, verdict: Result<T, TokenRefusal>) -> Result<T, TokenRefusal> {
         let (schedule, moment) = (&self.shared.schedule, self.clock.now());
         // One that names no key would be refused under any set.
-        let unknown = matches!(verdict, Err(TokenRefusal::Key)) && names_key(token);
+        let unknown = matches!(verdict, Err(TokenRefusal::Key)) && has_key_id(token);
         if (unknown || schedule.is_due(moment)) && schedule.may_fetch(moment) {
             // A full channel has been asked already, a closed one cannot answer.
             let _ = self.ask.try_send(());
@@ -190,7 +190,7 @@ impl Refresher {
         }
         self.shared.status().refused = answer.set.refused().len();
         // A set has no two keys of one id, and this ring does not sign: there is nothing to refuse.
-        let _ = self.ring.follow(answer.set);
+        let _ = self.ring.replace_with_jwks(answer.set);
         self.shared.schedule.succeeded(self.clock.now(), answer.lifetime);
     }
 }

@@ -28,7 +28,7 @@ pub(crate) struct Tag([u8; TAG_BYTES]);
 
 /// A token that was verified, with all that its belief depends on.
 #[derive(Clone)]
-pub(crate) struct Believed {
+pub(crate) struct CachedToken {
     pub(crate) claims: VerifiedClaims,
     /// Judged again at each use.
     pub(crate) times: Times,
@@ -39,7 +39,7 @@ pub(crate) struct Believed {
 struct Entry {
     tag: Tag,
     kind: TokenKind,
-    believed: Believed,
+    cached: CachedToken,
 }
 
 /// Verified tokens, never more than it was made for.
@@ -69,24 +69,24 @@ impl Cache {
     }
 
     /// What was verified of this token as this kind, under the ring's present state.
-    pub(crate) fn find(&self, tag: Tag, kind: TokenKind, generation: u64) -> Option<Believed> {
+    pub(crate) fn find(&self, tag: Tag, kind: TokenKind, generation: u64) -> Option<CachedToken> {
         let bucket = self.bucket(tag)?.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = bucket.iter().flatten().find(|entry| entry.is(tag, kind))?;
-        if entry.believed.generation == generation { Some(entry.believed.clone()) } else { None }
+        if entry.cached.generation == generation { Some(entry.cached.clone()) } else { None }
     }
 
     /// Remembers, in a free place, or that of a token verified under an older ring, or another's.
-    pub(crate) fn remember(&self, tag: Tag, kind: TokenKind, believed: Believed) {
+    pub(crate) fn remember(&self, tag: Tag, kind: TokenKind, cached: CachedToken) {
         let Some(bucket) = self.bucket(tag) else { return };
         let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        let generation = believed.generation;
+        let generation = cached.generation;
         let useless = |place: &Option<Entry>| {
-            place.as_ref().is_none_or(|own| own.is(tag, kind) || own.believed.generation != generation)
+            place.as_ref().is_none_or(|own| own.is(tag, kind) || own.cached.generation != generation)
         };
         let other = usize::from(tag.0[TAG_BYTES - 1]) % WAYS;
         let at = bucket.iter().position(useless).unwrap_or(other);
         if let Some(place) = bucket.get_mut(at) {
-            *place = Some(Entry { tag, kind, believed });
+            *place = Some(Entry { tag, kind, cached });
         }
     }
 

@@ -15,7 +15,7 @@ pub enum KeyError {
     /// Longer than anybody needs: RSA 8192 bits, a document 64 KiB, a set 64 keys.
     Long,
     /// A secret that repeats a few bytes.
-    Monotonous,
+    LowEntropy,
     /// Text of PEM or JSON in the place of a secret.
     KeyFile,
     /// Not of the form asked for (PEM, JWK, JWK set).
@@ -49,7 +49,7 @@ impl KeyError {
             Self::Placeholder => "is a placeholder: draw at least 32 random bytes",
             Self::Short => "is shorter than its algorithm demands",
             Self::Long => "is too long",
-            Self::Monotonous => "repeats a few bytes: draw at least 32 random ones",
+            Self::LowEntropy => "repeats a few bytes: draw at least 32 random ones",
             Self::KeyFile => "looks like a key file: an HMAC secret is random bytes",
             Self::Format => "is not of the expected form",
             Self::Private => "is private where only public keys belong",
@@ -84,7 +84,7 @@ pub enum RingError {
     /// The key signs: another one must be activated first.
     Active,
     /// The ring signs, and would no longer.
-    Mute,
+    NoSigningKey,
 }
 
 impl fmt::Display for RingError {
@@ -93,7 +93,7 @@ impl fmt::Display for RingError {
             Self::Duplicate => "the ring has this key, or another one of its id",
             Self::Unknown => "the ring has no key of this id that could do this",
             Self::Active => "the key signs: activate another one first",
-            Self::Mute => "the ring signs, and would have no key that does",
+            Self::NoSigningKey => "the ring signs, and would have no key that does",
         })
     }
 }

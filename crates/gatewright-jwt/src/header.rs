@@ -46,7 +46,7 @@ impl<'de> Header<'de> {
 /// Whether a token's header names a key (`kid`). Nothing is verified: this is for whoever fetches keys, since a token that
 /// names none is refused under any.
 #[must_use]
-pub fn names_key(token: &str) -> bool {
+pub fn has_key_id(token: &str) -> bool {
     let segment = token.split('.').next().filter(|_| token.len() <= MAX_TOKEN_BYTES);
     let decoded = segment.and_then(|segment| URL_SAFE_NO_PAD.decode(segment).ok()).unwrap_or_default();
     let text = std::str::from_utf8(&decoded).unwrap_or_default();

@@ -146,7 +146,7 @@ impl KeyRing {
     /// the new one, nothing in between. Nothing changes when a ring that only verifies has these keys already.
     ///
     /// # Errors
-    /// [`RingError::Mute`] when this ring signs and `from` does not: nothing changes.
+    /// [`RingError::NoSigningKey`] when this ring signs and `from` does not: nothing changes.
     pub fn reload(&self, from: &Self) -> Result<(), RingError> {
         let next = State::clone(&from.state());
         if self.state().is_same(&next) {
@@ -154,7 +154,7 @@ impl KeyRing {
         }
         self.change(|state| {
             if state.active.is_some() && next.active.is_none() {
-                return Err(RingError::Mute);
+                return Err(RingError::NoSigningKey);
             }
             *state = State { generation: state.generation, ..next };
             Ok(())
@@ -166,7 +166,7 @@ impl KeyRing {
     ///
     /// # Errors
     /// As [`KeyRing::reload`]: a ring that signs follows no set.
-    pub fn follow(&self, set: JwkSet) -> Result<(), RingError> {
+    pub fn replace_with_jwks(&self, set: JwkSet) -> Result<(), RingError> {
         let kept: Vec<VerifyingKey> = {
             let state = self.state();
             let broken = state.keys.values().filter(|key| set.has_refused(key.id()));
@@ -297,8 +297,8 @@ impl State {
     /// Whether both only verify, and with the same keys.
     fn is_same(&self, other: &Self) -> bool {
         let same = |key: &VerifyingKey| other.find(key.id()).is_some_and(|own| own.is_same(key));
-        let mute = self.signing.is_empty() && other.signing.is_empty();
-        mute && self.keys.len() == other.keys.len() && self.keys.values().all(|key| same(key))
+        let verify_only = self.signing.is_empty() && other.signing.is_empty();
+        verify_only && self.keys.len() == other.keys.len() && self.keys.values().all(|key| same(key))
     }
 
     /// Whether it signs, or has a key that is to.

@@ -46,7 +46,7 @@ pub(crate) fn check(secret: &[u8], least: usize) -> Result<(), KeyError> {
     let mut distinct = zeroize::Zeroizing::new(secret.to_vec());
     distinct.sort_unstable();
     distinct.dedup();
-    if distinct.len() < MIN_DISTINCT_BYTES { Err(KeyError::Monotonous) } else { Ok(()) }
+    if distinct.len() < MIN_DISTINCT_BYTES { Err(KeyError::LowEntropy) } else { Ok(()) }
 }
 
 fn is_placeholder(secret: &[u8]) -> bool {
@@ -113,7 +113,7 @@ mod tests {
         ] {
             assert_eq!(problem(text.as_bytes()), Some(KeyError::KeyFile), "{text}");
         }
-        assert_eq!(problem(&[0; 32]), Some(KeyError::Monotonous));
+        assert_eq!(problem(&[0; 32]), Some(KeyError::LowEntropy));
         for first in 0..=u8::MAX {
             let random = [&[first], &b"\xc3(u8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa"[..]].concat();
             assert_eq!(problem(&random), None, "random bytes that begin with {first}");

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::algorithm::Algorithm;
 use crate::builder::{Jwt, Rules};
-use crate::cache::{Believed, Cache, is_kept};
+use crate::cache::{Cache, CachedToken, is_kept};
 use crate::claims::{RawClaims, Times};
 use crate::header::Header;
 use crate::key::VerifyingKey;
@@ -34,7 +34,7 @@ impl TokenVerifier for Jwt {
 /// Claims that were verified, and beside them what the application's own type reads of the same token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Extended<E> {
+pub struct ExtendedClaims<E> {
     /// The claims.
     pub claims: VerifiedClaims,
     /// The application's own.
@@ -73,13 +73,13 @@ impl Jwt {
         kind: TokenKind,
         token: &str,
         now: Timestamp,
-    ) -> Result<Extended<E>, TokenRefusal> {
-        let mut room = Room::new();
-        let (text, _) = self.open(kind, token, &mut room)?;
+    ) -> Result<ExtendedClaims<E>, TokenRefusal> {
+        let mut buffer = PayloadBuffer::new();
+        let (text, _) = self.open(kind, token, &mut buffer)?;
         let (claims, _) = self.believe(text, kind, now)?;
         // Read last: a member that occurs twice was refused above.
         let extension = serde_json::from_str(text).map_err(|_| TokenRefusal::ClaimType)?;
-        Ok(Extended { claims, extension })
+        Ok(ExtendedClaims { claims, extension })
     }
 
     #[inline]
@@ -89,8 +89,8 @@ impl Jwt {
         token: &str,
         now: Timestamp,
     ) -> Result<VerifiedClaims, TokenRefusal> {
-        let mut room = Room::new();
-        let (text, _) = self.open(kind, token, &mut room)?;
+        let mut buffer = PayloadBuffer::new();
+        let (text, _) = self.open(kind, token, &mut buffer)?;
         self.believe(text, kind, now).map(|(claims, _)| claims)
     }
 
@@ -103,17 +103,17 @@ impl Jwt {
         now: Timestamp,
     ) -> Result<VerifiedClaims, TokenRefusal> {
         let tag = cache.tag(token);
-        if let Some(believed) = cache.find(tag, kind, self.ring.state().generation) {
-            let judged = self.rules.judge_times(believed.times, kind, now);
+        if let Some(cached) = cache.find(tag, kind, self.ring.state().generation) {
+            let judged = self.rules.judge_times(cached.times, kind, now);
             if judged == Err(TokenRefusal::Expired) {
                 cache.forget(tag, kind);
             }
-            return judged.map(|()| believed.claims);
+            return judged.map(|()| cached.claims);
         }
-        let mut room = Room::new();
-        let (text, generation) = self.open(kind, token, &mut room)?;
+        let mut buffer = PayloadBuffer::new();
+        let (text, generation) = self.open(kind, token, &mut buffer)?;
         let (claims, times) = self.believe(text, kind, now)?;
-        cache.remember(tag, kind, Believed { claims: claims.clone(), times, generation });
+        cache.remember(tag, kind, CachedToken { claims: claims.clone(), times, generation });
         Ok(claims)
     }
 
@@ -122,7 +122,7 @@ impl Jwt {
         &self,
         kind: TokenKind,
         token: &str,
-        room: &'r mut Room,
+        buffer: &'r mut PayloadBuffer,
     ) -> Result<(&'r str, u64), TokenRefusal> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenRefusal::Size);
@@ -134,7 +134,7 @@ impl Jwt {
         let state = self.ring.state();
         let key = self.rules.choose_key(&state, segments.header, kind)?;
         key.verify_signature(segments.signed.as_bytes(), segments.signature)?;
-        Ok((room.decode(segments.payload)?, state.generation))
+        Ok((buffer.decode(segments.payload)?, state.generation))
     }
 
     fn believe(
@@ -169,12 +169,12 @@ impl<'a> Segments<'a> {
 }
 
 /// Where a payload is decoded to.
-struct Room {
+struct PayloadBuffer {
     stack: [u8; STACK_BYTES],
     heap: Vec<u8>,
 }
 
-impl Room {
+impl PayloadBuffer {
     const fn new() -> Self {
         Self { stack: [0; STACK_BYTES], heap: Vec::new() }
     }
