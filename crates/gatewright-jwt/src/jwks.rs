@@ -110,9 +110,9 @@ impl JwkSet {
         Ok(set)
     }
 
-    /// Whether a key of this id is in the set and cannot be used.
-    pub(crate) fn has_refused(&self, id: &str) -> bool {
-        self.refused_ids.iter().any(|refused| refused == id)
+    /// The ids of the keys that cannot be used, as far as they have one.
+    pub(crate) fn refused_ids(&self) -> impl Iterator<Item = &str> {
+        self.refused_ids.iter().map(String::as_str)
     }
 
     fn refuse(&mut self, text: &str, error: KeyError) {

@@ -1,6 +1,6 @@
 //! The key ring: which key signs, and which keys are believed, by exact id. Changed while requests run.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -142,44 +142,32 @@ impl KeyRing {
         })
     }
 
-    /// Takes over all keys of `from` in one step, for instance after reading them anew. Requests see the old ring or
-    /// the new one, nothing in between. Nothing changes when a ring that only verifies has these keys already.
+    /// Replaces all keys by those of `from` in one step, for instance after reading them anew. Requests see the old ring
+    /// or the new one, nothing in between. Nothing changes when a ring that only verifies has these keys already.
     ///
     /// # Errors
     /// [`RingError::NoSigningKey`] when this ring signs and `from` does not: nothing changes.
     pub fn reload(&self, from: &Self) -> Result<(), RingError> {
-        let next = State::clone(&from.state());
-        if self.state().is_same(&next) {
-            return Ok(());
-        }
-        self.change(|state| {
-            if state.active.is_some() && next.active.is_none() {
-                return Err(RingError::NoSigningKey);
-            }
-            *state = State { generation: state.generation, ..next };
-            Ok(())
-        })
+        self.swap(|state| state.replaced_by(State::clone(&from.state())))
     }
 
-    /// Takes over the keys of a set that another issuer publishes. A key that is in the set by its id and cannot be used
-    /// there stays as it was; one whose id is gone is no longer believed.
+    /// Replaces all keys by those of a set that another issuer publishes. When the set has a key of a known id that cannot
+    /// be used, the known key stays; a key whose id is not in the set is removed.
     ///
     /// # Errors
-    /// As [`KeyRing::reload`]: a ring that signs follows no set.
+    /// [`RingError::NoSigningKey`] when this ring signs: nothing changes.
     pub fn replace_with_jwks(&self, set: JwkSet) -> Result<(), RingError> {
-        let kept: Vec<VerifyingKey> = {
-            let state = self.state();
-            let broken = state.keys.values().filter(|key| set.has_refused(key.id()));
-            broken.map(|key| VerifyingKey::clone(key)).collect()
-        };
-        let mut next = State::empty();
-        set.into_keys().into_iter().try_for_each(|key| next.add(key))?;
-        // One that can be used after all has taken the place of the old one.
-        let _ = kept.into_iter().try_for_each(|key| match next.find(key.id()) {
-            Some(_) => Ok(()),
-            None => next.add(key),
-        });
-        self.reload(&Self::of(next))
+        self.swap(|state| {
+            let mut next = State::empty();
+            let unusable: HashSet<String> = set.refused_ids().map(str::to_owned).collect();
+            set.into_keys().into_iter().try_for_each(|key| next.add(key))?;
+            for (id, key) in &state.keys {
+                if unusable.contains(&**id) && next.find(id).is_none() {
+                    next.keys.insert(id.clone(), Arc::clone(key));
+                }
+            }
+            state.replaced_by(next)
+        })
     }
 
     /// Whether both are handles on one ring.
@@ -212,11 +200,22 @@ impl KeyRing {
     }
 
     fn change(&self, edit: impl FnOnce(&mut State) -> Result<(), RingError>) -> Result<(), RingError> {
+        self.swap(|state| {
+            let mut next = State::clone(state);
+            edit(&mut next)?;
+            Ok(Some(next))
+        })
+    }
+
+    /// Stores the state that `next` makes of the present one, under the writers' lock; `None` leaves the ring unchanged.
+    fn swap(&self, next: impl FnOnce(&State) -> Result<Option<State>, RingError>) -> Result<(), RingError> {
         let _writing = self.shared.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut state = State::clone(&self.state());
-        edit(&mut state)?;
-        state.seal();
-        self.shared.state.store(Arc::new(state));
+        let state = self.state();
+        if let Some(mut next) = next(&state)? {
+            next.generation = state.generation;
+            next.seal();
+            self.shared.state.store(Arc::new(next));
+        }
         Ok(())
     }
 }
@@ -292,6 +291,14 @@ impl State {
             (Some(key), None) => Some(key),
             _ => None,
         }
+    }
+
+    /// The state after all keys were replaced by those of `next`; `None` when nothing changes.
+    fn replaced_by(&self, next: Self) -> Result<Option<Self>, RingError> {
+        if self.active.is_some() && next.active.is_none() {
+            return Err(RingError::NoSigningKey);
+        }
+        Ok(if self.is_same(&next) { None } else { Some(next) })
     }
 
     /// Whether both only verify, and with the same keys.

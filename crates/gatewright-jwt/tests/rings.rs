@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
@@ -234,6 +235,28 @@ fn a_reload_takes_over_all_keys_in_one_step() {
         );
     }
     assert_eq!((ring.ids().len(), ring.active_id().as_deref()), (2, Some("b")), "nothing has changed");
+}
+
+#[test]
+fn a_key_that_is_retired_while_a_set_is_taken_over_stays_retired() {
+    let public = |id: &str| named(id).verifying_key().clone();
+    let (one, other) = (public("a"), public("b"));
+    let published = KeyRing::verifying([one.clone(), other]).unwrap().jwks();
+    let unreadable = published.replace(r#""kid":"a","alg":"EdDSA""#, r#""kid":"a","alg":"EdDSA-next""#);
+    for round in 0..2_000 {
+        let ring = KeyRing::verifying([one.clone()]).unwrap();
+        let set = JwkSet::parse(&unreadable).unwrap();
+        let start = Barrier::new(2);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                start.wait();
+                ring.replace_with_jwks(set).unwrap();
+            });
+            start.wait();
+            ring.retire("a").unwrap();
+        });
+        assert_eq!(ring.ids(), ["b"], "round {round}");
+    }
 }
 
 #[test]
