@@ -25,7 +25,8 @@
 //! What is promised:
 //! - A request never waits for the network. A token under a key that is not known yet is refused, and the set is fetched:
 //!   issuers publish a key before they use it.
-//! - However many unknown ids arrive, there is at most one fetch in a cool-down. A token without an id causes none.
+//! - However many unknown ids arrive, there is at most one fetch in a cool-down. A token without an id causes none, unless
+//!   tokens without one are accepted (`without_kid`): then a signature that does not hold may be one of a newer key.
 //! - An answer that fails, is no set, or has no key that can be used changes nothing; a key that cannot be used does not
 //!   lose the others, and where its id was known before, the key of before stays. A key that is missing in a good answer is no longer believed.
 //! - The set is fetched again when its `Cache-Control: max-age` is over, but not before [`MIN_REFRESH`] and not after

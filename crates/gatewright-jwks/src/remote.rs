@@ -105,16 +105,27 @@ impl RemoteIssuer {
         self.after(token, self.jwt.verify_with(kind, token, now))
     }
 
-    /// Asks for the set where a verdict or the time calls for it.
+    /// Asks for the set when it is due, or when a newer one could change the verdict.
     fn after<T>(&self, token: &str, verdict: Result<T, TokenRefusal>) -> Result<T, TokenRefusal> {
         let (schedule, moment) = (&self.shared.schedule, self.clock.now());
-        // One that names no key would be refused under any set.
-        let unknown = matches!(verdict, Err(TokenRefusal::Key)) && has_key_id(token);
-        if (unknown || schedule.is_due(moment)) && schedule.may_fetch(moment) {
+        let outdated = verdict.as_ref().is_err_and(|refusal| self.may_need_another_key(token, *refusal));
+        if (outdated || schedule.is_due(moment)) && schedule.may_fetch(moment) {
             // A full channel has been asked already, a closed one cannot answer.
             let _ = self.ask.try_send(());
         }
         verdict
+    }
+
+    /// Whether a refused token may be signed with a key that is not here yet. Without `kid` a new key shows only by its
+    /// algorithm, by its signature, or as one of several.
+    fn may_need_another_key(&self, token: &str, refusal: TokenRefusal) -> bool {
+        match refusal {
+            TokenRefusal::Key => self.jwt.accepts_without_kid() || has_key_id(token),
+            TokenRefusal::Signature | TokenRefusal::Algorithm => {
+                self.jwt.accepts_without_kid() && !has_key_id(token)
+            }
+            _ => false,
+        }
     }
 }
 

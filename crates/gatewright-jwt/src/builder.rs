@@ -73,6 +73,12 @@ impl Jwt {
     pub const fn ring(&self) -> &KeyRing {
         &self.ring
     }
+
+    /// Whether tokens without `kid` are accepted ([`DangerousJwtBuilder::without_kid`]).
+    #[must_use]
+    pub const fn accepts_without_kid(&self) -> bool {
+        self.rules.without_kid
+    }
 }
 
 impl Rules {
