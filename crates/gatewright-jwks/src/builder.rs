@@ -11,8 +11,9 @@ use gatewright_jwt::{Jwt, JwtBuilder, KeyRing};
 use ureq::tls::{Certificate, RootCerts};
 
 use crate::fetch::{Connection, Source};
+use crate::keys::{DEFAULT_MAX_STALE, Keys, MAX_STALE, MIN_STALE};
 use crate::remote::{Refresher, RemoteIssuer, Shared};
-use crate::schedule::MIN_REFRESH;
+use crate::schedule::{MIN_REFRESH, Schedule};
 
 /// The longest time an answer can be waited for: a minute.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(60);
@@ -31,6 +32,7 @@ pub struct RemoteIssuerBuilder {
     clock: Arc<dyn Clock>,
     timeout: Duration,
     cool_down: Duration,
+    max_stale: Duration,
     root: Option<String>,
     http: bool,
     redirects: bool,
@@ -52,6 +54,7 @@ impl RemoteIssuerBuilder {
             clock: Arc::new(SystemClock),
             timeout: DEFAULT_TIMEOUT,
             cool_down: DEFAULT_COOL_DOWN,
+            max_stale: DEFAULT_MAX_STALE,
             root: None,
             http: false,
             redirects: false,
@@ -93,6 +96,19 @@ impl RemoteIssuerBuilder {
         self
     }
 
+    /// How long a key is believed after the last good answer that had it: [`DEFAULT_MAX_STALE`] (a day) unless set, from
+    /// [`MIN_STALE`] to [`MAX_STALE`]. Then its tokens are refused ([`TokenRefusal::Key`]) until a good answer has it again.
+    ///
+    /// This bounds for how long a stolen key is useful when the issuer withdraws it and its set cannot be fetched, is
+    /// empty, or has the key in a form that cannot be used. It also bounds for how long the issuer may be unreachable before its
+    /// tokens are refused. The set is fetched again after half of this time at the latest.
+    ///
+    /// [`TokenRefusal::Key`]: gatewright_core::TokenRefusal::Key
+    pub fn with_max_stale(mut self, max_stale: Duration) -> Self {
+        self.max_stale = max_stale;
+        self
+    }
+
     /// Trusts this one certificate, in PEM, and what it signed, instead of what the system trusts: for an authority of
     /// one's own.
     pub fn with_root_certificate(mut self, pem: impl Into<String>) -> Self {
@@ -116,17 +132,20 @@ impl RemoteIssuerBuilder {
         if self.cool_down < Duration::from_secs(1) || self.cool_down > MAX_COOL_DOWN {
             return Err(BuildError::new("cool_down", "must be 1 to 60 seconds"));
         }
+        if self.max_stale < MIN_STALE || self.max_stale > MAX_STALE {
+            return Err(BuildError::new("max_stale", "must be 5 minutes to 30 days"));
+        }
         let roots = roots(self.root.as_deref())?;
-        let Self { timeout, http, redirects, ring, clock, .. } = self;
+        let Self { timeout, http, redirects, ring, clock, cool_down, max_stale, .. } = self;
         let source = Source::new(&self.jwks_url, Connection { timeout, roots, http, redirects })?;
         let jwt = self.jwt.build()?;
         if !jwt.ring().is_same_ring(&ring) {
             return Err(BuildError::new("rules", "are for other keys than those that are fetched"));
         }
-        let shared = Arc::new(Shared::new(self.cool_down));
+        let (schedule, keys) = (Schedule::new(cool_down, max_stale), Keys::new(ring, max_stale));
+        let shared = Arc::new(Shared::new(schedule, keys));
         let (ask, asked) = sync_channel(1);
-        let refresher =
-            Refresher { source, ring, clock: Arc::clone(&clock), shared: Arc::clone(&shared), asked };
+        let refresher = Refresher { source, clock: Arc::clone(&clock), shared: Arc::clone(&shared), asked };
         let thread = thread::Builder::new().name("gatewright-jwks".to_owned());
         thread
             .spawn(move || refresher.run())

@@ -30,7 +30,7 @@ pub enum FetchFailure {
     Large,
     /// No JWK set.
     Malformed,
-    /// A set without a key that can be used.
+    /// A set without a key that can be used, or an empty one. The known keys stay until they are too old.
     NoKeys,
 }
 

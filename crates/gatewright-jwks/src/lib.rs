@@ -27,20 +27,24 @@
 //!   issuers publish a key before they use it.
 //! - However many unknown ids arrive, there is at most one fetch in a cool-down. A token without an id causes none, unless
 //!   tokens without one are accepted (`without_kid`): then a signature that does not hold may be one of a newer key.
-//! - An answer that fails, is no set, or has no key that can be used changes nothing; a key that cannot be used does not
-//!   lose the others, and where its id was known before, the key of before stays. A key that is missing in a good answer is no longer believed.
+//! - An answer that fails, is no set, or has no key that can be used (an empty set too) changes nothing. In a good answer, a
+//!   key that cannot be used does not lose the others, and a known key of its id stays; a key whose id is missing is removed.
 //! - The set is fetched again when its `Cache-Control: max-age` is over, but not before [`MIN_REFRESH`] and not after
-//!   [`MAX_REFRESH`]. While that fails the keys at hand stay: an issuer that cannot be reached for long does not lose its
-//!   tokens, and a key that it withdrew meanwhile is believed until an answer says so.
+//!   [`MAX_REFRESH`]. A fetch that failed is tried again after a cool-down.
+//! - A key is believed for a day ([`DEFAULT_MAX_STALE`], [`with_max_stale`](RemoteIssuerBuilder::with_max_stale)) after the
+//!   last good answer that had it in a form that can be used. Then its tokens are refused, and an error is logged. An issuer that
+//!   cannot be reached does not lose its tokens at once, and a key that it withdrew is not believed for ever.
 //! - Nothing but HTTPS, and no redirect, unless asked for behind `.dangerous()`. Secrets (`oct`) in a set are refused.
 
 mod cache_control;
 mod fetch;
 mod schedule;
+mod keys;
 mod remote;
 mod builder;
 
 pub use builder::{DangerousRemoteIssuerBuilder, MAX_COOL_DOWN, MAX_TIMEOUT, RemoteIssuerBuilder};
 pub use fetch::FetchFailure;
+pub use keys::{DEFAULT_MAX_STALE, MAX_STALE, MIN_STALE};
 pub use remote::RemoteIssuer;
 pub use schedule::{DEFAULT_REFRESH, MAX_REFRESH, MIN_REFRESH};

@@ -7,11 +7,12 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use gatewright_core::{Clock, Timestamp, TokenKind, TokenRefusal, TokenVerifier, VerifiedClaims};
-use gatewright_jwt::{ExtendedClaims, Jwt, KeyRing, has_key_id};
+use gatewright_jwt::{ExtendedClaims, Jwt, has_key_id};
 use serde::de::DeserializeOwned;
 
 use crate::builder::RemoteIssuerBuilder;
 use crate::fetch::{Answer, FetchFailure, Source};
+use crate::keys::Keys;
 use crate::schedule::Schedule;
 
 /// Believes the access tokens of an issuer whose keys are fetched, and no other kind: its refresh tokens are for itself.
@@ -28,6 +29,7 @@ pub struct RemoteIssuer {
 /// What the thread tells the others.
 pub(crate) struct Shared {
     pub(crate) schedule: Schedule,
+    keys: Keys,
     status: Mutex<Status>,
     ready: Condvar,
 }
@@ -71,23 +73,24 @@ impl RemoteIssuer {
         self.shared.status().fetches
     }
 
-    /// How many keys of the last good answer cannot be used, for operators to look at. One of them that was known by its
-    /// id before stays as it was.
+    /// How many keys of the last good answer cannot be used, for operators to look at. A known key
+    /// of one of their ids stays until it is too old.
     #[must_use]
     pub fn refused_keys(&self) -> usize {
         self.shared.status().refused
     }
 
-    /// The ids of the keys at hand, sorted.
+    /// The ids of the keys that are believed now, sorted.
     #[must_use]
     pub fn key_ids(&self) -> Vec<String> {
+        self.shared.remove_stale_keys(self.clock.now());
         self.jwt.ring().ids()
     }
 }
 
 impl TokenVerifier for RemoteIssuer {
     fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenRefusal> {
-        self.after(token, self.jwt.verify(kind, token, now))
+        self.judge(token, |jwt| jwt.verify(kind, token, now))
     }
 }
 
@@ -102,12 +105,19 @@ impl RemoteIssuer {
         token: &str,
         now: Timestamp,
     ) -> Result<ExtendedClaims<E>, TokenRefusal> {
-        self.after(token, self.jwt.verify_with(kind, token, now))
+        self.judge(token, |jwt| jwt.verify_with(kind, token, now))
     }
 
-    /// Asks for the set when it is due, or when a newer one could change the verdict.
-    fn after<T>(&self, token: &str, verdict: Result<T, TokenRefusal>) -> Result<T, TokenRefusal> {
+    /// Verifies with the keys that are not too old. Asks for the set when it is due, or when a newer one could change the
+    /// verdict.
+    fn judge<T>(
+        &self,
+        token: &str,
+        verify: impl FnOnce(&Jwt) -> Result<T, TokenRefusal>,
+    ) -> Result<T, TokenRefusal> {
         let (schedule, moment) = (&self.shared.schedule, self.clock.now());
+        self.shared.remove_stale_keys(moment);
+        let verdict = verify(&self.jwt);
         let outdated = verdict.as_ref().is_err_and(|refusal| self.may_need_another_key(token, *refusal));
         if (outdated || schedule.is_due(moment)) && schedule.may_fetch(moment) {
             // A full channel has been asked already, a closed one cannot answer.
@@ -136,8 +146,19 @@ impl fmt::Debug for RemoteIssuer {
 }
 
 impl Shared {
-    pub(crate) fn new(cool_down: Duration) -> Self {
-        Self { schedule: Schedule::new(cool_down), status: Mutex::default(), ready: Condvar::new() }
+    pub(crate) fn new(schedule: Schedule, keys: Keys) -> Self {
+        Self { schedule, keys, status: Mutex::default(), ready: Condvar::new() }
+    }
+
+    /// Removes the keys that are too old, and tells operators.
+    fn remove_stale_keys(&self, now: Timestamp) {
+        let removed = self.keys.remove_stale(now);
+        if removed > 0 {
+            tracing::error!(
+                removed,
+                "keys of an issuer are believed no longer: no good answer had them for too long"
+            );
+        }
     }
 
     fn status(&self) -> std::sync::MutexGuard<'_, Status> {
@@ -156,7 +177,6 @@ impl Shared {
 /// The thread: fetches when the set is due or asked for, until nobody is left to ask.
 pub(crate) struct Refresher {
     pub(crate) source: Source,
-    pub(crate) ring: KeyRing,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) asked: Receiver<()>,
@@ -167,6 +187,7 @@ impl Refresher {
         let mut asked = false;
         loop {
             let (schedule, now) = (&self.shared.schedule, self.clock.now());
+            self.shared.remove_stale_keys(now);
             if (asked || schedule.is_due(now)) && schedule.may_fetch(now) {
                 self.refresh(now);
             }
@@ -180,28 +201,30 @@ impl Refresher {
 
     fn refresh(&self, now: Timestamp) {
         self.shared.schedule.begin(now);
-        // Whatever happens in there, the thread goes on.
+        self.shared.keys.correct(now);
+        // The thread goes on even after a panic in there.
         let fetched = catch_unwind(AssertUnwindSafe(|| self.source.fetch()));
         let failure = match fetched.unwrap_or(Err(FetchFailure::Unreachable)) {
             Ok(answer) => {
-                self.take(answer);
+                self.take(answer, now);
                 None
             }
             Err(failure) => {
-                tracing::warn!(%failure, "the keys of an issuer were not fetched; those at hand stay");
+                tracing::warn!(%failure, "the keys of an issuer were not fetched; those at hand stay until they are too old");
                 Some(failure)
             }
         };
         self.shared.tell(failure);
     }
 
-    fn take(&self, answer: Answer) {
-        if !answer.set.refused().is_empty() {
-            tracing::warn!(refused = answer.set.refused().len(), "some keys of an issuer cannot be used");
+    /// Takes over an answer that was asked for at `asked_at`.
+    fn take(&self, answer: Answer, asked_at: Timestamp) {
+        let refused = answer.set.refused().len();
+        if refused > 0 {
+            tracing::warn!(refused, "some keys of an issuer cannot be used");
         }
-        self.shared.status().refused = answer.set.refused().len();
-        // A set has no two keys of one id, and this ring does not sign: there is nothing to refuse.
-        let _ = self.ring.replace_with_jwks(answer.set);
+        self.shared.status().refused = refused;
+        self.shared.keys.replace(answer.set, asked_at);
         self.shared.schedule.succeeded(self.clock.now(), answer.lifetime);
     }
 }

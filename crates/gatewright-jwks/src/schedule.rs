@@ -7,8 +7,8 @@ use gatewright_core::Timestamp;
 
 /// The shortest time between two fetches that nobody asked for, whatever the answer says: a minute.
 pub const MIN_REFRESH: Duration = Duration::from_secs(60);
-/// The longest time after a good answer until the set is fetched again, whatever the answer says: a day. While fetches fail
-/// the keys at hand stay, for as long as it takes: each failure is tried again after a cool-down.
+/// The longest time after a good answer until the set is fetched again, whatever the answer says: a day, and never more than
+/// half of `max_stale`. A fetch that fails is tried again after a cool-down.
 pub const MAX_REFRESH: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long after an answer that does not say it the set is fetched again: an hour.
 pub const DEFAULT_REFRESH: Duration = Duration::from_secs(60 * 60);
@@ -19,14 +19,16 @@ const MIN_WAIT: Duration = Duration::from_secs(1);
 /// Two moments, in microseconds, that threads share.
 pub(crate) struct Schedule {
     cool_down: Duration,
+    max_refresh: Duration,
     due: AtomicU64,
     quiet_until: AtomicU64,
 }
 
 impl Schedule {
-    /// Due at once.
-    pub(crate) const fn new(cool_down: Duration) -> Self {
-        Self { cool_down, due: AtomicU64::new(0), quiet_until: AtomicU64::new(0) }
+    /// Due at once. Half of `max_stale` is left for fetches that fail before keys are too old.
+    pub(crate) fn new(cool_down: Duration, max_stale: Duration) -> Self {
+        let max_refresh = MAX_REFRESH.min(max_stale / 2).max(MIN_REFRESH);
+        Self { cool_down, max_refresh, due: AtomicU64::new(0), quiet_until: AtomicU64::new(0) }
     }
 
     /// Whether the set is due. A moment that lies further ahead than any was set is due too: the clock was set back.
@@ -48,7 +50,7 @@ impl Schedule {
 
     /// A fetch succeeded, with an answer that lasts so long.
     pub(crate) fn succeeded(&self, now: Timestamp, lifetime: Option<Duration>) {
-        let lifetime = lifetime.unwrap_or(DEFAULT_REFRESH).clamp(MIN_REFRESH, MAX_REFRESH);
+        let lifetime = lifetime.unwrap_or(DEFAULT_REFRESH).clamp(MIN_REFRESH, self.max_refresh);
         self.due.store(now.saturating_add(lifetime).as_micros(), Ordering::Release);
     }
 
@@ -77,6 +79,7 @@ mod tests {
     use super::*;
 
     const COOL_DOWN: Duration = Duration::from_secs(30);
+    const MAX_STALE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_seconds(1_700_000_000 + seconds)
@@ -84,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_fetch_is_due_at_once_then_after_the_cool_down_and_after_an_answer_when_it_is_over() {
-        let schedule = Schedule::new(COOL_DOWN);
+        let schedule = Schedule::new(COOL_DOWN, MAX_STALE);
         assert!(schedule.is_due(at(0)) && schedule.may_fetch(at(0)));
         schedule.begin(at(0));
         assert!(!schedule.is_due(at(29)) && !schedule.may_fetch(at(29)));
@@ -99,7 +102,7 @@ mod tests {
         for (lifetime, due) in
             [(Some(0), 60), (Some(59), 60), (Some(u64::from(u32::MAX)), 86_400), (None, 3_600)]
         {
-            let schedule = Schedule::new(COOL_DOWN);
+            let schedule = Schedule::new(COOL_DOWN, MAX_STALE);
             schedule.begin(at(0));
             schedule.succeeded(at(0), lifetime.map(Duration::from_secs));
             assert!(!schedule.is_due(at(due - 1)) && schedule.is_due(at(due)), "{lifetime:?}");
@@ -107,8 +110,16 @@ mod tests {
     }
 
     #[test]
+    fn half_of_the_time_until_keys_are_too_old_is_left_for_fetches_that_fail() {
+        let schedule = Schedule::new(COOL_DOWN, Duration::from_secs(300));
+        schedule.begin(at(0));
+        schedule.succeeded(at(0), None);
+        assert!(!schedule.is_due(at(149)) && schedule.is_due(at(150)));
+    }
+
+    #[test]
     fn a_set_that_is_due_in_the_cool_down_is_waited_for_and_nobody_is_busy() {
-        let schedule = Schedule::new(Duration::from_secs(60));
+        let schedule = Schedule::new(Duration::from_secs(60), MAX_STALE);
         schedule.begin(at(50));
         // The clock is set back by 50 seconds while the answer is under way.
         schedule.succeeded(at(0), Some(Duration::ZERO));
@@ -119,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_stops_no_fetches() {
-        let schedule = Schedule::new(COOL_DOWN);
+        let schedule = Schedule::new(COOL_DOWN, MAX_STALE);
         schedule.begin(at(400 * 86_400));
         assert!(schedule.is_due(at(0)) && schedule.may_fetch(at(0)));
         assert_eq!(schedule.wait(at(0)), Duration::from_secs(1));

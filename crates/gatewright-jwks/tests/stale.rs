@@ -6,6 +6,8 @@ mod common;
 #[allow(dead_code, reason = "each test file uses what it needs")]
 mod server;
 
+use std::time::Duration;
+
 use common::{Hands, LONG, body, builder, fetched, issue, issuer, key, verdict};
 use gatewright_core::TokenRefusal;
 use server::{Answer, Server};
@@ -13,20 +15,21 @@ use server::{Answer, Server};
 const DAY: u64 = 24 * 60 * 60;
 
 #[test]
-fn a_day_after_the_last_good_answer_no_key_is_believed_until_the_next_one() {
-    let (theirs, token) = {
-        let theirs = issuer("a");
-        let token = issue(&theirs);
-        (theirs, token)
-    };
-    for bad in [Answer::Status(500, String::new()), Answer::Body(String::new(), r#"{"keys":[]}"#.to_owned())]
+fn a_day_or_as_set_after_the_last_good_answer_no_key_is_believed_until_the_next_one() {
+    let theirs = issuer("a");
+    let token = issue(&theirs);
+    let empty = Answer::Body(String::new(), r#"{"keys":[]}"#.to_owned());
+    let shorter = Some(Duration::from_secs(300));
+    for (max_stale, bad) in
+        [(None, Answer::Status(500, String::new())), (None, empty.clone()), (shorter, empty)]
     {
         let (server, clock) = (Server::https(body(&theirs)), Hands::new());
-        let remote = builder(&server).with_clock(clock.clone()).with_rules(|jwt| jwt.with_cache(8));
-        let remote = remote.build().unwrap();
+        let builder = builder(&server).with_clock(clock.clone()).with_rules(|jwt| jwt.with_cache(8));
+        let builder = max_stale.into_iter().fold(builder, |builder, span| builder.with_max_stale(span));
+        let remote = builder.build().unwrap();
         assert!(remote.wait_until_ready(LONG), "{:?}", remote.last_failure());
         server.says(bad);
-        clock.move_by(DAY - 1);
+        clock.move_by(max_stale.map_or(DAY, |span| span.as_secs()) - 1);
         assert_eq!(verdict(&remote, &token), Ok(()));
         fetched(&remote, 2);
         assert_eq!(verdict(&remote, &token), Ok(()), "an answer that is no good changes nothing");

@@ -140,8 +140,8 @@ pub mod openapi {
 
 #[cfg(feature = "jwks")]
 pub use gatewright_jwks::{
-    DEFAULT_REFRESH, DangerousRemoteIssuerBuilder, FetchFailure, MAX_COOL_DOWN, MAX_REFRESH, MAX_TIMEOUT,
-    MIN_REFRESH, RemoteIssuer, RemoteIssuerBuilder,
+    DEFAULT_MAX_STALE, DEFAULT_REFRESH, DangerousRemoteIssuerBuilder, FetchFailure, MAX_COOL_DOWN,
+    MAX_REFRESH, MAX_STALE, MAX_TIMEOUT, MIN_REFRESH, MIN_STALE, RemoteIssuer, RemoteIssuerBuilder,
 };
 
 #[cfg(feature = "memory")]
