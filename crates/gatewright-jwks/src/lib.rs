@@ -17,7 +17,7 @@
 //! let issuer = "https://issuer.example";
 //! let theirs = RemoteIssuer::builder(issuer, "my-api", "https://issuer.example/.well-known/jwks.json").build()?;
 //! assert!(theirs.wait_until_ready(Duration::from_secs(10)));
-//! let verifier = Issuers::new().with(issuer, theirs)?; // and others, each with its own keys and audience
+//! let verifier = Issuers::new().with(theirs)?; // and others, each with its own keys and audience
 //! # let _: &dyn gatewright_core::TokenVerifier = &verifier;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

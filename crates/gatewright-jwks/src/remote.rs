@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use gatewright_core::{Clock, Timestamp, TokenKind, TokenRefusal, TokenVerifier, VerifiedClaims};
-use gatewright_jwt::{ExtendedClaims, Jwt, has_key_id};
+use gatewright_jwt::{ExtendedClaims, IssuerVerifier, Jwt, has_key_id};
 use serde::de::DeserializeOwned;
 
 use crate::builder::RemoteIssuerBuilder;
@@ -94,6 +94,12 @@ impl TokenVerifier for RemoteIssuer {
     }
 }
 
+impl IssuerVerifier for RemoteIssuer {
+    fn issuer(&self) -> &str {
+        self.jwt.issuer()
+    }
+}
+
 impl RemoteIssuer {
     /// Verifies an access token and then reads claims of the application's own from it, as [`Jwt::verify_with`].
     ///
@@ -101,11 +107,10 @@ impl RemoteIssuer {
     /// As [`TokenVerifier::verify`], or [`TokenRefusal::ClaimType`] when the claims are not those of `E`.
     pub fn verify_with<E: DeserializeOwned>(
         &self,
-        kind: TokenKind,
         token: &str,
         now: Timestamp,
     ) -> Result<ExtendedClaims<E>, TokenRefusal> {
-        self.judge(token, |jwt| jwt.verify_with(kind, token, now))
+        self.judge(token, |jwt| jwt.verify_with(TokenKind::Access, token, now))
     }
 
     /// Verifies with the keys that are not too old. Asks for the set when it is due, or when a newer one could change the

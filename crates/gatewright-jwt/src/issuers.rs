@@ -9,7 +9,26 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::token::MAX_TOKEN_BYTES;
 use gatewright_core::{BuildError, Timestamp, TokenKind, TokenRefusal, TokenVerifier, VerifiedClaims};
 
+use crate::builder::Jwt;
 use crate::claims::{Expected, RawClaims};
+
+/// Verifies the tokens of one issuer, and says which. [`Jwt`] and `RemoteIssuer` are such verifiers.
+pub trait IssuerVerifier: TokenVerifier {
+    /// The `iss` of every token that it accepts.
+    fn issuer(&self) -> &str;
+}
+
+impl IssuerVerifier for Jwt {
+    fn issuer(&self) -> &str {
+        &self.rules.issuer
+    }
+}
+
+impl<T: IssuerVerifier + ?Sized> IssuerVerifier for Arc<T> {
+    fn issuer(&self) -> &str {
+        (**self).issuer()
+    }
+}
 
 /// Believes the tokens of several issuers. Which one a token names decides who judges it, and nothing else: that
 /// issuer's verifier then checks all of it, `iss` included, with its own keys.
@@ -27,7 +46,7 @@ use crate::claims::{Expected, RawClaims};
 /// let ours = Jwt::builder(KeyRing::new(key), "https://ours.example", "my-api").build()?;
 /// let keys = KeyRing::default(); // theirs, as they publish them
 /// let theirs = Jwt::builder(keys, "https://theirs.example", "their-name-for-my-api").of_another_issuer().build()?;
-/// let both = Issuers::new().with_own("https://ours.example", ours)?.with("https://theirs.example", theirs)?;
+/// let both = Issuers::new().with_own(ours)?.with(theirs)?;
 /// # let _: &dyn gatewright_core::TokenVerifier = &both;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -47,40 +66,32 @@ impl Issuers {
         Self::default()
     }
 
-    /// Adds another issuer with the verifier of its tokens: a `RemoteIssuer`, or a [`Jwt`](crate::Jwt)
-    /// [`of_another_issuer`](crate::JwtBuilder::of_another_issuer), for whose strictness it does not matter what `sid` and
-    /// `epoch` mean there. Whatever the verifier believes, here it is access tokens alone, without session and epoch.
+    /// Adds a foreign issuer. Only its access tokens are accepted, and without session or epoch. Use a `RemoteIssuer`, or a
+    /// [`Jwt`] built with [`of_another_issuer`](crate::JwtBuilder::of_another_issuer), which ignores `sid` and `epoch`.
     ///
     /// # Errors
-    /// When the issuer is empty or was added before.
-    pub fn with(
-        self,
-        issuer: impl Into<String>,
-        verifier: impl TokenVerifier + 'static,
-    ) -> Result<Self, BuildError> {
-        self.add(issuer.into(), Entry { verifier: Arc::new(verifier), own: false })
+    /// When the verifier's issuer is empty or was added before.
+    pub fn with(self, verifier: impl IssuerVerifier + 'static) -> Result<Self, BuildError> {
+        self.add(verifier, false)
     }
 
-    /// Adds the issuer whose tokens are issued here, and belong to sessions here: all kinds are believed.
+    /// Adds the application's own issuer: tokens of all kinds are accepted, and they belong to its sessions.
     ///
     /// # Errors
-    /// When the issuer is empty or was added before, or another one is one's own.
-    pub fn with_own(
-        self,
-        issuer: impl Into<String>,
-        verifier: impl TokenVerifier + 'static,
-    ) -> Result<Self, BuildError> {
+    /// When the verifier's issuer is empty or was added before, or the application's own issuer was.
+    pub fn with_own(self, verifier: impl IssuerVerifier + 'static) -> Result<Self, BuildError> {
         if self.0.values().any(|entry| entry.own) {
-            return Err(BuildError::new("issuer", "is not the only one of one's own"));
+            return Err(BuildError::new("issuer", "is the second one of the application's own"));
         }
-        self.add(issuer.into(), Entry { verifier: Arc::new(verifier), own: true })
+        self.add(verifier, true)
     }
 
-    fn add(mut self, issuer: String, entry: Entry) -> Result<Self, BuildError> {
+    fn add(mut self, verifier: impl IssuerVerifier + 'static, own: bool) -> Result<Self, BuildError> {
+        let issuer = verifier.issuer().to_owned();
         if issuer.is_empty() {
             return Err(BuildError::new("issuer", "is empty"));
         }
-        if self.0.insert(issuer, entry).is_some() {
+        if self.0.insert(issuer, Entry { verifier: Arc::new(verifier), own }).is_some() {
             return Err(BuildError::new("issuer", "was added before"));
         }
         Ok(self)

@@ -67,7 +67,7 @@ pub use cache::MAX_CACHE_TOKENS;
 pub use error::{KeyError, RingError};
 pub use generate::NewKey;
 pub use header::has_key_id;
-pub use issuers::Issuers;
+pub use issuers::{IssuerVerifier, Issuers};
 pub use jwks::{JwkSet, MAX_JWKS_BYTES, MAX_JWKS_KEYS};
 pub use key::{MAX_KEY_ID_BYTES, VerifyingKey};
 pub use ring::KeyRing;

@@ -80,9 +80,9 @@ pub use gatewright_core::{
 };
 pub use gatewright_core::{MAX_BODY_BYTES, MAX_DISCARDED_BYTES};
 pub use gatewright_jwt::{
-    Algorithm, DangerousJwtBuilder, ExtendedClaims, Issuers, JwkSet, Jwt, JwtBuilder, KeyError, KeyRing,
-    MAX_CACHE_TOKENS, MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_ID_BYTES, MAX_LEEWAY, MIN_SECRET_BYTES, NewKey,
-    RingError, SigningKey, UnknownAlgorithm, VerifyingKey,
+    Algorithm, DangerousJwtBuilder, ExtendedClaims, IssuerVerifier, Issuers, JwkSet, Jwt, JwtBuilder,
+    KeyError, KeyRing, MAX_CACHE_TOKENS, MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_ID_BYTES, MAX_LEEWAY,
+    MIN_SECRET_BYTES, NewKey, RingError, SigningKey, UnknownAlgorithm, VerifyingKey,
 };
 pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
 
