@@ -2,7 +2,6 @@
 
 mod keys;
 mod inspect;
-mod once;
 mod lines;
 mod verify;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use gatewright_core::token::MAX_TOKEN_BYTES;
 use gatewright_core::{Clock, SystemClock, Timestamp, TokenKind, TokenRefusal, TokenVerifier};
-use gatewright_jwt::{Algorithm, JwkSet, Jwt, KeyRing, VerifyingKey};
+use gatewright_jwt::{Algorithm, JwkSet, Jwt, KeyRing, VerifyingKey, inspection};
 
 use crate::{Failure, lines};
 
@@ -58,8 +58,7 @@ impl Verify {
 
     /// The kind that `--typ` names; access tokens may be of any type that is none of ours.
     fn kind(&self) -> TokenKind {
-        let mut kinds = TokenKind::ALL.into_iter();
-        kinds.find(|kind| self.typ.eq_ignore_ascii_case(kind.media_type())).unwrap_or(TokenKind::Access)
+        inspection::kind_of(&self.typ).unwrap_or(TokenKind::Access)
     }
 
     fn verifier(&self) -> Result<Jwt, Failure> {
@@ -70,7 +69,7 @@ impl Verify {
                 "tokens of this kind are for the issuer itself: --audience must be the issuer".to_owned()
             );
         }
-        if !TokenKind::ALL.into_iter().any(|kind| self.typ.eq_ignore_ascii_case(kind.media_type())) {
+        if inspection::kind_of(&self.typ).is_none() {
             builder = builder.dangerous().with_access_type(&self.typ);
         }
         if let Some(leeway) = self.leeway.map(Duration::from_secs) {

@@ -338,8 +338,40 @@ fn an_inspected_token_says_what_verification_would_refuse() {
         ("{}", r#"{"cnf":{}}"#, "cnf: bound"),
         (r#"{"kid":"a","\u006bid":"b"}"#, "{}", "occurs twice"),
         ("{}", r#"{"a":[{"b":1,"b":1}]}"#, "occurs twice"),
+        (r#"{"crit":[],"a":1,"a":1}"#, "{}", "occurs twice"),
+        ("{}", r#"{"exp":"soon"}"#, "refused by verification"),
     ] {
         assert!(inspect(header, payload).contains(word), "{header} {payload}");
+    }
+}
+
+#[test]
+fn inspection_and_verification_refuse_the_same_headers() {
+    use base64::Engine;
+    let encode = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+    let names = [
+        "crit", "b64", "zip", "jku", "x5u", "jwk", "x5c", "cty", "cnf", "enc", "epk", "apu", "apv", "iv",
+        "tag", "p2s", "p2c", "x5t", "x5t#S256", "nonce", "Crit",
+    ];
+    let values = ["null", "1", "\"a\"", "[]"];
+    let mut members: Vec<String> =
+        names.iter().flat_map(|name| values.map(|value| format!("\"{name}\":{value}"))).collect();
+    members.push(r#""\u0063rit":[]"#.to_owned());
+    members.push(r#""x":1,"x":1"#.to_owned());
+    members.push(format!("\"x\":{}{}", "[".repeat(32), "]".repeat(32)));
+    members.push(format!("\"x\":{}{}", "[".repeat(33), "]".repeat(33)));
+    let tokens: Vec<String> = members
+        .iter()
+        .map(|member| format!(r#"{{"alg":"HS256","kid":"hs1","typ":"at+jwt",{member}}}"#))
+        .map(|header| format!("{}.{}.AA", encode(&header), encode("{}")))
+        .collect();
+    let verdicts = verify(&Value::Null, "headers", tokens.join("\n").as_bytes()).out;
+    assert_eq!(verdicts.lines().count(), tokens.len());
+    for ((member, token), verdict) in members.iter().zip(&tokens).zip(verdicts.lines()) {
+        let inspected = run(&["token", "inspect", token], b"").out;
+        // A header that is not refused gets as far as the signature, which is none.
+        let refused = verdict != "refused: signature";
+        assert_eq!(inspected.contains("refused"), refused, "{member}: {verdict}\n{inspected}");
     }
 }
 
@@ -366,4 +398,5 @@ fn a_token_of_another_kind_of_ours_is_for_the_issuer_itself() {
         (with(AUDIENCE, "rt+jwt").code, with(ISSUER, "RT+jwt").code, with(AUDIENCE, "JWT").code),
         (2, 1, 1)
     );
+    assert_eq!((with(AUDIENCE, "application/rt+jwt").code, with(ISSUER, "Application/rt+jwt").code), (2, 1));
 }

@@ -12,8 +12,11 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 
 use crate::json::{Fault, Names, Text};
 
+/// The extensions that must be understood (RFC 7515 §4.1.11): none is supported.
+const CRITICAL: &str = "crit";
+
 /// Members that change what a token means or where its key comes from. None is supported, and to ignore one would be
-/// to accept what its sender did not mean (RFC 8725 §3.10): so they refuse the token, whatever their value.
+/// to accept what its sender did not mean (RFC 8725 §3.10). So a token with one of them is refused, whatever its value.
 const REFUSED: [&str; 16] = [
     "b64", "zip", "jku", "x5u", "jwk", "x5c", "cty",
     "cnf", // another key, another content, another bearer
@@ -43,8 +46,13 @@ impl<'de> Header<'de> {
     }
 }
 
-/// Whether a token's header names a key (`kid`). Nothing is verified: this is for whoever fetches keys, since a token that
-/// names none is refused under any.
+/// Whether a header with a member of this name is refused, whatever its value.
+pub(crate) fn is_refused_member(name: &str) -> bool {
+    name == CRITICAL || REFUSED.contains(&name)
+}
+
+/// Whether a token's header has a key id (`kid`). Nothing is verified. For code that fetches keys: without a key id there is
+/// no key to look for.
 #[must_use]
 pub fn has_key_id(token: &str) -> bool {
     let segment = token.split('.').next().filter(|_| token.len() <= MAX_TOKEN_BYTES);
@@ -106,7 +114,7 @@ impl<'de> Visitor<'de> for Members<'_> {
                 "alg" => &mut header.algorithm,
                 "kid" => &mut header.key_id,
                 "typ" => &mut header.media_type,
-                "crit" => return Err(self.fault.raise(TokenRefusal::Critical)),
+                CRITICAL => return Err(self.fault.raise(TokenRefusal::Critical)),
                 other if REFUSED.contains(&other) => return Err(self.fault.raise(TokenRefusal::Header)),
                 other => {
                     if TEXTS.contains(&other) {

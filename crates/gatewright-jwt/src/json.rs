@@ -36,6 +36,12 @@ impl Fault {
     }
 }
 
+/// Refuses a text that is no JSON, nests too deep, or names a member twice at any depth.
+pub(crate) fn walk(text: &str) -> Result<(), TokenRefusal> {
+    let fault = Fault::default();
+    fault.parse(text, Skip { fault: &fault, depth: 0 }, TokenRefusal::Json, TokenRefusal::Json)
+}
+
 /// A string, borrowed where it holds no escapes; anything else is a wrong type.
 pub(crate) struct Text;
 

@@ -4,13 +4,12 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatewright_core::TokenRefusal;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use crate::algorithm::{Algorithm, Family};
 use crate::error::KeyError;
-use crate::json::{Fault, Skip};
+use crate::json::walk;
 use crate::public::PublicParts;
 
 /// The longest key document, in bytes.
@@ -105,7 +104,7 @@ impl<'a> Jwk<'a> {
         if text.len() > MAX_JWK_BYTES {
             return Err(KeyError::Long);
         }
-        walk(text)?;
+        walk(text).map_err(|_| KeyError::Format)?;
         serde_json::from_str(text).map_err(|_| KeyError::Format)
     }
 
@@ -198,13 +197,6 @@ impl<'a> Jwk<'a> {
             _ => Err(KeyError::Algorithm),
         }
     }
-}
-
-/// Refuses what is no JSON, deep, or names a member twice at any depth.
-pub(crate) fn walk(text: &str) -> Result<(), KeyError> {
-    let fault = Fault::default();
-    let refusal = TokenRefusal::Json;
-    fault.parse(text, Skip { fault: &fault, depth: 0 }, refusal, refusal).map_err(|_| KeyError::Format)
 }
 
 fn decode(text: &str) -> Result<Vec<u8>, KeyError> {

@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 use crate::algorithm::Algorithm;
 use crate::error::KeyError;
-use crate::jwk::{Jwk, Wanted, walk};
+use crate::json::walk;
+use crate::jwk::{Jwk, Wanted};
 use crate::key::VerifyingKey;
 use crate::public::PublicMembers;
 
@@ -94,7 +95,7 @@ impl JwkSet {
         if text.len() > MAX_JWKS_BYTES {
             return Err(KeyError::Long);
         }
-        walk(text)?;
+        walk(text).map_err(|_| KeyError::Format)?;
         let raw: RawSet<'_> = serde_json::from_str(text).map_err(|_| KeyError::Format)?;
         if raw.keys.len() > MAX_JWKS_KEYS {
             return Err(KeyError::Long);

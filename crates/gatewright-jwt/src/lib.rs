@@ -60,6 +60,8 @@ mod builder;
 mod issue;
 mod verify;
 mod issuers;
+#[doc(hidden)]
+pub mod inspection;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use builder::{DangerousJwtBuilder, Jwt, JwtBuilder, MAX_LEEWAY};
