@@ -95,7 +95,7 @@ impl Rules {
         Expected { audience: self.audience(kind), foreign: self.foreign }
     }
 
-    /// The `typ` of this kind. Where a ring has come to sign, its own kinds exclude each other again.
+    /// The expected `typ`. Once the ring has a signing key, the custom access type no longer applies.
     pub(crate) fn media_type(&self, state: &State, kind: TokenKind) -> &str {
         match (kind, &self.access_type) {
             (TokenKind::Access, Some(other)) if !state.can_sign() => other,
@@ -230,6 +230,9 @@ impl JwtBuilder {
             Keys::Secret { bytes, id } => KeyRing::new(secret_key(&bytes, id)?),
         };
         check_foreign(&rules, &ring)?;
+        if let Some(access_type) = &rules.access_type {
+            check_access_type(access_type)?;
+        }
         let cache = self.cache.map(Cache::new).transpose()?;
         Ok(Jwt { ring, rules, cache })
     }
@@ -246,20 +249,24 @@ fn secret_key(bytes: &[u8], id: Option<String>) -> Result<SigningKey, BuildError
     }
 }
 
-/// Settings for the tokens of others have no place where tokens are issued, or kinds would no longer exclude each other.
+/// Settings for foreign tokens are refused on a ring that signs; otherwise token kinds could be confused.
 fn check_foreign(rules: &Rules, ring: &KeyRing) -> Result<(), BuildError> {
-    let signs = ring.state().can_sign();
-    if rules.foreign && signs {
+    if !ring.state().can_sign() {
+        return Ok(());
+    }
+    if rules.foreign {
         return Err(BuildError::new("issuer", "is another's: this ring signs its own tokens"));
     }
-    let Some(access_type) = &rules.access_type else {
-        let refused = rules.without_kid && signs;
-        let problem = BuildError::new("without_kid", "is for tokens of others: this ring signs its own");
-        return if refused { Err(problem) } else { Ok(()) };
-    };
-    if signs {
+    if rules.access_type.is_some() {
         return Err(BuildError::new("access_type", "is for tokens of others: this ring signs its own"));
     }
+    if rules.without_kid {
+        return Err(BuildError::new("without_kid", "is for tokens of others: this ring signs its own"));
+    }
+    Ok(())
+}
+
+fn check_access_type(access_type: &str) -> Result<(), BuildError> {
     if access_type.is_empty() {
         return Err(BuildError::new("access_type", "is empty"));
     }

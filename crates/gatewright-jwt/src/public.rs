@@ -1,6 +1,7 @@
 //! The public part of a key: its numbers, checked once, and how they are written in a JWK (RFC 7517, RFC 8037).
 
 use aws_lc_rs::digest;
+use aws_lc_rs::rsa::RsaParameters;
 use aws_lc_rs::signature::{ED25519, ParsedPublicKey, RsaPublicKeyComponents};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -94,41 +95,47 @@ impl PublicParts {
     /// Checks the sizes and that the numbers are a key.
     pub(crate) fn check(self, algorithm: Algorithm) -> Result<CheckedKey, KeyError> {
         match (algorithm.family(), self) {
-            (Family::Rsa { verify, .. }, Self::Rsa { n, e }) => {
-                let bits = bit_length(&n);
-                if bits < MIN_RSA_BITS {
-                    return Err(KeyError::Short);
-                }
-                if bits > MAX_RSA_BITS {
-                    return Err(KeyError::Long);
-                }
-                let (n, e) = (strip_zeros(&n), strip_zeros(&e));
-                if !is_odd(n) || !is_exponent(e) {
-                    return Err(KeyError::Invalid);
-                }
-                let key = RsaPublicKeyComponents { n, e }.to_parsed_public_key(verify);
-                let members = PublicMembers::Rsa { n: encode(n), e: encode(e) };
-                Ok(CheckedKey { key: valid(key)?, members, signature_bytes: n.len() })
-            }
-            (Family::Ec(curve), Self::Ec { x, y }) => {
-                if x.len() != curve.bytes || y.len() != curve.bytes {
-                    return Err(KeyError::Invalid);
-                }
-                let key = ParsedPublicKey::new(curve.verify, point(&x, &y));
-                let members = PublicMembers::Ec { crv: curve.name, x: encode(&x), y: encode(&y) };
-                Ok(CheckedKey { key: valid(key)?, members, signature_bytes: 2 * curve.bytes })
-            }
-            (Family::Ed25519, Self::Ed25519(x)) => {
-                if x.len() != ED25519_BYTES || is_weak_ed25519(&x) {
-                    return Err(KeyError::Invalid);
-                }
-                let key = ParsedPublicKey::new(&ED25519, &x);
-                let members = PublicMembers::Okp { crv: "Ed25519", x: encode(&x) };
-                Ok(CheckedKey { key: valid(key)?, members, signature_bytes: 64 })
-            }
+            (Family::Rsa { verify, .. }, Self::Rsa { n, e }) => check_rsa(verify, &n, &e),
+            (Family::Ec(curve), Self::Ec { x, y }) => check_ec(curve, &x, &y),
+            (Family::Ed25519, Self::Ed25519(x)) => check_ed25519(&x),
             _ => Err(KeyError::Algorithm),
         }
     }
+}
+
+fn check_rsa(verify: &'static RsaParameters, n: &[u8], e: &[u8]) -> Result<CheckedKey, KeyError> {
+    let bits = bit_length(n);
+    if bits < MIN_RSA_BITS {
+        return Err(KeyError::Short);
+    }
+    if bits > MAX_RSA_BITS {
+        return Err(KeyError::Long);
+    }
+    let (n, e) = (strip_zeros(n), strip_zeros(e));
+    if !is_odd(n) || !is_exponent(e) {
+        return Err(KeyError::Invalid);
+    }
+    let key = RsaPublicKeyComponents { n, e }.to_parsed_public_key(verify);
+    let members = PublicMembers::Rsa { n: encode(n), e: encode(e) };
+    Ok(CheckedKey { key: valid(key)?, members, signature_bytes: n.len() })
+}
+
+fn check_ec(curve: &Curve, x: &[u8], y: &[u8]) -> Result<CheckedKey, KeyError> {
+    if x.len() != curve.bytes || y.len() != curve.bytes {
+        return Err(KeyError::Invalid);
+    }
+    let key = ParsedPublicKey::new(curve.verify, point(x, y));
+    let members = PublicMembers::Ec { crv: curve.name, x: encode(x), y: encode(y) };
+    Ok(CheckedKey { key: valid(key)?, members, signature_bytes: 2 * curve.bytes })
+}
+
+fn check_ed25519(x: &[u8]) -> Result<CheckedKey, KeyError> {
+    if x.len() != ED25519_BYTES || is_weak_ed25519(x) {
+        return Err(KeyError::Invalid);
+    }
+    let key = ParsedPublicKey::new(&ED25519, x);
+    let members = PublicMembers::Okp { crv: "Ed25519", x: encode(x) };
+    Ok(CheckedKey { key: valid(key)?, members, signature_bytes: 64 })
 }
 
 impl PublicMembers {
