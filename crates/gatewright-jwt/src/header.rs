@@ -1,4 +1,5 @@
-//! The JOSE header (RFC 7515 §4): three members are read, many refuse the token, the rest is looked through.
+//! The JOSE header (RFC 7515 §4). `alg`, `kid` and `typ` are read, members that change the meaning of a token are refused,
+//! and all others are checked for duplicates and depth.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,10 +24,10 @@ const REFUSED: [&str; 16] = [
     "enc", "epk", "apu", "apv", "iv", "tag", "p2s", "p2c", // JWE
 ];
 
-/// Members that are texts and mean nothing here.
+/// Members that must be strings, and are otherwise ignored.
 const TEXTS: [&str; 2] = ["x5t", "x5t#S256"];
 
-/// What a header says.
+/// The members of a header that are read.
 #[derive(Debug, Default)]
 pub(crate) struct Header<'de> {
     pub(crate) algorithm: Option<Cow<'de, str>>,
@@ -40,7 +41,7 @@ impl<'de> Header<'de> {
         fault.parse(text, Members { fault: &fault }, TokenRefusal::Header, TokenRefusal::Header)
     }
 
-    /// Whether `typ` is this media type: without case, with one optional `application/` (RFC 7515 §4.1.9).
+    /// Whether `typ` is this media type. Case and one prefix `application/` are ignored (RFC 7515 §4.1.9).
     pub(crate) fn is_of(&self, media_type: &str) -> bool {
         self.media_type.as_deref().is_some_and(|text| is_same_type(text, media_type))
     }
@@ -61,7 +62,7 @@ pub fn has_key_id(token: &str) -> bool {
     Header::parse(text).is_ok_and(|header| header.key_id.is_some())
 }
 
-/// Whether two media types are one: without case, and each with or without one `application/` (RFC 7515 §4.1.9).
+/// Whether two media types are equal. Case and one prefix `application/` of each are ignored (RFC 7515 §4.1.9).
 pub(crate) fn is_same_type(one: &str, other: &str) -> bool {
     short(one).eq_ignore_ascii_case(short(other))
 }
@@ -81,7 +82,7 @@ struct OwnHeader<'a> {
     kid: &'a str,
 }
 
-/// A header in base64url. Its members are plain texts: they cannot fail to serialize.
+/// A header in base64url. Its members are strings, which always serialize.
 pub(crate) fn encode(algorithm: &str, key_id: &str, kind: TokenKind) -> String {
     let header = OwnHeader { alg: algorithm, typ: kind.media_type(), kid: key_id };
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).unwrap_or_default())

@@ -1,4 +1,4 @@
-//! Several issuers, each with its own verifier: its own keys, its own audience.
+//! Several issuers, each with a verifier that has its own keys and audience.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use gatewright_core::{BuildError, Timestamp, TokenKind, TokenRefusal, TokenVerif
 use crate::builder::Jwt;
 use crate::claims::{Expected, RawClaims};
 
-/// Verifies the tokens of one issuer, and says which. [`Jwt`] and `RemoteIssuer` are such verifiers.
+/// A verifier of the tokens of one issuer. [`Jwt`] and `RemoteIssuer` implement it.
 pub trait IssuerVerifier: TokenVerifier {
     /// The `iss` of every token that it accepts.
     fn issuer(&self) -> &str;
@@ -30,14 +30,15 @@ impl<T: IssuerVerifier + ?Sized> IssuerVerifier for Arc<T> {
     }
 }
 
-/// Believes the tokens of several issuers. Which one a token names decides who judges it, and nothing else: that
-/// issuer's verifier then checks all of it, `iss` included, with its own keys.
+/// Verifies the tokens of several issuers. The `iss` of a token only selects the verifier, which then checks the whole token,
+/// `iss` included, with its own keys.
 ///
-/// One issuer may be one's [own](Issuers::with_own). Of [all others](Issuers::with) access tokens alone are believed, and
-/// none belongs to a session here, whatever it says: they open what asks for claims, not what asks for a user.
+/// One issuer can be the application's [own](Issuers::with_own). Of [foreign issuers](Issuers::with) only access tokens are
+/// accepted, and they never belong to a session of the application. So they satisfy guards that ask for claims, and none that
+/// ask for a user.
 ///
-/// A subject is unique among those of its issuer: two issuers' users may have the same `sub`, and
-/// [`VerifiedClaims::issuer`] tells them apart.
+/// A subject is unique only within its issuer. Users of two issuers may have the same `sub`; [`VerifiedClaims::issuer`] says
+/// whose it is.
 ///
 /// ```
 /// use gatewright_jwt::{Algorithm, Issuers, Jwt, KeyRing, NewKey, SigningKey};
@@ -60,7 +61,7 @@ struct Entry {
 }
 
 impl Issuers {
-    /// Nobody is believed.
+    /// Without issuers: every token is refused.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -106,7 +107,7 @@ impl TokenVerifier for Issuers {
         let payload = token.split('.').nth(1).ok_or(TokenRefusal::Format)?;
         let decoded = URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenRefusal::Format)?;
         let text = std::str::from_utf8(&decoded).map_err(|_| TokenRefusal::Json)?;
-        // Not believed: read as strictly as it will be, so that nobody reads another issuer there.
+        // Not trusted yet. Read as strictly as the verifier reads it, so that both see the same issuer.
         let anybody = Expected { audience: "", foreign: true };
         let named = RawClaims::parse(text, anybody)?.issuer.ok_or(TokenRefusal::ClaimMissing)?;
         self.0.get(&*named).ok_or(TokenRefusal::Issuer)?.verify(kind, token, now)

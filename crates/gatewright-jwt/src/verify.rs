@@ -1,4 +1,4 @@
-//! Verifying: from the cheapest check to the last, each once.
+//! Verifying a token: cheap checks come first, and each is made once.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::header::Header;
 use crate::key::VerifyingKey;
 use crate::ring::State;
 
-/// Payloads up to this length are decoded on the stack: all of ours are.
+/// Payloads up to this length are decoded on the stack. Our own tokens are shorter.
 const STACK_BYTES: usize = 1024;
 
 impl TokenVerifier for Jwt {
@@ -31,20 +31,20 @@ impl TokenVerifier for Jwt {
     }
 }
 
-/// Claims that were verified, and beside them what the application's own type reads of the same token.
+/// The verified claims of a token, and the application's own claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExtendedClaims<E> {
-    /// The claims.
+    /// The claims that this library verifies.
     pub claims: VerifiedClaims,
-    /// The application's own.
+    /// The application's own claims, read from the same token.
     pub extension: E,
 }
 
 impl Jwt {
-    /// Verifies a token and then reads claims of the application's own from it. Members that `E` does not name are
-    /// ignored; what it reads is as true as the issuer is trusted, and no check of this library looks at it. A cache is not
-    /// asked and not filled: each call checks the signature.
+    /// Verifies a token and then reads claims of the application's own from it. Members that `E` does not name are ignored. The
+    /// token is authentic, but this library checks nothing about these claims. The cache is not used: each call checks the
+    /// signature.
     ///
     /// ```
     /// use gatewright_core::{Claims, Timestamp, TokenId, TokenKind, UserId};
@@ -67,7 +67,7 @@ impl Jwt {
     /// ```
     ///
     /// # Errors
-    /// As [`TokenVerifier::verify`], or [`TokenRefusal::ClaimType`] when the claims are not those of `E`.
+    /// As [`TokenVerifier::verify`], or [`TokenRefusal::ClaimType`] when the claims cannot be read as `E`.
     pub fn verify_with<E: DeserializeOwned>(
         &self,
         kind: TokenKind,
@@ -76,8 +76,8 @@ impl Jwt {
     ) -> Result<ExtendedClaims<E>, TokenRefusal> {
         let mut buffer = PayloadBuffer::new();
         let (text, _) = self.open(kind, token, &mut buffer)?;
-        let (claims, _) = self.believe(text, kind, now)?;
-        // Read last: a member that occurs twice was refused above.
+        let (claims, _) = self.check_claims(text, kind, now)?;
+        // Comes last: members that occur twice were refused above.
         let extension = serde_json::from_str(text).map_err(|_| TokenRefusal::ClaimType)?;
         Ok(ExtendedClaims { claims, extension })
     }
@@ -91,10 +91,10 @@ impl Jwt {
     ) -> Result<VerifiedClaims, TokenRefusal> {
         let mut buffer = PayloadBuffer::new();
         let (text, _) = self.open(kind, token, &mut buffer)?;
-        self.believe(text, kind, now).map(|(claims, _)| claims)
+        self.check_claims(text, kind, now).map(|(claims, _)| claims)
     }
 
-    /// What was computed before is not computed again. Time is judged again.
+    /// Uses the cache. Times are checked at each use.
     fn verify_once(
         &self,
         cache: &Cache,
@@ -112,12 +112,12 @@ impl Jwt {
         }
         let mut buffer = PayloadBuffer::new();
         let (text, generation) = self.open(kind, token, &mut buffer)?;
-        let (claims, times) = self.believe(text, kind, now)?;
+        let (claims, times) = self.check_claims(text, kind, now)?;
         cache.remember(tag, kind, CachedToken { claims: claims.clone(), times, generation });
         Ok(claims)
     }
 
-    /// The payload of a token whose header and signature hold, and the state of the ring under which they do.
+    /// Checks header and signature. Returns the payload, and the generation of the ring under which they are valid.
     fn open<'r>(
         &self,
         kind: TokenKind,
@@ -137,7 +137,8 @@ impl Jwt {
         Ok((buffer.decode(segments.payload)?, state.generation))
     }
 
-    fn believe(
+    /// Reads and checks the claims of a payload whose signature is valid.
+    fn check_claims(
         &self,
         text: &str,
         kind: TokenKind,
@@ -155,20 +156,20 @@ struct Segments<'a> {
     header: &'a str,
     payload: &'a str,
     signature: &'a str,
-    /// Header and payload, as they were signed.
+    /// Header and payload with their dot: the signed text.
     signed: &'a str,
 }
 
 impl<'a> Segments<'a> {
     fn split(token: &'a str) -> Result<Self, TokenRefusal> {
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenRefusal::Format)?;
-        // A fourth segment leaves a dot in the payload, which is no base64url.
+        // With a fourth segment the payload has a dot, which base64url refuses.
         let (header, payload) = signed.split_once('.').ok_or(TokenRefusal::Format)?;
         Ok(Self { header, payload, signature, signed })
     }
 }
 
-/// Where a payload is decoded to.
+/// The memory into which a payload is decoded.
 struct PayloadBuffer {
     stack: [u8; STACK_BYTES],
     heap: Vec<u8>,
