@@ -1,4 +1,4 @@
-//! `gatewright token inspect`: what a token says, and that nothing of it was verified.
+//! `gatewright token inspect`: decodes a token, and says that nothing was verified.
 
 use std::fmt::Write;
 use std::io;
@@ -63,7 +63,7 @@ fn explain(token: &str, now: u64) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// A segment that holds JSON.
+/// A decoded segment that is JSON.
 struct Segment {
     json: String,
     value: Value,
@@ -87,7 +87,7 @@ impl Segment {
     }
 }
 
-/// JSON for a terminal: nothing but printable ASCII, so that no token moves the cursor or turns the text around.
+/// JSON for a terminal, in printable ASCII only, so that a token cannot move the cursor or change the direction of text.
 fn pretty(value: &Value) -> String {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
     let mut safe = String::with_capacity(text.len());

@@ -1,4 +1,4 @@
-//! The keys at hand, and for how long each is believed.
+//! The fetched keys, each used for a limited time after the last successful fetch that contained it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,72 +8,73 @@ use std::time::Duration;
 use gatewright_core::Timestamp;
 use gatewright_jwt::{JwkSet, KeyRing};
 
-/// How long a key is believed after the last good answer that had it, unless set otherwise: a day.
+/// How long a key is used after the last successful fetch that contained it, unless set otherwise: a day.
 pub const DEFAULT_MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
-/// The shortest time that `with_max_stale` takes: five minutes, enough for two fetches that fail slowly.
+/// The shortest time for `with_max_stale`: five minutes, which leaves time for a second fetch after a slow failure.
 pub const MIN_STALE: Duration = Duration::from_secs(5 * 60);
-/// The longest time that `with_max_stale` takes: thirty days.
+/// The longest time for `with_max_stale`: thirty days.
 pub const MAX_STALE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 const NEVER: u64 = u64::MAX;
 
-/// A ring, and when each of its keys was last read from a good answer.
+/// A ring, and the time at which each of its keys was last fetched.
 pub(crate) struct Keys {
     ring: KeyRing,
     max_stale: Duration,
-    confirmed: Mutex<HashMap<String, Timestamp>>,
-    /// When the first key becomes stale, in microseconds: most requests read nothing else.
+    fetched_at: Mutex<HashMap<String, Timestamp>>,
+    /// When the first key becomes stale, in microseconds. Most requests read only this.
     next_stale: AtomicU64,
 }
 
 impl Keys {
     pub(crate) fn new(ring: KeyRing, max_stale: Duration) -> Self {
-        Self { ring, max_stale, confirmed: Mutex::default(), next_stale: AtomicU64::new(NEVER) }
+        Self { ring, max_stale, fetched_at: Mutex::default(), next_stale: AtomicU64::new(NEVER) }
     }
 
-    /// Takes over a good answer that was asked for at `moment`. A key that cannot be used there keeps its old moment.
+    /// Replaces the keys by those of a set that was requested at `moment`. A key that is only kept because its successor cannot be
+    /// used keeps its time.
     pub(crate) fn replace(&self, set: JwkSet, moment: Timestamp) {
         let read: Vec<String> = set.keys().iter().map(|key| key.id().to_owned()).collect();
-        let mut confirmed = self.confirmed();
-        // A set has no two keys of one id, and this ring does not sign: there is nothing to refuse.
+        let mut fetched_at = self.fetched_at();
+        // Cannot fail: a set has no two keys of one id, and this ring does not sign.
         let _ = self.ring.replace_with_jwks(set);
-        let at_hand = self.ring.ids();
-        confirmed.retain(|id, _| at_hand.contains(id));
-        confirmed.extend(read.into_iter().map(|id| (id, moment)));
-        self.update(&confirmed);
+        let present = self.ring.ids();
+        fetched_at.retain(|id, _| present.contains(id));
+        fetched_at.extend(read.into_iter().map(|id| (id, moment)));
+        self.update(&fetched_at);
     }
 
-    /// Removes the keys that no good answer has had for too long; returns how many.
+    /// Removes the keys whose last fetch is too long ago. Returns how many.
     pub(crate) fn remove_stale(&self, now: Timestamp) -> usize {
         if now.as_micros() < self.next_stale.load(Ordering::Acquire) {
             return 0;
         }
-        let mut confirmed = self.confirmed();
-        let before = confirmed.len();
-        confirmed.retain(|id, moment| {
+        let mut fetched_at = self.fetched_at();
+        let before = fetched_at.len();
+        fetched_at.retain(|id, moment| {
             let fresh = moment.saturating_add(self.max_stale) > now;
             if !fresh {
                 let _ = self.ring.retire(id);
             }
             fresh
         });
-        self.update(&confirmed);
-        before.saturating_sub(confirmed.len())
+        self.update(&fetched_at);
+        before.saturating_sub(fetched_at.len())
     }
 
-    /// Corrects moments that lie ahead of `now`, after the clock was set back: otherwise keys would be believed for longer.
+    /// Replaces times that lie in the future, which shows that the clock was set back. Otherwise keys would be used for longer.
     pub(crate) fn correct(&self, now: Timestamp) {
-        let mut confirmed = self.confirmed();
-        confirmed.values_mut().for_each(|moment| *moment = now.min(*moment));
-        self.update(&confirmed);
+        let mut fetched_at = self.fetched_at();
+        fetched_at.values_mut().for_each(|moment| *moment = now.min(*moment));
+        self.update(&fetched_at);
     }
 
-    fn confirmed(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
-        self.confirmed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn fetched_at(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
+        self.fetched_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn update(&self, confirmed: &HashMap<String, Timestamp>) {
-        let first = confirmed.values().min();
+    fn update(&self, fetched_at: &HashMap<String, Timestamp>) {
+        let first = fetched_at.values().min();
         let next = first.map_or(NEVER, |moment| moment.saturating_add(self.max_stale).as_micros());
         self.next_stale.store(next, Ordering::Release);
     }
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn each_key_is_believed_for_so_long_after_the_last_good_answer_that_had_it() {
+    fn each_key_is_used_for_max_stale_after_the_last_fetch_that_contained_it() {
         let (keys, ring) = keys();
         assert_eq!(keys.remove_stale(at(1_000_000)), 0, "nothing has been fetched");
         keys.replace(set(&["a", "broken"]), at(0));

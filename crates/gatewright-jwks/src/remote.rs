@@ -1,4 +1,4 @@
-//! A verifier whose keys are somebody else's: it judges by the keys at hand and asks its thread for others.
+//! A verifier with fetched keys. It uses the keys that it has, and asks its thread to fetch others.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,19 +15,21 @@ use crate::fetch::{Answer, FetchFailure, Source};
 use crate::keys::Keys;
 use crate::schedule::Schedule;
 
-/// Believes the access tokens of an issuer whose keys are fetched, and no other kind: its refresh tokens are for itself.
-/// What a token says of a session (`sid`, `epoch`) is not read, and a subject is unique among those of this issuer alone
-/// ([`VerifiedClaims::issuer`]). Dropping it ends its thread.
+/// Verifies the access tokens of another issuer, whose keys are fetched. Other kinds are refused: they are for that issuer
+/// itself. `sid` and `epoch` are ignored. A subject is unique only within this issuer ([`VerifiedClaims::issuer`]). Dropping
+/// it ends its thread.
 pub struct RemoteIssuer {
     pub(crate) jwt: Jwt,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shared: Arc<Shared>,
-    /// Holds one message: whoever finds it full need not ask.
+    /// Wakes the thread. Has room for one message; if it is full, the thread has been asked already.
     pub(crate) ask: SyncSender<()>,
 }
 
-/// What the thread tells the others.
+/// What the thread and the verifier share.
 pub(crate) struct Shared {
+    /// For the log.
+    issuer: String,
     pub(crate) schedule: Schedule,
     keys: Keys,
     status: Mutex<Status>,
@@ -43,7 +45,7 @@ struct Status {
 }
 
 impl RemoteIssuer {
-    /// Begins with the issuer and audience that tokens must name, and where the issuer's JWK set is.
+    /// Starts with the expected issuer and audience, and the URL of the issuer's JWK set.
     pub fn builder(
         issuer: impl Into<String>,
         audience: impl Into<String>,
@@ -52,8 +54,8 @@ impl RemoteIssuer {
         RemoteIssuerBuilder::new(issuer.into(), audience.into(), jwks_url.into())
     }
 
-    /// Waits until the keys were fetched once, or `longest` is over; whether they were. For a service's start: until
-    /// then every token is refused.
+    /// Waits until the keys have been fetched once, at most for `longest`. Returns whether they have. For the start of a
+    /// service: until then every token is refused.
     #[must_use]
     pub fn wait_until_ready(&self, longest: Duration) -> bool {
         let status = self.shared.status();
@@ -61,26 +63,26 @@ impl RemoteIssuer {
         waited.unwrap_or_else(PoisonError::into_inner).0.ready
     }
 
-    /// Why the last fetch changed nothing; `None` when it was good, or none has ended.
+    /// Why the last fetch failed; `None` if it succeeded, or none has ended.
     #[must_use]
     pub fn last_failure(&self) -> Option<FetchFailure> {
         self.shared.status().failure
     }
 
-    /// How many fetches have ended, for operators to count.
+    /// How many fetches have ended, for metrics.
     #[must_use]
     pub fn fetches(&self) -> u64 {
         self.shared.status().fetches
     }
 
-    /// How many keys of the last good answer cannot be used, for operators to look at. A known key
-    /// of one of their ids stays until it is too old.
+    /// How many keys of the last successful fetch cannot be used, for metrics. A previous key with the id of one of them is used
+    /// until it is too old.
     #[must_use]
     pub fn refused_keys(&self) -> usize {
         self.shared.status().refused
     }
 
-    /// The ids of the keys that are believed now, sorted.
+    /// The ids of the keys that are in use, sorted.
     #[must_use]
     pub fn key_ids(&self) -> Vec<String> {
         self.shared.remove_stale_keys(self.clock.now());
@@ -104,7 +106,7 @@ impl RemoteIssuer {
     /// Verifies an access token and then reads claims of the application's own from it, as [`Jwt::verify_with`].
     ///
     /// # Errors
-    /// As [`TokenVerifier::verify`], or [`TokenRefusal::ClaimType`] when the claims are not those of `E`.
+    /// As [`TokenVerifier::verify`], or [`TokenRefusal::ClaimType`] when the claims cannot be read as `E`.
     pub fn verify_with<E: DeserializeOwned>(
         &self,
         token: &str,
@@ -113,8 +115,7 @@ impl RemoteIssuer {
         self.judge(token, |jwt| jwt.verify_with(TokenKind::Access, token, now))
     }
 
-    /// Verifies with the keys that are not too old. Asks for the set when it is due, or when a newer one could change the
-    /// verdict.
+    /// Verifies with the keys that are not too old. Asks for a fetch if the set is due, or if a newer one may change the verdict.
     fn judge<T>(
         &self,
         token: &str,
@@ -125,14 +126,14 @@ impl RemoteIssuer {
         let verdict = verify(&self.jwt);
         let outdated = verdict.as_ref().is_err_and(|refusal| self.may_need_another_key(token, *refusal));
         if (outdated || schedule.is_due(moment)) && schedule.may_fetch(moment) {
-            // A full channel has been asked already, a closed one cannot answer.
+            // If the channel is full, the thread has been asked already; if it is closed, there is none.
             let _ = self.ask.try_send(());
         }
         verdict
     }
 
-    /// Whether a refused token may be signed with a key that is not here yet. Without `kid` a new key shows only by its
-    /// algorithm, by its signature, or as one of several.
+    /// Whether a refused token may be signed with a key that has not been fetched yet. Without `kid`, a new key shows by its
+    /// algorithm, by its signature, or because the ring does not have exactly one key.
     fn may_need_another_key(&self, token: &str, refusal: TokenRefusal) -> bool {
         match refusal {
             TokenRefusal::Key => self.jwt.accepts_without_kid() || has_key_id(token),
@@ -151,17 +152,18 @@ impl fmt::Debug for RemoteIssuer {
 }
 
 impl Shared {
-    pub(crate) fn new(schedule: Schedule, keys: Keys) -> Self {
-        Self { schedule, keys, status: Mutex::default(), ready: Condvar::new() }
+    pub(crate) fn new(issuer: String, schedule: Schedule, keys: Keys) -> Self {
+        Self { issuer, schedule, keys, status: Mutex::default(), ready: Condvar::new() }
     }
 
-    /// Removes the keys that are too old, and tells operators.
+    /// Removes the keys that are too old, and logs it.
     fn remove_stale_keys(&self, now: Timestamp) {
         let removed = self.keys.remove_stale(now);
         if removed > 0 {
             tracing::error!(
+                issuer = self.issuer,
                 removed,
-                "keys of an issuer are believed no longer: no good answer had them for too long"
+                "keys of an issuer are too old and no longer used: no fetch has contained them for max_stale"
             );
         }
     }
@@ -179,7 +181,7 @@ impl Shared {
     }
 }
 
-/// The thread: fetches when the set is due or asked for, until nobody is left to ask.
+/// The thread. It fetches when the set is due or a verifier asks, until the verifier is dropped.
 pub(crate) struct Refresher {
     pub(crate) source: Source,
     pub(crate) clock: Arc<dyn Clock>,
@@ -207,7 +209,7 @@ impl Refresher {
     fn refresh(&self, now: Timestamp) {
         self.shared.schedule.begin(now);
         self.shared.keys.correct(now);
-        // The thread goes on even after a panic in there.
+        // A panic does not end the thread.
         let fetched = catch_unwind(AssertUnwindSafe(|| self.source.fetch()));
         let failure = match fetched.unwrap_or(Err(FetchFailure::Unreachable)) {
             Ok(answer) => {
@@ -215,18 +217,22 @@ impl Refresher {
                 None
             }
             Err(failure) => {
-                tracing::warn!(%failure, "the keys of an issuer were not fetched; those at hand stay until they are too old");
+                tracing::warn!(
+                    issuer = self.shared.issuer,
+                    %failure,
+                    "the keys of an issuer could not be fetched; the previous ones are used until they are too old"
+                );
                 Some(failure)
             }
         };
         self.shared.tell(failure);
     }
 
-    /// Takes over an answer that was asked for at `asked_at`.
+    /// Uses the keys of an answer that was requested at `asked_at`.
     fn take(&self, answer: Answer, asked_at: Timestamp) {
         let refused = answer.set.refused().len();
         if refused > 0 {
-            tracing::warn!(refused, "some keys of an issuer cannot be used");
+            tracing::warn!(issuer = self.shared.issuer, refused, "some keys of an issuer cannot be used");
         }
         self.shared.status().refused = refused;
         self.shared.keys.replace(answer.set, asked_at);

@@ -1,22 +1,22 @@
-//! When to fetch: when the set is due, or asked for, but never twice in a cool-down.
+//! When to fetch: if the set is due or a verifier asks, but never twice within a cool-down.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gatewright_core::Timestamp;
 
-/// The shortest time between two fetches that nobody asked for, whatever the answer says: a minute.
+/// The shortest time after a successful fetch until the set is due again, whatever its `Cache-Control` says: a minute.
 pub const MIN_REFRESH: Duration = Duration::from_secs(60);
-/// The longest time after a good answer until the set is fetched again, whatever the answer says: a day, and never more than
-/// half of `max_stale`. A fetch that fails is tried again after a cool-down.
+/// The longest time after a successful fetch until the set is due again, whatever its `Cache-Control` says: a day, but at most
+/// half of `max_stale`. A failed fetch is repeated after a cool-down.
 pub const MAX_REFRESH: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long after an answer that does not say it the set is fetched again: an hour.
+/// The time until the set is due again if its `Cache-Control` does not say: an hour.
 pub const DEFAULT_REFRESH: Duration = Duration::from_secs(60 * 60);
 
-/// The shortest time that the thread sleeps.
+/// The shortest time for which the thread sleeps.
 const MIN_WAIT: Duration = Duration::from_secs(1);
 
-/// Two moments, in microseconds, that threads share.
+/// The times of the next fetch, in microseconds, shared by threads.
 pub(crate) struct Schedule {
     cool_down: Duration,
     max_refresh: Duration,
@@ -25,43 +25,43 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// Due at once. Half of `max_stale` is left for fetches that fail before keys are too old.
+    /// A schedule of a set that is due at once. At least half of `max_stale` is left for repeating failed fetches.
     pub(crate) fn new(cool_down: Duration, max_stale: Duration) -> Self {
         let max_refresh = MAX_REFRESH.min(max_stale / 2).max(MIN_REFRESH);
         Self { cool_down, max_refresh, due: AtomicU64::new(0), quiet_until: AtomicU64::new(0) }
     }
 
-    /// Whether the set is due. A moment that lies further ahead than any was set is due too: the clock was set back.
+    /// Whether the set is due. A time that is too far in the future to have been set counts as past: the clock was set back.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         has_come(&self.due, now, MAX_REFRESH)
     }
 
-    /// Whether the last fetch lies long enough back.
+    /// Whether the cool-down is over.
     pub(crate) fn may_fetch(&self, now: Timestamp) -> bool {
         has_come(&self.quiet_until, now, self.cool_down)
     }
 
-    /// A fetch begins; until it is known how it ended it counts as failed.
+    /// A fetch begins. It counts as failed until it has succeeded.
     pub(crate) fn begin(&self, now: Timestamp) {
         let next = now.saturating_add(self.cool_down).as_micros();
         self.quiet_until.store(next, Ordering::Release);
         self.due.store(next, Ordering::Release);
     }
 
-    /// A fetch succeeded, with an answer that lasts so long.
+    /// A fetch succeeded, with an answer that is fresh for `lifetime`.
     pub(crate) fn succeeded(&self, now: Timestamp, lifetime: Option<Duration>) {
         let lifetime = lifetime.unwrap_or(DEFAULT_REFRESH).clamp(MIN_REFRESH, self.max_refresh);
         self.due.store(now.saturating_add(lifetime).as_micros(), Ordering::Release);
     }
 
-    /// How long until the set is due and may be fetched; never so short that whoever waits is busy.
+    /// How long until the set is due and may be fetched: at least a second, so that the thread does not spin.
     pub(crate) fn wait(&self, now: Timestamp) -> Duration {
         let due = left(&self.due, now, MAX_REFRESH);
         due.max(left(&self.quiet_until, now, self.cool_down)).max(MIN_WAIT)
     }
 }
 
-/// How long until a moment has come.
+/// The time until this moment.
 fn left(moment: &AtomicU64, now: Timestamp, furthest: Duration) -> Duration {
     if has_come(moment, now, furthest) {
         return Duration::ZERO;

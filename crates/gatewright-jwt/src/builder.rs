@@ -171,7 +171,8 @@ impl JwtBuilder {
         self
     }
 
-    /// How long ago a token may have been issued, whatever its `exp`. Unless set, only the maximal lifetime of its kind limits it.
+    /// How long ago a token may have been issued, whatever its `exp`. Unless set, only the maximal lifetime of its kind limits
+    /// it.
     pub fn with_max_age(mut self, max_age: Duration) -> Self {
         self.rules.max_age = Some(max_age);
         self
