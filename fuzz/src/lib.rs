@@ -31,8 +31,8 @@ static VERIFIERS: LazyLock<Verifiers> = LazyLock::new(|| {
     let key = SigningKey::from_secret(Algorithm::Hs256, SECRET).unwrap().with_id("hs1").unwrap();
     let ring = KeyRing::new(key);
     let builder = || Jwt::builder(ring.clone(), ISSUER, AUDIENCE);
-    let own = Issuers::new().with_own(ISSUER, builder().build().unwrap()).unwrap();
-    let another = Issuers::new().with(ISSUER, builder().build().unwrap()).unwrap();
+    let own = Issuers::new().with_own(builder().build().unwrap()).unwrap();
+    let another = Issuers::new().with(builder().build().unwrap()).unwrap();
     Verifiers {
         plain: builder().build().unwrap(),
         cached: builder().with_cache(64).build().unwrap(),

@@ -20,8 +20,8 @@ async fn a_token_of_another_issuer_reaches_no_session_user_or_refresh_of_ours() 
     world.add(EMAIL).await;
     let pair = world.login(EMAIL).await;
     let now = world.clock.now();
-    let issuers = Issuers::new().with_own("https://issuer.example", jwt()).unwrap();
-    let issuers = issuers.with(PARTNER, partner()).unwrap();
+    let issuers = Issuers::new().with_own(jwt()).unwrap();
+    let issuers = issuers.with(partner()).unwrap();
     let auth = Auth::builder(world.store.clone(), world.store.clone(), issuers)
         .with_issuer(jwt())
         .with_hasher(TestHasher::new())

@@ -1,4 +1,4 @@
-//! `gatewright token inspect`: what a token says, and that nothing of it was verified.
+//! `gatewright token inspect`: decodes a token, and says that nothing was verified.
 
 use std::fmt::Write;
 use std::io;
@@ -8,24 +8,14 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
 use gatewright_core::token::MAX_TOKEN_BYTES;
-use gatewright_core::{Clock, SystemClock, TokenKind};
-use gatewright_jwt::Algorithm;
+use gatewright_core::{Clock, SystemClock, TokenRefusal};
+use gatewright_jwt::{Algorithm, inspection};
 use serde_json::Value;
 
-use crate::once::Once;
 use crate::{Failure, lines};
 
 const WARNING: &str = "NOT VERIFIED: nothing below was checked, not the signature, not the times. Anybody could have \
                        written it. Use `gatewright token verify`.";
-
-/// Header members that verification refuses, whatever their value.
-const REFUSED: [&str; 17] = [
-    "crit", "b64", "zip", "jku", "x5u", "jwk", "x5c", "cty", "cnf", "enc", "epk", "apu", "apv", "iv", "tag",
-    "p2s", "p2c",
-];
-
-/// Media types may be written with it (RFC 7515 §4.1.9).
-const PREFIX: &str = "application/";
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
@@ -62,37 +52,42 @@ fn explain(token: &str, now: u64) -> Result<String, Failure> {
     let [header, payload, signature] = segments.as_slice() else {
         return Err(format!("a token has 3 segments, this has {}", segments.len()));
     };
-    let ((header, header_once), (payload, payload_once)) =
-        (decode("header", header)?, decode("payload", payload)?);
+    let (header, payload) = (Segment::decode("header", header)?, Segment::decode("payload", payload)?);
     let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| "the signature is no base64url")?;
-    let mut text = format!("{WARNING}\n\nheader\n{}\n", pretty(&header));
-    explain_names(header_once, &mut text);
+    let mut text = format!("{WARNING}\n\nheader\n{}\n", pretty(&header.value));
     explain_header(&header, &mut text);
-    let _ = write!(text, "\npayload\n{}\n", pretty(&payload));
-    explain_names(payload_once, &mut text);
-    if payload.get("cnf").is_some() {
-        let _ = writeln!(text, "- cnf: bound to a sender; such a token is refused");
-    }
-    explain_times(&payload, now, &mut text);
+    let _ = write!(text, "\npayload\n{}\n", pretty(&payload.value));
+    explain_payload(&payload, &mut text);
+    explain_times(&payload.value, now, &mut text);
     let _ = writeln!(text, "\nsignature: {} bytes, not checked\n\n{WARNING}", signature.len());
     Ok(text)
 }
 
-/// The JSON of a segment, and whether no member occurs twice in it.
-fn decode(name: &str, segment: &str) -> Result<(Value, bool), Failure> {
-    let bytes = URL_SAFE_NO_PAD.decode(segment).map_err(|_| format!("the {name} is no base64url"))?;
-    let value = serde_json::from_slice(&bytes).map_err(|_| format!("the {name} is no JSON"))?;
-    Ok((value, serde_json::from_slice::<Once>(&bytes).is_ok()))
+/// A decoded segment that is JSON.
+struct Segment {
+    json: String,
+    value: Value,
 }
 
-fn explain_names(once: bool, text: &mut String) {
-    if !once {
-        let _ =
-            writeln!(text, "- a member occurs twice, and its last value is shown; such a token is refused");
+impl Segment {
+    fn decode(name: &str, segment: &str) -> Result<Self, Failure> {
+        let bytes = URL_SAFE_NO_PAD.decode(segment).map_err(|_| format!("the {name} is no base64url"))?;
+        let json = String::from_utf8(bytes).map_err(|_| format!("the {name} is no JSON"))?;
+        let value = serde_json::from_str(&json).map_err(|_| format!("the {name} is no JSON"))?;
+        Ok(Self { json, value })
+    }
+
+    fn explain_duplicates(&self, text: &mut String) {
+        if inspection::has_duplicates(&self.json) {
+            let _ = writeln!(
+                text,
+                "- a member occurs twice, and its last value is shown; such a token is refused"
+            );
+        }
     }
 }
 
-/// JSON for a terminal: nothing but printable ASCII, so that no token moves the cursor or turns the text around.
+/// JSON for a terminal, in printable ASCII only, so that a token cannot move the cursor or change the direction of text.
 fn pretty(value: &Value) -> String {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
     let mut safe = String::with_capacity(text.len());
@@ -109,28 +104,41 @@ fn pretty(value: &Value) -> String {
     safe
 }
 
-fn explain_header(header: &Value, text: &mut String) {
-    let known = header["alg"].as_str().and_then(|name| name.parse::<Algorithm>().ok());
+fn explain_header(header: &Segment, text: &mut String) {
+    header.explain_duplicates(text);
+    let value = &header.value;
+    let known = value["alg"].as_str().and_then(|name| name.parse::<Algorithm>().ok());
     let _ = match known {
         Some(algorithm) => writeln!(text, "- alg: {algorithm}"),
         None => writeln!(text, "- alg: none that is supported; such a token is refused"),
     };
-    if header["kid"].as_str().is_none() {
+    if value["kid"].as_str().is_none() {
         let _ = writeln!(text, "- kid: none; such a token is refused");
     }
-    for name in REFUSED {
-        if header.get(name).is_some() {
-            let _ = writeln!(text, "- {name}: is not supported; such a token is refused");
-        }
+    let names = value.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+    for name in names.filter(|name| inspection::is_refused(name)) {
+        let _ = writeln!(text, "- {name}: is not supported; such a token is refused");
     }
-    let typ = header["typ"].as_str().unwrap_or_default();
-    let short = typ.get(..PREFIX.len()).filter(|start| start.eq_ignore_ascii_case(PREFIX));
-    let short = short.and_then(|_| typ.get(PREFIX.len()..)).unwrap_or(typ);
-    let kind = TokenKind::ALL.into_iter().find(|kind| kind.media_type().eq_ignore_ascii_case(short));
+    let kind = value["typ"].as_str().and_then(inspection::kind_of);
     let _ = match kind {
         Some(kind) => writeln!(text, "- typ: says that it is of the kind {kind:?}"),
         None => writeln!(text, "- typ: not a kind of token of ours"),
     };
+    explain_verdict(inspection::check_header(&header.json), text);
+}
+
+fn explain_payload(payload: &Segment, text: &mut String) {
+    payload.explain_duplicates(text);
+    if payload.value.get("cnf").is_some() {
+        let _ = writeln!(text, "- cnf: bound to a sender; such a token is refused");
+    }
+    explain_verdict(inspection::check_payload(&payload.json), text);
+}
+
+fn explain_verdict(verdict: Result<(), TokenRefusal>, text: &mut String) {
+    if let Err(refusal) = verdict {
+        let _ = writeln!(text, "- refused by verification: {refusal}");
+    }
 }
 
 fn explain_times(payload: &Value, now: u64, text: &mut String) {

@@ -1,4 +1,4 @@
-//! `gatewright keys`: making and publishing.
+//! `gatewright keys`: generates and publishes keys.
 
 use std::fs;
 use std::io::{self, Write};
@@ -12,24 +12,24 @@ use crate::Failure;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
-    /// Make a key and print it: PEM (PKCS#8) and JWK; a secret (HS256, …) as JWK alone
+    /// Generate a key and print it as PEM (PKCS#8) and JWK; a secret (HS256, …) only as JWK
     Generate {
         /// HS256, HS384, HS512, EdDSA, ES256, ES384, RS256, RS384, RS512, PS256, PS384 or PS512
         #[arg(long)]
         alg: Algorithm,
-        /// Print one form alone
+        /// Print only this form
         #[arg(long)]
         format: Option<Format>,
-        /// Write a new file that its owner alone can read, instead of standard output
+        /// Write to a new file that only its owner can read, instead of standard output
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Print the JWK set that publishes keys: their public members alone
+    /// Print the JWK set that publishes keys: only their public members
     Jwks {
-        /// Keys, private or public, each a JWK or PEM, or both as `keys generate` prints them; one on standard input
-        /// unless given
+        /// Files with a private or public key each: a JWK, PEM, or both as `keys generate` prints them; without files, one key
+        /// is read from standard input
         files: Vec<PathBuf>,
-        /// What PEM keys are for; a JWK must agree
+        /// The algorithm of PEM keys; a JWK must be for it too
         #[arg(long)]
         alg: Option<Algorithm>,
     },
@@ -68,7 +68,7 @@ fn generate(algorithm: Algorithm, format: Option<Format>, out: Option<&Path>) ->
     }
 }
 
-/// Writes a file that was not there before.
+/// Writes a new file. Fails if it exists.
 fn create(path: &Path, text: &str) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -124,7 +124,7 @@ fn halve(
     private: Result<SigningKey, KeyError>,
 ) -> Result<VerifyingKey, KeyError> {
     match public {
-        // A private key says that it is one, or that it is to sign (`key_ops`).
+        // It is a private key, or one whose `key_ops` is to sign.
         Err(KeyError::Private | KeyError::Use) => private.map(|key| key.verifying_key().clone()),
         public => public,
     }

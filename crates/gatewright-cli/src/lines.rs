@@ -1,14 +1,14 @@
-//! Lines as they are: split at LF alone, nothing trimmed, with a cap on what is kept of each.
+//! Reading lines: split at LF only, not trimmed, and of bounded length.
 
 use std::io::{self, BufRead};
 
 use gatewright_core::token::MAX_TOKEN_BYTES;
 
-/// One byte more than anybody reads: enough to see that a line is too long.
+/// One byte more than the longest token: enough to see that a line is too long.
 const KEPT_BYTES: usize = MAX_TOKEN_BYTES + 1;
 
-/// Reads the next line without its LF into `line`; `false` at the end of the input. A line that is too long is read to
-/// its end, and its beginning kept.
+/// Reads the next line without its LF into `line`. Returns `false` at the end of the input. Of a line that is too long only the
+/// beginning is kept.
 pub(crate) fn next(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
     let mut begun = false;

@@ -1,8 +1,7 @@
-//! `gatewright`: makes keys, publishes them, looks into tokens, and verifies them as the library does.
+//! The command `gatewright`: generates and publishes keys, and inspects and verifies tokens as the library does.
 
 mod keys;
 mod inspect;
-mod once;
 mod lines;
 mod verify;
 
@@ -21,28 +20,28 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make and publish signing keys
+    /// Generate and publish signing keys
     #[command(subcommand)]
     Keys(keys::Keys),
-    /// Look into tokens, or verify them
+    /// Inspect or verify tokens
     #[command(subcommand)]
     Token(Token),
 }
 
 #[derive(Debug, Subcommand)]
 enum Token {
-    /// Decode a token and say what it says; verifies nothing
+    /// Decode a token and explain it, without verifying it
     Inspect(inspect::Inspect),
-    /// Verify one token a line on standard input: `accepted`, or `refused: <why>`
+    /// Verify the tokens on standard input, one in each line, and print `accepted` or `refused: <why>` for each
     ///
-    /// Exits with 0 when all were accepted, 1 when one was refused, 2 when the arguments are wrong.
+    /// Exits with 0 if all were accepted, 1 if one was refused, 2 if the arguments are wrong.
     Verify(verify::Verify),
 }
 
-/// What stopped the command: its text, for the error stream.
+/// The message of an error that ends the command.
 type Failure = String;
 
-/// Wrong arguments, or a file that cannot be read or used.
+/// The exit code for wrong arguments, and for files that cannot be read or used.
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
@@ -57,12 +56,12 @@ fn main() -> ExitCode {
     })
 }
 
-/// Writes to the error stream; where nobody reads it there is nobody to tell.
+/// Writes to the error stream. If that fails, the failure cannot be reported.
 fn warn(text: &str) {
     let _ = writeln!(io::stderr().lock(), "gatewright: {text}");
 }
 
-/// Writes to standard output; a reader that went away is a failure, not a panic.
+/// Writes to standard output. A closed pipe is a failure, not a panic.
 fn write(text: &str) -> Result<(), Failure> {
     let mut output = io::stdout().lock();
     output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(|error| error.to_string())

@@ -1,4 +1,4 @@
-//! `gatewright token verify`: one verdict a line.
+//! `gatewright token verify`: verifies the token in each line.
 
 use std::fs;
 use std::io::{self, BufRead, Write};
@@ -9,11 +9,11 @@ use std::time::Duration;
 use clap::Args;
 use gatewright_core::token::MAX_TOKEN_BYTES;
 use gatewright_core::{Clock, SystemClock, Timestamp, TokenKind, TokenRefusal, TokenVerifier};
-use gatewright_jwt::{Algorithm, JwkSet, Jwt, KeyRing, VerifyingKey};
+use gatewright_jwt::{Algorithm, JwkSet, Jwt, KeyRing, VerifyingKey, inspection};
 
 use crate::{Failure, lines};
 
-/// Some token was refused.
+/// The exit code if a token was refused.
 const REFUSED: u8 = 1;
 
 #[derive(Debug, Args)]
@@ -21,22 +21,22 @@ pub(crate) struct Verify {
     /// The JWK set with the keys; secrets (`oct`) may be in it
     #[arg(long, value_name = "FILE")]
     jwks: PathBuf,
-    /// What `iss` must be
+    /// The expected `iss`
     #[arg(long)]
     issuer: String,
-    /// What `aud` must be or hold
+    /// The audience that `aud` must contain
     #[arg(long)]
     audience: String,
-    /// What the header's `typ` must be
+    /// The expected `typ` of the header
     #[arg(long, default_value = TokenKind::Access.media_type())]
     typ: String,
-    /// Believe keys for this algorithm alone; may be repeated
+    /// Accept only keys for this algorithm; may be repeated
     #[arg(long)]
     algorithm: Vec<Algorithm>,
     /// The present moment, in seconds since 1970, instead of the system's time
     #[arg(long, value_name = "UNIX")]
     now: Option<u64>,
-    /// How far clocks may differ, for `exp`, `nbf` and `iat`: at most 60 (without it 0 for `exp`, 5 for the others)
+    /// The tolerated clock difference for `exp`, `nbf` and `iat`: at most 60 (by default 0 for `exp`, 5 for the others)
     #[arg(long, value_name = "S")]
     leeway: Option<u64>,
     /// How long ago a token may have been issued
@@ -56,10 +56,9 @@ impl Verify {
         }
     }
 
-    /// The kind that `--typ` names; access tokens may be of any type that is none of ours.
+    /// The kind of token that has the type `--typ`. Any other type is one of access tokens.
     fn kind(&self) -> TokenKind {
-        let mut kinds = TokenKind::ALL.into_iter();
-        kinds.find(|kind| self.typ.eq_ignore_ascii_case(kind.media_type())).unwrap_or(TokenKind::Access)
+        inspection::kind_of(&self.typ).unwrap_or(TokenKind::Access)
     }
 
     fn verifier(&self) -> Result<Jwt, Failure> {
@@ -70,7 +69,7 @@ impl Verify {
                 "tokens of this kind are for the issuer itself: --audience must be the issuer".to_owned()
             );
         }
-        if !TokenKind::ALL.into_iter().any(|kind| self.typ.eq_ignore_ascii_case(kind.media_type())) {
+        if inspection::kind_of(&self.typ).is_none() {
             builder = builder.dangerous().with_access_type(&self.typ);
         }
         if let Some(leeway) = self.leeway.map(Duration::from_secs) {
@@ -82,7 +81,7 @@ impl Verify {
         builder.build().map_err(|error| error.to_string())
     }
 
-    /// The keys of the file. Those that cannot be used are named on the error stream; their tokens will be refused.
+    /// The keys of the file. Unusable ones are reported on the error stream.
     fn keys(&self) -> Result<Vec<VerifyingKey>, Failure> {
         let text = fs::read_to_string(&self.jwks).map_err(|error| self.failed(&error))?;
         let set = JwkSet::parse_with_secrets(&text, &self.algorithm).map_err(|error| self.failed(&error))?;
@@ -97,7 +96,7 @@ impl Verify {
     }
 }
 
-/// Writes one line for each line of the input and returns how many were refused.
+/// Writes a verdict for each line of the input. Returns how many were refused.
 fn judge_all(
     verifier: &Jwt,
     kind: TokenKind,

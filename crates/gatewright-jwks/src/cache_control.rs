@@ -1,8 +1,8 @@
-//! `Cache-Control` (RFC 9111 §5.2.2), as far as it says how long an answer lasts.
+//! The lifetime of an answer by `Cache-Control` (RFC 9111 §5.2.2).
 
 use std::time::Duration;
 
-/// How long an answer with these header values may be used; `None` when they do not say. The shortest counts.
+/// How long an answer with these header values is fresh; `None` if they do not say. The shortest time counts.
 pub(crate) fn lifetime<'a>(values: impl Iterator<Item = &'a str>) -> Option<Duration> {
     values.flat_map(|value| value.split(',')).filter_map(directive).min()
 }
@@ -17,7 +17,7 @@ fn directive(text: &str) -> Option<Duration> {
     {
         return None;
     }
-    // A number beyond any clock is a long time (RFC 9111 §1.2.2).
+    // A number that is too large counts as a long time (RFC 9111 §1.2.2).
     Some(Duration::from_secs(value.parse().unwrap_or(u64::from(u32::MAX))))
 }
 

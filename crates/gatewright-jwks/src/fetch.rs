@@ -1,4 +1,4 @@
-//! One fetch: HTTPS, one answer, within bounds of time and size.
+//! One fetch over HTTPS, within bounds of time and size.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,21 +16,21 @@ use crate::cache_control;
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 const MAX_REDIRECTS: u32 = 3;
 
-/// Why the last fetch changed nothing.
+/// Why a fetch failed. A failed fetch does not change the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FetchFailure {
-    /// No connection, no trust in its certificate, or no answer in time.
+    /// No connection, a certificate that is not trusted, or no answer in time.
     Unreachable,
-    /// An answer of another status than 200.
+    /// An answer with another status than 200.
     Status,
     /// A redirect.
     Redirect,
-    /// An answer larger than anybody reads.
+    /// An answer that is too large.
     Large,
-    /// No JWK set.
+    /// An answer that is no JWK set.
     Malformed,
-    /// A set without a key that can be used.
+    /// A set without a usable key, such as an empty one.
     NoKeys,
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for FetchFailure {
 
 impl std::error::Error for FetchFailure {}
 
-/// What the connection may do.
+/// The settings of connections.
 pub(crate) struct Connection {
     pub(crate) timeout: Duration,
     pub(crate) roots: RootCerts,
@@ -57,13 +57,13 @@ pub(crate) struct Connection {
     pub(crate) redirects: bool,
 }
 
-/// Where the set is, and how it is fetched.
+/// The URL of a set, with a client to fetch it.
 pub(crate) struct Source {
     agent: Agent,
     url: Uri,
 }
 
-/// A good answer.
+/// The answer to a successful fetch.
 pub(crate) struct Answer {
     pub(crate) set: JwkSet,
     pub(crate) lifetime: Option<Duration>,

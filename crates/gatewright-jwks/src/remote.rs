@@ -1,4 +1,4 @@
-//! A verifier whose keys are somebody else's: it judges by the keys at hand and asks its thread for others.
+//! A verifier with fetched keys. It uses the keys that it has, and asks its thread to fetch others.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,27 +7,31 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use gatewright_core::{Clock, Timestamp, TokenKind, TokenRefusal, TokenVerifier, VerifiedClaims};
-use gatewright_jwt::{Extended, Jwt, KeyRing, names_key};
+use gatewright_jwt::{ExtendedClaims, IssuerVerifier, Jwt, has_key_id};
 use serde::de::DeserializeOwned;
 
 use crate::builder::RemoteIssuerBuilder;
 use crate::fetch::{Answer, FetchFailure, Source};
+use crate::keys::Keys;
 use crate::schedule::Schedule;
 
-/// Believes the access tokens of an issuer whose keys are fetched, and no other kind: its refresh tokens are for itself.
-/// What a token says of a session (`sid`, `epoch`) is not read, and a subject is unique among those of this issuer alone
-/// ([`VerifiedClaims::issuer`]). Dropping it ends its thread.
+/// Verifies the access tokens of another issuer, whose keys are fetched. Other kinds are refused: they are for that issuer
+/// itself. `sid` and `epoch` are ignored. A subject is unique only within this issuer ([`VerifiedClaims::issuer`]). Dropping
+/// it ends its thread.
 pub struct RemoteIssuer {
     pub(crate) jwt: Jwt,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shared: Arc<Shared>,
-    /// Holds one message: whoever finds it full need not ask.
+    /// Wakes the thread. Has room for one message; if it is full, the thread has been asked already.
     pub(crate) ask: SyncSender<()>,
 }
 
-/// What the thread tells the others.
+/// What the thread and the verifier share.
 pub(crate) struct Shared {
+    /// For the log.
+    issuer: String,
     pub(crate) schedule: Schedule,
+    keys: Keys,
     status: Mutex<Status>,
     ready: Condvar,
 }
@@ -41,7 +45,7 @@ struct Status {
 }
 
 impl RemoteIssuer {
-    /// Begins with the issuer and audience that tokens must name, and where the issuer's JWK set is.
+    /// Starts with the expected issuer and audience, and the URL of the issuer's JWK set.
     pub fn builder(
         issuer: impl Into<String>,
         audience: impl Into<String>,
@@ -50,8 +54,8 @@ impl RemoteIssuer {
         RemoteIssuerBuilder::new(issuer.into(), audience.into(), jwks_url.into())
     }
 
-    /// Waits until the keys were fetched once, or `longest` is over; whether they were. For a service's start: until
-    /// then every token is refused.
+    /// Waits until the keys have been fetched once, at most for `longest`. Returns whether they have. For the start of a
+    /// service: until then every token is refused.
     #[must_use]
     pub fn wait_until_ready(&self, longest: Duration) -> bool {
         let status = self.shared.status();
@@ -59,35 +63,42 @@ impl RemoteIssuer {
         waited.unwrap_or_else(PoisonError::into_inner).0.ready
     }
 
-    /// Why the last fetch changed nothing; `None` when it was good, or none has ended.
+    /// Why the last fetch failed; `None` if it succeeded, or none has ended.
     #[must_use]
     pub fn last_failure(&self) -> Option<FetchFailure> {
         self.shared.status().failure
     }
 
-    /// How many fetches have ended, for operators to count.
+    /// How many fetches have ended, for metrics.
     #[must_use]
     pub fn fetches(&self) -> u64 {
         self.shared.status().fetches
     }
 
-    /// How many keys of the last good answer cannot be used, for operators to look at. One of them that was known by its
-    /// id before stays as it was.
+    /// How many keys of the last successful fetch cannot be used, for metrics. A previous key with the id of one of them is used
+    /// until it is too old.
     #[must_use]
     pub fn refused_keys(&self) -> usize {
         self.shared.status().refused
     }
 
-    /// The ids of the keys at hand, sorted.
+    /// The ids of the keys that are in use, sorted.
     #[must_use]
     pub fn key_ids(&self) -> Vec<String> {
+        self.shared.remove_stale_keys(self.clock.now());
         self.jwt.ring().ids()
     }
 }
 
 impl TokenVerifier for RemoteIssuer {
     fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenRefusal> {
-        self.after(token, self.jwt.verify(kind, token, now))
+        self.judge(token, |jwt| jwt.verify(kind, token, now))
+    }
+}
+
+impl IssuerVerifier for RemoteIssuer {
+    fn issuer(&self) -> &str {
+        self.jwt.issuer()
     }
 }
 
@@ -95,26 +106,42 @@ impl RemoteIssuer {
     /// Verifies an access token and then reads claims of the application's own from it, as [`Jwt::verify_with`].
     ///
     /// # Errors
-    /// As [`TokenVerifier::verify`], or [`TokenRefusal::ClaimType`] when the claims are not those of `E`.
+    /// As [`TokenVerifier::verify`], or [`TokenRefusal::ClaimType`] when the claims cannot be read as `E`.
     pub fn verify_with<E: DeserializeOwned>(
         &self,
-        kind: TokenKind,
         token: &str,
         now: Timestamp,
-    ) -> Result<Extended<E>, TokenRefusal> {
-        self.after(token, self.jwt.verify_with(kind, token, now))
+    ) -> Result<ExtendedClaims<E>, TokenRefusal> {
+        self.judge(token, |jwt| jwt.verify_with(TokenKind::Access, token, now))
     }
 
-    /// Asks for the set where a verdict or the time calls for it.
-    fn after<T>(&self, token: &str, verdict: Result<T, TokenRefusal>) -> Result<T, TokenRefusal> {
+    /// Verifies with the keys that are not too old. Asks for a fetch if the set is due, or if a newer one may change the verdict.
+    fn judge<T>(
+        &self,
+        token: &str,
+        verify: impl FnOnce(&Jwt) -> Result<T, TokenRefusal>,
+    ) -> Result<T, TokenRefusal> {
         let (schedule, moment) = (&self.shared.schedule, self.clock.now());
-        // One that names no key would be refused under any set.
-        let unknown = matches!(verdict, Err(TokenRefusal::Key)) && names_key(token);
-        if (unknown || schedule.is_due(moment)) && schedule.may_fetch(moment) {
-            // A full channel has been asked already, a closed one cannot answer.
+        self.shared.remove_stale_keys(moment);
+        let verdict = verify(&self.jwt);
+        let outdated = verdict.as_ref().is_err_and(|refusal| self.may_need_another_key(token, *refusal));
+        if (outdated || schedule.is_due(moment)) && schedule.may_fetch(moment) {
+            // If the channel is full, the thread has been asked already; if it is closed, there is none.
             let _ = self.ask.try_send(());
         }
         verdict
+    }
+
+    /// Whether a refused token may be signed with a key that has not been fetched yet. Without `kid`, a new key shows by its
+    /// algorithm, by its signature, or because the ring does not have exactly one key.
+    fn may_need_another_key(&self, token: &str, refusal: TokenRefusal) -> bool {
+        match refusal {
+            TokenRefusal::Key => self.jwt.accepts_without_kid() || has_key_id(token),
+            TokenRefusal::Signature | TokenRefusal::Algorithm => {
+                self.jwt.accepts_without_kid() && !has_key_id(token)
+            }
+            _ => false,
+        }
     }
 }
 
@@ -125,8 +152,20 @@ impl fmt::Debug for RemoteIssuer {
 }
 
 impl Shared {
-    pub(crate) fn new(cool_down: Duration) -> Self {
-        Self { schedule: Schedule::new(cool_down), status: Mutex::default(), ready: Condvar::new() }
+    pub(crate) fn new(issuer: String, schedule: Schedule, keys: Keys) -> Self {
+        Self { issuer, schedule, keys, status: Mutex::default(), ready: Condvar::new() }
+    }
+
+    /// Removes the keys that are too old, and logs it.
+    fn remove_stale_keys(&self, now: Timestamp) {
+        let removed = self.keys.remove_stale(now);
+        if removed > 0 {
+            tracing::error!(
+                issuer = self.issuer,
+                removed,
+                "keys of an issuer are too old and no longer used: no fetch has contained them for max_stale"
+            );
+        }
     }
 
     fn status(&self) -> std::sync::MutexGuard<'_, Status> {
@@ -142,10 +181,9 @@ impl Shared {
     }
 }
 
-/// The thread: fetches when the set is due or asked for, until nobody is left to ask.
+/// The thread. It fetches when the set is due or a verifier asks, until the verifier is dropped.
 pub(crate) struct Refresher {
     pub(crate) source: Source,
-    pub(crate) ring: KeyRing,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) asked: Receiver<()>,
@@ -156,6 +194,7 @@ impl Refresher {
         let mut asked = false;
         loop {
             let (schedule, now) = (&self.shared.schedule, self.clock.now());
+            self.shared.remove_stale_keys(now);
             if (asked || schedule.is_due(now)) && schedule.may_fetch(now) {
                 self.refresh(now);
             }
@@ -169,28 +208,34 @@ impl Refresher {
 
     fn refresh(&self, now: Timestamp) {
         self.shared.schedule.begin(now);
-        // Whatever happens in there, the thread goes on.
+        self.shared.keys.correct(now);
+        // A panic does not end the thread.
         let fetched = catch_unwind(AssertUnwindSafe(|| self.source.fetch()));
         let failure = match fetched.unwrap_or(Err(FetchFailure::Unreachable)) {
             Ok(answer) => {
-                self.take(answer);
+                self.take(answer, now);
                 None
             }
             Err(failure) => {
-                tracing::warn!(%failure, "the keys of an issuer were not fetched; those at hand stay");
+                tracing::warn!(
+                    issuer = self.shared.issuer,
+                    %failure,
+                    "the keys of an issuer could not be fetched; the previous ones are used until they are too old"
+                );
                 Some(failure)
             }
         };
         self.shared.tell(failure);
     }
 
-    fn take(&self, answer: Answer) {
-        if !answer.set.refused().is_empty() {
-            tracing::warn!(refused = answer.set.refused().len(), "some keys of an issuer cannot be used");
+    /// Uses the keys of an answer that was requested at `asked_at`.
+    fn take(&self, answer: Answer, asked_at: Timestamp) {
+        let refused = answer.set.refused().len();
+        if refused > 0 {
+            tracing::warn!(issuer = self.shared.issuer, refused, "some keys of an issuer cannot be used");
         }
-        self.shared.status().refused = answer.set.refused().len();
-        // A set has no two keys of one id, and this ring does not sign: there is nothing to refuse.
-        let _ = self.ring.follow(answer.set);
+        self.shared.status().refused = refused;
+        self.shared.keys.replace(answer.set, asked_at);
         self.shared.schedule.succeeded(self.clock.now(), answer.lifetime);
     }
 }

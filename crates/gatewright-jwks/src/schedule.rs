@@ -1,65 +1,67 @@
-//! When to fetch: when the set is due, or asked for, but never twice in a cool-down.
+//! When to fetch: if the set is due or a verifier asks, but never twice within a cool-down.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gatewright_core::Timestamp;
 
-/// The shortest time between two fetches that nobody asked for, whatever the answer says: a minute.
+/// The shortest time after a successful fetch until the set is due again, whatever its `Cache-Control` says: a minute.
 pub const MIN_REFRESH: Duration = Duration::from_secs(60);
-/// The longest time after a good answer until the set is fetched again, whatever the answer says: a day. While fetches fail
-/// the keys at hand stay, for as long as it takes: each failure is tried again after a cool-down.
+/// The longest time after a successful fetch until the set is due again, whatever its `Cache-Control` says: a day, but at most
+/// half of `max_stale`. A failed fetch is repeated after a cool-down.
 pub const MAX_REFRESH: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long after an answer that does not say it the set is fetched again: an hour.
+/// The time until the set is due again if its `Cache-Control` does not say: an hour.
 pub const DEFAULT_REFRESH: Duration = Duration::from_secs(60 * 60);
 
-/// The shortest time that the thread sleeps.
+/// The shortest time for which the thread sleeps.
 const MIN_WAIT: Duration = Duration::from_secs(1);
 
-/// Two moments, in microseconds, that threads share.
+/// The times of the next fetch, in microseconds, shared by threads.
 pub(crate) struct Schedule {
     cool_down: Duration,
+    max_refresh: Duration,
     due: AtomicU64,
     quiet_until: AtomicU64,
 }
 
 impl Schedule {
-    /// Due at once.
-    pub(crate) const fn new(cool_down: Duration) -> Self {
-        Self { cool_down, due: AtomicU64::new(0), quiet_until: AtomicU64::new(0) }
+    /// A schedule of a set that is due at once. At least half of `max_stale` is left for repeating failed fetches.
+    pub(crate) fn new(cool_down: Duration, max_stale: Duration) -> Self {
+        let max_refresh = MAX_REFRESH.min(max_stale / 2).max(MIN_REFRESH);
+        Self { cool_down, max_refresh, due: AtomicU64::new(0), quiet_until: AtomicU64::new(0) }
     }
 
-    /// Whether the set is due. A moment that lies further ahead than any was set is due too: the clock was set back.
+    /// Whether the set is due. A time that is too far in the future to have been set counts as past: the clock was set back.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         has_come(&self.due, now, MAX_REFRESH)
     }
 
-    /// Whether the last fetch lies long enough back.
+    /// Whether the cool-down is over.
     pub(crate) fn may_fetch(&self, now: Timestamp) -> bool {
         has_come(&self.quiet_until, now, self.cool_down)
     }
 
-    /// A fetch begins; until it is known how it ended it counts as failed.
+    /// A fetch begins. It counts as failed until it has succeeded.
     pub(crate) fn begin(&self, now: Timestamp) {
         let next = now.saturating_add(self.cool_down).as_micros();
         self.quiet_until.store(next, Ordering::Release);
         self.due.store(next, Ordering::Release);
     }
 
-    /// A fetch succeeded, with an answer that lasts so long.
+    /// A fetch succeeded, with an answer that is fresh for `lifetime`.
     pub(crate) fn succeeded(&self, now: Timestamp, lifetime: Option<Duration>) {
-        let lifetime = lifetime.unwrap_or(DEFAULT_REFRESH).clamp(MIN_REFRESH, MAX_REFRESH);
+        let lifetime = lifetime.unwrap_or(DEFAULT_REFRESH).clamp(MIN_REFRESH, self.max_refresh);
         self.due.store(now.saturating_add(lifetime).as_micros(), Ordering::Release);
     }
 
-    /// How long until the set is due and may be fetched; never so short that whoever waits is busy.
+    /// How long until the set is due and may be fetched: at least a second, so that the thread does not spin.
     pub(crate) fn wait(&self, now: Timestamp) -> Duration {
         let due = left(&self.due, now, MAX_REFRESH);
         due.max(left(&self.quiet_until, now, self.cool_down)).max(MIN_WAIT)
     }
 }
 
-/// How long until a moment has come.
+/// The time until this moment.
 fn left(moment: &AtomicU64, now: Timestamp, furthest: Duration) -> Duration {
     if has_come(moment, now, furthest) {
         return Duration::ZERO;
@@ -77,6 +79,7 @@ mod tests {
     use super::*;
 
     const COOL_DOWN: Duration = Duration::from_secs(30);
+    const MAX_STALE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_seconds(1_700_000_000 + seconds)
@@ -84,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_fetch_is_due_at_once_then_after_the_cool_down_and_after_an_answer_when_it_is_over() {
-        let schedule = Schedule::new(COOL_DOWN);
+        let schedule = Schedule::new(COOL_DOWN, MAX_STALE);
         assert!(schedule.is_due(at(0)) && schedule.may_fetch(at(0)));
         schedule.begin(at(0));
         assert!(!schedule.is_due(at(29)) && !schedule.may_fetch(at(29)));
@@ -99,7 +102,7 @@ mod tests {
         for (lifetime, due) in
             [(Some(0), 60), (Some(59), 60), (Some(u64::from(u32::MAX)), 86_400), (None, 3_600)]
         {
-            let schedule = Schedule::new(COOL_DOWN);
+            let schedule = Schedule::new(COOL_DOWN, MAX_STALE);
             schedule.begin(at(0));
             schedule.succeeded(at(0), lifetime.map(Duration::from_secs));
             assert!(!schedule.is_due(at(due - 1)) && schedule.is_due(at(due)), "{lifetime:?}");
@@ -107,8 +110,16 @@ mod tests {
     }
 
     #[test]
+    fn half_of_the_time_until_keys_are_too_old_is_left_for_fetches_that_fail() {
+        let schedule = Schedule::new(COOL_DOWN, Duration::from_secs(300));
+        schedule.begin(at(0));
+        schedule.succeeded(at(0), None);
+        assert!(!schedule.is_due(at(149)) && schedule.is_due(at(150)));
+    }
+
+    #[test]
     fn a_set_that_is_due_in_the_cool_down_is_waited_for_and_nobody_is_busy() {
-        let schedule = Schedule::new(Duration::from_secs(60));
+        let schedule = Schedule::new(Duration::from_secs(60), MAX_STALE);
         schedule.begin(at(50));
         // The clock is set back by 50 seconds while the answer is under way.
         schedule.succeeded(at(0), Some(Duration::ZERO));
@@ -119,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_stops_no_fetches() {
-        let schedule = Schedule::new(COOL_DOWN);
+        let schedule = Schedule::new(COOL_DOWN, MAX_STALE);
         schedule.begin(at(400 * 86_400));
         assert!(schedule.is_due(at(0)) && schedule.may_fetch(at(0)));
         assert_eq!(schedule.wait(at(0)), Duration::from_secs(1));

@@ -27,7 +27,7 @@ fn of_another_issuer_access_tokens_alone_are_believed_without_session_and_with_c
         .with_epoch(Epoch::from_u64(2));
     for kind in TokenKind::ALL {
         let token = theirs.issue_with(kind, &claims, &serde_json::json!({"tenant": 7})).unwrap();
-        let read = remote.verify_with::<serde_json::Value>(kind, token.expose(), now);
+        let read = remote.verify_with::<serde_json::Value>(token.expose(), now);
         let claims = read.as_ref().map(|read| read.claims.clone()).map_err(|refusal| *refusal);
         for _ in 0..2 {
             assert_eq!(remote.verify(kind, token.expose(), now), claims);
@@ -48,11 +48,7 @@ fn an_unknown_key_asks_for_the_set_also_where_more_claims_are_read() {
     let remote = builder(&server).with_clock(clock.clone()).build().unwrap();
     assert!(remote.wait_until_ready(LONG));
     clock.move_by(30);
-    let read = remote.verify_with::<serde_json::Value>(
-        TokenKind::Access,
-        &issue(&issuer("b")),
-        Timestamp::from_seconds(START),
-    );
+    let read = remote.verify_with::<serde_json::Value>(&issue(&issuer("b")), Timestamp::from_seconds(START));
     assert_eq!(read.unwrap_err(), TokenRefusal::Key);
     fetched(&remote, 2);
 }

@@ -1,4 +1,4 @@
-//! The signature algorithms (RFC 7518 §3.1, RFC 8037): each key has exactly one.
+//! The signature algorithms (RFC 7518 §3.1, RFC 8037). Each key has exactly one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use aws_lc_rs::signature::{
     RSA_PSS_2048_8192_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding,
 };
 
-/// How a token is signed. `none` does not exist here.
+/// A signature algorithm. There is no `none`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -23,7 +23,7 @@ pub enum Algorithm {
     Hs384,
     /// HMAC with SHA-512.
     Hs512,
-    /// Ed25519. Written `EdDSA` (RFC 8037), read under that name and as `Ed25519` (RFC 9864).
+    /// Ed25519. Written as `EdDSA` (RFC 8037); read as `EdDSA` and as `Ed25519` (RFC 9864).
     EdDsa,
     /// ECDSA on P-256 with SHA-256.
     Es256,
@@ -73,7 +73,7 @@ impl Algorithm {
         Self::Ps512,
     ];
 
-    /// The name that `alg` carries in tokens and keys of ours.
+    /// The value of `alg` in the tokens and keys that this library writes.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -92,18 +92,18 @@ impl Algorithm {
         }
     }
 
-    /// Whether one secret both signs and verifies: such a key is never published.
+    /// Whether one secret both signs and verifies. Such a key is never published.
     #[must_use]
     pub const fn is_symmetric(self) -> bool {
         matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
     }
 
-    /// Whether `name`, with case, is a name of this algorithm.
+    /// Whether `name` is a name of this algorithm. Case matters.
     pub(crate) fn is_named(self, name: &str) -> bool {
         name == self.name() || (self == Self::EdDsa && name == "Ed25519")
     }
 
-    /// What the primitives need to know.
+    /// The kind of key, with the parameters of the cryptographic library.
     pub(crate) fn family(self) -> Family {
         let rsa = |verify, sign| Family::Rsa { verify, sign };
         match self {
@@ -129,7 +129,7 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// With case, as everywhere in JOSE.
+/// Case matters, as everywhere in JOSE.
 ///
 /// ```
 /// use gatewright_jwt::Algorithm;
@@ -145,7 +145,7 @@ impl FromStr for Algorithm {
     }
 }
 
-/// The kinds of keys, each with its parameters.
+/// The kinds of keys, each with the parameters of the cryptographic library.
 #[derive(Clone, Copy)]
 pub(crate) enum Family {
     Hmac(hmac::Algorithm),
@@ -154,13 +154,13 @@ pub(crate) enum Family {
     Rsa { verify: &'static RsaParameters, sign: &'static dyn RsaEncoding },
 }
 
-/// A curve with its names.
+/// An elliptic curve: its names and parameters.
 pub(crate) struct Curve {
     /// `crv` in a JWK.
     pub(crate) name: &'static str,
     /// The object identifier in a SubjectPublicKeyInfo.
     pub(crate) oid: &'static str,
-    /// The length of a coordinate.
+    /// The length of a coordinate, in bytes.
     pub(crate) bytes: usize,
     pub(crate) verify: &'static EcdsaVerificationAlgorithm,
     pub(crate) sign: &'static EcdsaSigningAlgorithm,

@@ -19,14 +19,14 @@ use crate::signing::SigningKey;
 /// The longest leeway on `exp`, and the longest tolerance on `iat` and `nbf`, that can be set: 60 seconds.
 pub const MAX_LEEWAY: Duration = Duration::from_secs(60);
 
-/// Issues and verifies tokens. Keys are parsed once; nothing global is used.
+/// Issues and verifies tokens. Keys are parsed once. There is no global state.
 pub struct Jwt {
     pub(crate) ring: KeyRing,
     pub(crate) rules: Rules,
     pub(crate) cache: Option<Cache>,
 }
 
-/// What is expected of a token.
+/// What a token is checked against.
 #[derive(Clone)]
 pub(crate) struct Rules {
     pub(crate) issuer: Arc<str>,
@@ -34,16 +34,16 @@ pub(crate) struct Rules {
     pub(crate) leeway: Duration,
     pub(crate) tolerance: Duration,
     pub(crate) max_age: Option<Duration>,
-    /// The `typ` of access tokens, where it is not ours.
+    /// The `typ` of access tokens, if it is not `at+jwt`.
     pub(crate) access_type: Option<String>,
     pub(crate) without_kid: bool,
-    /// Another's: access tokens alone, and no sessions.
+    /// The tokens are of another issuer: only access tokens are accepted, without sessions.
     pub(crate) foreign: bool,
 }
 
 impl Jwt {
-    /// Begins with an HMAC-SHA-256 key: exactly the bytes of `secret`, at least
-    /// [`MIN_SECRET_BYTES`](crate::MIN_SECRET_BYTES) of them. `issuer` and `audience` are in every token and checked
+    /// Starts with an HMAC-SHA-256 key: the bytes of `secret`, unchanged, at least
+    /// [`MIN_SECRET_BYTES`](crate::MIN_SECRET_BYTES) of them. `issuer` and `audience` are written to every token and checked
     /// in every token.
     pub fn hs256(
         secret: impl Into<Vec<u8>>,
@@ -54,7 +54,7 @@ impl Jwt {
         JwtBuilder::new(keys, issuer.into(), audience.into())
     }
 
-    /// Begins with a ring of keys, of which the caller may keep a handle to rotate them.
+    /// Starts with a key ring. The caller can keep a handle on it to rotate the keys.
     ///
     /// ```
     /// use gatewright_jwt::{Algorithm, Jwt, KeyRing, NewKey, SigningKey};
@@ -68,15 +68,21 @@ impl Jwt {
         JwtBuilder::new(Keys::Ring(ring), issuer.into(), audience.into())
     }
 
-    /// A handle on the keys.
+    /// The key ring.
     #[must_use]
     pub const fn ring(&self) -> &KeyRing {
         &self.ring
     }
+
+    /// Whether tokens without `kid` are accepted ([`DangerousJwtBuilder::without_kid`]).
+    #[must_use]
+    pub const fn accepts_without_kid(&self) -> bool {
+        self.rules.without_kid
+    }
 }
 
 impl Rules {
-    /// Whom a token of this kind is for: all but access tokens are for the issuer itself.
+    /// The audience of tokens of this kind. All but access tokens are for the issuer itself.
     pub(crate) const fn audience(&self, kind: TokenKind) -> &Arc<str> {
         match kind {
             TokenKind::Access => &self.audience,
@@ -84,12 +90,12 @@ impl Rules {
         }
     }
 
-    /// What a payload of this kind should name, and how it is read.
+    /// How a payload of this kind is read.
     pub(crate) fn expected(&self, kind: TokenKind) -> Expected<'_> {
         Expected { audience: self.audience(kind), foreign: self.foreign }
     }
 
-    /// The `typ` of this kind. Where a ring has come to sign, its own kinds exclude each other again.
+    /// The expected `typ`. Once the ring has a signing key, the custom access type no longer applies.
     pub(crate) fn media_type(&self, state: &State, kind: TokenKind) -> &str {
         match (kind, &self.access_type) {
             (TokenKind::Access, Some(other)) if !state.can_sign() => other,
@@ -113,7 +119,7 @@ enum Keys {
     Ring(KeyRing),
 }
 
-/// Collects a [`Jwt`].
+/// Builds a [`Jwt`].
 #[must_use]
 pub struct JwtBuilder {
     keys: Keys,
@@ -143,7 +149,8 @@ impl JwtBuilder {
         Self { keys, rules, misplaced_id: false, cache: None }
     }
 
-    /// The id of [`Jwt::hs256`]'s key, 1 to 128 bytes; derived from the key unless set. The keys of a ring have theirs.
+    /// The id of the key of [`Jwt::hs256`], 1 to 128 bytes; derived from the key unless set. Refused beside a ring, whose keys
+    /// have ids of their own.
     pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
         match &mut self.keys {
             Keys::Secret { id, .. } => *id = Some(key_id.into()),
@@ -152,7 +159,7 @@ impl JwtBuilder {
         self
     }
 
-    /// How long behind `exp` a token is still believed: zero unless set, at most [`MAX_LEEWAY`].
+    /// How long after `exp` a token is still accepted: zero unless set, at most [`MAX_LEEWAY`].
     pub fn with_leeway(mut self, leeway: Duration) -> Self {
         self.rules.leeway = leeway;
         self
@@ -164,40 +171,41 @@ impl JwtBuilder {
         self
     }
 
-    /// How long ago a token may have been issued, whatever its `exp`; no limit but the kind's lifetime unless set.
+    /// How long ago a token may have been issued, whatever its `exp`. Unless set, only the maximal lifetime of its kind limits
+    /// it.
     pub fn with_max_age(mut self, max_age: Duration) -> Self {
         self.rules.max_age = Some(max_age);
         self
     }
 
-    /// Remembers up to so many verified tokens (rounded up to a multiple of four, at most
-    /// [`MAX_CACHE_TOKENS`](crate::MAX_CACHE_TOKENS)), so that a signature is not checked twice. Worth it where signatures
-    /// are dear: EdDSA, ES256 and their like. Tokens over 2 KiB are not remembered.
+    /// Caches up to this many verified tokens (rounded up to a multiple of four, at most
+    /// [`MAX_CACHE_TOKENS`](crate::MAX_CACHE_TOKENS)), so that a signature is not checked twice. Useful with algorithms that
+    /// verify slowly, such as EdDSA and ES256. Tokens over 2 KiB are not cached.
     ///
-    /// What is remembered is only ever believed for exactly the same text, as the same kind, under an unchanged ring; its
-    /// times are judged anew at each use, and nothing else that is checked after a token (revocation, epoch) is skipped. A
-    /// change of the ring, such as retiring a key, empties it.
+    /// An entry is used only for the same text, as the same kind, while the ring is unchanged. Times are checked at each use,
+    /// and what is checked after a token (revocation, epoch) is still checked. A change of the ring, such as retiring a key,
+    /// invalidates all entries.
     pub fn with_cache(mut self, tokens: usize) -> Self {
         self.cache = Some(tokens);
         self
     }
 
-    /// The tokens are another issuer's, whose sessions are none of ours: access tokens alone are believed, their `sid` and
-    /// `epoch` are not read, and a `scope` that is no string grants nothing. Refused beside a key that signs.
+    /// The tokens are of another issuer. Only access tokens are accepted, `sid` and `epoch` are ignored, and a `scope` that is
+    /// no string grants nothing. Refused on a ring that signs.
     pub const fn of_another_issuer(mut self) -> Self {
         self.rules.foreign = true;
         self
     }
 
-    /// What weakens a check, for the tokens of others who cannot do better.
+    /// Settings that weaken a check, for issuers whose tokens need it.
     pub const fn dangerous(self) -> DangerousJwtBuilder {
         DangerousJwtBuilder(self)
     }
 
-    /// Checks everything and parses the key.
+    /// Checks all settings and parses the key.
     ///
     /// # Errors
-    /// When the secret is missing, short, a placeholder or a key file, or another setting is out of its bounds; the
+    /// When the secret is missing, short, a placeholder or a key file, or another setting is out of its bounds. The
     /// error names the setting.
     pub fn build(self) -> Result<Jwt, BuildError> {
         let rules = self.rules;
@@ -224,6 +232,9 @@ impl JwtBuilder {
             Keys::Secret { bytes, id } => KeyRing::new(secret_key(&bytes, id)?),
         };
         check_foreign(&rules, &ring)?;
+        if let Some(access_type) = &rules.access_type {
+            check_access_type(access_type)?;
+        }
         let cache = self.cache.map(Cache::new).transpose()?;
         Ok(Jwt { ring, rules, cache })
     }
@@ -240,20 +251,24 @@ fn secret_key(bytes: &[u8], id: Option<String>) -> Result<SigningKey, BuildError
     }
 }
 
-/// Settings for the tokens of others have no place where tokens are issued, or kinds would no longer exclude each other.
+/// Settings for foreign tokens are refused on a ring that signs; otherwise token kinds could be confused.
 fn check_foreign(rules: &Rules, ring: &KeyRing) -> Result<(), BuildError> {
-    let signs = ring.state().can_sign();
-    if rules.foreign && signs {
+    if !ring.state().can_sign() {
+        return Ok(());
+    }
+    if rules.foreign {
         return Err(BuildError::new("issuer", "is another's: this ring signs its own tokens"));
     }
-    let Some(access_type) = &rules.access_type else {
-        let refused = rules.without_kid && signs;
-        let problem = BuildError::new("without_kid", "is for tokens of others: this ring signs its own");
-        return if refused { Err(problem) } else { Ok(()) };
-    };
-    if signs {
+    if rules.access_type.is_some() {
         return Err(BuildError::new("access_type", "is for tokens of others: this ring signs its own"));
     }
+    if rules.without_kid {
+        return Err(BuildError::new("without_kid", "is for tokens of others: this ring signs its own"));
+    }
+    Ok(())
+}
+
+fn check_access_type(access_type: &str) -> Result<(), BuildError> {
     if access_type.is_empty() {
         return Err(BuildError::new("access_type", "is empty"));
     }
@@ -264,25 +279,26 @@ fn check_foreign(rules: &Rules, ring: &KeyRing) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Settings that weaken a check. Each is for the tokens of another issuer and is refused beside a key that signs, or
-/// is published to sign.
+/// Settings that weaken a check. Each is for the tokens of another issuer, and is refused on a ring that signs or has a key
+/// that is published to sign.
 #[must_use]
 #[derive(Debug)]
 pub struct DangerousJwtBuilder(JwtBuilder);
 
 impl DangerousJwtBuilder {
-    /// Believes tokens without `kid`, if the ring has exactly one key.
+    /// Accepts tokens without `kid`, if the ring has exactly one key.
     ///
-    /// What is lost: with two keys in the ring, as during a rotation, such tokens are refused; keys are never tried.
+    /// What is lost: while the ring has two keys, as during a rotation, such tokens are refused. Keys are never tried one after
+    /// another.
     pub fn without_kid(mut self) -> JwtBuilder {
         self.0.rules.without_kid = true;
         self.0
     }
 
-    /// Expects another `typ` of access tokens than `at+jwt`.
+    /// Expects access tokens to have this `typ` instead of `at+jwt`.
     ///
-    /// What is lost: of an issuer whose tokens are all `JWT`, one kind may be taken for another (RFC 8725 §3.11). The type
-    /// of another kind of ours is refused.
+    /// What is lost: if all tokens of the issuer are of type `JWT`, one kind can be taken for another (RFC 8725 §3.11). The
+    /// `typ` of another [`TokenKind`] is refused.
     pub fn with_access_type(mut self, media_type: impl Into<String>) -> JwtBuilder {
         self.0.rules.access_type = Some(media_type.into());
         self.0

@@ -1,4 +1,4 @@
-//! The cache of verified tokens: what need not be computed twice, and nothing that could change in between.
+//! The cache of verified tokens. It keeps what does not change while the keys do not; times are checked at each use.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -10,39 +10,39 @@ use gatewright_core::{BuildError, TokenKind, VerifiedClaims};
 
 use crate::claims::Times;
 
-/// The most tokens a cache can be asked to remember. A place takes up to 512 bytes even while it is empty, half a gigabyte for
-/// all of them, and what is remembered takes what its subject, id and scopes are long, at most 2 KiB more.
+/// The maximal capacity of a cache, in tokens. A slot takes up to 512 bytes even while it is empty (half a gigabyte for this
+/// many), and an entry up to 2 KiB more, for its subject, id and scopes.
 pub const MAX_CACHE_TOKENS: usize = 1 << 20;
 
-/// How many tokens share one lock; a token is in one of its bucket's places.
+/// Slots in a bucket, which share one lock. A token's bucket follows from its tag.
 const WAYS: usize = 4;
 
-/// Longer tokens are verified each time, so that nobody fills the memory with them.
+/// Longer tokens are not cached: this bounds the memory that entries take.
 const MAX_TOKEN_BYTES: usize = 2 * 1024;
 
 const TAG_BYTES: usize = 32;
 
-/// A token's name in the cache: a keyed hash of its whole text, so nobody can make two tokens of one name.
+/// The key of an entry: a keyed hash of the token's whole text, so that nobody can construct two tokens with one tag.
 #[derive(Clone, Copy)]
 pub(crate) struct Tag([u8; TAG_BYTES]);
 
-/// A token that was verified, with all that its belief depends on.
+/// A verified token, with all that its acceptance depends on.
 #[derive(Clone)]
-pub(crate) struct Believed {
+pub(crate) struct CachedToken {
     pub(crate) claims: VerifiedClaims,
-    /// Judged again at each use.
+    /// Checked again at each use.
     pub(crate) times: Times,
-    /// The state of the ring under which it was verified; in any other it is not believed.
+    /// The generation of the ring under which it was verified. Under another one the entry is not used.
     pub(crate) generation: u64,
 }
 
 struct Entry {
     tag: Tag,
     kind: TokenKind,
-    believed: Believed,
+    cached: CachedToken,
 }
 
-/// Verified tokens, never more than it was made for.
+/// A cache of bounded capacity.
 pub(crate) struct Cache {
     key: hmac::Key,
     buckets: Box<[Mutex<[Option<Entry>; WAYS]>]>,
@@ -68,29 +68,29 @@ impl Cache {
         tag
     }
 
-    /// What was verified of this token as this kind, under the ring's present state.
-    pub(crate) fn find(&self, tag: Tag, kind: TokenKind, generation: u64) -> Option<Believed> {
+    /// The entry of this token as this kind, if it was verified under this generation of the ring.
+    pub(crate) fn find(&self, tag: Tag, kind: TokenKind, generation: u64) -> Option<CachedToken> {
         let bucket = self.bucket(tag)?.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = bucket.iter().flatten().find(|entry| entry.is(tag, kind))?;
-        if entry.believed.generation == generation { Some(entry.believed.clone()) } else { None }
+        if entry.cached.generation == generation { Some(entry.cached.clone()) } else { None }
     }
 
-    /// Remembers, in a free place, or that of a token verified under an older ring, or another's.
-    pub(crate) fn remember(&self, tag: Tag, kind: TokenKind, believed: Believed) {
+    /// Adds an entry: in a free slot, or in that of an older generation, or in that of another token.
+    pub(crate) fn remember(&self, tag: Tag, kind: TokenKind, cached: CachedToken) {
         let Some(bucket) = self.bucket(tag) else { return };
         let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        let generation = believed.generation;
+        let generation = cached.generation;
         let useless = |place: &Option<Entry>| {
-            place.as_ref().is_none_or(|own| own.is(tag, kind) || own.believed.generation != generation)
+            place.as_ref().is_none_or(|own| own.is(tag, kind) || own.cached.generation != generation)
         };
         let other = usize::from(tag.0[TAG_BYTES - 1]) % WAYS;
         let at = bucket.iter().position(useless).unwrap_or(other);
         if let Some(place) = bucket.get_mut(at) {
-            *place = Some(Entry { tag, kind, believed });
+            *place = Some(Entry { tag, kind, cached });
         }
     }
 
-    /// Forgets a token that is over.
+    /// Removes the entry of a token that has expired.
     pub(crate) fn forget(&self, tag: Tag, kind: TokenKind) {
         let Some(bucket) = self.bucket(tag) else { return };
         let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,7 +113,7 @@ impl Entry {
     }
 }
 
-/// Whether a token is short enough to be remembered.
+/// Whether a token is short enough to be cached.
 pub(crate) const fn is_kept(token: &str) -> bool {
     token.len() <= MAX_TOKEN_BYTES
 }

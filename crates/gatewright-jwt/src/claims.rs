@@ -1,4 +1,4 @@
-//! The claims set (RFC 7519 §4), read in one pass: each claim of its one type, each name once.
+//! The claims set (RFC 7519 §4), read in one pass. Each claim must have its type, and no name may occur twice.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,20 +11,21 @@ use serde_json::value::RawValue;
 use crate::json::{Fault, Names, Skip, Text};
 use crate::number::{BadNumber, NumericDate};
 
-/// Whose tokens are read, and with which audience.
+/// The audience that is expected, and whether the tokens are of another issuer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expected<'a> {
     pub(crate) audience: &'a str,
-    /// Of another issuer: what `sid` and `epoch` mean there is not known and not read, `scope` only where it is a string.
+    /// Of another issuer: `sid` and `epoch` are ignored, since their meaning there is unknown, and so is a `scope` that is no
+    /// string.
     pub(crate) foreign: bool,
 }
 
-/// What a payload says, typed and not yet judged.
+/// The claims of a payload: of the right types, with values that are not yet checked.
 #[derive(Debug, Default)]
 pub(crate) struct RawClaims<'de> {
     pub(crate) issuer: Option<Cow<'de, str>>,
     pub(crate) subject: Option<Cow<'de, str>>,
-    /// Whether the expected audience is among those named.
+    /// Whether the expected audience is in `aud`.
     pub(crate) audience: Option<bool>,
     pub(crate) expires_at: Option<NumericDate>,
     pub(crate) not_before: Option<NumericDate>,
@@ -35,7 +36,7 @@ pub(crate) struct RawClaims<'de> {
     pub(crate) scopes: Option<Cow<'de, str>>,
 }
 
-/// Claims that this library reads, or refuses a token for.
+/// The claims that this library reads, and those for which it refuses a token.
 const REGISTERED: [&str; 11] =
     ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "epoch", "scope", "cnf"];
 
@@ -43,7 +44,7 @@ pub(crate) fn is_registered(name: &str) -> bool {
     REGISTERED.contains(&name)
 }
 
-/// When a token is valid, as it says.
+/// The times of a token.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
     pub(crate) expires_at: NumericDate,
@@ -61,9 +62,10 @@ impl<'de> RawClaims<'de> {
         })
     }
 
-    /// Reads a payload, and whether it names the expected audience.
+    /// Reads a payload.
     pub(crate) fn parse(text: &'de str, expected: Expected<'_>) -> Result<Self, TokenRefusal> {
-        // Nearly every token has whole seconds; what has not, or is refused, is read again by the rules for all numbers.
+        // Nearly every token has whole seconds. If this attempt fails, for whatever reason, the payload is read again with the
+        // parser for all numbers, and that result counts.
         Self::read(text, expected, Numbers::Whole).or_else(|_| Self::read(text, expected, Numbers::Any))
     }
 
@@ -81,16 +83,16 @@ impl<'de> RawClaims<'de> {
     }
 }
 
-/// Which numbers are read.
+/// Which spellings of numbers are read.
 #[derive(Clone, Copy)]
 enum Numbers {
-    /// Whole ones, without sign and exponent, which need no look at how they are written.
+    /// Whole numbers without sign and exponent, which serde reads.
     Whole,
-    /// All, as they are written.
+    /// All JSON numbers, from their text.
     Any,
 }
 
-/// Fills claims where they lie: they are large enough that moving them costs.
+/// Fills the claims in place: they are so large that moving them takes time.
 struct Members<'a, 'de> {
     fault: &'a Fault,
     expected: Expected<'a>,
@@ -165,7 +167,7 @@ impl<'de> Visitor<'de> for Members<'_, 'de> {
     }
 }
 
-/// A string; what is of another type is looked through and is none.
+/// A string. A value of another type is checked for duplicates and depth, and read as none.
 struct TextOrNone<'a>(Skip<'a>);
 
 impl<'de> DeserializeSeed<'de> for TextOrNone<'_> {
@@ -183,7 +185,7 @@ impl<'de> DeserializeSeed<'de> for TextOrNone<'_> {
     }
 }
 
-/// One string or an array of strings; says whether the expected one is among them, byte for byte.
+/// A string or an array of strings; reads whether the expected one is among them. Strings are compared byte for byte.
 struct Audience<'a>(&'a str);
 
 impl<'de> DeserializeSeed<'de> for Audience<'_> {

@@ -1,47 +1,47 @@
-//! What is wrong with a key, or with what is asked of a ring.
+//! The errors of keys and key rings.
 
 use std::fmt;
 
-/// Why a key is refused. Never says what the key holds.
+/// Why a key is refused. Contains nothing of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// There is no key.
+    /// The text or secret is empty.
     Missing,
-    /// A secret that people leave in configuration files.
+    /// A placeholder instead of a secret, such as `changeme`.
     Placeholder,
-    /// Shorter than the algorithm demands: HMAC its hash, RSA 2048 bits.
+    /// Shorter than the minimum: for HMAC the length of the hash, for RSA 2048 bits.
     Short,
-    /// Longer than anybody needs: RSA 8192 bits, a document 64 KiB, a set 64 keys.
+    /// Longer than the maximum: for RSA 8192 bits, for a document 64 KiB, for a set 256 KiB or 64 keys.
     Long,
-    /// A secret that repeats a few bytes.
-    Monotonous,
-    /// Text of PEM or JSON in the place of a secret.
+    /// A secret of too few different bytes.
+    LowEntropy,
+    /// A PEM, SSH or JSON text instead of a secret.
     KeyFile,
-    /// Not of the form asked for (PEM, JWK, JWK set).
+    /// Not in the expected format (PEM, JWK, JWK set).
     Format,
-    /// A private key where a public one belongs, or a secret among published keys.
+    /// A private key instead of a public one, or a secret in a published set.
     Private,
-    /// A public key where a private one is needed.
+    /// A public key instead of a private one.
     Public,
-    /// No algorithm is named and the key is good for several.
+    /// The key fits several algorithms and names none.
     Ambiguous,
     /// The key is for another algorithm, or for one that is not supported.
     Algorithm,
     /// The key is not for signatures (`use`, `key_ops`).
     Use,
-    /// The numbers are no key: a point off the curve, parts that do not belong together.
+    /// The numbers are no valid key: for instance a point off the curve, or a private and a public half that do not match.
     Invalid,
     /// The id is empty or longer than 128 bytes.
     Id,
-    /// Two keys of one id.
+    /// Different keys with the same id.
     Duplicate,
-    /// The source of randomness or the library did not deliver.
+    /// The random source or the cryptographic library failed.
     Unavailable,
 }
 
 impl KeyError {
-    /// What is wrong, to be read behind the name of the setting that holds the key.
+    /// What is wrong, as a phrase that follows the name of the setting that has the key.
     #[must_use]
     pub const fn problem(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl KeyError {
             Self::Placeholder => "is a placeholder: draw at least 32 random bytes",
             Self::Short => "is shorter than its algorithm demands",
             Self::Long => "is too long",
-            Self::Monotonous => "repeats a few bytes: draw at least 32 random ones",
+            Self::LowEntropy => "repeats a few bytes: draw at least 32 random ones",
             Self::KeyFile => "looks like a key file: an HMAC secret is random bytes",
             Self::Format => "is not of the expected form",
             Self::Private => "is private where only public keys belong",
@@ -73,27 +73,27 @@ impl fmt::Display for KeyError {
 
 impl std::error::Error for KeyError {}
 
-/// Why a ring did not change.
+/// Why a ring was not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RingError {
-    /// The ring has a key of this id, or the same key under another id.
+    /// The ring has a key of this id, or the same key material under another id.
     Duplicate,
-    /// The ring has no such key, or none that could sign.
+    /// The ring has no key of this id, or none that can sign.
     Unknown,
-    /// The key signs: another one must be activated first.
+    /// The key signs. Another one must be activated first.
     Active,
-    /// The ring signs, and would no longer.
-    Mute,
+    /// The ring signs, and would be left without a signing key.
+    NoSigningKey,
 }
 
 impl fmt::Display for RingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Duplicate => "the ring has this key, or another one of its id",
-            Self::Unknown => "the ring has no key of this id that could do this",
+            Self::Unknown => "the ring has no key of this id that can do this",
             Self::Active => "the key signs: activate another one first",
-            Self::Mute => "the ring signs, and would have no key that does",
+            Self::NoSigningKey => "the ring signs, and would be left without a signing key",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Making keys: the only place where a private key is written as text.
+//! Generating keys. Nowhere else is a private key written as text.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ use crate::error::KeyError;
 use crate::public::PublicMembers;
 use crate::signing::SigningKey;
 
-/// A key just made, as text to be kept: PEM, and a JWK with `kid`, `alg` and `use`.
+/// A new key, as text to be stored: PEM, and a JWK with `kid`, `alg` and `use`.
 ///
 /// ```
 /// use gatewright_jwt::{Algorithm, KeyRing, NewKey, SigningKey};
@@ -60,10 +60,10 @@ enum PrivateMembers {
 }
 
 impl NewKey {
-    /// Makes a key: a secret as long as the hash, or a key pair (RSA has 3072 bits).
+    /// Generates a key: a secret as long as the hash, or a key pair (RSA with 3072 bits).
     ///
     /// # Errors
-    /// [`KeyError::Unavailable`] when the source of randomness does not deliver.
+    /// [`KeyError::Unavailable`] when the random source fails.
     pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
         match algorithm.family() {
             Family::Hmac(hash) => Self::secret(algorithm, hash.digest_algorithm().output_len()),

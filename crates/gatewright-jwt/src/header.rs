@@ -1,4 +1,5 @@
-//! The JOSE header (RFC 7515 §4): three members are read, many refuse the token, the rest is looked through.
+//! The JOSE header (RFC 7515 §4). `alg`, `kid` and `typ` are read, members that change the meaning of a token are refused,
+//! and all others are checked for duplicates and depth.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,18 +13,21 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 
 use crate::json::{Fault, Names, Text};
 
+/// The extensions that must be understood (RFC 7515 §4.1.11): none is supported.
+const CRITICAL: &str = "crit";
+
 /// Members that change what a token means or where its key comes from. None is supported, and to ignore one would be
-/// to accept what its sender did not mean (RFC 8725 §3.10): so they refuse the token, whatever their value.
+/// to accept what its sender did not mean (RFC 8725 §3.10). So a token with one of them is refused, whatever its value.
 const REFUSED: [&str; 16] = [
     "b64", "zip", "jku", "x5u", "jwk", "x5c", "cty",
     "cnf", // another key, another content, another bearer
     "enc", "epk", "apu", "apv", "iv", "tag", "p2s", "p2c", // JWE
 ];
 
-/// Members that are texts and mean nothing here.
+/// Members that must be strings, and are otherwise ignored.
 const TEXTS: [&str; 2] = ["x5t", "x5t#S256"];
 
-/// What a header says.
+/// The members of a header that are read.
 #[derive(Debug, Default)]
 pub(crate) struct Header<'de> {
     pub(crate) algorithm: Option<Cow<'de, str>>,
@@ -37,23 +41,28 @@ impl<'de> Header<'de> {
         fault.parse(text, Members { fault: &fault }, TokenRefusal::Header, TokenRefusal::Header)
     }
 
-    /// Whether `typ` is this media type: without case, with one optional `application/` (RFC 7515 §4.1.9).
+    /// Whether `typ` is this media type. Case and one prefix `application/` are ignored (RFC 7515 §4.1.9).
     pub(crate) fn is_of(&self, media_type: &str) -> bool {
         self.media_type.as_deref().is_some_and(|text| is_same_type(text, media_type))
     }
 }
 
-/// Whether a token's header names a key (`kid`). Nothing is verified: this is for whoever fetches keys, since a token that
-/// names none is refused under any.
+/// Whether a header with a member of this name is refused, whatever its value.
+pub(crate) fn is_refused_member(name: &str) -> bool {
+    name == CRITICAL || REFUSED.contains(&name)
+}
+
+/// Whether a token's header has a key id (`kid`). Nothing is verified. For code that fetches keys: without a key id there is
+/// no key to look for.
 #[must_use]
-pub fn names_key(token: &str) -> bool {
+pub fn has_key_id(token: &str) -> bool {
     let segment = token.split('.').next().filter(|_| token.len() <= MAX_TOKEN_BYTES);
     let decoded = segment.and_then(|segment| URL_SAFE_NO_PAD.decode(segment).ok()).unwrap_or_default();
     let text = std::str::from_utf8(&decoded).unwrap_or_default();
     Header::parse(text).is_ok_and(|header| header.key_id.is_some())
 }
 
-/// Whether two media types are one: without case, and each with or without one `application/` (RFC 7515 §4.1.9).
+/// Whether two media types are equal. Case and one prefix `application/` of each are ignored (RFC 7515 §4.1.9).
 pub(crate) fn is_same_type(one: &str, other: &str) -> bool {
     short(one).eq_ignore_ascii_case(short(other))
 }
@@ -73,7 +82,7 @@ struct OwnHeader<'a> {
     kid: &'a str,
 }
 
-/// A header in base64url. Its members are plain texts: they cannot fail to serialize.
+/// A header in base64url. Its members are strings, which always serialize.
 pub(crate) fn encode(algorithm: &str, key_id: &str, kind: TokenKind) -> String {
     let header = OwnHeader { alg: algorithm, typ: kind.media_type(), kid: key_id };
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).unwrap_or_default())
@@ -106,7 +115,7 @@ impl<'de> Visitor<'de> for Members<'_> {
                 "alg" => &mut header.algorithm,
                 "kid" => &mut header.key_id,
                 "typ" => &mut header.media_type,
-                "crit" => return Err(self.fault.raise(TokenRefusal::Critical)),
+                CRITICAL => return Err(self.fault.raise(TokenRefusal::Critical)),
                 other if REFUSED.contains(&other) => return Err(self.fault.raise(TokenRefusal::Header)),
                 other => {
                     if TEXTS.contains(&other) {

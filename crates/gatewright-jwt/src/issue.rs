@@ -41,11 +41,12 @@ impl TokenIssuer for Jwt {
 }
 
 impl Jwt {
-    /// Issues a token with claims of the application's own beside the others: `extension` serializes as an object, none
-    /// of whose members is a claim that this library reads.
+    /// Issues a token with additional claims of the application's own: the members of `extension`, which serializes as an
+    /// object.
     ///
     /// # Errors
-    /// When it does not or nests deeper than anybody reads, or as [`TokenIssuer::issue`].
+    /// If `extension` is not an object, uses a registered claim name, nests deeper than 32 levels, or as
+    /// [`TokenIssuer::issue`].
     pub fn issue_with<E: Serialize>(
         &self,
         kind: TokenKind,
@@ -53,9 +54,9 @@ impl Jwt {
         extension: &E,
     ) -> Result<TokenText, IssueError> {
         let value = serde_json::to_value(extension).map_err(failed)?;
-        let Value::Object(members) = value else { return Err(failed("the extension is no object")) };
+        let Value::Object(members) = value else { return Err(failed("the extension is not an object")) };
         if members.keys().any(|name| is_registered(name)) {
-            return Err(failed("the extension names a claim that is not its own"));
+            return Err(failed("the extension uses a registered claim name"));
         }
         self.sign(kind, claims, members)
     }
@@ -91,14 +92,14 @@ impl Jwt {
         URL_SAFE_NO_PAD.encode_string(payload, &mut token);
         key.sign_into(&mut token).map_err(failed)?;
         if token.len() > MAX_TOKEN_BYTES {
-            return Err(failed("the token is longer than anybody would read"));
+            return Err(failed("the token is longer than verifiers accept"));
         }
         Ok(TokenText::new(token))
     }
 }
 
 impl Jwt {
-    /// What its own verifier would refuse is not issued.
+    /// Refuses claims that the verifier would refuse.
     fn check(&self, kind: TokenKind, claims: &Claims) -> Result<(), IssueError> {
         let lifetime = claims.expires_at.as_seconds().saturating_sub(claims.issued_at.as_seconds());
         if lifetime > kind.max_lifetime().as_secs() {

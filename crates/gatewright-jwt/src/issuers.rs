@@ -1,4 +1,4 @@
-//! Several issuers, each with its own verifier: its own keys, its own audience.
+//! Several issuers, each with a verifier that has its own keys and audience.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,16 +9,36 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::token::MAX_TOKEN_BYTES;
 use gatewright_core::{BuildError, Timestamp, TokenKind, TokenRefusal, TokenVerifier, VerifiedClaims};
 
+use crate::builder::Jwt;
 use crate::claims::{Expected, RawClaims};
 
-/// Believes the tokens of several issuers. Which one a token names decides who judges it, and nothing else: that
-/// issuer's verifier then checks all of it, `iss` included, with its own keys.
+/// A verifier of the tokens of one issuer. [`Jwt`] and `RemoteIssuer` implement it.
+pub trait IssuerVerifier: TokenVerifier {
+    /// The `iss` of every token that it accepts.
+    fn issuer(&self) -> &str;
+}
+
+impl IssuerVerifier for Jwt {
+    fn issuer(&self) -> &str {
+        &self.rules.issuer
+    }
+}
+
+impl<T: IssuerVerifier + ?Sized> IssuerVerifier for Arc<T> {
+    fn issuer(&self) -> &str {
+        (**self).issuer()
+    }
+}
+
+/// Verifies the tokens of several issuers. The `iss` of a token only selects the verifier, which then checks the whole token,
+/// `iss` included, with its own keys.
 ///
-/// One issuer may be one's [own](Issuers::with_own). Of [all others](Issuers::with) access tokens alone are believed, and
-/// none belongs to a session here, whatever it says: they open what asks for claims, not what asks for a user.
+/// One issuer can be the application's [own](Issuers::with_own). Of [foreign issuers](Issuers::with) only access tokens are
+/// accepted, and they never belong to a session of the application. So they satisfy guards that ask for claims, and none that
+/// ask for a user.
 ///
-/// A subject is unique among those of its issuer: two issuers' users may have the same `sub`, and
-/// [`VerifiedClaims::issuer`] tells them apart.
+/// A subject is unique only within its issuer. Users of two issuers may have the same `sub`; [`VerifiedClaims::issuer`] says
+/// whose it is.
 ///
 /// ```
 /// use gatewright_jwt::{Algorithm, Issuers, Jwt, KeyRing, NewKey, SigningKey};
@@ -27,7 +47,7 @@ use crate::claims::{Expected, RawClaims};
 /// let ours = Jwt::builder(KeyRing::new(key), "https://ours.example", "my-api").build()?;
 /// let keys = KeyRing::default(); // theirs, as they publish them
 /// let theirs = Jwt::builder(keys, "https://theirs.example", "their-name-for-my-api").of_another_issuer().build()?;
-/// let both = Issuers::new().with_own("https://ours.example", ours)?.with("https://theirs.example", theirs)?;
+/// let both = Issuers::new().with_own(ours)?.with(theirs)?;
 /// # let _: &dyn gatewright_core::TokenVerifier = &both;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -41,46 +61,38 @@ struct Entry {
 }
 
 impl Issuers {
-    /// Nobody is believed.
+    /// Without issuers: every token is refused.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds another issuer with the verifier of its tokens: a `RemoteIssuer`, or a [`Jwt`](crate::Jwt)
-    /// [`of_another_issuer`](crate::JwtBuilder::of_another_issuer), for whose strictness it does not matter what `sid` and
-    /// `epoch` mean there. Whatever the verifier believes, here it is access tokens alone, without session and epoch.
+    /// Adds a foreign issuer. Only its access tokens are accepted, and without session or epoch. Use a `RemoteIssuer`, or a
+    /// [`Jwt`] built with [`of_another_issuer`](crate::JwtBuilder::of_another_issuer), which ignores `sid` and `epoch`.
     ///
     /// # Errors
-    /// When the issuer is empty or was added before.
-    pub fn with(
-        self,
-        issuer: impl Into<String>,
-        verifier: impl TokenVerifier + 'static,
-    ) -> Result<Self, BuildError> {
-        self.add(issuer.into(), Entry { verifier: Arc::new(verifier), own: false })
+    /// When the verifier's issuer is empty or was added before.
+    pub fn with(self, verifier: impl IssuerVerifier + 'static) -> Result<Self, BuildError> {
+        self.add(verifier, false)
     }
 
-    /// Adds the issuer whose tokens are issued here, and belong to sessions here: all kinds are believed.
+    /// Adds the application's own issuer: tokens of all kinds are accepted, and they belong to its sessions.
     ///
     /// # Errors
-    /// When the issuer is empty or was added before, or another one is one's own.
-    pub fn with_own(
-        self,
-        issuer: impl Into<String>,
-        verifier: impl TokenVerifier + 'static,
-    ) -> Result<Self, BuildError> {
+    /// When the verifier's issuer is empty or was added before, or the application's own issuer was.
+    pub fn with_own(self, verifier: impl IssuerVerifier + 'static) -> Result<Self, BuildError> {
         if self.0.values().any(|entry| entry.own) {
-            return Err(BuildError::new("issuer", "is not the only one of one's own"));
+            return Err(BuildError::new("issuer", "is the second one of the application's own"));
         }
-        self.add(issuer.into(), Entry { verifier: Arc::new(verifier), own: true })
+        self.add(verifier, true)
     }
 
-    fn add(mut self, issuer: String, entry: Entry) -> Result<Self, BuildError> {
+    fn add(mut self, verifier: impl IssuerVerifier + 'static, own: bool) -> Result<Self, BuildError> {
+        let issuer = verifier.issuer().to_owned();
         if issuer.is_empty() {
             return Err(BuildError::new("issuer", "is empty"));
         }
-        if self.0.insert(issuer, entry).is_some() {
+        if self.0.insert(issuer, Entry { verifier: Arc::new(verifier), own }).is_some() {
             return Err(BuildError::new("issuer", "was added before"));
         }
         Ok(self)
@@ -95,7 +107,7 @@ impl TokenVerifier for Issuers {
         let payload = token.split('.').nth(1).ok_or(TokenRefusal::Format)?;
         let decoded = URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenRefusal::Format)?;
         let text = std::str::from_utf8(&decoded).map_err(|_| TokenRefusal::Json)?;
-        // Not believed: read as strictly as it will be, so that nobody reads another issuer there.
+        // Not trusted yet. Read as strictly as the verifier reads it, so that both see the same issuer.
         let anybody = Expected { audience: "", foreign: true };
         let named = RawClaims::parse(text, anybody)?.issuer.ok_or(TokenRefusal::ClaimMissing)?;
         self.0.get(&*named).ok_or(TokenRefusal::Issuer)?.verify(kind, token, now)

@@ -1,4 +1,4 @@
-//! JSON without the leniency: no member twice, no great depth, and a type for every text.
+//! Strict JSON: no duplicate members, bounded depth, and strings only where strings are expected.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -8,21 +8,21 @@ use std::fmt;
 use gatewright_core::TokenRefusal;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// How deep members that nobody reads may nest.
+/// The maximal depth of members that are not read.
 const MAX_DEPTH: u8 = 32;
 
-/// Where a visitor leaves the reason that serde's error cannot carry.
+/// The reason of a refusal, which a serde error cannot carry.
 #[derive(Default)]
 pub(crate) struct Fault(Cell<Option<TokenRefusal>>);
 
 impl Fault {
-    /// Notes why, and gives serde an error to stop with.
+    /// Stores the reason, and returns an error that stops serde.
     pub(crate) fn raise<E: Error>(&self, refusal: TokenRefusal) -> E {
         self.0.set(Some(refusal));
         E::custom("refused")
     }
 
-    /// Parses a whole text with `seed`. An error without a note is a wrong type (`data`) or no JSON (`syntax`).
+    /// Parses a whole text with `seed`. An error without a stored reason is a wrong type (`data`) or no JSON (`syntax`).
     pub(crate) fn parse<'de, S: DeserializeSeed<'de>>(
         &self,
         text: &'de str,
@@ -36,7 +36,13 @@ impl Fault {
     }
 }
 
-/// A string, borrowed where it holds no escapes; anything else is a wrong type.
+/// Refuses a text that is no JSON, nests too deep, or names a member twice at any depth.
+pub(crate) fn walk(text: &str) -> Result<(), TokenRefusal> {
+    let fault = Fault::default();
+    fault.parse(text, Skip { fault: &fault, depth: 0 }, TokenRefusal::Json, TokenRefusal::Json)
+}
+
+/// A string, borrowed if it has no escapes. Any other type is an error.
 pub(crate) struct Text;
 
 impl<'de> DeserializeSeed<'de> for Text {
@@ -63,12 +69,12 @@ impl<'de> Visitor<'de> for Text {
     }
 }
 
-/// The names of members that nobody reads, so that none occurs twice.
+/// The names of the members that are not read, to find duplicates.
 #[derive(Default)]
 pub(crate) struct Names<'de>(BTreeSet<Cow<'de, str>>);
 
 impl<'de> Names<'de> {
-    /// Takes a name and walks the member's value.
+    /// Adds a name and checks the member's value.
     pub(crate) fn skip<A: MapAccess<'de>>(
         &mut self,
         name: Cow<'de, str>,
@@ -80,7 +86,7 @@ impl<'de> Names<'de> {
         map.next_value_seed(Skip { fault, depth })
     }
 
-    /// Takes a name whose value must be a text.
+    /// Adds a name and checks that the member's value is a string.
     pub(crate) fn read_text<A: MapAccess<'de>>(
         &mut self,
         name: Cow<'de, str>,
@@ -96,7 +102,7 @@ impl<'de> Names<'de> {
     }
 }
 
-/// Walks any value and refuses members that occur twice, at any depth.
+/// Reads any value without keeping it. Refuses members that occur twice, at any depth.
 pub(crate) struct Skip<'a> {
     pub(crate) fault: &'a Fault,
     pub(crate) depth: u8,

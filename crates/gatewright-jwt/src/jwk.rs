@@ -1,25 +1,24 @@
-//! A JWK (RFC 7517) without the leniency: each member of its type, none twice, sizes before work.
+//! A JWK (RFC 7517), read strictly: each member has its type, none occurs twice, and sizes are checked first.
 
 use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatewright_core::TokenRefusal;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use crate::algorithm::{Algorithm, Family};
 use crate::error::KeyError;
-use crate::json::{Fault, Skip};
+use crate::json::walk;
 use crate::public::PublicParts;
 
 /// The longest key document, in bytes.
 pub(crate) const MAX_JWK_BYTES: usize = 64 * 1024;
 
-/// Which kinds of keys a reader takes.
+/// The kinds of keys that are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wanted {
-    /// Public keys alone.
+    /// Only public keys.
     Public,
     /// Public keys, and secrets that verify.
     Verifying,
@@ -27,7 +26,7 @@ pub(crate) enum Wanted {
     Signing,
 }
 
-/// A text that is wiped.
+/// A string that is wiped when it is dropped.
 #[derive(Default)]
 struct Secret(Option<Zeroizing<String>>);
 
@@ -44,12 +43,12 @@ impl Secret {
     }
 }
 
-/// A member that may be absent, but not null.
+/// A member that may be missing, but not null.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
-/// The members that are read; all others are looked through.
+/// The members that are read. All others are checked for duplicates and depth.
 #[derive(Deserialize)]
 pub(crate) struct Jwk<'a> {
     #[serde(borrow)]
@@ -105,11 +104,11 @@ impl<'a> Jwk<'a> {
         if text.len() > MAX_JWK_BYTES {
             return Err(KeyError::Long);
         }
-        walk(text)?;
+        walk(text).map_err(|_| KeyError::Format)?;
         serde_json::from_str(text).map_err(|_| KeyError::Format)
     }
 
-    /// The one algorithm this key is for: the one it names, or the one it is good for, or the one `expected`.
+    /// The algorithm of this key: the one it names, or else the expected one, or else the only one that it fits.
     pub(crate) fn algorithm(&self, expected: Option<Algorithm>) -> Result<Algorithm, KeyError> {
         let algorithm = match (self.alg.as_deref(), expected) {
             (Some(name), _) => name.parse().map_err(|_| KeyError::Algorithm)?,
@@ -129,7 +128,7 @@ impl<'a> Jwk<'a> {
         }
     }
 
-    /// What a key of this kind is for where nobody says it: the algorithms that every implementation has.
+    /// The default algorithm for a key of this kind: one that every implementation has.
     pub(crate) fn usual_algorithm(&self) -> Option<Algorithm> {
         [Algorithm::Rs256, Algorithm::Hs256].into_iter().find(|algorithm| self.fits(*algorithm))
     }
@@ -144,7 +143,7 @@ impl<'a> Jwk<'a> {
         }
     }
 
-    /// Refuses a key for something else, or of another kind than wanted.
+    /// Refuses a key that is not for signatures, or not of the wanted kind.
     pub(crate) fn check_use(&self, wanted: Wanted) -> Result<(), KeyError> {
         let operation = if wanted == Wanted::Signing { "sign" } else { "verify" };
         let usage = self.usage.as_deref().is_none_or(|usage| usage == "sig");
@@ -198,13 +197,6 @@ impl<'a> Jwk<'a> {
             _ => Err(KeyError::Algorithm),
         }
     }
-}
-
-/// Refuses what is no JSON, deep, or names a member twice at any depth.
-pub(crate) fn walk(text: &str) -> Result<(), KeyError> {
-    let fault = Fault::default();
-    let refusal = TokenRefusal::Json;
-    fault.parse(text, Skip { fault: &fault, depth: 0 }, refusal, refusal).map_err(|_| KeyError::Format)
 }
 
 fn decode(text: &str) -> Result<Vec<u8>, KeyError> {

@@ -1,4 +1,4 @@
-//! JWK sets (RFC 7517 §5): our own, to be published, and those of others, to be read.
+//! JWK sets (RFC 7517 §5): publishing our own, reading those of others.
 
 use std::collections::HashMap;
 
@@ -7,17 +7,18 @@ use serde_json::value::RawValue;
 
 use crate::algorithm::Algorithm;
 use crate::error::KeyError;
-use crate::jwk::{Jwk, Wanted, walk};
+use crate::json::walk;
+use crate::jwk::{Jwk, Wanted};
 use crate::key::VerifyingKey;
 use crate::public::PublicMembers;
 
-/// The longest set anybody reads, in bytes.
+/// The maximal length of a set, in bytes.
 pub const MAX_JWKS_BYTES: usize = 256 * 1024;
 
-/// The most keys in a set that anybody reads.
+/// The maximal number of keys in a set.
 pub const MAX_JWKS_KEYS: usize = 64;
 
-/// The keys of a set that can be used, and why the others cannot.
+/// The keys of a set that can be used, and the reasons why the others cannot.
 ///
 /// ```
 /// use gatewright_jwt::{JwkSet, KeyError};
@@ -36,11 +37,11 @@ pub const MAX_JWKS_KEYS: usize = 64;
 pub struct JwkSet {
     keys: Vec<VerifyingKey>,
     refused: Vec<KeyError>,
-    /// The ids of those refused that have one.
+    /// The ids of the refused keys, as far as they have one.
     refused_ids: Vec<String>,
 }
 
-/// What is read of a key that cannot be used.
+/// The member that is read of a refused key.
 #[derive(Deserialize)]
 struct Named {
     kid: String,
@@ -53,18 +54,18 @@ struct RawSet<'a> {
 }
 
 impl JwkSet {
-    /// Reads the public keys of a set. A key that cannot be used does not lose the others; of several keys with one
-    /// id none is used, but one that is there twice is one. An RSA key that names no algorithm is for RS256, as OpenID Connect has it.
+    /// Reads the public keys of a set. A key that cannot be used is left out. Of different keys with the same id all are left
+    /// out; a key that occurs twice counts once. An RSA key that names no algorithm is for RS256, as in OpenID Connect.
     ///
     /// # Errors
-    /// When the text is no set at all, or a large one.
+    /// When the text is no JWK set, or is longer than [`MAX_JWKS_BYTES`] or [`MAX_JWKS_KEYS`].
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         Self::read(text, Wanted::Public, &[])
     }
 
-    /// Reads a set from a place that only its owner can write: secrets (`oct`) are keys too, for HS256 if they
-    /// name no algorithm. Where algorithms are listed in `only`, keys for others are refused, before it is asked whether
-    /// two have one id; where one is listed, keys that name none are for that one.
+    /// Reads a set from a trusted place, such as a local file. Secrets (`oct`) are accepted too, for HS256 if they name no
+    /// algorithm. If `only` lists algorithms, keys for others are refused, before ids are compared; if it lists one, keys that
+    /// name no algorithm are for that one.
     ///
     /// # Errors
     /// As [`JwkSet::parse`].
@@ -78,13 +79,13 @@ impl JwkSet {
         &self.keys
     }
 
-    /// The keys that can be used, for a ring.
+    /// The keys that can be used, by value.
     #[must_use]
     pub fn into_keys(self) -> Vec<VerifyingKey> {
         self.keys
     }
 
-    /// Why the other keys cannot be used, one reason each.
+    /// Why the other keys cannot be used: one reason for each.
     #[must_use]
     pub fn refused(&self) -> &[KeyError] {
         &self.refused
@@ -94,7 +95,7 @@ impl JwkSet {
         if text.len() > MAX_JWKS_BYTES {
             return Err(KeyError::Long);
         }
-        walk(text)?;
+        walk(text).map_err(|_| KeyError::Format)?;
         let raw: RawSet<'_> = serde_json::from_str(text).map_err(|_| KeyError::Format)?;
         if raw.keys.len() > MAX_JWKS_KEYS {
             return Err(KeyError::Long);
@@ -110,9 +111,9 @@ impl JwkSet {
         Ok(set)
     }
 
-    /// Whether a key of this id is in the set and cannot be used.
-    pub(crate) fn has_refused(&self, id: &str) -> bool {
-        self.refused_ids.iter().any(|refused| refused == id)
+    /// The ids of the refused keys, as far as they have one.
+    pub(crate) fn refused_ids(&self) -> impl Iterator<Item = &str> {
+        self.refused_ids.iter().map(String::as_str)
     }
 
     fn refuse(&mut self, text: &str, error: KeyError) {
@@ -120,7 +121,7 @@ impl JwkSet {
         self.refused_ids.extend(serde_json::from_str::<Named>(text).ok().map(|named| named.kid));
     }
 
-    /// Of twins one is left. Of several keys with one id nobody could say which of them a token means.
+    /// Keeps one of equal keys. Removes all of different keys with the same id, since a token does not say which one it means.
     fn drop_duplicates(&mut self) {
         let all = std::mem::take(&mut self.keys);
         let mut ids: HashMap<String, Vec<VerifyingKey>> = HashMap::new();
@@ -172,13 +173,13 @@ struct PublicSet<'a> {
     keys: Vec<PublicJwk<'a>>,
 }
 
-/// The set that publishes these keys. It is written from public members alone: secrets have none and are left out.
+/// The set that publishes these keys. It is written from public members only; secrets have none and are left out.
 pub(crate) fn publish<'a>(keys: impl Iterator<Item = &'a VerifyingKey>) -> String {
     let public = |key: &'a VerifyingKey| {
         let (kid, alg) = (key.id(), key.algorithm().name());
         key.members().map(|members| PublicJwk { members, kid, alg, usage: "sig" })
     };
-    // Texts alone: they cannot fail to serialize. A set without keys would be the answer.
+    // Strings always serialize; the fallback is a set without keys.
     serde_json::to_string(&PublicSet { keys: keys.filter_map(public).collect() })
         .unwrap_or_else(|_| r#"{"keys":[]}"#.to_owned())
 }

@@ -1,4 +1,4 @@
-//! Keys: parsed once, for one algorithm and one use, known by one id.
+//! Verifying keys: parsed once, for one algorithm, with one id.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use crate::pem;
 use crate::public::{PublicMembers, PublicParts};
 use crate::secret;
 
-/// The longest key id, in bytes.
+/// The maximal length of a key id, in bytes.
 pub const MAX_KEY_ID_BYTES: usize = 128;
 
-/// Signatures up to this length are decoded on the stack: all but RSA's.
+/// Signatures up to this length are decoded on the stack: all but those of RSA.
 const STACK_SIGNATURE_BYTES: usize = 96;
 
-/// A key that verifies: one algorithm, one id. Cloning is cheap.
+/// A key that verifies, for one algorithm, with one id. Cloning is cheap.
 ///
 /// ```
 /// use gatewright_jwt::{Algorithm, VerifyingKey};
@@ -40,7 +40,7 @@ pub struct VerifyingKey {
     id: Arc<str>,
     algorithm: Algorithm,
     signature_bytes: usize,
-    /// The same for all keys of the same numbers or secret, whatever their algorithm.
+    /// Equal for keys of the same numbers or secret, whatever their algorithm.
     material: Fingerprint,
     verifier: Verifier,
 }
@@ -57,23 +57,23 @@ impl VerifyingKey {
     /// From the PEM text of a public key (SubjectPublicKeyInfo, `PUBLIC KEY`). Its id is its thumbprint (RFC 7638).
     ///
     /// # Errors
-    /// When the text is no such PEM, is a private key, or the key is not one for `algorithm`.
+    /// When the text is no such PEM, is a private key, or the key does not fit `algorithm`.
     pub fn from_pem(algorithm: Algorithm, text: &str) -> Result<Self, KeyError> {
         let der = pem::public(text)?;
         Self::from_parts(algorithm, PublicParts::from_spki(algorithm, &der)?)
     }
 
-    /// From a JWK: a public key, or a secret (`oct`). Its id is its `kid`, or else its thumbprint. A key that is good
-    /// for several algorithms must name one.
+    /// From a JWK: a public key, or a secret (`oct`). Its id is its `kid`, or else its thumbprint. A key that fits
+    /// several algorithms must name one.
     ///
     /// # Errors
-    /// When the text is no JWK, is a private key, names a member twice or not of its type, is not for signatures, or
-    /// is not valid.
+    /// When the text is no JWK, has a member twice or of a wrong type, is a private key, is not for signatures, or is not
+    /// valid.
     pub fn from_jwk(text: &str) -> Result<Self, KeyError> {
         Self::from_parsed(&Jwk::parse(text)?, None, Wanted::Verifying)
     }
 
-    /// From a JWK, for `algorithm` and no other, whether the key names it or no algorithm at all.
+    /// From a JWK that names this algorithm, or none.
     ///
     /// # Errors
     /// As [`VerifyingKey::from_jwk`], or when the key is for another algorithm.
@@ -81,10 +81,10 @@ impl VerifyingKey {
         Self::from_parsed(&Jwk::parse(text)?, Some(algorithm), Wanted::Verifying)
     }
 
-    /// From a secret: exactly its bytes, never decoded or derived, at least as many as the hash has.
+    /// From the bytes of a secret, which are used unchanged: at least as many as the hash has.
     ///
     /// # Errors
-    /// When the algorithm is not an HMAC, or the secret is short, a placeholder, a few bytes repeated, or a key file.
+    /// When the algorithm is not an HMAC, or the secret is too short, a placeholder, of too few different bytes, or a key file.
     pub fn from_secret(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, KeyError> {
         let Family::Hmac(hash) = algorithm.family() else { return Err(KeyError::Algorithm) };
         let signature_bytes = hash.digest_algorithm().output_len();
@@ -144,13 +144,13 @@ impl VerifyingKey {
         &self.id
     }
 
-    /// The one algorithm.
+    /// The algorithm.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// What may be published of this key: nothing of a secret.
+    /// The members that may be published; a secret has none.
     pub(crate) fn members(&self) -> Option<&PublicMembers> {
         match &self.verifier {
             Verifier::Hmac(_) => None,
@@ -163,7 +163,7 @@ impl VerifyingKey {
         self.is_same_material(other) && self.id == other.id && self.algorithm == other.algorithm
     }
 
-    /// Whether both are made of the same numbers, or the same secret.
+    /// Whether both have the same numbers or secret.
     pub(crate) fn is_same_material(&self, other: &Self) -> bool {
         self.material == other.material
     }
@@ -175,17 +175,17 @@ impl VerifyingKey {
         }
     }
 
-    /// Whether `signature`, in base64url, is that of `message`.
+    /// Verifies that `signature`, in base64url, is a signature of `message` under this key.
     ///
-    /// This is the signature alone, and no token is believed for it: [`Jwt`](crate::Jwt) checks the rest.
+    /// This alone does not make a token valid: [`Jwt`](crate::Jwt) checks the rest.
     ///
     /// # Errors
-    /// [`TokenRefusal::Format`] when it is no canonical base64url, [`TokenRefusal::Signature`] when it does not hold.
+    /// [`TokenRefusal::Format`] when it is no canonical base64url, [`TokenRefusal::Signature`] when it is not valid.
     pub fn verify_signature(&self, message: &[u8], signature: &str) -> Result<(), TokenRefusal> {
         if signature.len() != base64_length(self.signature_bytes) {
             return Err(if is_base64url(signature) { TokenRefusal::Signature } else { TokenRefusal::Format });
         }
-        // The decoder asks for room by an estimate that is up to two bytes too high.
+        // The decoder needs a buffer of its estimate, which is up to two bytes too high.
         let mut buffer = [0; STACK_SIGNATURE_BYTES + 3];
         if self.signature_bytes <= STACK_SIGNATURE_BYTES {
             let decoded = URL_SAFE_NO_PAD.decode_slice(signature, &mut buffer);
@@ -213,7 +213,7 @@ impl fmt::Debug for VerifyingKey {
     }
 }
 
-/// The length of so many bytes in base64url.
+/// The length of this many bytes in base64url.
 const fn base64_length(bytes: usize) -> usize {
     bytes.saturating_mul(4).div_ceil(3)
 }
@@ -222,7 +222,7 @@ fn is_base64url(text: &str) -> bool {
     URL_SAFE_NO_PAD.decode(text).is_ok()
 }
 
-/// Compared within the process, and never shown.
+/// For comparisons within the process only.
 fn fingerprint(material: &[u8]) -> Fingerprint {
     let hashed =
         digest::digest(&digest::SHA256, &Zeroizing::new([b"gatewright key material", material].concat()));
@@ -231,13 +231,13 @@ fn fingerprint(material: &[u8]) -> Fingerprint {
     fingerprint
 }
 
-/// To HMAC, zeros at the end of a secret are none (RFC 2104 §2).
+/// HMAC pads secrets with zeros (RFC 2104 §2), so zeros at the end do not make another secret.
 fn trim_zeros(secret: &[u8]) -> &[u8] {
     let zeros = secret.iter().rev().take_while(|byte| **byte == 0).count();
     secret.get(..secret.len().saturating_sub(zeros)).unwrap_or_default()
 }
 
-/// An id that is the same after every start, and says no more about the secret than any token does.
+/// An id that is the same after every start. It reveals no more about the secret than a token does.
 fn derive_id(key: &hmac::Key) -> String {
     let tag = hmac::sign(key, b"gatewright key id");
     URL_SAFE_NO_PAD.encode(tag.as_ref().get(..9).unwrap_or_default())

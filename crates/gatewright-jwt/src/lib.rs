@@ -1,13 +1,13 @@
-//! JSON Web Tokens (RFC 7519, RFC 8725, RFC 9068), strictly.
+//! JSON Web Tokens (RFC 7519, RFC 8725, RFC 9068), verified strictly.
 //!
-//! [`Jwt`] issues and verifies with the keys of a [`KeyRing`], for one issuer and one audience; [`Issuers`] puts several
-//! verifiers side by side.
+//! [`Jwt`] issues and verifies tokens with the keys of a [`KeyRing`], for one issuer and one audience. [`Issuers`] combines
+//! verifiers of several issuers.
 //!
 //! ```text
 //! verify: size ─► three segments ─► header ─► key by kid ─► signature ─► claims, in one pass ─► VerifiedClaims
 //! ```
 //!
-//! The simple way is one secret:
+//! The simplest setup has one secret:
 //!
 //! ```
 //! use gatewright_core::{Claims, Timestamp, TokenId, TokenIssuer, TokenKind, TokenVerifier, UserId};
@@ -25,20 +25,24 @@
 //! ```
 //!
 //! # Keys
-//! A key is for one [`Algorithm`] and known by one id. [`SigningKey`] and [`VerifyingKey`] are read from PEM (PKCS#8,
-//! SubjectPublicKeyInfo), from a JWK, or from a secret's bytes; [`NewKey`] makes one. Each is checked when it is read: its
-//! size, its numbers, its use, and that it is not the other half. [`KeyRing`] rotates them while requests run, and
-//! publishes the public ones; [`JwkSet`] reads what others publish.
+//! A key is for one [`Algorithm`] and has one id. [`SigningKey`] and [`VerifyingKey`] are read from PEM (PKCS#8,
+//! SubjectPublicKeyInfo), from a JWK, or from the bytes of a secret; [`NewKey`] generates one. Each key is checked when it is
+//! read: its size, its numbers, its use, and that it is not private where a public one is expected, or the other way round.
+//! [`KeyRing`] rotates keys while requests run, and publishes the public ones. [`JwkSet`] reads the sets of others.
 //!
 //! # What is refused
-//! Every reason is a [`TokenRefusal`](gatewright_core::TokenRefusal) with a name to count it by; the client hears one
-//! thing. Refused are: tokens over 8 KiB; anything but three segments of canonical base64url; header members of a wrong
-//! type, or that change what a token means or where its key comes from (`crit`, `b64`, `zip`, `jku`, `x5u`, `jwk`, `x5c`,
-//! `cty`, those of JWE); another algorithm than the key's, no `kid`, an unknown one; another kind of token; members that
-//! occur twice at any depth; claims that are missing, of a wrong type or out of range; another issuer or audience; times
-//! that are over, not yet, or too far apart; sender-bound tokens (`cnf`).
+//! Every reason is a [`TokenRefusal`](gatewright_core::TokenRefusal) with a name, for logs and metrics. The client gets the
+//! same answer for all of them. Refused are:
+//! - tokens over 8 KiB, and anything but three segments of canonical base64url;
+//! - header members of a wrong type, and those that change what a token means or where its key comes from (`crit`, `b64`,
+//!   `zip`, `jku`, `x5u`, `jwk`, `x5c`, `cty`, those of JWE);
+//! - a missing or unknown `kid`, another algorithm than that of the key, another kind of token;
+//! - members that occur twice, at any depth;
+//! - claims that are missing, of a wrong type or out of range, and another issuer or audience;
+//! - tokens that have expired, are not valid yet, or have a too long lifetime;
+//! - sender-bound tokens (`cnf`).
 //!
-//! Claims of the application's own: [`Jwt::issue_with`] and [`Jwt::verify_with`].
+//! [`Jwt::issue_with`] and [`Jwt::verify_with`] add claims of the application's own.
 
 mod number;
 mod json;
@@ -60,17 +64,19 @@ mod builder;
 mod issue;
 mod verify;
 mod issuers;
+#[doc(hidden)]
+pub mod inspection;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use builder::{DangerousJwtBuilder, Jwt, JwtBuilder, MAX_LEEWAY};
 pub use cache::MAX_CACHE_TOKENS;
 pub use error::{KeyError, RingError};
 pub use generate::NewKey;
-pub use header::names_key;
-pub use issuers::Issuers;
+pub use header::has_key_id;
+pub use issuers::{IssuerVerifier, Issuers};
 pub use jwks::{JwkSet, MAX_JWKS_BYTES, MAX_JWKS_KEYS};
 pub use key::{MAX_KEY_ID_BYTES, VerifyingKey};
 pub use ring::KeyRing;
 pub use secret::MIN_SECRET_BYTES;
 pub use signing::SigningKey;
-pub use verify::Extended;
+pub use verify::ExtendedClaims;

@@ -1,43 +1,43 @@
-//! NumericDate (RFC 7519 §2) as it is written: a decimal number, compared without rounding.
+//! NumericDate (RFC 7519 §2): a decimal number, compared without rounding.
 
 use std::time::Duration;
 
 use gatewright_core::Timestamp;
 
-/// Digits behind the decimal point of a second that are kept; a later one that is not zero is remembered as such.
+/// The decimal places of a second that are kept. Of later ones only whether any is not zero is kept.
 const FRACTION_DIGITS: i64 = 18;
 const UNITS_PER_SECOND: u128 = 1_000_000_000_000_000_000;
 const UNITS_PER_MICRO: u128 = 1_000_000_000_000;
-/// 10²⁰ seconds are beyond any clock; the units of that many still fit in 128 bits.
+/// 10²⁰ seconds are out of range of any clock, and their units still fit in 128 bits.
 const MAX_SECOND_DIGITS: i64 = 20;
 
-/// A moment a token names: finite and not before 1970.
+/// A time in a token: finite and not before 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NumericDate {
     /// 10⁻¹⁸ seconds.
     units: u128,
-    /// Whether the number is greater than `units` by a fraction of one.
+    /// Whether the number exceeds `units` by less than one unit.
     more: bool,
 }
 
-/// Why a number is no NumericDate.
+/// Why a value is no NumericDate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BadNumber {
     /// Not a JSON number.
     Type,
-    /// Negative, or beyond any clock.
+    /// Negative, or out of range of any clock.
     Range,
 }
 
 impl NumericDate {
-    /// Whole seconds.
+    /// From whole seconds.
     pub(crate) fn from_seconds(seconds: u64) -> Self {
         Self { units: u128::from(seconds) * UNITS_PER_SECOND, more: false }
     }
 
     /// Reads the text of a JSON value.
     pub(crate) fn parse(text: &str) -> Result<Self, BadNumber> {
-        // JSON has no leading plus, and no leading zero matters.
+        // JSON has no leading plus; leading zeros do not change the value.
         match text.parse::<u64>() {
             Ok(seconds) if !text.starts_with('+') => Ok(Self::from_seconds(seconds)),
             _ => Self::parse_decimal(text),
@@ -90,24 +90,24 @@ impl NumericDate {
         Ok(date)
     }
 
-    /// Whether this moment lies behind `moment`.
+    /// Whether this time is later than `moment`.
     pub(crate) fn is_after(self, moment: Timestamp) -> bool {
         self > Self { units: units_of(moment), more: false }
     }
 
-    /// Whether this moment lies ahead of `moment`.
+    /// Whether this time is earlier than `moment`.
     pub(crate) fn is_before(self, moment: Timestamp) -> bool {
         self < Self { units: units_of(moment), more: false }
     }
 
-    /// Whether the time from `start` to this moment is longer than `span`. In doubt (both numbers with more digits
-    /// than are kept) it is.
+    /// Whether the time from `start` to this one is longer than `span`. If it cannot be decided, because both have more digits
+    /// than are kept, it is.
     pub(crate) fn is_later_than(self, start: Self, span: Duration) -> bool {
         let limit = start.units.saturating_add(span.as_nanos().saturating_mul(1_000_000_000));
         self.units > limit || (self.units == limit && self.more)
     }
 
-    /// This moment, rounded down to what a clock can tell.
+    /// This time, rounded down to the resolution of a clock.
     pub(crate) fn to_timestamp(self) -> Timestamp {
         Timestamp::from_micros(u64::try_from(self.units / UNITS_PER_MICRO).unwrap_or(u64::MAX))
     }
@@ -121,7 +121,7 @@ fn count(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
-/// The exponent's value; one that does not fit is as good as infinite.
+/// The exponent's value. One that does not fit is replaced by a very large one of its sign.
 fn exponent_of(text: &str) -> i64 {
     let bound = if text.starts_with('-') { i64::MIN / 2 } else { i64::MAX / 2 };
     text.parse().unwrap_or(bound)

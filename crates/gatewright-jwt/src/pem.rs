@@ -1,4 +1,4 @@
-//! PEM (RFC 7468): one block, of the kind asked for.
+//! PEM (RFC 7468): exactly one block, with the expected label.
 
 use pkcs8::der::pem::decode_vec;
 use zeroize::Zeroizing;

@@ -1,6 +1,7 @@
-//! The public part of a key: its numbers, checked once, and how they are written in a JWK (RFC 7517, RFC 8037).
+//! The public part of a key: its numbers, which are checked once, and its members in a JWK (RFC 7517, RFC 8037).
 
 use aws_lc_rs::digest;
+use aws_lc_rs::rsa::RsaParameters;
 use aws_lc_rs::signature::{ED25519, ParsedPublicKey, RsaPublicKeyComponents};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -27,7 +28,7 @@ pub(crate) enum PublicParts {
     Ed25519(Vec<u8>),
 }
 
-/// A public key's members in a JWK: all there are, so none can be private.
+/// The members of a public key in a JWK. The type has no place for private ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kty")]
 pub(crate) enum PublicMembers {
@@ -39,16 +40,16 @@ pub(crate) enum PublicMembers {
     Okp { crv: &'static str, x: String },
 }
 
-/// A key to verify with, and how it is published.
+/// A checked key: for verifying, and for publishing.
 pub(crate) struct CheckedKey {
     pub(crate) key: ParsedPublicKey,
     pub(crate) members: PublicMembers,
-    /// The length of its signatures.
+    /// The length of its signatures, in bytes.
     pub(crate) signature_bytes: usize,
 }
 
 impl PublicParts {
-    /// Reads a SubjectPublicKeyInfo (RFC 5280 §4.1) of the algorithm's kind of key.
+    /// Reads a SubjectPublicKeyInfo (RFC 5280 §4.1) of the kind of key that the algorithm needs.
     pub(crate) fn from_spki(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
         let info = SubjectPublicKeyInfoRef::try_from(der).map_err(|_| KeyError::Format)?;
         let key = info.subject_public_key.as_bytes().ok_or(KeyError::Format)?;
@@ -91,50 +92,56 @@ impl PublicParts {
         }
     }
 
-    /// Checks the sizes and that the numbers are a key.
+    /// Checks the sizes, and that the numbers are a valid key for the algorithm.
     pub(crate) fn check(self, algorithm: Algorithm) -> Result<CheckedKey, KeyError> {
         match (algorithm.family(), self) {
-            (Family::Rsa { verify, .. }, Self::Rsa { n, e }) => {
-                let bits = bit_length(&n);
-                if bits < MIN_RSA_BITS {
-                    return Err(KeyError::Short);
-                }
-                if bits > MAX_RSA_BITS {
-                    return Err(KeyError::Long);
-                }
-                let (n, e) = (strip_zeros(&n), strip_zeros(&e));
-                if !is_odd(n) || !is_exponent(e) {
-                    return Err(KeyError::Invalid);
-                }
-                let key = RsaPublicKeyComponents { n, e }.to_parsed_public_key(verify);
-                let members = PublicMembers::Rsa { n: encode(n), e: encode(e) };
-                Ok(CheckedKey { key: valid(key)?, members, signature_bytes: n.len() })
-            }
-            (Family::Ec(curve), Self::Ec { x, y }) => {
-                if x.len() != curve.bytes || y.len() != curve.bytes {
-                    return Err(KeyError::Invalid);
-                }
-                let key = ParsedPublicKey::new(curve.verify, point(&x, &y));
-                let members = PublicMembers::Ec { crv: curve.name, x: encode(&x), y: encode(&y) };
-                Ok(CheckedKey { key: valid(key)?, members, signature_bytes: 2 * curve.bytes })
-            }
-            (Family::Ed25519, Self::Ed25519(x)) => {
-                if x.len() != ED25519_BYTES || is_weak_ed25519(&x) {
-                    return Err(KeyError::Invalid);
-                }
-                let key = ParsedPublicKey::new(&ED25519, &x);
-                let members = PublicMembers::Okp { crv: "Ed25519", x: encode(&x) };
-                Ok(CheckedKey { key: valid(key)?, members, signature_bytes: 64 })
-            }
+            (Family::Rsa { verify, .. }, Self::Rsa { n, e }) => check_rsa(verify, &n, &e),
+            (Family::Ec(curve), Self::Ec { x, y }) => check_ec(curve, &x, &y),
+            (Family::Ed25519, Self::Ed25519(x)) => check_ed25519(&x),
             _ => Err(KeyError::Algorithm),
         }
     }
 }
 
+fn check_rsa(verify: &'static RsaParameters, n: &[u8], e: &[u8]) -> Result<CheckedKey, KeyError> {
+    let bits = bit_length(n);
+    if bits < MIN_RSA_BITS {
+        return Err(KeyError::Short);
+    }
+    if bits > MAX_RSA_BITS {
+        return Err(KeyError::Long);
+    }
+    let (n, e) = (strip_zeros(n), strip_zeros(e));
+    if !is_odd(n) || !is_exponent(e) {
+        return Err(KeyError::Invalid);
+    }
+    let key = RsaPublicKeyComponents { n, e }.to_parsed_public_key(verify);
+    let members = PublicMembers::Rsa { n: encode(n), e: encode(e) };
+    Ok(CheckedKey { key: valid(key)?, members, signature_bytes: n.len() })
+}
+
+fn check_ec(curve: &Curve, x: &[u8], y: &[u8]) -> Result<CheckedKey, KeyError> {
+    if x.len() != curve.bytes || y.len() != curve.bytes {
+        return Err(KeyError::Invalid);
+    }
+    let key = ParsedPublicKey::new(curve.verify, point(x, y));
+    let members = PublicMembers::Ec { crv: curve.name, x: encode(x), y: encode(y) };
+    Ok(CheckedKey { key: valid(key)?, members, signature_bytes: 2 * curve.bytes })
+}
+
+fn check_ed25519(x: &[u8]) -> Result<CheckedKey, KeyError> {
+    if x.len() != ED25519_BYTES || is_weak_ed25519(x) {
+        return Err(KeyError::Invalid);
+    }
+    let key = ParsedPublicKey::new(&ED25519, x);
+    let members = PublicMembers::Okp { crv: "Ed25519", x: encode(x) };
+    Ok(CheckedKey { key: valid(key)?, members, signature_bytes: 64 })
+}
+
 impl PublicMembers {
-    /// The key's thumbprint (RFC 7638), its id unless another is given.
+    /// The key's thumbprint (RFC 7638): its id unless another one is given.
     pub(crate) fn thumbprint(&self) -> String {
-        // The members in the order of the alphabet; none holds a character that JSON would escape.
+        // The members in alphabetical order. None has a character that JSON escapes.
         let text = match self {
             Self::Rsa { n, e } => format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#),
             Self::Ec { crv, x, y } => format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#),
@@ -161,21 +168,21 @@ fn bit_length(number: &[u8]) -> usize {
     (number.len().saturating_mul(8)).saturating_sub(usize::try_from(first).unwrap_or(0))
 }
 
-/// Whether a point has an order of at most eight, or is not in its one spelling: under such a key anybody can sign
-/// (RFC 8032 §5.1.7 does not ask), and the library takes it.
+/// Whether a point has an order of at most eight, or a non-canonical encoding. Anybody can sign under a key of small order.
+/// RFC 8032 §5.1.7 does not require this check, and the cryptographic library accepts such keys.
 fn is_weak_ed25519(point: &[u8]) -> bool {
-    // The coordinate, big-endian, without the bit that says which of two points it is.
+    // The y coordinate, big-endian, without the sign bit of x.
     let mut y: Vec<u8> = point.iter().rev().copied().collect();
     if let Some(first) = y.first_mut() {
         *first &= 0x7f;
     }
     let small = strip_zeros(&y).is_empty() || strip_zeros(&y) == [1];
     let of_order_eight = ORDER_EIGHT.iter().any(|weak| y.iter().eq(weak.iter().rev()));
-    // p - 1 has the order two; p and what lies above it are spelled shorter.
+    // p - 1 has the order two. From p on, encodings are not canonical.
     small || of_order_eight || y >= P_MINUS_ONE.to_vec()
 }
 
-/// The two coordinates of the four points of order eight, little-endian.
+/// The y coordinates of the four points of order eight, little-endian.
 const ORDER_EIGHT: [[u8; ED25519_BYTES]; 2] = [
     [
         0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5,
@@ -195,8 +202,8 @@ const P_MINUS_ONE: [u8; ED25519_BYTES] = {
     number
 };
 
-/// Odd, from 3 to below 2³³. With 1 anybody signs, with a long one a signature takes long to check, and the library takes
-/// both.
+/// Whether an RSA exponent is odd and from 3 to below 2³³. With 1 anybody can sign, and a long exponent makes verification
+/// slow. The cryptographic library accepts both.
 fn is_exponent(number: &[u8]) -> bool {
     let value = number.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
     is_odd(number) && number.len() <= 5 && (3..1 << 33).contains(&value)

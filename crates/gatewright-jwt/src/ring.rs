@@ -1,6 +1,6 @@
-//! The key ring: which key signs, and which keys are believed, by exact id. Changed while requests run.
+//! The key ring: the key that signs, and the keys that verify, by exact id. It can be changed while requests run.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,14 +13,14 @@ use crate::jwks::{self, JwkSet};
 use crate::key::{MAX_KEY_ID_BYTES, VerifyingKey};
 use crate::signing::SigningKey;
 
-/// Keys, of which at most one signs. Cloning gives another handle on the same ring.
+/// A set of keys, of which at most one signs. Cloning gives another handle on the same ring.
 ///
 /// Reading takes no lock. A rotation without downtime has three steps, with time between them:
 ///
-/// 1. [`publish`](KeyRing::publish) the next key: it verifies and is in the JWK set, and does not sign yet. Wait until
+/// 1. [`publish`](KeyRing::publish) the next key: it verifies and is in the JWK set, but does not sign yet. Wait until
 ///    every node and every reader of the set has it.
 /// 2. [`activate`](KeyRing::activate) it: it signs from now on, and the previous key still verifies.
-/// 3. [`retire`](KeyRing::retire) the previous key once its longest-lived token is over.
+/// 3. [`retire`](KeyRing::retire) the previous key when all of its tokens have expired.
 ///
 /// ```
 /// use gatewright_jwt::{Algorithm, KeyRing, NewKey, SigningKey};
@@ -40,23 +40,23 @@ pub struct KeyRing {
 
 struct Shared {
     state: ArcSwap<State>,
-    /// Held by whoever changes the ring, never by whoever reads it.
+    /// Locked by every change. Readers do not lock it.
     writing: Mutex<()>,
 }
 
-/// What the ring is at one moment.
+/// The contents of a ring at one moment. They never change: a change stores another state.
 #[derive(Clone)]
 pub(crate) struct State {
     active: Option<Active>,
-    /// Those that could sign, the active one among them.
+    /// The keys that can sign, including the active one.
     signing: Vec<Arc<SigningKey>>,
     keys: HashMap<Box<str>, Arc<VerifyingKey>>,
     jwks: Arc<str>,
-    /// Another number after each change.
+    /// Incremented by each change.
     pub(crate) generation: u64,
 }
 
-/// The key that signs, with the headers of its tokens, encoded: one comparison recognises them.
+/// The key that signs, with the encoded headers of its tokens: one comparison recognises such a token.
 #[derive(Clone)]
 struct Active {
     key: Arc<SigningKey>,
@@ -65,7 +65,7 @@ struct Active {
 }
 
 impl KeyRing {
-    /// A ring of one key, which signs.
+    /// A ring with one key, which signs.
     #[must_use]
     pub fn new(active: SigningKey) -> Self {
         let mut state = State::empty();
@@ -74,10 +74,10 @@ impl KeyRing {
         Self::of(state)
     }
 
-    /// A ring that verifies and cannot sign: for the tokens of another issuer.
+    /// A ring that verifies and does not sign: for the tokens of another issuer.
     ///
     /// # Errors
-    /// [`RingError::Duplicate`] for two keys of one id.
+    /// [`RingError::Duplicate`] when two keys have the same id.
     pub fn verifying(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, RingError> {
         let mut state = State::empty();
         keys.into_iter().try_for_each(|key| state.add(key))?;
@@ -89,10 +89,10 @@ impl KeyRing {
         Self { shared: Arc::new(Shared { state: ArcSwap::from_pointee(state), writing: Mutex::new(()) }) }
     }
 
-    /// Adds a key that verifies and is published, and does not sign yet.
+    /// Adds a key that verifies and is published, but does not sign yet.
     ///
     /// # Errors
-    /// [`RingError::Duplicate`] when the ring has a key of this id, or this key under another.
+    /// [`RingError::Duplicate`] when the ring has a key of this id, or this key material under another id.
     pub fn publish(&self, next: SigningKey) -> Result<(), RingError> {
         self.change(|state| {
             state.check_new(next.verifying_key())?;
@@ -101,10 +101,10 @@ impl KeyRing {
         })
     }
 
-    /// Adds a key that verifies and never signs here.
+    /// Adds a key that only verifies.
     ///
     /// # Errors
-    /// [`RingError::Duplicate`] when the ring has a key of this id, or one that signs is made of the same numbers for
+    /// [`RingError::Duplicate`] when the ring has a key of this id, or a signing key with the same key material for
     /// another algorithm.
     pub fn trust(&self, key: VerifyingKey) -> Result<(), RingError> {
         self.change(|state| {
@@ -116,10 +116,10 @@ impl KeyRing {
         })
     }
 
-    /// Lets another of the ring's keys sign from now on.
+    /// Makes another key of the ring the one that signs.
     ///
     /// # Errors
-    /// [`RingError::Unknown`] when no key of this id could sign.
+    /// [`RingError::Unknown`] when the ring has no key of this id that can sign.
     pub fn activate(&self, id: &str) -> Result<(), RingError> {
         self.change(|state| {
             let key = state.signing.iter().find(|key| key.id() == id).cloned();
@@ -128,10 +128,10 @@ impl KeyRing {
         })
     }
 
-    /// Forgets a key: its tokens are refused from now on.
+    /// Removes a key: its tokens are refused from now on.
     ///
     /// # Errors
-    /// [`RingError::Active`] for the key that signs, [`RingError::Unknown`] when there is none of this id.
+    /// [`RingError::Active`] for the key that signs, [`RingError::Unknown`] when the ring has no key of this id.
     pub fn retire(&self, id: &str) -> Result<(), RingError> {
         self.change(|state| {
             if state.active.as_ref().is_some_and(|active| active.key.id() == id) {
@@ -142,44 +142,32 @@ impl KeyRing {
         })
     }
 
-    /// Takes over all keys of `from` in one step, for instance after reading them anew. Requests see the old ring or
-    /// the new one, nothing in between. Nothing changes when a ring that only verifies has these keys already.
+    /// Replaces all keys by those of `from` in one step, for instance after reading key files again. A request sees either the
+    /// old keys or the new ones. If a ring that only verifies already has these keys, it is left unchanged.
     ///
     /// # Errors
-    /// [`RingError::Mute`] when this ring signs and `from` does not: nothing changes.
+    /// [`RingError::NoSigningKey`] when this ring signs and `from` does not. The ring is left unchanged.
     pub fn reload(&self, from: &Self) -> Result<(), RingError> {
-        let next = State::clone(&from.state());
-        if self.state().is_same(&next) {
-            return Ok(());
-        }
-        self.change(|state| {
-            if state.active.is_some() && next.active.is_none() {
-                return Err(RingError::Mute);
-            }
-            *state = State { generation: state.generation, ..next };
-            Ok(())
-        })
+        self.swap(|state| state.replaced_by(State::clone(&from.state())))
     }
 
-    /// Takes over the keys of a set that another issuer publishes. A key that is in the set by its id and cannot be used
-    /// there stays as it was; one whose id is gone is no longer believed.
+    /// Replaces all keys by those of a set that another issuer publishes. If the set has a key that cannot be used, and the ring
+    /// has a key of the same id, that key stays. Keys whose id is not in the set are removed.
     ///
     /// # Errors
-    /// As [`KeyRing::reload`]: a ring that signs follows no set.
-    pub fn follow(&self, set: JwkSet) -> Result<(), RingError> {
-        let kept: Vec<VerifyingKey> = {
-            let state = self.state();
-            let broken = state.keys.values().filter(|key| set.has_refused(key.id()));
-            broken.map(|key| VerifyingKey::clone(key)).collect()
-        };
-        let mut next = State::empty();
-        set.into_keys().into_iter().try_for_each(|key| next.add(key))?;
-        // One that can be used after all has taken the place of the old one.
-        let _ = kept.into_iter().try_for_each(|key| match next.find(key.id()) {
-            Some(_) => Ok(()),
-            None => next.add(key),
-        });
-        self.reload(&Self::of(next))
+    /// [`RingError::NoSigningKey`] when this ring signs. The ring is left unchanged.
+    pub fn replace_with_jwks(&self, set: JwkSet) -> Result<(), RingError> {
+        self.swap(|state| {
+            let mut next = State::empty();
+            let unusable: HashSet<String> = set.refused_ids().map(str::to_owned).collect();
+            set.into_keys().into_iter().try_for_each(|key| next.add(key))?;
+            for (id, key) in &state.keys {
+                if unusable.contains(&**id) && next.find(id).is_none() {
+                    next.keys.insert(id.clone(), Arc::clone(key));
+                }
+            }
+            state.replaced_by(next)
+        })
     }
 
     /// Whether both are handles on one ring.
@@ -188,7 +176,7 @@ impl KeyRing {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
-    /// The public keys, as a JWK set (RFC 7517 §5), for `/.well-known/jwks.json`. Secrets are never in it.
+    /// The public keys as a JWK set (RFC 7517 §5), for `/.well-known/jwks.json`. It never contains secrets.
     #[must_use]
     pub fn jwks(&self) -> Arc<str> {
         Arc::clone(&self.state().jwks)
@@ -206,22 +194,33 @@ impl KeyRing {
         self.state().active.as_ref().map(|active| active.key.id().to_owned())
     }
 
-    /// The ring at this moment, without a lock.
+    /// The present state. Takes no lock.
     pub(crate) fn state(&self) -> Guard<Arc<State>> {
         self.shared.state.load()
     }
 
     fn change(&self, edit: impl FnOnce(&mut State) -> Result<(), RingError>) -> Result<(), RingError> {
+        self.swap(|state| {
+            let mut next = State::clone(state);
+            edit(&mut next)?;
+            Ok(Some(next))
+        })
+    }
+
+    /// Replaces the state by what `next` makes of it, under the lock of changes. `None` leaves the ring unchanged.
+    fn swap(&self, next: impl FnOnce(&State) -> Result<Option<State>, RingError>) -> Result<(), RingError> {
         let _writing = self.shared.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut state = State::clone(&self.state());
-        edit(&mut state)?;
-        state.seal();
-        self.shared.state.store(Arc::new(state));
+        let state = self.state();
+        if let Some(mut next) = next(&state)? {
+            next.generation = state.generation;
+            next.seal();
+            self.shared.state.store(Arc::new(next));
+        }
         Ok(())
     }
 }
 
-/// No keys: nothing is believed until some are trusted or taken over.
+/// A ring without keys: every token is refused until keys are added.
 impl Default for KeyRing {
     fn default() -> Self {
         Self::of(State::empty())
@@ -242,7 +241,7 @@ impl State {
         Ok(())
     }
 
-    /// A key of ours is for one algorithm: neither its id nor its numbers are in the ring.
+    /// Refuses a key whose id or key material is in the ring already.
     fn check_new(&self, key: &VerifyingKey) -> Result<(), RingError> {
         let known = self.keys.values().any(|own| own.id() == key.id() || own.is_same_material(key));
         if known { Err(RingError::Duplicate) } else { Ok(()) }
@@ -253,7 +252,7 @@ impl State {
         self.signing.push(Arc::new(key));
     }
 
-    /// Brings what is derived up to date.
+    /// Updates the JWK set and the generation.
     fn seal(&mut self) {
         let mut keys: Vec<&VerifyingKey> = self.keys.values().map(|key| &**key).collect();
         keys.sort_by(|one, other| one.id().cmp(other.id()));
@@ -280,12 +279,12 @@ impl State {
         if active.header(kind)? == segment { Some(&active.verifying) } else { None }
     }
 
-    /// The key of exactly this id. Longer ids than any key has are not looked up.
+    /// The key of exactly this id. An id that is too long for any key is not looked up.
     pub(crate) fn find(&self, id: &str) -> Option<&VerifyingKey> {
         if id.len() > MAX_KEY_ID_BYTES { None } else { self.keys.get(id).map(|key| &**key) }
     }
 
-    /// The one key of a ring of one.
+    /// The key of a ring that has exactly one.
     pub(crate) fn only(&self) -> Option<&VerifyingKey> {
         let mut keys = self.keys.values();
         match (keys.next(), keys.next()) {
@@ -294,14 +293,22 @@ impl State {
         }
     }
 
-    /// Whether both only verify, and with the same keys.
-    fn is_same(&self, other: &Self) -> bool {
-        let same = |key: &VerifyingKey| other.find(key.id()).is_some_and(|own| own.is_same(key));
-        let mute = self.signing.is_empty() && other.signing.is_empty();
-        mute && self.keys.len() == other.keys.len() && self.keys.values().all(|key| same(key))
+    /// The state with all keys replaced by those of `next`, or `None` if they are the same.
+    fn replaced_by(&self, next: Self) -> Result<Option<Self>, RingError> {
+        if self.active.is_some() && next.active.is_none() {
+            return Err(RingError::NoSigningKey);
+        }
+        Ok(if self.is_same(&next) { None } else { Some(next) })
     }
 
-    /// Whether it signs, or has a key that is to.
+    /// Whether both only verify and have the same keys.
+    fn is_same(&self, other: &Self) -> bool {
+        let same = |key: &VerifyingKey| other.find(key.id()).is_some_and(|own| own.is_same(key));
+        let verify_only = self.signing.is_empty() && other.signing.is_empty();
+        verify_only && self.keys.len() == other.keys.len() && self.keys.values().all(|key| same(key))
+    }
+
+    /// Whether it has a key that can sign, active or not.
     pub(crate) const fn can_sign(&self) -> bool {
         !self.signing.is_empty()
     }

@@ -1,18 +1,18 @@
-//! What is no secret: nothing, too little, placeholders, key files, repetition.
+//! Refusing weak secrets: empty, short, placeholders, key files, too few different bytes.
 
 use crate::error::KeyError;
 
-/// The shortest secret for HS256, in bytes (RFC 7518 §3.2).
+/// The minimal length of a secret for HS256, in bytes (RFC 7518 §3.2).
 pub const MIN_SECRET_BYTES: usize = 32;
 
-/// Fewer different bytes than this are no secret: 32 random bytes have about 30, 32 hex digits about 14.
+/// The minimal number of different bytes. 32 random bytes have about 30, 32 random hex digits about 14.
 const MIN_DISTINCT_BYTES: usize = 8;
 
-/// What people leave in configuration files, without case and punctuation: as the whole secret, …
+/// Placeholders that are refused as the whole secret. Case and punctuation are ignored.
 const PLACEHOLDERS: [&str; 7] =
     ["secret", "secretkey", "mysecret", "mysecretkey", "supersecret", "supersecretkey", "jwtsecret"];
 
-/// … or anywhere in it, since these ask to be replaced.
+/// Placeholders that are refused anywhere in a secret.
 const REQUESTS: [&str; 11] = [
     "yoursecret",
     "yourjwtsecret",
@@ -22,14 +22,14 @@ const REQUESTS: [&str; 11] = [
     "replaceme",
     "replacethis",
     "placeholder",
-    // What jwt.io signs with.
+    // The example secrets of jwt.io.
     "astringsecretatleast256bitslong",
     "avalidstringsecretthatisatleast",
-    // The key in the guide whose readers this library serves.
+    // The example secret of FastAPI's guide.
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
 ];
 
-/// Refuses what is no secret of at least `least` bytes.
+/// Refuses a weak secret, or one of fewer than `least` bytes.
 pub(crate) fn check(secret: &[u8], least: usize) -> Result<(), KeyError> {
     if secret.is_empty() {
         return Err(KeyError::Missing);
@@ -46,7 +46,7 @@ pub(crate) fn check(secret: &[u8], least: usize) -> Result<(), KeyError> {
     let mut distinct = zeroize::Zeroizing::new(secret.to_vec());
     distinct.sort_unstable();
     distinct.dedup();
-    if distinct.len() < MIN_DISTINCT_BYTES { Err(KeyError::Monotonous) } else { Ok(()) }
+    if distinct.len() < MIN_DISTINCT_BYTES { Err(KeyError::LowEntropy) } else { Ok(()) }
 }
 
 fn is_placeholder(secret: &[u8]) -> bool {
@@ -56,7 +56,7 @@ fn is_placeholder(secret: &[u8]) -> bool {
         || REQUESTS.iter().any(|word| holds(&plain, word.as_bytes()))
 }
 
-/// A published key in place of a secret lets everybody sign (CVE-2015-9235 and its many successors).
+/// With a public key as the secret, everybody who knows that key can sign (CVE-2015-9235).
 fn is_key_file(secret: &[u8]) -> bool {
     let text = secret.strip_prefix(b"\xef\xbb\xbf").unwrap_or(secret).trim_ascii_start();
     let names = [&b"-----BEGIN"[..], b"ssh-", b"ecdsa-"];
@@ -66,7 +66,7 @@ fn is_key_file(secret: &[u8]) -> bool {
         || is_json(text)
 }
 
-/// Random bytes may begin with a brace; they are no JSON for that.
+/// Random bytes may begin with a brace, so that alone does not count.
 fn is_json(text: &[u8]) -> bool {
     let braced = text.starts_with(b"{") || text.starts_with(b"[");
     braced && (holds(text, b"\"kty\"") || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok())
@@ -113,7 +113,7 @@ mod tests {
         ] {
             assert_eq!(problem(text.as_bytes()), Some(KeyError::KeyFile), "{text}");
         }
-        assert_eq!(problem(&[0; 32]), Some(KeyError::Monotonous));
+        assert_eq!(problem(&[0; 32]), Some(KeyError::LowEntropy));
         for first in 0..=u8::MAX {
             let random = [&[first], &b"\xc3(u8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa"[..]].concat();
             assert_eq!(problem(&random), None, "random bytes that begin with {first}");

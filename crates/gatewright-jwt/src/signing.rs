@@ -1,4 +1,4 @@
-//! Keys that sign. Each holds its verifying half; nothing reads the private half out of it again.
+//! Signing keys. Each contains its verifying key; the private part cannot be read out again.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::key::VerifyingKey;
 use crate::pem;
 use crate::public::{PublicParts, point, strip_zeros};
 
-/// A key that signs and verifies: one algorithm, one id.
+/// A key that signs, for one algorithm, with one id.
 ///
 /// ```
 /// use gatewright_jwt::{Algorithm, NewKey, SigningKey};
@@ -44,7 +44,7 @@ impl SigningKey {
     /// From the PEM text of a private key (PKCS#8, `PRIVATE KEY`, not encrypted). Its id is its thumbprint.
     ///
     /// # Errors
-    /// When the text is no such PEM, is a public key, or the key is not one for `algorithm`.
+    /// When the text is no such PEM, is a public key, or the key does not fit `algorithm`.
     pub fn from_pem(algorithm: Algorithm, text: &str) -> Result<Self, KeyError> {
         let der = pem::private(text)?;
         let signer = match algorithm.family() {
@@ -56,17 +56,17 @@ impl SigningKey {
         Self::from_signer(algorithm, signer.map_err(|_| KeyError::Invalid)?)
     }
 
-    /// From a private JWK, or a secret's (`oct`). Its id is its `kid`, or else its thumbprint. A key that is good for
-    /// several algorithms must name one.
+    /// From a JWK: a private key, or a secret (`oct`). Its id is its `kid`, or else its thumbprint. A key that fits several
+    /// algorithms must name one.
     ///
     /// # Errors
-    /// When the text is no JWK, is a public key, names a member twice or not of its type, is not for signatures, or
-    /// its parts do not belong together.
+    /// When the text is no JWK, has a member twice or of a wrong type, is a public key, is not for signatures, or its private
+    /// and public halves do not match.
     pub fn from_jwk(text: &str) -> Result<Self, KeyError> {
         Self::from_parsed(&Jwk::parse(text)?, None)
     }
 
-    /// From a private JWK, for `algorithm` and no other, whether the key names it or no algorithm at all.
+    /// From a JWK that names this algorithm, or none.
     ///
     /// # Errors
     /// As [`SigningKey::from_jwk`], or when the key is for another algorithm.
@@ -74,11 +74,11 @@ impl SigningKey {
         Self::from_parsed(&Jwk::parse(text)?, Some(algorithm))
     }
 
-    /// From a secret: exactly its bytes, never decoded or derived, at least as many as the hash has. Its id is derived
-    /// from it, the same each time.
+    /// From the bytes of a secret, which are used unchanged: at least as many as the hash has. The id is derived from the
+    /// secret, and is the same each time.
     ///
     /// # Errors
-    /// When the algorithm is not an HMAC, or the secret is short, a placeholder, a few bytes repeated, or a key file.
+    /// When the algorithm is not an HMAC, or the secret is too short, a placeholder, of too few different bytes, or a key file.
     pub fn from_secret(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, KeyError> {
         let verifying = VerifyingKey::from_secret(algorithm, bytes)?;
         let key = Arc::clone(verifying.hmac().ok_or(KeyError::Algorithm)?);
@@ -100,13 +100,13 @@ impl SigningKey {
         self.verifying.id()
     }
 
-    /// The one algorithm.
+    /// The algorithm.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
         self.verifying.algorithm()
     }
 
-    /// The half that verifies. Of a secret it is the secret.
+    /// The verifying key. For HMAC it contains the same secret.
     #[must_use]
     pub const fn verifying_key(&self) -> &VerifyingKey {
         &self.verifying
@@ -162,7 +162,7 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// The key pair of a JWK; the library checks that its halves belong together.
+/// The key pair of a JWK. The cryptographic library checks that its halves match.
 fn signer_of(jwk: &Jwk<'_>, algorithm: Algorithm) -> Result<Signer, KeyError> {
     let invalid = |_| KeyError::Invalid;
     match (algorithm.family(), jwk.public()?) {

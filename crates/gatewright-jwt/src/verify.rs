@@ -1,4 +1,4 @@
-//! Verifying: from the cheapest check to the last, each once.
+//! Verifying a token: cheap checks come first, and each is made once.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use serde::de::DeserializeOwned;
 
 use crate::algorithm::Algorithm;
 use crate::builder::{Jwt, Rules};
-use crate::cache::{Believed, Cache, is_kept};
+use crate::cache::{Cache, CachedToken, is_kept};
 use crate::claims::{RawClaims, Times};
 use crate::header::Header;
 use crate::key::VerifyingKey;
 use crate::ring::State;
 
-/// Payloads up to this length are decoded on the stack: all of ours are.
+/// Payloads up to this length are decoded on the stack. Our own tokens are shorter.
 const STACK_BYTES: usize = 1024;
 
 impl TokenVerifier for Jwt {
@@ -31,20 +31,20 @@ impl TokenVerifier for Jwt {
     }
 }
 
-/// Claims that were verified, and beside them what the application's own type reads of the same token.
+/// The verified claims of a token, and the application's own claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Extended<E> {
-    /// The claims.
+pub struct ExtendedClaims<E> {
+    /// The claims that this library verifies.
     pub claims: VerifiedClaims,
-    /// The application's own.
+    /// The application's own claims, read from the same token.
     pub extension: E,
 }
 
 impl Jwt {
-    /// Verifies a token and then reads claims of the application's own from it. Members that `E` does not name are
-    /// ignored; what it reads is as true as the issuer is trusted, and no check of this library looks at it. A cache is not
-    /// asked and not filled: each call checks the signature.
+    /// Verifies a token and then reads claims of the application's own from it. Members that `E` does not name are ignored. The
+    /// token is authentic, but this library checks nothing about these claims. The cache is not used: each call checks the
+    /// signature.
     ///
     /// ```
     /// use gatewright_core::{Claims, Timestamp, TokenId, TokenKind, UserId};
@@ -67,19 +67,19 @@ impl Jwt {
     /// ```
     ///
     /// # Errors
-    /// As [`TokenVerifier::verify`], or [`TokenRefusal::ClaimType`] when the claims are not those of `E`.
+    /// As [`TokenVerifier::verify`], or [`TokenRefusal::ClaimType`] when the claims cannot be read as `E`.
     pub fn verify_with<E: DeserializeOwned>(
         &self,
         kind: TokenKind,
         token: &str,
         now: Timestamp,
-    ) -> Result<Extended<E>, TokenRefusal> {
-        let mut room = Room::new();
-        let (text, _) = self.open(kind, token, &mut room)?;
-        let (claims, _) = self.believe(text, kind, now)?;
-        // Read last: a member that occurs twice was refused above.
+    ) -> Result<ExtendedClaims<E>, TokenRefusal> {
+        let mut buffer = PayloadBuffer::new();
+        let (text, _) = self.open(kind, token, &mut buffer)?;
+        let (claims, _) = self.check_claims(text, kind, now)?;
+        // Comes last: members that occur twice were refused above.
         let extension = serde_json::from_str(text).map_err(|_| TokenRefusal::ClaimType)?;
-        Ok(Extended { claims, extension })
+        Ok(ExtendedClaims { claims, extension })
     }
 
     #[inline]
@@ -89,12 +89,12 @@ impl Jwt {
         token: &str,
         now: Timestamp,
     ) -> Result<VerifiedClaims, TokenRefusal> {
-        let mut room = Room::new();
-        let (text, _) = self.open(kind, token, &mut room)?;
-        self.believe(text, kind, now).map(|(claims, _)| claims)
+        let mut buffer = PayloadBuffer::new();
+        let (text, _) = self.open(kind, token, &mut buffer)?;
+        self.check_claims(text, kind, now).map(|(claims, _)| claims)
     }
 
-    /// What was computed before is not computed again. Time is judged again.
+    /// Uses the cache. Times are checked at each use.
     fn verify_once(
         &self,
         cache: &Cache,
@@ -103,26 +103,26 @@ impl Jwt {
         now: Timestamp,
     ) -> Result<VerifiedClaims, TokenRefusal> {
         let tag = cache.tag(token);
-        if let Some(believed) = cache.find(tag, kind, self.ring.state().generation) {
-            let judged = self.rules.judge_times(believed.times, kind, now);
+        if let Some(cached) = cache.find(tag, kind, self.ring.state().generation) {
+            let judged = self.rules.judge_times(cached.times, kind, now);
             if judged == Err(TokenRefusal::Expired) {
                 cache.forget(tag, kind);
             }
-            return judged.map(|()| believed.claims);
+            return judged.map(|()| cached.claims);
         }
-        let mut room = Room::new();
-        let (text, generation) = self.open(kind, token, &mut room)?;
-        let (claims, times) = self.believe(text, kind, now)?;
-        cache.remember(tag, kind, Believed { claims: claims.clone(), times, generation });
+        let mut buffer = PayloadBuffer::new();
+        let (text, generation) = self.open(kind, token, &mut buffer)?;
+        let (claims, times) = self.check_claims(text, kind, now)?;
+        cache.remember(tag, kind, CachedToken { claims: claims.clone(), times, generation });
         Ok(claims)
     }
 
-    /// The payload of a token whose header and signature hold, and the state of the ring under which they do.
+    /// Checks header and signature. Returns the payload, and the generation of the ring under which they are valid.
     fn open<'r>(
         &self,
         kind: TokenKind,
         token: &str,
-        room: &'r mut Room,
+        buffer: &'r mut PayloadBuffer,
     ) -> Result<(&'r str, u64), TokenRefusal> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenRefusal::Size);
@@ -134,10 +134,11 @@ impl Jwt {
         let state = self.ring.state();
         let key = self.rules.choose_key(&state, segments.header, kind)?;
         key.verify_signature(segments.signed.as_bytes(), segments.signature)?;
-        Ok((room.decode(segments.payload)?, state.generation))
+        Ok((buffer.decode(segments.payload)?, state.generation))
     }
 
-    fn believe(
+    /// Reads and checks the claims of a payload whose signature is valid.
+    fn check_claims(
         &self,
         text: &str,
         kind: TokenKind,
@@ -155,26 +156,26 @@ struct Segments<'a> {
     header: &'a str,
     payload: &'a str,
     signature: &'a str,
-    /// Header and payload, as they were signed.
+    /// Header and payload with their dot: the signed text.
     signed: &'a str,
 }
 
 impl<'a> Segments<'a> {
     fn split(token: &'a str) -> Result<Self, TokenRefusal> {
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenRefusal::Format)?;
-        // A fourth segment leaves a dot in the payload, which is no base64url.
+        // With a fourth segment the payload has a dot, which base64url refuses.
         let (header, payload) = signed.split_once('.').ok_or(TokenRefusal::Format)?;
         Ok(Self { header, payload, signature, signed })
     }
 }
 
-/// Where a payload is decoded to.
-struct Room {
+/// The memory into which a payload is decoded.
+struct PayloadBuffer {
     stack: [u8; STACK_BYTES],
     heap: Vec<u8>,
 }
 
-impl Room {
+impl PayloadBuffer {
     const fn new() -> Self {
         Self { stack: [0; STACK_BYTES], heap: Vec::new() }
     }

@@ -4,11 +4,13 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{AUDIENCE, ISSUER, NOW, claims, encode, hostile, key};
 use gatewright_core::{
-    Epoch, Scopes, SessionId, TokenIssuer, TokenKind, TokenRefusal, TokenVerifier, VerifiedClaims,
+    Epoch, Scopes, SessionId, Timestamp, TokenIssuer, TokenKind, TokenRefusal, TokenVerifier, VerifiedClaims,
 };
-use gatewright_jwt::{Algorithm, Issuers, Jwt, KeyRing, SigningKey};
+use gatewright_jwt::{Algorithm, IssuerVerifier, Issuers, Jwt, KeyRing, SigningKey};
 use serde_json::{Value, json};
 
 const OTHER: &str = "https://other.example";
@@ -27,29 +29,46 @@ fn each_issuer_is_believed_under_its_own_keys_and_audience_alone() {
     let issue = |jwt: &Jwt| jwt.issue(TokenKind::Access, &claims()).unwrap().expose().to_owned();
     let tokens = [issue(&one), issue(&two), issue(&liar)];
     let stranger = issue(&jwt("https://stranger.example", AUDIENCE, key(Algorithm::EdDsa)));
-    let both = Issuers::new().with(ISSUER, one).unwrap().with(OTHER, two).unwrap();
+    let both = Issuers::new().with(one).unwrap().with(two).unwrap();
     let verdict = |token: &str| both.verify(TokenKind::Access, token, NOW).map(drop);
     assert_eq!(tokens.each_ref().map(|token| verdict(token)), [Ok(()), Ok(()), Err(TokenRefusal::Signature)]);
     assert_eq!(verdict(&stranger), Err(TokenRefusal::Issuer));
     assert_eq!(Issuers::new().verify(TokenKind::Access, &tokens[0], NOW), Err(TokenRefusal::Issuer));
 }
 
+/// A verifier of the application's own making.
+struct Named(&'static str, Jwt);
+
+impl TokenVerifier for Named {
+    fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenRefusal> {
+        self.1.verify(kind, token, now)
+    }
+}
+
+impl IssuerVerifier for Named {
+    fn issuer(&self) -> &str {
+        self.0
+    }
+}
+
 #[test]
-fn a_verifier_added_under_a_wrong_name_believes_nothing() {
-    let own = jwt(OTHER, AUDIENCE, key(Algorithm::EdDsa));
+fn a_verifier_is_asked_for_the_tokens_of_its_issuer_alone() {
+    let other = jwt(OTHER, AUDIENCE, key(Algorithm::EdDsa));
+    assert_eq!(other.issuer(), OTHER);
     let token = jwt(ISSUER, AUDIENCE, key(Algorithm::EdDsa)).issue(TokenKind::Access, &claims()).unwrap();
-    let issuers = Issuers::new().with(ISSUER, own).unwrap();
-    assert!(issuers.verify(TokenKind::Access, token.expose(), NOW).is_err());
+    let issuers = Issuers::new().with(Arc::new(other)).unwrap();
+    assert_eq!(issuers.verify(TokenKind::Access, token.expose(), NOW), Err(TokenRefusal::Issuer));
 }
 
 #[test]
 fn an_issuer_is_added_once_and_has_a_name() {
-    let add = |issuers: Issuers, name: &str| issuers.with(name, jwt(ISSUER, AUDIENCE, key(Algorithm::EdDsa)));
-    assert!(add(add(Issuers::new(), ISSUER).unwrap(), ISSUER).is_err());
-    assert!(add(Issuers::new(), "").is_err());
-    let own =
-        |issuers: Issuers, name: &str| issuers.with_own(name, jwt(name, AUDIENCE, key(Algorithm::EdDsa)));
-    assert!(own(own(Issuers::new(), ISSUER).unwrap(), OTHER).is_err());
+    let named = |name| Named(name, jwt(ISSUER, AUDIENCE, key(Algorithm::EdDsa)));
+    let one = || Issuers::new().with(named(ISSUER)).unwrap();
+    assert!(one().with(named(OTHER)).is_ok());
+    assert!(one().with(named(ISSUER)).is_err() && one().with_own(named(ISSUER)).is_err());
+    assert!(Issuers::new().with(named("")).is_err());
+    let own = Issuers::new().with_own(named(ISSUER)).unwrap();
+    assert!(own.with_own(named(OTHER)).is_err(), "one issuer is the application's own");
 }
 
 /// Ours and a partner's, and what each issues.
@@ -58,8 +77,8 @@ fn ours_and_theirs() -> (Issuers, Jwt, Jwt) {
         (key(Algorithm::EdDsa).with_id("k").unwrap(), key(Algorithm::EdDsa).with_id("k").unwrap());
     let (ours, theirs) = (KeyRing::new(ours), KeyRing::new(theirs));
     let build = |ring: &KeyRing, name| Jwt::builder(ring.clone(), name, AUDIENCE).build().unwrap();
-    let issuers = Issuers::new().with_own(ISSUER, build(&ours, ISSUER)).unwrap();
-    let issuers = issuers.with(OTHER, build(&theirs, OTHER)).unwrap();
+    let issuers = Issuers::new().with_own(build(&ours, ISSUER)).unwrap();
+    let issuers = issuers.with(build(&theirs, OTHER)).unwrap();
     (issuers, build(&ours, ISSUER), build(&theirs, OTHER))
 }
 
@@ -109,7 +128,7 @@ fn foreign(name: &str, value: &str) -> Result<VerifiedClaims, TokenRefusal> {
     let verdict = jwt.verify(TokenKind::Access, &token, NOW);
     let with = jwt.verify_with::<Value>(TokenKind::Access, &token, NOW).map(|read| read.claims);
     assert_eq!(verdict, with);
-    let both = Issuers::new().with(OTHER, jwt).unwrap();
+    let both = Issuers::new().with(jwt).unwrap();
     assert_eq!(both.verify(TokenKind::Access, &token, NOW), verdict);
     verdict
 }
@@ -146,7 +165,7 @@ fn hostile_tokens_get_the_verdict_of_their_issuers_verifier() {
         let ring = KeyRing::new(key.with_id("hs1").unwrap());
         Jwt::builder(ring, ISSUER, AUDIENCE).build().unwrap()
     };
-    let issuers = Issuers::new().with_own(ISSUER, plain()).unwrap();
+    let issuers = Issuers::new().with_own(plain()).unwrap();
     let file = hostile();
     let mut ran = 0;
     for vector in file["vectors"].as_array().unwrap() {

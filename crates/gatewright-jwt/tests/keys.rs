@@ -270,7 +270,7 @@ fn a_key_good_for_several_algorithms_must_name_one() {
 }
 
 #[test]
-fn one_bad_key_does_not_lose_the_others_of_a_set_and_twins_are_both_lost() {
+fn one_bad_key_does_not_lose_the_others_of_a_set_and_two_different_keys_of_one_id_are_both_lost() {
     let public = |id: &str| {
         let text = changed(NewKey::generate(Algorithm::EdDsa).unwrap().jwk(), "d", None);
         changed(&text, "kid", Some(json!(id)))

@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
@@ -50,7 +51,7 @@ fn a_rotation_has_three_steps_and_old_tokens_last_until_the_third() {
 }
 
 #[test]
-fn a_ring_refuses_what_would_leave_it_ambiguous_or_mute() {
+fn a_ring_refuses_what_would_leave_it_ambiguous_or_without_a_signing_key() {
     let ring = KeyRing::new(named("a"));
     assert_eq!(ring.publish(named("a")), Err(RingError::Duplicate));
     assert_eq!(ring.trust(named("a").verifying_key().clone()), Err(RingError::Duplicate));
@@ -226,11 +227,36 @@ fn a_reload_takes_over_all_keys_in_one_step() {
     assert_eq!((ring.ids(), ring.active_id()), (vec!["b".to_owned(), "c".to_owned()], Some("b".to_owned())));
     assert_eq!((verdict(&jwt, &old), verdict(&jwt, &issue(&jwt))), (Err(TokenRefusal::Key), Ok(())));
     assert_eq!(next.ids(), ["b", "c"], "the other ring is as it was");
-    for mute in [KeyRing::default(), KeyRing::verifying([named("d").verifying_key().clone()]).unwrap()] {
-        assert_eq!(ring.reload(&mute), Err(RingError::Mute));
-        assert_eq!(ring.follow(JwkSet::parse(&mute.jwks()).unwrap()), Err(RingError::Mute));
+    for verifying in [KeyRing::default(), KeyRing::verifying([named("d").verifying_key().clone()]).unwrap()] {
+        assert_eq!(ring.reload(&verifying), Err(RingError::NoSigningKey));
+        assert_eq!(
+            ring.replace_with_jwks(JwkSet::parse(&verifying.jwks()).unwrap()),
+            Err(RingError::NoSigningKey)
+        );
     }
     assert_eq!((ring.ids().len(), ring.active_id().as_deref()), (2, Some("b")), "nothing has changed");
+}
+
+#[test]
+fn a_key_that_is_retired_while_a_set_is_taken_over_stays_retired() {
+    let public = |id: &str| named(id).verifying_key().clone();
+    let (one, other) = (public("a"), public("b"));
+    let published = KeyRing::verifying([one.clone(), other]).unwrap().jwks();
+    let unreadable = published.replace(r#""kid":"a","alg":"EdDSA""#, r#""kid":"a","alg":"EdDSA-next""#);
+    for round in 0..2_000 {
+        let ring = KeyRing::verifying([one.clone()]).unwrap();
+        let set = JwkSet::parse(&unreadable).unwrap();
+        let start = Barrier::new(2);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                start.wait();
+                ring.replace_with_jwks(set).unwrap();
+            });
+            start.wait();
+            ring.retire("a").unwrap();
+        });
+        assert_eq!(ring.ids(), ["b"], "round {round}");
+    }
 }
 
 #[test]

@@ -81,9 +81,9 @@ pub use gatewright_core::{
 };
 pub use gatewright_core::{MAX_BODY_BYTES, MAX_DISCARDED_BYTES};
 pub use gatewright_jwt::{
-    Algorithm, DangerousJwtBuilder, Extended, Issuers, JwkSet, Jwt, JwtBuilder, KeyError, KeyRing,
-    MAX_CACHE_TOKENS, MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_ID_BYTES, MAX_LEEWAY, MIN_SECRET_BYTES, NewKey,
-    RingError, SigningKey, UnknownAlgorithm, VerifyingKey,
+    Algorithm, DangerousJwtBuilder, ExtendedClaims, IssuerVerifier, Issuers, JwkSet, Jwt, JwtBuilder,
+    KeyError, KeyRing, MAX_CACHE_TOKENS, MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_ID_BYTES, MAX_LEEWAY,
+    MIN_SECRET_BYTES, NewKey, RingError, SigningKey, UnknownAlgorithm, VerifyingKey,
 };
 pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
 
@@ -141,8 +141,8 @@ pub mod openapi {
 
 #[cfg(feature = "jwks")]
 pub use gatewright_jwks::{
-    DEFAULT_REFRESH, DangerousRemoteIssuerBuilder, FetchFailure, MAX_COOL_DOWN, MAX_REFRESH, MAX_TIMEOUT,
-    MIN_REFRESH, RemoteIssuer, RemoteIssuerBuilder,
+    DEFAULT_MAX_STALE, DEFAULT_REFRESH, DangerousRemoteIssuerBuilder, FetchFailure, MAX_COOL_DOWN,
+    MAX_REFRESH, MAX_STALE, MAX_TIMEOUT, MIN_REFRESH, MIN_STALE, RemoteIssuer, RemoteIssuerBuilder,
 };
 
 #[cfg(feature = "memory")]

@@ -1,0 +1,89 @@
+//! The real program, as a shell runs it: what it says of a token that it does not verify.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+
+mod common;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use common::{baseline, run, verify};
+use serde_json::Value;
+
+fn encode(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(text)
+}
+
+#[test]
+fn an_inspected_token_is_explained_and_loudly_not_verified() {
+    let token = baseline();
+    for done in [
+        run(&["token", "inspect", "--now", "1700000000", &token], b""),
+        run(&["token", "inspect", "--now", "1700000000"], format!("{token}\n").as_bytes()),
+    ] {
+        assert_eq!(done.code, 0, "{}", done.err);
+        assert_eq!(done.out.matches("NOT VERIFIED").count(), 2);
+        assert!(done.out.contains("valid until 300 seconds from now"), "{}", done.out);
+        assert!(done.out.contains("issued 10 seconds ago") && done.out.contains("of the kind Access"));
+    }
+    for broken in ["", "a.b", "a.b.c.d", "!.e30.x", "e30.!.x"] {
+        assert_eq!(run(&["token", "inspect", broken], b"").code, 2, "{broken}");
+    }
+}
+
+#[test]
+fn an_inspected_token_cannot_write_to_the_terminal() {
+    let hostile = "{\"sub\":\"\\u001b[2J\u{9b}31m\u{202e}\u{1f600}\"}";
+    let done = run(&["token", "inspect", &format!("{}.{}.AA", encode("{}"), encode(hostile))], b"");
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(done.out.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{:?}", done.out);
+    assert!(done.out.contains("\\u202e") && done.out.contains("\\ud83d\\ude00"));
+}
+
+#[test]
+fn an_inspected_token_says_what_verification_would_refuse() {
+    let inspect = |header: &str, payload: &str| {
+        let done = run(&["token", "inspect", &format!("{}.{}.AA", encode(header), encode(payload))], b"");
+        assert_eq!(done.code, 0, "{}", done.err);
+        done.out
+    };
+    let plain = inspect(r#"{"alg":"ES256","kid":"a","typ":"Application/at+JWT"}"#, "{}");
+    assert!(plain.contains("of the kind Access") && !plain.contains("such a token is refused"), "{plain}");
+    for (header, payload, word) in [
+        (r#"{"crit":[]}"#, "{}", "crit: is not"),
+        ("{}", r#"{"cnf":{}}"#, "cnf: bound"),
+        (r#"{"kid":"a","\u006bid":"b"}"#, "{}", "occurs twice"),
+        ("{}", r#"{"a":[{"b":1,"b":1}]}"#, "occurs twice"),
+        (r#"{"crit":[],"a":1,"a":1}"#, "{}", "occurs twice"),
+        ("{}", r#"{"exp":"soon"}"#, "refused by verification"),
+    ] {
+        assert!(inspect(header, payload).contains(word), "{header} {payload}");
+    }
+}
+
+#[test]
+fn inspection_and_verification_refuse_the_same_headers() {
+    let names = [
+        "crit", "b64", "zip", "jku", "x5u", "jwk", "x5c", "cty", "cnf", "enc", "epk", "apu", "apv", "iv",
+        "tag", "p2s", "p2c", "x5t", "x5t#S256", "nonce", "Crit",
+    ];
+    let values = ["null", "1", "\"a\"", "[]"];
+    let mut members: Vec<String> =
+        names.iter().flat_map(|name| values.map(|value| format!("\"{name}\":{value}"))).collect();
+    members.push(r#""\u0063rit":[]"#.to_owned());
+    members.push(r#""x":1,"x":1"#.to_owned());
+    members.push(format!("\"x\":{}{}", "[".repeat(32), "]".repeat(32)));
+    members.push(format!("\"x\":{}{}", "[".repeat(33), "]".repeat(33)));
+    let tokens: Vec<String> = members
+        .iter()
+        .map(|member| format!(r#"{{"alg":"HS256","kid":"hs1","typ":"at+jwt",{member}}}"#))
+        .map(|header| format!("{}.{}.AA", encode(&header), encode("{}")))
+        .collect();
+    let verdicts = verify(&Value::Null, "headers", tokens.join("\n").as_bytes()).out;
+    assert_eq!(verdicts.lines().count(), tokens.len());
+    for ((member, token), verdict) in members.iter().zip(&tokens).zip(verdicts.lines()) {
+        let inspected = run(&["token", "inspect", token], b"").out;
+        // A header that is not refused gets as far as the signature, which is none.
+        let refused = verdict != "refused: signature";
+        assert_eq!(inspected.contains("refused"), refused, "{member}: {verdict}\n{inspected}");
+    }
+}
