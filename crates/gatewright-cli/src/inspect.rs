@@ -143,8 +143,9 @@ fn explain_verdict(verdict: Result<(), TokenRefusal>, text: &mut String) {
 
 fn explain_times(payload: &Value, now: u64, text: &mut String) {
     for (name, meaning) in [("iat", "issued"), ("nbf", "valid from"), ("exp", "valid until")] {
-        let Some(time) = payload[name].as_u64() else {
-            let _ = writeln!(text, "- {name}: no whole number of seconds");
+        let Some(claim) = payload.get(name) else { continue };
+        let Some(time) = claim.as_u64() else {
+            let _ = writeln!(text, "- {name}: not a whole number of seconds");
             continue;
         };
         let _ = match time.checked_sub(now) {

@@ -98,6 +98,7 @@ fn read(text: &str, algorithm: Option<Algorithm>) -> Result<VerifyingKey, Failur
     let jwk = text.find('{').and_then(|start| text.get(start..));
     let key = match (jwk, algorithm) {
         (Some(jwk), _) => from_jwk(jwk, algorithm),
+        (None, _) if !text.contains("-----BEGIN ") => return Err("neither PEM nor a JWK".to_owned()),
         (None, Some(algorithm)) => from_pem(text, algorithm),
         (None, None) => return Err("a PEM key does not say what it is for: give --alg".to_owned()),
     };

@@ -34,7 +34,9 @@ enum Token {
     Inspect(inspect::Inspect),
     /// Verify the tokens on standard input, one in each line, and print `accepted` or `refused: <why>` for each
     ///
-    /// Exits with 0 if all were accepted, 1 if one was refused, 2 if the arguments are wrong.
+    /// Exits with 0 if none was refused (so also if there was none), 1 if one was, 2 if the arguments are wrong. Lines end
+    /// with LF alone, and nothing is trimmed: with CRLF every token is refused as `format`.
+    #[command(after_long_help = verify::refusals())]
     Verify(verify::Verify),
 }
 

@@ -9,12 +9,18 @@ use std::time::Duration;
 use clap::Args;
 use gatewright_core::token::MAX_TOKEN_BYTES;
 use gatewright_core::{Clock, SystemClock, Timestamp, TokenKind, TokenRefusal, TokenVerifier};
-use gatewright_jwt::{Algorithm, JwkSet, Jwt, KeyRing, VerifyingKey, inspection};
+use gatewright_jwt::{Algorithm, JwkSet, Jwt, KeyError, KeyRing, VerifyingKey, inspection};
 
 use crate::{Failure, lines};
 
 /// The exit code if a token was refused.
 const REFUSED: u8 = 1;
+
+/// What `refused: <why>` may say.
+pub(crate) fn refusals() -> String {
+    let lines = TokenRefusal::ALL.map(|refusal| format!("  {:<14}{refusal}\n", refusal.name()));
+    format!("Refusals:\n{}", lines.concat())
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
@@ -84,7 +90,10 @@ impl Verify {
     /// The keys of the file. Unusable ones are reported on the error stream.
     fn keys(&self) -> Result<Vec<VerifyingKey>, Failure> {
         let text = fs::read_to_string(&self.jwks).map_err(|error| self.failed(&error))?;
-        let set = JwkSet::parse_with_secrets(&text, &self.algorithm).map_err(|error| self.failed(&error))?;
+        let set = JwkSet::parse_with_secrets(&text, &self.algorithm).map_err(|error| match error {
+            KeyError::Format => format!("{}: not a JWK set: {{\"keys\":[…]}}", self.jwks.display()),
+            error => self.failed(&error),
+        })?;
         for error in set.refused() {
             crate::warn(&format!("{}: a key is not used: {error}", self.jwks.display()));
         }

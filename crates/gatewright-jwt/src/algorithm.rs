@@ -50,7 +50,8 @@ pub struct UnknownAlgorithm {}
 
 impl fmt::Display for UnknownAlgorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no algorithm of this name is supported")
+        f.write_str("no algorithm of this name is supported; names are case-sensitive:")?;
+        Algorithm::ALL.into_iter().try_for_each(|algorithm| write!(f, " {algorithm}"))
     }
 }
 

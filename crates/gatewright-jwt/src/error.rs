@@ -20,6 +20,8 @@ pub enum KeyError {
     KeyFile,
     /// Not in the expected format (PEM, JWK, JWK set).
     Format,
+    /// PEM of another type, such as `RSA PRIVATE KEY` (PKCS#1), `EC PRIVATE KEY` (SEC 1) or an encrypted key.
+    PemType,
     /// A private key instead of a public one, or a secret in a published set.
     Private,
     /// A public key instead of a private one.
@@ -51,7 +53,11 @@ impl KeyError {
             Self::Long => "is too long",
             Self::LowEntropy => "repeats a few bytes: draw at least 32 random ones",
             Self::KeyFile => "looks like a key file: an HMAC secret is random bytes",
-            Self::Format => "is not of the expected form",
+            Self::Format => "is not in the expected format (PEM, JWK or JWK set)",
+            Self::PemType => {
+                "is PEM of another type: a private key must be PKCS#8, not encrypted (openssl pkcs8 -topk8 -nocrypt), \
+                 and a public key `PUBLIC KEY`"
+            }
             Self::Private => "is private where only public keys belong",
             Self::Public => "is public where a private key is needed",
             Self::Ambiguous => "names no algorithm and is good for several",

@@ -12,7 +12,7 @@ pub(crate) fn public(text: &str) -> Result<Vec<u8>, KeyError> {
     match label {
         "PUBLIC KEY" => Ok(der.to_vec()),
         private if private.ends_with("PRIVATE KEY") => Err(KeyError::Private),
-        _ => Err(KeyError::Format),
+        _ => Err(KeyError::PemType),
     }
 }
 
@@ -22,7 +22,7 @@ pub(crate) fn private(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     match label {
         "PRIVATE KEY" => Ok(der),
         "PUBLIC KEY" | "RSA PUBLIC KEY" | "CERTIFICATE" => Err(KeyError::Public),
-        _ => Err(KeyError::Format),
+        _ => Err(KeyError::PemType),
     }
 }
 

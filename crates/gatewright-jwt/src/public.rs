@@ -5,8 +5,9 @@ use aws_lc_rs::rsa::RsaParameters;
 use aws_lc_rs::signature::{ED25519, ParsedPublicKey, RsaPublicKeyComponents};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use pkcs8::PrivateKeyInfoRef;
 use pkcs8::der::Decode;
-use pkcs8::spki::SubjectPublicKeyInfoRef;
+use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use serde::Serialize;
 
 use crate::algorithm::{Algorithm, Curve, Family};
@@ -53,27 +54,12 @@ impl PublicParts {
     pub(crate) fn from_spki(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
         let info = SubjectPublicKeyInfoRef::try_from(der).map_err(|_| KeyError::Format)?;
         let key = info.subject_public_key.as_bytes().ok_or(KeyError::Format)?;
-        let expect = |oid: &str, found: &dyn ToString| {
-            if found.to_string() == oid { Ok(()) } else { Err(KeyError::Algorithm) }
-        };
+        check_identifier(algorithm, &info.algorithm)?;
         match algorithm.family() {
             Family::Hmac(_) => Err(KeyError::KeyFile),
-            Family::Rsa { .. } => {
-                expect(RSA_OID, &info.algorithm.oid)?;
-                Self::from_pkcs1(key)
-            }
-            Family::Ec(curve) => {
-                expect(EC_OID, &info.algorithm.oid)?;
-                expect(curve.oid, &info.algorithm.parameters_oid().map_err(|_| KeyError::Algorithm)?)?;
-                Self::from_point(curve, key)
-            }
-            Family::Ed25519 => {
-                expect(ED25519_OID, &info.algorithm.oid)?;
-                if info.algorithm.parameters.is_some() {
-                    return Err(KeyError::Format); // RFC 8410 §3
-                }
-                Ok(Self::Ed25519(key.to_vec()))
-            }
+            Family::Rsa { .. } => Self::from_pkcs1(key),
+            Family::Ec(curve) => Self::from_point(curve, key),
+            Family::Ed25519 => Ok(Self::Ed25519(key.to_vec())),
         }
     }
 
@@ -103,14 +89,47 @@ impl PublicParts {
     }
 }
 
+/// Checks that a PKCS#8 private key is of the kind and size that the algorithm needs. The cryptographic library checks the
+/// rest, and does not say why it refuses.
+pub(crate) fn check_pkcs8(algorithm: Algorithm, der: &[u8]) -> Result<(), KeyError> {
+    let info = PrivateKeyInfoRef::try_from(der).map_err(|_| KeyError::Format)?;
+    check_identifier(algorithm, &info.algorithm)?;
+    if let Family::Rsa { .. } = algorithm.family() {
+        let key =
+            pkcs1::RsaPrivateKeyRef::from_der(info.private_key.as_bytes()).map_err(|_| KeyError::Format)?;
+        check_rsa_size(key.modulus.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Checks that an AlgorithmIdentifier (RFC 5280 §4.1.1.2) names the kind of key that the algorithm needs.
+fn check_identifier(algorithm: Algorithm, identifier: &AlgorithmIdentifierRef<'_>) -> Result<(), KeyError> {
+    let expect = |oid: &str, found: &dyn ToString| {
+        if found.to_string() == oid { Ok(()) } else { Err(KeyError::Algorithm) }
+    };
+    match algorithm.family() {
+        Family::Hmac(_) => Err(KeyError::KeyFile),
+        Family::Rsa { .. } => expect(RSA_OID, &identifier.oid),
+        Family::Ec(curve) => {
+            expect(EC_OID, &identifier.oid)?;
+            expect(curve.oid, &identifier.parameters_oid().map_err(|_| KeyError::Algorithm)?)
+        }
+        // RFC 8410 §3
+        Family::Ed25519 if identifier.parameters.is_some() => Err(KeyError::Format),
+        Family::Ed25519 => expect(ED25519_OID, &identifier.oid),
+    }
+}
+
+fn check_rsa_size(n: &[u8]) -> Result<(), KeyError> {
+    match bit_length(n) {
+        ..MIN_RSA_BITS => Err(KeyError::Short),
+        MIN_RSA_BITS..=MAX_RSA_BITS => Ok(()),
+        _ => Err(KeyError::Long),
+    }
+}
+
 fn check_rsa(verify: &'static RsaParameters, n: &[u8], e: &[u8]) -> Result<CheckedKey, KeyError> {
-    let bits = bit_length(n);
-    if bits < MIN_RSA_BITS {
-        return Err(KeyError::Short);
-    }
-    if bits > MAX_RSA_BITS {
-        return Err(KeyError::Long);
-    }
+    check_rsa_size(n)?;
     let (n, e) = (strip_zeros(n), strip_zeros(e));
     if !is_odd(n) || !is_exponent(e) {
         return Err(KeyError::Invalid);

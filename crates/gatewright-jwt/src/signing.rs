@@ -16,7 +16,7 @@ use crate::error::KeyError;
 use crate::jwk::{Jwk, Wanted};
 use crate::key::VerifyingKey;
 use crate::pem;
-use crate::public::{PublicParts, point, strip_zeros};
+use crate::public::{PublicParts, check_pkcs8, point, strip_zeros};
 
 /// A key that signs, for one algorithm, with one id.
 ///
@@ -47,6 +47,7 @@ impl SigningKey {
     /// When the text is no such PEM, is a public key, or the key does not fit `algorithm`.
     pub fn from_pem(algorithm: Algorithm, text: &str) -> Result<Self, KeyError> {
         let der = pem::private(text)?;
+        check_pkcs8(algorithm, &der)?;
         let signer = match algorithm.family() {
             Family::Hmac(_) => return Err(KeyError::KeyFile),
             Family::Ed25519 => Ed25519KeyPair::from_pkcs8(&der).map(Signer::Ed25519),

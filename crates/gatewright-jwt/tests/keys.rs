@@ -100,12 +100,28 @@ fn pem_of_another_kind_or_of_two_blocks_or_broken_is_refused() {
     let refused = |text: &str| VerifyingKey::from_pem(Algorithm::Es256, text).unwrap_err();
     assert_eq!(refused(""), KeyError::Missing);
     assert_eq!(refused(&format!("{public}{public}")), KeyError::Format);
-    assert_eq!(refused(&public.replace("PUBLIC KEY", "CERTIFICATE")), KeyError::Format);
+    assert_eq!(refused(&public.replace("PUBLIC KEY", "CERTIFICATE")), KeyError::PemType);
     assert_eq!(refused(&public.replace("PUBLIC KEY", "ENCRYPTED PRIVATE KEY")), KeyError::Private);
     assert_eq!(refused(&"x".repeat(100_000)), KeyError::Long);
     assert_eq!(refused(&public.replace('M', "!")), KeyError::Format);
     assert!(VerifyingKey::from_pem(Algorithm::Es256, &public.replace('\n', "\r\n")).is_ok());
     assert!(VerifyingKey::from_pem(Algorithm::Es256, public.trim_end()).is_ok());
+}
+
+#[test]
+fn a_private_pem_that_is_refused_says_why() {
+    let refused = |algorithm, text: &str| SigningKey::from_pem(algorithm, text).unwrap_err();
+    for (kind, legacy) in
+        [("rsa", "RSA PRIVATE KEY"), ("ec", "EC PRIVATE KEY"), ("ed", "ENCRYPTED PRIVATE KEY")]
+    {
+        let text = pem(kind).replace("PRIVATE KEY", legacy);
+        assert_eq!(refused(Algorithm::Es256, &text), KeyError::PemType, "{legacy}");
+    }
+    for (kind, other) in [("rsa", Algorithm::Es256), ("ec", Algorithm::Es384), ("ed", Algorithm::Rs256)] {
+        assert_eq!(refused(other, &pem(kind)), KeyError::Algorithm, "{kind}");
+    }
+    assert_eq!(refused(Algorithm::Hs256, &pem("ec")), KeyError::KeyFile);
+    assert_eq!(refused(Algorithm::Rs256, include_str!("vectors/rsa_1024_private.pem")), KeyError::Short);
 }
 
 #[test]
