@@ -76,8 +76,11 @@ async fn a_resource_server_takes_claims_and_has_no_users_sessions_or_tokens_of_i
     }
     let login = own.login(Login::new(EMAIL, Password::new(PASSWORD))).await;
     assert!(matches!(login, Err(AuthError::Login { .. })), "{login:?}");
-    let refresh = own.refresh(Refresh::new(pair.refresh_token)).await;
+    let refresh = own.refresh(Refresh::new(pair.refresh_token.clone())).await;
     assert!(matches!(refresh, Err(AuthError::Refresh { .. })), "{refresh:?}");
+    // Nor is anybody told that a session has ended which goes on elsewhere.
+    let logout = own.logout_by_refresh_token(&pair.refresh_token).await;
+    assert!(matches!(logout, Err(AuthError::Store { .. })), "{logout:?}");
     assert!(own.accounts().is_err());
     assert_eq!(&*own.public_keys().body, br#"{"keys":[]}"#);
 }

@@ -8,8 +8,8 @@ mod races;
 use std::time::Duration;
 
 use gatewright::{
-    Auth, Headers, Identity, LocalFeed, Login, Operation, Password, PasswordChange, RequestView,
-    RevocationCheck, RoleName, TokenPair, TokenText, UNFED_MAX_AGE,
+    Auth, Headers, Identity, LocalFeed, Login, MAX_AGE_WITHOUT_FEED, Operation, Password, PasswordChange,
+    RequestView, RevocationCheck, RoleName, TokenPair, TokenText,
 };
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{FragileStore, ManualFeed, Outage, Watch, WatchedStore};
@@ -206,7 +206,7 @@ async fn while_a_store_is_gone_whoever_is_remembered_is_let_in_within_the_bound_
         let (warm, cold) = (world.login(EMAIL).await, world.login(EMAIL).await);
         assert_eq!(world.status(&warm.access_token).await, 200);
         begin(&outage);
-        world.clock.advance(UNFED_MAX_AGE - Duration::from_micros(1));
+        world.clock.advance(MAX_AGE_WITHOUT_FEED - Duration::from_micros(1));
         assert_eq!(world.status(&warm.access_token).await, 200);
         assert_eq!(world.status(&cold.access_token).await, 503);
         world.clock.advance(Duration::from_micros(1));

@@ -93,7 +93,7 @@ impl Services {
     /// # Errors
     /// When one is neither named nor can be started; those that were started have ended then.
     pub fn start() -> Result<Self, String> {
-        state::end_orphans()?;
+        state::end_orphans();
         let (mut named, mut wanted) = (Vec::new(), Vec::new());
         for kind in Kind::ALL {
             match std::env::var(kind.variable()) {
@@ -119,7 +119,7 @@ impl Services {
 /// When some are running already, or one cannot be started.
 pub fn up() -> Result<String, String> {
     state::check_none()?;
-    state::end_orphans()?;
+    state::end_orphans();
     let started = Started::start(&Kind::ALL)?;
     let lines: String = started.variables().map(|(name, url)| format!("{name}='{url}'\n")).collect();
     started.leave()?;

@@ -9,7 +9,7 @@ use crate::auth::{Auth, Inner, Settings};
 use crate::cache::{Cache, DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY};
 use crate::clock::{Clock, SystemClock};
 use crate::event::{EventSink, TracingSink};
-use crate::feed::{Ear, LocalFeed, Reach, RevocationFeed, RevocationReceiver};
+use crate::feed::{LocalFeed, Reach, RevocationFeed, RevocationListener, RevocationReceiver};
 use crate::password::PasswordHasher;
 use crate::proxies::TrustedProxies;
 use crate::random::{Randomness, SystemRandomness};
@@ -195,7 +195,7 @@ impl<U: AuthUser> AuthBuilder<U> {
 
     /// What tells the other nodes, or the other `Auth`s of this process, of revocations; a [`LocalFeed`] of its own unless
     /// set: what others write to the stores is then seen within
-    /// [`UNFED_MAX_AGE`](crate::revocation::UNFED_MAX_AGE). An `Auth` that reads through announces what it revokes too.
+    /// [`MAX_AGE_WITHOUT_FEED`](crate::revocation::MAX_AGE_WITHOUT_FEED). An `Auth` that reads through announces what it revokes too.
     pub fn with_revocation_feed(mut self, feed: impl RevocationFeed) -> Self {
         self.feed = Arc::new(feed);
         self
@@ -348,8 +348,8 @@ fn remember<U: AuthUser>(
         tracing::info!(target: "gatewright", "what other processes revoke is seen within {seconds} seconds");
     }
     let cache = Arc::new(Cache::new(capacity, reach, Arc::clone(clock)));
-    let ear: Arc<dyn Ear> = Arc::clone(&cache) as _;
-    feed.subscribe(RevocationReceiver::new(&ear));
+    let listener: Arc<dyn RevocationListener> = Arc::clone(&cache) as _;
+    feed.subscribe(RevocationReceiver::new(&listener));
     cache
 }
 

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
-use crate::feed::{Ear, Reach};
+use crate::feed::{Reach, RevocationListener};
 use crate::fence::{Fences, Stamp};
-use crate::hearing::{Hearing, is_heartbeat};
 use crate::id::{Epoch, SessionId, UserId};
+use crate::liveness::{FeedLiveness, is_heartbeat};
 use crate::proof::LivePair;
 use crate::revocation::{Revocation, Revoked};
 use crate::store::AuthUser;
@@ -27,7 +27,7 @@ pub(crate) struct Cache<U> {
     pairs: quick_cache::sync::Cache<SessionId, Entry<U>>,
     fences: Fences,
     /// `None` when the feed cannot lose messages: within one process.
-    hearing: Option<Hearing>,
+    liveness: Option<FeedLiveness>,
     max_age: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -48,7 +48,7 @@ impl<U: AuthUser> Cache<U> {
         Self {
             pairs: quick_cache::sync::Cache::new(capacity),
             fences: Fences::new(),
-            hearing: (reach == Reach::Nodes).then(Hearing::new),
+            liveness: (reach == Reach::Nodes).then(FeedLiveness::new),
             max_age: reach.max_age(),
             clock,
         }
@@ -86,7 +86,7 @@ impl<U: AuthUser> Cache<U> {
     }
 
     fn is_live(&self, now: Timestamp) -> bool {
-        self.hearing.as_ref().is_none_or(|hearing| hearing.is_live(now))
+        self.liveness.as_ref().is_none_or(|liveness| liveness.is_live(now))
     }
 
     /// An entry from the future is stale: the clock was set back.
@@ -96,14 +96,14 @@ impl<U: AuthUser> Cache<U> {
     }
 }
 
-impl<U: AuthUser> Ear for Cache<U> {
+impl<U: AuthUser> RevocationListener for Cache<U> {
     fn heartbeat(&self) -> Option<String> {
-        Some(self.hearing.as_ref()?.heartbeat(self.clock.now()))
+        Some(self.liveness.as_ref()?.heartbeat(self.clock.now()))
     }
 
-    fn hear_heartbeat(&self, text: &str) -> bool {
-        match &self.hearing {
-            Some(hearing) => hearing.hear(text, self.clock.now(), || self.reset()),
+    fn receive_heartbeat(&self, text: &str) -> bool {
+        match &self.liveness {
+            Some(liveness) => liveness.receive(text, self.clock.now(), || self.reset()),
             None => is_heartbeat(text),
         }
     }

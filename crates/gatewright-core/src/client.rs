@@ -53,6 +53,7 @@ impl UserAgent {
             }
             text.push(shown);
         }
+        text.truncate(text.trim_ascii_end().len());
         (!text.is_empty()).then_some(Self(text))
     }
 
@@ -63,9 +64,10 @@ impl UserAgent {
     }
 }
 
-/// By the standard library's tables, which escape what cannot be printed, besides quotes and the backslash.
+/// Whether a character shows, by the standard library's tables. A string's `Debug` escapes what does not, besides quotes and
+/// the backslash; behind a letter, an accent is part of what shows.
 fn is_printable(character: char) -> bool {
-    matches!(character, '"' | '\'' | '\\') || character.escape_debug().eq([character])
+    matches!(character, '"' | '\'' | '\\') || format!("a{character}").escape_debug().skip(1).eq([character])
 }
 
 impl fmt::Display for UserAgent {
@@ -80,13 +82,14 @@ mod tests {
 
     #[test]
     fn a_user_agent_is_short_text_without_control_characters_and_cleaning_it_again_changes_nothing() {
-        let hostile: [&[u8]; 7] = [
+        let hostile: [&[u8]; 8] = [
             &[0xff; 300],
             &[b'x'; 300],
             &[0; 300],
             "é".repeat(300).as_bytes(),
             b"a\r\nSet-Cookie: x\x1b[2J",
             &[b'y'; 255],
+            format!("{} y", "x".repeat(MAX_USER_AGENT_BYTES - 1)).as_bytes(),
             "a\u{202e}b\u{200b}c\u{feff}".as_bytes(),
         ]
         .map(|bytes: &[u8]| Box::leak(bytes.to_vec().into_boxed_slice()) as &[u8]);
@@ -101,7 +104,8 @@ mod tests {
 
     #[test]
     fn a_user_agent_as_browsers_send_it_is_kept_as_it_is() {
-        for usual in ["Mozilla/5.0 (X11; Linux x86_64) \"quoted\" 'it' \\ é 東京", "curl/8.5.0"] {
+        for usual in ["Mozilla/5.0 (X11; Linux x86_64) \"quoted\" 'it' \\ é e\u{301} ก็ 東京", "curl/8.5.0"]
+        {
             assert_eq!(UserAgent::clean(usual.as_bytes()).unwrap().as_str(), usual);
         }
     }

@@ -151,7 +151,8 @@ pub enum Event<'a> {
     /// A guard refused an API key that is known and lacks a scope.
     #[non_exhaustive]
     ApiKeyForbidden {},
-    /// A request failed for no fault of the client's.
+    /// A request failed for no fault of the client's, or the feed refused a revocation at once. A feed that takes messages and
+    /// cannot pass them on says so in its own log.
     #[non_exhaustive]
     Failed {
         /// What failed.

@@ -6,14 +6,14 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use crate::revocation::{FED_MAX_AGE, Revocation, UNFED_MAX_AGE};
+use crate::revocation::{MAX_AGE_WITH_FEED, MAX_AGE_WITHOUT_FEED, Revocation};
 use crate::store::StoreError;
 
 /// Which writers a feed reaches. It decides how old a cached entry may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reach {
-    /// Some of those who write to the stores, in this process. What others write is seen within [`UNFED_MAX_AGE`].
+    /// Some of those who write to the stores, in this process. What others write is seen within [`MAX_AGE_WITHOUT_FEED`].
     Process,
     /// All who write to the stores, and all are in this process: for stores in memory, or a database that no other
     /// process opens.
@@ -27,8 +27,8 @@ impl Reach {
     #[must_use]
     pub const fn max_age(self) -> Duration {
         match self {
-            Self::Process => UNFED_MAX_AGE,
-            Self::SoleProcess | Self::Nodes => FED_MAX_AGE,
+            Self::Process => MAX_AGE_WITHOUT_FEED,
+            Self::SoleProcess | Self::Nodes => MAX_AGE_WITH_FEED,
         }
     }
 }
@@ -47,7 +47,7 @@ pub type Announcement = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Se
 ///   older.
 /// - With [`Reach::Nodes`], every [`HEARTBEAT_INTERVAL`](crate::revocation::HEARTBEAT_INTERVAL) a fresh
 ///   [`RevocationReceiver::heartbeat`] travels the way of all messages, out and back in; what comes in, the own and
-///   the others', goes to [`RevocationReceiver::hear`].
+///   the others', goes to [`RevocationReceiver::receive`].
 /// - Whenever a message may have been lost (a new connection, an overrun), [`RevocationReceiver::reset`] is called, once
 ///   the feed listens again and before it passes anything on.
 /// - The feed keeps nothing alive: it ends when [`RevocationReceiver::is_gone`].
@@ -56,7 +56,7 @@ pub type Announcement = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Se
 ///
 /// Whoever can write to the feed can empty caches and nothing more: a heartbeat counts only for the receiver that made it,
 /// and by the time at which it was made. Whoever can suppress messages can delay revocations: by
-/// [`MAX_SILENCE`](crate::revocation::MAX_SILENCE) if all are suppressed, otherwise by [`FED_MAX_AGE`].
+/// [`MAX_SILENCE`](crate::revocation::MAX_SILENCE) if all are suppressed, otherwise by [`MAX_AGE_WITH_FEED`].
 pub trait RevocationFeed: Send + Sync + 'static {
     /// Which writers it reaches.
     fn reach(&self) -> Reach;
@@ -83,12 +83,12 @@ impl<T: RevocationFeed + ?Sized> RevocationFeed for Arc<T> {
 }
 
 /// Receives a feed's messages: the cache of an [`Auth`](crate::Auth), or a test. Methods must not block.
-pub trait Ear: Send + Sync + 'static {
+pub trait RevocationListener: Send + Sync + 'static {
     /// A heartbeat to send now, where one is needed.
     fn heartbeat(&self) -> Option<String>;
 
     /// Handles a heartbeat; `false` when the text is none.
-    fn hear_heartbeat(&self, text: &str) -> bool;
+    fn receive_heartbeat(&self, text: &str) -> bool;
 
     /// Handles a revocation.
     fn revoke(&self, revocation: &Revocation);
@@ -99,43 +99,43 @@ pub trait Ear: Send + Sync + 'static {
 
 /// Where a feed delivers: a weak handle on the cache of one [`Auth`](crate::Auth). No method blocks.
 #[derive(Clone)]
-pub struct RevocationReceiver(Weak<dyn Ear>);
+pub struct RevocationReceiver(Weak<dyn RevocationListener>);
 
 impl RevocationReceiver {
-    /// A receiver that is gone when `ear` is dropped. An [`Auth`](crate::Auth) makes its own.
+    /// A receiver that is gone when `listener` is dropped. An [`Auth`](crate::Auth) makes its own.
     #[must_use]
-    pub fn new(ear: &Arc<dyn Ear>) -> Self {
-        Self(Arc::downgrade(ear))
+    pub fn new(listener: &Arc<dyn RevocationListener>) -> Self {
+        Self(Arc::downgrade(listener))
     }
 
     /// Handles a message that came in: a heartbeat, this receiver's own or another's, or a revocation. A message that
     /// cannot be parsed empties the cache.
-    pub fn hear(&self, text: &str) {
-        let Some(ear) = self.0.upgrade() else { return };
-        if ear.hear_heartbeat(text) {
+    pub fn receive(&self, text: &str) {
+        let Some(listener) = self.0.upgrade() else { return };
+        if listener.receive_heartbeat(text) {
             return;
         }
         match text.parse() {
-            Ok(revocation) => ear.revoke(&revocation),
-            Err(_) => ear.reset(),
+            Ok(revocation) => listener.revoke(&revocation),
+            Err(_) => listener.reset(),
         }
     }
 
     /// Takes a revocation.
     pub fn revoke(&self, revocation: &Revocation) {
-        if let Some(ear) = self.0.upgrade() {
-            ear.revoke(revocation);
+        if let Some(listener) = self.0.upgrade() {
+            listener.revoke(revocation);
         }
     }
 
     /// Empties the cache: messages may have been lost.
     pub fn reset(&self) {
-        if let Some(ear) = self.0.upgrade() {
-            ear.reset();
+        if let Some(listener) = self.0.upgrade() {
+            listener.reset();
         }
     }
 
-    /// The heartbeat to send now. It must come back to [`hear`](Self::hear). `None` when nobody listens any more, or the
+    /// The heartbeat to send now. It must come back to [`receive`](Self::receive). `None` when nobody listens any more, or the
     /// feed is none of [`Reach::Nodes`].
     #[must_use]
     pub fn heartbeat(&self) -> Option<String> {
@@ -164,14 +164,14 @@ pub struct LocalFeed {
 }
 
 impl LocalFeed {
-    /// For stores that others may write to as well: what they write is seen within [`UNFED_MAX_AGE`].
+    /// For stores that others may write to as well: what they write is seen within [`MAX_AGE_WITHOUT_FEED`].
     #[must_use]
     pub fn new() -> Self {
         Self { receivers: Arc::default(), reach: Reach::Process }
     }
 
     /// For stores that nobody writes to but those who share this feed; what another process writes all the same may go
-    /// unseen for [`FED_MAX_AGE`].
+    /// unseen for [`MAX_AGE_WITH_FEED`].
     #[must_use]
     pub fn for_sole_process() -> Self {
         Self { reach: Reach::SoleProcess, ..Self::new() }

@@ -49,7 +49,7 @@ pub mod render;
 pub mod event;
 // What is remembered of the stores
 mod fence;
-mod hearing;
+mod liveness;
 mod proof;
 pub mod cache;
 // The handle

@@ -50,7 +50,8 @@ impl Auth<NoUser> {
     /// Begins an application that verifies tokens and does nothing else: no users, no sessions, no tokens of its own.
     ///
     /// Handlers take `StatelessClaims`, which are whatever `verifier` accepted, and API keys. Everything that would need a
-    /// user or a session refuses everybody: `CurrentUser` and guards for roles with 401, and the endpoints too.
+    /// user or a session refuses everybody: `CurrentUser` and guards for roles with 401, login and refresh as they refuse
+    /// anybody, and endpoints that would end a session with 503, since none can be ended here.
     /// A token counts until it expires: nobody here hears of what its issuer revokes.
     pub fn resource_server(verifier: impl TokenVerifier + 'static) -> AuthBuilder<NoUser> {
         AuthBuilder::new(Arc::new(Nothing), Arc::new(Nothing), Arc::new(verifier))
@@ -104,15 +105,15 @@ impl SessionStore for Nothing {
     }
 
     async fn end(&self, _: &UserId, _: SessionId) -> Result<(), StoreError> {
-        Ok(())
+        Err(StoreError::new("end a session", REASON))
     }
 
     async fn end_all(&self, _: &UserId) -> Result<(), StoreError> {
-        Ok(())
+        Err(StoreError::new("end a user's sessions", REASON))
     }
 
     async fn retain(&self, _: &UserId, _: SessionId, _: Epoch) -> Result<(), StoreError> {
-        Ok(())
+        Err(StoreError::new("end a user's other sessions", REASON))
     }
 
     async fn purge_expired(&self, _: Timestamp) -> Result<u64, StoreError> {

@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::id::{SessionId, UserId};
 
 /// The maximum age of a cached entry when no feed reaches all who write to the stores: 5 seconds.
-pub const UNFED_MAX_AGE: Duration = Duration::from_secs(5);
+pub const MAX_AGE_WITHOUT_FEED: Duration = Duration::from_secs(5);
 /// The maximum age of a cached entry when a feed does: 30 seconds. It is the bound for a revocation whose node changed a
 /// store and failed before it announced it.
-pub const FED_MAX_AGE: Duration = Duration::from_secs(30);
+pub const MAX_AGE_WITH_FEED: Duration = Duration::from_secs(30);
 /// How often a feed between nodes sends a heartbeat: every second.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// How old the latest heartbeat to come back may be: 3 seconds. From then on guards ask the stores, until the next one.
@@ -25,7 +25,7 @@ pub const SETTLING_TIME: Duration = Duration::from_secs(5);
 #[non_exhaustive]
 pub enum RevocationCheck {
     /// From a cache of the stores. A revocation is seen at once by the `Auth` that made it, by others when the feed brings
-    /// it, and after [`UNFED_MAX_AGE`] or [`FED_MAX_AGE`] at the latest. A clock that is set back adds to these bounds
+    /// it, and after [`MAX_AGE_WITHOUT_FEED`] or [`MAX_AGE_WITH_FEED`] at the latest. A clock that is set back adds to these bounds
     /// what it is set back by.
     ///
     /// A cached user's record, its password hash included, stays in memory meanwhile.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use crate::auth::{Auth, Inner};
 use crate::error::AuthError;
 use crate::event::Event;
-use crate::feed::Ear;
+use crate::feed::RevocationListener;
 use crate::revocation::Revocation;
 use crate::store::{AuthUser, StoreError};
 

@@ -26,7 +26,8 @@
 //! - A request never waits for the network. A token with an unknown key id is refused and causes a fetch. Issuers publish a key
 //!   before they use it.
 //! - There is at most one fetch within a cool-down, however many unknown ids arrive. A token without an id causes none. Only if
-//!   tokens without one are accepted (`without_kid`), an invalid signature causes a fetch, since the issuer may have a new key.
+//!   tokens without one are accepted (`without_kid`), one that the present key does not verify causes a fetch, since the issuer
+//!   may have a new key.
 //! - A fetch fails if there is no answer, the answer is no JWK set, or the set has no usable key (an empty set, too). It then
 //!   changes nothing, and is repeated after a cool-down.
 //! - A successful fetch replaces the keys. Unusable keys in the set are skipped; a previous key with the same id stays. Keys

@@ -33,7 +33,7 @@ impl Schedule {
 
     /// Whether the set is due. A time that is too far in the future to have been set counts as past: the clock was set back.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
-        has_come(&self.due, now, MAX_REFRESH)
+        has_come(&self.due, now, self.max_refresh)
     }
 
     /// Whether the cool-down is over.
@@ -56,7 +56,7 @@ impl Schedule {
 
     /// How long until the set is due and may be fetched: at least a second, so that the thread does not spin.
     pub(crate) fn wait(&self, now: Timestamp) -> Duration {
-        let due = left(&self.due, now, MAX_REFRESH);
+        let due = left(&self.due, now, self.max_refresh);
         due.max(left(&self.quiet_until, now, self.cool_down)).max(MIN_WAIT)
     }
 }
@@ -134,5 +134,10 @@ mod tests {
         schedule.begin(at(400 * 86_400));
         assert!(schedule.is_due(at(0)) && schedule.may_fetch(at(0)));
         assert_eq!(schedule.wait(at(0)), Duration::from_secs(1));
+        // By less than a day, too.
+        let schedule = Schedule::new(COOL_DOWN, crate::keys::MIN_STALE);
+        schedule.begin(at(43_200));
+        schedule.succeeded(at(43_200), None);
+        assert!(schedule.is_due(at(0)) && schedule.may_fetch(at(0)));
     }
 }

@@ -16,7 +16,7 @@ use std::fmt;
 use std::future::ready;
 use std::time::Duration;
 
-use gatewright_core::revocation::{FED_MAX_AGE, Revocation};
+use gatewright_core::revocation::{MAX_AGE_WITH_FEED, Revocation};
 use gatewright_core::{Announcement, Reach, RevocationFeed, RevocationReceiver, StoreError};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
@@ -43,13 +43,13 @@ const ACTION: &str = "announce a revocation";
 /// in the order in which they were announced, up to 256 in one round trip, and what waits already is not sent twice. The
 /// server must be a primary, and both connections ask it each second: what a demoted one takes counts as not sent. A lost
 /// connection is replaced after 0.1 seconds, and so is one on which nothing arrives for 6, heartbeats notwithstanding. What could not be sent is told to whoever announced it after
-/// [`CALL_TIMEOUT`](crate::CALL_TIMEOUT), and tried for as long as anybody may remember what it revokes ([`FED_MAX_AGE`]).
+/// [`CALL_TIMEOUT`](crate::CALL_TIMEOUT), and tried for as long as anybody may remember what it revokes ([`MAX_AGE_WITH_FEED`]).
 /// While nobody listens, the connections are closed 5 seconds after the last message; the tasks end with the last clone.
 ///
 /// All nodes name the same server and prefix. One server puts all messages in one order, which the nodes of a cluster, or a
 /// primary and its replicas, do not: on a cluster, name one node, the same everywhere. Redis keeps no message for who is
 /// not there: whoever listens again forgets what it knew. What a primary that failed had not passed on, nobody hears; guards
-/// ask the stores after [`FED_MAX_AGE`] at the latest. Whoever may publish on the channel can empty caches.
+/// ask the stores after [`MAX_AGE_WITH_FEED`] at the latest. Whoever may publish on the channel can empty caches.
 #[derive(Clone)]
 pub struct RedisFeed {
     queue: Outbox,
@@ -105,7 +105,7 @@ impl RevocationFeed for RedisFeed {
     }
 
     fn announce(&self, revocation: &Revocation) -> Announcement {
-        let Some(mut sent) = self.queue.push(revocation.to_string(), FED_MAX_AGE) else {
+        let Some(mut sent) = self.queue.push(revocation.to_string(), MAX_AGE_WITH_FEED) else {
             return Box::pin(ready(Err(StoreError::new(ACTION, "too many wait, or the feed has ended"))));
         };
         Box::pin(async move {

@@ -7,7 +7,7 @@
 //!    └── address.rs ──────────────► link.rs ──► Redis, or a cluster
 //!                                   role.rs     whether it is a primary
 //!                                   redirect.rs where a slot is on its way
-//! RedisFeed ───► feed.rs, feed/send.rs (PUBLISH), feed/listen.rs (SUBSCRIBE)
+//! RedisFeed ───► feed.rs, feed/sender.rs (PUBLISH), feed/listener.rs (SUBSCRIBE)
 //! ```
 //!
 //! All sessions of a user are one hash, a field for each, below a key whose braces hold the user: one slot of a cluster. Each

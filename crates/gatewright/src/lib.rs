@@ -54,8 +54,8 @@ pub use gatewright_core::render::{DetailRenderer, ProblemRenderer, Rendered, Ren
 pub use gatewright_core::requirement::{AllOf, AnyOf, Authenticated, Demand, Guards, Policy, Requirement};
 pub use gatewright_core::resource_server::NoUser;
 pub use gatewright_core::revocation::{
-    FED_MAX_AGE, HEARTBEAT_INTERVAL, InvalidRevocation, MAX_SILENCE, Revocation, RevocationCheck, Revoked,
-    SETTLING_TIME, UNFED_MAX_AGE,
+    HEARTBEAT_INTERVAL, InvalidRevocation, MAX_AGE_WITH_FEED, MAX_AGE_WITHOUT_FEED, MAX_SILENCE, Revocation,
+    RevocationCheck, Revoked, SETTLING_TIME,
 };
 pub use gatewright_core::role::MAX_ROLE_BYTES;
 pub use gatewright_core::rotation::{

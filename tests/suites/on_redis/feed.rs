@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use example_service::testing::databases;
 use gatewright::{
-    FED_MAX_AGE, MAX_SILENCE, MemoryStore, Prefix, RedisFeed, Revocation, RevocationFeed, SessionStore,
+    MAX_AGE_WITH_FEED, MAX_SILENCE, MemoryStore, Prefix, RedisFeed, Revocation, RevocationFeed, SessionStore,
 };
 use gatewright_testkit::{Watch, WatchedStore};
 use gatewright_tests::World;
@@ -164,7 +164,7 @@ async fn without_a_server_nothing_is_handed_over_in_time_and_what_was_said_meanw
     server.run().unwrap();
     there.until_it_remembers(&pair.access_token).await;
     here.feed.announce(&Revocation::user(account.id)).await.unwrap();
-    assert!(started.elapsed() < FED_MAX_AGE);
+    assert!(started.elapsed() < MAX_AGE_WITH_FEED);
 }
 
 /// Of many announcements on many nodes none is overtaken by a heartbeat that was sent after it.

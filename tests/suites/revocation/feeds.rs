@@ -61,7 +61,7 @@ async fn before_the_first_heartbeat_comes_back_everything_is_read() {
     }
     let other = Node::warm().await;
     let strangers = other.feed.receiver().heartbeat().unwrap();
-    node.feed.receiver().hear(&strangers);
+    node.feed.receiver().receive(&strangers);
     assert_eq!(node.reads().await, 2, "another node's heartbeat says nothing of this node's way");
     node.feed.beat();
     assert_eq!((node.reads().await, node.reads().await), (2, 0));
@@ -97,7 +97,7 @@ async fn a_feed_that_lags_is_as_good_as_silent() {
     for _ in 0..5 {
         let late = node.feed.receiver().heartbeat().unwrap();
         node.world.clock.advance(MAX_SILENCE + TICK);
-        node.feed.receiver().hear(&late);
+        node.feed.receiver().receive(&late);
         assert_eq!(node.reads().await, 2);
     }
 }
@@ -108,7 +108,7 @@ async fn a_reconnect_and_a_message_that_cannot_be_read_empty_the_cache() {
     node.feed.receiver().reset();
     assert_eq!((node.reads().await, node.reads().await), (2, 0));
     for message in ["", "key 42", "session 42", "user"] {
-        node.feed.receiver().hear(message);
+        node.feed.receiver().receive(message);
         assert_eq!((node.reads().await, node.reads().await), (2, 0), "{message:?}");
     }
 }
@@ -121,14 +121,14 @@ async fn messages_may_come_twice_and_in_any_order() {
     let own = [Revocation::session(me.session()), Revocation::user(me.user().id.clone())];
     for order in [[0, 1], [1, 0], [0, 0], [1, 1]] {
         for message in order {
-            receiver.hear(&own[message].to_string());
+            receiver.receive(&own[message].to_string());
         }
         assert_eq!((node.reads().await, node.reads().await), (2, 0), "{order:?}");
     }
     node.world.auth.logout(&me).await.unwrap();
     let said = node.feed.sent();
     for message in said.iter().chain(said.iter().rev()) {
-        receiver.hear(message);
+        receiver.receive(message);
         assert_eq!(node.world.status(&node.pair.access_token).await, 401);
     }
 }
@@ -272,11 +272,16 @@ async fn what_changed_nothing_is_not_announced_and_answered_without_the_feed() {
     let node = Node::warm().await;
     let accounts = node.world.auth.accounts().unwrap();
     let _ = node.feed.sent();
-    node.feed.cut();
     let nobody = UserId::new("42").unwrap();
-    let role = Some(RoleName::new("user").unwrap());
-    assert!(matches!(accounts.update(&nobody, role, None).await, Err(AuthError::NotFound { .. })));
-    assert_eq!(node.feed.sent(), [""; 0]);
+    for is_cut in [false, true] {
+        if is_cut {
+            node.feed.cut();
+        }
+        let role = Some(RoleName::new("user").unwrap());
+        assert!(matches!(accounts.update(&nobody, role, None).await, Err(AuthError::NotFound { .. })));
+        assert!(matches!(accounts.end_sessions(&nobody).await, Err(AuthError::NotFound { .. })));
+        assert_eq!(node.feed.sent(), [""; 0], "cut: {is_cut}");
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use gatewright::{FED_MAX_AGE, LocalFeed, MAX_SILENCE, PasswordChange, RevocationCheck, UNFED_MAX_AGE};
+use gatewright::{
+    LocalFeed, MAX_AGE_WITH_FEED, MAX_AGE_WITHOUT_FEED, MAX_SILENCE, PasswordChange, RevocationCheck,
+};
 use gatewright_testkit::ManualFeed;
 use gatewright_testkit::store::Store;
 use gatewright_tests::{World, memory, sqlite};
@@ -29,7 +31,7 @@ async fn without_a_feed_a_logout_is_seen_within_five_seconds<S: Store>(stores: [
     assert_eq!(there.status(&pair.access_token).await, 200);
     here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
     assert_eq!(here.status(&pair.access_token).await, 401, "the acting node knows");
-    there.clock.advance(UNFED_MAX_AGE - TICK);
+    there.clock.advance(MAX_AGE_WITHOUT_FEED - TICK);
     assert_eq!(there.status(&pair.access_token).await, 200, "the bound is what is promised");
     there.clock.advance(TICK);
     assert_eq!(there.status(&pair.access_token).await, 401);
@@ -55,7 +57,7 @@ async fn use_does_not_lengthen_what_is_remembered() {
     assert_eq!(there.status(&pair.access_token).await, 200);
     here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
     let mut answers = Vec::new();
-    for _ in 0..UNFED_MAX_AGE.as_secs() {
+    for _ in 0..MAX_AGE_WITHOUT_FEED.as_secs() {
         there.clock.advance(Duration::from_secs(1));
         answers.push(there.status(&pair.access_token).await);
     }
@@ -149,7 +151,7 @@ async fn with_a_feed_a_logout_is_seen_when_its_message_comes() {
     here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
     assert_eq!(there.status(&pair.access_token).await, 200, "not heard yet");
     for message in out.sent() {
-        back.receiver().hear(&message);
+        back.receiver().receive(&message);
     }
     assert_eq!(there.status(&pair.access_token).await, 401);
 }
@@ -180,5 +182,5 @@ async fn a_message_that_was_never_sent_is_made_up_for_within_half_a_minute() {
         back.beat();
         seconds += 1;
     }
-    assert_eq!(seconds, FED_MAX_AGE.as_secs());
+    assert_eq!(seconds, MAX_AGE_WITH_FEED.as_secs());
 }

@@ -72,7 +72,7 @@ async fn a_read_that_began_before_a_message_came_is_not_remembered_after_it() {
     let reading = request(&world, &pair.access_token);
     watch.stopped().await;
     other.end(&caller.user().id, session).await.unwrap();
-    feed.receiver().hear(&Revocation::session(session).to_string());
+    feed.receiver().receive(&Revocation::session(session).to_string());
     watch.go_on().await;
     assert_eq!(reading.await.unwrap(), 200);
     assert_eq!(world.status(&pair.access_token).await, 401);

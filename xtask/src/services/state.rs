@@ -4,7 +4,7 @@
 
 use std::fmt::Display;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::process::{NAME_PREFIX, is_ours};
 use super::{compose, process};
@@ -69,18 +69,29 @@ pub(super) fn end_all() -> Result<usize, String> {
     end_those(|entry| entry.owner == NOBODY || !is_alive(entry.owner))
 }
 
-/// Ends what was started by processes that are gone.
-pub(super) fn end_orphans() -> Result<usize, String> {
-    end_those(|entry| entry.owner != NOBODY && !is_alive(entry.owner) && entry.running.can_be_ended())
+/// Ends what was started by processes that are gone. What cannot be ended is in nobody's way: it is told of, and tried by the
+/// next.
+pub(super) fn end_orphans() {
+    let ended =
+        end_those(|entry| entry.owner != NOBODY && !is_alive(entry.owner) && entry.running.can_be_ended());
+    if let Err(errors) = ended {
+        eprintln!("left running by an earlier run: {errors}");
+    }
 }
 
+/// Ends each, whatever becomes of the others.
 fn end_those(which: impl Fn(&Entry) -> bool) -> Result<usize, String> {
-    let mut ended = 0;
+    let (mut ended, mut errors) = (0, Vec::new());
     for entry in entries().into_iter().filter(which) {
-        ended += entry.running.end().map_err(|error| format!("{}: {error}", entry.file.display()))?;
-        let _ = fs::remove_file(entry.file);
+        match entry.running.end() {
+            Ok(servers) => {
+                ended += servers;
+                let _ = fs::remove_file(entry.file);
+            }
+            Err(error) => errors.push(format!("{}: {error}", entry.file.display())),
+        }
     }
-    Ok(ended)
+    if errors.is_empty() { Ok(ended) } else { Err(errors.join("; ")) }
 }
 
 impl Running {
@@ -105,8 +116,10 @@ impl Running {
     }
 }
 
+/// Where nothing tells of processes, each counts as alive: `services down` ends what is left.
 fn is_alive(process: u32) -> bool {
-    Path::new("/proc").join(process.to_string()).exists()
+    let processes = Path::new("/proc");
+    !processes.join("self").exists() || processes.join(process.to_string()).exists()
 }
 
 fn entries() -> Vec<Entry> {
@@ -128,6 +141,40 @@ fn running(name: &str, text: &str) -> Option<Running> {
     }
     let (process, directory) = (name.parse().ok()?, PathBuf::from(text));
     // It is removed with all that is in it.
-    let is_a_servers = directory.is_absolute() && directory.file_name()?.to_str()?.starts_with(NAME_PREFIX);
-    is_a_servers.then_some(Running::Process { process, directory })
+    is_a_servers(&directory).then_some(Running::Process { process, directory })
+}
+
+/// Whether this is how a server's directory is named: by who started it, a number, and 32 hexadecimal digits.
+fn is_a_servers(directory: &Path) -> bool {
+    let name =
+        directory.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix(NAME_PREFIX));
+    let parts: Vec<&str> = name.into_iter().flat_map(|name| name.split('-')).collect();
+    let [owner, number, random] = *parts else { return false };
+    let is_straight =
+        directory.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+    let is_number = |text: &str| text.parse::<u32>().is_ok();
+    let is_random = random.len() == 32 && random.bytes().all(|byte| byte.is_ascii_hexdigit());
+    directory.is_absolute() && is_straight && is_number(owner) && is_number(number) && is_random
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_servers_own_directory_is_ever_removed() {
+        let random = "0123456789abcdef0123456789abcdef";
+        assert!(is_a_servers(Path::new(&format!("/tmp/gatewright-42-0-{random}"))));
+        let others = [
+            String::new(),
+            "/".to_owned(),
+            "/tmp".to_owned(),
+            format!("gatewright-42-0-{random}"),
+            format!("/tmp/../gatewright-42-0-{random}"),
+            format!("/tmp/gatewright-42-0-{random}0"),
+            format!("/tmp/gatewright-42-{random}"),
+            "/x/gatewright-core".to_owned(),
+        ];
+        assert_eq!(others.map(|other| is_a_servers(Path::new(&other))), [false; 8]);
+    }
 }

@@ -221,7 +221,7 @@ impl Listener {
             _ => None,
         };
         match text {
-            Some(text) => self.receivers.iter().for_each(|receiver| receiver.hear(text)),
+            Some(text) => self.receivers.iter().for_each(|receiver| receiver.receive(text)),
             None => self.receivers.iter().for_each(RevocationReceiver::reset),
         }
     }

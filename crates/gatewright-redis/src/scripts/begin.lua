@@ -1,4 +1,4 @@
--- Begins a session, ends those that are over and the oldest beyond the limit. Says how many of these there were.
+-- Begins a session, ends those that are over and the oldest beyond the limit. Says how many it ended.
 -- KEYS: the user's sessions. ARGV: field, what follows the place, now, limit, milliseconds the key is needed for.
 local key, field, body, now, limit, needed = KEYS[1], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 
@@ -45,4 +45,4 @@ end
 if limit < 1 then
   redis.call('HDEL', key, field)
 end
-return excess
+return #ended + (limit < 1 and 1 or 0)

@@ -49,7 +49,7 @@ const ACTION: &str = "announce a revocation";
 /// the order in which they were announced, many at a time where many wait. Lost connections are made again after 0.1
 /// seconds at first and 2 at most, and so are those over which a node's own heartbeats do not come back. What could not be
 /// sent is told to whoever announced it after [`ANNOUNCE_TIMEOUT`], and tried for as long as anybody may remember what it
-/// revokes ([`FED_MAX_AGE`](gatewright_core::revocation::FED_MAX_AGE)). While nobody listens, they are closed
+/// revokes ([`MAX_AGE_WITH_FEED`](gatewright_core::revocation::MAX_AGE_WITH_FEED)). While nobody listens, they are closed
 /// 5 seconds after the last message; the task ends with the last clone.
 ///
 /// All nodes must name the same database, not only the same server, and the same channel. A pooler keeps LISTEN in

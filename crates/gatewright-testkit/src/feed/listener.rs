@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use gatewright_core::feed::Ear;
+use gatewright_core::feed::RevocationListener;
 use gatewright_core::{Revocation, RevocationFeed, RevocationReceiver, UserId};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -47,8 +47,8 @@ impl Listener {
             made: Mutex::default(),
             changes: watch::Sender::new(()),
         });
-        let ear: Arc<dyn Ear> = Arc::clone(&listener) as _;
-        feed.subscribe(RevocationReceiver::new(&ear));
+        let receiving: Arc<dyn RevocationListener> = Arc::clone(&listener) as _;
+        feed.subscribe(RevocationReceiver::new(&receiving));
         listener
     }
 
@@ -147,7 +147,7 @@ pub(super) fn resets(heard: &[Heard]) -> usize {
     heard.iter().filter(|heard| **heard == Heard::Reset).count()
 }
 
-impl Ear for Listener {
+impl RevocationListener for Listener {
     fn heartbeat(&self) -> Option<String> {
         let mut made = lock(&self.made);
         let text = format!("heartbeat {:016x} {}", self.number, made.len());
@@ -157,7 +157,7 @@ impl Ear for Listener {
         Some(text)
     }
 
-    fn hear_heartbeat(&self, text: &str) -> bool {
+    fn receive_heartbeat(&self, text: &str) -> bool {
         let is_one = text.starts_with("heartbeat ");
         if is_one {
             self.note(Heard::Heartbeat(text.to_owned()));

@@ -40,7 +40,7 @@ impl ManualFeed {
     /// Lets one heartbeat out and back in.
     pub fn beat(&self) {
         let receiver = self.receiver();
-        receiver.hear(&receiver.heartbeat().expect("the node is there"));
+        receiver.receive(&receiver.heartbeat().expect("the node is there"));
     }
 
     /// Nothing can be handed over any more.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::error::{AccessRefusal, RefreshRefusal};
-use gatewright_core::revocation::UNFED_MAX_AGE;
+use gatewright_core::revocation::MAX_AGE_WITHOUT_FEED;
 use gatewright_core::token::MAX_TOKEN_BYTES;
 use gatewright_core::{
     AuthError, Clock, MAX_BODY_BYTES, Operation, Refresh, RevocationCheck, Timestamp, TokenRefusal, TokenText,
@@ -186,7 +186,7 @@ pub async fn logout<S: Storage, T: Tokens>(service: Service<S, T>) {
         node.refresh(&pair.refresh).await.expect_invalid_grant();
     }
     assert_eq!((here.status(&pair.access).await, reading.status(&pair.access).await), (401, 401));
-    service.clock.advance(UNFED_MAX_AGE);
+    service.clock.advance(MAX_AGE_WITHOUT_FEED);
     assert_eq!(remembering.status(&pair.access).await, 401);
 }
 

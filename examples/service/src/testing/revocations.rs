@@ -4,7 +4,7 @@ use std::fmt;
 use std::iter;
 use std::time::Duration;
 
-use gatewright::{FED_MAX_AGE, UNFED_MAX_AGE};
+use gatewright::{MAX_AGE_WITH_FEED, MAX_AGE_WITHOUT_FEED};
 use gatewright_testkit::block_on;
 use gatewright_testkit::http::{PASSWORD, Request, Target};
 use sqlx::{Connection, Executor};
@@ -55,7 +55,7 @@ impl Delays {
     /// # Panics
     /// When the feed was of no use.
     pub fn check_that_a_feed_is_at_work(&self) {
-        assert!(self.percentile(50) < UNFED_MAX_AGE, "{self}");
+        assert!(self.percentile(50) < MAX_AGE_WITHOUT_FEED, "{self}");
     }
 }
 
@@ -74,7 +74,7 @@ impl fmt::Display for Delays {
 fn let_in(there: &Target, access: &str) {
     let asked = Instant::now();
     let answers = iter::repeat_with(|| there.me(access).status);
-    let mut judged = answers.skip_while(|status| *status == 503 && asked.elapsed() < FED_MAX_AGE);
+    let mut judged = answers.skip_while(|status| *status == 503 && asked.elapsed() < MAX_AGE_WITH_FEED);
     assert_eq!(judged.next(), Some(200));
 }
 
@@ -84,7 +84,7 @@ fn until_refused(there: &Target, access: &str) -> Duration {
     loop {
         let delay = ended.elapsed();
         match there.me(access).status {
-            200 => assert!(delay < FED_MAX_AGE, "let in after {delay:?}"),
+            200 => assert!(delay < MAX_AGE_WITH_FEED, "let in after {delay:?}"),
             401 => return delay,
             status => panic!("{status}"),
         }
@@ -156,7 +156,7 @@ async fn check_that_the_other_remembers(url: &str, here: &Target, there: &Target
             break;
         }
         lock.execute("ROLLBACK").await.unwrap();
-        assert!(begun.elapsed() < FED_MAX_AGE, "it remembers nobody");
+        assert!(begun.elapsed() < MAX_AGE_WITH_FEED, "it remembers nobody");
     }
     assert_eq!([(); 20].map(|()| ask(&known.access)), [200; 20]);
     assert_eq!(ask(&unknown.access), 503);

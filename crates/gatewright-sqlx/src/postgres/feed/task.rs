@@ -5,7 +5,7 @@ use std::mem;
 use std::time::Duration;
 
 use gatewright_core::RevocationReceiver;
-use gatewright_core::revocation::{FED_MAX_AGE, HEARTBEAT_INTERVAL, MAX_SILENCE};
+use gatewright_core::revocation::{HEARTBEAT_INTERVAL, MAX_AGE_WITH_FEED, MAX_SILENCE};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
@@ -115,7 +115,7 @@ impl FeedTask {
     }
 
     fn deliver(&mut self, message: &str) {
-        self.receivers.iter().for_each(|receiver| receiver.hear(message));
+        self.receivers.iter().for_each(|receiver| receiver.receive(message));
         self.received_at = Instant::now();
         // Only what comes in shows that a connection is good: one that was merely made may be of no use.
         self.pause = FIRST_PAUSE;
@@ -198,7 +198,7 @@ impl FeedTask {
                 Err(_) => break,
             }
         }
-        self.outgoing.retain(|message| message.announced_at.elapsed() < FED_MAX_AGE);
+        self.outgoing.retain(|message| message.announced_at.elapsed() < MAX_AGE_WITH_FEED);
         true
     }
 

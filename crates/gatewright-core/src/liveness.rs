@@ -16,14 +16,14 @@ use crate::clock::Timestamp;
 use crate::random::{SystemRandomness, draw};
 use crate::revocation::MAX_SILENCE;
 
-pub(crate) struct Hearing {
+pub(crate) struct FeedLiveness {
     /// The key of the MACs. `None` when no randomness was available: then the feed is never live.
     key: Option<Zeroizing<[u8; 64]>>,
     /// When the latest one to come back was sent, in microseconds; 0 for none.
     sent_at: AtomicU64,
 }
 
-impl Hearing {
+impl FeedLiveness {
     pub(crate) fn new() -> Self {
         Self { key: draw(&SystemRandomness).ok().map(Zeroizing::new), sent_at: AtomicU64::new(0) }
     }
@@ -39,7 +39,7 @@ impl Hearing {
     }
 
     /// Takes a message that came in, and says whether it was a heartbeat. `forget` is called first if this one ends a silence.
-    pub(crate) fn hear(&self, text: &str, now: Timestamp, forget: impl FnOnce()) -> bool {
+    pub(crate) fn receive(&self, text: &str, now: Timestamp, forget: impl FnOnce()) -> bool {
         let Some((tag, sent_at)) = read(text) else { return false };
         let known = self.sent_at.load(Ordering::SeqCst);
         let overtaken = sent_at <= known && known <= now.as_micros();
@@ -83,88 +83,88 @@ mod tests {
     }
 
     /// Hears, and says whether everything was forgotten.
-    fn hear(hearing: &Hearing, text: &str, now: Timestamp) -> bool {
+    fn hear(liveness: &FeedLiveness, text: &str, now: Timestamp) -> bool {
         let forgot = Cell::new(false);
-        assert!(hearing.hear(text, now, || forgot.set(true)), "{text}");
+        assert!(liveness.receive(text, now, || forgot.set(true)), "{text}");
         forgot.get()
     }
 
     #[test]
     fn nobody_is_heard_before_the_first_heartbeat_comes_back() {
-        let hearing = Hearing::new();
-        assert!(!hearing.is_live(NOW));
-        let beat = hearing.heartbeat(NOW);
-        assert!(hear(&hearing, &beat, NOW), "what was read in silence is forgotten");
-        assert!(hearing.is_live(later(3_000)) && !hearing.is_live(later(3_001)));
+        let liveness = FeedLiveness::new();
+        assert!(!liveness.is_live(NOW));
+        let beat = liveness.heartbeat(NOW);
+        assert!(hear(&liveness, &beat, NOW), "what was read in silence is forgotten");
+        assert!(liveness.is_live(later(3_000)) && !liveness.is_live(later(3_001)));
     }
 
     #[test]
     fn only_an_own_heartbeat_counts_and_by_the_time_it_was_sent() {
-        let (hearing, other) = (Hearing::new(), Hearing::new());
-        assert!(!hear(&hearing, &other.heartbeat(NOW), NOW));
-        assert!(!hearing.is_live(NOW));
-        let slow = hearing.heartbeat(NOW);
-        hear(&hearing, &slow, later(3_500));
-        assert!(!hearing.is_live(later(3_500)), "a feed that lags is silent");
+        let (liveness, other) = (FeedLiveness::new(), FeedLiveness::new());
+        assert!(!hear(&liveness, &other.heartbeat(NOW), NOW));
+        assert!(!liveness.is_live(NOW));
+        let slow = liveness.heartbeat(NOW);
+        hear(&liveness, &slow, later(3_500));
+        assert!(!liveness.is_live(later(3_500)), "a feed that lags is silent");
     }
 
     #[test]
     fn whoever_reads_heartbeats_can_make_none_of_another_time() {
-        let hearing = Hearing::new();
-        hear(&hearing, &hearing.heartbeat(NOW), NOW);
-        let seen = hearing.heartbeat(later(1));
+        let liveness = FeedLiveness::new();
+        hear(&liveness, &liveness.heartbeat(NOW), NOW);
+        let seen = liveness.heartbeat(later(1));
         let (tag, _) = seen.strip_prefix("heartbeat ").unwrap().split_once(' ').unwrap();
         let at = later(4_000);
         for tag in [tag, "0000000000000000", "ffffffffffffffff"] {
             for sent_at in [later(3_999), at] {
-                hear(&hearing, &format!("heartbeat {tag} {}", sent_at.as_micros()), at);
+                hear(&liveness, &format!("heartbeat {tag} {}", sent_at.as_micros()), at);
             }
         }
-        assert!(!hearing.is_live(at), "it was kept from hearing, and knows");
-        hear(&hearing, &hearing.heartbeat(at), at);
-        assert!(hearing.is_live(at));
+        assert!(!liveness.is_live(at), "messages were kept from it, and it knows");
+        hear(&liveness, &liveness.heartbeat(at), at);
+        assert!(liveness.is_live(at));
     }
 
     #[test]
     fn without_anything_random_nobody_is_heard() {
-        let hearing = Hearing { key: None, sent_at: AtomicU64::new(0) };
-        assert!(!hear(&hearing, &hearing.heartbeat(NOW), NOW));
-        assert!(!hearing.is_live(NOW));
+        let liveness = FeedLiveness { key: None, sent_at: AtomicU64::new(0) };
+        assert!(!hear(&liveness, &liveness.heartbeat(NOW), NOW));
+        assert!(!liveness.is_live(NOW));
     }
 
     #[test]
     fn a_silence_is_over_with_the_next_heartbeat_and_everything_is_forgotten() {
-        let hearing = Hearing::new();
-        hear(&hearing, &hearing.heartbeat(NOW), NOW);
-        assert!(!hear(&hearing, &hearing.heartbeat(later(2_900)), later(2_900)), "this was no silence");
-        assert!(hear(&hearing, &hearing.heartbeat(later(6_000)), later(6_000)), "this was one");
-        assert!(hearing.is_live(later(6_000)));
+        let liveness = FeedLiveness::new();
+        hear(&liveness, &liveness.heartbeat(NOW), NOW);
+        assert!(!hear(&liveness, &liveness.heartbeat(later(2_900)), later(2_900)), "this was no silence");
+        assert!(hear(&liveness, &liveness.heartbeat(later(6_000)), later(6_000)), "this was one");
+        assert!(liveness.is_live(later(6_000)));
     }
 
     #[test]
     fn a_heartbeat_that_comes_twice_or_was_overtaken_changes_nothing() {
-        let hearing = Hearing::new();
-        let (first, second) = (hearing.heartbeat(NOW), hearing.heartbeat(later(1_000)));
+        let liveness = FeedLiveness::new();
+        let (first, second) = (liveness.heartbeat(NOW), liveness.heartbeat(later(1_000)));
         for beat in [&first, &second, &second, &first] {
-            hear(&hearing, beat, later(1_000));
+            hear(&liveness, beat, later(1_000));
         }
-        assert!(hearing.is_live(later(4_000)));
+        assert!(liveness.is_live(later(4_000)));
     }
 
     #[test]
     fn a_clock_that_is_set_back_is_silence_until_the_next_heartbeat() {
-        let hearing = Hearing::new();
-        hear(&hearing, &hearing.heartbeat(later(60_000)), later(60_000));
-        assert!(!hearing.is_live(NOW));
-        assert!(hear(&hearing, &hearing.heartbeat(NOW), NOW));
-        assert!(hearing.is_live(NOW));
+        let liveness = FeedLiveness::new();
+        hear(&liveness, &liveness.heartbeat(later(60_000)), later(60_000));
+        assert!(!liveness.is_live(NOW));
+        assert!(hear(&liveness, &liveness.heartbeat(NOW), NOW));
+        assert!(liveness.is_live(NOW));
     }
 
     #[test]
     fn what_is_no_heartbeat_is_none() {
-        let hearing = Hearing::new();
+        let liveness = FeedLiveness::new();
         for text in ["", "heartbeat", "heartbeat 1", "heartbeat x 1", "heartbeat 1 x", "user 42"] {
-            assert!(!hearing.hear(text, NOW, || ()), "{text}");
+            assert!(!liveness.receive(text, NOW, || ()), "{text}");
         }
     }
 }
