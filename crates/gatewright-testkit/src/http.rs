@@ -204,6 +204,18 @@ impl From<&Response> for Tokens {
     }
 }
 
+/// Holds two texts against each other that must be one token, as the contract of
+/// [`TokenIssuer`](gatewright_core::TokenIssuer) has it: the id and the times are the same. The signatures need not be, since
+/// some algorithms sign with randomness (ECDSA, RSA-PSS).
+#[track_caller]
+pub fn expect_same_token(one: &str, other: &str) {
+    let [one, other] = [one, other].map(claims);
+    for name in ["jti", "iat", "exp"] {
+        assert!(!one[name].is_null(), "no {name} in {one}");
+        assert_eq!(one[name], other[name], "{name}");
+    }
+}
+
 /// What a token says, believed by nobody.
 #[must_use]
 pub fn claims(token: &str) -> Value {

@@ -91,6 +91,15 @@ pub fn serve_with_redis<F: Future<Output = io::Result<()>>>(
     serve_config(config, |settings| settings, run)
 }
 
+/// As [`serve`], with these keys.
+pub fn serve_with_keys<F: Future<Output = io::Result<()>>>(
+    database_url: &str,
+    keys: Keys,
+    run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
+) -> Target {
+    serve_config(Config { keys, ..config(database_url) }, |settings| settings, run)
+}
+
 fn serve_config<F: Future<Output = io::Result<()>>>(
     config: Config,
     settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account> + Send + 'static,
