@@ -3,7 +3,7 @@
 use gatewright_tests::servers::{mysql, postgres, redis};
 use gatewright_tests::{memory, sqlite};
 
-gatewright_testkit::store_suite!(memory_store, memory);
+gatewright_testkit::store_suite!(memory_store, memory, in_memory);
 gatewright_testkit::store_suite!(sqlite_store, sqlite);
 gatewright_testkit::store_suite!(
     #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]

@@ -58,9 +58,12 @@ where
 
 /// Expands the whole store suite, each case its own test. `$fresh` is an async function without arguments that returns
 /// two handles on one new, empty store. Attributes before the name go to every case: `#[ignore = "needs a server"]`.
+///
+/// The last argument is `in_memory` for a store whose calls never wait. They cannot be dropped in their middle, and
+/// instead of the cases that drop them the suite proves that none waits.
 #[macro_export]
 macro_rules! store_suite {
-    ($(#[$attribute:meta])* $name:ident, $fresh:expr) => {
+    ($(#[$attribute:meta])* $name:ident, $fresh:expr $(, $in_memory:ident)?) => {
         mod $name {
             use super::*;
 
@@ -83,10 +86,8 @@ macro_rules! store_suite {
                 pages_show_every_account_once_while_others_are_made
                 pages_show_every_account_once_while_many_are_made_at_once
             }
-            $crate::store_cases! { [$(#[$attribute])*] interruptions, $fresh,
-                a_dropped_change_of_password_has_happened_or_not
-            }
-            $crate::session_suite! { $(#[$attribute])* of_sessions, $fresh }
+            $crate::account_interruptions! { [$(#[$attribute])*] $fresh $(, $in_memory)? }
+            $crate::session_suite! { $(#[$attribute])* of_sessions, $fresh $(, $in_memory)? }
         }
     };
 }
@@ -94,7 +95,7 @@ macro_rules! store_suite {
 /// Expands the suite of a store that keeps sessions alone, as [`store_suite!`] expands the whole.
 #[macro_export]
 macro_rules! session_suite {
-    ($(#[$attribute:meta])* $name:ident, $fresh:expr) => {
+    ($(#[$attribute:meta])* $name:ident, $fresh:expr $(, $in_memory:ident)?) => {
         mod $name {
             use super::*;
 
@@ -125,17 +126,47 @@ macro_rules! session_suite {
                 sessions_are_listed_in_the_order_in_which_they_began
                 where_a_login_came_from_is_kept
             }
-            $crate::store_cases! { [$(#[$attribute])*] interruptions, $fresh,
-                a_dropped_rotation_has_happened_or_not
-                a_dropped_beginning_has_happened_or_not
-                a_dropped_retaining_has_happened_or_not
-                what_is_acknowledged_after_dropped_calls_has_happened
-            }
+            $crate::session_interruptions! { [$(#[$attribute])*] $fresh $(, $in_memory)? }
         }
     };
 }
 
-/// For [`store_suite!`] and [`session_suite!`].
+/// For [`store_suite!`]: calls that are dropped in their middle, or have none.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! account_interruptions {
+    ($attributes:tt $fresh:expr, in_memory) => {
+        $crate::store_cases! { $attributes interruptions, $fresh,
+            no_call_about_accounts_waits
+        }
+    };
+    ($attributes:tt $fresh:expr) => {
+        $crate::store_cases! { $attributes interruptions, $fresh,
+            a_dropped_change_of_password_has_happened_or_not
+        }
+    };
+}
+
+/// For [`session_suite!`]: calls that are dropped in their middle, or have none.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! session_interruptions {
+    ($attributes:tt $fresh:expr, in_memory) => {
+        $crate::store_cases! { $attributes interruptions, $fresh,
+            no_call_about_sessions_waits
+        }
+    };
+    ($attributes:tt $fresh:expr) => {
+        $crate::store_cases! { $attributes interruptions, $fresh,
+            a_dropped_rotation_has_happened_or_not
+            a_dropped_beginning_has_happened_or_not
+            a_dropped_retaining_has_happened_or_not
+            what_is_acknowledged_after_dropped_calls_has_happened
+        }
+    };
+}
+
+/// For the store suites.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! store_cases {
