@@ -6,12 +6,13 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use gatewright_core::session::MAX_SESSIONS_PER_USER;
-use gatewright_core::store::{AccountChange, Change, Swap};
-use gatewright_core::{Epoch, PasswordHash, Rotation};
+use gatewright_core::store::{AccountChange, Change, Created, Swap, UserStore};
+use gatewright_core::{AuthUser, Epoch, PasswordHash, RoleName, Rotation};
 
-use super::accounts::add;
+use super::accounts::{add, new_account};
 use super::sessions::{GRACE, START, after, begin, digest, exists, new_session, request, rotate};
-use super::{Sessions, Store};
+use super::users::{add_user, email, hash};
+use super::{Accounts, Sessions, Users};
 
 /// How many times a call is woken, at most, before it is dropped.
 const WAKES: usize = 12;
@@ -71,13 +72,19 @@ pub async fn no_call_about_sessions_waits<S: Sessions>([store, _]: [S; 2]) {
 }
 
 /// So that none can be dropped in its middle.
-pub async fn no_call_about_accounts_waits<S: Store>([store, _]: [S; 2]) {
+pub async fn no_call_about_users_waits<U: Users>([users, _]: [U; 2]) {
+    let id = add_user(&users, "ada@example.com").await;
+    let store = users.store();
+    assert!(at_once(store.find_by_id(&id)).unwrap().is_some());
+    assert!(at_once(store.find_by_email(&email("ada@example.com"))).unwrap().is_some());
+    assert_eq!(at_once(store.replace_password_hash(&id, &hash("hash-1"), &hash("new"))).unwrap(), Swap::Done);
+}
+
+/// So that none can be dropped in its middle.
+pub async fn no_call_about_accounts_waits<S: Accounts>([store, _]: [S; 2]) {
     let account = at_once(add(&store, "u1", "ada@example.com", "user"));
-    let [first, second, third] = ["hash-1", "hash-2", "hash-3"].map(PasswordHash::new);
-    assert!(at_once(store.find_by_id(&account.id)).unwrap().is_some());
-    assert!(at_once(store.find_by_email(&account.email)).unwrap().is_some());
-    assert_eq!(at_once(store.replace_password_hash(&account.id, &first, &second)).unwrap(), Swap::Done);
-    let change = store.change_password(&account.id, &second, &third, Epoch::from_u64(7));
+    let [old, new] = ["hash-1", "new"].map(hash);
+    let change = store.change_password(&account.id, &old, &new, Epoch::from_u64(7));
     assert_eq!(at_once(change).unwrap(), Swap::Done);
     let change = AccountChange::default();
     assert!(matches!(at_once(store.update(&account.id, &change, None)).unwrap(), Change::Done(_)));
@@ -170,8 +177,68 @@ async fn drop_transactions<S: Sessions>(store: &S, wakes: usize) -> usize {
     finished.iter().filter(|finished| !**finished).count()
 }
 
+/// And is not made later, when somebody else has replaced the hash.
+pub async fn a_dropped_upgrade_has_happened_or_not<U: Users>([users, other]: [U; 2]) {
+    let unfinished = Cell::new(0);
+    let [old, new, last] = ["hash-1", "new", "last"].map(hash);
+    for (attempt, wakes) in attempts(&unfinished) {
+        let id = add_user(&users, &format!("{attempt}@example.com")).await;
+        let before = other.store().find_by_id(&id).await.unwrap().unwrap();
+        let upgrade = users.store().replace_password_hash(&id, &old, &new);
+        let finished = dropped_after(wakes, upgrade).await;
+        unfinished.set(unfinished.get() + usize::from(!finished));
+        let mut replaced = 0;
+        for expected in [&old, &new] {
+            let swap = other.store().replace_password_hash(&id, expected, &last).await.unwrap();
+            replaced += usize::from(swap == Swap::Done);
+        }
+        assert_eq!(replaced, 1, "after {wakes} wakes");
+        let after = other.store().find_by_id(&id).await.unwrap().unwrap();
+        assert_eq!(after.password_hash().unwrap().expose(), "last");
+        assert_eq!((after.epoch(), after.is_active()), (before.epoch(), before.is_active()));
+    }
+    check_that_some_were_dropped(&unfinished);
+}
+
+/// The account is there whole, or its address and its id are free.
+pub async fn a_dropped_creation_has_happened_or_not<S: Accounts>([store, other]: [S; 2]) {
+    let unfinished = Cell::new(0);
+    for (attempt, wakes) in attempts(&unfinished) {
+        let new = new_account(&format!("u{attempt}"), &format!("{attempt}@example.com"), "user");
+        let finished = dropped_after(wakes, store.create(new.clone())).await;
+        unfinished.set(unfinished.get() + usize::from(!finished));
+        // Of two creations one took place, and this one waits for the other.
+        let again = other.create(new.clone()).await.unwrap();
+        assert!(!finished || matches!(again, Created::Taken));
+        let [by_id, by_email] = [other.find_by_id(&new.id).await, other.find_by_email(&new.email).await]
+            .map(|found| found.unwrap().unwrap());
+        assert_eq!((by_id.email, by_email.id), (new.email, new.id), "after {wakes} wakes");
+        assert_eq!(other.count().await.unwrap().total, 1 + attempt as u64);
+    }
+    check_that_some_were_dropped(&unfinished);
+}
+
+/// Role, activity and epoch are all new, or all old.
+pub async fn a_dropped_update_has_happened_or_not<S: Accounts>([store, other]: [S; 2]) {
+    let unfinished = Cell::new(0);
+    for (attempt, wakes) in attempts(&unfinished) {
+        let account = add(&store, &format!("u{attempt}"), &format!("{attempt}@example.com"), "admin").await;
+        let mut change = AccountChange::default();
+        (change.role, change.is_active) = (Some(RoleName::new("user").unwrap()), Some(false));
+        change.epoch = Some(Epoch::from_u64(7));
+        let finished = dropped_after(wakes, store.update(&account.id, &change, None)).await;
+        unfinished.set(unfinished.get() + usize::from(!finished));
+        let after = other.find_by_id(&account.id).await.unwrap().unwrap();
+        let happened = after.epoch == Epoch::from_u64(7);
+        assert!(!finished || happened);
+        let role = if happened { "user" } else { "admin" };
+        assert_eq!((after.role.as_str(), after.is_active), (role, !happened), "after {wakes} wakes");
+    }
+    check_that_some_were_dropped(&unfinished);
+}
+
 /// Hash and epoch are both new, or both old.
-pub async fn a_dropped_change_of_password_has_happened_or_not<S: Store>([store, other]: [S; 2]) {
+pub async fn a_dropped_change_of_password_has_happened_or_not<S: Accounts>([store, other]: [S; 2]) {
     let unfinished = Cell::new(0);
     let (old, new) = (PasswordHash::new("hash-1"), PasswordHash::new("new"));
     for (attempt, wakes) in attempts(&unfinished) {
