@@ -1,11 +1,12 @@
 //! Cases for `UserStore`, whatever the type of its users.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use gatewright_core::store::Swap;
 use gatewright_core::{AuthUser, Email, Epoch, PasswordHash, UserId, UserStore};
+use tokio::sync::Barrier;
 use tokio::task::{JoinSet, yield_now};
 
 use super::race;
@@ -45,6 +46,9 @@ const STEPS: u64 = 60;
 
 /// Readers while a user is written, half of them through each handle.
 const READERS: usize = 4;
+
+/// How often each reads while one step is written.
+const READS: usize = 4;
 
 pub(super) fn email(text: &str) -> Email {
     Email::parse(text).unwrap()
@@ -162,33 +166,44 @@ fn step_of((_, epoch, _): &Fields) -> u64 {
 async fn read_while_written<U: Users>(both: [U; 2]) -> Vec<(u64, Fields)> {
     let address = email("ada@example.com");
     let id = both[0].add(&address, &state(0)).await;
-    let acknowledged = Arc::new(AtomicU64::new(0));
+    let (acknowledged, seen) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Vec::new())));
+    let barrier = Arc::new(Barrier::new(READERS + 1));
     let mut readers = JoinSet::new();
     for reader in 0..READERS {
-        let users = both[reader % 2].clone();
-        let (id, address, acknowledged) = (id.clone(), address.clone(), Arc::clone(&acknowledged));
+        let (users, id, address) = (both[reader % 2].clone(), id.clone(), address.clone());
+        let (acknowledged, seen, barrier) =
+            (Arc::clone(&acknowledged), Arc::clone(&seen), Arc::clone(&barrier));
         readers.spawn(async move {
-            let mut seen = Vec::new();
-            loop {
-                let before = acknowledged.load(Ordering::SeqCst);
-                let store = users.store();
-                let by_id = seen.len() % 2 == 0;
-                let found =
-                    if by_id { store.find_by_id(&id).await } else { store.find_by_email(&address).await };
-                seen.push((before, fields(&found.unwrap().unwrap())));
-                if before == STEPS {
-                    return seen;
+            for _ in 0..STEPS {
+                barrier.wait().await;
+                for turn in 0..READS {
+                    let before = acknowledged.load(Ordering::SeqCst);
+                    let found = read(&users, &id, &address, turn).await;
+                    seen.lock().unwrap().push((before, found));
+                    yield_now().await;
                 }
-                yield_now().await;
             }
         });
     }
     for step in 1..=STEPS {
+        tokio::select! {
+            _ = barrier.wait() => {}
+            // Who has failed never comes to the barrier.
+            Some(Err(error)) = readers.join_next() => panic!("a read failed: {error}"),
+        }
         both[0].write(&id, &state(step)).await;
         acknowledged.store(step, Ordering::SeqCst);
-        yield_now().await;
     }
-    readers.join_all().await.concat()
+    readers.join_all().await;
+    std::mem::take(&mut *seen.lock().unwrap())
+}
+
+/// By id and by address in turn.
+async fn read<U: Users>(users: &U, id: &UserId, address: &Email, turn: usize) -> Fields {
+    let store = users.store();
+    let found =
+        if turn.is_multiple_of(2) { store.find_by_id(id).await } else { store.find_by_email(address).await };
+    fields(&found.unwrap().unwrap())
 }
 
 /// Case and trailing spaces count; the epoch stays, and so does everybody else with the same hash.
