@@ -1,14 +1,12 @@
 //! The shop's customers, held against the contract of `UserStore`.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use gatewright::{Email, UserId};
 use gatewright_testkit::store::{UserState, Users};
 use own_users::customers::{Customers, TABLE};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{SqlitePool, query, query_scalar};
+
+use crate::new_file;
 
 /// A handle on the table: what is proved, and how the shop itself writes to it.
 #[derive(Clone)]
@@ -44,11 +42,7 @@ impl Users for Table {
 
 /// Two handles on one new database, each with connections of its own, as two nodes of the shop have them.
 async fn fresh() -> [Table; 2] {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let path = format!("{}/customers-{}-{number}.db", env!("CARGO_TARGET_TMPDIR"), std::process::id());
-    let _ = std::fs::remove_file(&path); // of an earlier process with this id
-    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let options = SqliteConnectOptions::new().filename(new_file()).create_if_missing(true);
     let pools = [(); 2].map(|()| SqlitePool::connect_lazy_with(options.clone()));
     query(TABLE).execute(&pools[0]).await.unwrap();
     pools.map(|pool| Table(Customers(pool)))
