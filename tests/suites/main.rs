@@ -16,6 +16,7 @@ mod sessions;
 mod tokens;
 mod refresh;
 mod scenarios;
+mod random_signatures;
 mod revocation;
 mod outages;
 mod mistaken;

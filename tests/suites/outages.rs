@@ -1,7 +1,5 @@
 //! A store that is gone is 503, never 401 or 403, and nothing is half written.
 
-use std::time::Duration;
-
 use gatewright::{
     AccountStore, Auth, AuthError, Denial, Epoch, Login, Password, Refresh, RequestView, Revocation,
     SessionId, SessionStore, TokenDigest,
@@ -10,7 +8,7 @@ use gatewright_testkit::{FragileStore, Outage};
 use gatewright_tests::{Bearer, PASSWORD, World, memory, new_file, sqlite};
 use sqlx::Connection;
 
-use crate::servers::{broken_off, unavailable_in_time};
+use crate::servers::{IN_TIME, broken_off, unavailable_in_time};
 
 const EMAIL: &str = "ada@example.com";
 
@@ -114,7 +112,7 @@ async fn a_database_locked_by_somebody_else_is_unavailable_in_time_and_consumes_
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     let started = tokio::time::Instant::now();
     is_outage(&world.auth, world.refresh(&pair.refresh_token).await);
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(started.elapsed() < IN_TIME, "{:?}", started.elapsed());
     assert_eq!(world.status(&pair.access_token).await, 200, "reading goes on");
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     assert!(world.refresh(&pair.refresh_token).await.is_ok(), "nothing was consumed");

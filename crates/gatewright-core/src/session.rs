@@ -110,7 +110,7 @@ impl Session {
 ///   their clocks said.
 /// - Nothing but what the types hold is kept: no token can be made from what is stored.
 ///
-/// Prove an implementation with the store suite of `gatewright-testkit`.
+/// Prove an implementation with `session_suite!` of `gatewright-testkit`.
 #[async_trait]
 pub trait SessionStore: Send + Sync + 'static {
     /// Keeps a new session whose first refresh token has the digest `current`, and says how many it ended to keep the limit.

@@ -67,14 +67,13 @@ pub enum Swap {
 /// - A read sees every change that was acknowledged before it began.
 /// - `replace_password_hash` is atomic: of many callers with one expectation, one succeeds.
 ///
-/// The account cases of `gatewright-testkit`'s store suite prove an implementation whose user is [`Account`]; for
-/// another user type they are the list of what to prove.
+/// Prove an implementation with `user_suite!` of `gatewright-testkit`, whatever its user type.
 #[async_trait]
 pub trait UserStore: Send + Sync + 'static {
     /// The application's user.
     type User: AuthUser;
 
-    /// The user with this id.
+    /// The user whose [`AuthUser::id`] this is. Ids are compared byte for byte: where they are numbers, "01" is not "1".
     ///
     /// # Errors
     /// When the store cannot tell.
@@ -186,7 +185,7 @@ impl AccountCounts {
 ///
 /// Ids are the caller's: [`Accounts`](crate::Accounts) draws a new one for each account, and uses none again.
 ///
-/// Prove an implementation with the store suite of `gatewright-testkit`.
+/// Prove an implementation with `account_suite!` of `gatewright-testkit`.
 #[async_trait]
 pub trait AccountStore: UserStore {
     /// Creates an account whose address no other has.

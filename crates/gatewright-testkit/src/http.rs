@@ -58,6 +58,8 @@ pub struct Target {
     pub api_key: String,
     /// An API key with the scope `introspect`.
     pub scoped_api_key: String,
+    /// How often in a row a request is sent again that was answered 503.
+    pub patience: usize,
 }
 
 /// What a login or refresh returned.
@@ -73,13 +75,13 @@ pub struct Tokens {
 }
 
 impl Target {
-    /// All of a target, in the order of the fields. A base URL may stand for the address.
+    /// All of a target but its API keys, in the order of the fields. A base URL may stand for the address.
     #[must_use]
     pub fn new(address: &str, admin_email: &str, admin_password: &str, secret: &str) -> Self {
         let address = address.strip_prefix("http://").unwrap_or(address).trim_end_matches('/').to_owned();
         let [admin_email, admin_password, secret] = [admin_email, admin_password, secret].map(str::to_owned);
         let (api_key, scoped_api_key) = (String::new(), String::new());
-        Self { address, admin_email, admin_password, secret, api_key, scoped_api_key }
+        Self { address, admin_email, admin_password, secret, api_key, scoped_api_key, patience: 0 }
     }
 
     /// The API keys that the application accepts: one without scopes, one with the scope `introspect`.
@@ -89,10 +91,25 @@ impl Target {
         self
     }
 
+    /// Sends a request again where the answer is 503, at most so often in a row: a busy machine may leave a store no time, and
+    /// that says nothing of what is proved.
+    #[must_use]
+    pub const fn with_patience(mut self, times: usize) -> Self {
+        self.patience = times;
+        self
+    }
+
     /// Sends a request and reads the answer.
     #[must_use]
     pub fn send(&self, request: &Request) -> Response {
-        request.send(&self.address)
+        let mut answer = request.send(&self.address);
+        for _ in 0..self.patience {
+            if answer.status != 503 {
+                break;
+            }
+            answer = request.send(&self.address);
+        }
+        answer
     }
 
     /// Sends a request to a server that may be gone, or go while it answers.
@@ -201,6 +218,18 @@ impl From<&Response> for Tokens {
         let text =
             |name: &str| body[name].as_str().unwrap_or_else(|| panic!("no {name} in {body}")).to_owned();
         Self { access: text("access_token"), refresh: text("refresh_token"), scope: text("scope") }
+    }
+}
+
+/// Holds two texts against each other that must be one token, as the contract of
+/// [`TokenIssuer`](gatewright_core::TokenIssuer) has it: the id and the times are the same. The signatures need not be, since
+/// some algorithms sign with randomness (ECDSA, RSA-PSS).
+#[track_caller]
+pub fn expect_same_token(one: &str, other: &str) {
+    let [one, other] = [one, other].map(claims);
+    for name in ["jti", "iat", "exp"] {
+        assert!(!one[name].is_null(), "no {name} in {one}");
+        assert_eq!(one[name], other[name], "{name}");
     }
 }
 

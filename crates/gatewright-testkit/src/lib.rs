@@ -1,7 +1,9 @@
 //! Conformance suites for Gatewright's seams, and what tests of applications need.
 //!
-//! - [`store_suite!`] proves a store of [`Account`](gatewright_core::Account)s and sessions against the contracts of
-//!   [`AccountStore`](gatewright_core::AccountStore) and [`SessionStore`](gatewright_core::SessionStore), case by case.
+//! - [`user_suite!`] proves a [`UserStore`](gatewright_core::UserStore) of an application's own users against its contract,
+//!   case by case; [`account_suite!`] an [`AccountStore`](gatewright_core::AccountStore) of Gatewright's own
+//!   [`Account`](gatewright_core::Account)s, as a `UserStore` too; [`session_suite!`] a
+//!   [`SessionStore`](gatewright_core::SessionStore). [`store_suite!`] is all three, for a store that keeps accounts and sessions.
 //! - [`refresh_suite!`] proves what refresh tokens come to over a storage: sixteen scenarios of theft, loss, races and
 //!   restarts, from the bytes of a request down. [`refresh::SCENARIOS`] lists them.
 //! - [`feed_suite!`] proves a revocation feed between nodes against the contract of
@@ -20,9 +22,18 @@
 //!
 //! ```text
 //! // In a test of a store's crate. `fresh` gives two handles on one new, empty store: two pools, as of two processes.
+//! // `broken` gives a store that cannot tell: its connections are closed, or its table is not there.
 //! async fn fresh() -> [MyStore; 2] { … }
+//! async fn broken() -> MyStore { … }
 //!
-//! gatewright_testkit::store_suite!(my_store, fresh);
+//! gatewright_testkit::store_suite!(my_store, fresh, broken);
+//!
+//! // In a test of an application with a users table of its own: `Table` tells how the suite writes to it.
+//! impl gatewright_testkit::store::Users for Table { … }
+//! async fn new_table() -> [Table; 2] { … }
+//! async fn without_a_table() -> MyUsers { … }
+//!
+//! gatewright_testkit::user_suite!(my_users, new_table, without_a_table);
 //!
 //! // `fresh` gives a new, empty `Storage`, `tokens` the tokens of an issuer by its name.
 //! gatewright_testkit::refresh_suite!(my_storage, fresh_storage, tokens);

@@ -78,7 +78,7 @@ impl UserStore for Customers {
     type User = Customer;
 
     async fn find_by_id(&self, id: &UserId) -> Result<Option<Customer>, StoreError> {
-        let Ok(number) = id.as_str().parse::<i64>() else { return Ok(None) };
+        let Some(number) = number(id) else { return Ok(None) };
         query_as(BY_NUMBER).bind(number).fetch_optional(&self.0).await.map_err(broken)
     }
 
@@ -92,11 +92,17 @@ impl UserStore for Customers {
         expected: &PasswordHash,
         new: &PasswordHash,
     ) -> Result<Swap, StoreError> {
+        let Some(number) = number(id) else { return Ok(Swap::Stale) };
         let update = query("UPDATE customers SET password = ? WHERE number = ? AND password = ?");
-        let update = update.bind(new.expose()).bind(id.as_str()).bind(expected.expose());
+        let update = update.bind(new.expose()).bind(number).bind(expected.expose());
         let result = update.execute(&self.0).await.map_err(broken)?;
         Ok(if result.rows_affected() == 0 { Swap::Stale } else { Swap::Done })
     }
+}
+
+/// The number as [`AuthUser::id`] wrote it. Another spelling of a number ("01", "+1") is nobody's id.
+fn number(id: &UserId) -> Option<i64> {
+    id.as_str().parse().ok().filter(|number| UserId::from(*number) == *id)
 }
 
 fn broken(error: sqlx::Error) -> StoreError {

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use gatewright::{Account, Auth, AuthBuilder, MemoryStore, Prefix};
@@ -40,14 +40,23 @@ pub const ADMIN_PASSWORD: &str = "the admin's long password";
 /// An API key without scopes, and one with a scope.
 pub const API_KEYS: &str = "k9J2mQ7xVb4TzW8LcR5nYp3H,R5nYp3HdF6sGaE1cX8wQz7Lm:introspect";
 
+/// How often in a row a request is sent again that was answered 503, where a busy machine may leave a store no time.
+const PATIENCE: usize = 5;
+
 /// A new directory in a test's `CARGO_TARGET_TMPDIR`.
 #[must_use]
 pub fn new_directory(folder: &str) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let directory = Path::new(folder).join(format!("example-{}-{number}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    directory
+    loop {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let directory = Path::new(folder).join(format!("example-{}-{number}", std::process::id()));
+        match std::fs::create_dir(&directory) {
+            Ok(()) => return directory,
+            // Of an earlier process with this id.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => panic!("{}: {error}", directory.display()),
+        }
+    }
 }
 
 /// The settings of a service on a database, as if the environment had said so.
@@ -89,6 +98,15 @@ pub fn serve_with_redis<F: Future<Output = io::Result<()>>>(
 ) -> Target {
     let config = Config { redis_url: Some(redis_url), redis_prefix, ..config(database_url) };
     serve_config(config, |settings| settings, run)
+}
+
+/// As [`serve`], with these keys.
+pub fn serve_with_keys<F: Future<Output = io::Result<()>>>(
+    database_url: &str,
+    keys: Keys,
+    run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
+) -> Target {
+    serve_config(Config { keys, ..config(database_url) }, |settings| settings, run)
 }
 
 fn serve_config<F: Future<Output = io::Result<()>>>(
@@ -134,6 +152,8 @@ fn on_a_thread<F: Future<Output = io::Result<()>>>(
 #[derive(Debug)]
 pub struct Program {
     child: Child,
+    /// Read while the program runs: a full pipe would stop it.
+    errors: Option<JoinHandle<Vec<u8>>>,
     /// Where it listens.
     pub address: String,
     /// The first admin's password, if it was shown.
@@ -155,6 +175,12 @@ impl Program {
     #[must_use]
     pub fn start(program: &str, directory: &Path, settings: &[(&str, &str)]) -> Self {
         let mut child = Self::command(program, directory, settings).spawn().unwrap();
+        let mut pipe = child.stderr.take().unwrap();
+        let errors = thread::spawn(move || {
+            let mut errors = Vec::new();
+            pipe.read_to_end(&mut errors).unwrap();
+            errors
+        });
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let mut admin_password = None;
         let address = lines.by_ref().find_map(|line| {
@@ -164,11 +190,10 @@ impl Program {
             line.strip_prefix("listening on http://").map(str::to_owned)
         });
         let Some(address) = address else {
-            let mut error = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
-            panic!("the program did not start: {error}");
+            let errors = errors.join().unwrap();
+            panic!("the program did not start: {}", String::from_utf8_lossy(&errors));
         };
-        Self { child, address, admin_password }
+        Self { child, errors: Some(errors), address, admin_password }
     }
 
     /// For the suite's requests.
@@ -190,8 +215,7 @@ impl Program {
         // The shell's own `kill`: there need not be a program of that name.
         assert!(Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &id]).status().unwrap().success());
         let status = self.child.wait().unwrap();
-        let mut stderr = Vec::new();
-        self.child.stderr.take().unwrap().read_to_end(&mut stderr).unwrap();
+        let stderr = self.errors.take().unwrap().join().unwrap();
         Output { status, stdout: Vec::new(), stderr }
     }
 }

@@ -11,8 +11,9 @@ use super::{Heard, Listener, Network};
 /// How often a node is cut off.
 const CUTS: usize = 3;
 
-/// What a feed may take to say that it could not hand something over, and what a slow machine may add.
-const TOO_LONG: Duration = Duration::from_millis(5_500);
+/// The five seconds that a feed may take to say that it could not hand something over, and what a slow machine may add. The
+/// system itself would take minutes.
+const TOO_LONG: Duration = Duration::from_secs(8);
 
 /// Whatever is heard of what was said after the cut comes over a new connection, and so after a reset.
 pub async fn after_a_cut_everything_is_forgotten_before_anything_is_heard(network: impl Network) {
@@ -70,7 +71,7 @@ pub async fn an_announcement_that_cannot_be_handed_over_says_so_within_five_seco
     here.feed.announce(&session()).await.unwrap();
     let in_time = async |must_fail: bool| {
         let answer = timeout(TOO_LONG, here.feed.announce(&session())).await;
-        let answer = answer.expect("an answer within five seconds");
+        let answer = answer.expect("an answer within five seconds, and some for a slow machine");
         assert!(answer.is_err() || !must_fail, "nothing can be handed over");
     };
     here.wire.hold();

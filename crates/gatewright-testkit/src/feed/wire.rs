@@ -164,8 +164,10 @@ fn set(connection: &watch::Sender<Flow>, flow: Flow) {
 async fn pass(mut flow: watch::Receiver<Flow>, mut client: TcpStream, server: &str) {
     let Ok(mut server) = TcpStream::connect(server).await else { return };
     tokio::select! {
-        _ = copy_bidirectional(&mut client, &mut server) => return,
+        // First, so that nothing passes any more that is sent after the wire was told.
+        biased;
         _ = flow.wait_for(|flow| *flow != Flow::Passes) => {}
+        _ = copy_bidirectional(&mut client, &mut server) => return,
     }
     let _ = flow.wait_for(|flow| *flow == Flow::Ends).await;
 }

@@ -1,26 +1,19 @@
-//! Cases for `UserStore` and `AccountStore`.
+//! Cases for `AccountStore`, and accounts as users for the cases of `UserStore`.
 
 use gatewright_core::store::{AccountChange, Change, Created, NewAccount, Swap};
-use gatewright_core::{Account, Email, Epoch, PasswordHash, RoleName, Timestamp, UserId};
+use gatewright_core::{Account, Email, Epoch, RoleName, SystemRandomness, Timestamp, UserId};
 
 use tokio::task::JoinSet;
 
-use super::{Store, race, race_of};
+use super::users::{UserState, Users, email, hash};
+use super::{Accounts, race, race_of};
 use crate::repetitions;
 
 fn role(name: &str) -> RoleName {
     RoleName::new(name).unwrap()
 }
 
-fn email(text: &str) -> Email {
-    Email::parse(text).unwrap()
-}
-
-fn hash(text: &str) -> PasswordHash {
-    PasswordHash::new(text)
-}
-
-fn new_account(id: &str, address: &str, role_name: &str) -> NewAccount {
+pub(super) fn new_account(id: &str, address: &str, role_name: &str) -> NewAccount {
     let created_at = Timestamp::from_micros(1_700_000_000_123_457);
     let epoch = Epoch::from_u64(u64::MAX - 1);
     NewAccount::new(
@@ -33,14 +26,14 @@ fn new_account(id: &str, address: &str, role_name: &str) -> NewAccount {
     )
 }
 
-pub(super) async fn add<S: Store>(store: &S, id: &str, address: &str, role_name: &str) -> Account {
+pub(super) async fn add<S: Accounts>(store: &S, id: &str, address: &str, role_name: &str) -> Account {
     match store.create(new_account(id, address, role_name)).await.unwrap() {
         Created::Created(account) => account,
         other => panic!("{other:?}"),
     }
 }
 
-async fn get<S: Store>(store: &S, id: &str) -> Option<Account> {
+async fn get<S: Accounts>(store: &S, id: &str) -> Option<Account> {
     store.find_by_id(&UserId::new(id).unwrap()).await.unwrap()
 }
 
@@ -54,8 +47,49 @@ fn change() -> AccountChange {
     AccountChange::default()
 }
 
+/// Accounts as the users of the cases for `UserStore`.
+#[derive(Debug, Clone)]
+pub struct AsUsers<S>(S);
+
+impl<S: Accounts> AsUsers<S> {
+    /// Both handles.
+    pub fn of(stores: [S; 2]) -> [Self; 2] {
+        stores.map(Self)
+    }
+}
+
+impl<S: Accounts> Users for AsUsers<S> {
+    type Store = S;
+
+    fn store(&self) -> &S {
+        &self.0
+    }
+
+    async fn add(&self, email: &Email, state: &UserState) -> UserId {
+        let mut new = new_account("unused", email.as_str(), "user");
+        new.id = UserId::generate(new.created_at, &SystemRandomness).unwrap();
+        (new.password_hash, new.epoch) = (state.password_hash.clone(), state.epoch);
+        match self.0.create(new).await.unwrap() {
+            Created::Created(account) => account.id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn write(&self, id: &UserId, state: &UserState) {
+        let before = self.0.find_by_id(id).await.unwrap().unwrap();
+        if before.is_active == state.is_active {
+            let change = self.0.change_password(id, &before.password_hash, &state.password_hash, state.epoch);
+            assert_eq!(change.await.unwrap(), Swap::Done);
+        } else {
+            let mut step = change();
+            (step.is_active, step.epoch) = (Some(state.is_active), Some(state.epoch));
+            assert!(matches!(self.0.update(id, &step, None).await.unwrap(), Change::Done(_)));
+        }
+    }
+}
+
 /// Every field survives, the microsecond and the highest bit included.
-pub async fn an_account_comes_back_as_it_was_made<S: Store>([store, other]: [S; 2]) {
+pub async fn an_account_comes_back_as_it_was_made<S: Accounts>([store, other]: [S; 2]) {
     let made = add(&store, "u1", "ada@example.com", "user").await;
     assert!(made.is_active);
     assert_eq!(made.epoch, Epoch::from_u64(u64::MAX - 1));
@@ -65,18 +99,17 @@ pub async fn an_account_comes_back_as_it_was_made<S: Store>([store, other]: [S; 
     assert!(same(&get(&other, "u1").await.unwrap(), &made) && same(&by_email, &made));
 }
 
-/// `None`, not an error.
-pub async fn an_unknown_account_is_absent<S: Store>([store, _]: [S; 2]) {
+/// A verdict, not an error.
+pub async fn an_unknown_account_is_absent<S: Accounts>([store, _]: [S; 2]) {
     let id = UserId::new("nobody").unwrap();
-    assert!(get(&store, "nobody").await.is_none());
-    assert!(store.find_by_email(&email("no@body")).await.unwrap().is_none());
-    assert_eq!(store.replace_password_hash(&id, &hash("a"), &hash("b")).await.unwrap(), Swap::Stale);
+    let epoch = Epoch::from_u64(7);
+    assert_eq!(store.change_password(&id, &hash("a"), &hash("b"), epoch).await.unwrap(), Swap::Stale);
     assert!(matches!(store.update(&id, &change(), None).await.unwrap(), Change::NotFound));
     assert!(matches!(store.delete(&id, None).await.unwrap(), Change::NotFound));
 }
 
 /// `Taken`, and the first account stands as it was.
-pub async fn a_taken_address_or_id_changes_nothing<S: Store>([store, other]: [S; 2]) {
+pub async fn a_taken_address_or_id_changes_nothing<S: Accounts>([store, other]: [S; 2]) {
     let first = add(&store, "u1", "ada@example.com", "user").await;
     for second in
         [new_account("u2", "ada@example.com", "admin"), new_account("u1", "eve@example.com", "admin")]
@@ -89,7 +122,7 @@ pub async fn a_taken_address_or_id_changes_nothing<S: Store>([store, other]: [S;
 }
 
 /// No collation folds case, accents or trailing spaces.
-pub async fn addresses_and_ids_are_compared_byte_for_byte<S: Store>([store, _]: [S; 2]) {
+pub async fn addresses_and_ids_are_compared_byte_for_byte<S: Accounts>([store, _]: [S; 2]) {
     for (id, address) in [("u", "a@example.com"), ("U", "\u{e4}@example.com"), ("u ", "\u{e5}@example.com")] {
         add(&store, id, address, "user").await;
     }
@@ -99,7 +132,7 @@ pub async fn addresses_and_ids_are_compared_byte_for_byte<S: Store>([store, _]: 
 }
 
 /// Unique under a race, through two pools.
-pub async fn of_many_parallel_creates_of_one_address_one_succeeds<S: Store>(stores: [S; 2]) {
+pub async fn of_many_parallel_creates_of_one_address_one_succeeds<S: Accounts>(stores: [S; 2]) {
     for repetition in 0..repetitions() {
         let results = race(&stores, |store, racer| async move {
             let id = format!("{repetition}-{racer}");
@@ -111,21 +144,8 @@ pub async fn of_many_parallel_creates_of_one_address_one_succeeds<S: Store>(stor
     }
 }
 
-/// Case and trailing spaces count, and the epoch stays.
-pub async fn a_hash_is_replaced_only_if_it_is_the_expected_one_to_the_byte<S: Store>([store, other]: [S; 2]) {
-    let account = add(&store, "u1", "ada@example.com", "user").await;
-    for wrong in ["Hash-1", "hash-1 ", "hash-1\0", "hash-2", ""] {
-        let swap = store.replace_password_hash(&account.id, &hash(wrong), &hash("new")).await.unwrap();
-        assert_eq!(swap, Swap::Stale, "{wrong:?}");
-    }
-    let swap = store.replace_password_hash(&account.id, &hash("hash-1"), &hash("new")).await.unwrap();
-    assert_eq!(swap, Swap::Done);
-    let after = get(&other, "u1").await.unwrap();
-    assert_eq!((after.password_hash.expose(), after.epoch), ("new", account.epoch));
-}
-
 /// One winner, through two pools.
-pub async fn of_many_parallel_swaps_of_one_hash_one_succeeds<S: Store>(stores: [S; 2]) {
+pub async fn of_many_parallel_swaps_of_one_hash_one_succeeds<S: Accounts>(stores: [S; 2]) {
     for repetition in 0..repetitions() {
         let account =
             add(&stores[0], &format!("u{repetition}"), &format!("r{repetition}@example.com"), "user").await;
@@ -146,31 +166,15 @@ pub async fn of_many_parallel_swaps_of_one_hash_one_succeeds<S: Store>(stores: [
     }
 }
 
-/// As at two logins at once: one winner, through two pools.
-pub async fn of_many_parallel_upgrades_of_one_hash_one_succeeds<S: Store>(stores: [S; 2]) {
-    for repetition in 0..repetitions() {
-        let account =
-            add(&stores[0], &format!("u{repetition}"), &format!("r{repetition}@example.com"), "user").await;
-        let results = race(&stores, |store, racer| {
-            let id = account.id.clone();
-            async move {
-                store
-                    .replace_password_hash(&id, &hash("hash-1"), &hash(&format!("new-{racer}")))
-                    .await
-                    .unwrap()
-            }
-        })
-        .await;
-        assert_eq!(results.iter().filter(|swap| **swap == Swap::Done).count(), 1, "repetition {repetition}");
-    }
-}
-
 /// Both or neither.
-pub async fn a_change_of_password_replaces_hash_and_epoch_together<S: Store>([store, other]: [S; 2]) {
+pub async fn a_change_of_password_replaces_hash_and_epoch_together<S: Accounts>([store, other]: [S; 2]) {
     let account = add(&store, "u1", "ada@example.com", "user").await;
     let epoch = Epoch::from_u64(7);
-    let stale = store.change_password(&account.id, &hash("other"), &hash("new"), epoch).await.unwrap();
-    assert_eq!(stale, Swap::Stale);
+    for wrong in ["other", "Hash-1", "hash-1 ", "hash-1\0", ""] {
+        let changed = store.change_password(&account.id, &hash(wrong), &hash("new"), epoch).await.unwrap();
+        let upgraded = store.replace_password_hash(&account.id, &hash(wrong), &hash("new")).await.unwrap();
+        assert_eq!((changed, upgraded), (Swap::Stale, Swap::Stale), "{wrong:?}");
+    }
     assert!(same(&get(&other, "u1").await.unwrap(), &account));
     let done = store.change_password(&account.id, &hash("hash-1"), &hash("new"), epoch).await.unwrap();
     assert_eq!(done, Swap::Done);
@@ -179,7 +183,7 @@ pub async fn a_change_of_password_replaces_hash_and_epoch_together<S: Store>([st
 }
 
 /// Whoever was let in before the account was disabled changes nothing after it.
-pub async fn an_account_that_may_not_be_used_gets_no_password<S: Store>([store, other]: [S; 2]) {
+pub async fn an_account_that_may_not_be_used_gets_no_password<S: Accounts>([store, other]: [S; 2]) {
     let account = add(&store, "u1", "ada@example.com", "user").await;
     let epoch = Epoch::from_u64(7);
     for (active, expected) in [(false, Swap::Stale), (true, Swap::Done)] {
@@ -194,7 +198,7 @@ pub async fn an_account_that_may_not_be_used_gets_no_password<S: Store>([store, 
 }
 
 /// And returns the account as it is then.
-pub async fn an_update_changes_what_it_names_and_nothing_else<S: Store>([store, other]: [S; 2]) {
+pub async fn an_update_changes_what_it_names_and_nothing_else<S: Accounts>([store, other]: [S; 2]) {
     let mut expected = add(&store, "u1", "ada@example.com", "user").await;
     let mut bystander = change();
     bystander.role = Some(role("admin"));
@@ -218,7 +222,7 @@ pub async fn an_update_changes_what_it_names_and_nothing_else<S: Store>([store, 
 }
 
 /// Not demoted, not disabled, not deleted; disabled holders do not count, and other changes go through.
-pub async fn the_last_active_holder_of_the_protected_role_remains<S: Store>([store, _]: [S; 2]) {
+pub async fn the_last_active_holder_of_the_protected_role_remains<S: Accounts>([store, _]: [S; 2]) {
     let admin = role("admin");
     let last = add(&store, "u1", "ada@example.com", "admin").await;
     let disabled = add(&store, "u2", "eve@example.com", "admin").await;
@@ -243,7 +247,7 @@ pub async fn the_last_active_holder_of_the_protected_role_remains<S: Store>([sto
 }
 
 /// The check and the change are one step, through two pools: however they go about it, one active holder is left.
-pub async fn many_holders_cannot_demote_disable_and_delete_each_other_at_once<S: Store>(stores: [S; 2]) {
+pub async fn many_holders_cannot_demote_disable_and_delete_each_other_at_once<S: Accounts>(stores: [S; 2]) {
     const HOLDERS: usize = 9;
     for repetition in 0..repetitions().min(5) {
         let mut holders = Vec::new();
@@ -284,7 +288,7 @@ pub async fn many_holders_cannot_demote_disable_and_delete_each_other_at_once<S:
 }
 
 /// Somebody else may have the address, under another id.
-pub async fn a_deleted_account_is_gone_and_its_address_free<S: Store>([store, other]: [S; 2]) {
+pub async fn a_deleted_account_is_gone_and_its_address_free<S: Accounts>([store, other]: [S; 2]) {
     let account = add(&store, "u1", "ada@example.com", "user").await;
     assert!(matches!(store.delete(&account.id, None).await.unwrap(), Change::Done(())));
     assert!(get(&other, "u1").await.is_none());
@@ -294,7 +298,7 @@ pub async fn a_deleted_account_is_gone_and_its_address_free<S: Store>([store, ot
 }
 
 /// All, and those that may be used.
-pub async fn accounts_are_counted<S: Store>([store, _]: [S; 2]) {
+pub async fn accounts_are_counted<S: Accounts>([store, _]: [S; 2]) {
     let counts = store.count().await.unwrap();
     assert_eq!((counts.total, counts.active), (0, 0));
     for number in 0..3 {
@@ -311,7 +315,7 @@ pub async fn accounts_are_counted<S: Store>([store, _]: [S; 2]) {
 }
 
 /// In the order of their ids; accounts made during the walk may show or not.
-pub async fn pages_show_every_account_once_while_others_are_made<S: Store>([store, other]: [S; 2]) {
+pub async fn pages_show_every_account_once_while_others_are_made<S: Accounts>([store, other]: [S; 2]) {
     for number in 0..25 {
         add(&store, &format!("u{number:02}"), &format!("{number}@example.com"), "user").await;
     }
@@ -330,7 +334,7 @@ pub async fn pages_show_every_account_once_while_others_are_made<S: Store>([stor
 }
 
 /// However many accounts are made meanwhile, before, between and behind those that are shown.
-pub async fn pages_show_every_account_once_while_many_are_made_at_once<S: Store>([store, other]: [S; 2]) {
+pub async fn pages_show_every_account_once_while_many_are_made_at_once<S: Accounts>([store, other]: [S; 2]) {
     for number in 0..60 {
         add(&store, &format!("u{number:02}"), &format!("{number}@example.com"), "user").await;
     }

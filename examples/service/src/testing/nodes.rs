@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Barrier, Condvar, Mutex};
 use std::thread;
 
-use gatewright::{MySqlStore, PostgresStore, SessionStore, SqliteStore, UserId};
+use gatewright::{MySqlStore, PostgresStore, RedisStore, SessionStore, SqliteStore, UserId};
 use gatewright_testkit::http::{PASSWORD, Request, Response, Target, Tokens};
 use gatewright_testkit::store::RACERS;
 use gatewright_testkit::{block_on, repetitions};
@@ -33,6 +33,10 @@ macro_rules! nodes {
             two_programs_let_one_of_fifty_refreshes_win_on_mysql
             rotations_survive_that_the_program_is_killed_on_mysql
         }
+        $crate::nodes_as_tests! { [#[ignore = "needs GATEWRIGHT_TEST_REDIS_URL"]] $program, $folder;
+            two_programs_let_one_of_fifty_refreshes_win_on_redis
+            rotations_survive_that_the_program_is_killed_on_redis
+        }
     };
 }
 
@@ -49,30 +53,36 @@ macro_rules! nodes_as_tests {
 
 /// Named by what it shows.
 pub fn two_programs_let_one_of_fifty_refreshes_win_in_sqlite(program: &str, folder: &str) {
-    race(program, &new_directory(folder), "sqlite://nodes.db");
+    race(program, &new_directory(folder), &[("DATABASE_URL", "sqlite://nodes.db")]);
 }
 
 /// Named by what it shows.
 pub fn two_programs_let_one_of_fifty_refreshes_win_on_postgres(program: &str, folder: &str) {
-    race(program, &new_directory(folder), &block_on(databases::postgres()));
+    race(program, &new_directory(folder), &[("DATABASE_URL", &block_on(databases::postgres()))]);
 }
 
 /// Named by what it shows.
 pub fn two_programs_let_one_of_fifty_refreshes_win_on_mysql(program: &str, folder: &str) {
-    race(program, &new_directory(folder), &block_on(databases::mysql()));
+    race(program, &new_directory(folder), &[("DATABASE_URL", &block_on(databases::mysql()))]);
+}
+
+/// Named by what it shows.
+pub fn two_programs_let_one_of_fifty_refreshes_win_on_redis(program: &str, folder: &str) {
+    let (url, _) = databases::redis();
+    race(program, &new_directory(folder), &[("DATABASE_URL", "sqlite://users.db"), ("REDIS_URL", &url)]);
 }
 
 /// Both start at once on the empty database. Without grace one of twenty-five and twenty-five succeeds; the others are
 /// refused, the token being used up, and so is what the winner got.
-fn race(program: &str, directory: &Path, url: &str) {
-    let start = || Program::start(program, directory, &settings(url, "0"));
+fn race(program: &str, directory: &Path, stores: &[(&str, &str)]) {
+    let start = || Program::start(program, directory, &settings(stores, "0"));
     let programs = thread::scope(|scope| {
         let [one, other] = [scope.spawn(start), scope.spawn(start)];
         [one.join().unwrap(), other.join().unwrap()]
     });
     let targets = programs.each_ref().map(|program| program.target(ADMIN_PASSWORD));
     let [here, _] = &targets;
-    let email = here.register();
+    let email = here.clone().with_patience(PATIENCE).register();
     let (mut won, mut unavailable) = (0, 0);
     for repetition in 0..repetitions() {
         let login = Request::post("/auth/login").form(&[("username", &email), ("password", PASSWORD)]);
@@ -137,30 +147,47 @@ const KILLS: [usize; 6] = [100, 200, 300, 400, 500, 600];
 pub fn rotations_survive_that_the_program_is_killed_in_sqlite(program: &str, folder: &str) {
     let directory = new_directory(folder);
     let file = format!("sqlite://{}", directory.join("gatewright.db").display());
-    survive(program, &directory, &file, async || SqliteStore::connect(&file).await.unwrap());
+    survive(program, &directory, &[("DATABASE_URL", &file)], async || {
+        SqliteStore::connect(&file).await.unwrap()
+    });
 }
 
 /// Named by what it shows.
 pub fn rotations_survive_that_the_program_is_killed_on_postgres(program: &str, folder: &str) {
     let url = block_on(databases::postgres());
-    survive(program, &new_directory(folder), &url, async || PostgresStore::connect(&url).await.unwrap());
+    let stores = [("DATABASE_URL", &*url)];
+    survive(program, &new_directory(folder), &stores, async || PostgresStore::connect(&url).await.unwrap());
 }
 
 /// Named by what it shows.
 pub fn rotations_survive_that_the_program_is_killed_on_mysql(program: &str, folder: &str) {
     let url = block_on(databases::mysql());
-    survive(program, &new_directory(folder), &url, async || MySqlStore::connect(&url).await.unwrap());
+    let stores = [("DATABASE_URL", &*url)];
+    survive(program, &new_directory(folder), &stores, async || MySqlStore::connect(&url).await.unwrap());
+}
+
+/// Named by what it shows.
+pub fn rotations_survive_that_the_program_is_killed_on_redis(program: &str, folder: &str) {
+    let (url, _) = databases::redis();
+    let stores = [("DATABASE_URL", "sqlite://users.db"), ("REDIS_URL", &*url)];
+    survive(program, &new_directory(folder), &stores, async || RedisStore::connect(&url).await.unwrap());
 }
 
 /// Every answer is 200 or 503, or there is none; whoever got none sends the same token again, and goes on. The grace window
 /// of 60 seconds is all that helps those whose token had been rotated already.
-fn survive<S: SessionStore>(program: &str, directory: &Path, url: &str, open: impl AsyncFn() -> S) {
-    let start = || Program::start(program, directory, &settings(url, "60"));
+fn survive<S: SessionStore>(
+    program: &str,
+    directory: &Path,
+    stores: &[(&str, &str)],
+    open: impl AsyncFn() -> S,
+) {
+    let start = || Program::start(program, directory, &settings(stores, "60"));
     let mut running = start();
     let target = running.target(ADMIN_PASSWORD);
-    let email = target.register();
-    let begun: Vec<Tokens> = (0..CLIENTS).map(|_| target.login(&email, PASSWORD)).collect();
-    let user = UserId::new(target.id_of(&begun.first().unwrap().access)).unwrap();
+    let patient = target.clone().with_patience(PATIENCE);
+    let email = patient.register();
+    let begun: Vec<Tokens> = (0..CLIENTS).map(|_| patient.login(&email, PASSWORD)).collect();
+    let user = UserId::new(patient.id_of(&begun.first().unwrap().access)).unwrap();
     let place = Place::new(target);
     let (answers, heard) = channel();
     let (counts, ended) = thread::scope(|scope| {
@@ -187,25 +214,24 @@ fn survive<S: SessionStore>(program: &str, directory: &Path, url: &str, open: im
     println!("{counts:?}");
     assert!(counts.lost > 0, "no kill hit a request in its middle: {counts:?}");
     // No session is lost, none is new, and none has two ends: each goes on, and what it began with ends it.
-    assert_eq!(block_on(async { open().await.list(&user).await.unwrap().len() }), CLIENTS);
-    let target = place.target();
-    let refresh = |token: &str| patiently(|| target.refresh(token)).0;
+    assert_eq!(block_on(async { open().await.list(&user).await.unwrap().len() }), begun.len());
+    let target = place.target().with_patience(PATIENCE);
     for (first, last) in begun.iter().zip(&ended) {
-        assert_eq!(patiently(|| target.me(&last.access)).0.status, 200);
-        let next = Tokens::from(&refresh(&last.refresh));
-        refresh(&first.refresh).expect_refresh_refused();
-        refresh(&next.refresh).expect_refresh_refused();
+        assert_eq!(target.me(&last.access).status, 200);
+        let next = Tokens::from(&target.refresh(&last.refresh));
+        target.refresh(&first.refresh).expect_refresh_refused();
+        target.refresh(&next.refresh).expect_refresh_refused();
     }
 }
 
-fn settings<'a>(url: &'a str, grace: &'a str) -> [(&'a str, &'a str); 5] {
-    [
-        ("DATABASE_URL", url),
+fn settings<'a>(stores: &[(&'a str, &'a str)], grace: &'a str) -> Vec<(&'a str, &'a str)> {
+    let others = [
         ("AUTH_SECRET_KEY", SECRET),
         ("AUTH_REFRESH_GRACE_SECONDS", grace),
         ("ADMIN_PASSWORD", ADMIN_PASSWORD),
-        ("RUST_LOG", "error"), // nobody reads what it logs, and a full pipe would stop it
-    ]
+        ("RUST_LOG", "error"),
+    ];
+    [stores, &others].concat()
 }
 
 fn refresh_again_and_again(place: &Place, begun: &Tokens, answers: &Sender<Heard>) -> Tokens {

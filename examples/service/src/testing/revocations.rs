@@ -11,7 +11,7 @@ use sqlx::{Connection, Executor};
 use tokio::task;
 use tokio::time::Instant;
 
-use super::{ADMIN_PASSWORD, Program, SECRET, databases, new_directory};
+use super::{ADMIN_PASSWORD, PATIENCE, Program, SECRET, databases, new_directory};
 
 /// How many sessions are ended on one node while the other remembers them.
 const LOGOUTS: usize = 100;
@@ -30,6 +30,7 @@ impl Delays {
     /// When one is let in for longer than whatever befalls a feed allows.
     #[must_use]
     pub fn measure(here: &Target, there: &Target, logouts: usize) -> Self {
+        let here = here.clone().with_patience(PATIENCE);
         let email = here.register();
         let mut delays = Vec::new();
         for _ in 0..logouts {
@@ -86,6 +87,8 @@ fn until_refused(there: &Target, access: &str) -> Duration {
         match there.me(access).status {
             200 => assert!(delay < MAX_AGE_WITH_FEED, "let in after {delay:?}"),
             401 => return delay,
+            // A busy machine leaves a store no time, and that lets nobody in.
+            503 => assert!(delay < FED_MAX_AGE, "no answer after {delay:?}"),
             status => panic!("{status}"),
         }
     }
@@ -146,7 +149,7 @@ async fn check_that_the_other_remembers(url: &str, here: &Target, there: &Target
     let mut lock = sqlx::PgConnection::connect(url).await.unwrap();
     let begun = Instant::now();
     loop {
-        assert_eq!(ask(&known.access), 200);
+        task::block_in_place(|| let_in(there, &known.access));
         lock.execute("BEGIN").await.unwrap();
         lock.execute("LOCK TABLE gatewright_users, gatewright_sessions IN ACCESS EXCLUSIVE MODE")
             .await
@@ -161,7 +164,7 @@ async fn check_that_the_other_remembers(url: &str, here: &Target, there: &Target
     assert_eq!([(); 20].map(|()| ask(&known.access)), [200; 20]);
     assert_eq!(ask(&unknown.access), 503);
     lock.execute("ROLLBACK").await.unwrap();
-    assert_eq!(ask(&unknown.access), 200);
+    task::block_in_place(|| let_in(there, &unknown.access));
 }
 
 /// Named by what it shows.

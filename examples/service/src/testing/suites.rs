@@ -8,7 +8,7 @@ use gatewright::{Auth, ProblemRenderer, TokenEndpoint, TrustedProxies};
 use gatewright_testkit::http::Target;
 use gatewright_testkit::{Outage, block_on};
 
-use super::{databases, new_directory, serve, serve_over_a_fragile_store, serve_with_redis};
+use super::{PATIENCE, databases, new_directory, serve, serve_over_a_fragile_store, serve_with_redis};
 
 /// Expands every HTTP suite as tests of an application. `$run` is an `async fn(TcpListener, Auth)` that serves it, and
 /// `$folder` where databases may be made.
@@ -66,7 +66,7 @@ macro_rules! http_suites {
 
 /// The application on memory.
 pub fn on_memory<F: Future<Output = io::Result<()>> + 'static>(run: fn(TcpListener, Auth) -> F) -> Target {
-    serve("memory:", |settings| settings, run)
+    serve("memory:", |settings| settings, run).with_patience(PATIENCE)
 }
 
 /// The application on SQLite.
@@ -75,24 +75,24 @@ pub fn on_sqlite<F: Future<Output = io::Result<()>> + 'static>(
     run: fn(TcpListener, Auth) -> F,
 ) -> Target {
     let file = new_directory(folder).join("http.db");
-    serve(&format!("sqlite://{}", file.display()), |settings| settings, run)
+    serve(&format!("sqlite://{}", file.display()), |settings| settings, run).with_patience(PATIENCE)
 }
 
 /// The application on PostgreSQL.
 pub fn on_postgres<F: Future<Output = io::Result<()>> + 'static>(run: fn(TcpListener, Auth) -> F) -> Target {
-    serve(&block_on(databases::postgres()), |settings| settings, run)
+    serve(&block_on(databases::postgres()), |settings| settings, run).with_patience(PATIENCE)
 }
 
 /// The application on MySQL, or MariaDB.
 pub fn on_mysql<F: Future<Output = io::Result<()>> + 'static>(run: fn(TcpListener, Auth) -> F) -> Target {
-    serve(&block_on(databases::mysql()), |settings| settings, run)
+    serve(&block_on(databases::mysql()), |settings| settings, run).with_patience(PATIENCE)
 }
 
 /// The application with users in PostgreSQL and sessions in Redis.
 pub fn on_postgres_and_redis<F: Future<Output = io::Result<()>> + 'static>(
     run: fn(TcpListener, Auth) -> F,
 ) -> Target {
-    serve_with_redis(&block_on(databases::postgres()), databases::redis(), run)
+    serve_with_redis(&block_on(databases::postgres()), databases::redis(), run).with_patience(PATIENCE)
 }
 
 /// The application as it is, and with problems for its denials.
@@ -100,7 +100,7 @@ pub fn with_problems<F: Future<Output = io::Result<()>> + 'static>(
     run: fn(TcpListener, Auth) -> F,
 ) -> [Target; 2] {
     let problems = serve("memory:", |settings| settings.with_renderer(ProblemRenderer), run);
-    [on_memory(run), problems]
+    [on_memory(run), problems.with_patience(PATIENCE)]
 }
 
 /// The application as it is, and with the token endpoints of RFC 6749.
@@ -108,7 +108,7 @@ pub fn with_rfc6749<F: Future<Output = io::Result<()>> + 'static>(
     run: fn(TcpListener, Auth) -> F,
 ) -> [Target; 2] {
     let rfc = serve("memory:", |settings| settings.with_token_endpoint(TokenEndpoint::Rfc6749), run);
-    [on_memory(run), rfc]
+    [on_memory(run), rfc.with_patience(PATIENCE)]
 }
 
 /// The application behind proxies on this machine and in a private network.
@@ -116,7 +116,7 @@ pub fn behind_a_proxy<F: Future<Output = io::Result<()>> + 'static>(
     run: fn(TcpListener, Auth) -> F,
 ) -> Target {
     let proxies = TrustedProxies::parse("127.0.0.1, 10.0.0.0/8").unwrap();
-    serve("memory:", |settings| settings.with_trusted_proxies(proxies), run)
+    serve("memory:", |settings| settings.with_trusted_proxies(proxies), run).with_patience(PATIENCE)
 }
 
 /// The application over a store that stops answering when it is told to.

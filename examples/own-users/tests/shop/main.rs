@@ -1,6 +1,16 @@
 //! The shop over real sockets.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod store;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gatewright_testkit::http::{Request, Response, Target};
 use tokio::net::TcpListener;
@@ -8,9 +18,24 @@ use tokio::runtime::Runtime;
 
 const PASSWORD: &str = "correct horse battery staple";
 
+/// Where a database can be made, in a new directory.
+fn new_file() -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    loop {
+        let name = format!("shop-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        match std::fs::create_dir(&directory) {
+            Ok(()) => return directory.join("shop.db").to_str().unwrap().to_owned(),
+            // Of an earlier process with this id.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => panic!("{}: {error}", directory.display()),
+        }
+    }
+}
+
 /// A shop with Ada, who works there, and Bob, who buys there.
-fn shop(runtime: &Runtime, file: &str) -> Target {
-    let path = format!("{}/{file}-{}.db", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+fn shop(runtime: &Runtime) -> Target {
+    let path = new_file();
     let secret = "a secret of at least thirty-two bytes";
     runtime.block_on(async {
         let app = own_users::open(&path, secret).await.unwrap();
@@ -43,7 +68,7 @@ fn block(shop: &Target, number: &str, token: &str) -> u16 {
 #[test]
 fn customers_of_the_shops_own_table_log_in_and_whoever_it_blocks_is_out_at_once() {
     let runtime = Runtime::new().unwrap();
-    let shop = shop(&runtime, "blocked");
+    let shop = shop(&runtime);
     let (ada, _) = login(&shop, "ada@example.com");
     let (bob, refresh) = login(&shop, "BOB@example.com");
     assert_eq!(get(&shop, "/me", &ada).text(), "hello Ada, customer 1\n");
@@ -64,7 +89,7 @@ fn customers_of_the_shops_own_table_log_in_and_whoever_it_blocks_is_out_at_once(
 #[test]
 fn the_sessions_of_the_shop_are_refreshed_and_a_used_token_ends_them() {
     let runtime = Runtime::new().unwrap();
-    let shop = shop(&runtime, "refreshed");
+    let shop = shop(&runtime);
     let (_, first) = login(&shop, "bob@example.com");
     let refresh = |token: &str| shop.send(&Request::post("/auth/refresh").form(&[("refresh_token", token)]));
     let second = refresh(&first).json()["refresh_token"].as_str().unwrap().to_owned();

@@ -1,0 +1,244 @@
+//! Cases for `UserStore`, whatever the type of its users.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use gatewright_core::store::Swap;
+use gatewright_core::{AuthUser, Email, Epoch, PasswordHash, UserId, UserStore};
+use tokio::sync::Barrier;
+use tokio::task::{JoinSet, yield_now};
+
+use super::race;
+use crate::repetitions;
+
+/// A store of users, and how the suite writes to its table: as the application does it, behind the store's back. Clones are
+/// handles on the same table.
+pub trait Users: Clone + Send + Sync + 'static {
+    /// The store that is proved.
+    type Store: UserStore;
+
+    /// The store that is proved.
+    fn store(&self) -> &Self::Store;
+
+    /// Makes a user with this address in this state, and returns the id.
+    fn add(&self, email: &Email, state: &UserState) -> impl Future<Output = UserId> + Send;
+
+    /// Writes this state to the user's row, in one step. It differs from the one before in its epoch, and either in its hash or
+    /// in whether the user is active.
+    fn write(&self, id: &UserId, state: &UserState) -> impl Future<Output = ()> + Send;
+}
+
+/// What guards and login must read of a user. The hash is a text that no hasher made.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct UserState {
+    /// The stored hash.
+    pub password_hash: PasswordHash,
+    /// The epoch; all of its 64 bits may be set.
+    pub epoch: Epoch,
+    /// Whether the user may log in.
+    pub is_active: bool,
+}
+
+/// How often a user is written while others read.
+const STEPS: u64 = 60;
+
+/// Readers while a user is written, half of them through each handle.
+const READERS: usize = 4;
+
+/// How often each reads while one step is written.
+const READS: usize = 4;
+
+pub(super) fn email(text: &str) -> Email {
+    Email::parse(text).unwrap()
+}
+
+pub(super) fn hash(text: &str) -> PasswordHash {
+    PasswordHash::new(text)
+}
+
+/// The states that a user goes through: disabled, enabled, given another password, and so on.
+fn state(step: u64) -> UserState {
+    let password_hash = hash(&format!("hash-{}", 1 + step / 3));
+    UserState { password_hash, epoch: Epoch::from_u64(u64::MAX - step), is_active: step % 3 != 1 }
+}
+
+/// All of a state, to be compared.
+type Fields = (Option<String>, Epoch, bool);
+
+fn fields(user: &impl AuthUser) -> Fields {
+    (user.password_hash().map(|hash| hash.expose().to_owned()), user.epoch(), user.is_active())
+}
+
+fn expected(state: &UserState) -> Fields {
+    (Some(state.password_hash.expose().to_owned()), state.epoch, state.is_active)
+}
+
+pub(super) async fn add_user<U: Users>(users: &U, address: &str) -> UserId {
+    users.add(&email(address), &state(0)).await
+}
+
+async fn get<U: Users>(users: &U, id: &UserId) -> Fields {
+    let found = users.store().find_by_id(id).await.unwrap().unwrap();
+    assert_eq!(found.id(), *id);
+    fields(&found)
+}
+
+/// By id and by address, through both handles, the highest bit of the epoch included.
+pub async fn a_user_comes_back_as_it_was_written<U: Users>(both: [U; 2]) {
+    let (ada, eve) = (email("ada@example.com"), email("eve@example.com"));
+    let ids = [both[0].add(&ada, &state(0)).await, both[0].add(&eve, &state(3)).await];
+    for users in &both {
+        for (id, email, state) in [(&ids[0], &ada, state(0)), (&ids[1], &eve, state(3))] {
+            assert_eq!(get(users, id).await, expected(&state));
+            let found = users.store().find_by_email(email).await.unwrap().unwrap();
+            assert_eq!((found.id(), fields(&found)), (id.clone(), expected(&state)));
+        }
+    }
+}
+
+/// `None` and `Stale`, not errors; and no pattern matches anybody.
+pub async fn an_unknown_user_is_absent<U: Users>([users, _]: [U; 2]) {
+    let known = add_user(&users, "ada@example.com").await;
+    let store = users.store();
+    for text in ["nobody", "0", "-1", "18446744073709551616", "%", "_", "*", "' OR 1=1 --"] {
+        let id = UserId::new(text).unwrap();
+        assert!(id == known || store.find_by_id(&id).await.unwrap().is_none(), "{text}");
+        let swap = store.replace_password_hash(&id, &hash("hash-0"), &hash("new")).await.unwrap();
+        assert_eq!(swap, Swap::Stale, "{text}");
+    }
+    for text in ["no@body", "%@example.com", "_da@example.com", "ada@example.co", "'or'1'='1'@example.com"] {
+        assert!(store.find_by_email(&email(text)).await.unwrap().is_none(), "{text}");
+    }
+    assert_eq!(get(&users, &known).await, expected(&state(0)));
+}
+
+/// No collation folds accents or letters, and no other spelling of an id is the id.
+pub async fn addresses_and_ids_are_compared_byte_for_byte<U: Users>([users, _]: [U; 2]) {
+    let addresses = ["a@example.com", "\u{e4}@example.com", "strasse@example.com", "stra\u{df}e@example.com"];
+    let store = users.store();
+    let mut ids = Vec::new();
+    for address in addresses {
+        ids.push(add_user(&users, address).await);
+    }
+    for (address, id) in addresses.iter().zip(&ids) {
+        assert_eq!(store.find_by_email(&email(address)).await.unwrap().unwrap().id(), *id, "{address}");
+    }
+    let text = ids[0].as_str();
+    let spellings = [
+        format!("{text} "),
+        format!(" {text}"),
+        format!("+{text}"),
+        format!("0{text}"),
+        format!("{text}.0"),
+        text.to_uppercase(),
+        text.to_lowercase(),
+    ];
+    for other in
+        spellings.iter().map(|other| UserId::new(other).unwrap()).filter(|other| !ids.contains(other))
+    {
+        assert!(store.find_by_id(&other).await.unwrap().is_none(), "{other:?} is not {text:?}");
+        let swap = store.replace_password_hash(&other, &hash("hash-1"), &hash("new")).await.unwrap();
+        assert_eq!(swap, Swap::Stale, "{other:?} is not {text:?}");
+    }
+}
+
+/// Hash, epoch and activity are never those of two moments, by id and by address.
+pub async fn a_user_comes_back_as_of_one_moment<U: Users>(both: [U; 2]) {
+    for (_, found) in read_while_written(both).await {
+        assert_eq!(found, expected(&state(step_of(&found))));
+    }
+}
+
+/// Whoever reads through another handle included.
+pub async fn a_read_sees_every_change_that_was_acknowledged_before_it_began<U: Users>(both: [U; 2]) {
+    for (acknowledged, found) in read_while_written(both).await {
+        assert!(step_of(&found) >= acknowledged, "step {acknowledged} was acknowledged: {found:?}");
+    }
+}
+
+fn step_of((_, epoch, _): &Fields) -> u64 {
+    u64::MAX - epoch.as_u64()
+}
+
+/// What was read of a user who was written meanwhile, each with the step that had been acknowledged when the read began.
+async fn read_while_written<U: Users>(both: [U; 2]) -> Vec<(u64, Fields)> {
+    let address = email("ada@example.com");
+    let id = both[0].add(&address, &state(0)).await;
+    let (acknowledged, seen) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Vec::new())));
+    let barrier = Arc::new(Barrier::new(READERS + 1));
+    let mut readers = JoinSet::new();
+    for reader in 0..READERS {
+        let (users, id, address) = (both[reader % 2].clone(), id.clone(), address.clone());
+        let (acknowledged, seen, barrier) =
+            (Arc::clone(&acknowledged), Arc::clone(&seen), Arc::clone(&barrier));
+        readers.spawn(async move {
+            for _ in 0..STEPS {
+                barrier.wait().await;
+                for turn in 0..READS {
+                    let before = acknowledged.load(Ordering::SeqCst);
+                    let found = read(&users, &id, &address, turn).await;
+                    seen.lock().unwrap().push((before, found));
+                    yield_now().await;
+                }
+            }
+        });
+    }
+    for step in 1..=STEPS {
+        tokio::select! {
+            _ = barrier.wait() => {}
+            // Who has failed never comes to the barrier.
+            Some(Err(error)) = readers.join_next() => panic!("a read failed: {error}"),
+        }
+        both[0].write(&id, &state(step)).await;
+        acknowledged.store(step, Ordering::SeqCst);
+    }
+    readers.join_all().await;
+    std::mem::take(&mut *seen.lock().unwrap())
+}
+
+/// By id and by address in turn.
+async fn read<U: Users>(users: &U, id: &UserId, address: &Email, turn: usize) -> Fields {
+    let store = users.store();
+    let found =
+        if turn.is_multiple_of(2) { store.find_by_id(id).await } else { store.find_by_email(address).await };
+    fields(&found.unwrap().unwrap())
+}
+
+/// Case and trailing spaces count; the epoch stays, and so does everybody else with the same hash.
+pub async fn a_hash_is_replaced_only_if_it_is_the_expected_one_to_the_byte<U: Users>([users, other]: [U; 2]) {
+    let id = add_user(&users, "ada@example.com").await;
+    let bystander = add_user(&users, "eve@example.com").await;
+    let store = users.store();
+    for wrong in ["Hash-1", "hash-1 ", "hash-2", "hash-", ""] {
+        let swap = store.replace_password_hash(&id, &hash(wrong), &hash("new")).await.unwrap();
+        assert_eq!(swap, Swap::Stale, "{wrong:?}");
+    }
+    assert_eq!(get(&other, &id).await, expected(&state(0)));
+    let swap = store.replace_password_hash(&id, &hash("hash-1"), &hash("new")).await.unwrap();
+    assert_eq!(swap, Swap::Done);
+    let upgraded = UserState { password_hash: hash("new"), ..state(0) };
+    assert_eq!(get(&other, &id).await, expected(&upgraded));
+    assert_eq!(get(&other, &bystander).await, expected(&state(0)));
+}
+
+/// As at many logins at once: one winner, through both handles, and its hash is the one that stands.
+pub async fn of_many_parallel_upgrades_of_one_hash_one_succeeds<U: Users>(both: [U; 2]) {
+    for repetition in 0..repetitions() {
+        let id = add_user(&both[0], &format!("r{repetition}@example.com")).await;
+        let results = race(&both, |users, racer| {
+            let id = id.clone();
+            async move {
+                let new = hash(&format!("new-{racer}"));
+                let swap = users.store().replace_password_hash(&id, &hash("hash-1"), &new).await.unwrap();
+                (swap == Swap::Done).then_some(new)
+            }
+        })
+        .await;
+        let won: Vec<PasswordHash> = results.into_iter().flatten().collect();
+        assert_eq!(won.len(), 1, "repetition {repetition}");
+        let state = UserState { password_hash: won[0].clone(), ..state(0) };
+        assert_eq!(get(&both[1], &id).await, expected(&state), "repetition {repetition}");
+    }
+}

@@ -1,0 +1,56 @@
+//! The shop's customers, held against the contract of `UserStore`.
+
+use gatewright::{Email, UserId};
+use gatewright_testkit::store::{UserState, Users};
+use own_users::customers::{Customers, TABLE};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{SqlitePool, query, query_scalar};
+
+use crate::new_file;
+
+/// A handle on the table: what is proved, and how the shop itself writes to it.
+#[derive(Clone)]
+struct Table(Customers);
+
+impl Users for Table {
+    type Store = Customers;
+
+    fn store(&self) -> &Customers {
+        &self.0
+    }
+
+    async fn add(&self, email: &Email, state: &UserState) -> UserId {
+        let insert = "INSERT INTO customers (name, email, password, blocked, epoch) VALUES ('Ada', ?, ?, ?, ?) RETURNING number";
+        let insert = query_scalar(insert)
+            .bind(email.as_str())
+            .bind(state.password_hash.expose())
+            .bind(!state.is_active)
+            .bind(state.epoch.as_u64().cast_signed());
+        let number: i64 = insert.fetch_one(&self.0.0).await.unwrap();
+        UserId::from(number)
+    }
+
+    async fn write(&self, id: &UserId, state: &UserState) {
+        let update = query("UPDATE customers SET password = ?, blocked = ?, epoch = ? WHERE number = ?")
+            .bind(state.password_hash.expose())
+            .bind(!state.is_active)
+            .bind(state.epoch.as_u64().cast_signed())
+            .bind(id.as_str());
+        update.execute(&self.0.0).await.unwrap();
+    }
+}
+
+/// Two handles on one new database, each with connections of its own, as two nodes of the shop have them.
+async fn fresh() -> [Table; 2] {
+    let options = SqliteConnectOptions::new().filename(new_file()).create_if_missing(true);
+    let pools = [(); 2].map(|()| SqlitePool::connect_lazy_with(options.clone()));
+    query(TABLE).execute(&pools[0]).await.unwrap();
+    pools.map(|pool| Table(Customers(pool)))
+}
+
+/// The database is there, and the table is not.
+async fn without_a_table() -> Customers {
+    Customers(SqlitePool::connect("sqlite::memory:").await.unwrap())
+}
+
+gatewright_testkit::user_suite!(customers, fresh, without_a_table);

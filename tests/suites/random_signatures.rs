@@ -1,0 +1,38 @@
+//! Keys that sign with randomness (ES256): what a lost answer brings again is the same token in another text.
+
+use std::sync::LazyLock;
+
+use example_service::config::Keys;
+use example_service::testing::serve_with_keys;
+use gatewright::{
+    Algorithm, Claims, Jwt, KeyRing, NewKey, SigningKey, Timestamp, TokenId, TokenIssuer, TokenKind, UserId,
+};
+use gatewright_testkit::http::endpoints::a_lost_answer_is_given_again_and_a_used_token_ends_the_session;
+use gatewright_testkit::http::expect_same_token;
+use gatewright_tests::storages::InMemory;
+
+/// The key of all of them.
+static KEY: LazyLock<NewKey> = LazyLock::new(|| NewKey::generate(Algorithm::Es256).unwrap());
+
+fn tokens(issuer: &str) -> Jwt {
+    let ring = KeyRing::new(SigningKey::from_jwk(KEY.jwk()).unwrap());
+    Jwt::builder(ring, issuer, "api").build().unwrap()
+}
+
+gatewright_testkit::refresh_suite!(of_refresh, InMemory::fresh, tokens);
+
+#[test]
+fn one_token_has_two_texts() {
+    let tokens = tokens("https://issuer.example");
+    let [now, end] = [1, 2].map(Timestamp::from_seconds);
+    let claims = Claims::new(UserId::new("ada").unwrap(), TokenId::new("id"), now, end);
+    let [one, other] = [(); 2].map(|()| tokens.issue(TokenKind::Refresh, &claims).unwrap());
+    assert_ne!(one.expose(), other.expose());
+    expect_same_token(one.expose(), other.expose());
+}
+
+#[test]
+fn an_application_whose_signatures_are_random_gives_a_lost_answer_again() {
+    let target = serve_with_keys("memory:", Keys::Pair(KEY.jwk().to_owned()), axum_app::serve);
+    a_lost_answer_is_given_again_and_a_used_token_ends_the_session(&target);
+}
