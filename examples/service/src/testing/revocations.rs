@@ -88,7 +88,7 @@ fn until_refused(there: &Target, access: &str) -> Duration {
             200 => assert!(delay < MAX_AGE_WITH_FEED, "let in after {delay:?}"),
             401 => return delay,
             // A busy machine leaves a store no time, and that lets nobody in.
-            503 => assert!(delay < FED_MAX_AGE, "no answer after {delay:?}"),
+            503 => assert!(delay < MAX_AGE_WITH_FEED, "no answer after {delay:?}"),
             status => panic!("{status}"),
         }
     }
