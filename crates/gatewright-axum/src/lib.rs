@@ -9,6 +9,21 @@
 //!
 //! Nothing is decided here: requests become bytes for `gatewright-core`, and its replies become responses.
 //!
+//! ```
+//! use axum::{Router, routing::get};
+//! use gatewright_axum::{CurrentUser, routes};
+//! # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+//! # let (store, tokens) = (gatewright_memory::MemoryStore::new(), tokens.build().unwrap());
+//! # let auth = gatewright_core::Auth::local(store, tokens, gatewright_testkit::TestHasher::new()).build().unwrap();
+//!
+//! async fn me(user: CurrentUser) -> String { user.email.to_string() }
+//!
+//! let app: Router = Router::new().route("/users/me", get(me)).nest("/auth", routes(&auth)).with_state(auth);
+//! # let request = axum::extract::Request::get("/users/me").body(axum::body::Body::empty()).unwrap();
+//! # let answer = gatewright_testkit::block_on(tower::ServiceExt::oneshot(app, request)).unwrap();
+//! assert_eq!(answer.status(), 401, "without a token");
+//! ```
+//!
 //! The router's state must hold the [`Auth`](gatewright_core::Auth); a state that does not is a compile error. axum itself
 //! only says that the handler is none; under `#[axum::debug_handler(state = …)]` the compiler says that the state holds no
 //! `Auth`, and what to do:
@@ -16,7 +31,6 @@
 //! ```compile_fail,E0277
 //! use axum::{Router, routing::get};
 //! use gatewright_axum::CurrentUser;
-//!
 //! async fn me(user: CurrentUser) -> String { user.email.to_string() }
 //!
 //! let app: Router = Router::new().route("/me", get(me)).with_state(());
@@ -29,7 +43,6 @@
 //! use axum::{Router, routing::get};
 //! use gatewright_axum::CurrentUser;
 //! use gatewright_core::Auth;
-//!
 //! async fn greet(user: Option<CurrentUser>) {}
 //!
 //! fn app(auth: Auth) -> Router { Router::new().route("/", get(greet)).with_state(auth) }

@@ -110,6 +110,30 @@ impl<U: AuthUser> Auth<U> {
 }
 
 /// Creates and changes accounts, and ends what must not outlive a change.
+///
+/// ```
+/// use gatewright_core::{Auth, AuthError, Login, Password, Registration, RoleName};
+/// use gatewright_memory::MemoryStore;
+///
+/// # gatewright_testkit::block_on(async {
+/// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+/// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+/// let auth = Auth::local(MemoryStore::new(), tokens, hasher)
+///     .with_protected_role(RoleName::new("admin")?)
+///     .build()?;
+/// let accounts = auth.accounts()?;
+/// let password = Password::new("correct horse battery staple");
+/// let admin = Registration::new("admin@example.com", password.clone())?;
+/// let _created_or_taken = accounts.create(admin, RoleName::new("admin")?).await?;
+///
+/// let admin = &accounts.page(None, 1).await?[0];
+/// let refused = accounts.update(&admin.id, None, Some(false)).await.unwrap_err();
+/// assert!(matches!(refused, AuthError::LastHolder { .. }));
+/// auth.login(Login::new("admin@example.com", password)).await?;
+/// assert_eq!(accounts.sessions(&admin.id).await?.sessions.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub struct Accounts<U = Account> {
     inner: Arc<Inner<U>>,
     store: Arc<dyn AccountStore<User = U>>,

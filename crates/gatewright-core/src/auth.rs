@@ -25,6 +25,29 @@ use crate::store::{Account, AccountStore, AuthUser, UserStore};
 use crate::token::{TokenIssuer, TokenVerifier};
 
 /// Authentication and authorization for users of type `U`. Cloning is cheap; all clones are one.
+///
+/// The endpoints do what these calls do:
+///
+/// ```
+/// use gatewright_core::{Auth, Login, Password, Refresh, Registration, RoleName};
+/// use gatewright_memory::MemoryStore;
+///
+/// # gatewright_testkit::block_on(async {
+/// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+/// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+/// let auth = Auth::local(MemoryStore::new(), tokens, hasher)
+///     .with_registration_role(RoleName::new("user")?)
+///     .build()?;
+/// let password = Password::new("correct horse battery staple");
+/// auth.register(Registration::new("ada@example.com", password.clone())?).await?;
+///
+/// let pair = auth.login(Login::new("ada@example.com", password)).await?;
+/// let next = auth.refresh(Refresh::new(pair.refresh_token.clone())).await?;
+/// assert_eq!(next.expires_in, 15 * 60);
+/// assert_ne!(next.refresh_token.expose(), pair.refresh_token.expose());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub struct Auth<U = Account> {
     pub(crate) inner: Arc<Inner<U>>,
 }

@@ -82,6 +82,17 @@ impl<U: AuthUser> Auth<U> {
 }
 
 /// Collects an [`Auth`]. Begin with [`Auth::builder`] or [`Auth::local`].
+///
+/// ```
+/// # use gatewright_core::{Auth, BuildError};
+/// # use std::time::Duration;
+/// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+/// # let (store, tokens) = (gatewright_memory::MemoryStore::new(), tokens.build()?);
+/// let builder = Auth::local(store, tokens, gatewright_testkit::TestHasher::new());
+/// let error = builder.with_access_lifetime(Duration::from_secs(25 * 60 * 60)).build().unwrap_err();
+/// assert_eq!(error.to_string(), "access_lifetime: is longer than 24 hours");
+/// # Ok::<(), BuildError>(())
+/// ```
 #[must_use]
 pub struct AuthBuilder<U> {
     users: Arc<dyn UserStore<User = U>>,

@@ -165,6 +165,36 @@ pub enum Event<'a> {
 /// # Contract
 /// - It must not block and must not panic: it is called on the request path. Whoever writes to a slow place queues.
 /// - What it does with an event never changes an answer.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// use gatewright_core::{Auth, Event, EventSink, Login, Password, TracingSink};
+/// use gatewright_memory::MemoryStore;
+///
+/// static REFUSED: AtomicU64 = AtomicU64::new(0);
+///
+/// /// Counts refused logins, and logs everything as usual.
+/// struct Counting;
+///
+/// impl EventSink for Counting {
+///     fn emit(&self, event: &Event<'_>) {
+///         if matches!(event, Event::LoginRefused { .. }) {
+///             REFUSED.fetch_add(1, Ordering::Relaxed);
+///         }
+///         TracingSink.emit(event);
+///     }
+/// }
+///
+/// # gatewright_testkit::block_on(async {
+/// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+/// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+/// let auth = Auth::local(MemoryStore::new(), tokens, hasher).with_events(Counting).build()?;
+/// assert!(auth.login(Login::new("nobody@example.com", Password::new("whatever it may be"))).await.is_err());
+/// assert_eq!(REFUSED.load(Ordering::Relaxed), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub trait EventSink: Send + Sync + 'static {
     /// Handles an event.
     fn emit(&self, event: &Event<'_>);

@@ -17,6 +17,31 @@ use crate::session::{MAX_SESSIONS_PER_USER, Session};
 use crate::store::{AuthUser, Swap};
 
 /// A name, a password and the scopes asked for.
+///
+/// ```
+/// use gatewright_core::error::LoginRefusal;
+/// use gatewright_core::{Auth, AuthError, Login, Password, Registration, RoleName, RoleScopes, Scopes};
+/// use gatewright_memory::MemoryStore;
+///
+/// # gatewright_testkit::block_on(async {
+/// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+/// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+/// let auth = Auth::local(MemoryStore::new(), tokens, hasher)
+///     .with_registration_role(RoleName::new("user")?)
+///     .with_role_scopes(RoleScopes::new().with("user", Scopes::parse("items:read items:list")?))
+///     .build()?;
+/// let password = Password::new("correct horse battery staple");
+/// auth.register(Registration::new("ada@example.com", password.clone())?).await?;
+///
+/// let login = Login::new("ada@example.com", password).with_scopes(Scopes::parse("items:read items:write")?);
+/// assert_eq!(auth.login(login).await?.scopes.as_str(), "items:read");
+///
+/// let guess = Login::new("ada@example.com", Password::new("an entirely wrong guess"));
+/// let refused = auth.login(guess).await.unwrap_err();
+/// assert!(matches!(refused, AuthError::Login(LoginRefusal::WrongPassword)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct Login {
     email: Option<Email>,

@@ -120,6 +120,12 @@ pub trait Guards {
 
 /// A requirement as a type, so that a handler's argument can carry it. [`roles!`](crate::roles) and
 /// [`scopes!`](crate::scopes) make one per role and per scope.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a policy",
+    label = "a guard needs a type that says what is required",
+    note = "the enum of `roles!` or `scopes!` stands for all its names: name one type of the module beside it, as in \
+            `Authorized<role::Admin>`, or combine several with `AnyOf<(..)>` or `AllOf<(..)>`"
+)]
 pub trait Policy: Send + Sync + 'static {
     /// What is required.
     const REQUIREMENT: Requirement;

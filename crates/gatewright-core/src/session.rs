@@ -13,6 +13,23 @@ use crate::store::StoreError;
 pub const MAX_SESSIONS_PER_USER: u32 = 100;
 
 /// A login and all that follows from it.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # use gatewright_core::rotation::SessionSeed;
+/// use gatewright_core::{Epoch, Session, SessionId, SystemRandomness, Timestamp, UserId};
+///
+/// # let now = Timestamp::from_seconds(1_700_000_000);
+/// # let (id, epoch) = (SessionId::generate(now, &SystemRandomness)?, Epoch::generate(&SystemRandomness)?);
+/// # let (user, seed) = (UserId::new("42")?, SessionSeed::generate(&SystemRandomness)?);
+/// let (in_a_week, in_a_day) = (Duration::from_secs(7 * 86_400), Duration::from_secs(86_400));
+/// let session = Session::begin(id, user, epoch, seed, now)
+///     .with_expiry(now.saturating_add(in_a_week), now.saturating_add(in_a_day));
+/// assert_eq!(session.idle_expires_at, session.expires_at, "the idle end is never behind the absolute one");
+/// assert!(!session.is_expired(now) && session.is_expired(session.expires_at));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Session {
@@ -109,6 +126,26 @@ impl Session {
 /// - `begin` ends the user's oldest sessions beyond `limit`, in the same step: those that were begun first, whatever
 ///   their clocks said.
 /// - Nothing but what the types hold is kept: no token can be made from what is stored.
+///
+/// ```
+/// # use gatewright_core::rotation::{SessionSeed, TokenDigest};
+/// use gatewright_core::{Epoch, Session, SessionId, SessionStore, SystemRandomness, Timestamp, TokenId, UserId};
+/// use gatewright_memory::MemoryStore;
+///
+/// # gatewright_testkit::block_on(async {
+/// # let now = Timestamp::from_seconds(1_700_000_000);
+/// # let (id, epoch) = (SessionId::generate(now, &SystemRandomness)?, Epoch::generate(&SystemRandomness)?);
+/// # let (user, seed) = (UserId::new("42")?, SessionSeed::generate(&SystemRandomness)?);
+/// let (store, current) = (MemoryStore::new(), TokenDigest::of(&TokenId::new("the first token's id")));
+/// for id in [id, SessionId::generate(now, &SystemRandomness)?] {
+///     let session = Session::begin(id, user.clone(), epoch, seed.clone(), now);
+///     store.begin(&session, current, 1).await?;
+/// }
+/// assert!(store.find(&user, id).await?.is_none(), "the limit is 1: the second login ended the first");
+/// assert_eq!(store.list(&user).await?.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 ///
 /// Prove an implementation with `session_suite!` of `gatewright-testkit`.
 #[async_trait]

@@ -31,6 +31,46 @@ impl StoreError {
 }
 
 /// The application's own user type, as far as guards and login must know it.
+///
+/// ```
+/// use gatewright_core::{AuthUser, Epoch, PasswordHash, UserId};
+///
+/// /// A row of the application's own table.
+/// struct Customer {
+///     number: i64,
+///     is_staff: bool,
+///     is_blocked: bool,
+///     password: PasswordHash,
+///     epoch: i64,
+/// }
+///
+/// impl AuthUser for Customer {
+///     fn id(&self) -> UserId {
+///         UserId::from(self.number)
+///     }
+///
+///     fn roles(&self) -> impl Iterator<Item = &str> {
+///         self.is_staff.then_some("staff").into_iter()
+///     }
+///
+///     fn is_active(&self) -> bool {
+///         !self.is_blocked
+///     }
+///
+///     fn password_hash(&self) -> Option<PasswordHash> {
+///         Some(self.password.clone())
+///     }
+///
+///     fn epoch(&self) -> Epoch {
+///         Epoch::from_u64(self.epoch.cast_unsigned())
+///     }
+/// }
+///
+/// let password = PasswordHash::new("$argon2id$v=19$…");
+/// let ada = Customer { number: 7, is_staff: true, is_blocked: false, password, epoch: -1 };
+/// assert_eq!((ada.id().as_str(), ada.is_active()), ("7", true));
+/// assert!(ada.roles().eq(["staff"]));
+/// ```
 pub trait AuthUser: Send + Sync + 'static {
     /// The id that tokens carry. An id must never be used again for somebody else.
     fn id(&self) -> UserId;
@@ -184,6 +224,27 @@ impl AccountCounts {
 ///   once.
 ///
 /// Ids are the caller's: [`Accounts`](crate::Accounts) draws a new one for each account, and uses none again.
+///
+/// ```
+/// use gatewright_core::store::Change;
+/// # use gatewright_core::store::NewAccount;
+/// use gatewright_core::{AccountStore, RoleName};
+/// # use gatewright_core::{Email, Epoch, PasswordHash, SystemRandomness, Timestamp, UserId};
+/// use gatewright_memory::MemoryStore;
+///
+/// # gatewright_testkit::block_on(async {
+/// # let (email, hash) = (Email::parse("admin@example.com")?, PasswordHash::new("$argon2id$v=19$…"));
+/// # let (now, epoch) = (Timestamp::from_seconds(1_700_000_000), Epoch::generate(&SystemRandomness)?);
+/// # let id = UserId::new("7")?;
+/// let (store, admin) = (MemoryStore::new(), RoleName::new("admin")?);
+/// let _created_or_taken = store.create(NewAccount::new(id.clone(), email, hash, admin.clone(), epoch, now)).await?;
+///
+/// let deleted = store.delete(&id, Some(&admin)).await?;
+/// assert!(matches!(deleted, Change::LastHolder), "the role is protected");
+/// assert_eq!(store.count().await?.total, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 ///
 /// Prove an implementation with `account_suite!` of `gatewright-testkit`.
 #[async_trait]

@@ -17,6 +17,40 @@
 //! | `sqlite` | `SqliteStore`: accounts and sessions in SQLite |
 //! | `swagger-ui` | `openapi::SwaggerUi`: the page that shows a document and logs in |
 //!
+//! A service on axum; the README shows it on actix-web and poem too, and goes on from there:
+//!
+#![cfg_attr(all(feature = "axum", feature = "memory"), doc = "```")]
+#![cfg_attr(not(all(feature = "axum", feature = "memory")), doc = "```ignore")]
+//! use axum::{Router, routing::get};
+//! use gatewright::axum::{CurrentUser, routes};
+//! use gatewright::{Auth, HashingPool, Jwt, Login, MemoryStore, Password, Registration, RoleName};
+//!
+//! async fn me(user: CurrentUser) -> String {
+//!     format!("you are {}", user.email)
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let secret = "fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa"; // at least 32 random bytes, from the environment
+//! let tokens = Jwt::hs256(secret, "https://example.com", "example-api").build()?;
+//! let auth = Auth::local(MemoryStore::new(), tokens, HashingPool::builder().build()?)
+//!     .with_registration_role(RoleName::new("user")?)
+//!     .build()?;
+//! let app: Router = Router::new()
+//!     .route("/users/me", get(me))
+//!     .nest("/auth", routes(&auth)) // register, login, refresh, logout, sessions and more
+//!     .with_state(auth.clone());
+//! # drop(app); // `axum::serve` takes it
+//!
+//! // What the endpoints do, as calls:
+//! let password = Password::new("correct horse battery staple");
+//! auth.register(Registration::new("ada@example.com", password.clone())?).await?;
+//! let pair = auth.login(Login::new("ada@example.com", password)).await?;
+//! assert_eq!(pair.expires_in, 900);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! What happens is told through `tracing`, target `gatewright`, unless [`EventSink`] says otherwise: without a subscriber nobody
 //! hears why a request was refused. Forget expired sessions now and then with [`Auth::purge_expired_sessions`].
 //!

@@ -14,7 +14,9 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use customers::{Customer, Customers, TABLE};
 use gatewright::axum::{Authorized, CurrentUser, HasAuth, routes};
-use gatewright::{Auth, Email, HashingPool, Jwt, Password, PasswordHasher, Revocation, SqliteStore, UserId};
+use gatewright::{
+    Auth, Email, HashingPool, Jwt, Password, PasswordHasher, Registration, Revocation, SqliteStore, UserId,
+};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{SqlitePool, query};
 
@@ -46,11 +48,11 @@ impl HasAuth<Customer> for App {
 /// # Errors
 /// When the database cannot be opened, or the secret has fewer than 32 bytes.
 pub async fn open(path: &str, secret: &str) -> Result<Router, Box<dyn Error>> {
-    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
-    let customers = SqlitePool::connect_with(options).await?;
+    // First, since it makes the file for its owner alone.
+    let sessions = SqliteStore::connect(&format!("sqlite://{path}")).await?;
+    let customers = SqlitePool::connect_with(SqliteConnectOptions::new().filename(path)).await?;
     query(TABLE).execute(&customers).await?;
 
-    let sessions = SqliteStore::connect(&format!("sqlite://{path}")).await?;
     let tokens = Arc::new(Jwt::hs256(secret, "https://shop.example", "shop").build()?);
     let hashing = HashingPool::builder().build()?;
     let auth = Auth::builder(Customers(customers.clone()), sessions, Arc::clone(&tokens))
@@ -60,30 +62,44 @@ pub async fn open(path: &str, secret: &str) -> Result<Router, Box<dyn Error>> {
     Ok(Router::new()
         .route("/me", get(me))
         .route("/customers/{number}/block", post(block))
-        .nest("/auth", routes(&auth)) // login, refresh, logout, logout-all
+        .nest("/auth", routes(&auth)) // login, refresh, logout, logout-all, sessions, revoke
         .with_state(App { auth, customers }))
 }
 
-/// Adds a customer: how they come to the shop is the shop's own matter.
+/// Whether somebody was added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Added {
+    /// Yes.
+    New,
+    /// No: the address is another customer's, or this one's already. Nothing was changed.
+    Known,
+}
+
+/// Adds a customer: how they come to the shop is the shop's own matter. The password obeys Gatewright's rules, which
+/// [`Registration`] checks, as well as the address.
 ///
 /// # Errors
-/// When the address is none or taken, or the database does not answer.
+/// When address or password is refused, or the database does not answer.
 pub async fn add(
     path: &str,
     name: &str,
     email: &str,
     password: &str,
     staff: bool,
-) -> Result<(), Box<dyn Error>> {
+) -> Result<Added, Box<dyn Error>> {
+    let _ = Registration::new(email, Password::new(password))?;
     let customers = SqlitePool::connect_with(SqliteConnectOptions::new().filename(path)).await?;
     let hash = HashingPool::builder().build()?.hash(Password::new(password)).await?;
-    let insert = query("INSERT INTO customers (name, email, password, staff) VALUES (?, ?, ?, ?)")
-        .bind(name)
-        .bind(Email::parse(email)?.as_str().to_owned())
-        .bind(hash.expose())
-        .bind(staff);
-    insert.execute(&customers).await?;
-    Ok(())
+    let insert = query(
+        "INSERT INTO customers (name, email, password, staff) VALUES (?, ?, ?, ?) ON CONFLICT (email) DO NOTHING",
+    )
+    .bind(name)
+    .bind(Email::parse(email)?.as_str().to_owned())
+    .bind(hash.expose())
+    .bind(staff);
+    let added = insert.execute(&customers).await?.rows_affected() > 0;
+    Ok(if added { Added::New } else { Added::Known })
 }
 
 async fn me(customer: CurrentUser<Customer>) -> String {
@@ -104,5 +120,29 @@ async fn block(
         (Ok(updated), Ok(())) if updated.rows_affected() == 0 => StatusCode::NOT_FOUND,
         (Ok(_), Ok(())) => StatusCode::NO_CONTENT,
         _ => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_customer_is_added_once_with_a_long_password_to_a_file_of_the_owners() {
+        let path = std::env::temp_dir().join(format!("own-users-{}.db", std::process::id()));
+        let path = path.to_str().unwrap();
+        let _shop = open(path, "a secret of at least thirty-two bytes").await.unwrap();
+        let (long, short) = ("correct horse battery staple", "fourteen chars");
+        assert!(add(path, "Ada", "ada@example.com", short, true).await.is_err());
+        assert_eq!(add(path, "Ada", "ada@example.com", long, true).await.unwrap(), Added::New);
+        assert_eq!(add(path, "Eve", "Ada@Example.com", long, false).await.unwrap(), Added::Known);
+        #[cfg(unix)]
+        {
+            let mode =
+                std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions());
+            assert_eq!(mode & 0o077, 0);
+        }
+        std::fs::remove_file(path).unwrap();
     }
 }

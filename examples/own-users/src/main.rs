@@ -2,17 +2,52 @@
 //! who works there.
 
 use std::error::Error;
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::process::ExitCode;
 
+use own_users::Added;
 use tokio::net::TcpListener;
 
+const FILE: &str = "shop.db";
+const ADDRESS: &str = "127.0.0.1:3000";
+
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let secret = std::env::var("AUTH_SECRET_KEY").map_err(|_| "AUTH_SECRET_KEY: at least 32 random bytes")?;
-    let app = own_users::open("shop.db", &secret).await?;
-    if let [_, name, email, password] = std::env::args().collect::<Vec<_>>().as_slice() {
-        own_users::add("shop.db", name, email, password, true).await?;
+async fn main() -> ExitCode {
+    // Why a request was refused is in the log alone.
+    let ansi = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_ansi(ansi).with_writer(std::io::stderr).init();
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", with_causes(&*error));
+            ExitCode::FAILURE
+        }
     }
-    let listener = TcpListener::bind("127.0.0.1:3000").await?;
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    let secret = std::env::var("AUTH_SECRET_KEY").map_err(|_| "AUTH_SECRET_KEY: at least 32 random bytes")?;
+    let app = own_users::open(FILE, &secret).await?;
+    if let [_, name, email, password] = std::env::args().collect::<Vec<_>>().as_slice() {
+        let added = own_users::add(FILE, name, email, password, true).await?;
+        let news =
+            if added == Added::New { "works here now" } else { "is a customer already: nothing was changed" };
+        println!("{email} {news}");
+    }
+    let listener = TcpListener::bind(ADDRESS).await.map_err(|error| format!("{ADDRESS}: {error}"))?;
     println!("listening on http://{}", listener.local_addr()?);
-    Ok(axum::serve(listener, app).await?)
+    // With the peer's address: sessions say where they came from.
+    Ok(axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?)
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

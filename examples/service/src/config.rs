@@ -91,9 +91,9 @@ impl Config {
             redis_prefix: Prefix::default(),
             issuer: text("AUTH_ISSUER")?.unwrap_or_else(|| "http://localhost".to_owned()),
             audience: text("AUTH_AUDIENCE")?.unwrap_or_else(|| "gatewright-example".to_owned()),
-            access_lifetime: span("AUTH_ACCESS_MINUTES", 15, 60)?,
-            refresh_lifetime: span("AUTH_REFRESH_DAYS", 7, 86_400)?,
-            session_lifetime: span("AUTH_SESSION_DAYS", 30, 86_400)?,
+            access_lifetime: lifetime("AUTH_ACCESS_MINUTES", 15, 60)?,
+            refresh_lifetime: lifetime("AUTH_REFRESH_DAYS", 7, 86_400)?,
+            session_lifetime: lifetime("AUTH_SESSION_DAYS", 30, 86_400)?,
             refresh_grace: span("AUTH_REFRESH_GRACE_SECONDS", 10, 1)?,
             api_keys: text("AUTH_API_KEYS")?.unwrap_or_default(),
             trusted_proxies: text("AUTH_TRUSTED_PROXIES")?.unwrap_or_default(),
@@ -117,6 +117,11 @@ fn span(name: &str, default: u64, unit: u64) -> Result<Duration, Box<dyn Error>>
         Some(text) => text.parse().map_err(|_| format!("{name}: is not a whole number"))?,
     };
     Ok(Duration::from_secs(number.saturating_mul(unit)))
+}
+
+fn lifetime(name: &str, default: u64, unit: u64) -> Result<Duration, Box<dyn Error>> {
+    let lifetime = span(name, default, unit)?;
+    if lifetime.is_zero() { Err(format!("{name}: must be 1 or more").into()) } else { Ok(lifetime) }
 }
 
 /// A key pair if one is named, or else a secret.

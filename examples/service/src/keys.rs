@@ -1,6 +1,7 @@
 //! From what the configuration says to the keys of the tokens.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use gatewright::{Algorithm, KeyError, KeyRing, SigningKey, VerifyingKey};
 
@@ -32,11 +33,34 @@ pub fn ring(keys: &Keys) -> Result<KeyRing, Box<dyn Error>> {
     }
 }
 
-/// A private JWK, or the PEM text of a private key.
+/// A private JWK, the PEM text of a private key, or both as `gatewright keys generate` writes them.
 fn pair(text: &str) -> Result<SigningKey, KeyError> {
-    if text.trim_start().starts_with('{') {
-        return SigningKey::from_jwk(text);
+    let (pem, jwk) = split(text);
+    match (pem.trim().is_empty(), jwk) {
+        (true, Some(jwk)) => SigningKey::from_jwk(jwk),
+        (false, Some(jwk)) => one_of_both(pem, jwk),
+        (_, None) => from_pem(pem),
     }
+}
+
+/// What stands before the JWK, and the JWK: neither PEM nor white space has a brace.
+fn split(text: &str) -> (&str, Option<&str>) {
+    let at = text.find('{').and_then(|start| text.split_at_checked(start));
+    at.map_or((text, None), |(pem, jwk)| (pem, Some(jwk)))
+}
+
+/// The JWK, which names its algorithm and its id, if the PEM text holds the same key.
+fn one_of_both(pem: &str, jwk: &str) -> Result<SigningKey, KeyError> {
+    let key = SigningKey::from_jwk(jwk)?;
+    let same = SigningKey::from_pem(key.algorithm(), pem)?.with_id(key.id())?;
+    if published(&same) == published(&key) { Ok(key) } else { Err(KeyError::Format) }
+}
+
+fn published(key: &SigningKey) -> Option<Arc<str>> {
+    KeyRing::verifying([key.verifying_key().clone()]).ok().map(|ring| ring.jwks())
+}
+
+fn from_pem(text: &str) -> Result<SigningKey, KeyError> {
     let read = PEM_ALGORITHMS.map(|algorithm| SigningKey::from_pem(algorithm, text));
     let mut worst = KeyError::Format;
     for key in read {
@@ -74,9 +98,41 @@ mod tests {
             }
         }
         for text in ["", "{}", "no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
-            let error = ring(&Keys::Pair(text.to_owned())).err().unwrap().to_string();
-            assert!(error.starts_with("AUTH_SIGNING_KEY_FILE: "), "{error}");
+            refused(text);
         }
+    }
+
+    #[test]
+    fn a_file_as_the_command_writes_it_signs_with_the_algorithm_it_was_made_for() {
+        for algorithm in [Algorithm::EdDsa, Algorithm::Es384, Algorithm::Ps256] {
+            let key = NewKey::generate(algorithm).unwrap();
+            let both = format!("{}{}\n", key.pem().unwrap(), key.jwk());
+            let read = pair(&both).unwrap();
+            assert_eq!((read.algorithm(), read.id()), (algorithm, key.id()));
+        }
+    }
+
+    #[test]
+    fn a_file_of_two_keys_or_of_anything_beside_a_key_is_refused() {
+        let [one, other] = [(); 2].map(|()| NewKey::generate(Algorithm::EdDsa).unwrap());
+        let (pem, jwk) = (one.pem().unwrap(), one.jwk());
+        for text in [
+            format!("{pem}{}\n", other.jwk()),
+            format!("{pem}{}", other.pem().unwrap()),
+            format!("{pem}{pem}{jwk}"),
+            format!("{pem}{jwk}{jwk}"),
+            format!("{pem}more"),
+            format!("{pem}{{}}"),
+            format!("more {jwk}"),
+            format!("{jwk}{pem}"),
+        ] {
+            refused(&text);
+        }
+    }
+
+    fn refused(text: &str) {
+        let error = ring(&Keys::Pair(text.to_owned())).err().unwrap().to_string();
+        assert!(error.starts_with("AUTH_SIGNING_KEY_FILE: "), "{error}");
     }
 
     #[test]

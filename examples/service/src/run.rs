@@ -14,6 +14,9 @@ use tracing_subscriber::EnvFilter;
 use crate::config::Config;
 use crate::start;
 
+/// What is logged unless `RUST_LOG` says otherwise. PostgreSQL notes at every start that a table is there already.
+const LOG_FILTER: &str = "info,sqlx::postgres::notice=warn";
+
 /// How often expired sessions are forgotten.
 const CLEAN_UP_INTERVAL: Duration = Duration::from_secs(600);
 
@@ -36,7 +39,7 @@ pub async fn to_exit(service: impl Future<Output = Result<(), Box<dyn Error>>>) 
 /// # Errors
 /// When a setting is missing or unsafe; the error names the variable.
 pub fn configure() -> Result<Config, Box<dyn Error>> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
 

@@ -38,7 +38,11 @@ pub async fn builder(config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Er
     let url = config.database_url.as_str();
     match url.split(':').next() {
         Some("memory") => with_sessions(MemoryStore::new(), config).await,
-        Some("sqlite") => with_sessions(opened(SqliteStore::connect(url).await)?, config).await,
+        Some("sqlite") => {
+            // Without a password in it, unlike the others'.
+            let store = opened(SqliteStore::connect(url).await);
+            with_sessions(store.map_err(|error| format!("{error} ({url})"))?, config).await
+        }
         Some("postgres" | "postgresql") => {
             let builder = with_sessions(opened(PostgresStore::connect(url).await)?, config).await?;
             if config.redis_url.is_some() {
@@ -101,7 +105,7 @@ fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilde
     }
     let api_keys = ApiKeys::parse(&config.api_keys).map_err(|error| format!("AUTH_API_KEYS: {error}"))?;
     if api_keys.scopes().iter().any(|scope| scope.parse::<Scope>().is_err()) {
-        return Err("AUTH_API_KEYS: what stands behind a key's colon are not scopes of this service".into());
+        return Err(unknown_scope().into());
     }
     if api_keys.has_short() {
         tracing::warn!(
@@ -120,6 +124,15 @@ fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilde
         .with_refresh_lifetime(config.refresh_lifetime)
         .with_session_lifetime(config.session_lifetime)
         .with_refresh_grace(config.refresh_grace))
+}
+
+/// Does not repeat what stands there: it may be the rest of a key that has a colon in it.
+fn unknown_scope() -> String {
+    let known: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+    let known = known.join(", ");
+    format!(
+        "AUTH_API_KEYS: what stands behind a key's colon are not scopes of this service, which are {known}"
+    )
 }
 
 /// Makes the first admin in an empty store. A password that had to be generated is shown before it counts: one that
