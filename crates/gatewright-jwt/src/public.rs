@@ -114,9 +114,11 @@ fn check_identifier(algorithm: Algorithm, identifier: &AlgorithmIdentifierRef<'_
             expect(EC_OID, &identifier.oid)?;
             expect(curve.oid, &identifier.parameters_oid().map_err(|_| KeyError::Algorithm)?)
         }
-        // RFC 8410 §3
-        Family::Ed25519 if identifier.parameters.is_some() => Err(KeyError::Format),
-        Family::Ed25519 => expect(ED25519_OID, &identifier.oid),
+        Family::Ed25519 => {
+            expect(ED25519_OID, &identifier.oid)?;
+            // RFC 8410 §3
+            if identifier.parameters.is_some() { Err(KeyError::Format) } else { Ok(()) }
+        }
     }
 }
 

@@ -117,7 +117,14 @@ fn a_private_pem_that_is_refused_says_why() {
         let text = pem(kind).replace("PRIVATE KEY", legacy);
         assert_eq!(refused(Algorithm::Es256, &text), KeyError::PemType, "{legacy}");
     }
-    for (kind, other) in [("rsa", Algorithm::Es256), ("ec", Algorithm::Es384), ("ed", Algorithm::Rs256)] {
+    let others = [
+        ("rsa", Algorithm::Es256),
+        ("rsa", Algorithm::EdDsa),
+        ("ec", Algorithm::Es384),
+        ("ec", Algorithm::EdDsa),
+        ("ed", Algorithm::Rs256),
+    ];
+    for (kind, other) in others {
         assert_eq!(refused(other, &pem(kind)), KeyError::Algorithm, "{kind}");
     }
     assert_eq!(refused(Algorithm::Hs256, &pem("ec")), KeyError::KeyFile);
