@@ -164,15 +164,15 @@ mod tests {
     #[test]
     fn only_a_servers_own_directory_is_ever_removed() {
         let random = "0123456789abcdef0123456789abcdef";
-        assert!(is_a_servers(Path::new(&format!("/tmp/gatewright-42-0-{random}"))));
+        assert!(is_a_servers(Path::new(&format!("/var/tmp/gatewright-42-0-{random}"))));
         let others = [
             String::new(),
             "/".to_owned(),
             "/tmp".to_owned(),
             format!("gatewright-42-0-{random}"),
-            format!("/tmp/../gatewright-42-0-{random}"),
-            format!("/tmp/gatewright-42-0-{random}0"),
-            format!("/tmp/gatewright-42-{random}"),
+            format!("/var/../gatewright-42-0-{random}"),
+            format!("/var/tmp/gatewright-42-0-{random}0"),
+            format!("/var/tmp/gatewright-42-{random}"),
             "/x/gatewright-core".to_owned(),
         ];
         assert_eq!(others.map(|other| is_a_servers(Path::new(&other))), [false; 8]);
