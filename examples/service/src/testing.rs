@@ -43,10 +43,11 @@ pub const API_KEYS: &str = "k9J2mQ7xVb4TzW8LcR5nYp3H,R5nYp3HdF6sGaE1cX8wQz7Lm:in
 /// How often in a row a request is sent again that was answered 503, where a busy machine may leave a store no time.
 const PATIENCE: usize = 5;
 
-/// A new directory in a test's `CARGO_TARGET_TMPDIR`.
+/// A new directory below a folder, such as a test's `CARGO_TARGET_TMPDIR`, which is made where there is none.
 #[must_use]
 pub fn new_directory(folder: &str) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
+    std::fs::create_dir_all(folder).unwrap();
     loop {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let directory = Path::new(folder).join(format!("example-{}-{number}", std::process::id()));
