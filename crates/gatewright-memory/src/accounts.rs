@@ -1,10 +1,12 @@
-//! Accounts: a map by id, and the ids by address.
+//! Accounts: a map by id, and the id for each email address.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
 use async_trait::async_trait;
-use gatewright_core::store::{AccountChange, AccountCounts, Change, Created, NewAccount, Swap};
+use gatewright_core::store::{
+    AccountChange, AccountCounts, CompareAndSwap, CreateOutcome, NewAccount, UpdateOutcome,
+};
 use gatewright_core::{
     Account, AccountStore, Email, Epoch, PasswordHash, RoleName, StoreError, UserId, UserStore,
 };
@@ -14,19 +16,19 @@ use crate::MemoryStore;
 #[derive(Default)]
 pub(crate) struct Accounts {
     by_id: BTreeMap<UserId, Account>,
-    ids: HashMap<Email, UserId>,
+    id_by_email: HashMap<Email, UserId>,
 }
 
 impl Accounts {
-    /// Whether the account is the only active holder of the protected role.
-    fn is_last(&self, id: &UserId, protected: Option<&RoleName>) -> bool {
+    /// Whether this account is the only active one with the protected role.
+    fn is_last_holder(&self, id: &UserId, protected: Option<&RoleName>) -> bool {
         let holds = |account: &Account| account.is_active && Some(&account.role) == protected;
         let others = self.by_id.values().any(|account| account.id != *id && holds(account));
         self.by_id.get(id).is_some_and(holds) && !others
     }
 
-    /// The account, if its hash still is the expected one.
-    fn expecting(&mut self, id: &UserId, hash: &PasswordHash) -> Option<&mut Account> {
+    /// The account with this id if it has this password hash.
+    fn with_hash(&mut self, id: &UserId, hash: &PasswordHash) -> Option<&mut Account> {
         self.by_id.get_mut(id).filter(|account| account.password_hash.expose() == hash.expose())
     }
 }
@@ -41,7 +43,7 @@ impl UserStore for MemoryStore {
 
     async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError> {
         let accounts = self.accounts();
-        Ok(accounts.ids.get(email).and_then(|id| accounts.by_id.get(id)).cloned())
+        Ok(accounts.id_by_email.get(email).and_then(|id| accounts.by_id.get(id)).cloned())
     }
 
     async fn replace_password_hash(
@@ -49,25 +51,25 @@ impl UserStore for MemoryStore {
         id: &UserId,
         expected: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<Swap, StoreError> {
+    ) -> Result<CompareAndSwap, StoreError> {
         let mut accounts = self.accounts();
-        let Some(account) = accounts.expecting(id, expected) else { return Ok(Swap::Stale) };
+        let Some(account) = accounts.with_hash(id, expected) else { return Ok(CompareAndSwap::Conflict) };
         account.password_hash = new.clone();
-        Ok(Swap::Done)
+        Ok(CompareAndSwap::Swapped)
     }
 }
 
 #[async_trait]
 impl AccountStore for MemoryStore {
-    async fn create(&self, account: NewAccount) -> Result<Created<Account>, StoreError> {
+    async fn create(&self, account: NewAccount) -> Result<CreateOutcome<Account>, StoreError> {
         let mut accounts = self.accounts();
-        if accounts.ids.contains_key(&account.email) || accounts.by_id.contains_key(&account.id) {
-            return Ok(Created::Taken);
+        if accounts.id_by_email.contains_key(&account.email) || accounts.by_id.contains_key(&account.id) {
+            return Ok(CreateOutcome::Taken);
         }
         let account = Account::from(account);
-        accounts.ids.insert(account.email.clone(), account.id.clone());
+        accounts.id_by_email.insert(account.email.clone(), account.id.clone());
         accounts.by_id.insert(account.id.clone(), account.clone());
-        Ok(Created::Created(account))
+        Ok(CreateOutcome::Created(account))
     }
 
     async fn change_password(
@@ -76,15 +78,13 @@ impl AccountStore for MemoryStore {
         expected: &PasswordHash,
         new: &PasswordHash,
         epoch: Epoch,
-    ) -> Result<Swap, StoreError> {
+    ) -> Result<CompareAndSwap, StoreError> {
         let mut accounts = self.accounts();
-        let Some(account) = accounts.expecting(id, expected) else { return Ok(Swap::Stale) };
-        if !account.is_active {
-            return Ok(Swap::Stale);
-        }
+        let account = accounts.with_hash(id, expected).filter(|account| account.is_active);
+        let Some(account) = account else { return Ok(CompareAndSwap::Conflict) };
         account.password_hash = new.clone();
         account.epoch = epoch;
-        Ok(Swap::Done)
+        Ok(CompareAndSwap::Swapped)
     }
 
     async fn update(
@@ -92,28 +92,28 @@ impl AccountStore for MemoryStore {
         id: &UserId,
         change: &AccountChange,
         protected: Option<&RoleName>,
-    ) -> Result<Change<Account>, StoreError> {
+    ) -> Result<UpdateOutcome<Account>, StoreError> {
         let mut accounts = self.accounts();
         let demotes = change.role.as_ref().is_some_and(|role| Some(role) != protected);
         let disables = change.is_active == Some(false);
-        if (demotes || disables) && accounts.is_last(id, protected) {
-            return Ok(Change::LastHolder);
+        if (demotes || disables) && accounts.is_last_holder(id, protected) {
+            return Ok(UpdateOutcome::LastHolder);
         }
-        let Some(account) = accounts.by_id.get_mut(id) else { return Ok(Change::NotFound) };
+        let Some(account) = accounts.by_id.get_mut(id) else { return Ok(UpdateOutcome::NotFound) };
         account.role = change.role.clone().unwrap_or_else(|| account.role.clone());
         account.is_active = change.is_active.unwrap_or(account.is_active);
         account.epoch = change.epoch.unwrap_or(account.epoch);
-        Ok(Change::Done(account.clone()))
+        Ok(UpdateOutcome::Updated(account.clone()))
     }
 
-    async fn delete(&self, id: &UserId, protected: Option<&RoleName>) -> Result<Change<()>, StoreError> {
+    async fn delete(&self, id: &UserId, protected: Option<&RoleName>) -> Result<UpdateOutcome<()>, StoreError> {
         let mut accounts = self.accounts();
-        if accounts.is_last(id, protected) {
-            return Ok(Change::LastHolder);
+        if accounts.is_last_holder(id, protected) {
+            return Ok(UpdateOutcome::LastHolder);
         }
-        let Some(account) = accounts.by_id.remove(id) else { return Ok(Change::NotFound) };
-        accounts.ids.remove(&account.email);
-        Ok(Change::Done(()))
+        let Some(account) = accounts.by_id.remove(id) else { return Ok(UpdateOutcome::NotFound) };
+        accounts.id_by_email.remove(&account.email);
+        Ok(UpdateOutcome::Updated(()))
     }
 
     async fn count(&self) -> Result<AccountCounts, StoreError> {

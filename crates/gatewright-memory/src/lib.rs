@@ -1,8 +1,15 @@
-//! Users, accounts and sessions in memory: for tests, for trying things out, and for whoever writes a store and wants
-//! to see each contract kept in the plainest way. Everything is gone when the process ends.
+//! Users, accounts and sessions in memory: the reference implementation of Gatewright's stores.
 //!
-//! [`MemoryStore`] holds both; its clones share their contents. `accounts.rs` and `sessions.rs` implement the seams,
-//! each verb under one lock from its first look to its last change.
+//! [`MemoryStore`] is for tests and first experiments: its data is lost when the process ends. It is
+//! also the code to read before you write a store of your own, because it implements each contract in
+//! the simplest way that is correct:
+//!
+//! - `accounts.rs` implements [`UserStore`](gatewright_core::UserStore) and
+//!   [`AccountStore`](gatewright_core::AccountStore).
+//! - `sessions.rs` implements [`SessionStore`](gatewright_core::SessionStore).
+//!
+//! Every method is atomic: it takes one lock before it reads and releases it after its last write. A
+//! store on a database needs a transaction or a single statement in its place.
 
 mod accounts;
 mod sessions;
@@ -13,7 +20,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use accounts::Accounts;
 use sessions::Sessions;
 
-/// Accounts and sessions, behind one lock each.
+/// A user store, account store and session store in one. Its user type is
+/// [`Account`](gatewright_core::Account).
+///
+/// Clones share their contents. Accounts and sessions have a lock each, so that a change of one does
+/// not wait for the other.
+///
+/// ```
+/// use gatewright_core::{SessionStore, StoreError, UserId, UserStore};
+/// use gatewright_memory::MemoryStore;
+///
+/// # async fn example(id: UserId) -> Result<(), StoreError> {
+/// let users = MemoryStore::new();
+/// let sessions = users.clone(); // the same store
+/// assert!(users.find_by_id(&id).await?.is_none());
+/// assert!(sessions.list(&id).await?.is_empty());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     accounts: Arc<Mutex<Accounts>>,
@@ -21,20 +45,25 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Creates an empty store.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     fn accounts(&self) -> MutexGuard<'_, Accounts> {
-        // No verb leaves its data half changed, so a poisoned lock hides nothing.
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.accounts)
     }
 
     fn sessions(&self) -> MutexGuard<'_, Sessions> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.sessions)
     }
+}
+
+/// Locks, also after a panic in another thread: no method can panic between two writes that belong
+/// together, so the data is consistent.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for MemoryStore {
