@@ -1,6 +1,6 @@
 //! Rows as the types they stand for. A row that is none of ours is a broken store, never an absent user.
 
-use gatewright_core::rotation::{RotationState, SessionSeed, TokenDigest};
+use gatewright_core::store::{RotationState, SessionSeed, TokenDigest};
 use gatewright_core::store::NewAccount;
 use gatewright_core::{
     Account, ClientInfo, Email, Epoch, PasswordHash, RoleName, Scopes, Session, Timestamp, UserAgent, UserId,
@@ -54,7 +54,7 @@ pub(crate) fn session(row: &impl Columns) -> Parsed<Session> {
     let user = UserId::new(row.text("user_id")?)?;
     let seed = SessionSeed::from_bytes(bytes(row, "seed")?);
     let mut session =
-        Session::begin(row.text("id")?.parse()?, user, epoch(row)?, seed, moment(row, "created_at")?)
+        Session::new(row.text("id")?.parse()?, user, epoch(row)?, seed, moment(row, "created_at")?)
             .with_scopes(Scopes::parse(row.text("scopes")?)?)
             .with_client(client(row)?)
             .with_expiry(moment(row, "idle_expires_at")?, moment(row, "expires_at")?);

@@ -1,6 +1,6 @@
 //! Accounts in MySQL.
 
-use gatewright_core::store::{AccountChange, AccountCounts, Change, Created, NewAccount, Swap};
+use gatewright_core::store::{AccountChange, AccountCounts, UpdateOutcome, CreateOutcome, NewAccount, CompareAndSwap};
 use gatewright_core::{Account, Email, Epoch, PasswordHash, RoleName, StoreError, UserId};
 use sqlx::{Row, query};
 

@@ -14,7 +14,7 @@ use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatewright_core::{Announcement, Reach, Revocation, RevocationFeed, RevocationReceiver, StoreError};
+use gatewright_core::{Publication, FeedReach, Revocation, RevocationFeed, RevocationReceiver, StoreError};
 use sqlx::ConnectOptions;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
@@ -49,7 +49,7 @@ const ACTION: &str = "announce a revocation";
 /// the order in which they were announced, many at a time where many wait. Lost connections are made again after 0.1
 /// seconds at first and 2 at most, and so are those over which a node's own heartbeats do not come back. What could not be
 /// sent is told to whoever announced it after [`ANNOUNCE_TIMEOUT`], and tried for as long as anybody may remember what it
-/// revokes ([`MAX_AGE_WITH_FEED`](gatewright_core::revocation::MAX_AGE_WITH_FEED)). While nobody listens, they are closed
+/// revokes ([`CACHE_TTL_WITH_FEED`](gatewright_core::revocation::CACHE_TTL_WITH_FEED)). While nobody listens, they are closed
 /// 5 seconds after the last message; the task ends with the last clone.
 ///
 /// All nodes must name the same database, not only the same server, and the same channel. A pooler keeps LISTEN in
@@ -94,8 +94,8 @@ impl PostgresFeed {
 }
 
 impl RevocationFeed for PostgresFeed {
-    fn reach(&self) -> Reach {
-        Reach::Nodes
+    fn reach(&self) -> FeedReach {
+        FeedReach::Cluster
     }
 
     fn subscribe(&self, receiver: RevocationReceiver) {
@@ -104,7 +104,7 @@ impl RevocationFeed for PostgresFeed {
         }
     }
 
-    fn announce(&self, revocation: &Revocation) -> Announcement {
+    fn publish(&self, revocation: &Revocation) -> Publication {
         let announced_at = Instant::now();
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             return Box::pin(ready(Err(StoreError::new(ACTION, "too many wait"))));
@@ -137,7 +137,7 @@ fn check_channel(channel: &str) -> Parsed<()> {
 mod tests {
     use super::*;
     use gatewright_core::UserId;
-    use gatewright_core::id::MAX_USER_ID_BYTES;
+    use gatewright_core::types::MAX_USER_ID_BYTES;
 
     /// A notification's payload is shorter than this.
     const PAYLOAD_LIMIT: usize = 8_000;
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn the_longest_message_fits_into_a_notification() {
         let user = UserId::new("u".repeat(MAX_USER_ID_BYTES)).unwrap();
-        assert!(Revocation::user(user).unsettled().to_string().len() < PAYLOAD_LIMIT);
+        assert!(Revocation::user(user).unconfirmed().to_string().len() < PAYLOAD_LIMIT);
     }
 
     #[tokio::test]

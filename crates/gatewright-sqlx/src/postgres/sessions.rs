@@ -1,6 +1,6 @@
 //! Sessions in PostgreSQL.
 
-use gatewright_core::rotation::{RotationState, TokenDigest};
+use gatewright_core::store::{RotationState, TokenDigest};
 use gatewright_core::{
     Epoch, Rotation, RotationRequest, Session, SessionId, StoreError, Timestamp, UserAgent, UserId,
 };

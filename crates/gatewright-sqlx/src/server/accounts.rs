@@ -22,14 +22,14 @@ macro_rules! account_verbs {
                 id: &UserId,
                 expected: &PasswordHash,
                 new: &PasswordHash,
-            ) -> Result<Swap, StoreError> {
+            ) -> Result<CompareAndSwap, StoreError> {
                 within("replace a hash", is_conflict, || async move {
                     let update = query(sql(REPLACE_HASH))
                         .bind(text(new.expose()))
                         .bind(id.as_str())
                         .bind(text(expected.expose()));
                     let result = Lease::execute(&self.pool, update).await?;
-                    Ok(if result.rows_affected() == 0 { Swap::Stale } else { Swap::Done })
+                    Ok(if result.rows_affected() == 0 { CompareAndSwap::Conflict } else { CompareAndSwap::Swapped })
                 })
                 .await
             }
@@ -37,9 +37,9 @@ macro_rules! account_verbs {
 
         #[async_trait::async_trait]
         impl gatewright_core::AccountStore for $store {
-            async fn create(&self, new: NewAccount) -> Result<Created<Account>, StoreError> {
+            async fn create(&self, new: NewAccount) -> Result<CreateOutcome<Account>, StoreError> {
                 let created = within("create an account", is_conflict, || self.insert_user(&new)).await?;
-                Ok(if created { Created::Created(new.into()) } else { Created::Taken })
+                Ok(if created { CreateOutcome::Created(new.into()) } else { CreateOutcome::Taken })
             }
 
             async fn change_password(
@@ -48,7 +48,7 @@ macro_rules! account_verbs {
                 expected: &PasswordHash,
                 new: &PasswordHash,
                 epoch: Epoch,
-            ) -> Result<Swap, StoreError> {
+            ) -> Result<CompareAndSwap, StoreError> {
                 within("change a password", is_conflict, || async move {
                     let update = query(sql(CHANGE_PASSWORD))
                         .bind(text(new.expose()))
@@ -56,7 +56,7 @@ macro_rules! account_verbs {
                         .bind(id.as_str())
                         .bind(text(expected.expose()));
                     let result = Lease::execute(&self.pool, update).await?;
-                    Ok(if result.rows_affected() == 0 { Swap::Stale } else { Swap::Done })
+                    Ok(if result.rows_affected() == 0 { CompareAndSwap::Conflict } else { CompareAndSwap::Swapped })
                 })
                 .await
             }
@@ -66,7 +66,7 @@ macro_rules! account_verbs {
                 id: &UserId,
                 change: &AccountChange,
                 protected: Option<&RoleName>,
-            ) -> Result<Change<Account>, StoreError> {
+            ) -> Result<UpdateOutcome<Account>, StoreError> {
                 within("change an account", is_conflict, || self.change_user(id, change, protected)).await
             }
 
@@ -74,7 +74,7 @@ macro_rules! account_verbs {
                 &self,
                 id: &UserId,
                 protected: Option<&RoleName>,
-            ) -> Result<Change<()>, StoreError> {
+            ) -> Result<UpdateOutcome<()>, StoreError> {
                 within("delete an account", is_conflict, || self.delete_user(id, protected)).await
             }
 
@@ -125,13 +125,13 @@ macro_rules! account_verbs {
                 id: &UserId,
                 change: &AccountChange,
                 protected: Option<&RoleName>,
-            ) -> Parsed<Change<Account>> {
+            ) -> Parsed<UpdateOutcome<Account>> {
                 let mut lease = Lease::begin(&self.pool).await?;
                 let changed = apply(&mut lease, id, change, protected).await;
                 lease.end(changed).await
             }
 
-            async fn delete_user(&self, id: &UserId, protected: Option<&RoleName>) -> Parsed<Change<()>> {
+            async fn delete_user(&self, id: &UserId, protected: Option<&RoleName>) -> Parsed<UpdateOutcome<()>> {
                 let mut lease = Lease::begin(&self.pool).await?;
                 let deleted = delete(&mut lease, id, protected).await;
                 lease.end(deleted).await
@@ -143,15 +143,15 @@ macro_rules! account_verbs {
             id: &UserId,
             change: &AccountChange,
             protected: Option<&RoleName>,
-        ) -> Parsed<Ending<Change<Account>>> {
+        ) -> Parsed<Ending<UpdateOutcome<Account>>> {
             let demotes = change.role.as_ref().is_some_and(|role| Some(role) != protected);
             let disables = change.is_active == Some(false);
             if (demotes || disables) && is_last(connection, id, protected).await? {
-                return Ok(Ending::RollBack(Change::LastHolder));
+                return Ok(Ending::RollBack(UpdateOutcome::LastHolder));
             }
             let row = query(sql(LOCK_USER)).bind(id.as_str()).fetch_optional(&mut *connection).await?;
             let Some(mut account) = row.as_ref().map(account).transpose()? else {
-                return Ok(Ending::RollBack(Change::NotFound));
+                return Ok(Ending::RollBack(UpdateOutcome::NotFound));
             };
             account.role = change.role.clone().unwrap_or(account.role);
             account.is_active = change.is_active.unwrap_or(account.is_active);
@@ -162,21 +162,21 @@ macro_rules! account_verbs {
                 .bind(bits(account.epoch))
                 .bind(id.as_str());
             update.execute(connection).await?;
-            Ok(Ending::Commit(Change::Done(account)))
+            Ok(Ending::Commit(UpdateOutcome::Updated(account)))
         }
 
         async fn delete(
             connection: &mut Connection,
             id: &UserId,
             protected: Option<&RoleName>,
-        ) -> Parsed<Ending<Change<()>>> {
+        ) -> Parsed<Ending<UpdateOutcome<()>>> {
             if is_last(connection, id, protected).await? {
-                return Ok(Ending::RollBack(Change::LastHolder));
+                return Ok(Ending::RollBack(UpdateOutcome::LastHolder));
             }
             let result = query(sql(DELETE_USER)).bind(id.as_str()).execute(connection).await?;
             Ok(match result.rows_affected() {
-                0 => Ending::RollBack(Change::NotFound),
-                _ => Ending::Commit(Change::Done(())),
+                0 => Ending::RollBack(UpdateOutcome::NotFound),
+                _ => Ending::Commit(UpdateOutcome::Updated(())),
             })
         }
 

@@ -9,7 +9,7 @@ macro_rules! session_verbs {
     ($store:ty) => {
         #[async_trait::async_trait]
         impl gatewright_core::SessionStore for $store {
-            async fn begin(
+            async fn create(
                 &self,
                 session: &Session,
                 current: TokenDigest,
@@ -39,7 +39,7 @@ macro_rules! session_verbs {
                 within("rotate a refresh token", is_conflict, || self.rotate_token(request)).await
             }
 
-            async fn end(&self, user: &UserId, id: SessionId) -> Result<(), StoreError> {
+            async fn delete(&self, user: &UserId, id: SessionId) -> Result<(), StoreError> {
                 within("end a session", is_conflict, || async move {
                     let end = query(sql(END_SESSION)).bind(id.to_string()).bind(user.as_str());
                     Lease::execute(&self.pool, end).await?;
@@ -48,7 +48,7 @@ macro_rules! session_verbs {
                 .await
             }
 
-            async fn end_all(&self, user: &UserId) -> Result<(), StoreError> {
+            async fn delete_all(&self, user: &UserId) -> Result<(), StoreError> {
                 within("end a user's sessions", is_conflict, || async move {
                     Lease::execute(&self.pool, query(sql(END_ALL)).bind(user.as_str())).await?;
                     Ok(())
@@ -56,12 +56,12 @@ macro_rules! session_verbs {
                 .await
             }
 
-            async fn retain(&self, user: &UserId, kept: SessionId, epoch: Epoch) -> Result<(), StoreError> {
+            async fn delete_others(&self, user: &UserId, kept: SessionId, epoch: Epoch) -> Result<(), StoreError> {
                 within("end a user's other sessions", is_conflict, || self.end_others(user, kept, epoch))
                     .await
             }
 
-            async fn purge_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
+            async fn delete_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
                 let mut forgotten = 0;
                 loop {
                     let batch = within("forget expired sessions", is_conflict, || async move {

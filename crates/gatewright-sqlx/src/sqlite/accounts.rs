@@ -1,7 +1,7 @@
 //! Accounts in SQLite.
 
 use async_trait::async_trait;
-use gatewright_core::store::{AccountChange, AccountCounts, Change, Created, NewAccount, Swap};
+use gatewright_core::store::{AccountChange, AccountCounts, UpdateOutcome, CreateOutcome, NewAccount, CompareAndSwap};
 use gatewright_core::{
     Account, AccountStore, Email, Epoch, PasswordHash, RoleName, StoreError, UserId, UserStore,
 };
@@ -47,7 +47,7 @@ impl UserStore for SqliteStore {
         id: &UserId,
         expected: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<Swap, StoreError> {
+    ) -> Result<CompareAndSwap, StoreError> {
         let action = "replace a hash";
         let mut transaction = self.write(action).await?;
         let update = query(REPLACE_HASH).bind(new.expose()).bind(id.as_str()).bind(expected.expose());
@@ -59,7 +59,7 @@ impl UserStore for SqliteStore {
 
 #[async_trait]
 impl AccountStore for SqliteStore {
-    async fn create(&self, new: NewAccount) -> Result<Created<Account>, StoreError> {
+    async fn create(&self, new: NewAccount) -> Result<CreateOutcome<Account>, StoreError> {
         let action = "create an account";
         let mut transaction = self.write(action).await?;
         let insert = query(INSERT_USER)
@@ -71,7 +71,7 @@ impl AccountStore for SqliteStore {
             .bind(micros(new.created_at));
         let result = insert.execute(&mut *transaction).await.map_err(broken(action))?;
         transaction.commit().await.map_err(broken(action))?;
-        Ok(if result.rows_affected() == 0 { Created::Taken } else { Created::Created(new.into()) })
+        Ok(if result.rows_affected() == 0 { CreateOutcome::Taken } else { CreateOutcome::Created(new.into()) })
     }
 
     async fn change_password(
@@ -80,7 +80,7 @@ impl AccountStore for SqliteStore {
         expected: &PasswordHash,
         new: &PasswordHash,
         epoch: Epoch,
-    ) -> Result<Swap, StoreError> {
+    ) -> Result<CompareAndSwap, StoreError> {
         let action = "change a password";
         let mut transaction = self.write(action).await?;
         let update = query(CHANGE_PASSWORD)
@@ -98,13 +98,13 @@ impl AccountStore for SqliteStore {
         id: &UserId,
         change: &AccountChange,
         protected: Option<&RoleName>,
-    ) -> Result<Change<Account>, StoreError> {
+    ) -> Result<UpdateOutcome<Account>, StoreError> {
         let action = "change an account";
         let mut transaction = self.write(action).await?;
         let demotes = change.role.as_ref().is_some_and(|role| Some(role) != protected);
         let disables = change.is_active == Some(false);
         if (demotes || disables) && is_last(&mut transaction, id, protected).await.map_err(broken(action))? {
-            return Ok(Change::LastHolder);
+            return Ok(UpdateOutcome::LastHolder);
         }
         let update = query(CHANGE_WHAT_IS_NAMED)
             .bind(change.role.as_ref().map(RoleName::as_str))
@@ -114,19 +114,19 @@ impl AccountStore for SqliteStore {
         let row = update.fetch_optional(&mut *transaction).await.map_err(broken(action))?;
         let changed = row.as_ref().map(account).transpose().map_err(broken("read an account"))?;
         transaction.commit().await.map_err(broken(action))?;
-        Ok(changed.map_or(Change::NotFound, Change::Done))
+        Ok(changed.map_or(UpdateOutcome::NotFound, UpdateOutcome::Updated))
     }
 
-    async fn delete(&self, id: &UserId, protected: Option<&RoleName>) -> Result<Change<()>, StoreError> {
+    async fn delete(&self, id: &UserId, protected: Option<&RoleName>) -> Result<UpdateOutcome<()>, StoreError> {
         let action = "delete an account";
         let mut transaction = self.write(action).await?;
         if is_last(&mut transaction, id, protected).await.map_err(broken(action))? {
-            return Ok(Change::LastHolder);
+            return Ok(UpdateOutcome::LastHolder);
         }
         let delete = query(DELETE_USER).bind(id.as_str());
         let result = delete.execute(&mut *transaction).await.map_err(broken(action))?;
         transaction.commit().await.map_err(broken(action))?;
-        Ok(if result.rows_affected() == 0 { Change::NotFound } else { Change::Done(()) })
+        Ok(if result.rows_affected() == 0 { UpdateOutcome::NotFound } else { UpdateOutcome::Updated(()) })
     }
 
     async fn count(&self) -> Result<AccountCounts, StoreError> {
@@ -159,6 +159,6 @@ async fn is_last(
     select.fetch_one(connection).await?.try_get(0)
 }
 
-fn swap(result: &SqliteQueryResult) -> Swap {
-    if result.rows_affected() == 0 { Swap::Stale } else { Swap::Done }
+fn swap(result: &SqliteQueryResult) -> CompareAndSwap {
+    if result.rows_affected() == 0 { CompareAndSwap::Conflict } else { CompareAndSwap::Swapped }
 }

@@ -1,7 +1,7 @@
 //! Sessions in SQLite.
 
 use async_trait::async_trait;
-use gatewright_core::rotation::{RotationState, TokenDigest};
+use gatewright_core::store::{RotationState, TokenDigest};
 use gatewright_core::{
     Epoch, Rotation, RotationRequest, Session, SessionId, SessionStore, StoreError, Timestamp, UserAgent,
     UserId,
@@ -24,7 +24,7 @@ const PURGE_BATCH: i64 = 1_000;
 
 #[async_trait]
 impl SessionStore for SqliteStore {
-    async fn begin(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<u64, StoreError> {
+    async fn create(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<u64, StoreError> {
         let action = "begin a session";
         let mut transaction = self.write(action).await?;
         insert(&mut transaction, session, current).await.map_err(broken(action))?;
@@ -69,14 +69,14 @@ impl SessionStore for SqliteStore {
         Ok(verdict)
     }
 
-    async fn end(&self, user: &UserId, id: SessionId) -> Result<(), StoreError> {
+    async fn delete(&self, user: &UserId, id: SessionId) -> Result<(), StoreError> {
         let action = "end a session";
         let mut transaction = self.write(action).await?;
         delete(&mut transaction, user, id).await.map_err(broken(action))?;
         transaction.commit().await.map_err(broken(action))
     }
 
-    async fn end_all(&self, user: &UserId) -> Result<(), StoreError> {
+    async fn delete_all(&self, user: &UserId) -> Result<(), StoreError> {
         let action = "end a user's sessions";
         let mut transaction = self.write(action).await?;
         let delete = query(END_ALL).bind(user.as_str());
@@ -84,7 +84,7 @@ impl SessionStore for SqliteStore {
         transaction.commit().await.map_err(broken(action))
     }
 
-    async fn retain(&self, user: &UserId, kept: SessionId, epoch: Epoch) -> Result<(), StoreError> {
+    async fn delete_others(&self, user: &UserId, kept: SessionId, epoch: Epoch) -> Result<(), StoreError> {
         let action = "end a user's other sessions";
         let mut transaction = self.write(action).await?;
         let keep = query(KEEP_EPOCH).bind(bits(epoch)).bind(user.as_str()).bind(kept.to_string());
@@ -94,7 +94,7 @@ impl SessionStore for SqliteStore {
         transaction.commit().await.map_err(broken(action))
     }
 
-    async fn purge_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
+    async fn delete_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
         let action = "forget expired sessions";
         let mut forgotten = 0;
         loop {

@@ -5,7 +5,7 @@ use std::mem;
 use std::time::Duration;
 
 use gatewright_core::RevocationReceiver;
-use gatewright_core::revocation::{HEARTBEAT_INTERVAL, MAX_AGE_WITH_FEED, MAX_SILENCE};
+use gatewright_core::revocation::{HEARTBEAT_INTERVAL, CACHE_TTL_WITH_FEED, HEARTBEAT_TIMEOUT};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
@@ -89,7 +89,7 @@ impl FeedTask {
 
     /// Sends and delivers until the connections are lost or not needed.
     async fn serve(&mut self, mut connections: Connections) -> Parsed<Close> {
-        self.receivers.iter().for_each(RevocationReceiver::reset);
+        self.receivers.iter().for_each(RevocationReceiver::clear);
         self.received_at = Instant::now();
         let mut beats = interval(HEARTBEAT_INTERVAL);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -130,7 +130,7 @@ impl FeedTask {
         if self.receivers.is_empty() {
             self.received_at = Instant::now();
         }
-        if self.received_at.elapsed() > MAX_SILENCE {
+        if self.received_at.elapsed() > HEARTBEAT_TIMEOUT {
             return Err("no heartbeat comes back".into());
         }
         Ok(self.receivers.iter().filter_map(RevocationReceiver::heartbeat).collect())
@@ -169,7 +169,7 @@ impl FeedTask {
         match command {
             Command::Announce(message) => self.outgoing.push_back(message),
             Command::Subscribe(receiver) => {
-                receiver.reset();
+                receiver.clear();
                 self.receivers.push(receiver);
             }
         }
@@ -198,7 +198,7 @@ impl FeedTask {
                 Err(_) => break,
             }
         }
-        self.outgoing.retain(|message| message.announced_at.elapsed() < MAX_AGE_WITH_FEED);
+        self.outgoing.retain(|message| message.announced_at.elapsed() < CACHE_TTL_WITH_FEED);
         true
     }
 
