@@ -1,14 +1,14 @@
-//! The answers of guards and endpoints that refuse: one schema, and a response for each status.
+//! The error responses of guards and endpoints: one schema, and one response for each status.
 
 use gatewright_core::{Denial, DetailRenderer, ProblemRenderer, Rendered, Renderer};
-use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{Content, ContentBuilder, Header, HeaderBuilder, Ref, Response, ResponseBuilder};
 
 /// The name of the schema of a denial's body.
 pub(crate) const SCHEMA: &str = "Denial";
 
-/// Why a request is answered with 503.
-pub(crate) const UNAVAILABLE: &str = "It could not be decided just now.";
+/// The description of every 503.
+pub(crate) const UNAVAILABLE: &str = "The service is temporarily unavailable.";
 
 /// How the application renders denials.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,16 +22,16 @@ impl Bodies {
     /// The schema of every denial's body.
     pub(crate) fn schema(self) -> Schema {
         let body = ObjectBuilder::new()
-            .description(Some("Why a request was refused."))
-            .property("detail", text("A sentence for people."))
+            .description(Some("Why the request was denied."))
+            .property("detail", text("The reason, as a sentence for people."))
             .required("detail")
-            .property("error", text("A word for programs, where there is one."));
+            .property("error", text("A machine-readable error code, if there is one for the reason."));
         match self {
             Self::Detail => body,
             Self::Problem => body
-                .property("type", text("`about:blank`."))
+                .property("type", text("Always `about:blank` (RFC 9457)."))
                 .required("type")
-                .property("title", text("The status in words."))
+                .property("title", text("The reason phrase of the status."))
                 .required("title")
                 .property("status", ObjectBuilder::new().schema_type(Type::Integer))
                 .required("status"),
@@ -40,7 +40,7 @@ impl Bodies {
         .into()
     }
 
-    /// The response that stands for `denials`, answered with one status; the first is the example.
+    /// One response for all `denials` with this status. The first denial is the example.
     pub(crate) fn response(self, status: u16, description: &str, denials: &[Denial]) -> Response {
         let mut response = ResponseBuilder::new().description(description);
         if let Some(first) = denials.first() {
@@ -50,13 +50,14 @@ impl Bodies {
         if status == 401 || denials.iter().any(has_challenge) {
             response = response.header("WWW-Authenticate", header(Type::String, "The challenge."));
         }
-        if denials.iter().any(has_to_wait) {
-            response = response.header("Retry-After", header(Type::Integer, "Seconds to wait, at least 1."));
+        if denials.iter().any(has_retry_after) {
+            let wait = header(Type::Integer, "How many seconds to wait before a retry, at least 1.");
+            response = response.header("Retry-After", wait);
         }
         response.build()
     }
 
-    /// What the body looks like, from the very renderer that writes it.
+    /// An example body, written by the renderer that writes the real ones.
     fn content(self, status: u16, denial: &Denial) -> (&'static str, Content) {
         let Rendered { content_type, body, .. } = match self {
             Self::Detail => DetailRenderer.render(status, denial),
@@ -71,7 +72,7 @@ const fn has_challenge(denial: &Denial) -> bool {
     matches!(denial, Denial::MalformedCredentials | Denial::Forbidden(_))
 }
 
-const fn has_to_wait(denial: &Denial) -> bool {
+const fn has_retry_after(denial: &Denial) -> bool {
     matches!(denial, Denial::Unavailable | Denial::TooManyAttempts(_))
 }
 
@@ -80,7 +81,12 @@ fn header(kind: Type, description: &str) -> Header {
     HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
 }
 
-/// A text and what it is.
-pub(crate) fn text(description: &str) -> Object {
-    ObjectBuilder::new().schema_type(Type::String).description(Some(description)).build()
+/// The schema of a string.
+pub(crate) fn text(description: &str) -> Schema {
+    described(Type::String, description).build().into()
+}
+
+/// A schema of this type with a description.
+pub(crate) fn described(kind: impl Into<SchemaType>, description: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(kind).description(Some(description))
 }

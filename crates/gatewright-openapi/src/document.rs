@@ -1,29 +1,32 @@
-//! A document and what is said about its operations.
+//! Collects what the application declares about its operations.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use gatewright_core::{Demand, Guards, Operation, TokenEndpoint};
+use gatewright_core::{AccessRule, Endpoint, GuardedExtractor, Reply, TokenEndpoint};
 use utoipa::openapi::OpenApi;
 
+use crate::build::{Declaration, Draft, build};
 use crate::denials::Bodies;
 use crate::endpoints::Style;
-use crate::error::DocumentError;
-use crate::finish::finish;
+use crate::error::{DocumentError, OperationKey};
 use crate::handler::GuardedHandler;
 
-/// A utoipa document that learns who may call its operations, from the types that guard them at run time.
+/// Adds access control to a utoipa document. It reads who may call an operation from the types that
+/// guard the operation at run time.
 ///
-/// Nothing is left to a default: [`Document::build`] refuses a document with an operation that nobody spoke about, and
-/// a word about an operation that is not there.
+/// There is no default: [`Document::build`] fails if an operation has no declared guard, or if a
+/// declaration is for an operation that the document does not have.
 ///
 /// ```
-/// use gatewright_core::{Guards, Demand, Operation, Requirement};
+/// use gatewright_core::{AccessRule, Endpoint, GuardedExtractor, Requirement};
 /// use gatewright_openapi::Document;
 /// use utoipa::OpenApi;
 ///
 /// # struct Admin;
-/// # impl Guards for Admin { const DEMAND: Demand = Demand::User(Requirement::Role("admin")); }
+/// # impl GuardedExtractor for Admin {
+/// #     const ACCESS_RULE: AccessRule = AccessRule::User(Requirement::Role("admin"));
+/// # }
 /// #[utoipa::path(get, path = "/stats", responses((status = 200, description = "Counts.")))]
 /// async fn stats(_: Admin) -> &'static str { "42" }
 ///
@@ -32,123 +35,120 @@ use crate::handler::GuardedHandler;
 /// struct Api;
 ///
 /// let document = Document::new(Api::openapi(), "/auth")
-///     .with_endpoints(Operation::ALL)
+///     .with_endpoints(Endpoint::ALL)
 ///     .handler("GET", "/stats", stats)
 ///     .build()?;
 /// let json = serde_json::to_value(&document).unwrap();
-/// assert_eq!(json["paths"]["/stats"]["get"]["security"][0]["OAuth2Password"], serde_json::json!([]));
-/// assert_eq!(json["paths"]["/stats"]["get"]["x-requires"]["role"], "admin");
+/// let operation = &json["paths"]["/stats"]["get"];
+/// assert_eq!(operation["security"][0]["OAuth2Password"], serde_json::json!([]));
+/// assert_eq!(operation["x-requires"]["role"], "admin");
 /// assert_eq!(json["paths"].as_object().unwrap().len(), 11);
 /// # Ok::<(), gatewright_openapi::DocumentError>(())
 /// ```
 #[must_use]
-pub struct Document {
-    pub(crate) openapi: OpenApi,
-    pub(crate) prefix: String,
-    pub(crate) endpoints: Vec<Operation>,
-    pub(crate) style: Style,
-    pub(crate) scopes: BTreeMap<String, String>,
-    pub(crate) said: Vec<Said>,
-}
-
-/// What was said, in order.
-pub(crate) enum Said {
-    Guarded { at: At, demand: Demand, is_optional: bool },
-    GuardedBelow { path: String, demand: Demand },
-    Open { at: At },
-}
-
-/// An operation's method, in upper case, and its path.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct At {
-    pub(crate) method: String,
-    pub(crate) path: String,
-}
-
-impl At {
-    pub(crate) fn new(method: &str, path: &str) -> Self {
-        Self { method: method.to_ascii_uppercase(), path: path.to_owned() }
-    }
-}
+pub struct Document(Draft);
 
 impl Document {
-    /// From a document of utoipa's. `prefix` is where the ready-made endpoints are mounted: the OAuth2 scheme names login
-    /// and refresh below it.
+    /// Starts with a document of utoipa. The ready-made endpoints are mounted at `prefix`: the
+    /// OAuth2 scheme names login and refresh below it.
     pub fn new(openapi: OpenApi, prefix: &str) -> Self {
-        let prefix = prefix.trim_end_matches('/').to_owned();
-        let (style, scopes) = (Style::default(), BTreeMap::new());
-        Self { openapi, prefix, endpoints: Vec::new(), style, scopes, said: Vec::new() }
+        Self(Draft {
+            openapi,
+            prefix: prefix.trim_end_matches('/').to_owned(),
+            endpoints: Vec::new(),
+            style: Style::default(),
+            scopes: BTreeMap::new(),
+            declarations: Vec::new(),
+        })
     }
 
-    /// Adds ready-made endpoints below the prefix, with their bodies, answers and guards: those that are mounted.
-    pub fn with_endpoints(mut self, operations: &[Operation]) -> Self {
-        self.endpoints.extend_from_slice(operations);
+    /// Adds ready-made endpoints below the prefix, with their bodies, responses and guards. Pass
+    /// those that the application mounts: [`Auth::endpoints`](gatewright_core::Auth::endpoints).
+    pub fn with_endpoints(mut self, endpoints: &[Endpoint]) -> Self {
+        self.0.endpoints.extend_from_slice(endpoints);
         self
     }
 
-    /// Describes a scope, or lists one that no guard names. Scopes that guards name are listed by themselves.
+    /// Describes a scope. The document lists every scope that a guard names, described or not; a
+    /// scope that no guard names is listed only if it is described here.
     pub fn with_scope(mut self, scope: &str, description: &str) -> Self {
-        self.scopes.insert(scope.to_owned(), description.to_owned());
+        self.0.scopes.insert(scope.to_owned(), description.to_owned());
         self
     }
 
-    /// For an `Auth` that refuses login and refresh in this way.
+    /// Documents the status with which login and refresh fail. Use the value that the `Auth` has.
     pub const fn with_token_endpoint(mut self, token_endpoint: TokenEndpoint) -> Self {
-        self.style.token_endpoint = token_endpoint;
+        self.0.style.token_endpoint = token_endpoint;
         self
     }
 
-    /// For an `Auth` with the [`ProblemRenderer`](gatewright_core::ProblemRenderer).
+    /// Documents denials as RFC 9457 problems, for an `Auth` with the
+    /// [`ProblemRenderer`](gatewright_core::ProblemRenderer).
     pub const fn with_problem_details(mut self) -> Self {
-        self.style.bodies = Bodies::Problem;
+        self.0.style.bodies = Bodies::Problem;
         self
     }
 
-    /// The operation is guarded by the first argument of this handler, a plain `async fn`: what guards and what is
-    /// documented cannot differ.
+    /// Declares that the first argument of this handler, a plain `async fn`, guards the operation.
+    /// The document and the running guard cannot differ.
     pub fn handler<Arguments, H: GuardedHandler<Arguments>>(self, method: &str, path: &str, _: H) -> Self {
         self.guard::<H::Guard>(method, path)
     }
 
-    /// The operation is guarded by an argument of this type. A second guard of one operation adds to the first.
-    pub fn guard<G: Guards>(mut self, method: &str, path: &str) -> Self {
-        let at = At::new(method, path);
-        self.said.push(Said::Guarded { at, demand: G::DEMAND, is_optional: G::IS_OPTIONAL });
-        self
+    /// Declares that an argument of this type guards the operation. An operation may have several
+    /// guards; a request must pass all of them.
+    pub fn guard<G: GuardedExtractor>(self, method: &str, path: &str) -> Self {
+        let key = OperationKey::new(method, path);
+        self.declare(Declaration::Guarded { key, rule: G::ACCESS_RULE, is_optional: G::IS_OPTIONAL })
     }
 
-    /// The operation is behind a guard of its route.
-    pub fn require(mut self, method: &str, path: &str, demand: impl Into<Demand>) -> Self {
-        let at = At::new(method, path);
-        self.said.push(Said::Guarded { at, demand: demand.into(), is_optional: false });
-        self
+    /// Declares that a layer on its route guards the operation.
+    pub fn require(self, method: &str, path: &str, rule: impl Into<AccessRule>) -> Self {
+        let key = OperationKey::new(method, path);
+        self.declare(Declaration::Guarded { key, rule: rule.into(), is_optional: false })
     }
 
-    /// Every operation at this path and below it is behind the guard of a router.
-    pub fn guarded(mut self, path: &str, demand: impl Into<Demand>) -> Self {
+    /// Declares that the guard of a router protects every operation at this path and below it.
+    pub fn guarded(self, path: &str, rule: impl Into<AccessRule>) -> Self {
         let path = path.trim_end_matches('/').to_owned();
-        self.said.push(Said::GuardedBelow { path, demand: demand.into() });
+        self.declare(Declaration::GuardedBelow { path, rule: rule.into() })
+    }
+
+    /// Declares that the operation needs no credential.
+    pub fn open(self, method: &str, path: &str) -> Self {
+        self.declare(Declaration::Open { key: OperationKey::new(method, path) })
+    }
+
+    fn declare(mut self, declaration: Declaration) -> Self {
+        self.0.declarations.push(declaration);
         self
     }
 
-    /// Anybody may call the operation.
-    pub fn open(mut self, method: &str, path: &str) -> Self {
-        self.said.push(Said::Open { at: At::new(method, path) });
-        self
-    }
-
-    /// The finished document.
+    /// Checks the declarations against the document and adds them to it.
     ///
     /// # Errors
-    /// When something was said about an operation that is not there, nothing about one that is, or two things that
-    /// contradict each other; the error names it.
+    /// When a declaration is for an operation that the document does not have, an operation has no
+    /// declaration, or two declarations contradict each other. The error names the operation.
     pub fn build(self) -> Result<OpenApi, DocumentError> {
-        finish(self)
+        build(self.0)
     }
 }
 
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Document").field("prefix", &self.prefix).finish_non_exhaustive()
+        f.debug_struct("Document").field("prefix", &self.0.prefix).finish_non_exhaustive()
     }
+}
+
+/// The document as a reply, for a route such as `/openapi.json`.
+///
+/// ```
+/// # use utoipa::openapi::{Info, OpenApi, Paths};
+/// # let document = OpenApi::new(Info::new("Example", "1"), Paths::new());
+/// let reply = gatewright_openapi::document_reply(&document);
+/// assert_eq!(reply.headers[0], ("content-type", "application/json".to_owned()));
+/// ```
+#[must_use]
+pub fn document_reply(document: &OpenApi) -> Reply {
+    Reply::json(200, document)
 }

@@ -1,53 +1,51 @@
-//! The ready-made endpoints, as documented operations.
+//! The ready-made endpoints, as operations of the document.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gatewright_core::password::PolicyViolation;
-use gatewright_core::{Denial, Email, Operation, TokenEndpoint};
-use utoipa::openapi::path::{
-    Operation as Described, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
-};
+use gatewright_core::password::PasswordPolicyError;
+use gatewright_core::{Denial, Email, Endpoint, TokenEndpoint};
+use utoipa::openapi::path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::SchemaFormat;
 use utoipa::openapi::{
     Content, Header, HeaderBuilder, ObjectBuilder, Ref, Required, Response, ResponseBuilder, Type,
 };
 
-use crate::bodies::{
+use crate::denials::{Bodies, UNAVAILABLE};
+use crate::guards::Guards;
+use crate::schemas::{
     INTROSPECTED, INTROSPECTION, LOGIN, LOGOUT, PASSWORD_CHANGE, REFRESH, REGISTERED, REGISTRATION,
     REVOCATION, SESSION_LIST, TOKEN_PAIR,
 };
-use crate::denials::{Bodies, UNAVAILABLE};
-use crate::guarded::Guarded;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
-/// How denials are rendered, and how refused grants are answered.
+/// How denials are rendered, and with which status login and refresh fail.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Style {
     pub(crate) bodies: Bodies,
     pub(crate) token_endpoint: TokenEndpoint,
 }
 
-/// An endpoint without its guard, and the guard.
-pub(crate) fn describe(operation: Operation, style: Style) -> (Described, Guarded) {
-    let about = About::of(operation);
-    let described = OperationBuilder::new()
+/// The operation of an endpoint, without its guards, and the guards.
+pub(crate) fn describe(endpoint: Endpoint, style: Style) -> (Operation, Guards) {
+    let about = About::of(endpoint);
+    let operation = OperationBuilder::new()
         .tag("auth")
         .operation_id(Some(about.id))
         .summary(Some(about.summary))
-        .parameters(id_in(operation.path()).map(|id| [id]))
-        .request_body(about.body())
-        .response(about.granted.0.to_string(), granted(about.granted));
-    let refusals = refusals(operation, style).into_iter();
-    let described = refusals
-        .fold(described, |described, (status, response)| described.response(status.to_string(), response));
-    (described.build(), guard(operation))
+        .parameters(id_in(endpoint.path()).map(|id| [id]))
+        .request_body(about.request_body())
+        .response(about.success.0.to_string(), success(about.success));
+    let operation = error_responses(endpoint, style)
+        .into_iter()
+        .fold(operation, |operation, (status, response)| operation.response(status.to_string(), response));
+    (operation.build(), guards_of(endpoint))
 }
 
-/// The parameter of a path that has one.
+/// The `{id}` parameter, if the path has it.
 fn id_in(path: &str) -> Option<Parameter> {
     let id = ObjectBuilder::new().schema_type(Type::String);
     let id = id.format(Some(SchemaFormat::Custom("uuid".to_owned())));
@@ -55,110 +53,115 @@ fn id_in(path: &str) -> Option<Parameter> {
     path.contains("{id}").then(|| id.required(Required::True).build())
 }
 
-/// Who may call an endpoint. A logout takes a token in its header or one in its body.
-fn guard(operation: Operation) -> Guarded {
-    match operation {
-        Operation::ChangePassword | Operation::LogoutAll | Operation::Sessions | Operation::EndSession => {
-            Guarded::by_user(false)
+/// The guards of an endpoint. Logout accepts a token in its header or a refresh token in its body,
+/// so its header is optional.
+fn guards_of(endpoint: Endpoint) -> Guards {
+    match endpoint {
+        Endpoint::ChangePassword | Endpoint::LogoutAll | Endpoint::Sessions | Endpoint::EndSession => {
+            Guards::by_user(false)
         }
-        Operation::Logout => Guarded::by_user(true),
-        Operation::Introspect => Guarded::by_api_key(gatewright_core::INTROSPECTION),
-        _ => Guarded::default(),
+        Endpoint::Logout => Guards::by_user(true),
+        Endpoint::Introspect => Guards::by_api_key(gatewright_core::INTROSPECTION),
+        _ => Guards::default(),
     }
 }
 
+/// What the document says of an endpoint.
 struct About {
     id: &'static str,
     summary: &'static str,
-    takes: &'static [&'static str],
+    /// The content types of the request's body; empty if it has none.
+    content_types: &'static [&'static str],
+    /// The name of the schema of the request's body.
     schema: &'static str,
-    is_required: bool,
-    granted: (u16, Option<&'static str>, &'static str),
+    success: Success,
 }
 
+/// Status, schema and description of the response to a request that succeeds.
+type Success = (u16, Option<&'static str>, &'static str);
+
 impl About {
-    const fn of(operation: Operation) -> Self {
-        let (id, summary, takes, schema, granted): (_, _, &[_], _, _) = match operation {
-            Operation::Register => (
+    const fn of(endpoint: Endpoint) -> Self {
+        let (id, summary, content_types, schema, success): (_, _, &[_], _, Success) = match endpoint {
+            Endpoint::Register => (
                 "register",
-                "Make an account",
+                "Register an account",
                 &[JSON],
                 REGISTRATION,
-                (201, Some(REGISTERED), "The same answer whether or not the address is taken."),
+                (201, Some(REGISTERED), "Registered, or the address was already registered."),
             ),
-            Operation::Login => {
-                ("login", "Log in", &[FORM], LOGIN, (200, Some(TOKEN_PAIR), "A new session's tokens."))
+            Endpoint::Login => {
+                ("login", "Log in", &[FORM], LOGIN, (200, Some(TOKEN_PAIR), "The tokens of a new session."))
             }
-            Operation::Refresh => (
+            Endpoint::Refresh => (
                 "refresh",
-                "Exchange a refresh token",
+                "Exchange a refresh token for new tokens",
                 &[FORM, JSON],
                 REFRESH,
-                (200, Some(TOKEN_PAIR), "The session's next tokens."),
+                (200, Some(TOKEN_PAIR), "The next tokens of the session."),
             ),
-            Operation::Logout => (
+            Endpoint::Logout => (
                 "logout",
-                "End the session of the token, or of the refresh token in the body",
+                "End the session of the access token, or of the refresh token in the body",
                 &[FORM, JSON],
                 LOGOUT,
                 (204, None, "The session has ended."),
             ),
-            Operation::LogoutAll => (
+            Endpoint::LogoutAll => (
                 "logout_all",
-                "Log out everywhere: end every session of the caller",
+                "End every session of the caller",
                 &[],
                 "",
-                (204, None, "Every session has ended. Every token issued before is refused."),
+                (204, None, "Every session has ended. All tokens issued before are invalid."),
             ),
-            Operation::ChangePassword => (
+            Endpoint::ChangePassword => (
                 "change_password",
                 "Change the password and end every other session",
                 &[JSON],
                 PASSWORD_CHANGE,
-                (204, None, "Changed. Every access token issued before is refused."),
+                (204, None, "The password has changed. All access tokens issued before are invalid."),
             ),
-            Operation::Sessions => (
+            Endpoint::Sessions => (
                 "sessions",
-                "The caller's own sessions",
+                "List the caller's sessions",
                 &[],
                 "",
-                (200, Some(SESSION_LIST), "The sessions that are alive, the youngest first."),
+                (200, Some(SESSION_LIST), "The active sessions, newest first."),
             ),
-            Operation::EndSession => (
+            Endpoint::EndSession => (
                 "end_session",
-                "End one of the caller's own sessions",
+                "End one of the caller's sessions",
                 &[],
                 "",
                 (204, None, "The session has ended."),
             ),
-            Operation::Revoke => (
+            Endpoint::Revoke => (
                 "revoke",
-                "End the session of a token (RFC 7009)",
+                "Revoke a token and end its session (RFC 7009)",
                 &[FORM],
                 REVOCATION,
-                (200, None, "The session has ended, or the token was not valid."),
+                (200, None, "The session has ended, or the token was invalid."),
             ),
-            Operation::Introspect => (
+            Endpoint::Introspect => (
                 "introspect",
-                "What a token is worth (RFC 7662)",
+                "Introspect a token (RFC 7662)",
                 &[FORM],
                 INTROSPECTION,
-                (200, Some(INTROSPECTED), "What an access token is worth, or that the token is not active."),
+                (200, Some(INTROSPECTED), "The claims of an active access token, or `active: false`."),
             ),
             _ => ("", "", &[], "", (204, None, "")),
         };
-        let is_required = !matches!(operation, Operation::Logout);
-        Self { id, summary, takes, schema, is_required, granted }
+        Self { id, summary, content_types, schema, success }
     }
 
-    fn body(&self) -> Option<RequestBody> {
-        if self.takes.is_empty() {
+    fn request_body(&self) -> Option<RequestBody> {
+        if self.content_types.is_empty() {
             return None;
         }
-        let required = if self.is_required { Required::True } else { Required::False };
+        let required = if self.schema == LOGOUT { Required::False } else { Required::True };
         let body = RequestBodyBuilder::new().required(Some(required));
-        let body = self.takes.iter().fold(body, |body, media| body.content(*media, content(self.schema)));
-        Some(body.build())
+        let add = |body: RequestBodyBuilder, media: &&str| body.content(*media, content(self.schema));
+        Some(self.content_types.iter().fold(body, add).build())
     }
 }
 
@@ -166,16 +169,14 @@ fn content(schema: &str) -> Content {
     Content::new(Some(Ref::from_schema_name(schema)))
 }
 
-fn granted((_, schema, description): (u16, Option<&str>, &str)) -> Response {
+fn success((_, schema, description): Success) -> Response {
     let response = ResponseBuilder::new().description(description);
-    match schema {
-        None => response.build(),
-        Some(schema @ (TOKEN_PAIR | SESSION_LIST | INTROSPECTED)) => {
-            let response = response.content(JSON, content(schema));
-            response.header("Cache-Control", no_store()).header("Pragma", no_store()).build()
-        }
-        Some(schema) => response.content(JSON, content(schema)).build(),
+    let Some(schema) = schema else { return response.build() };
+    let response = response.content(JSON, content(schema));
+    if schema == REGISTERED {
+        return response.build();
     }
+    response.header("Cache-Control", no_store()).header("Pragma", no_store()).build()
 }
 
 /// RFC 6749 §5.1.
@@ -183,10 +184,10 @@ fn no_store() -> Header {
     HeaderBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String))).build()
 }
 
-/// What an endpoint refuses, one response a status.
-fn refusals(operation: Operation, style: Style) -> Vec<(u16, Response)> {
+/// The error responses of an endpoint, one for each status.
+fn error_responses(endpoint: Endpoint, style: Style) -> Vec<(u16, Response)> {
     let mut by_status: BTreeMap<u16, (Vec<&str>, Vec<Denial>)> = BTreeMap::new();
-    for (description, denial) in refused(operation).into_iter().chain(misread(operation)) {
+    for (description, denial) in denials_of(endpoint).into_iter().chain(common_denials(endpoint)) {
         let (descriptions, denials) = by_status.entry(style.status(&denial)).or_default();
         descriptions.push(description);
         denials.push(denial);
@@ -206,48 +207,48 @@ impl Style {
     }
 }
 
-fn refused(operation: Operation) -> Vec<(&'static str, Denial)> {
-    let new_password = Denial::Unprocessable(PolicyViolation::TooShort.into());
+fn denials_of(endpoint: Endpoint) -> Vec<(&'static str, Denial)> {
+    let new_password = Denial::Unprocessable(PasswordPolicyError::TooShort.into());
     let new_password = ("The new password is too short or too long.", new_password);
-    match operation {
-        Operation::Register => {
+    match endpoint {
+        Endpoint::Register => {
             let email = Email::parse("").err().map(|error| Denial::Unprocessable(error.into()));
-            let email = email.map(|denial| ("The address is none.", denial));
+            let email = email.map(|denial| ("The email address is invalid.", denial));
             [new_password].into_iter().chain(email).collect()
         }
-        Operation::Login => vec![
-            ("The login is refused, whatever the cause.", Denial::LoginRefused),
+        Endpoint::Login => vec![
+            ("The login failed. The cause is not disclosed.", Denial::LoginRefused),
             ("Too many attempts.", Denial::TooManyAttempts(Duration::from_secs(60))),
-            ("The grant type is another, or the scopes are none.", Denial::InvalidScope),
+            ("The grant type is not `password`, or the scopes are malformed.", Denial::InvalidScope),
         ],
-        Operation::Refresh => vec![
-            ("The refresh token is refused, whatever the cause.", Denial::RefreshRefused),
+        Endpoint::Refresh => vec![
+            ("The refresh failed. The cause is not disclosed.", Denial::RefreshRefused),
             (
-                "The grant type is another, or more scopes are asked for than were granted.",
+                "The grant type is not `refresh_token`, or the scopes are not a subset of the granted ones.",
                 Denial::InvalidScope,
             ),
         ],
-        Operation::Logout => {
-            vec![("There is neither token, or the refresh token is refused.", Denial::RefreshRefused)]
+        Endpoint::Logout => {
+            vec![("Both tokens are missing, or the refresh token is invalid.", Denial::RefreshRefused)]
         }
-        Operation::ChangePassword => {
-            vec![("The present password is another.", Denial::IncorrectPassword), new_password]
+        Endpoint::ChangePassword => {
+            vec![("The current password is wrong.", Denial::IncorrectPassword), new_password]
         }
-        Operation::EndSession => vec![("The caller has no session with this id.", Denial::NotFound)],
+        Endpoint::EndSession => vec![("The caller has no session with this id.", Denial::NotFound)],
         _ => Vec::new(),
     }
 }
 
-/// What every endpoint refuses: bodies, where they are posted, and what cannot be decided.
-fn misread(operation: Operation) -> Vec<(&'static str, Denial)> {
+/// The denials that all endpoints share, and those of all endpoints that read a body.
+fn common_denials(endpoint: Endpoint) -> Vec<(&'static str, Denial)> {
     let unavailable = (UNAVAILABLE, Denial::Unavailable);
-    if operation.method() != "POST" {
+    if endpoint.method() != "POST" {
         return vec![unavailable];
     }
     vec![
-        ("A field is missing, empty, there twice, or badly encoded.", Denial::MalformedRequest),
+        ("A field is missing, empty, repeated or badly encoded.", Denial::MalformedRequest),
         ("The body is too large.", Denial::BodyTooLarge),
-        ("The content type is another.", Denial::UnsupportedMediaType),
+        ("The content type is not supported.", Denial::UnsupportedMediaType),
         unavailable,
     ]
 }

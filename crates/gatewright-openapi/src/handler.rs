@@ -1,10 +1,11 @@
-//! The guard of a handler, read from the handler's own type.
+//! The guard of a handler, read from the handler's type.
 
-use gatewright_core::Guards;
+use gatewright_core::GuardedExtractor;
 
-/// A plain function whose first argument guards it. Implemented for functions of one to sixteen arguments.
+/// A plain function whose first argument guards it. Implemented for functions of one to sixteen
+/// arguments.
 ///
-/// `Arguments` is for the compiler to find; nobody names it. A handler without a guard in front does not compile:
+/// The compiler infers `Arguments`. A handler whose first argument is not a guard does not compile:
 ///
 /// ```compile_fail,E0277
 /// # use gatewright_openapi::Document;
@@ -15,38 +16,28 @@ use gatewright_core::Guards;
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "the first argument of this handler guards nothing",
+    message = "the first argument of this handler is not a guard",
     note = "put the guard first: `async fn me(user: CurrentUser, …)`, or name it with `Document::guard::<…>`"
 )]
 pub trait GuardedHandler<Arguments> {
     /// The type of the first argument.
-    type Guard: Guards;
+    type Guard: GuardedExtractor;
 }
 
+/// Implements the trait for functions with all of these arguments, then with one fewer, and so on.
 macro_rules! handlers {
+    () => {};
     ($first:ident $($rest:ident)*) => {
-        impl<Function, Answer, $first: Guards $(, $rest)*> GuardedHandler<($first, $($rest,)*)> for Function
+        impl<Function, Output, $first $(, $rest)*> GuardedHandler<($first, $($rest,)*)> for Function
         where
-            Function: Fn($first $(, $rest)*) -> Answer,
+            $first: GuardedExtractor,
+            Function: Fn($first $(, $rest)*) -> Output,
         {
             type Guard = $first;
         }
+
+        handlers!($($rest)*);
     };
 }
 
-handlers!(A);
-handlers!(A B);
-handlers!(A B C);
-handlers!(A B C D);
-handlers!(A B C D E);
-handlers!(A B C D E F);
-handlers!(A B C D E F G);
-handlers!(A B C D E F G H);
-handlers!(A B C D E F G H I);
-handlers!(A B C D E F G H I J);
-handlers!(A B C D E F G H I J K);
-handlers!(A B C D E F G H I J K L);
-handlers!(A B C D E F G H I J K L M);
-handlers!(A B C D E F G H I J K L M N);
-handlers!(A B C D E F G H I J K L M N O);
 handlers!(A B C D E F G H I J K L M N O P);

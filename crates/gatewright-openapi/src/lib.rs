@@ -1,48 +1,46 @@
-//! Gatewright for OpenAPI: a utoipa document learns who may call its operations from the types that guard them.
+//! OpenAPI documents for Gatewright. A utoipa document gets its access control from the types that
+//! guard the handlers at run time, so that document and guards cannot differ.
+//!
+//! The modules, each using only those above it:
 //!
 //! ```text
-//! document.rs   Document: what is said about operations
-//! handler.rs    GuardedHandler: the guard of a handler, read from its first argument
-//! finish.rs     from what was said to a document, or to an error that names what does not fit
-//!   endpoints.rs, bodies.rs   login, refresh, …: the ready-made endpoints
-//!   guarded.rs, need.rs       guards as `security`, `x-requires` and refusals
-//!   denials.rs, schemes.rs    the refusals, the security schemes
-//! swagger.rs    SwaggerUi: the page (feature `swagger-ui`)
+//! error.rs        DocumentError, OperationKey
+//! requirement.rs  a requirement in words, as JSON, and as sets of scopes
+//! denials.rs      error responses and their schema
+//! schemes.rs      the three security schemes
+//! guards.rs       the guards of one operation: `security`, `x-requires`, error responses
+//! schemas.rs      bodies of the ready-made endpoints
+//! endpoints.rs    the ready-made endpoints as operations
+//! build.rs        checks the declarations and writes them into the document
+//! handler.rs      GuardedHandler: the guard of a handler, read from its first argument
+//! document.rs     Document: collects the declarations
+//! swagger.rs      SwaggerUi: the page (feature `swagger-ui`)
 //! ```
 //!
-//! | a guard | in the document |
+//! | guard | in the document |
 //! |---|---|
-//! | a token | `security`: the OAuth2 password flow, or a plain bearer token |
-//! | scopes | those of the OAuth2 scheme: one alternative per choice, none where a role is enough |
-//! | roles, and every combination | `x-requires`, to the letter, and the description of the 403 |
-//! | `MaybeUser` | `{}` as another alternative |
+//! | an access token | `security`: the OAuth2 password flow, or a plain bearer token |
+//! | scopes | scopes of the OAuth2 scheme: one alternative per sufficient set, none beside a role |
+//! | roles and combinations | `x-requires`, exactly as enforced; the description of the 403 |
+//! | `MaybeUser` | `{}` as an additional alternative |
 //! | an API key | the header `X-API-Key` |
 
-mod document;
-mod handler;
 mod error;
-mod finish;
-mod endpoints;
-mod bodies;
-mod guarded;
-mod need;
+mod requirement;
 mod denials;
 mod schemes;
+mod guards;
+mod schemas;
+mod endpoints;
+mod build;
+mod handler;
+mod document;
 #[cfg(feature = "swagger-ui")]
 mod swagger;
 
-use gatewright_core::Reply;
-use utoipa::openapi::OpenApi;
-
-pub use document::Document;
-pub use error::DocumentError;
+pub use document::{Document, document_reply};
+pub use error::{DocumentError, OperationKey};
 pub use handler::GuardedHandler;
 pub use schemes::{API_KEY, BEARER, OAUTH2};
 #[cfg(feature = "swagger-ui")]
 pub use swagger::SwaggerUi;
-
-/// The document as an answer, for `/openapi.json`.
-#[must_use]
-pub fn document_reply(document: &OpenApi) -> Reply {
-    Reply::json(200, document)
-}

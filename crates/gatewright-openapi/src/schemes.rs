@@ -1,8 +1,8 @@
-//! The security schemes, as components.
+//! The security schemes of a document.
 
 use std::collections::BTreeMap;
 
-use gatewright_core::Operation;
+use gatewright_core::Endpoint;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme,
 };
@@ -16,27 +16,28 @@ pub const BEARER: &str = "BearerToken";
 /// The name of the API key among the document's security schemes.
 pub const API_KEY: &str = "ApiKey";
 
-/// The three schemes by name. `prefix` is where the endpoints are mounted.
+/// The three schemes by name. The endpoints are mounted at `prefix`.
 pub(crate) fn schemes(
     prefix: &str,
     scopes: &BTreeMap<String, String>,
 ) -> [(&'static str, SecurityScheme); 3] {
-    let url = |operation: Operation| format!("{prefix}{}", operation.path());
+    let url = |endpoint: Endpoint| format!("{prefix}{}", endpoint.path());
     let flow = Password::with_refresh_url(
-        url(Operation::Login),
+        url(Endpoint::Login),
         Scopes::from_iter(scopes.iter()),
-        url(Operation::Refresh),
+        url(Endpoint::Refresh),
     );
     let oauth2 = OAuth2::with_description(
         [Flow::Password(flow)],
-        "Log in with an email address and a password; the scopes asked for are granted as far as the user may have them.",
+        "Log in with an email address and a password. Of the requested scopes, those that the user may \
+         have are granted.",
     );
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
-        .description(Some("An access token that was issued before."))
+        .description(Some("An access token."))
         .build();
-    let key = ApiKeyValue::with_description("X-API-Key", "The key of a service.");
+    let key = ApiKeyValue::with_description("X-API-Key", "The API key of a service.");
     [
         (OAUTH2, SecurityScheme::OAuth2(oauth2)),
         (BEARER, SecurityScheme::Http(bearer)),

@@ -1,4 +1,4 @@
-//! Swagger UI, from files inside the program.
+//! Swagger UI, from files that are part of the program.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,26 +7,29 @@ use gatewright_core::{Bytes, Reply};
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerFile, oauth};
 
-use crate::document_reply;
+use crate::document::document_reply;
 
-/// What the page may load: itself. Its style sheets are partly inline, its pictures partly in them.
+/// The page may load only its own files. It has inline styles, and images in `data:` URLs.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
-/// A document and the page that shows it, for any framework: paths in, replies out.
+/// Serves a document and a Swagger UI page that shows it. It is independent of the framework: the
+/// application passes it a path and sends the reply.
 ///
-/// The page's Authorize button logs in with an email address and a password. Nothing is loaded from elsewhere.
+/// The page's Authorize button logs in with an email address and a password. The page loads nothing
+/// from other hosts.
 ///
 /// ```
 /// use gatewright_openapi::{Document, SwaggerUi};
 /// use utoipa::openapi::{Info, OpenApi, Paths};
 ///
-/// let document = Document::new(OpenApi::new(Info::new("Example", "1"), Paths::new()), "/auth").build()?;
+/// let api = OpenApi::new(Info::new("Example", "1"), Paths::new());
+/// let document = Document::new(api, "/auth").build()?;
 /// let pages = SwaggerUi::new("/docs", "/openapi.json", &document);
-/// assert_eq!(pages.answer("/openapi.json").unwrap().status, 200);
-/// assert_eq!(pages.answer("/docs").unwrap().status, 308); // to /docs/
-/// assert_eq!(pages.answer("/docs/").unwrap().status, 200);
-/// assert_eq!(pages.answer("/docs/none"), None);
+/// assert_eq!(pages.handle("/openapi.json").unwrap().status, 200);
+/// assert_eq!(pages.handle("/docs").unwrap().status, 308); // to /docs/
+/// assert_eq!(pages.handle("/docs/").unwrap().status, 200);
+/// assert_eq!(pages.handle("/docs/none"), None);
 /// # Ok::<(), gatewright_openapi::DocumentError>(())
 /// ```
 #[derive(Clone)]
@@ -38,11 +41,11 @@ pub struct SwaggerUi {
 }
 
 impl SwaggerUi {
-    /// The page below `mount`, which shows `document` as it is served at `document_path`. Both are the whole paths under
-    /// which a browser asks for them.
+    /// Serves the page below `mount` and `document` at `document_path`. Both are full paths, as a
+    /// browser requests them.
     #[must_use]
     pub fn new(mount: &str, document_path: &str, document: &OpenApi) -> Self {
-        // Without a client's id: the password flow of these endpoints has no clients.
+        // The password flow of these endpoints has no client ids.
         let login = oauth::Config::new().client_id("").scope_separator(" ");
         let config = Config::with_oauth_config([document_path.to_owned()], login)
             .validator_url("none")
@@ -55,20 +58,21 @@ impl SwaggerUi {
         }
     }
 
-    /// The answer to a `GET` of this path: the document, the page, one of its files, or nothing.
+    /// The reply to a `GET` of this path: the document, the page or one of its files. `None` for
+    /// every other path.
     #[must_use]
-    pub fn answer(&self, path: &str) -> Option<Reply> {
+    pub fn handle(&self, path: &str) -> Option<Reply> {
         if path == self.document_path {
             return Some(self.document.clone());
         }
         match path.strip_prefix(&self.mount)? {
-            "" => Some(self.to_folder()),
+            "" => Some(self.redirect_to_page()),
             rest => self.file(rest.strip_prefix('/')?),
         }
     }
 
-    /// The page names its files relative to its own folder.
-    fn to_folder(&self) -> Reply {
+    /// The page needs the trailing slash: the URLs of its files are relative.
+    fn redirect_to_page(&self) -> Reply {
         let mut reply = Reply::no_content().with_header("location", format!("{}/", self.mount));
         reply.status = 308;
         reply

@@ -1,8 +1,8 @@
-//! What a document says of its guards, and what it refuses to say.
+//! How guards appear in a document, and which documents are rejected.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed setup fails the test")]
 
-use gatewright_core::{Demand, Guards, Operation, Requirement, TokenEndpoint};
+use gatewright_core::{AccessRule, Endpoint, GuardedExtractor, Requirement, TokenEndpoint};
 use gatewright_openapi::{Document, DocumentError};
 use serde_json::{Value, json};
 use utoipa::OpenApi;
@@ -12,12 +12,12 @@ const READ: Requirement = Requirement::Scopes(&["read"]);
 const WRITE: Requirement = Requirement::Scopes(&["write"]);
 
 macro_rules! guards {
-    ($($name:ident = $demand:expr, $optional:literal;)+) => {
+    ($($name:ident = $rule:expr, $optional:literal;)+) => {
         $(
             struct $name;
 
-            impl Guards for $name {
-                const DEMAND: Demand = $demand;
+            impl GuardedExtractor for $name {
+                const ACCESS_RULE: AccessRule = $rule;
                 const IS_OPTIONAL: bool = $optional;
             }
         )+
@@ -25,15 +25,15 @@ macro_rules! guards {
 }
 
 guards! {
-    User = Demand::User(Requirement::Authenticated), false;
-    Maybe = Demand::User(Requirement::Authenticated), true;
-    Admin = Demand::User(ADMIN), false;
-    Reader = Demand::User(READ), false;
-    Either = Demand::User(Requirement::AnyOf(&[READ, WRITE])), false;
-    AdminOrWriter = Demand::User(Requirement::AnyOf(&[ADMIN, WRITE])), false;
-    Nobody = Demand::User(Requirement::AnyOf(&[])), false;
-    Key = Demand::ApiKey(Requirement::Authenticated), false;
-    ScopedKey = Demand::ApiKey(READ), false;
+    User = AccessRule::User(Requirement::Authenticated), false;
+    Maybe = AccessRule::User(Requirement::Authenticated), true;
+    Admin = AccessRule::User(ADMIN), false;
+    Reader = AccessRule::User(READ), false;
+    Either = AccessRule::User(Requirement::AnyOf(&[READ, WRITE])), false;
+    AdminOrWriter = AccessRule::User(Requirement::AnyOf(&[ADMIN, WRITE])), false;
+    Unmeetable = AccessRule::User(Requirement::AnyOf(&[])), false;
+    Key = AccessRule::ApiKey(Requirement::Authenticated), false;
+    ScopedKey = AccessRule::ApiKey(READ), false;
 }
 
 #[utoipa::path(get, path = "/a", responses((status = 200, description = "A.")))]
@@ -62,17 +62,25 @@ fn document() -> Document {
     Document::new(Api::openapi(), "/auth/")
 }
 
+/// The document whose `GET /a` already has a `security`.
+fn with_own_security() -> utoipa::openapi::OpenApi {
+    let own = utoipa::openapi::security::SecurityRequirement::new("other", [""; 0]);
+    let mut openapi = Api::openapi();
+    openapi.paths.paths.get_mut("/a").unwrap().get.as_mut().unwrap().security = Some(vec![own]);
+    openapi
+}
+
 fn finished(document: Document) -> Value {
     serde_json::to_value(document.build().unwrap()).unwrap()
 }
 
-/// `GET /a` behind this guard.
-fn behind<G: Guards>() -> Value {
+/// The operation `GET /a` with this guard.
+fn behind<G: GuardedExtractor>() -> Value {
     finished(document().guard::<G>("get", "/a").open("POST", "/b/c"))["paths"]["/a"]["get"].take()
 }
 
 #[test]
-fn each_guard_is_the_security_that_it_is() {
+fn each_guard_becomes_its_security_and_requirement() {
     let bearer = json!({ "BearerToken": [] });
     let flow = |scopes: &[&str]| json!({ "OAuth2Password": scopes });
     let cases = [
@@ -90,7 +98,7 @@ fn each_guard_is_the_security_that_it_is() {
             json!([flow(&[]), bearer]),
             json!({ "anyOf": [{ "role": "admin" }, { "scopes": ["write"] }] }),
         ),
-        (behind::<Nobody>(), json!([flow(&[]), bearer]), json!({ "anyOf": [] })),
+        (behind::<Unmeetable>(), json!([flow(&[]), bearer]), json!({ "anyOf": [] })),
         (behind::<Key>(), json!([{ "ApiKey": [] }]), Value::Null),
         (behind::<ScopedKey>(), json!([{ "ApiKey": [] }]), json!({ "scopes": ["read"] })),
     ];
@@ -101,7 +109,7 @@ fn each_guard_is_the_security_that_it_is() {
 }
 
 #[test]
-fn refusals_are_those_of_the_guard() {
+fn error_responses_match_the_guard() {
     let statuses = |operation: &Value| {
         operation["responses"].as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ")
     };
@@ -111,8 +119,8 @@ fn refusals_are_those_of_the_guard() {
     assert_eq!(statuses(&behind::<Admin>()), "200 400 401 403 503");
     assert_eq!(statuses(&behind::<Key>()), "200 401 403 503");
     assert_eq!(description(&behind::<AdminOrWriter>()), "Requires the role `admin` or the scope `write`.");
-    assert_eq!(description(&behind::<Nobody>()), "Requires what nobody has.");
-    assert_eq!(description(&behind::<ScopedKey>()), "The API key is not valid. Requires the scope `read`.");
+    assert_eq!(description(&behind::<Unmeetable>()), "Requires a permission that no caller can have.");
+    assert_eq!(description(&behind::<ScopedKey>()), "The API key is invalid. Requires the scope `read`.");
     let refused = &behind::<User>()["responses"]["401"];
     assert_eq!(refused["headers"]["WWW-Authenticate"]["schema"]["type"], "string");
     let content = &refused["content"]["application/json"];
@@ -121,7 +129,7 @@ fn refusals_are_those_of_the_guard() {
 }
 
 #[test]
-fn guards_in_front_of_each_other_must_all_be_passed() {
+fn several_guards_of_one_operation_are_combined() {
     let document = document().guard::<Reader>("GET", "/a").require("GET", "/a", WRITE);
     let document = document.guarded("/", ADMIN).guard::<Key>("POST", "/b/c");
     let document = finished(document);
@@ -134,10 +142,10 @@ fn guards_in_front_of_each_other_must_all_be_passed() {
 }
 
 #[test]
-fn an_operations_own_answers_stay_beside_the_refusals() {
+fn own_responses_are_merged_with_those_of_guards() {
     let document = finished(document().open("GET", "/a").guard::<Admin>("POST", "/b/c"));
     let answers = &document["paths"]["/b/c"]["post"]["responses"];
-    let text = "No C. The `Authorization` header cannot be read, or is there twice.";
+    let text = "No C. The `Authorization` header is malformed or repeated.";
     assert_eq!(answers["400"]["description"], text);
     assert_eq!(answers["403"]["description"], "Not today. Requires the role `admin`.");
     assert_eq!(document["components"]["responses"]["Shared"]["description"], "Not today.");
@@ -145,7 +153,7 @@ fn an_operations_own_answers_stay_beside_the_refusals() {
 }
 
 #[test]
-fn scopes_that_guards_name_are_listed_and_others_may_be() {
+fn scopes_of_guards_and_described_scopes_are_listed() {
     let document = document().with_scope("read", "See").with_scope("other", "Else");
     let document = finished(document.guard::<Either>("GET", "/a").guard::<ScopedKey>("POST", "/b/c"));
     let flow = &document["components"]["securitySchemes"]["OAuth2Password"]["flows"]["password"];
@@ -154,10 +162,10 @@ fn scopes_that_guards_name_are_listed_and_others_may_be() {
 }
 
 #[test]
-fn a_guard_is_read_from_the_first_of_up_to_sixteen_arguments() {
+fn the_first_of_up_to_sixteen_arguments_is_the_guard() {
     async fn one(_: Admin) {}
     #[rustfmt::skip]
-    #[expect(clippy::too_many_arguments, reason = "as many as frameworks take")]
+    #[expect(clippy::too_many_arguments, reason = "as many as frameworks allow")]
     async fn sixteen(
         _: Reader, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8,
         _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: u8, _: &'static str,
@@ -169,28 +177,27 @@ fn a_guard_is_read_from_the_first_of_up_to_sixteen_arguments() {
 
 #[test]
 fn endpoints_are_documented_as_they_are_mounted() {
-    let all = document().with_endpoints(Operation::ALL).open("GET", "/a").open("POST", "/b/c");
+    let all = document().with_endpoints(Endpoint::ALL).open("GET", "/a").open("POST", "/b/c");
     let document = finished(all);
-    for operation in Operation::ALL {
-        let path = format!("/auth{}", operation.path());
-        let described = &document["paths"][&path][operation.method().to_ascii_lowercase()];
-        for content in
-            described["requestBody"]["content"].as_object().into_iter().flat_map(|all| all.values())
-        {
+    for endpoint in Endpoint::ALL {
+        let path = format!("/auth{}", endpoint.path());
+        let described = &document["paths"][&path][endpoint.method().to_ascii_lowercase()];
+        let contents = described["requestBody"]["content"].as_object().into_iter();
+        for content in contents.flat_map(|contents| contents.values()) {
             let reference = content["schema"]["$ref"].as_str().unwrap();
             assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{path}: {reference}");
         }
         assert!(described["security"].is_array(), "{path}");
     }
-    assert_eq!(document["paths"].as_object().unwrap().len(), 2 + Operation::ALL.len());
+    assert_eq!(document["paths"].as_object().unwrap().len(), 2 + Endpoint::ALL.len());
     let password = &document["paths"]["/auth/password"]["post"];
-    assert_eq!(password["responses"]["403"]["description"], "The present password is another.");
-    let bodiless = |operation: &&Operation| {
-        let method = operation.method().to_ascii_lowercase();
-        document["paths"][format!("/auth{}", operation.path())][method]["requestBody"].is_null()
+    assert_eq!(password["responses"]["403"]["description"], "The current password is wrong.");
+    let has_no_body = |endpoint: &&Endpoint| {
+        let method = endpoint.method().to_ascii_lowercase();
+        document["paths"][format!("/auth{}", endpoint.path())][method]["requestBody"].is_null()
     };
-    let bodiless: Vec<&Operation> = Operation::ALL.iter().filter(bodiless).collect();
-    assert_eq!(bodiless, [&Operation::LogoutAll, &Operation::Sessions, &Operation::EndSession]);
+    let without_body: Vec<&Endpoint> = Endpoint::ALL.iter().filter(has_no_body).collect();
+    assert_eq!(without_body, [&Endpoint::LogoutAll, &Endpoint::Sessions, &Endpoint::EndSession]);
     let end = &document["paths"]["/auth/sessions/{id}"]["delete"];
     assert_eq!((&end["parameters"][0]["name"], &end["parameters"][0]["in"]), (&json!("id"), &json!("path")));
     assert_eq!(end["parameters"].as_array().unwrap().len(), 1);
@@ -204,9 +211,9 @@ fn endpoints_are_documented_as_they_are_mounted() {
 }
 
 #[test]
-fn refused_grants_and_bodies_are_documented_as_they_are_set() {
+fn token_endpoint_and_renderer_settings_are_documented() {
     let login = |document: Document| {
-        let document = document.with_endpoints(&[Operation::Login]).open("GET", "/a").open("POST", "/b/c");
+        let document = document.with_endpoints(&[Endpoint::Login]).open("GET", "/a").open("POST", "/b/c");
         finished(document)["paths"]["/auth/login"]["post"]["responses"].take()
     };
     assert!(login(document())["401"]["content"]["application/json"].is_object());
@@ -218,41 +225,36 @@ fn refused_grants_and_bodies_are_documented_as_they_are_set() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_by_name() {
-    let decided = || document().open("GET", "/a").guard::<Admin>("POST", "/b/c");
+fn mismatched_declarations_are_rejected_by_name() {
+    let [get_a, post_bc] = ["GET /a", "POST /b/c"].map(|operation| {
+        let fix = "declare it guarded or open, or set its own `security`";
+        format!("conflicting declarations for {operation}: {fix}")
+    });
+    let declared = || document().open("GET", "/a").guard::<Admin>("POST", "/b/c");
     let mut twice = Api::openapi();
     twice.paths.paths.insert("/d".to_owned(), twice.paths.paths["/a"].clone());
     let twice = Document::new(twice, "").guarded("", ADMIN);
     let mut dangling = Api::openapi();
     dangling.components = None;
     let dangling = Document::new(dangling, "").open("GET", "/a").guard::<Admin>("POST", "/b/c");
-    let own = utoipa::openapi::security::SecurityRequirement::new("other", [""; 0]);
-    let mut secured = Api::openapi();
-    secured.paths.paths.get_mut("/a").unwrap().get.as_mut().unwrap().security = Some(vec![own]);
     let cases = [
-        (decided().open("PUT", "/a"), "the document has no operation PUT /a"),
-        (decided().guard::<User>("GET", "/a/"), "the document has no operation GET /a/"),
-        (decided().require("NONE", "/a", ADMIN), "the document has no operation NONE /a"),
-        (decided().guarded("/b/cc", ADMIN), "the document has no operation at or below /b/cc"),
-        (
-            decided().guarded("/b/", ADMIN).guarded("/", ADMIN),
-            "GET /a is said to be guarded, and something else as well",
-        ),
-        (decided().open("POST", "/b/c"), "POST /b/c is said to be guarded, and something else as well"),
+        (declared().open("PUT", "/a"), "the document has no operation PUT /a"),
+        (declared().guard::<User>("GET", "/a/"), "the document has no operation GET /a/"),
+        (declared().require("NONE", "/a", ADMIN), "the document has no operation NONE /a"),
+        (declared().guarded("/b/cc", ADMIN), "the document has no operation at or below /b/cc"),
+        (declared().guarded("/b/", ADMIN).guarded("/", ADMIN), get_a.as_str()),
+        (declared().open("POST", "/b/c"), post_bc.as_str()),
         (
             document().open("POST", "/b/c"),
-            "nothing says who may call GET /a: name its guard, or say that it is open",
+            "no guard is declared for GET /a: declare its guard, or declare it open",
         ),
+        (Document::new(with_own_security(), "").guarded("", ADMIN), get_a.as_str()),
         (
-            Document::new(secured, "").guarded("", ADMIN),
-            "GET /a is said to be guarded, and something else as well",
-        ),
-        (
-            decided().with_endpoints(&[Operation::Login, Operation::Login]),
-            "POST /auth/login is in the document already",
+            declared().with_endpoints(&[Endpoint::Login, Endpoint::Login]),
+            "the document already has an operation POST /auth/login",
         ),
         (twice, "two operations have the id a"),
-        (dangling, "#/components/responses/Shared refers to nothing"),
+        (dangling, "the document does not define #/components/responses/Shared"),
     ];
     assert_eq!(cases.len(), 11);
     for (document, message) in cases.map(|(document, message)| (document.build(), message)) {
@@ -266,14 +268,11 @@ fn a_component_of_the_same_name_is_not_overwritten() {
     let components = openapi.components.get_or_insert_default();
     components.schemas.insert("Denial".to_owned(), utoipa::openapi::schema::empty().into());
     let document = Document::new(openapi, "").guarded("", ADMIN);
-    assert!(matches!(document.build(), Err(DocumentError::NameTaken { name, .. }) if name == "Denial"));
+    assert!(matches!(document.build(), Err(DocumentError::DuplicateComponent { name }) if name == "Denial"));
 }
 
 #[test]
-fn an_operation_with_a_security_of_its_own_is_left_as_it_is() {
-    let own = utoipa::openapi::security::SecurityRequirement::new("other", [""; 0]);
-    let mut openapi = Api::openapi();
-    openapi.paths.paths.get_mut("/a").unwrap().get.as_mut().unwrap().security = Some(vec![own]);
-    let document = finished(Document::new(openapi, "").guard::<Key>("POST", "/b/c"));
+fn an_operation_with_its_own_security_is_not_changed() {
+    let document = finished(Document::new(with_own_security(), "").guard::<Key>("POST", "/b/c"));
     assert_eq!(document["paths"]["/a"]["get"]["security"], json!([{ "other": [] }]));
 }

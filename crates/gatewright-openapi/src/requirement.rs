@@ -1,45 +1,46 @@
-//! What a requirement says in a document: in words, as JSON, and as sets of scopes.
+//! A requirement in a document: in words, as JSON, and as sets of scopes.
 
 use std::collections::BTreeSet;
 
 use gatewright_core::Requirement;
 use serde_json::{Value, json};
 
-/// How many alternatives are written out. What needs more is described by the scopes that all of them have in common.
+/// How many alternatives are listed. If there are more, only the scopes that all alternatives share
+/// are listed.
 const MAX_ALTERNATIVES: usize = 16;
 
 pub(crate) type ScopeSet = BTreeSet<&'static str>;
 
-/// Whether any valid credential will do.
-pub(crate) fn asks_nothing(need: &Requirement) -> bool {
-    match need {
+/// Whether every valid credential meets the requirement.
+pub(crate) fn is_met_by_any_credential(requirement: &Requirement) -> bool {
+    match requirement {
         Requirement::Authenticated => true,
         Requirement::Scopes(scopes) => scopes.is_empty(),
-        Requirement::AnyOf(parts) => parts.iter().any(asks_nothing),
-        Requirement::AllOf(parts) => parts.iter().all(asks_nothing),
+        Requirement::AnyOf(parts) => parts.iter().any(is_met_by_any_credential),
+        Requirement::AllOf(parts) => parts.iter().all(is_met_by_any_credential),
         _ => false,
     }
 }
 
 /// The requirement in words: "the role `moderator` or the role `admin`".
-pub(crate) fn words(need: &Requirement) -> String {
-    match need {
+pub(crate) fn words(requirement: &Requirement) -> String {
+    match requirement {
         Requirement::Role(role) => format!("the role `{role}`"),
         Requirement::Scopes([scope]) => format!("the scope `{scope}`"),
         Requirement::Scopes(scopes) if !scopes.is_empty() => format!("the scopes {}", quoted(scopes)),
-        Requirement::AnyOf([]) => "what nobody has".to_owned(),
+        Requirement::AnyOf([]) => "a permission that no caller can have".to_owned(),
         Requirement::AnyOf(parts) => joined(parts, " or "),
         Requirement::AllOf(parts) if !parts.is_empty() => words_of_all(parts),
         Requirement::Authenticated | Requirement::Scopes(_) | Requirement::AllOf(_) => {
             "a valid credential".to_owned()
         }
-        _ => "more than can be said here".to_owned(),
+        _ => "a requirement that this version cannot describe".to_owned(),
     }
 }
 
 /// Several requirements in words.
-pub(crate) fn words_of_all(needs: &[Requirement]) -> String {
-    joined(needs, " and ")
+pub(crate) fn words_of_all(requirements: &[Requirement]) -> String {
+    joined(requirements, " and ")
 }
 
 fn quoted(names: &[&str]) -> String {
@@ -52,20 +53,20 @@ fn joined(parts: &[Requirement], by: &str) -> String {
     parts.join(by)
 }
 
-/// A list inside a list of several stands in parentheses.
-fn grouped(part: &Requirement, beside: usize) -> String {
+/// Puts a list in parentheses if it is one of several parts.
+fn grouped(part: &Requirement, parts: usize) -> String {
     match part {
-        Requirement::AnyOf([_, _, ..]) | Requirement::AllOf([_, _, ..]) if beside > 1 => {
+        Requirement::AnyOf([_, _, ..]) | Requirement::AllOf([_, _, ..]) if parts > 1 => {
             format!("({})", words(part))
         }
         _ => words(part),
     }
 }
 
-/// The requirement as programs read it: exactly what is enforced.
-pub(crate) fn as_json(need: &Requirement) -> Value {
+/// The requirement as JSON, exactly as it is enforced.
+pub(crate) fn as_json(requirement: &Requirement) -> Value {
     let list = |parts: &[Requirement]| parts.iter().map(as_json).collect::<Vec<_>>();
-    match need {
+    match requirement {
         Requirement::Role(role) => json!({ "role": role }),
         Requirement::Scopes(scopes) => json!({ "scopes": scopes }),
         Requirement::AnyOf(parts) => json!({ "anyOf": list(parts) }),
@@ -75,34 +76,35 @@ pub(crate) fn as_json(need: &Requirement) -> Value {
     }
 }
 
-/// The least sets of scopes of which each may be enough, as far as scopes go. A set that holds all of another is not
-/// named, since the other is enough: beside a role that opens the route, no scope is required.
+/// The minimal sets of scopes that can meet the requirement, if roles are ignored. A superset of
+/// another set is left out. A role is an alternative without scopes, so beside it no set of scopes
+/// remains.
 ///
-/// An empty list is met by nobody.
-pub(crate) fn scope_alternatives(need: &Requirement) -> Vec<ScopeSet> {
-    match need {
+/// An empty list means that no caller can meet the requirement.
+pub(crate) fn scope_alternatives(requirement: &Requirement) -> Vec<ScopeSet> {
+    match requirement {
         Requirement::Scopes(scopes) => vec![scopes.iter().copied().collect()],
-        Requirement::AnyOf(parts) => bounded(least(parts.iter().flat_map(scope_alternatives).collect())),
+        Requirement::AnyOf(parts) => bounded(minimal(parts.iter().flat_map(scope_alternatives).collect())),
         Requirement::AllOf(parts) => alternatives_of_all(parts),
         _ => vec![ScopeSet::new()],
     }
 }
 
-/// As [`scope_alternatives`], for several requirements that must all be met.
-pub(crate) fn alternatives_of_all(needs: &[Requirement]) -> Vec<ScopeSet> {
-    needs.iter().fold(vec![ScopeSet::new()], |all, need| both(&all, need))
+/// Like [`scope_alternatives`], for several requirements that must all be met.
+pub(crate) fn alternatives_of_all(requirements: &[Requirement]) -> Vec<ScopeSet> {
+    requirements.iter().fold(vec![ScopeSet::new()], |all, requirement| both(&all, requirement))
 }
 
-fn both(left: &[ScopeSet], need: &Requirement) -> Vec<ScopeSet> {
-    let right = scope_alternatives(need);
+fn both(left: &[ScopeSet], requirement: &Requirement) -> Vec<ScopeSet> {
+    let right = scope_alternatives(requirement);
     let pairs = left.iter().flat_map(|one| right.iter().map(move |other| one | other));
-    bounded(least(pairs.collect()))
+    bounded(minimal(pairs.collect()))
 }
 
-fn least(sets: Vec<ScopeSet>) -> Vec<ScopeSet> {
+fn minimal(sets: Vec<ScopeSet>) -> Vec<ScopeSet> {
     let sets: BTreeSet<ScopeSet> = sets.into_iter().collect();
-    let has_less = |set: &ScopeSet| sets.iter().any(|other| other != set && other.is_subset(set));
-    sets.iter().filter(|set| !has_less(set)).cloned().collect()
+    let has_subset = |set: &ScopeSet| sets.iter().any(|other| other != set && other.is_subset(set));
+    sets.iter().filter(|set| !has_subset(set)).cloned().collect()
 }
 
 fn bounded(sets: Vec<ScopeSet>) -> Vec<ScopeSet> {
@@ -122,39 +124,39 @@ mod tests {
     const WRITE: Requirement = Requirement::Scopes(&["write"]);
     const BOTH: Requirement = Requirement::Scopes(&["read", "write"]);
 
-    fn alternatives(need: Requirement) -> Vec<Vec<&'static str>> {
-        scope_alternatives(&need).into_iter().map(|set| set.into_iter().collect()).collect()
+    fn alternatives(requirement: Requirement) -> Vec<Vec<&'static str>> {
+        scope_alternatives(&requirement).into_iter().map(|set| set.into_iter().collect()).collect()
     }
 
     #[test]
-    fn a_choice_of_scopes_never_claims_that_all_are_required() {
+    fn alternative_scopes_are_listed_separately() {
         assert_eq!(alternatives(Requirement::AnyOf(&[READ, WRITE])), [["read"], ["write"]]);
         assert_eq!(alternatives(BOTH), [["read", "write"]]);
         assert_eq!(alternatives(Requirement::AllOf(&[READ, WRITE])), [["read", "write"]]);
     }
 
     #[test]
-    fn a_set_that_holds_another_is_not_named() {
+    fn supersets_are_left_out() {
         assert_eq!(alternatives(Requirement::AnyOf(&[BOTH, READ])), [["read"]]);
         assert_eq!(alternatives(Requirement::AnyOf(&[ADMIN, WRITE])), [[""; 0]]);
     }
 
     #[test]
-    fn choices_inside_conjunctions_are_multiplied_out() {
-        let need =
+    fn alternatives_inside_conjunctions_are_multiplied_out() {
+        let requirement =
             Requirement::AllOf(&[Requirement::AnyOf(&[READ, WRITE]), STAFF, Requirement::Scopes(&["x"])]);
-        assert_eq!(alternatives(need), [["read", "x"], ["write", "x"]]);
+        assert_eq!(alternatives(requirement), [["read", "x"], ["write", "x"]]);
     }
 
     #[test]
-    fn what_nobody_has_has_no_alternative() {
+    fn an_unmeetable_requirement_has_no_alternatives() {
         assert_eq!(alternatives(Requirement::AnyOf(&[])).len(), 0);
         assert_eq!(alternatives(Requirement::AllOf(&[READ, Requirement::AnyOf(&[])])).len(), 0);
         assert_eq!(alternatives(Requirement::AllOf(&[])), [[""; 0]]);
     }
 
     #[test]
-    fn too_many_alternatives_are_what_all_of_them_have_in_common() {
+    fn too_many_alternatives_become_their_common_scopes() {
         const PAIR: fn(&'static [Requirement; 2]) -> Requirement = |pair| Requirement::AnyOf(pair);
         const S: [&[&str]; 10] =
             [&["a"], &["b"], &["c"], &["d"], &["e"], &["f"], &["g"], &["h"], &["i"], &["j"]];
@@ -172,31 +174,31 @@ mod tests {
     }
 
     #[test]
-    fn words_say_which_and_how_they_combine() {
-        let need = Requirement::AllOf(&[STAFF, BOTH]);
+    fn words_name_roles_scopes_and_their_combination() {
+        let requirement = Requirement::AllOf(&[STAFF, BOTH]);
         let text = "(the role `moderator` or the role `admin`) and the scopes `read` and `write`";
-        assert_eq!(words(&need), text);
+        assert_eq!(words(&requirement), text);
         assert_eq!(words(&Requirement::AnyOf(&[ADMIN])), "the role `admin`");
-        assert_eq!(words(&Requirement::AnyOf(&[])), "what nobody has");
+        assert_eq!(words(&Requirement::AnyOf(&[])), "a permission that no caller can have");
         let json = json!({ "allOf": [
             { "anyOf": [{ "role": "moderator" }, { "role": "admin" }] },
             { "scopes": ["read", "write"] }
         ] });
-        assert_eq!(as_json(&need), json);
+        assert_eq!(as_json(&requirement), json);
     }
 
     #[test]
-    fn what_any_credential_meets_asks_nothing() {
-        for need in [
+    fn finds_requirements_that_any_credential_meets() {
+        for requirement in [
             Requirement::Authenticated,
             Requirement::Scopes(&[]),
             Requirement::AllOf(&[]),
             Requirement::AnyOf(&[ADMIN, Requirement::Authenticated]),
         ] {
-            assert!(asks_nothing(&need), "{need:?}");
+            assert!(is_met_by_any_credential(&requirement), "{requirement:?}");
         }
-        for need in [ADMIN, READ, STAFF, Requirement::AnyOf(&[]), Requirement::AllOf(&[ADMIN])] {
-            assert!(!asks_nothing(&need), "{need:?}");
+        for requirement in [ADMIN, READ, STAFF, Requirement::AnyOf(&[]), Requirement::AllOf(&[ADMIN])] {
+            assert!(!is_met_by_any_credential(&requirement), "{requirement:?}");
         }
     }
 }
