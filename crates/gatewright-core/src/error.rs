@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use crate::email::InvalidEmail;
-use crate::password::{HasherError, PolicyViolation};
-use crate::random::RandomnessError;
-use crate::role::UnknownRole;
+use crate::password::{HasherError, PasswordPolicyError};
 use crate::store::StoreError;
-use crate::token::{IssueError, TokenRefusal};
+use crate::token::{IssueError, TokenError};
+use crate::types::{InvalidEmail, RandomError, UnknownRole};
 
 /// Why a request was not served: for operators and events, never for the client.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +16,7 @@ pub enum AuthError {
     Request(#[from] RequestError),
     /// The caller is not recognised.
     #[error("access is refused")]
-    Access(#[from] AccessRefusal),
+    Access(#[from] AccessError),
     /// The caller is recognised and may not do this.
     #[error("a role or scope is missing")]
     #[non_exhaustive]
@@ -32,17 +30,17 @@ pub enum AuthError {
     ApiKeyForbidden {},
     /// A login is refused.
     #[error("the login is refused")]
-    Login(#[from] LoginRefusal),
+    Login(#[from] LoginError),
     /// A refresh is refused.
     #[error("the refresh is refused")]
-    Refresh(#[from] RefreshRefusal),
+    Refresh(#[from] RefreshError),
     /// The present password was not given, at a change of password.
     #[error("the current password is wrong")]
     #[non_exhaustive]
     IncorrectPassword {},
     /// A new account or password is refused by policy.
     #[error("the new value is refused by policy")]
-    Policy(#[from] PolicyRefusal),
+    Policy(#[from] PolicyError),
     /// There is no such account.
     #[error("there is no such account")]
     #[non_exhaustive]
@@ -66,7 +64,7 @@ pub enum AuthError {
     Hasher(#[from] HasherError),
     /// No randomness.
     #[error("no identifier could be drawn")]
-    Randomness(#[from] RandomnessError),
+    Random(#[from] RandomError),
     /// A token could not be signed.
     #[error("a token could not be issued")]
     Issue(#[from] IssueError),
@@ -134,7 +132,7 @@ pub enum RequestError {
 /// Why the caller is not recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum AccessRefusal {
+pub enum AccessError {
     /// No credential, or one of another scheme.
     #[error("there is no credential")]
     NoCredential,
@@ -143,7 +141,7 @@ pub enum AccessRefusal {
     Malformed,
     /// The token is refused.
     #[error("the token is refused")]
-    Token(#[from] TokenRefusal),
+    Token(#[from] TokenError),
     /// The token names no session or no epoch: it is not from a login here.
     #[error("the token belongs to no session")]
     Sessionless,
@@ -179,7 +177,7 @@ pub enum AccessRefusal {
 /// Why a login is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum LoginRefusal {
+pub enum LoginError {
     /// The name is no email address.
     #[error("the name is not an email address")]
     NotAnEmail,
@@ -200,13 +198,13 @@ pub enum LoginRefusal {
 /// Why a refresh is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum RefreshRefusal {
+pub enum RefreshError {
     /// The token is refused.
     #[error("the token is refused")]
-    Token(#[from] TokenRefusal),
+    Token(#[from] TokenError),
     /// The session or its user is refused.
     #[error("the session is refused")]
-    Session(#[source] AccessRefusal),
+    Session(#[source] AccessError),
     /// The token was used up: somebody has a copy.
     #[error("the token was used before; its session has ended")]
     Reused,
@@ -215,10 +213,10 @@ pub enum RefreshRefusal {
 /// Why a new account or password is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum PolicyRefusal {
+pub enum PolicyError {
     /// The password.
     #[error("the password is refused")]
-    Password(#[from] PolicyViolation),
+    Password(#[from] PasswordPolicyError),
     /// The address.
     #[error("the address is refused")]
     Email(#[from] InvalidEmail),

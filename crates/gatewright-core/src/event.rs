@@ -1,7 +1,7 @@
 //! What happened, for whoever audits: why a login, a refresh or an access was refused stands here and nowhere else.
 
-use crate::error::{AccessRefusal, AuthError, LoginRefusal, RefreshRefusal, RequestError};
-use crate::id::{SessionId, UserId};
+use crate::error::{AccessError, AuthError, LoginError, RefreshError, RequestError};
+use crate::types::{SessionId, UserId};
 
 /// Something that happened. It names people by id and holds no address, password, hash or token.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub enum Event<'a> {
         /// Whose login it would have been, if the name is a user's.
         user: Option<&'a UserId>,
         /// The reason.
-        cause: LoginRefusal,
+        cause: LoginError,
     },
     /// A hash was replaced by a better one of the same password.
     #[non_exhaustive]
@@ -62,7 +62,7 @@ pub enum Event<'a> {
         /// The session that the token names, if the token could be believed.
         session: Option<SessionId>,
         /// The reason.
-        cause: RefreshRefusal,
+        cause: RefreshError,
     },
     /// A used refresh token came again: somebody has a copy. The session has ended.
     #[non_exhaustive]
@@ -98,7 +98,7 @@ pub enum Event<'a> {
     #[non_exhaustive]
     NothingRevoked {
         /// Why it is not valid.
-        cause: AccessRefusal,
+        cause: AccessError,
     },
     /// All sessions of a user were ended by an administrator.
     #[non_exhaustive]
@@ -140,7 +140,7 @@ pub enum Event<'a> {
     #[non_exhaustive]
     AccessRefused {
         /// The reason.
-        cause: AccessRefusal,
+        cause: AccessError,
     },
     /// A guard refused somebody it recognised.
     #[non_exhaustive]

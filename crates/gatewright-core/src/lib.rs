@@ -7,7 +7,7 @@
 //! ```text
 //! request ──► request ──► credential ──► authenticator ──► identity ──► guard ──► handler
 //!                         Bearer          │ token    VerifiedClaims     │ requirement: met?
-//!                                         │ cache    LivePair, or:      │
+//!                                         │ cache    CachedSession, or:      │
 //!                                         │ session  LiveSession        │
 //!                                         │ store    ActiveUser         ▼
 //!                                         ▼                          error: AuthError ──► Denial
@@ -21,108 +21,52 @@
 //! program. Whoever implements a seam ([`UserStore`], [`SessionStore`], [`PasswordHasher`], …) needs this
 //! crate alone, and proves the implementation with `gatewright-testkit`.
 
-// Words
-pub mod secret;
-pub mod clock;
-pub mod random;
-pub mod id;
-pub mod email;
-pub mod client;
-mod named;
-pub mod scope;
-pub mod role;
-pub mod api_key;
-pub mod requirement;
-// Seams
+pub mod types;
 pub mod token;
-pub mod store;
-pub mod rotation;
-pub mod session;
 pub mod password;
+pub mod store;
 pub mod revocation;
-pub mod feed;
-// Refusals and answers
 pub mod error;
-pub mod denial;
-pub mod reply;
-pub mod render;
 pub mod event;
-// What is remembered of the stores
-mod fence;
-mod liveness;
-mod proof;
+pub mod http;
 pub mod cache;
-// The handle
-pub mod request;
-pub mod proxies;
-pub mod credential;
 pub mod auth;
-pub mod builder;
-pub mod resource_server;
-mod revoke;
-// The path
-pub mod identity;
-pub mod authenticator;
 pub mod guard;
-mod extractors;
-// The endpoints
-mod body;
-pub mod grant;
-pub mod login;
-pub mod refresh;
-pub mod logout;
-pub mod session_list;
-mod revoke_token;
-pub mod introspect;
-pub mod account;
-pub mod operation;
-mod endpoints;
+pub mod endpoints;
 
 pub use bytes::Bytes;
 
-pub use account::{Accounts, PasswordChange, Registration};
-pub use api_key::{ApiKeys, InvalidApiKey};
-pub use auth::Auth;
-pub use body::{BodyCollector, MAX_BODY_BYTES, MAX_DISCARDED_BYTES};
-pub use builder::{AuthBuilder, BuildError};
-pub use client::{ClientInfo, UserAgent};
-pub use clock::{Clock, SystemClock, Timestamp};
-pub use denial::Denial;
-pub use email::{Email, InvalidEmail};
+pub use auth::{Auth, AuthBuilder, BuildError, NoUser};
+pub use endpoints::{
+    Accounts, ActiveToken, Endpoint, INTROSPECTION, Introspection, Login, PasswordChange, Refresh,
+    Registration, SessionInfo, SessionList, TokenPair,
+};
 pub use error::AuthError;
 pub use event::{Event, EventSink, TracingSink};
-pub use feed::{Announcement, LocalFeed, Reach, RevocationFeed, RevocationReceiver};
-pub use grant::TokenPair;
-pub use guard::{Guard, missing_auth};
-pub use id::{Epoch, InvalidId, SessionId, UserId};
-pub use identity::{ApiKeyIdentity, Caller, CredentialKind, Identity};
-pub use introspect::{ActiveToken, INTROSPECTION, Introspection};
-pub use login::Login;
-#[doc(hidden)]
-pub use named::assert_distinct;
-pub use operation::Operation;
+pub use guard::{
+    AccessRule, ApiKeyIdentity, Caller, CredentialKind, Guard, GuardedExtractor, Identity, missing_auth,
+};
+pub use http::{
+    BodyCollector, Denial, DetailRenderer, Headers, MAX_BODY_BYTES, MAX_DISCARDED_BYTES, ProblemRenderer,
+    Rendered, Renderer, Reply, RequestView, TokenEndpoint, TrustedProxies,
+};
 pub use password::{HasherError, PasswordHasher, PasswordVerdict};
-pub use proxies::TrustedProxies;
-pub use random::{Randomness, RandomnessError, SystemRandomness};
-pub use refresh::Refresh;
-pub use render::{DetailRenderer, ProblemRenderer, Rendered, Renderer, TokenEndpoint};
-pub use reply::Reply;
-pub use request::{Headers, RequestView};
-pub use requirement::{AllOf, AnyOf, Authenticated, Demand, Guards, Policy, Requirement};
-pub use resource_server::NoUser;
-pub use revocation::{InvalidRevocation, Revocation, RevocationCheck, Revoked};
+pub use revocation::{
+    FeedReach, InvalidRevocation, LocalFeed, Publication, Revocation, RevocationCheck, RevocationFeed,
+    RevocationReceiver, Revoked,
+};
+pub use store::{
+    Account, AccountStore, AuthUser, Rotation, RotationRequest, Session, SessionStore, StoreError, UserStore,
+};
+pub use token::{Claims, TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims};
+pub use types::{
+    AllOf, AnyOf, ApiKeys, Authenticated, ClientInfo, Clock, Email, Epoch, InvalidApiKey, InvalidEmail,
+    InvalidId, InvalidScopes, Password, PasswordHash, Policy, RandomError, Requirement, RoleChange, RoleName,
+    RoleScopes, Scopes, SecureRandom, SessionId, SystemClock, SystemRandom, Timestamp, TokenText,
+    UnknownRole, UserAgent, UserId,
+};
 #[doc(hidden)]
-pub use role::assert_roles;
-pub use role::{RoleChange, RoleName, UnknownRole};
-pub use rotation::{Rotation, RotationRequest};
-#[doc(hidden)]
-pub use scope::assert_scopes;
-pub use scope::{InvalidScopes, RoleScopes, Scopes};
-pub use secret::{Password, PasswordHash, TokenText};
-pub use session::{Session, SessionStore};
-pub use session_list::{SessionInfo, SessionList};
-pub use store::{Account, AccountStore, AuthUser, StoreError, UserStore};
-pub use token::{Claims, TokenId, TokenIssuer, TokenKind, TokenRefusal, TokenVerifier, VerifiedClaims};
+pub use types::{assert_distinct, assert_roles, assert_scopes};
 
 #[doc(hidden)]
 pub use serde;

@@ -5,10 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::Timestamp;
-use crate::id::{Epoch, SessionId, UserId};
-use crate::scope::Scopes;
-use crate::secret::TokenText;
+use crate::types::{Epoch, Scopes, SessionId, Timestamp, TokenText, UserId};
 
 /// The longest token anyone looks at, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -232,7 +229,7 @@ impl<T: TokenIssuer + ?Sized> TokenIssuer for Arc<T> {
 }
 
 impl<T: TokenVerifier + ?Sized> TokenVerifier for Arc<T> {
-    fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenRefusal> {
+    fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenError> {
         (**self).verify(kind, token, now)
     }
 }
@@ -268,13 +265,13 @@ pub trait TokenVerifier: Send + Sync {
     ///
     /// # Errors
     /// Why the token is refused: for operators, never for the client.
-    fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenRefusal>;
+    fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenError>;
 }
 
 /// Why a token is refused. The client hears the same for all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
-pub enum TokenRefusal {
+pub enum TokenError {
     /// Longer than [`MAX_TOKEN_BYTES`].
     #[error("the token is too long")]
     Size,
@@ -337,7 +334,7 @@ pub enum TokenRefusal {
     Age,
 }
 
-impl TokenRefusal {
+impl TokenError {
     /// Every refusal.
     pub const ALL: [Self; 20] = [
         Self::Size,
@@ -365,7 +362,7 @@ impl TokenRefusal {
     /// A word that stays the same, for counting: `expired`, `claim_missing`, …
     ///
     /// ```
-    /// assert_eq!(gatewright_core::TokenRefusal::ClaimMissing.name(), "claim_missing");
+    /// assert_eq!(gatewright_core::TokenError::ClaimMissing.name(), "claim_missing");
     /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -402,6 +399,6 @@ mod tests {
     #[test]
     fn each_kind_has_a_type_of_its_own_and_each_refusal_a_name_of_its_own() {
         assert_eq!(TokenKind::ALL.map(TokenKind::media_type).iter().collect::<BTreeSet<_>>().len(), 4);
-        assert_eq!(TokenRefusal::ALL.map(TokenRefusal::name).iter().collect::<BTreeSet<_>>().len(), 20);
+        assert_eq!(TokenError::ALL.map(TokenError::name).iter().collect::<BTreeSet<_>>().len(), 20);
     }
 }

@@ -1,0 +1,163 @@
+//! The handle an application builds once and clones into every handler.
+
+use std::fmt;
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use crate::cache::SessionCache;
+use crate::error::{AccessError, AuthError};
+use crate::event::{Event, EventSink};
+use crate::http::{Denial, DenialResponder, Reply, RequestView, TrustedProxies};
+use crate::password::PasswordHasher;
+use crate::revocation::RevocationFeed;
+use crate::store::{Account, AccountStore, AuthUser, SessionStore, UserStore};
+use crate::token::{TokenIssuer, TokenVerifier};
+use crate::types::{
+    ApiKeys, ClientInfo, Clock, RoleChange, RoleName, RoleScopes, Scopes, SecureRandom, Timestamp,
+};
+
+/// Authentication and authorization for users of type `U`. Cloning is cheap; all clones are one.
+///
+/// The endpoints do what these calls do:
+///
+/// ```
+/// use gatewright_core::{Auth, Login, Password, Refresh, Registration, RoleName};
+/// use gatewright_memory::MemoryStore;
+///
+/// # gatewright_testkit::block_on(async {
+/// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+/// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+/// let auth = Auth::local(MemoryStore::new(), tokens, hasher)
+///     .with_registration_role(RoleName::new("user")?)
+///     .build()?;
+/// let password = Password::new("correct horse battery staple");
+/// auth.register(Registration::new("ada@example.com", password.clone())?).await?;
+///
+/// let pair = auth.login(Login::new("ada@example.com", password)).await?;
+/// let next = auth.refresh(Refresh::new(pair.refresh_token.clone())).await?;
+/// assert_eq!(next.expires_in, 15 * 60);
+/// assert_ne!(next.refresh_token.expose(), pair.refresh_token.expose());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+pub struct Auth<U = Account> {
+    pub(crate) inner: Arc<Inner<U>>,
+}
+
+pub(crate) struct Inner<U> {
+    pub(crate) users: Arc<dyn UserStore<User = U>>,
+    pub(crate) accounts: Option<Arc<dyn AccountStore<User = U>>>,
+    pub(crate) sessions: Arc<dyn SessionStore>,
+    pub(crate) verifier: Arc<dyn TokenVerifier>,
+    pub(crate) issuer: Arc<dyn TokenIssuer>,
+    pub(crate) hasher: Arc<dyn PasswordHasher>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) randomness: Arc<dyn SecureRandom>,
+    pub(crate) events: Arc<dyn EventSink>,
+    pub(crate) feed: Arc<dyn RevocationFeed>,
+    /// `None` for guards that read through.
+    pub(crate) cache: Option<Arc<SessionCache<U>>>,
+    pub(crate) api_keys: ApiKeys,
+    pub(crate) trusted_proxies: TrustedProxies,
+    /// That a peer has no address is said once.
+    pub(crate) no_peer: Once,
+    pub(crate) answers: DenialResponder,
+    pub(crate) settings: Settings,
+}
+
+/// What can be set; the builder knows the defaults.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) access_lifetime: Duration,
+    pub(crate) refresh_lifetime: Duration,
+    pub(crate) session_lifetime: Duration,
+    pub(crate) refresh_grace: Duration,
+    pub(crate) role_scopes: RoleScopes,
+    pub(crate) registration_role: Option<RoleName>,
+    pub(crate) protected_role: Option<RoleName>,
+    pub(crate) role_change: RoleChange,
+}
+
+impl<U> Clone for Auth<U> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<U> fmt::Debug for Auth<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth").field("settings", &self.inner.settings).finish_non_exhaustive()
+    }
+}
+
+impl<U: AuthUser> Auth<U> {
+    /// Deletes sessions that are over, and says how many. EndpointRequest it now and then, say once an hour, on one node or on all.
+    /// Nothing but space depends on it: sessions that are over are refused anyway. In Redis keys expire by themselves.
+    ///
+    /// # Errors
+    /// When the store cannot do it.
+    pub async fn delete_expired_sessions(&self) -> Result<u64, AuthError> {
+        Ok(self.inner.sessions.delete_expired(self.inner.now()).await?)
+    }
+
+    /// Who sends a request, as far as it shows: for an application's own login, with
+    /// [`Login::with_client`](crate::Login::with_client), its own throttle or log. Of headers, those of
+    /// [`TrustedProxies`] alone are believed.
+    #[must_use]
+    pub fn client(&self, view: &RequestView<'_>) -> ClientInfo {
+        self.inner.client(view)
+    }
+
+    /// The answer to an error, as clients see it. A refused credential, and a failure that is no client's fault, are
+    /// emitted as events; a request without credentials emits none.
+    #[must_use]
+    pub fn reply_to(&self, error: &AuthError) -> Reply {
+        self.inner.reply_to(error)
+    }
+}
+
+impl<U> Inner<U> {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn client(&self, view: &RequestView<'_>) -> ClientInfo {
+        let client = self.trusted_proxies.client(view);
+        if client.address.is_none() {
+            let fix = "on axum serve with into_make_service_with_connect_info::<SocketAddr>()";
+            self.no_peer.call_once(|| {
+                tracing::warn!(target: "gatewright", fix, "the framework names no peer: clients have no address");
+            });
+        }
+        client
+    }
+
+    pub(crate) fn emit(&self, event: &Event<'_>) {
+        self.events.emit(event);
+    }
+
+    pub(crate) fn reply_to(&self, error: &AuthError) -> Reply {
+        let denial = Denial::from(error);
+        match (error, &denial) {
+            (AuthError::Access(AccessError::NoCredential | AccessError::NoApiKey), _) => {}
+            (AuthError::Request(cause), _) => self.emit(&Event::RequestRefused { cause: *cause }),
+            (AuthError::Access(cause), _) => self.emit(&Event::AccessRefused { cause: *cause }),
+            (_, Denial::Unavailable | Denial::Internal) => self.emit(&Event::Failed { error }),
+            _ => {}
+        }
+        self.answers.reply(&denial)
+    }
+}
+
+impl<U: AuthUser> Inner<U> {
+    /// What this user may have at this moment.
+    pub(crate) fn allowed_scopes(&self, user: &U) -> Scopes {
+        self.settings.role_scopes.allowed(user.roles())
+    }
+
+    /// What this user may have of `scopes` at this moment.
+    pub(crate) fn effective_scopes(&self, scopes: &Scopes, user: &U) -> Scopes {
+        let granted = &self.settings.role_scopes;
+        scopes.filter(|scope| user.roles().any(|role| granted.grants(role, scope)))
+    }
+}

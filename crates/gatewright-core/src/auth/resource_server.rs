@@ -1,0 +1,142 @@
+//! An application that has no users of its own and trusts the tokens of others: a resource server (RFC 6749 §1.1).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::builder::AuthBuilder;
+use super::handle::Auth;
+use crate::password::{HasherError, PasswordHasher, PasswordVerdict};
+use crate::revocation::RevocationCheck;
+use crate::store::{
+    AuthUser, CompareAndSwap, Rotation, RotationRequest, Session, SessionStore, StoreError, TokenDigest,
+    UserStore,
+};
+use crate::token::{Claims, IssueError, TokenIssuer, TokenKind, TokenVerifier};
+use crate::types::{Email, Epoch, Password, PasswordHash, SessionId, Timestamp, TokenText, UserId};
+
+const REASON: &str = "a resource server has no users";
+
+/// The user of a resource server: there is none, and no value of this type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "it stays without values")]
+pub enum NoUser {}
+
+impl AuthUser for NoUser {
+    fn id(&self) -> UserId {
+        match *self {}
+    }
+
+    fn roles(&self) -> impl Iterator<Item = &str> {
+        std::iter::empty()
+    }
+
+    fn is_active(&self) -> bool {
+        match *self {}
+    }
+
+    fn password_hash(&self) -> Option<PasswordHash> {
+        match *self {}
+    }
+
+    fn epoch(&self) -> Epoch {
+        match *self {}
+    }
+}
+
+impl Auth<NoUser> {
+    /// Begins an application that verifies tokens and does nothing else: no users, no sessions, no tokens of its own.
+    ///
+    /// Handlers take `StatelessClaims`, which are whatever `verifier` accepted, and API keys. Everything that would need a
+    /// user or a session refuses everybody: `CurrentUser` and guards for roles with 401, login and refresh as they refuse
+    /// anybody, and endpoints that would end a session with 503, since none can be ended here.
+    /// A token counts until it expires: nobody here hears of what its issuer revokes.
+    pub fn resource_server(verifier: impl TokenVerifier + 'static) -> AuthBuilder<NoUser> {
+        AuthBuilder::new(Arc::new(Nothing), Arc::new(Nothing), Arc::new(verifier))
+            .with_issuer(Nothing)
+            .with_hasher(Nothing)
+            .with_revocation_check(RevocationCheck::ReadThrough)
+    }
+}
+
+/// The stores, the hasher and the issuer of an application that has none: nothing is found, and nothing can be made.
+struct Nothing;
+
+#[async_trait]
+impl UserStore for Nothing {
+    type User = NoUser;
+
+    async fn find_by_id(&self, _: &UserId) -> Result<Option<NoUser>, StoreError> {
+        Ok(None)
+    }
+
+    async fn find_by_email(&self, _: &Email) -> Result<Option<NoUser>, StoreError> {
+        Ok(None)
+    }
+
+    async fn replace_password_hash(
+        &self,
+        _: &UserId,
+        _: &PasswordHash,
+        _: &PasswordHash,
+    ) -> Result<CompareAndSwap, StoreError> {
+        Ok(CompareAndSwap::Conflict)
+    }
+}
+
+#[async_trait]
+impl SessionStore for Nothing {
+    async fn create(&self, _: &Session, _: TokenDigest, _: u32) -> Result<u64, StoreError> {
+        Err(StoreError::new("begin a session", REASON))
+    }
+
+    async fn find(&self, _: &UserId, _: SessionId) -> Result<Option<Session>, StoreError> {
+        Ok(None)
+    }
+
+    async fn list(&self, _: &UserId) -> Result<Vec<Session>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn rotate(&self, _: &RotationRequest) -> Result<Rotation, StoreError> {
+        Ok(Rotation::Unknown)
+    }
+
+    async fn delete(&self, _: &UserId, _: SessionId) -> Result<(), StoreError> {
+        Err(StoreError::new("end a session", REASON))
+    }
+
+    async fn delete_all(&self, _: &UserId) -> Result<(), StoreError> {
+        Err(StoreError::new("end a user's sessions", REASON))
+    }
+
+    async fn delete_others(&self, _: &UserId, _: SessionId, _: Epoch) -> Result<(), StoreError> {
+        Err(StoreError::new("end a user's other sessions", REASON))
+    }
+
+    async fn delete_expired(&self, _: Timestamp) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}
+
+#[async_trait]
+impl PasswordHasher for Nothing {
+    async fn hash(&self, _: Password) -> Result<PasswordHash, HasherError> {
+        Err(HasherError::failed(REASON))
+    }
+
+    /// At no cost: where nobody has a password, the time tells nothing.
+    async fn verify(&self, _: Password, _: Option<PasswordHash>) -> Result<PasswordVerdict, HasherError> {
+        Ok(PasswordVerdict::Mismatch)
+    }
+}
+
+impl TokenIssuer for Nothing {
+    fn issue(&self, _: TokenKind, _: &Claims) -> Result<TokenText, IssueError> {
+        Err(IssueError::new(Some(REASON.into())))
+    }
+
+    fn public_keys(&self) -> Arc<str> {
+        Arc::from(r#"{"keys":[]}"#)
+    }
+}

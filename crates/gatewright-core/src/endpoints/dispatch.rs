@@ -1,0 +1,224 @@
+//! The ready-made endpoints: bytes in, bytes out.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::accounts::{PasswordChange, Registration};
+use super::endpoint::{Endpoint, PUBLIC_KEYS_MAX_AGE};
+use super::introspect::INTROSPECTION;
+use super::login::Login;
+use super::refresh::Refresh;
+use crate::auth::Auth;
+use crate::error::{AccessError, AuthError, RequestError};
+use crate::guard::{Identity, authenticate_uncached};
+use crate::http::{
+    BearerToken, Fields, MAX_BODY_BYTES, MediaType, PresentedApiKey, Reply, RequestView, read_api_key,
+};
+use crate::store::AuthUser;
+use crate::types::{ClientInfo, SessionId, TokenText};
+
+/// What an endpoint needs of a request, read before the future begins.
+struct EndpointRequest {
+    media: Result<MediaType, RequestError>,
+    bearer: Result<Option<BearerToken>, AccessError>,
+    api_key: PresentedApiKey,
+    client: ClientInfo,
+    /// The id in the path, if it is one.
+    id: Option<SessionId>,
+    body: Bytes,
+}
+
+impl<U: AuthUser> Auth<U> {
+    /// The endpoints that this `Auth` was configured for: without an account store there is no change of password, without a
+    /// registration role as well no registration, and without API keys no introspection.
+    pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> + use<U> {
+        let has_accounts = self.inner.accounts.is_some();
+        let has_api_keys = !self.inner.api_keys.is_empty();
+        let registers = has_accounts && self.inner.settings.registration_role.is_some();
+        Endpoint::ALL.iter().copied().filter(move |endpoint| match endpoint {
+            Endpoint::Register => registers,
+            Endpoint::ChangePassword => has_accounts,
+            Endpoint::Introspect => has_api_keys,
+            _ => true,
+        })
+    }
+
+    /// DenialResponder a request for `endpoint`, with its body as a [`BodyCollector`](crate::BodyCollector) collected it.
+    pub fn handle(
+        &self,
+        endpoint: Endpoint,
+        view: &RequestView<'_>,
+        body: Result<Bytes, RequestError>,
+    ) -> impl Future<Output = Reply> + Send + use<U> {
+        let request = EndpointRequest::read(self, endpoint, view, body);
+        let auth = self.clone();
+        async move {
+            let answered = match request {
+                Ok(request) => auth.dispatch(endpoint, request).await,
+                Err(refusal) => Err(refusal.into()),
+            };
+            match answered {
+                Ok(reply) => reply,
+                Err(error) => auth.reply_to(&error),
+            }
+        }
+    }
+
+    /// The public keys of the tokens, for `GET /.well-known/jwks.json`: a JWK set, which others may keep for
+    /// [`PUBLIC_KEYS_MAX_AGE`].
+    #[must_use]
+    pub fn public_keys(&self) -> Reply {
+        let max_age = format!("public, max-age={}", PUBLIC_KEYS_MAX_AGE.as_secs());
+        let body = Bytes::copy_from_slice(self.inner.issuer.public_keys().as_bytes());
+        let reply = Reply { body, ..Reply::empty(200) };
+        reply.with_header("content-type", "application/jwk-set+json").with_header("cache-control", max_age)
+    }
+
+    /// The answer to a request with another method than those in `allow`, separated by commas. An empty list leaves the
+    /// `Allow` header to the framework.
+    #[must_use]
+    pub fn method_not_allowed(&self, allow: &'static str) -> Reply {
+        self.reply_to(&RequestError::Method { allow }.into())
+    }
+
+    /// The answer to a request for a thing that is not there.
+    #[must_use]
+    pub fn not_found(&self) -> Reply {
+        self.reply_to(&AuthError::NotFound {})
+    }
+
+    async fn dispatch(&self, endpoint: Endpoint, request: EndpointRequest) -> Result<Reply, AuthError> {
+        match endpoint {
+            Endpoint::Register => self.handle_register(&request).await,
+            Endpoint::Login => self.handle_login(&request).await,
+            Endpoint::Refresh => self.handle_refresh(&request).await,
+            Endpoint::Logout => self.handle_logout(&request).await,
+            Endpoint::LogoutAll => self.handle_logout_all(&request).await,
+            Endpoint::ChangePassword => self.handle_change_password(&request).await,
+            Endpoint::Sessions => self.handle_sessions(&request).await,
+            Endpoint::EndSession => self.handle_end_session(&request).await,
+            Endpoint::Revoke => self.handle_revoke(&request).await,
+            Endpoint::Introspect => self.handle_introspect(request).await,
+        }
+    }
+
+    async fn handle_register(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
+        #[derive(Serialize)]
+        struct Registered {
+            detail: &'static str,
+        }
+        let registration = Registration::from_fields(&request.fields(&[MediaType::Json])?)?;
+        self.register(registration).await?;
+        Ok(Reply::json(201, &Registered { detail: "Registered" }))
+    }
+
+    async fn handle_login(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
+        let login = Login::from_fields(&request.fields(&[MediaType::Form])?)?;
+        Ok(self.login(login.with_client(request.client.clone())).await?.to_reply())
+    }
+
+    async fn handle_refresh(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
+        let refresh = Refresh::from_fields(&request.fields(&[MediaType::Form, MediaType::Json])?)?;
+        Ok(self.refresh(refresh).await?.to_reply())
+    }
+
+    async fn handle_logout(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
+        match request.refresh_token()? {
+            Some(token) => self.logout_by_refresh_token(&token).await?,
+            None => self.logout(&self.caller(request).await?).await?,
+        }
+        Ok(Reply::no_content())
+    }
+
+    async fn handle_logout_all(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
+        let caller = self.caller(request).await?;
+        request.optional_fields()?;
+        self.logout_all(&caller).await?;
+        Ok(Reply::no_content())
+    }
+
+    async fn handle_change_password(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
+        let caller = self.caller(request).await?;
+        let change = PasswordChange::from_fields(&request.fields(&[MediaType::Json])?)?;
+        self.change_password(&caller, change).await?;
+        Ok(Reply::no_content())
+    }
+
+    async fn handle_sessions(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
+        let caller = self.caller(request).await?;
+        Ok(self.sessions(&caller).await?.to_reply())
+    }
+
+    async fn handle_end_session(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
+        let caller = self.caller(request).await?;
+        self.end_session(&caller, request.id.ok_or(AuthError::NotFound {})?).await?;
+        Ok(Reply::no_content())
+    }
+
+    async fn handle_revoke(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
+        self.revoke(&request.token()?).await?;
+        Ok(Reply::empty(200))
+    }
+
+    async fn handle_introspect(&self, request: EndpointRequest) -> Result<Reply, AuthError> {
+        let token = request.token();
+        self.authorize_api_key(request.api_key, &INTROSPECTION)?;
+        Ok(self.introspect(&token?).await?.to_reply())
+    }
+
+    /// Who calls an endpoint that is for users. What is remembered does not count here.
+    async fn caller(&self, request: &EndpointRequest) -> Result<Identity<U>, AuthError> {
+        let bearer = request.bearer.clone()?.ok_or(AccessError::NoCredential)?;
+        authenticate_uncached(&self.inner, bearer.expose()).await
+    }
+}
+
+impl EndpointRequest {
+    fn read<U: AuthUser>(
+        auth: &Auth<U>,
+        endpoint: Endpoint,
+        view: &RequestView<'_>,
+        body: Result<Bytes, RequestError>,
+    ) -> Result<Self, RequestError> {
+        let allow = endpoint.allow();
+        if !allow.split(',').any(|method| method == view.method()) {
+            return Err(RequestError::Method { allow });
+        }
+        // Only what is posted has a body that means something.
+        let body = if endpoint.method() == "POST" { body? } else { Bytes::new() };
+        if body.len() > MAX_BODY_BYTES {
+            return Err(RequestError::BodySize);
+        }
+        let (media, bearer, api_key) = (MediaType::read(view), BearerToken::read(view), read_api_key(view));
+        let logs_in = endpoint == Endpoint::Login;
+        let client = if logs_in { auth.client(view) } else { ClientInfo::default() };
+        let id = view.id().and_then(|text| text.parse().ok());
+        Ok(Self { media, bearer, api_key, client, id, body })
+    }
+
+    fn fields(&self, accepted: &[MediaType]) -> Result<Fields, RequestError> {
+        Fields::read(&self.body, self.media?, accepted)
+    }
+
+    /// The fields of a body that need not be there. No body at all needs no content type.
+    fn optional_fields(&self) -> Result<Option<Fields>, RequestError> {
+        let is_empty = self.body.is_empty();
+        if is_empty { Ok(None) } else { self.fields(&[MediaType::Form, MediaType::Json]).map(Some) }
+    }
+
+    /// The token in the form of a revocation or an introspection. A hint may be wrong, but not there twice (RFC 6749 §3.2);
+    /// nobody needs one here, where a token says itself what it is.
+    fn token(&self) -> Result<TokenText, RequestError> {
+        let fields = self.fields(&[MediaType::Form])?;
+        fields.optional("token_type_hint")?;
+        Ok(TokenText::new(fields.required("token")?))
+    }
+
+    /// The refresh token in the body of a logout, if there is one.
+    fn refresh_token(&self) -> Result<Option<TokenText>, RequestError> {
+        let Some(fields) = self.optional_fields()? else { return Ok(None) };
+        Ok(fields.optional("refresh_token")?.map(TokenText::new))
+    }
+}

@@ -1,0 +1,173 @@
+//! Login with a password (RFC 6749 §4.3, as FastAPI's password form has it).
+
+use super::token_pair::{TokenPair, sign};
+use crate::auth::{Auth, Inner};
+use crate::error::{AuthError, LoginError, RequestError};
+use crate::event::Event;
+use crate::http::Fields;
+use crate::password::{PasswordVerdict, is_overlong, verify_bounded};
+use crate::revocation::Revocation;
+use crate::store::{
+    AuthUser, CompareAndSwap, MAX_SESSIONS_PER_USER, Session, SessionSeed, TokenDigest, Validity,
+    first_token_id,
+};
+use crate::types::{ClientInfo, Email, Password, Scopes, SessionId};
+
+/// A name, a password and the scopes asked for.
+///
+/// ```
+/// use gatewright_core::error::LoginError;
+/// use gatewright_core::{Auth, AuthError, Login, Password, Registration, RoleName, RoleScopes, Scopes};
+/// use gatewright_memory::MemoryStore;
+///
+/// # gatewright_testkit::block_on(async {
+/// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+/// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+/// let auth = Auth::local(MemoryStore::new(), tokens, hasher)
+///     .with_registration_role(RoleName::new("user")?)
+///     .with_role_scopes(RoleScopes::new().with("user", Scopes::parse("items:read items:list")?))
+///     .build()?;
+/// let password = Password::new("correct horse battery staple");
+/// auth.register(Registration::new("ada@example.com", password.clone())?).await?;
+///
+/// let login = Login::new("ada@example.com", password).with_scopes(Scopes::parse("items:read items:write")?);
+/// assert_eq!(auth.login(login).await?.scopes.as_str(), "items:read");
+///
+/// let guess = Login::new("ada@example.com", Password::new("an entirely wrong guess"));
+/// let refused = auth.login(guess).await.unwrap_err();
+/// assert!(matches!(refused, AuthError::Login(LoginError::WrongPassword)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[derive(Debug, Clone)]
+pub struct Login {
+    email: Option<Email>,
+    password: Password,
+    scopes: Option<Scopes>,
+    client: ClientInfo,
+}
+
+impl Login {
+    /// Asks for all that the user may have. A name that is no email address is refused like an unknown one, later.
+    #[must_use]
+    pub fn new(username: &str, password: Password) -> Self {
+        Self { email: Email::parse(username).ok(), password, scopes: None, client: ClientInfo::default() }
+    }
+
+    /// Asks for these scopes; the part of them that the user may have is granted.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: Scopes) -> Self {
+        self.scopes = Some(scopes);
+        self
+    }
+
+    /// Says where the login comes from; it is kept with the session, shown to the user, and decides nothing. The endpoint
+    /// says it by itself, an application's own login with [`Auth::client`].
+    #[must_use]
+    pub fn with_client(mut self, client: ClientInfo) -> Self {
+        self.client = client;
+        self
+    }
+
+    pub(crate) fn from_fields(fields: &Fields) -> Result<Self, RequestError> {
+        if fields.optional("grant_type")?.is_some_and(|grant| grant != "password") {
+            return Err(RequestError::GrantType);
+        }
+        let login = Self::new(fields.required("username")?, Password::new(fields.required("password")?));
+        let scopes = fields.scopes()?;
+        Ok(Self { scopes, ..login })
+    }
+}
+
+impl<U: AuthUser> Auth<U> {
+    /// Logs a user in: a new session and its first pair of tokens.
+    ///
+    /// The work, and what the caller learns, is the same for an unknown name, a disabled user, a wrong password and
+    /// an unusable hash. A hash weaker than today's is replaced on the way.
+    ///
+    /// # Errors
+    /// [`AuthError::Login`] when it is refused, anything else when it could not be decided.
+    ///
+    /// # Cancel safety
+    /// A dropped call may leave a session nobody has tokens for; it ends by its own time.
+    pub async fn login(&self, login: Login) -> Result<TokenPair, AuthError> {
+        let inner = &self.inner;
+        let user = recognise(inner, &login).await?;
+        // The epoch is the one read with the hash: if the password changed since, the session is dead at birth.
+        let session = begin_session(inner, &user, &login)?;
+        let first = first_token_id(&*inner.randomness)?;
+        // The oldest sessions may end with it: the store says how many, and not which.
+        let (oldest, current) = (Revocation::user(session.user.clone()), TokenDigest::of(&first));
+        let create = inner.sessions.create(&session, current, MAX_SESSIONS_PER_USER);
+        inner.revoke_without_waiting(oldest, create, |ended| *ended > 0).await?;
+        let life = Validity::new(session.created_at, session.idle_expires_at);
+        let pair = sign(inner, &session, first, life, session.scopes.clone())?;
+        inner.emit(&Event::LoggedIn { user: &session.user, session: session.id });
+        Ok(pair)
+    }
+}
+
+/// Finds the user and verifies the password, with one hash's work in every case.
+async fn recognise<U: AuthUser>(inner: &Inner<U>, login: &Login) -> Result<U, AuthError> {
+    let user = match &login.email {
+        Some(email) if !is_overlong(&login.password) => inner.users.find_by_email(email).await?,
+        _ => None,
+    };
+    let stored = user.as_ref().and_then(AuthUser::password_hash);
+    let verdict = verify_bounded(&*inner.hasher, &login.password, stored).await?;
+    match judge(login, user.as_ref(), verdict) {
+        Some(cause) => {
+            let id = user.as_ref().map(AuthUser::id);
+            inner.emit(&Event::LoginRefused { user: id.as_ref(), cause });
+            Err(cause.into())
+        }
+        None => {
+            let user = user.ok_or(LoginError::UserUnknown)?;
+            if verdict == PasswordVerdict::MatchUpgrade {
+                upgrade(inner, &user, &login.password).await;
+            }
+            Ok(user)
+        }
+    }
+}
+
+/// Why the login is refused, if it is.
+fn judge<U: AuthUser>(login: &Login, user: Option<&U>, verdict: PasswordVerdict) -> Option<LoginError> {
+    match user {
+        _ if is_overlong(&login.password) => Some(LoginError::PasswordTooLong),
+        _ if login.email.is_none() => Some(LoginError::NotAnEmail),
+        None => Some(LoginError::UserUnknown),
+        Some(user) if !user.is_active() => Some(LoginError::UserDisabled),
+        Some(_) if verdict == PasswordVerdict::Mismatch => Some(LoginError::WrongPassword),
+        Some(_) => None,
+    }
+}
+
+/// Replaces a weak hash. Whatever prevents it, the login goes on.
+async fn upgrade<U: AuthUser>(inner: &Inner<U>, user: &U, password: &Password) {
+    let id = user.id();
+    let swap = async {
+        let new = inner.hasher.hash(password.clone()).await?;
+        let Some(old) = user.password_hash() else { return Ok(CompareAndSwap::Conflict) };
+        Ok::<_, AuthError>(inner.users.replace_password_hash(&id, &old, &new).await?)
+    };
+    match swap.await {
+        Ok(CompareAndSwap::Swapped) => inner.emit(&Event::HashUpgraded { user: &id }),
+        Ok(CompareAndSwap::Conflict) => inner.emit(&Event::HashNotUpgraded { user: &id, cause: None }),
+        Err(error) => inner.emit(&Event::HashNotUpgraded { user: &id, cause: Some(&error) }),
+    }
+}
+
+fn begin_session<U: AuthUser>(inner: &Inner<U>, user: &U, login: &Login) -> Result<Session, AuthError> {
+    let allowed = inner.allowed_scopes(user);
+    let scopes = login.scopes.as_ref();
+    let scopes = scopes.map_or_else(|| allowed.clone(), |asked| asked.intersection(&allowed));
+    let now = inner.now();
+    let randomness = &*inner.randomness;
+    let id = SessionId::generate(now, randomness)?;
+    let seed = SessionSeed::generate(randomness)?;
+    let idle = now.saturating_add(inner.settings.refresh_lifetime);
+    let absolute = now.saturating_add(inner.settings.session_lifetime);
+    let session = Session::new(id, user.id(), user.epoch(), seed, now).with_scopes(scopes);
+    Ok(session.with_client(login.client.clone()).with_expiry(idle, absolute))
+}

@@ -1,0 +1,172 @@
+//! What a client is told: one of few things. One match joins it with what operators are told, so a new cause does not
+//! compile until somebody decides what the client hears.
+
+use std::time::Duration;
+
+use crate::error::{AccessError, AuthError, LoginError, PolicyError, RefreshError, RequestError};
+use crate::password::{HasherError, PasswordPolicyError};
+
+/// What clients are told to wait when a store or the hasher cannot answer.
+pub const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// What a client is told. The causes behind one denial cannot be told apart from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Denial {
+    /// 401: no credential.
+    NotAuthenticated,
+    /// 400: a credential that cannot be read, or two.
+    MalformedCredentials,
+    /// 401: a bad token, whatever is bad about it.
+    InvalidToken,
+    /// 403: recognised, and not allowed; with the scopes that the route requires.
+    Forbidden(Vec<&'static str>),
+    /// 401: no API key.
+    NoApiKey,
+    /// 403: a bad API key.
+    InvalidApiKey,
+    /// 403: a good API key that may not do this.
+    ApiKeyForbidden,
+    /// 401, or 400 as RFC 6749 has it: a refused login, whatever the cause.
+    LoginRefused,
+    /// 401, or 400 as RFC 6749 has it: a refused refresh, whatever the cause.
+    RefreshRefused,
+    /// 403: the present password was not given.
+    IncorrectPassword,
+    /// 400: a request that cannot be understood.
+    MalformedRequest,
+    /// 400: another grant type.
+    UnsupportedGrantType,
+    /// 400: a scope that was not granted.
+    InvalidScope,
+    /// 422: a new value is refused.
+    Unprocessable(PolicyError),
+    /// 415: another content type.
+    UnsupportedMediaType,
+    /// 413: too large a body.
+    BodyTooLarge,
+    /// 405: another method than these.
+    MethodNotAllowed(&'static str),
+    /// 404: no such thing.
+    NotFound,
+    /// 409: the last active holder of the protected role must remain.
+    LastHolder,
+    /// 429: come back after this long.
+    TooManyAttempts(Duration),
+    /// 503: come back later.
+    Unavailable,
+    /// 500: a mistake of the application's.
+    Internal,
+}
+
+impl From<&AuthError> for Denial {
+    fn from(error: &AuthError) -> Self {
+        match error {
+            AuthError::Request(RequestError::Malformed) => Self::MalformedRequest,
+            AuthError::Request(RequestError::GrantType) => Self::UnsupportedGrantType,
+            AuthError::Request(RequestError::Scope) => Self::InvalidScope,
+            AuthError::Request(RequestError::MediaType) => Self::UnsupportedMediaType,
+            AuthError::Request(RequestError::BodySize) => Self::BodyTooLarge,
+            AuthError::Request(RequestError::Method { allow }) => Self::MethodNotAllowed(allow),
+            AuthError::Access(AccessError::NoCredential) => Self::NotAuthenticated,
+            AuthError::Access(AccessError::Malformed) => Self::MalformedCredentials,
+            AuthError::Access(AccessError::NoApiKey) => Self::NoApiKey,
+            AuthError::Access(AccessError::ApiKeyUnknown) => Self::InvalidApiKey,
+            AuthError::Access(
+                AccessError::Token(_)
+                | AccessError::Sessionless
+                | AccessError::SessionEnded
+                | AccessError::SessionExpired
+                | AccessError::SessionMismatch
+                | AccessError::UserUnknown
+                | AccessError::UserDisabled
+                | AccessError::EpochReplaced
+                | AccessError::ForeignIdentity,
+            ) => Self::InvalidToken,
+            AuthError::Forbidden { scopes } => Self::Forbidden(scopes.clone()),
+            AuthError::ApiKeyForbidden {} => Self::ApiKeyForbidden,
+            AuthError::Login(
+                LoginError::NotAnEmail
+                | LoginError::UserUnknown
+                | LoginError::UserDisabled
+                | LoginError::WrongPassword
+                | LoginError::PasswordTooLong,
+            ) => Self::LoginRefused,
+            AuthError::Refresh(RefreshError::Token(_) | RefreshError::Session(_) | RefreshError::Reused) => {
+                Self::RefreshRefused
+            }
+            AuthError::IncorrectPassword {} => Self::IncorrectPassword,
+            AuthError::Policy(refusal) => Self::Unprocessable(*refusal),
+            AuthError::NotFound {} => Self::NotFound,
+            AuthError::LastHolder {} => Self::LastHolder,
+            AuthError::TooManyAttempts { retry_after } => Self::TooManyAttempts(*retry_after),
+            AuthError::Store(_)
+            | AuthError::Hasher(HasherError::Busy {} | HasherError::Failed { .. })
+            | AuthError::Random(_)
+            | AuthError::Issue(_)
+            | AuthError::Contended {} => Self::Unavailable,
+            AuthError::Misconfigured { .. } => Self::Internal,
+        }
+    }
+}
+
+/// What the wire says about a denial, whatever renders its body.
+impl Denial {
+    /// The status, unless [`TokenEndpoint::Rfc6749`](crate::TokenEndpoint::Rfc6749) says otherwise.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.words().0
+    }
+
+    /// A sentence for people.
+    #[must_use]
+    pub const fn detail(&self) -> &'static str {
+        self.words().1
+    }
+
+    /// A word for programs: the `error` of RFC 6749 §5.2 and RFC 6750 §3.1, and a few of our own.
+    #[must_use]
+    pub const fn error(&self) -> Option<&'static str> {
+        self.words().2
+    }
+
+    const fn words(&self) -> (u16, &'static str, Option<&'static str>) {
+        match self {
+            Self::NotAuthenticated | Self::NoApiKey => (401, "Not authenticated", None),
+            Self::MalformedCredentials => (400, "Malformed credentials", Some("invalid_request")),
+            Self::InvalidToken => (401, "Could not validate credentials", Some("invalid_token")),
+            Self::Forbidden(_) | Self::ApiKeyForbidden => {
+                (403, "Insufficient permissions", Some("insufficient_scope"))
+            }
+            Self::InvalidApiKey => (403, "Invalid API key", None),
+            Self::LoginRefused => (401, "Incorrect email or password", Some("invalid_grant")),
+            Self::RefreshRefused => (401, "Invalid refresh token", Some("invalid_grant")),
+            Self::IncorrectPassword => (403, "Incorrect password", None),
+            Self::MalformedRequest => (400, "Malformed request", Some("invalid_request")),
+            Self::UnsupportedGrantType => (400, "Unsupported grant type", Some("unsupported_grant_type")),
+            Self::InvalidScope => (400, "Invalid scope", Some("invalid_scope")),
+            Self::Unprocessable(refusal) => policy_words(*refusal),
+            Self::UnsupportedMediaType => (415, "Unsupported media type", None),
+            Self::BodyTooLarge => (413, "Request body too large", None),
+            Self::MethodNotAllowed(_) => (405, "Method not allowed", None),
+            Self::NotFound => (404, "Not found", None),
+            Self::LastHolder => (409, "The last active administrator must remain", None),
+            Self::TooManyAttempts(_) => (429, "Too many attempts", None),
+            Self::Unavailable => (503, "Service unavailable", None),
+            Self::Internal => (500, "Internal server error", None),
+        }
+    }
+}
+
+const fn policy_words(refusal: PolicyError) -> (u16, &'static str, Option<&'static str>) {
+    match refusal {
+        PolicyError::Password(PasswordPolicyError::TooShort) => {
+            (422, "Password must have at least 15 characters", Some("password_too_short"))
+        }
+        PolicyError::Password(PasswordPolicyError::TooLong) => {
+            (422, "Password must have at most 1024 bytes", Some("password_too_long"))
+        }
+        PolicyError::Email(_) => (422, "Invalid email address", Some("invalid_email")),
+        PolicyError::Role(_) => (422, "Unknown role", Some("unknown_role")),
+    }
+}

@@ -1,0 +1,392 @@
+//! Which proxies are believed about where a request came from.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net};
+
+use super::request::{Header, RequestView};
+use crate::types::{ClientInfo, UserAgent};
+
+/// How many addresses and networks can be trusted.
+pub const MAX_TRUSTED_PROXIES: usize = 256;
+
+/// How much of the forwarding header is read, in bytes from its end.
+pub const MAX_FORWARDED_BYTES: usize = 2 * 1024;
+
+/// How many hops of the forwarding header are looked at, from its end.
+pub const MAX_FORWARDED_HOPS: usize = 16;
+
+const FORWARDING_HEADER: &str = "x-forwarded-for";
+
+/// The addresses and networks whose `X-Forwarded-For` is believed. None unless configured.
+///
+/// The client is the peer of the connection. Where the peer is trusted, it is the right-most hop of the header that is
+/// not; several lines are one list, in their order. A hop that is no address (an empty one, `unknown`, one with an IPv6 zone)
+/// ends the walk: what stands left of it anybody may have written, so the last trusted hop counts. So it does where
+/// all hops are trusted, and beyond [`MAX_FORWARDED_BYTES`] and [`MAX_FORWARDED_HOPS`]. A port behind a hop does not count.
+///
+/// `Forwarded` (RFC 7239) and other headers are never read: a proxy that writes one of them passes a client's own
+/// version of the others through.
+///
+/// ```
+/// use gatewright_core::TrustedProxies;
+///
+/// let proxies = TrustedProxies::parse("10.0.0.0/8, 192.0.2.1, fd00::/8")?;
+/// assert!(proxies.contains("10.1.2.3".parse().unwrap()));
+/// assert!(!proxies.contains("192.0.2.2".parse().unwrap()));
+/// assert!(TrustedProxies::parse("0.0.0.0/0").is_err(), "that would be everybody");
+/// # Ok::<(), gatewright_core::http::InvalidProxies>(())
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct TrustedProxies(Vec<IpNet>);
+
+/// A text that is no list of addresses and networks, or one that trusts too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidProxies {
+    /// Neither an address nor a network in CIDR notation.
+    #[error("an entry is neither an address nor a network such as 10.0.0.0/8")]
+    Entry,
+    /// A network with bits set behind its prefix: a single address may have been meant.
+    #[error("a network has bits set behind its prefix")]
+    HostBits,
+    /// A network of all addresses: everybody would be believed.
+    #[error("a network of all addresses would trust everybody")]
+    Everybody,
+    /// More than [`MAX_TRUSTED_PROXIES`].
+    #[error("there are more than 256 entries")]
+    TooMany,
+}
+
+impl TrustedProxies {
+    /// Nobody.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads addresses and networks in CIDR notation (RFC 4632), separated by commas. White space around them and empty
+    /// places between commas do not count. An IPv4 address or network in IPv6's clothes is the IPv4 one.
+    ///
+    /// # Errors
+    /// When something in the list is neither, or it would trust too many.
+    pub fn parse(text: &str) -> Result<Self, InvalidProxies> {
+        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        let networks: Vec<IpNet> =
+            entries.take(MAX_TRUSTED_PROXIES + 1).map(network).collect::<Result<_, _>>()?;
+        if networks.len() > MAX_TRUSTED_PROXIES { Err(InvalidProxies::TooMany) } else { Ok(Self(networks)) }
+    }
+
+    /// Whether this address is trusted.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
+    }
+
+    /// How many addresses and networks there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nobody is trusted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Who sends the request, as far as it shows.
+    pub(crate) fn client(&self, view: &RequestView<'_>) -> ClientInfo {
+        let user_agent = match view.header("user-agent") {
+            Header::One(name) => UserAgent::clean(&name),
+            Header::Absent | Header::Repeated => None,
+        };
+        ClientInfo::new(self.address(view), user_agent)
+    }
+
+    /// The client's address; `None` where the peer has none.
+    fn address(&self, view: &RequestView<'_>) -> Option<IpAddr> {
+        let mut believed = view.peer()?.to_canonical();
+        if !self.contains(believed) {
+            return Some(believed);
+        }
+        let list = forwarded(view);
+        for hop in list.rsplit(|byte| *byte == b',').take(MAX_FORWARDED_HOPS) {
+            let Some(address) = hop_address(hop) else { break };
+            believed = address;
+            if !self.contains(address) {
+                break;
+            }
+        }
+        Some(believed)
+    }
+}
+
+impl fmt::Debug for TrustedProxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(ToString::to_string)).finish()
+    }
+}
+
+fn network(entry: &str) -> Result<IpNet, InvalidProxies> {
+    let network = match entry.parse::<IpAddr>() {
+        Ok(address) => IpNet::from(address.to_canonical()),
+        Err(_) => canonical(entry.parse().map_err(|_| InvalidProxies::Entry)?),
+    };
+    if network.prefix_len() == 0 {
+        return Err(InvalidProxies::Everybody);
+    }
+    if network.trunc() != network {
+        return Err(InvalidProxies::HostBits);
+    }
+    Ok(network)
+}
+
+/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+fn canonical(network: IpNet) -> IpNet {
+    let IpAddr::V4(address) = network.addr().to_canonical() else { return network };
+    let prefix = match network {
+        IpNet::V4(_) => return network,
+        IpNet::V6(network) => network.prefix_len().checked_sub(96),
+    };
+    let mapped = prefix.and_then(|prefix| Ipv4Net::new(address, prefix).ok());
+    mapped.map_or(network, IpNet::V4)
+}
+
+/// The last [`MAX_FORWARDED_BYTES`] of all lines as one list. A hop that is cut is left out: half of it may be another
+/// address.
+fn forwarded(view: &RequestView<'_>) -> Vec<u8> {
+    let mut list = VecDeque::new();
+    let (mut lines, mut cut) = (0_usize, false);
+    view.each(FORWARDING_HEADER, &mut |line| {
+        if lines > 0 {
+            list.push_back(b',');
+        }
+        lines += 1;
+        let from = line.len().saturating_sub(MAX_FORWARDED_BYTES);
+        let (before, last) = line.split_at(from);
+        if !before.is_empty() {
+            list.clear();
+            cut = true;
+        }
+        list.extend(last);
+        while list.len() > MAX_FORWARDED_BYTES {
+            list.pop_front();
+            cut = true;
+        }
+    });
+    let mut list = Vec::from(list);
+    if cut {
+        let whole = list.iter().position(|byte| *byte == b',').unwrap_or(list.len());
+        list.drain(..whole);
+    }
+    list
+}
+
+/// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` and `[2001:db8::1]:80`. A zone (`fe80::1%eth0`) means
+/// something on one machine alone, so what has one is no address.
+fn hop_address(hop: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(hop.trim_ascii()).ok()?;
+    if let Some(rest) = text.strip_prefix('[') {
+        let (address, port) = rest.split_once(']')?;
+        let address = address.parse::<Ipv6Addr>().ok()?;
+        return (port.is_empty() || is_port(port.strip_prefix(':')?))
+            .then(|| IpAddr::V6(address).to_canonical());
+    }
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(address.to_canonical());
+    }
+    let (address, port) = text.split_once(':')?;
+    let address = address.parse::<Ipv4Addr>().ok()?;
+    is_port(port).then_some(IpAddr::V4(address))
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Headers;
+
+    struct Lines(Vec<Vec<u8>>);
+
+    impl Headers for Lines {
+        fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+            if name == FORWARDING_HEADER {
+                self.0.iter().for_each(|line| see(line));
+            }
+        }
+    }
+
+    fn seen(peer: Option<&str>, lines: &[&[u8]]) -> Option<String> {
+        let proxies = TrustedProxies::parse("10.0.0.0/8, 192.0.2.1, 2001:db8:1::/48").unwrap();
+        let headers = Lines(lines.iter().map(|line| line.to_vec()).collect());
+        let view = RequestView::new("POST", &headers).with_peer(peer.map(|peer| peer.parse().unwrap()));
+        proxies.client(&view).address.map(|address| address.to_string())
+    }
+
+    fn behind_a_proxy(lines: &[&[u8]]) -> String {
+        seen(Some("10.0.0.1"), lines).unwrap()
+    }
+
+    #[test]
+    fn nobody_but_a_trusted_peer_is_believed() {
+        for peer in ["203.0.113.9", "192.0.2.2", "2001:db8:2::1", "::1", "11.0.0.1"] {
+            assert_eq!(seen(Some(peer), &[b"198.51.100.7"]).as_deref(), Some(peer));
+        }
+        assert_eq!(seen(None, &[b"198.51.100.7"]), None);
+        for peer in ["10.255.0.1", "192.0.2.1", "2001:db8:1::9", "::ffff:10.0.0.1"] {
+            assert_eq!(seen(Some(peer), &[b"198.51.100.7"]).as_deref(), Some("198.51.100.7"), "{peer}");
+        }
+    }
+
+    #[test]
+    fn the_client_is_the_right_most_hop_that_is_not_trusted() {
+        let cases: [(&[&[u8]], &str); 15] = [
+            (&[], "10.0.0.1"),
+            (&[b"198.51.100.7"], "198.51.100.7"),
+            (&[b"1.1.1.1, 198.51.100.7"], "198.51.100.7"),
+            (&[b"1.1.1.1,198.51.100.7,10.0.0.2 , 192.0.2.1"], "198.51.100.7"),
+            (&[b"1.1.1.1", b"198.51.100.7"], "198.51.100.7"),
+            (&[b"198.51.100.7", b"10.0.0.3"], "198.51.100.7"),
+            (&[b"10.0.0.9, 10.0.0.3"], "10.0.0.9"),
+            (&[b"198.51.100.7:4711"], "198.51.100.7"),
+            (&[b"[2001:db8::7]:4711"], "2001:db8::7"),
+            (&[b"[2001:db8::7]"], "2001:db8::7"),
+            (&[b"2001:DB8::7"], "2001:db8::7"),
+            (&[b"::ffff:198.51.100.7"], "198.51.100.7"),
+            (&[b"[::ffff:198.51.100.7]:80"], "198.51.100.7"),
+            (&[b"198.51.100.7, ::ffff:10.0.0.3, [2001:db8:1::1]:443"], "198.51.100.7"),
+            (&[b"\t198.51.100.7\t"], "198.51.100.7"),
+        ];
+        for (lines, expected) in cases {
+            assert_eq!(behind_a_proxy(lines), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_ends_the_walk_and_nothing_left_of_it_is_believed() {
+        let hops = [
+            "",
+            " ",
+            "unknown",
+            "_hidden",
+            "localhost",
+            "198.51.100.07",
+            "198.51.100",
+            "198.51.100.256",
+            "198.51.100.7:",
+            "198.51.100.7:x",
+            "198.51.100.7:+1",
+            "198.51.100.7:65536",
+            "198.51.100.7:80:80",
+            "198.51.100.7/32",
+            "\"198.51.100.7\"",
+            "for=198.51.100.7",
+            "[198.51.100.7]",
+            "[2001:db8::7",
+            "2001:db8::7]",
+            "[2001:db8::7]80",
+            "[2001:db8::7]:",
+            "[2001:db8::7]:-1",
+            "fe80::1%eth0",
+            "[fe80::1%1]:80",
+            "[fe80::1%25eth0]",
+            "198.51.100.7\u{a0}",
+            "198.51.100.7 10.0.0.1",
+            "0x7f.1",
+            "::g",
+            "[]",
+            "[]:80",
+            ":80",
+            "198.51.100.7\0",
+        ];
+        for hop in hops {
+            assert_eq!(behind_a_proxy(&[format!("1.1.1.1, {hop}").as_bytes()]), "10.0.0.1", "{hop:?}");
+            let line = format!("1.1.1.1, {hop}, 10.0.0.5");
+            assert_eq!(behind_a_proxy(&[line.as_bytes()]), "10.0.0.5", "{hop:?}");
+        }
+        assert_eq!(hops.len(), 33);
+        assert_eq!(behind_a_proxy(&[b"1.1.1.1,\xff\xfe"]), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_flood_is_read_from_its_end_and_no_further_than_the_limits() {
+        let flood = b"1.1.1.1, ".repeat(10_000);
+        let with = |last: &[u8]| [&flood[..], last].concat();
+        assert_eq!(behind_a_proxy(&[&with(b"198.51.100.7")]), "198.51.100.7");
+        assert_eq!(behind_a_proxy(&[&flood, b"198.51.100.7", b"10.0.0.2"]), "198.51.100.7");
+        let many = [vec![&b"1.1.1.1"[..]; 10_000], vec![&b"198.51.100.7"[..]]].concat();
+        assert_eq!(behind_a_proxy(&many), "198.51.100.7");
+        // Trusted hops without end: the last one within the limit.
+        let chain = |hops: usize| {
+            let hops: Vec<String> = (0..hops).rev().map(|hop| format!("10.0.1.{hop}")).collect();
+            behind_a_proxy(&[format!("198.51.100.7,{}", hops.join(",")).as_bytes()])
+        };
+        assert_eq!(chain(MAX_FORWARDED_HOPS - 1), "198.51.100.7");
+        assert_eq!(chain(MAX_FORWARDED_HOPS), "10.0.1.15");
+        assert_eq!(chain(MAX_FORWARDED_HOPS + 1), "10.0.1.15");
+    }
+
+    #[test]
+    fn a_hop_that_the_limit_cuts_is_no_other_address() {
+        let spaces = |count: usize| " ".repeat(count);
+        let cut = |line: &str| seen(Some("10.0.0.1"), &[line.as_bytes()]).unwrap();
+        let whole = format!("11.2.3.4{}", spaces(MAX_FORWARDED_BYTES - 8));
+        assert_eq!(cut(&whole), "11.2.3.4");
+        // One byte more cuts the first digit: `1.2.3.4` was never there.
+        assert_eq!(cut(&format!("{whole} ")), "10.0.0.1");
+        assert_eq!(cut(&format!("11.2.3.4{}, 10.0.0.6", spaces(MAX_FORWARDED_BYTES - 17))), "10.0.0.6");
+        let last = format!("{}10.0.0.6", spaces(MAX_FORWARDED_BYTES - 16));
+        assert_eq!(behind_a_proxy(&[b"11.2.3.4", last.as_bytes()]), "10.0.0.6");
+        assert_eq!(behind_a_proxy(&[b"11.2.3.4", last.trim_start().as_bytes()]), "11.2.3.4");
+    }
+
+    #[test]
+    fn a_list_that_is_none_or_trusts_everybody_is_refused() {
+        use InvalidProxies::{Entry, Everybody, HostBits, TooMany};
+        let cases = [
+            ("localhost", Entry),
+            ("10.0.0.0/33", Entry),
+            ("10.0.0.0/", Entry),
+            ("10.0.0.0/-1", Entry),
+            ("10.0.0/8", Entry),
+            ("10.0.0.1-10.0.0.9", Entry),
+            ("*", Entry),
+            ("fe80::1%eth0", Entry),
+            ("10.0.0.1 10.0.0.2", Entry),
+            ("2001:db8::/129", Entry),
+            ("10.0.0.1:80", Entry),
+            ("0.0.0.0/0", Everybody),
+            ("::/0", Everybody),
+            ("::ffff:0:0/96", Everybody),
+            ("10.0.0.1, ::/0", Everybody),
+            ("10.0.0.1/8", HostBits),
+            ("2001:db8::1/32", HostBits),
+            ("::ffff:10.0.0.1/104", HostBits),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(TrustedProxies::parse(text).unwrap_err(), expected, "{text}");
+        }
+        let list = |entries: usize| TrustedProxies::parse(&"10.0.0.1,".repeat(entries));
+        assert_eq!(list(MAX_TRUSTED_PROXIES).unwrap().len(), MAX_TRUSTED_PROXIES);
+        assert_eq!(list(MAX_TRUSTED_PROXIES + 1).unwrap_err(), TooMany);
+        assert!(TrustedProxies::parse(" , ,").unwrap().is_empty());
+        let mapped = TrustedProxies::parse("::ffff:10.0.0.0/104, ::ffff:192.0.2.1").unwrap();
+        assert_eq!(mapped, TrustedProxies::parse("10.0.0.0/8,192.0.2.1/32").unwrap());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_the_header_says_the_client_is_the_peer_or_an_address_in_it(lines: Vec<Vec<u8>>) {
+            let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
+            proptest::prop_assert!(seen(Some("10.0.0.1"), &lines).is_some());
+            proptest::prop_assert_eq!(seen(Some("203.0.113.9"), &lines).unwrap(), "203.0.113.9");
+        }
+    }
+}

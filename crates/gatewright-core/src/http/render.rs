@@ -1,0 +1,347 @@
+//! How a denial becomes an answer. Status and headers stand here; the body is the renderer's, in one place for all
+//! frameworks.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::denial::{Denial, RETRY_AFTER};
+use super::reply::Reply;
+use crate::types::is_scope;
+
+/// The body of a denial and its type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rendered {
+    /// The `content-type`.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Rendered {
+    /// A body and its type.
+    #[must_use]
+    pub fn new(content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        Self { content_type, body: body.into() }
+    }
+
+    /// `value` as JSON; an empty body if it refuses to be.
+    fn json<T: Serialize>(content_type: &'static str, value: &T) -> Self {
+        Self::new(content_type, serde_json::to_vec(value).unwrap_or_default())
+    }
+}
+
+/// Writes the bodies of denials: [`DetailRenderer`] unless set, [`ProblemRenderer`], or an application's own.
+///
+/// # Contract
+/// - It changes the body and its type alone: status, challenge and the other headers are not its to choose.
+/// - It says nothing that `denial` does not: which cause it really was stands in the event.
+///
+/// ```
+/// use gatewright_core::http::{Rendered, Renderer};
+/// use gatewright_core::Denial;
+///
+/// struct Plain;
+///
+/// impl Renderer for Plain {
+///     fn render(&self, status: u16, denial: &Denial) -> Rendered {
+///         Rendered::new("text/plain", format!("{status}: {}", denial.detail()))
+///     }
+/// }
+///
+/// assert_eq!(&Plain.render(404, &Denial::NotFound).body[..], b"404: Not found");
+/// ```
+pub trait Renderer: Send + Sync + 'static {
+    /// The body for a denial that is answered with `status`.
+    fn render(&self, status: u16, denial: &Denial) -> Rendered;
+}
+
+/// `{"detail": …, "error": …}`: `detail` is what a FastAPI client reads, `error` what an OAuth 2.0 client reads.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DetailRenderer;
+
+impl Renderer for DetailRenderer {
+    fn render(&self, _status: u16, denial: &Denial) -> Rendered {
+        #[derive(Serialize)]
+        struct Body {
+            detail: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            error: Option<&'static str>,
+        }
+        Rendered::json("application/json", &Body { detail: denial.detail(), error: denial.error() })
+    }
+}
+
+/// `application/problem+json` (RFC 9457) of type `about:blank`: the title is the status's phrase, and `error` is kept as an
+/// extension member for OAuth 2.0 clients.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ProblemRenderer;
+
+impl Renderer for ProblemRenderer {
+    fn render(&self, status: u16, denial: &Denial) -> Rendered {
+        #[derive(Serialize)]
+        struct Problem {
+            r#type: &'static str,
+            title: &'static str,
+            status: u16,
+            detail: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            error: Option<&'static str>,
+        }
+        let (title, detail, error) = (phrase(status), denial.detail(), denial.error());
+        Rendered::json(
+            "application/problem+json",
+            &Problem { r#type: "about:blank", title, status, detail, error },
+        )
+    }
+}
+
+/// How login and refresh answer a refused grant, and logout a refused refresh token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenEndpoint {
+    /// 401 with a challenge, as clients of FastAPI know it.
+    #[default]
+    Unauthorized,
+    /// 400 without a challenge (RFC 6749 §5.2). The body stays the same.
+    Rfc6749,
+}
+
+/// How all denials of one [`Auth`](crate::Auth) are answered.
+pub(crate) struct DenialResponder {
+    /// The challenge's realm.
+    pub(crate) realm: Option<String>,
+    pub(crate) token_endpoint: TokenEndpoint,
+    pub(crate) renderer: Arc<dyn Renderer>,
+}
+
+impl Default for DenialResponder {
+    fn default() -> Self {
+        Self { realm: None, token_endpoint: TokenEndpoint::default(), renderer: Arc::new(DetailRenderer) }
+    }
+}
+
+impl fmt::Debug for DenialResponder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DenialResponder").field("realm", &self.realm).finish_non_exhaustive()
+    }
+}
+
+impl DenialResponder {
+    pub(crate) fn reply(&self, denial: &Denial) -> Reply {
+        let status = self.status(denial);
+        let Rendered { content_type, body } = self.renderer.render(status, denial);
+        let reply = Reply { status, headers: vec![("content-type", content_type.to_owned())], body };
+        let reply = match denial {
+            Denial::MethodNotAllowed("") => reply,
+            Denial::MethodNotAllowed(allow) => reply.with_header("allow", *allow),
+            Denial::Unavailable => reply.with_header("retry-after", seconds(RETRY_AFTER)),
+            Denial::TooManyAttempts(wait) => reply.with_header("retry-after", seconds(*wait)),
+            _ => reply,
+        };
+        match self.challenge(denial) {
+            Some(challenge) => reply.with_header("www-authenticate", challenge),
+            None => reply,
+        }
+    }
+
+    fn refuses_by_rfc6749(&self, denial: &Denial) -> bool {
+        self.token_endpoint == TokenEndpoint::Rfc6749
+            && matches!(denial, Denial::LoginRefused | Denial::RefreshRefused)
+    }
+
+    fn status(&self, denial: &Denial) -> u16 {
+        if self.refuses_by_rfc6749(denial) { 400 } else { denial.status() }
+    }
+
+    /// RFC 9110 §11.6.1: every 401 has one. For bearer tokens with an error as RFC 6750 §3.1 has it.
+    fn challenge(&self, denial: &Denial) -> Option<String> {
+        match denial {
+            _ if self.refuses_by_rfc6749(denial) => None,
+            Denial::NotAuthenticated | Denial::LoginRefused | Denial::RefreshRefused => {
+                Some(self.words("Bearer", None, &[]))
+            }
+            Denial::MalformedCredentials | Denial::InvalidToken => {
+                Some(self.words("Bearer", denial.error(), &[]))
+            }
+            Denial::Forbidden(scopes) => Some(self.words("Bearer", denial.error(), scopes)),
+            Denial::NoApiKey => Some(self.words("ApiKey", None, &[])),
+            _ => None,
+        }
+    }
+
+    fn words(&self, scheme: &str, error: Option<&str>, scopes: &[&str]) -> String {
+        let realm = self.realm.as_ref().map(|realm| format!("realm=\"{realm}\""));
+        let error = error.map(|error| format!("error=\"{error}\""));
+        // A requirement is a constant of the application's, and nothing has looked at its words before.
+        let scopes: Vec<&str> = scopes.iter().copied().filter(|scope| is_scope(scope)).collect();
+        let scope = (!scopes.is_empty()).then(|| format!("scope=\"{}\"", scopes.join(" ")));
+        let parameters: Vec<String> = [realm, error, scope].into_iter().flatten().collect();
+        if parameters.is_empty() { scheme.to_owned() } else { format!("{scheme} {}", parameters.join(", ")) }
+    }
+}
+
+/// Whole seconds, at least one.
+fn seconds(wait: Duration) -> String {
+    let whole = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
+    whole.max(1).to_string()
+}
+
+/// The status's phrase (RFC 9110 §15, RFC 6585 §4).
+const fn phrase(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        409 => "Conflict",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        422 => "Unprocessable Content",
+        429 => "Too Many Requests",
+        503 => "Service Unavailable",
+        _ => "Internal Server Error",
+    }
+}
+
+/// A realm that can stand between quotes in a header as it is.
+pub(crate) fn is_realm(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::PolicyError;
+    use crate::types::UnknownRole;
+
+    fn header(reply: &Reply, name: &str) -> Option<String> {
+        reply.headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.clone())
+    }
+
+    fn challenge(realm: Option<&str>, denial: &Denial) -> Option<String> {
+        let answers = DenialResponder { realm: realm.map(str::to_owned), ..DenialResponder::default() };
+        header(&answers.reply(denial), "www-authenticate")
+    }
+
+    /// One of each.
+    fn every_denial() -> Vec<Denial> {
+        vec![
+            Denial::NotAuthenticated,
+            Denial::MalformedCredentials,
+            Denial::InvalidToken,
+            Denial::Forbidden(vec!["a", "b"]),
+            Denial::NoApiKey,
+            Denial::InvalidApiKey,
+            Denial::ApiKeyForbidden,
+            Denial::LoginRefused,
+            Denial::RefreshRefused,
+            Denial::IncorrectPassword,
+            Denial::MalformedRequest,
+            Denial::UnsupportedGrantType,
+            Denial::InvalidScope,
+            Denial::Unprocessable(PolicyError::Role(UnknownRole::default())),
+            Denial::UnsupportedMediaType,
+            Denial::BodyTooLarge,
+            Denial::MethodNotAllowed("POST"),
+            Denial::NotFound,
+            Denial::LastHolder,
+            Denial::TooManyAttempts(Duration::from_millis(1_200)),
+            Denial::Unavailable,
+            Denial::Internal,
+        ]
+    }
+
+    #[test]
+    fn a_challenge_names_realm_error_and_scopes_in_this_order() {
+        assert_eq!(challenge(None, &Denial::NotAuthenticated).unwrap(), "Bearer");
+        assert_eq!(challenge(Some("api"), &Denial::NotAuthenticated).unwrap(), "Bearer realm=\"api\"");
+        assert_eq!(
+            challenge(Some("api"), &Denial::Forbidden(vec!["a", "b"])).unwrap(),
+            "Bearer realm=\"api\", error=\"insufficient_scope\", scope=\"a b\""
+        );
+        assert_eq!(challenge(Some("api"), &Denial::NoApiKey).unwrap(), "ApiKey realm=\"api\"");
+        assert_eq!(challenge(Some("api"), &Denial::IncorrectPassword), None);
+    }
+
+    #[test]
+    fn every_401_has_a_challenge_and_every_wait_is_at_least_a_second() {
+        for denial in every_denial() {
+            let reply = DenialResponder::default().reply(&denial);
+            assert!(reply.status != 401 || header(&reply, "www-authenticate").is_some(), "{denial:?}");
+        }
+        let wait = |millis| {
+            let denial = Denial::TooManyAttempts(Duration::from_millis(millis));
+            header(&DenialResponder::default().reply(&denial), "retry-after").unwrap()
+        };
+        assert_eq!([wait(0), wait(1_200), wait(60_000)], ["1", "2", "60"]);
+    }
+
+    #[test]
+    fn a_renderer_changes_body_and_type_and_nothing_else() {
+        let problems = DenialResponder { renderer: Arc::new(ProblemRenderer), ..DenialResponder::default() };
+        let but_type = |reply: &Reply| {
+            let mut headers = reply.headers.clone();
+            headers.retain(|(name, _)| *name != "content-type");
+            (reply.status, headers)
+        };
+        for denial in every_denial() {
+            let (plain, problem) = (DenialResponder::default().reply(&denial), problems.reply(&denial));
+            assert_eq!(but_type(&plain), but_type(&problem));
+            assert_eq!(header(&problem, "content-type").unwrap(), "application/problem+json");
+            let body: serde_json::Value = serde_json::from_slice(&problem.body).unwrap();
+            assert_eq!(body["status"], problem.status);
+            assert_eq!(body["type"], "about:blank");
+            let fallback = body["title"] == "Internal Server Error";
+            assert_eq!(fallback, problem.status == 500, "{denial:?} has a title of its own");
+        }
+        assert_eq!(every_denial().len(), 22);
+    }
+
+    /// RFC 9457 §3.1.2, RFC 6585 §4; the published case `pd-429`.
+    #[test]
+    fn a_problem_of_429_keeps_its_retry_after() {
+        let problems = DenialResponder { renderer: Arc::new(ProblemRenderer), ..DenialResponder::default() };
+        let reply = problems.reply(&Denial::TooManyAttempts(Duration::from_secs(30)));
+        assert_eq!((reply.status, header(&reply, "retry-after").as_deref()), (429, Some("30")));
+        assert_eq!(header(&reply, "content-type").as_deref(), Some("application/problem+json"));
+        let body =
+            r#"{"type":"about:blank","title":"Too Many Requests","status":429,"detail":"Too many attempts"}"#;
+        assert_eq!(&reply.body[..], body.as_bytes());
+    }
+
+    #[test]
+    fn rfc_6749_has_refused_grants_400_without_a_challenge_and_changes_no_other_denial() {
+        let answers =
+            DenialResponder { token_endpoint: TokenEndpoint::Rfc6749, ..DenialResponder::default() };
+        for denial in every_denial() {
+            let (usual, rfc) = (DenialResponder::default().reply(&denial), answers.reply(&denial));
+            if matches!(denial, Denial::LoginRefused | Denial::RefreshRefused) {
+                assert_eq!((usual.status, rfc.status), (401, 400));
+                assert_eq!(header(&rfc, "www-authenticate"), None);
+                assert_eq!(usual.body, rfc.body);
+            } else {
+                assert_eq!(usual, rfc);
+            }
+        }
+    }
+
+    #[test]
+    fn a_scope_that_is_none_is_not_named() {
+        let forbidden = challenge(None, &Denial::Forbidden(vec!["a\"b", "c", ""])).unwrap();
+        assert_eq!(forbidden, "Bearer error=\"insufficient_scope\", scope=\"c\"");
+    }
+
+    #[test]
+    fn a_realm_cannot_break_out_of_its_quotes() {
+        assert!(is_realm("my api"));
+        for text in ["", "a\"b", "a\\b", "a\nb", "\u{e9}"] {
+            assert!(!is_realm(text), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The rules that a new password must meet.
+
+use crate::types::Password;
+
+/// The shortest password, in Unicode code points (NIST SP 800-63B-4 §3.1.1.2 asks for 15 where it is the only factor).
+pub const MIN_PASSWORD_CODE_POINTS: usize = 15;
+
+/// The longest password, in bytes. A longer one is refused before any look-up or hash.
+pub const MAX_PASSWORD_BYTES: usize = 1024;
+
+/// Why a password may not be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PasswordPolicyError {
+    /// Fewer than [`MIN_PASSWORD_CODE_POINTS`] code points.
+    #[error("the password is shorter than {MIN_PASSWORD_CODE_POINTS} characters")]
+    TooShort,
+    /// More than [`MAX_PASSWORD_BYTES`] bytes.
+    #[error("the password is longer than {MAX_PASSWORD_BYTES} bytes")]
+    TooLong,
+}
+
+/// Whether `password` may be set.
+///
+/// # Errors
+/// The rule it breaks.
+pub fn check_policy(password: &Password) -> Result<(), PasswordPolicyError> {
+    if is_overlong(password) {
+        return Err(PasswordPolicyError::TooLong);
+    }
+    if password.expose().chars().count() < MIN_PASSWORD_CODE_POINTS {
+        return Err(PasswordPolicyError::TooShort);
+    }
+    Ok(())
+}
+
+/// Whether `password` is longer than any password may be.
+pub(crate) fn is_overlong(password: &Password) -> bool {
+    password.expose().len() > MAX_PASSWORD_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_is_counted_in_code_points_below_and_in_bytes_above() {
+        let check = |text: String| check_policy(&Password::new(text));
+        assert_eq!(check("é".repeat(14)), Err(PasswordPolicyError::TooShort));
+        assert_eq!(check("é".repeat(15)), Ok(()));
+        assert_eq!(check("\u{1f600}".repeat(64)), Ok(()));
+        assert_eq!(check("a".repeat(1024)), Ok(()));
+        assert_eq!(check("é".repeat(513)), Err(PasswordPolicyError::TooLong));
+    }
+}

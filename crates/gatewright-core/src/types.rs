@@ -1,0 +1,34 @@
+//! Small value types that all other folders use: ids, secrets, time, randomness, roles and scopes.
+
+mod secret;
+mod clock;
+mod random;
+mod id;
+mod email;
+mod client;
+mod typed_names;
+mod scope;
+mod role;
+mod requirement;
+mod api_key;
+
+pub use api_key::{ApiKeys, InvalidApiKey, MAX_API_KEY_BYTES, SHORT_API_KEY_BYTES};
+pub use client::{ClientInfo, MAX_USER_AGENT_BYTES, UserAgent};
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use email::{Email, InvalidEmail, MAX_EMAIL_BYTES};
+pub use id::{Epoch, InvalidId, MAX_USER_ID_BYTES, SessionId, UserId};
+pub use random::{RandomError, SecureRandom, SystemRandom};
+pub use requirement::{AllOf, AnyOf, Authenticated, Policy, Requirement};
+#[doc(hidden)]
+pub use role::assert_roles;
+pub use role::{MAX_ROLE_BYTES, RoleChange, RoleName, UnknownRole};
+#[doc(hidden)]
+pub use scope::assert_scopes;
+pub use scope::{InvalidScopes, MAX_SCOPES_BYTES, RoleScopes, Scopes};
+pub use secret::{Password, PasswordHash, TokenText};
+#[doc(hidden)]
+pub use typed_names::assert_distinct;
+
+pub(crate) use random::random_bytes;
+pub(crate) use requirement::Verdict;
+pub(crate) use scope::is_scope;

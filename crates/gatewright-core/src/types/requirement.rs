@@ -1,0 +1,170 @@
+//! What a route requires of whoever calls it, as a value and as a type.
+
+use std::marker::PhantomData;
+
+/// What a route requires, besides a valid credential.
+///
+/// Everything is `'static`, so a requirement can stand in a constant and be shared by the guard that enforces it and
+/// the document that describes it.
+///
+/// ```
+/// use gatewright_core::Requirement;
+///
+/// const STAFF: Requirement = Requirement::AnyOf(&[Requirement::Role("moderator"), Requirement::Role("admin")]);
+/// const EDITORS: Requirement = Requirement::AllOf(&[STAFF, Requirement::Scopes(&["items:write"])]);
+/// assert_ne!(STAFF, EDITORS);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Requirement {
+    /// Any valid credential.
+    Authenticated,
+    /// This role.
+    Role(&'static str),
+    /// All of these scopes.
+    Scopes(&'static [&'static str]),
+    /// At least one of these requirements; an empty list is met by nobody.
+    AnyOf(&'static [Requirement]),
+    /// Every one of these requirements.
+    AllOf(&'static [Requirement]),
+}
+
+/// Whether a requirement is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Verdict {
+    Met,
+    Missing,
+}
+
+impl Requirement {
+    /// Judges someone by the roles and effective scopes held.
+    pub(crate) fn evaluate(
+        &self,
+        has_role: &dyn Fn(&str) -> bool,
+        has_scope: &dyn Fn(&str) -> bool,
+    ) -> Verdict {
+        if self.is_met(has_role, has_scope) { Verdict::Met } else { Verdict::Missing }
+    }
+
+    fn is_met(&self, has_role: &dyn Fn(&str) -> bool, has_scope: &dyn Fn(&str) -> bool) -> bool {
+        match self {
+            Self::Authenticated => true,
+            Self::Role(role) => has_role(role),
+            Self::Scopes(scopes) => scopes.iter().all(|scope| has_scope(scope)),
+            Self::AnyOf(parts) => parts.iter().any(|part| part.is_met(has_role, has_scope)),
+            Self::AllOf(parts) => parts.iter().all(|part| part.is_met(has_role, has_scope)),
+        }
+    }
+
+    /// Every scope named anywhere in the requirement, once each, for the challenge of a refusal (RFC 6750 §3).
+    #[must_use]
+    pub fn scopes(&self) -> Vec<&'static str> {
+        let mut named = Vec::new();
+        self.name_scopes(&mut named);
+        named
+    }
+
+    fn name_scopes(&self, named: &mut Vec<&'static str>) {
+        match self {
+            Self::Authenticated | Self::Role(_) => {}
+            Self::Scopes(scopes) => {
+                for scope in *scopes {
+                    if !named.contains(scope) {
+                        named.push(scope);
+                    }
+                }
+            }
+            Self::AnyOf(parts) | Self::AllOf(parts) => parts.iter().for_each(|part| part.name_scopes(named)),
+        }
+    }
+}
+
+/// A requirement as a type, so that a handler's argument can carry it. [`roles!`](crate::roles) and
+/// [`scopes!`](crate::scopes) make one per role and per scope.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a policy",
+    label = "a guard needs a type that says what is required",
+    note = "the enum of `roles!` or `scopes!` stands for all its names: name one type of the module beside it, as in \
+            `Authorized<role::Admin>`, or combine several with `AnyOf<(..)>` or `AllOf<(..)>`"
+)]
+pub trait Policy: Send + Sync + 'static {
+    /// What is required.
+    const REQUIREMENT: Requirement;
+}
+
+/// Any valid credential.
+#[derive(Debug, Clone, Copy)]
+pub struct Authenticated;
+
+impl Policy for Authenticated {
+    const REQUIREMENT: Requirement = Requirement::Authenticated;
+}
+
+/// At least one policy of a tuple of up to six: `AnyOf<(role::Moderator, role::Admin)>`.
+#[derive(Debug, Clone, Copy)]
+pub struct AnyOf<T>(PhantomData<fn() -> T>);
+
+/// Every policy of a tuple of up to six: `AllOf<(role::User, scope::ItemsWrite)>`.
+#[derive(Debug, Clone, Copy)]
+pub struct AllOf<T>(PhantomData<fn() -> T>);
+
+macro_rules! tuples {
+    ($($name:ident)+) => {
+        impl<$($name: Policy),+> Policy for AnyOf<($($name,)+)> {
+            const REQUIREMENT: Requirement = Requirement::AnyOf(&[$($name::REQUIREMENT),+]);
+        }
+
+        impl<$($name: Policy),+> Policy for AllOf<($($name,)+)> {
+            const REQUIREMENT: Requirement = Requirement::AllOf(&[$($name::REQUIREMENT),+]);
+        }
+    };
+}
+
+tuples!(A);
+tuples!(A B);
+tuples!(A B C);
+tuples!(A B C D);
+tuples!(A B C D E);
+tuples!(A B C D E F);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(requirement: Requirement, roles: &[&str], scopes: &[&str]) -> Verdict {
+        requirement.evaluate(&|role| roles.contains(&role), &|scope| scopes.contains(&scope))
+    }
+
+    #[test]
+    fn every_named_scope_is_required() {
+        let both = Requirement::Scopes(&["read", "write"]);
+        assert_eq!(judge(both, &[], &["write", "read"]), Verdict::Met);
+        assert_eq!(judge(both, &["read", "write"], &["read"]), Verdict::Missing);
+    }
+
+    #[test]
+    fn an_empty_choice_is_met_by_nobody() {
+        assert_eq!(judge(Requirement::AnyOf(&[]), &["admin"], &["all"]), Verdict::Missing);
+    }
+
+    #[test]
+    fn policies_combine_as_their_values_do() {
+        struct Admin;
+        impl Policy for Admin {
+            const REQUIREMENT: Requirement = Requirement::Role("admin");
+        }
+        struct Reader;
+        impl Policy for Reader {
+            const REQUIREMENT: Requirement = Requirement::Scopes(&["read"]);
+        }
+        let any = AnyOf::<(Admin, Reader)>::REQUIREMENT;
+        let all = AllOf::<(Admin, Reader)>::REQUIREMENT;
+        assert_eq!(judge(any, &["admin"], &[]), Verdict::Met);
+        assert_eq!(judge(any, &[], &["read"]), Verdict::Met);
+        assert_eq!(judge(any, &["user"], &["write"]), Verdict::Missing);
+        assert_eq!(judge(all, &["admin"], &[]), Verdict::Missing);
+        assert_eq!(judge(all, &["admin"], &["read"]), Verdict::Met);
+        assert_eq!(all.scopes(), ["read"]);
+    }
+}
