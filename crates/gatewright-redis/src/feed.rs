@@ -1,58 +1,65 @@
-//! Revocations between nodes, over a channel of Redis.
+//! The revocation feed over a Redis channel.
 //!
 //! ```text
-//! announce ──► queue.rs ──► sender.rs    PUBLISH ───► server ──► every node, this one too
-//!                 ▲         one task     one connection
-//!      heartbeats │
-//! receivers ◄──── listener.rs ◄───────── SUBSCRIBE ◄─────────────┘
-//!                 one task               one connection
+//! publish ──► queue.rs ──► sender.rs    PUBLISH ───► server ──► every node, including this one
+//!                ▲         one task     one connection
+//!     heartbeats │
+//! receivers ◄─── listener.rs ◄───────── SUBSCRIBE ◄────────────┘
+//!                one task               one connection
 //! ```
 
-mod listener;
 mod queue;
 mod sender;
+mod listener;
 
 use std::fmt;
 use std::future::ready;
 use std::time::Duration;
 
-use gatewright_core::revocation::{MAX_AGE_WITH_FEED, Revocation};
-use gatewright_core::{Announcement, Reach, RevocationFeed, RevocationReceiver, StoreError};
+use gatewright_core::revocation::{CACHE_TTL_WITH_FEED, Revocation};
+use gatewright_core::{FeedReach, Publication, RevocationFeed, RevocationReceiver, StoreError};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::time::timeout;
 
-use crate::address::Address;
+use crate::connection::{Address, SharedConnection, call_deadline, until};
+use crate::failure::{Result, store_error};
 use crate::key::Prefix;
-use crate::link::{CALL_TIMEOUT, Link, Opener};
-use crate::store::OPEN;
-use crate::{Failure, Parsed, broken};
+use crate::store::CONNECT;
 use listener::{Connector, Listener};
+pub use queue::MAX_WAITING;
 use sender::Outbox;
 
-/// How many different messages may wait for the server: 10 000. What is beyond them fails at once.
-pub const MAX_WAITING: usize = 10_000;
-
 /// How long unused connections stay open.
-const IDLE: Duration = Duration::from_secs(5);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-const ACTION: &str = "announce a revocation";
+const PUBLISH: &str = "publish a revocation";
 
-/// Tells all nodes of revocations by Redis' publish and subscribe. Clones are one.
+/// A revocation feed over Redis publish/subscribe. Clones share its connections and tasks.
 ///
-/// It has two connections and two tasks of its own, in the runtime that it was connected in. Messages of one node are sent
-/// in the order in which they were announced, up to 256 in one round trip, and what waits already is not sent twice. The
-/// server must be a primary, and both connections ask it each second: what a demoted one takes counts as not sent. A lost
-/// connection is replaced after 0.1 seconds, and so is one on which nothing arrives for 6, heartbeats notwithstanding. What could not be sent is told to whoever announced it after
-/// [`CALL_TIMEOUT`](crate::CALL_TIMEOUT), and tried for as long as anybody may remember what it revokes ([`MAX_AGE_WITH_FEED`]).
-/// While nobody listens, the connections are closed 5 seconds after the last message; the tasks end with the last clone.
+/// # Connections
+/// The feed uses two connections and two tasks. The tasks run in the Tokio runtime in which the feed was connected, until
+/// the last clone is dropped. The server must be a primary; both connections check that once a second, and a message that
+/// a demoted server accepted counts as not sent. A lost connection is replaced after 0.1 seconds. So is a connection on
+/// which nothing arrives for 6 seconds, because heartbeats must arrive every second. If there are no receivers, the
+/// connections are closed 5 seconds after the last message.
 ///
-/// All nodes name the same server and prefix. One server puts all messages in one order, which the nodes of a cluster, or a
-/// primary and its replicas, do not: on a cluster, name one node, the same everywhere. Redis keeps no message for who is
-/// not there: whoever listens again forgets what it knew. What a primary that failed had not passed on, nobody hears; guards
-/// ask the stores after [`MAX_AGE_WITH_FEED`] at the latest. Whoever may publish on the channel can empty caches.
+/// # Delivery
+/// A node's messages are sent in the order of the `publish` calls, up to 256 in one round trip. A message that is equal to
+/// a waiting one is not queued twice. A publication fails after [`CALL_TIMEOUT`](crate::CALL_TIMEOUT), or at once if
+/// [`MAX_WAITING`] messages wait. The feed continues to send its message until every cache entry that it affects has
+/// expired ([`CACHE_TTL_WITH_FEED`]).
+///
+/// Redis does not keep messages for subscribers that are not connected. A node therefore clears its cache after each new
+/// subscription. Messages that a failed primary had not replicated are lost. Caches then still hold revoked entries, for
+/// at most [`CACHE_TTL_WITH_FEED`].
+///
+/// # Requirements
+/// All nodes must use the same server and the same prefix. A cluster does not keep one order for the messages of all its
+/// nodes, nor does a primary with its replicas. On a cluster, name one of its nodes: the same one for all.
+///
+/// A client that can publish on the channel can clear caches, and nothing else.
 #[derive(Clone)]
 pub struct RedisFeed {
-    queue: Outbox,
+    outbox: Outbox,
     receivers: UnboundedSender<RevocationReceiver>,
 }
 
@@ -63,54 +70,59 @@ impl fmt::Debug for RedisFeed {
 }
 
 impl RedisFeed {
-    /// Connects to the server that `url` names, as [`RedisStore::connect`](crate::RedisStore::connect) does, and listens
-    /// below [`DEFAULT_PREFIX`](crate::DEFAULT_PREFIX).
+    /// Connects to the server that `url` names, with the prefix [`DEFAULT_PREFIX`](crate::DEFAULT_PREFIX). The URL is that
+    /// of [`RedisStore::connect`](crate::RedisStore::connect).
     ///
     /// # Errors
-    /// When the URL is none, or the server cannot be reached within [`CALL_TIMEOUT`] or does not let this user subscribe.
-    /// The error does not show the password.
+    /// If the URL is invalid, or if the feed cannot subscribe on a primary within one second. The error does not contain
+    /// the password.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::connect_on(url, &Prefix::default()).await
     }
 
-    /// As [`connect`](Self::connect), on the channel below a prefix of one's own.
+    /// As [`connect`](Self::connect), on the channel of another prefix.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn connect_on(url: &str, prefix: &Prefix) -> Result<Self, StoreError> {
-        Self::open(url, prefix).await.map_err(broken(OPEN))
+        Self::open(url, prefix).await.map_err(store_error(CONNECT))
     }
 
-    async fn open(url: &str, prefix: &Prefix) -> Parsed<Self> {
+    async fn open(url: &str, prefix: &Prefix) -> Result<Self> {
         let address = Address::parse(url)?;
-        let link = Link::new(Opener::Single(Box::new(address.client()?)));
-        let connector = Connector::new(address.listener()?, prefix.channel());
+        let connection = SharedConnection::to_server(&address)?;
+        let connector = Connector::new(address.subscribing_client()?, prefix.channel());
         let subscription = connector.open().await?;
-        let queue = Outbox::open(link, prefix.channel());
-        let (receivers, listening) = unbounded_channel();
-        tokio::spawn(Listener::new(connector, queue.clone(), listening).run(subscription));
-        Ok(Self { queue, receivers })
+        let outbox = Outbox::open(connection, prefix.channel());
+        let (receivers, new_receivers) = unbounded_channel();
+        tokio::spawn(Listener::new(connector, outbox.clone(), new_receivers).run(subscription));
+        Ok(Self { outbox, receivers })
     }
 }
 
 impl RevocationFeed for RedisFeed {
-    fn reach(&self) -> Reach {
-        Reach::Nodes
+    fn reach(&self) -> FeedReach {
+        FeedReach::Cluster
     }
 
     fn subscribe(&self, receiver: RevocationReceiver) {
         if self.receivers.send(receiver).is_err() {
-            tracing::error!(target: "gatewright", "the feed's runtime has ended: guards ask the stores");
+            tracing::error!(
+                target: "gatewright",
+                "Redis feed: the Tokio runtime in which it was connected has ended, so caches are not used; \
+                 connect the feed in a runtime that runs as long as the application"
+            );
         }
     }
 
-    fn announce(&self, revocation: &Revocation) -> Announcement {
-        let Some(mut sent) = self.queue.push(revocation.to_string(), MAX_AGE_WITH_FEED) else {
-            return Box::pin(ready(Err(StoreError::new(ACTION, "too many wait, or the feed has ended"))));
+    fn publish(&self, revocation: &Revocation) -> Publication {
+        let Some(mut sent) = self.outbox.push(revocation.to_string(), CACHE_TTL_WITH_FEED) else {
+            let cause = format!("{MAX_WAITING} messages wait already, or the feed's runtime has ended");
+            return Box::pin(ready(Err(StoreError::new(PUBLISH, cause))));
         };
         Box::pin(async move {
-            let sent = timeout(CALL_TIMEOUT, sent.wait_for(|is_sent| *is_sent)).await.map_err(Failure::from);
-            sent.and_then(|sent| sent.map(drop).map_err(Failure::from)).map_err(broken(ACTION))
+            let sent = until(call_deadline(), sent.wait_for(|is_sent| *is_sent)).await;
+            sent.and_then(|sent| Ok(sent.map(drop)?)).map_err(store_error(PUBLISH))
         })
     }
 }

@@ -1,40 +1,54 @@
-//! Where things stand in Redis.
+//! The names of keys and channels.
 
 use std::sync::Arc;
 
 use gatewright_core::UserId;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What all keys and channels of Gatewright begin with, unless set.
+/// The default [`Prefix`] of all keys and channels: `gatewright:`.
 pub const DEFAULT_PREFIX: &str = "gatewright:";
 
-/// The longest prefix, in bytes.
+/// The maximum length of a [`Prefix`]: 64 bytes.
 pub const MAX_PREFIX_BYTES: usize = 64;
 
-/// What stands for itself in a key: enough that ids of the usual kinds can be read.
+/// Characters of a user id that are percent-encoded in a key. Ids of the usual kinds remain readable.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
-/// What all keys and channels of one application begin with: 1 to [`MAX_PREFIX_BYTES`] letters, digits and `:`, `-`, `.`,
-/// `_`. Applications that share a server need one each.
+/// The beginning of the names of all keys and channels of one application.
+///
+/// It has 1 to [`MAX_PREFIX_BYTES`] characters: ASCII letters, digits, `:`, `-`, `.` and `_`. Applications that share a
+/// Redis server must use different prefixes.
+///
+/// ```
+/// use gatewright_redis::Prefix;
+///
+/// assert_eq!(Prefix::new("shop:")?.as_str(), "shop:");
+/// assert_eq!(Prefix::default().as_str(), "gatewright:");
+/// assert!(Prefix::new("shop*").is_err());
+/// # Ok::<(), gatewright_redis::InvalidPrefix>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefix(Arc<str>);
 
-/// The text is no prefix.
+/// The error of [`Prefix::new`]: the text is empty, too long, or contains a character that is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-#[error("not a prefix: 1 to {MAX_PREFIX_BYTES} letters, digits, colons, hyphens, dots and underscores")]
+#[error(
+    "prefix: must be 1 to {MAX_PREFIX_BYTES} ASCII letters, digits, colons, hyphens, dots or underscores"
+)]
 pub struct InvalidPrefix {}
 
 impl Prefix {
-    /// Takes the text as it is.
+    /// Checks the text and uses it unchanged.
     ///
     /// # Errors
-    /// When it is empty, too long, or has another character: one that means something in a pattern or chooses a slot.
+    /// If the text is empty, too long, or contains another character. Some of them would have a meaning in a key pattern
+    /// or in the choice of a cluster slot.
     pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidPrefix> {
         let text = text.as_ref();
-        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":-._".contains(&byte));
-        let fits = !text.is_empty() && text.len() <= MAX_PREFIX_BYTES && plain;
-        if fits { Ok(Self(text.into())) } else { Err(InvalidPrefix {}) }
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b":-._".contains(&byte);
+        let is_valid = !text.is_empty() && text.len() <= MAX_PREFIX_BYTES && text.bytes().all(is_allowed);
+        if is_valid { Ok(Self(text.into())) } else { Err(InvalidPrefix {}) }
     }
 
     /// The text.
@@ -43,14 +57,14 @@ impl Prefix {
         &self.0
     }
 
-    /// The key of all of a user's sessions. The braces make the user alone choose the slot, and a user's id has none in
-    /// here, whatever it is.
-    pub(crate) fn sessions(&self, user: &UserId) -> String {
+    /// The key of all sessions of a user. A cluster chooses the slot by the part in braces, which is the user id; braces
+    /// inside the id are percent-encoded.
+    pub(crate) fn sessions_key(&self, user: &UserId) -> String {
         format!("{}sessions:{{{}}}", self.0, utf8_percent_encode(user.as_str(), ESCAPED))
     }
 
-    /// The pattern of the keys of all users' sessions.
-    pub(crate) fn all_sessions(&self) -> String {
+    /// The pattern that matches the session keys of all users.
+    pub(crate) fn sessions_pattern(&self) -> String {
         format!("{}sessions:{{*}}", self.0)
     }
 
@@ -72,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_has_nothing_that_a_pattern_or_a_slot_would_be_made_of() {
+    fn prefixes_with_pattern_or_slot_characters_are_rejected() {
         assert_eq!(Prefix::new(DEFAULT_PREFIX).unwrap(), Prefix::default());
         for text in
             ["", "a{b}", "a*", "a?", "a[b]", "a\\", "a b", "é", "a\n", &"x".repeat(MAX_PREFIX_BYTES + 1)]
@@ -82,10 +96,10 @@ mod tests {
     }
 
     #[test]
-    fn each_user_has_a_key_of_its_own_with_one_pair_of_braces() {
+    fn each_user_has_a_different_key_with_one_pair_of_braces() {
         let ids = ["a", "A", "a ", "{a}", "a}", "}", "{", "}{", "%7D", "a%20", "a:b", "*", "é", "018f-a.b_c"];
         let keys: HashSet<String> =
-            ids.iter().map(|id| Prefix::default().sessions(&UserId::new(id).unwrap())).collect();
+            ids.iter().map(|id| Prefix::default().sessions_key(&UserId::new(id).unwrap())).collect();
         assert_eq!(keys.len(), ids.len());
         for key in keys {
             assert_eq!((key.matches('{').count(), key.matches('}').count()), (1, 1), "{key}");
@@ -93,7 +107,7 @@ mod tests {
                 key.starts_with("gatewright:sessions:{") && key.ends_with('}') && key.is_ascii(),
                 "{key}"
             );
-            assert!(!key.contains("{}"), "an empty tag is none: {key}");
+            assert!(!key.contains("{}"), "an empty tag does not choose the slot: {key}");
         }
     }
 }

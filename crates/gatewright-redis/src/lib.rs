@@ -1,79 +1,85 @@
-//! Sessions in Redis, and revocations between nodes over it.
+//! Sessions in Redis, and a revocation feed over Redis, for Gatewright.
+//!
+//! [`RedisStore`] implements `SessionStore`: it keeps the users' sessions. [`RedisFeed`] implements `RevocationFeed`: it
+//! publishes revocations to all nodes, which then invalidate the entries in their caches.
 //!
 //! ```text
-//! RedisStore ──► sessions.rs ──► script.rs   one step on one key
-//!    │ warning.rs    │ record.rs     │
-//!    │               ▼ key.rs        ▼
-//!    └── address.rs ──────────────► link.rs ──► Redis, or a cluster
-//!                                   role.rs     whether it is a primary
-//!                                   redirect.rs where a slot is on its way
-//! RedisFeed ───► feed.rs, feed/sender.rs (PUBLISH), feed/listener.rs (SUBSCRIBE)
+//! RedisStore ──► sessions ──► scripts ──┐
+//! store.rs          │ record, key       ├──► connection ──► Redis server or cluster
+//! warning.rs        └───────────────────┤
+//! RedisFeed ───► feed ──► sender ───────┘    PUBLISH
+//!                  └────► listener ────────► SUBSCRIBE, on a connection of its own
 //! ```
 //!
-//! All sessions of a user are one hash, a field for each, below a key whose braces hold the user: one slot of a cluster. Each
-//! verb is one command, or one script, on that key. A rotation is read, judged by `RotationState::rotate` and written if
-//! what was judged still stands, so that what a token comes to is decided in one place, for all stores. A key lives a day
-//! longer than the longest of its sessions may, by the callers' clock: the server's is not asked. A user's sessions that are
-//! over are forgotten at the next login; a clean-up forgets everybody's.
+//! ```no_run
+//! # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
+//! use gatewright_redis::{RedisFeed, RedisStore};
 //!
-//! One connection serves all callers. A call that fails has failed after [`CALL_TIMEOUT`], and the connection it was made on
-//! is made anew. A command is sent once: when its answer is lost nobody knows what became of it, and the store says so with
-//! an error; the grace window gives the same successor either way. A command that the server took may be carried out later
-//! than its caller waited for.
+//! let url = "rediss://app:secret@redis.example.com/";
+//! let sessions = RedisStore::connect(url).await?;
+//! let feed = RedisFeed::connect(url).await?;
+//! # Ok(()) }
+//! ```
+//! Give both to `AuthBuilder`: the store with the users' store, the feed with `with_revocation_feed`.
 //!
-//! The server is Redis 7 or later, or one that does as it does. It is asked whether it is a primary when a connection is
-//! opened, at the first call after a second, and at each heartbeat: one that was demoted (`FAILOVER`, `REPLICAOF`) goes on to
-//! answer, with what it last knew. It is used no more, until its name leads to a primary.
+//! # How sessions are stored
+//! - All sessions of a user are one hash with a field per session. The key contains the user id in braces, so in a cluster
+//!   all sessions of a user are in one slot.
+//! - Each operation is one command or one Lua script on that key. A rotation reads the record, calls
+//!   `RotationState::rotate`, and writes the result if the record has not changed meanwhile. So the rules of rotation are
+//!   in one place for all stores.
+//! - The callers' clocks decide when a session expires; the server's clock is not used. A key is kept for a day longer than
+//!   the longest lifetime of its sessions.
+//! - A login deletes the expired sessions of its user. `delete_expired` deletes those of all users.
 //!
-//! In a cluster, a replica sends callers on by itself. While a slot is moved from one node to another (`ASK`), callers follow
-//! to a node that has slots already. To one that has none yet they do not: calls for users whose key has been moved there,
-//! or who have none, fail until it has its first slot.
+//! # Connections
+//! All callers share one connection. A call fails after at most [`CALL_TIMEOUT`], and the next call opens a new
+//! connection.
 //!
-//! # What may be lost
-//! Redis acknowledges before others have what it acknowledged. What a crash or a failover undoes is as it was before: a
-//! session that was begun is gone, one that was ended by a logout lives, a token that was used may be used. Passwords,
-//! roles and disabled users are safe from it as long as users are kept elsewhere: their epoch is held against each session. A
-//! client that had gone on from a rotation which is undone presents a token that the store does not know, and its session
-//! ends: nothing forks.
+//! A command is sent once. If its reply is lost, the outcome is unknown and the call returns an error. Within the grace
+//! window, a second refresh with the same token returns the same successor in both cases. A command that has reached the
+//! server may be executed after its caller has given up.
 //!
-//! | the server's settings | what is undone |
+//! # Servers
+//! The server must be Redis 7 or later, or compatible with it, and must be a primary. The role is checked when a connection
+//! is opened, at the first call more than one second after the last check, and with each heartbeat. A demoted server
+//! (`FAILOVER`, `REPLICAOF`) continues to answer with old data. It is not used until its name resolves to a primary.
+//!
+//! In a cluster, replicas redirect callers to the primary. While a slot moves to another node (`ASK`), callers follow to a
+//! target node that owns a slot already. They cannot follow to a node without slots: until it owns its first slot, calls
+//! fail for users of the moving slot whose key has moved or does not exist.
+//!
+//! # Durability
+//! Redis acknowledges a write before the disk or the replicas have it. Acknowledged writes can be lost in a crash or
+//! failover: new sessions disappear, logged-out sessions come back, used refresh tokens become valid again. Passwords,
+//! roles and disabled users are not affected if users are kept elsewhere, because each session is checked against its
+//! user's epoch. A client that continues from a lost rotation presents an unknown token, and its session ends. A lost
+//! rotation never leads to two valid tokens of one session.
+//!
+//! | server settings | what can be lost |
 //! |---|---|
-//! | `appendonly yes`, `appendfsync always` | nothing, by a crash or a power cut of one server |
-//! | `appendfsync everysec` | by a power cut, the last second or two |
-//! | `no-appendfsync-on-rewrite yes` | by a power cut while the log is rewritten, what was not on the disk |
-//! | `save` alone | by a crash, all since the last snapshot |
-//! | another `maxmemory-policy` than `noeviction` | a full server drops whole users |
-//! | replicas, a cluster, a managed failover | what the primary had not passed on: moments, or what a partition lasts |
+//! | `appendonly yes`, `appendfsync always` | nothing, in a crash or power failure of one server |
+//! | `appendfsync everysec` | in a power failure, the last one or two seconds |
+//! | `no-appendfsync-on-rewrite yes` | in a power failure while the log is rewritten, writes that are not on disk yet |
+//! | only `save` | in a crash, all writes since the last snapshot |
+//! | a `maxmemory-policy` other than `noeviction` | on a full server, all sessions of some users |
+//! | replicas, a cluster, a managed failover | writes that the primary had not replicated: normally less than a second, in a network partition all writes during it |
 //!
-//! A store asks for these settings when it connects, and [tells](RedisStore::warnings) and logs what it finds. Where no
-//! logout may ever be undone, keep sessions in PostgreSQL.
+//! [`RedisStore::connect`] reads these settings and logs each risk as a [warning](RedisStore::warnings). If no logout may
+//! ever be undone, keep sessions in PostgreSQL.
 
-mod address;
-mod role;
-mod redirect;
-mod link;
+mod failure;
+mod connection;
 mod key;
-mod script;
 mod record;
+mod scripts;
 mod warning;
 mod store;
 mod sessions;
 mod feed;
 
-use std::error::Error;
-
-use gatewright_core::StoreError;
-
+pub use connection::CALL_TIMEOUT;
 pub use feed::{MAX_WAITING, RedisFeed};
 pub use key::{DEFAULT_PREFIX, InvalidPrefix, MAX_PREFIX_BYTES, Prefix};
-pub use link::CALL_TIMEOUT;
 pub use store::RedisStore;
 pub use warning::Warning;
-
-type Failure = Box<dyn Error + Send + Sync>;
-type Parsed<T> = Result<T, Failure>;
-
-/// A failure as the store's error.
-fn broken(action: &'static str) -> impl FnOnce(Failure) -> StoreError {
-    move |failure| StoreError::new(action, failure)
-}

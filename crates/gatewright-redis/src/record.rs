@@ -1,27 +1,27 @@
-//! A session as Redis keeps it: what the scripts judge by, at fixed places, and the rest as JSON.
+//! The text form of a session in Redis: a head of fixed width for the scripts, then JSON.
 //!
 //! ```text
 //! 00000000000000000007  00001700003600123457  fffffffffffffffe  {"seed":"…","current":"…",…}
-//! when it began         when it is over       epoch
-//! among the user's      (microseconds)
+//! seq: order of         end of the session    epoch
+//! creation per user     (microseconds)
 //! ```
 //!
-//! The user and the id stand in the key and the field. Numbers have leading zeros, so that Lua, which knows no integers of
-//! 64 bits, compares them as text.
+//! The user id is in the key, the session id in the hash field. Numbers have leading zeros, so that Lua, which has no 64-bit
+//! integers, can compare them as text.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gatewright_core::rotation::{RotationState, SessionSeed, TokenDigest};
+use gatewright_core::store::{RotationState, SessionSeed, TokenDigest};
 use gatewright_core::{ClientInfo, Epoch, Scopes, Session, SessionId, Timestamp, UserAgent, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::Parsed;
+use crate::failure::Result;
 
 const NUMBER: usize = 20;
 const EPOCH: usize = 16;
 
-/// What stands behind the head. A name that is not among these is of a later version, which may mean what this one does
-/// not know: a broken record, and no session of fewer properties.
+/// The JSON after the head. An unknown member is an error: a later version wrote it, and this version would ignore what it
+/// means.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Body {
@@ -41,29 +41,29 @@ struct Body {
     user_agent: Option<String>,
 }
 
-/// A session with what is known of its tokens.
+/// A session and the state of its refresh tokens.
 pub(crate) struct Record {
-    /// The place in the order of beginning; the script that begins a session writes it.
-    pub(crate) place: u64,
+    /// The position in the order in which the user's sessions were created. The script that creates a session assigns it.
+    pub(crate) seq: u64,
     pub(crate) session: Session,
     pub(crate) rotation: RotationState,
 }
 
 impl Record {
-    pub(crate) fn begin(session: &Session, current: TokenDigest) -> Self {
-        Self { place: 0, session: session.clone(), rotation: session.rotation(current) }
+    pub(crate) fn new(session: &Session, current: TokenDigest) -> Self {
+        Self { seq: 0, session: session.clone(), rotation: session.rotation(current) }
     }
 
-    /// Reads what is kept under a user's key and a session's field. What is none is a broken store, never an absent session.
-    pub(crate) fn read(user: &UserId, id: SessionId, text: &str) -> Parsed<Self> {
-        let (place, rest) = text.split_at_checked(NUMBER).ok_or(SHORT)?;
-        let (_over_at, rest) = rest.split_at_checked(NUMBER).ok_or(SHORT)?;
-        let (epoch, body) = rest.split_at_checked(EPOCH).ok_or(SHORT)?;
+    /// Parses the value of a hash field. A malformed record is an error, never an absent session.
+    pub(crate) fn parse(user: &UserId, id: SessionId, text: &str) -> Result<Self> {
+        let (seq, rest) = text.split_at_checked(NUMBER).ok_or(TOO_SHORT)?;
+        let (_ends_at, rest) = rest.split_at_checked(NUMBER).ok_or(TOO_SHORT)?;
+        let (epoch, body) = rest.split_at_checked(EPOCH).ok_or(TOO_SHORT)?;
         let body: Body = serde_json::from_str(body)?;
         let created_at = Timestamp::from_micros(body.created_at);
-        let seed = SessionSeed::from_bytes(bytes(&body.seed)?);
+        let seed = SessionSeed::from_bytes(decode(&body.seed)?);
         let epoch: Epoch = epoch.parse()?;
-        let mut session = Session::begin(id, user.clone(), epoch, seed, created_at)
+        let mut session = Session::new(id, user.clone(), epoch, seed, created_at)
             .with_scopes(Scopes::parse(&body.scopes)?)
             .with_client(body.client()?)
             .with_expiry(
@@ -71,25 +71,25 @@ impl Record {
                 Timestamp::from_micros(body.expires_at),
             );
         session.last_used_at = Timestamp::from_micros(body.last_used_at);
-        let mut rotation = session.rotation(TokenDigest::from_bytes(bytes(&body.current)?));
-        rotation.previous = body.previous.as_deref().map(bytes).transpose()?.map(TokenDigest::from_bytes);
+        let mut rotation = session.rotation(TokenDigest::from_bytes(decode(&body.current)?));
+        rotation.previous = body.previous.as_deref().map(decode).transpose()?.map(TokenDigest::from_bytes);
         rotation.rotated_at = Timestamp::from_micros(body.rotated_at);
-        Ok(Self { place: place.parse()?, session, rotation })
+        Ok(Self { seq: seq.parse()?, session, rotation })
     }
 
-    /// The session after a rotation that this record's state made.
+    /// Copies the result of a rotation into the session.
     pub(crate) fn rotated(mut self) -> Self {
         self.session.last_used_at = self.rotation.rotated_at;
         self.session.idle_expires_at = self.rotation.idle_expires_at;
         self
     }
 
-    /// When the session is over.
-    pub(crate) fn over_at(&self) -> Timestamp {
-        self.session.idle_expires_at.min(self.session.expires_at)
+    pub(crate) fn to_text(&self) -> Result<String> {
+        Ok(pad(self.seq) + &self.without_seq()?)
     }
 
-    pub(crate) fn write(&self) -> Parsed<String> {
+    /// The text of a new session, before the script that creates it has assigned its seq.
+    pub(crate) fn without_seq(&self) -> Result<String> {
         let (session, rotation) = (&self.session, &self.rotation);
         let body = Body {
             seed: STANDARD.encode(session.seed.expose()),
@@ -104,33 +104,33 @@ impl Record {
             address: session.client.address.map(|address| address.to_string()),
             user_agent: session.client.user_agent.as_ref().map(|agent| agent.as_str().to_owned()),
         };
-        let (place, over_at) = (number(self.place), moment(self.over_at()));
-        Ok(format!("{place}{over_at}{}{}", session.epoch, serde_json::to_string(&body)?))
+        let ends_at = sortable(session.idle_expires_at.min(session.expires_at));
+        Ok(format!("{ends_at}{}{}", session.epoch, serde_json::to_string(&body)?))
     }
 }
 
-const SHORT: &str = "a session's record is too short";
+const TOO_SHORT: &str = "malformed session record: too short";
 
 impl Body {
-    fn client(&self) -> Parsed<ClientInfo> {
+    fn client(&self) -> Result<ClientInfo> {
         let address = self.address.as_deref().map(str::parse).transpose()?;
         let user_agent = self.user_agent.as_ref().and_then(|text| UserAgent::clean(text.as_bytes()));
         Ok(ClientInfo::new(address, user_agent))
     }
 }
 
-/// A moment as the scripts compare it.
-pub(crate) fn moment(moment: Timestamp) -> String {
-    number(moment.as_micros())
+/// A time as text that sorts in the order of time.
+pub(crate) fn sortable(time: Timestamp) -> String {
+    pad(time.as_micros())
 }
 
-fn number(number: u64) -> String {
+fn pad(number: u64) -> String {
     format!("{number:0NUMBER$}")
 }
 
-fn bytes(text: &str) -> Parsed<[u8; 32]> {
+fn decode(text: &str) -> Result<[u8; 32]> {
     let bytes = STANDARD.decode(text)?;
-    Ok(bytes.try_into().map_err(|_| "a digest or a seed has not 32 bytes")?)
+    Ok(bytes.try_into().map_err(|_| "malformed session record: a digest or a seed must have 32 bytes")?)
 }
 
 #[cfg(test)]
@@ -147,7 +147,7 @@ mod tests {
         let id = "018bcfe5-6800-7000-8000-000000000001".parse().unwrap();
         let agent = UserAgent::clean("a \"name\" {} é".as_bytes());
         let client = ClientInfo::new(Some("2001:db8::1".parse().unwrap()), agent);
-        let session = Session::begin(
+        let session = Session::new(
             id,
             UserId::new("ada").unwrap(),
             Epoch::from_u64(u64::MAX - 1),
@@ -159,36 +159,36 @@ mod tests {
             .with_scopes(Scopes::parse("a b").unwrap())
             .with_client(client)
             .with_expiry(NOW.saturating_add(Duration::from_secs(60)), absolute);
-        Record::begin(&session, TokenDigest::of(&TokenId::new("t0")))
+        Record::new(&session, TokenDigest::of(&TokenId::new("t0")))
     }
 
-    fn read(text: &str) -> Parsed<Record> {
+    fn parse(text: &str) -> Result<Record> {
         let session = record().session;
-        Record::read(&session.user, session.id, text)
+        Record::parse(&session.user, session.id, text)
     }
 
     fn all(record: &Record) -> String {
-        let Record { place, session, rotation } = record;
+        let Record { seq, session, rotation } = record;
         let digests = (rotation.current.as_bytes(), rotation.previous.map(|digest| *digest.as_bytes()));
-        format!("{place} {session:?} {:?} {rotation:?} {digests:?}", session.seed.expose())
+        format!("{seq} {session:?} {:?} {rotation:?} {digests:?}", session.seed.expose())
     }
 
     #[test]
-    fn a_record_is_read_as_it_was_written() {
+    fn a_parsed_record_equals_the_one_that_was_written() {
         let mut record = record();
-        record.place = u64::MAX;
-        assert_eq!(all(&read(&record.write().unwrap()).unwrap()), all(&record));
+        record.seq = u64::MAX;
+        assert_eq!(all(&parse(&record.to_text().unwrap()).unwrap()), all(&record));
         record.rotation.previous = Some(TokenDigest::from_bytes([9; 32]));
         record.rotation.rotated_at = NOW.saturating_add(Duration::from_micros(1));
         record.rotation.idle_expires_at = NOW.saturating_add(Duration::from_micros(3));
         let record = record.rotated();
         assert_eq!(record.session.last_used_at, record.rotation.rotated_at);
-        assert_eq!(all(&read(&record.write().unwrap()).unwrap()), all(&record));
+        assert_eq!(all(&parse(&record.to_text().unwrap()).unwrap()), all(&record));
     }
 
     #[test]
-    fn the_head_stands_where_the_scripts_look_for_it() {
-        let text = record().write().unwrap();
+    fn the_head_has_the_layout_that_the_scripts_expect() {
+        let text = record().to_text().unwrap();
         assert!(
             text.starts_with("0000000000000000000000001700000060123457fffffffffffffffe{\"seed\":"),
             "{text}"
@@ -196,10 +196,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_an_error() {
-        let text = record().write().unwrap();
+    fn a_malformed_record_is_an_error() {
+        let text = record().to_text().unwrap();
         for end in 0..text.len() {
-            assert!(text.get(..end).is_none_or(|cut| read(cut).is_err()), "{end}");
+            assert!(text.get(..end).is_none_or(|cut| parse(cut).is_err()), "{end}");
         }
         for (from, to) in [
             ("{\"seed\"", "{\"later\":1,\"seed\""),
@@ -211,9 +211,9 @@ mod tests {
             ("\"expires_at\":", "\"expires_at\":-"),
             ("00000000000000000000", "x0000000000000000000"),
         ] {
-            let broken = text.replacen(from, to, 1);
-            assert_ne!(broken, text);
-            assert!(read(&broken).is_err(), "{broken}");
+            let malformed = text.replacen(from, to, 1);
+            assert_ne!(malformed, text);
+            assert!(parse(&malformed).is_err(), "{malformed}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Opening a Redis server for sessions.
+//! Connecting a session store.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,18 +6,29 @@ use std::sync::Arc;
 use gatewright_core::StoreError;
 use redis::cmd;
 
-use crate::address::Address;
+use crate::connection::{Address, SharedConnection, call_deadline};
+use crate::failure::{Result, store_error};
 use crate::key::Prefix;
-use crate::link::{Link, Opener, deadline};
-use crate::warning::{Warning, inspect};
-use crate::{Parsed, broken};
+use crate::warning::{Warning, check_settings};
 
-pub(crate) const OPEN: &str = "open Redis";
+pub(crate) const CONNECT: &str = "connect to Redis";
 
-/// Sessions in Redis. Clones share one connection.
+/// A session store on a Redis server or cluster. Clones share one connection.
+///
+/// ```no_run
+/// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
+/// use gatewright_redis::{Prefix, RedisStore};
+///
+/// let store = RedisStore::connect("rediss://app:secret@redis.example.com/").await?;
+/// let store = store.with_prefix(Prefix::new("shop:")?);
+/// for warning in store.warnings() {
+///     println!("{warning}");
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct RedisStore {
-    pub(crate) link: Arc<Link>,
+    pub(crate) connection: Arc<SharedConnection>,
     pub(crate) prefix: Prefix,
     warnings: Arc<[Warning]>,
 }
@@ -29,54 +40,52 @@ impl fmt::Debug for RedisStore {
 }
 
 impl RedisStore {
-    /// Opens the server that `url` names: `rediss://user:password@host:port/database`, or `unix:///path`.
+    /// Connects to one server. The URL is `rediss://user:password@host:port/database` or `unix:///path`.
     ///
-    /// TLS verifies certificate and name; `?sslrootcert=/path` names a certificate authority of one's own. Plain text
-    /// (`redis:`) is for this machine, or for another one if the URL says so: `?sslmode=disable`. What the server's
-    /// settings allow to be lost is [told](Self::warnings) and logged.
+    /// `rediss:` uses TLS and verifies the server's certificate and name. `?sslrootcert=/path` names the certificate
+    /// authority to trust instead of the system's. `redis:` is plain text. It is allowed to this machine; to another
+    /// machine, the URL must end with `?sslmode=disable`.
+    ///
+    /// The store reads the server's durability settings and logs each risk as a [warning](Self::warnings).
     ///
     /// # Errors
-    /// When the URL is none, or the server cannot be reached within
-    /// [`CALL_TIMEOUT`](crate::CALL_TIMEOUT). The error does not show the
-    /// password.
+    /// If the URL is invalid, or if no primary accepts the connection within [`CALL_TIMEOUT`](crate::CALL_TIMEOUT). The
+    /// error does not contain the password.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let opening = async {
-            let link = Link::new(Opener::Single(Box::new(Address::parse(url)?.client()?)));
-            Self::open(link).await
-        };
-        opening.await.map_err(broken(OPEN))
+        let opening = async { Self::open(SharedConnection::to_server(&Address::parse(url)?)?).await };
+        opening.await.map_err(store_error(CONNECT))
     }
 
-    /// Opens the cluster that the nodes belong to, each named as in [`connect`](Self::connect). Some suffice; the others
-    /// are found by them. All of a user's sessions are in one slot.
+    /// Connects to a cluster. `urls` names some of its nodes, each as in [`connect`](Self::connect); the store finds the
+    /// others. Plain text requires `?sslmode=disable` even for this machine. All sessions of a user are in one slot.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn connect_cluster(urls: &[&str]) -> Result<Self, StoreError> {
         let opening = async {
-            let nodes = urls.iter().map(|url| Address::parse(url)).collect::<Parsed<Vec<_>>>()?;
-            Self::open(Link::new(Opener::Cluster(Box::new(Address::cluster(&nodes)?)))).await
+            let nodes = urls.iter().map(|url| Address::parse(url)).collect::<Result<Vec<_>>>()?;
+            Self::open(SharedConnection::to_cluster(&nodes)?).await
         };
-        opening.await.map_err(broken(OPEN))
+        opening.await.map_err(store_error(CONNECT))
     }
 
-    async fn open(link: Link) -> Parsed<Self> {
-        link.ask::<()>(&cmd("PING"), deadline()).await?;
-        let warnings = inspect(&link).await?;
+    async fn open(connection: SharedConnection) -> Result<Self> {
+        connection.query::<()>(&cmd("PING"), call_deadline()).await?;
+        let warnings = check_settings(&connection).await?;
         for warning in &warnings {
             tracing::warn!("Redis: {warning}");
         }
-        Ok(Self { link: Arc::new(link), prefix: Prefix::default(), warnings: warnings.into() })
+        Ok(Self { connection: Arc::new(connection), prefix: Prefix::default(), warnings: warnings.into() })
     }
 
-    /// What all keys begin with; [`DEFAULT_PREFIX`](crate::DEFAULT_PREFIX) unless set.
+    /// Sets the prefix of all keys. The default is [`DEFAULT_PREFIX`](crate::DEFAULT_PREFIX).
     #[must_use]
     pub fn with_prefix(mut self, prefix: Prefix) -> Self {
         self.prefix = prefix;
         self
     }
 
-    /// What the server's settings allowed to be lost when this store connected.
+    /// The settings that can lose acknowledged writes, as they were when the store connected.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings

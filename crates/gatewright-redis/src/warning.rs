@@ -1,64 +1,77 @@
-//! What a server's settings allow to be lost.
+//! Server settings that can lose acknowledged writes.
 
 use std::collections::HashMap;
 use std::fmt;
 
-use redis::{Cmd, FromRedisValue, RedisError, cmd};
+use redis::{RedisError, cmd};
 
-use crate::Parsed;
-use crate::link::{Link, deadline};
+use crate::connection::{SharedConnection, call_deadline};
+use crate::failure::Result;
 
-/// Something in a server's settings by which what was acknowledged may be lost: a session is gone and its user logs in
-/// again, or one that was ended, or a token that was used, is as before.
+/// A server setting that can lose acknowledged writes.
+///
+/// A lost write has one of these effects: a new session disappears and its user must log in again, a logged-out session
+/// comes back, or a used refresh token becomes valid again. `Display` names the setting, the risk and the fix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Warning {
-    /// `maxmemory-policy` lets the server drop sessions when it is full.
+    /// `maxmemory-policy` is not `noeviction`: a full server deletes sessions.
     Evicts,
-    /// Neither `appendonly` nor `save` is set: a restart forgets everything.
+    /// Neither `appendonly` nor `save` is set: a restart loses all sessions.
     NotPersistent,
-    /// `save` alone is set: a crash undoes what happened since the last snapshot.
-    SnapshotsAlone,
-    /// `appendfsync everysec`: a power cut undoes what happened in the last second or two.
+    /// `save` is set and `appendonly` is not: a crash undoes all writes since the last snapshot.
+    SnapshotsOnly,
+    /// `appendfsync` is `everysec`: a power failure undoes the writes of the last one or two seconds.
     SyncedEverySecond,
-    /// `appendfsync no`: a power cut undoes what the system had not written yet.
-    SyncedSometime,
-    /// `no-appendfsync-on-rewrite yes`: a power cut while the log is rewritten undoes what the system had not written yet.
+    /// `appendfsync` is `no`: a power failure undoes the writes that the operating system has not written to disk.
+    SyncedBySystem,
+    /// `no-appendfsync-on-rewrite` is `yes`: the same as [`SyncedBySystem`](Self::SyncedBySystem), while the server
+    /// rewrites its log.
     NotSyncedOnRewrite,
-    /// The server does not tell its settings, as managed servers do not: nothing is known.
+    /// The server does not allow `CONFIG GET`, as is usual for managed servers. The settings are unknown.
     NotChecked,
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Evicts => "maxmemory-policy is not noeviction: a full server drops sessions",
-            Self::NotPersistent => "neither appendonly nor save is set: a restart forgets all sessions",
-            Self::SnapshotsAlone => {
-                "appendonly is off: a crash undoes logouts and refreshes since the last snapshot"
+            Self::Evicts => "maxmemory-policy: must be noeviction, or a full server deletes sessions",
+            Self::NotPersistent => {
+                "appendonly and save: both are off, so a restart loses all sessions; set appendonly to yes"
+            }
+            Self::SnapshotsOnly => {
+                "appendonly: is off, so a crash undoes the logouts and refreshes since the last snapshot; \
+                 set it to yes"
             }
             Self::SyncedEverySecond => {
-                "appendfsync is everysec: a power cut undoes logouts and refreshes of the last second or two"
+                "appendfsync: is everysec, so a power failure undoes the logouts and refreshes of the last \
+                 two seconds; set it to always"
             }
-            Self::SyncedSometime => {
-                "appendfsync is no: a power cut undoes logouts and refreshes not yet on the disk"
+            Self::SyncedBySystem => {
+                "appendfsync: is no, so a power failure undoes the logouts and refreshes that are not on disk yet; \
+                 set it to always"
             }
             Self::NotSyncedOnRewrite => {
-                "no-appendfsync-on-rewrite is yes: a power cut while the log is rewritten undoes logouts and refreshes \
-                 not yet on the disk"
+                "no-appendfsync-on-rewrite: is yes, so a power failure while the log is rewritten undoes the logouts \
+                 and refreshes that are not on disk yet; set it to no"
             }
             Self::NotChecked => {
-                "the server does not tell its settings: what it may lose could not be checked"
+                "CONFIG GET: not permitted, so the durability settings are unknown; check that appendonly is yes, \
+                 appendfsync is always and maxmemory-policy is noeviction"
             }
         })
     }
 }
 
-/// Asks the server. A server that does not answer is an error; one that answers that it will not say is a warning.
-pub(crate) async fn inspect(link: &Link) -> Parsed<Vec<Warning>> {
+/// In the order of the arguments of [`judge`].
+const SETTINGS: [&str; 5] =
+    ["maxmemory-policy", "appendonly", "appendfsync", "no-appendfsync-on-rewrite", "save"];
+
+/// Reads the settings of each primary. Fails if a server does not reply; a server that refuses `CONFIG GET` is a warning.
+pub(crate) async fn check_settings(connection: &SharedConnection) -> Result<Vec<Warning>> {
     let mut warnings = Vec::new();
-    for primary in link.primaries().await? {
-        for warning in inspect_at(link, primary).await? {
+    for slot in connection.primary_slots().await? {
+        for warning in check_server(connection, slot).await? {
             if !warnings.contains(&warning) {
                 warnings.push(warning);
             }
@@ -67,58 +80,37 @@ pub(crate) async fn inspect(link: &Link) -> Parsed<Vec<Warning>> {
     Ok(warnings)
 }
 
-async fn inspect_at(link: &Link, primary: Option<u16>) -> Parsed<Vec<Warning>> {
-    let mut settings = HashMap::new();
-    for name in ["maxmemory-policy", "appendonly", "appendfsync", "no-appendfsync-on-rewrite", "save"] {
-        match setting(link, primary, name).await? {
-            Some(value) => settings.insert(name, value),
-            None => return Ok(vec![Warning::NotChecked]),
-        };
-    }
-    let value = |name: &str| settings.get(name).map_or("", String::as_str);
-    let sync = Sync {
-        append: value("appendonly"),
-        when: value("appendfsync"),
-        not_on_rewrite: value("no-appendfsync-on-rewrite"),
+async fn check_server(connection: &SharedConnection, slot: Option<u16>) -> Result<Vec<Warning>> {
+    let mut command = cmd("CONFIG");
+    command.arg("GET").arg(&SETTINGS);
+    let reply = connection.query_at::<HashMap<String, String>>(slot, &command, call_deadline()).await;
+    let settings = match reply {
+        Err(failure) if failure.downcast_ref::<RedisError>().is_some_and(is_refusal) => HashMap::new(),
+        reply => reply?,
     };
-    Ok(judge(value("maxmemory-policy"), &sync, value("save")))
+    let [Some(policy), Some(append), Some(sync), Some(on_rewrite), Some(save)] =
+        SETTINGS.map(|name| settings.get(name).map(String::as_str))
+    else {
+        return Ok(vec![Warning::NotChecked]);
+    };
+    Ok(judge([policy, append, sync, on_rewrite, save]))
 }
 
-async fn setting(link: &Link, primary: Option<u16>, name: &str) -> Parsed<Option<String>> {
-    let mut get: Cmd = cmd("CONFIG");
-    get.arg("GET").arg(name);
-    match link.ask_at::<redis::Value>(primary, &get, deadline()).await {
-        Ok(value) => {
-            let pairs = HashMap::<String, String>::from_redis_value(value)?;
-            Ok(pairs.into_iter().find(|(own, _)| own == name).map(|(_, value)| value))
-        }
-        Err(failure) if failure.downcast_ref::<RedisError>().is_some_and(is_refusal) => Ok(None),
-        Err(failure) => Err(failure),
-    }
-}
-
-/// The server answered, and said no.
+/// Whether the server replied with an error.
 fn is_refusal(error: &RedisError) -> bool {
     error.code().is_some() && !error.is_unrecoverable_error()
 }
 
-/// How the server's log comes to the disk.
-struct Sync<'a> {
-    append: &'a str,
-    when: &'a str,
-    not_on_rewrite: &'a str,
-}
-
-fn judge(policy: &str, sync: &Sync<'_>, save: &str) -> Vec<Warning> {
-    let durability = match (sync.append, sync.when) {
+fn judge([policy, append, sync, on_rewrite, save]: [&str; 5]) -> Vec<Warning> {
+    let durability = match (append, sync) {
         ("yes", "always") => None,
         ("yes", "everysec") => Some(Warning::SyncedEverySecond),
-        ("yes", _) => Some(Warning::SyncedSometime),
+        ("yes", _) => Some(Warning::SyncedBySystem),
         _ if save.is_empty() => Some(Warning::NotPersistent),
-        _ => Some(Warning::SnapshotsAlone),
+        _ => Some(Warning::SnapshotsOnly),
     };
-    let syncs = sync.append == "yes" && durability != Some(Warning::SyncedSometime);
-    let rewrite = (syncs && sync.not_on_rewrite != "no").then_some(Warning::NotSyncedOnRewrite);
+    let syncs = append == "yes" && durability != Some(Warning::SyncedBySystem);
+    let rewrite = (syncs && on_rewrite != "no").then_some(Warning::NotSyncedOnRewrite);
     let eviction = (policy != "noeviction").then_some(Warning::Evicts);
     eviction.into_iter().chain(durability).chain(rewrite).collect()
 }
@@ -128,30 +120,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_server_that_syncs_each_write_and_drops_nothing_is_without_a_warning() {
+    fn only_a_server_that_syncs_each_write_and_never_evicts_has_no_warnings() {
         use Warning::{
-            Evicts, NotPersistent, NotSyncedOnRewrite, SnapshotsAlone, SyncedEverySecond, SyncedSometime,
+            Evicts, NotPersistent, NotSyncedOnRewrite, SnapshotsOnly, SyncedBySystem, SyncedEverySecond,
         };
-        let cases: [(&str, [&str; 3], &str, &[Warning]); 11] = [
-            ("noeviction", ["yes", "always", "no"], "", &[]),
-            ("noeviction", ["yes", "everysec", "no"], "3600 1", &[SyncedEverySecond]),
-            ("noeviction", ["yes", "no", "no"], "", &[SyncedSometime]),
-            ("noeviction", ["no", "always", "no"], "3600 1", &[SnapshotsAlone]),
-            ("noeviction", ["no", "everysec", "no"], "", &[NotPersistent]),
-            ("volatile-ttl", ["yes", "always", "no"], "", &[Evicts]),
-            ("allkeys-lru", ["no", "everysec", "no"], "", &[Evicts, NotPersistent]),
-            ("noeviction", ["yes", "always", "yes"], "", &[NotSyncedOnRewrite]),
-            ("noeviction", ["yes", "everysec", "yes"], "", &[SyncedEverySecond, NotSyncedOnRewrite]),
-            ("noeviction", ["yes", "no", "yes"], "", &[SyncedSometime]),
-            ("noeviction", ["no", "always", "yes"], "", &[NotPersistent]),
+        let cases: [([&str; 5], &[Warning]); 11] = [
+            (["noeviction", "yes", "always", "no", ""], &[]),
+            (["noeviction", "yes", "everysec", "no", "3600 1"], &[SyncedEverySecond]),
+            (["noeviction", "yes", "no", "no", ""], &[SyncedBySystem]),
+            (["noeviction", "no", "always", "no", "3600 1"], &[SnapshotsOnly]),
+            (["noeviction", "no", "everysec", "no", ""], &[NotPersistent]),
+            (["volatile-ttl", "yes", "always", "no", ""], &[Evicts]),
+            (["allkeys-lru", "no", "everysec", "no", ""], &[Evicts, NotPersistent]),
+            (["noeviction", "yes", "always", "yes", ""], &[NotSyncedOnRewrite]),
+            (["noeviction", "yes", "everysec", "yes", ""], &[SyncedEverySecond, NotSyncedOnRewrite]),
+            (["noeviction", "yes", "no", "yes", ""], &[SyncedBySystem]),
+            (["noeviction", "no", "always", "yes", ""], &[NotPersistent]),
         ];
-        for (policy, [append, when, not_on_rewrite], save, warnings) in cases {
-            let sync = Sync { append, when, not_on_rewrite };
-            assert_eq!(
-                judge(policy, &sync, save),
-                warnings,
-                "{policy} {append} {when} {not_on_rewrite} {save:?}"
-            );
+        for (settings, warnings) in cases {
+            assert_eq!(judge(settings), warnings, "{settings:?}");
         }
     }
 }

@@ -1,28 +1,27 @@
-//! Receiving: one subscription for all receivers, replaced whenever it breaks.
+//! The receiving half of the feed: a task with one subscription for all receivers. It replaces a broken subscription.
 
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use gatewright_core::RevocationReceiver;
-use gatewright_core::revocation::{HEARTBEAT_INTERVAL, MAX_SILENCE};
+use gatewright_core::revocation::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError, Value};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::IDLE;
+use super::IDLE_TIMEOUT;
 use super::sender::Outbox;
-use crate::link::{OPEN_TIMEOUT, pause};
-use crate::{Parsed, role};
+use crate::connection::{CONNECT_TIMEOUT, check_primary, pause, until};
+use crate::failure::Result;
 
-/// Between two attempts to subscribe.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The pause before a failed subscription is tried again.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a subscription on which nothing comes is kept, though heartbeats are sent.
-const DEAD_AFTER: Duration = Duration::from_secs(2 * MAX_SILENCE.as_secs());
+/// How long a subscription may receive nothing. Heartbeats should arrive every second.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(2 * HEARTBEAT_TIMEOUT.as_secs());
 
-/// Makes subscriptions.
+/// Opens subscriptions.
 pub(super) struct Connector {
     client: Client,
     channel: String,
@@ -33,58 +32,56 @@ impl Connector {
         Self { client, channel }
     }
 
-    /// Returns once a primary has confirmed the subscription.
-    pub(super) async fn open(&self) -> Parsed<Subscription> {
+    /// Subscribes, and returns when a primary has confirmed it.
+    pub(super) async fn open(&self) -> Result<Subscription> {
         let opening = async {
-            let (pushed, messages) = unbounded_channel();
-            let config = AsyncConnectionConfig::new().set_push_sender(pushed);
+            let (pushes, messages) = unbounded_channel();
+            let config = AsyncConnectionConfig::new().set_push_sender(pushes);
             let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
             connection.subscribe(&self.channel).await?;
-            role::prove(&mut connection).await?;
+            check_primary(&mut connection).await?;
             Ok::<_, RedisError>(Subscription { connection, messages })
         };
-        Ok(timeout(OPEN_TIMEOUT, opening).await??)
+        Ok(until(Instant::now() + CONNECT_TIMEOUT, opening).await??)
     }
 }
 
-/// A connection on which messages come in between answers.
+/// A connection that receives the channel's messages between replies.
 pub(super) struct Subscription {
     connection: MultiplexedConnection,
     messages: UnboundedReceiver<PushInfo>,
 }
 
 impl Subscription {
-    /// The next message; `None` when no more can come.
+    /// The next message, or `None` if the subscription has ended.
     async fn next(&mut self) -> Option<Value> {
         loop {
-            let mut pushed = self.messages.recv().await?;
-            match pushed.kind {
-                PushKind::Message => return pushed.data.pop(),
+            let mut push = self.messages.recv().await?;
+            match push.kind {
+                PushKind::Message => return push.data.pop(),
                 PushKind::Subscribe => {}
-                // The server has closed the connection or ended the subscription, or speaks of what was not asked for.
+                // A disconnection, an unsubscription, or a push that the feed did not ask for.
                 _ => return None,
             }
         }
     }
 
-    /// Whether the server says that it is a primary. One that was demoted relays messages of the new one, with gaps.
+    /// Whether the server is still a primary. A demoted server relays the messages of the new primary, with gaps.
     async fn is_to_a_primary(&mut self) -> bool {
-        let proof = timeout(OPEN_TIMEOUT, role::prove(&mut self.connection)).await;
-        proof.is_ok_and(|proof| proof.is_ok())
+        let check = until(Instant::now() + CONNECT_TIMEOUT, check_primary(&mut self.connection)).await;
+        check.is_ok_and(|check| check.is_ok())
     }
 }
 
 /// Why a subscription ended.
-enum Close {
-    /// The connection broke, or the server is no primary any more.
+enum End {
+    /// The connection failed, or the server is not a primary any more.
     Broken,
-    /// Nobody has listened for a while.
+    /// There were no receivers for [`IDLE_TIMEOUT`].
     Idle,
-    /// The feed's last handle is gone.
-    Dropped,
 }
 
-/// The task that receives.
+/// The task. Its methods return `None` when the feed's last clone has been dropped.
 pub(super) struct Listener {
     connector: Connector,
     outbox: Outbox,
@@ -101,120 +98,117 @@ impl Listener {
         Self { connector, outbox, new_receivers, receivers: Vec::new() }
     }
 
-    /// Delivers messages until the feed's last handle is gone. Receivers are reset after each new subscription, before
-    /// anything is delivered: Redis keeps no messages for those who were not subscribed.
+    /// Delivers messages until the feed's last clone has been dropped.
     pub(super) async fn run(mut self, mut subscription: Subscription) {
-        loop {
-            let close = self.deliver(&mut subscription).await;
-            drop(subscription);
-            let goes_on = match close {
-                Close::Broken => true,
-                Close::Idle => self.wait_for_receiver().await,
-                Close::Dropped => false,
-            };
-            if !goes_on {
-                return;
-            }
-            let Some(renewed) = self.resubscribe().await else { return };
-            self.receivers.iter().for_each(RevocationReceiver::reset);
-            subscription = renewed;
+        while let Some(next) = self.serve(subscription).await {
+            subscription = next;
         }
     }
 
-    /// `false` when the feed's last handle is gone.
-    async fn wait_for_receiver(&mut self) -> bool {
-        let receiver = self.new_receivers.recv().await;
-        let has_subscribed = receiver.is_some();
-        self.receivers.extend(receiver);
-        has_subscribed
+    /// Delivers the messages of a subscription and opens the next one. Then clears all receivers, before it delivers
+    /// anything: Redis does not keep messages for subscribers that are not connected.
+    async fn serve(&mut self, mut subscription: Subscription) -> Option<Subscription> {
+        let end = self.deliver(&mut subscription).await?;
+        drop(subscription);
+        if matches!(end, End::Idle) {
+            self.wait_for_receiver().await?;
+        }
+        let next = self.resubscribe().await?;
+        self.receivers.iter().for_each(RevocationReceiver::clear);
+        Some(next)
     }
 
-    /// `None` when the feed's last handle is gone meanwhile.
+    async fn wait_for_receiver(&mut self) -> Option<()> {
+        let receiver = self.new_receivers.recv().await?;
+        self.receivers.push(receiver);
+        Some(())
+    }
+
     async fn resubscribe(&mut self) -> Option<Subscription> {
         let mut warned = false;
         loop {
             let subscription = self.connector.open().await;
-            if self.accept_new().is_break() {
-                return None;
-            }
+            self.accept_new()?;
             match subscription {
                 Ok(subscription) => {
                     if warned {
-                        tracing::info!(target: "gatewright", "revocations are heard over Redis again");
+                        tracing::info!(target: "gatewright", "Redis feed: receives revocations again");
                     }
                     return Some(subscription);
                 }
                 Err(failure) if !warned => {
-                    tracing::warn!(target: "gatewright", %failure, "revocations cannot be heard over Redis");
+                    tracing::warn!(
+                        target: "gatewright",
+                        %failure,
+                        "Redis feed: cannot receive revocations, so caches are not used; will retry"
+                    );
                     warned = true;
                 }
                 Err(_) => {}
             }
             self.receivers.retain(|receiver| !receiver.is_gone());
-            if self.receivers.is_empty() && !self.wait_for_receiver().await {
-                return None;
+            if self.receivers.is_empty() {
+                self.wait_for_receiver().await?;
             }
-            pause(PAUSE).await;
+            pause(RETRY_PAUSE).await;
         }
     }
 
-    /// Accepts receivers that subscribed meanwhile. Breaks when the feed's last handle is gone.
-    fn accept_new(&mut self) -> ControlFlow<()> {
+    /// Accepts the receivers that subscribed meanwhile.
+    fn accept_new(&mut self) -> Option<()> {
         loop {
             match self.new_receivers.try_recv() {
                 Ok(receiver) => self.receivers.push(receiver),
-                Err(TryRecvError::Empty) => return ControlFlow::Continue(()),
-                Err(TryRecvError::Disconnected) => return ControlFlow::Break(()),
+                Err(TryRecvError::Empty) => return Some(()),
+                Err(TryRecvError::Disconnected) => return None,
             }
         }
     }
 
     /// Delivers messages and sends heartbeats until the subscription ends.
-    async fn deliver(&mut self, subscription: &mut Subscription) -> Close {
+    async fn deliver(&mut self, subscription: &mut Subscription) -> Option<End> {
         let mut beats = interval(HEARTBEAT_INTERVAL);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut received_at, mut needed_at) = (Instant::now(), Instant::now());
         loop {
             tokio::select! {
                 message = subscription.next() => {
-                    let Some(message) = message else { return Close::Broken };
+                    let Some(message) = message else { return Some(End::Broken) };
                     received_at = Instant::now();
                     self.pass_on(&message);
                 }
                 receiver = self.new_receivers.recv() => {
-                    let Some(receiver) = receiver else { return Close::Dropped };
-                    self.beat(&receiver);
+                    let receiver = receiver?;
+                    self.send_heartbeat(&receiver);
                     self.receivers.push(receiver);
                     received_at = Instant::now();
                 }
                 _ = beats.tick() => {
                     if !subscription.is_to_a_primary().await {
-                        return Close::Broken;
+                        return Some(End::Broken);
                     }
                     self.receivers.retain(|receiver| !receiver.is_gone());
-                    self.receivers.iter().for_each(|receiver| self.beat(receiver));
-                    let is_needed = !self.receivers.is_empty();
-                    if is_needed && received_at.elapsed() > DEAD_AFTER {
-                        return Close::Broken;
-                    }
-                    if !is_needed && needed_at.elapsed() > IDLE {
-                        return Close::Idle;
-                    }
-                    if is_needed {
+                    self.receivers.iter().for_each(|receiver| self.send_heartbeat(receiver));
+                    if !self.receivers.is_empty() {
                         needed_at = Instant::now();
+                        if received_at.elapsed() > SILENCE_TIMEOUT {
+                            return Some(End::Broken);
+                        }
+                    } else if needed_at.elapsed() > IDLE_TIMEOUT {
+                        return Some(End::Idle);
                     }
                 }
             }
         }
     }
 
-    fn beat(&self, receiver: &RevocationReceiver) {
-        if let Some(beat) = receiver.heartbeat() {
-            self.outbox.beat(beat, MAX_SILENCE);
+    fn send_heartbeat(&self, receiver: &RevocationReceiver) {
+        if let Some(heartbeat) = receiver.heartbeat() {
+            self.outbox.push_heartbeat(heartbeat, HEARTBEAT_TIMEOUT);
         }
     }
 
-    /// Passes a message to all receivers. Bytes that are no text are a message of an unknown version: the caches are emptied.
+    /// Passes a message to all receivers. A message that is not UTF-8 has an unknown format, so all receivers are cleared.
     fn pass_on(&self, message: &Value) {
         let text = match message {
             Value::BulkString(bytes) => str::from_utf8(bytes).ok(),
@@ -222,7 +216,7 @@ impl Listener {
         };
         match text {
             Some(text) => self.receivers.iter().for_each(|receiver| receiver.receive(text)),
-            None => self.receivers.iter().for_each(RevocationReceiver::reset),
+            None => self.receivers.iter().for_each(RevocationReceiver::clear),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The queue of messages to be sent: each text once.
+//! The queue of messages to send. Equal messages are queued once.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,19 +6,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::MAX_WAITING;
+/// The maximum number of different messages that wait to be sent: 10 000. Further messages fail at once.
+pub const MAX_WAITING: usize = 10_000;
 
-/// How many messages go out at once.
-const BATCH: usize = 256;
+/// The maximum number of messages in one round trip.
+const BATCH_SIZE: usize = 256;
 
-/// Becomes `true` when the message has been taken.
+/// Becomes `true` when the server has accepted the message.
 pub(super) type Sent = watch::Receiver<bool>;
 
-/// A message on its way.
+/// A message to send.
 pub(super) struct Message {
     pub(super) text: Arc<str>,
-    /// When it no longer matters.
-    pub(super) expires: Instant,
+    /// From then on the message has no effect.
+    pub(super) expires_at: Instant,
     pub(super) is_heartbeat: bool,
     sent: watch::Sender<bool>,
 }
@@ -29,46 +30,46 @@ impl Message {
     }
 }
 
-/// The messages whose sending has not begun.
+/// The messages that no batch contains yet.
 #[derive(Clone, Default)]
 pub(super) struct Queue(Arc<Mutex<Entries>>);
 
 #[derive(Default)]
 struct Entries {
     messages: VecDeque<Message>,
-    /// The number of each message, counted from the first ever: its index is that minus `taken`.
+    /// The number of each message since the queue was created. Its index in `messages` is the number minus `taken`.
     numbers: HashMap<Arc<str>, usize>,
     /// How many messages have left the queue.
     taken: usize,
 }
 
 impl Queue {
-    /// Puts a message at the end. If the same text is in the queue already, that entry serves both: it will be sent after
-    /// what it is about, and its expiry is extended. `None` when too many wait.
-    pub(super) fn add(&self, text: String, expires: Instant, is_heartbeat: bool) -> Option<Sent> {
+    /// Appends a message. If an equal message waits already, that one is used for both: it will be sent after this call,
+    /// and it expires at the later of the two times. `None` if [`MAX_WAITING`] messages wait.
+    pub(super) fn add(&self, text: String, expires_at: Instant, is_heartbeat: bool) -> Option<Sent> {
         let mut entries = self.entries();
-        if let Some(place) = entries.numbers.get(&*text).map(|number| number.wrapping_sub(entries.taken)) {
-            let message = entries.messages.get_mut(place)?;
-            message.expires = message.expires.max(expires);
+        if let Some(index) = entries.numbers.get(&*text).map(|number| number.wrapping_sub(entries.taken)) {
+            let message = entries.messages.get_mut(index)?;
+            message.expires_at = message.expires_at.max(expires_at);
             return Some(message.sent.subscribe());
         }
         if entries.messages.len() >= MAX_WAITING {
             return None;
         }
-        let (sent, told) = watch::channel(false);
+        let (sent, receiver) = watch::channel(false);
         let text: Arc<str> = text.into();
         let number = entries.taken.wrapping_add(entries.messages.len());
         entries.numbers.insert(Arc::clone(&text), number);
-        entries.messages.push_back(Message { text, expires, is_heartbeat, sent });
-        Some(told)
+        entries.messages.push_back(Message { text, expires_at, is_heartbeat, sent });
+        Some(receiver)
     }
 
-    /// The next batch. A heartbeat is always the first of its batch, so that it is not sent before all older messages have
-    /// been taken: of one batch, the server may refuse a message and take the next.
+    /// The next batch. A heartbeat is always the first of its batch, so it is sent after all older messages have been
+    /// accepted. Inside a batch, the server may reject a message and accept the next one.
     pub(super) fn next(&self) -> Option<Vec<Message>> {
         let mut entries = self.entries();
         let mut batch = Vec::new();
-        while batch.len() < BATCH {
+        while batch.len() < BATCH_SIZE {
             let may_join = |message: &mut Message| batch.is_empty() || !message.is_heartbeat;
             let Some(message) = entries.messages.pop_front_if(may_join) else { break };
             entries.taken = entries.taken.wrapping_add(1);
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heartbeat_is_the_first_of_its_batch_and_the_order_is_kept() {
+    fn a_heartbeat_starts_a_new_batch_and_the_order_is_kept() {
         let queue = Queue::default();
         for (text, is_heartbeat) in [("h1", true), ("a", false), ("b", false), ("h2", true), ("h3", true)] {
             assert!(add(&queue, text, is_heartbeat).is_some());
@@ -108,32 +109,32 @@ mod tests {
     }
 
     #[test]
-    fn a_text_waits_once_and_all_who_pushed_it_are_told() {
+    fn equal_messages_are_queued_once_and_confirmed_to_all_callers() {
         let queue = Queue::default();
         assert!(add(&queue, "first", false).is_some());
-        let told: Vec<Sent> = (0..3).filter_map(|_| add(&queue, "same", false)).collect();
+        let receivers: Vec<Sent> = (0..3).filter_map(|_| add(&queue, "same", false)).collect();
         let mut batch = queue.next().unwrap_or_default();
         assert_eq!(batch.len(), 2);
-        // It is under way: whoever pushes it now means what happened since.
+        // The message is being sent. An equal one may now refer to a later change, so it must be sent as well.
         let later = add(&queue, "same", false);
         if let Some(message) = batch.pop() {
             message.confirm();
         }
-        let told: Vec<bool> = told.iter().map(|sent| *sent.borrow()).collect();
-        assert_eq!(told, [true; 3]);
+        let confirmed: Vec<bool> = receivers.iter().map(|sent| *sent.borrow()).collect();
+        assert_eq!(confirmed, [true; 3]);
         assert!(later.is_some_and(|sent| !*sent.borrow()));
         assert_eq!(texts(queue.next()), ["same"]);
     }
 
     #[test]
-    fn a_batch_and_a_line_have_an_end() {
+    fn batches_and_the_queue_have_a_maximum_size() {
         let queue = Queue::default();
         for number in 0..MAX_WAITING {
             assert!(add(&queue, &number.to_string(), false).is_some());
         }
         assert!(add(&queue, "one more", false).is_none());
-        assert!(add(&queue, "7", false).is_some(), "it is there already");
-        assert_eq!(texts(queue.next()).len(), BATCH);
+        assert!(add(&queue, "7", false).is_some(), "an equal message waits already");
+        assert_eq!(texts(queue.next()).len(), BATCH_SIZE);
         assert!(add(&queue, "one more", false).is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! Sending: one queue, one connection, one batch after the other.
+//! The sending half of the feed: a task that takes batches from the queue and publishes them on one connection.
 
 use std::time::Duration;
 
@@ -6,41 +6,39 @@ use redis::{Pipeline, cmd, pipe};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use super::IDLE;
-use super::queue::{Message, Queue};
-use crate::Parsed;
-use crate::link::{Link, deadline, pause};
+use super::IDLE_TIMEOUT;
+use super::queue::{Message, Queue, Sent};
+use crate::connection::{SharedConnection, call_deadline, pause};
+use crate::failure::Result;
 
-pub(super) use super::queue::Sent;
+/// The pause before a failed batch is sent again.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// Between two attempts to send.
-const PAUSE: Duration = Duration::from_millis(100);
-
-/// Where all messages are put, heartbeats and revocations. They are sent in the order in which they were put, and a heartbeat
-/// only when all before it have been taken or are too old: it never overtakes a revocation.
+/// Accepts messages to send: revocations and heartbeats, in one order. A heartbeat is sent only after each older message
+/// has been accepted or has expired, so it never overtakes a revocation.
 #[derive(Clone)]
 pub(super) struct Outbox {
     queue: Queue,
-    /// Wakes the sender, which ends when no clone of this is left.
+    /// Wakes the task. The task ends when the last clone is dropped.
     wake: mpsc::Sender<()>,
 }
 
 impl Outbox {
-    /// Starts the sender, which ends when the last clone is gone and the queue is empty.
-    pub(super) fn open(link: Link, channel: String) -> Self {
+    /// Starts the task. It ends when the last clone is dropped and the queue is empty.
+    pub(super) fn open(connection: SharedConnection, channel: String) -> Self {
         let (wake, woken) = mpsc::channel(1);
         let queue = Queue::default();
-        tokio::spawn(Sender { link, channel, queue: queue.clone(), warned: false }.run(woken));
+        tokio::spawn(Sender { connection, channel, queue: queue.clone(), warned: false }.run(woken));
         Self { queue, wake }
     }
 
-    /// Puts a message at the end, unless the same waits already. `None` when too many wait, or the runtime has ended.
+    /// Appends a revocation. `None` if the queue is full or the task has ended.
     pub(super) fn push(&self, text: String, lifetime: Duration) -> Option<Sent> {
         self.add(text, lifetime, false)
     }
 
-    /// Puts a heartbeat at the end. Where too many messages wait it is dropped.
-    pub(super) fn beat(&self, text: String, lifetime: Duration) {
+    /// Appends a heartbeat, or drops it if the queue is full.
+    pub(super) fn push_heartbeat(&self, text: String, lifetime: Duration) {
         self.add(text, lifetime, true);
     }
 
@@ -49,15 +47,15 @@ impl Outbox {
             return None;
         }
         let sent = self.queue.add(text, Instant::now() + lifetime, is_heartbeat)?;
-        // A full channel means that the sender has been woken already.
+        // If the channel is full, the task has been woken already.
         let _ = self.wake.try_send(());
         Some(sent)
     }
 }
 
-/// The task that sends.
+/// The task.
 struct Sender {
-    link: Link,
+    connection: SharedConnection,
     channel: String,
     queue: Queue,
     warned: bool,
@@ -66,8 +64,8 @@ struct Sender {
 impl Sender {
     async fn run(mut self, mut woken: mpsc::Receiver<()>) {
         loop {
-            let Ok(woken) = timeout(IDLE, woken.recv()).await else {
-                self.link.close();
+            let Ok(woken) = timeout(IDLE_TIMEOUT, woken.recv()).await else {
+                self.connection.close();
                 continue;
             };
             while let Some(batch) = self.queue.next() {
@@ -79,39 +77,40 @@ impl Sender {
         }
     }
 
-    /// Sends a batch, again and again, until all of it is taken or too old to matter: what follows may be a heartbeat.
+    /// Sends a batch until the server has accepted it or all its messages have expired. The next batch has to wait, because
+    /// it may start with a heartbeat.
     async fn deliver(&mut self, mut batch: Vec<Message>) {
         loop {
             let now = Instant::now();
-            batch.retain(|message| now < message.expires);
+            batch.retain(|message| now < message.expires_at);
             if batch.is_empty() {
                 return;
             }
             let Err(failure) = self.publish(&batch).await else { break };
             if !std::mem::replace(&mut self.warned, true) {
-                tracing::warn!(target: "gatewright", %failure, "revocations cannot be sent over Redis");
+                tracing::warn!(target: "gatewright", %failure, "Redis feed: cannot send revocations; will retry");
             }
-            pause(PAUSE).await;
+            pause(RETRY_PAUSE).await;
         }
         if std::mem::take(&mut self.warned) {
-            tracing::info!(target: "gatewright", "revocations are sent over Redis again");
+            tracing::info!(target: "gatewright", "Redis feed: sends revocations again");
         }
         batch.into_iter().for_each(Message::confirm);
     }
 
-    /// Sends in one round trip, or in two with a heartbeat, which is sent to a proven primary only. Messages whose answer is
-    /// lost are sent again, and may arrive twice.
-    async fn publish(&self, batch: &[Message]) -> Parsed<()> {
-        let until = deadline();
+    /// Publishes a batch in one round trip. A batch with a heartbeat needs two: before it is sent, the server must prove to
+    /// be a primary. If a reply is lost, the messages are sent again and may arrive twice.
+    async fn publish(&self, batch: &[Message]) -> Result<()> {
+        let deadline = call_deadline();
         if batch.iter().any(|message| message.is_heartbeat) {
-            self.link.prove(until).await?;
+            self.connection.check_primary(deadline).await?;
         }
-        let mut publish: Pipeline = pipe();
+        let mut commands: Pipeline = pipe();
         for message in batch {
-            let mut one = cmd("PUBLISH");
-            one.arg(&self.channel).arg(&*message.text);
-            publish.add_command(one);
+            let mut publish = cmd("PUBLISH");
+            publish.arg(&self.channel).arg(&*message.text);
+            commands.add_command(publish);
         }
-        self.link.send_to_primary(publish, until).await
+        self.connection.send_to_primary(commands, deadline).await
     }
 }
