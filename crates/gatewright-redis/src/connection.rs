@@ -1,4 +1,5 @@
-//! The connection of a store or of a feed's sender: all callers share it, and a failed one is replaced.
+//! The connection of a store or of a feed's sender: all callers share it, and a failed one is
+//! replaced.
 //!
 //! ```text
 //! address ──► opener ──► shared ──► Redis server or cluster

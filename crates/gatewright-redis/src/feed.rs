@@ -36,25 +36,28 @@ const PUBLISH: &str = "publish a revocation";
 /// A revocation feed over Redis publish/subscribe. Clones share its connections and tasks.
 ///
 /// # Connections
-/// The feed uses two connections and two tasks. The tasks run in the Tokio runtime in which the feed was connected, until
-/// the last clone is dropped. The server must be a primary; both connections check that once a second, and a message that
-/// a demoted server accepted counts as not sent. A lost connection is replaced after 0.1 seconds. So is a connection on
-/// which nothing arrives for 6 seconds, because heartbeats must arrive every second. If there are no receivers, the
-/// connections are closed 5 seconds after the last message.
+/// The feed uses two connections and two tasks. The tasks run in the Tokio runtime in which the
+/// feed was connected, until the last clone is dropped. The server must be a primary; both
+/// connections check that once a second, and a message that a demoted server accepted counts as not
+/// sent. A lost connection is replaced after 0.1 seconds. So is a connection on which nothing
+/// arrives for 6 seconds, because heartbeats must arrive every second. If there are no receivers,
+/// the connections are closed 5 seconds after the last message.
 ///
 /// # Delivery
-/// A node's messages are sent in the order of the `publish` calls, up to 256 in one round trip. A message that is equal to
-/// a waiting one is not queued twice. A publication fails after [`CALL_TIMEOUT`](crate::CALL_TIMEOUT), or at once if
-/// [`MAX_WAITING`] messages wait. The feed continues to send its message until every cache entry that it affects has
-/// expired ([`CACHE_TTL_WITH_FEED`]).
+/// A node's messages are sent in the order of the `publish` calls, up to 256 in one round trip. A
+/// message that is equal to a waiting one is not queued twice. A publication fails after
+/// [`CALL_TIMEOUT`](crate::CALL_TIMEOUT), or at once if [`MAX_WAITING`] messages wait. The feed
+/// continues to send its message until every cache entry that it affects has expired
+/// ([`CACHE_TTL_WITH_FEED`]).
 ///
-/// Redis does not keep messages for subscribers that are not connected. A node therefore clears its cache after each new
-/// subscription. Messages that a failed primary had not replicated are lost. Caches then still hold revoked entries, for
-/// at most [`CACHE_TTL_WITH_FEED`].
+/// Redis does not keep messages for subscribers that are not connected. A node therefore clears its
+/// cache after each new subscription. Messages that a failed primary had not replicated are lost.
+/// Caches then still hold revoked entries, for at most [`CACHE_TTL_WITH_FEED`].
 ///
 /// # Requirements
-/// All nodes must use the same server and the same prefix. A cluster does not keep one order for the messages of all its
-/// nodes, nor does a primary with its replicas. On a cluster, name one of its nodes: the same one for all.
+/// All nodes must use the same server and the same prefix. A cluster does not keep one order for
+/// the messages of all its nodes, nor does a primary with its replicas. On a cluster, name one of
+/// its nodes: the same one for all.
 ///
 /// A client that can publish on the channel can clear caches, and nothing else.
 #[derive(Clone)]
@@ -70,12 +73,13 @@ impl fmt::Debug for RedisFeed {
 }
 
 impl RedisFeed {
-    /// Connects to the server that `url` names, with the prefix [`DEFAULT_PREFIX`](crate::DEFAULT_PREFIX). The URL is that
-    /// of [`RedisStore::connect`](crate::RedisStore::connect).
+    /// Connects to the server that `url` names, with the prefix
+    /// [`DEFAULT_PREFIX`](crate::DEFAULT_PREFIX). The URL is that of
+    /// [`RedisStore::connect`](crate::RedisStore::connect).
     ///
     /// # Errors
-    /// If the URL is invalid, or if the feed cannot subscribe on a primary within one second. The error does not contain
-    /// the password.
+    /// If the URL is invalid, or if the feed cannot subscribe on a primary within one second. The
+    /// error does not contain the password.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::connect_on(url, &Prefix::default()).await
     }

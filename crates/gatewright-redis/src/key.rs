@@ -11,13 +11,14 @@ pub const DEFAULT_PREFIX: &str = "gatewright:";
 /// The maximum length of a [`Prefix`]: 64 bytes.
 pub const MAX_PREFIX_BYTES: usize = 64;
 
-/// Characters of a user id that are percent-encoded in a key. Ids of the usual kinds remain readable.
+/// Characters of a user id that are percent-encoded in a key. Ids of the usual kinds remain
+/// readable.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
 /// The beginning of the names of all keys and channels of one application.
 ///
-/// It has 1 to [`MAX_PREFIX_BYTES`] characters: ASCII letters, digits, `:`, `-`, `.` and `_`. Applications that share a
-/// Redis server must use different prefixes.
+/// It has 1 to [`MAX_PREFIX_BYTES`] characters: ASCII letters, digits, `:`, `-`, `.` and `_`.
+/// Applications that share a Redis server must use different prefixes.
 ///
 /// ```
 /// use gatewright_redis::Prefix;
@@ -30,7 +31,8 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefix(Arc<str>);
 
-/// The error of [`Prefix::new`]: the text is empty, too long, or contains a character that is not allowed.
+/// The error of [`Prefix::new`]: the text is empty, too long, or contains a character that is not
+/// allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error(
@@ -42,8 +44,8 @@ impl Prefix {
     /// Checks the text and uses it unchanged.
     ///
     /// # Errors
-    /// If the text is empty, too long, or contains another character. Some of them would have a meaning in a key pattern
-    /// or in the choice of a cluster slot.
+    /// If the text is empty, too long, or contains another character. Some of them would have a
+    /// meaning in a key pattern or in the choice of a cluster slot.
     pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidPrefix> {
         let text = text.as_ref();
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b":-._".contains(&byte);
@@ -57,8 +59,8 @@ impl Prefix {
         &self.0
     }
 
-    /// The key of all sessions of a user. A cluster chooses the slot by the part in braces, which is the user id; braces
-    /// inside the id are percent-encoded.
+    /// The key of all sessions of a user. A cluster chooses the slot by the part in braces, which
+    /// is the user id; braces inside the id are percent-encoded.
     pub(crate) fn sessions_key(&self, user: &UserId) -> String {
         format!("{}sessions:{{{}}}", self.0, utf8_percent_encode(user.as_str(), ESCAPED))
     }

@@ -6,8 +6,8 @@
 //! creation per user     (microseconds)
 //! ```
 //!
-//! The user id is in the key, the session id in the hash field. Numbers have leading zeros, so that Lua, which has no 64-bit
-//! integers, can compare them as text.
+//! The user id is in the key, the session id in the hash field. Numbers have leading zeros, so that
+//! Lua, which has no 64-bit integers, can compare them as text.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,8 +20,8 @@ use crate::failure::Result;
 const NUMBER: usize = 20;
 const EPOCH: usize = 16;
 
-/// The JSON after the head. An unknown member is an error: a later version wrote it, and this version would ignore what it
-/// means.
+/// The JSON after the head. An unknown member is an error: a later version wrote it, and this
+/// version would ignore what it means.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Body {
@@ -43,7 +43,8 @@ struct Body {
 
 /// A session and the state of its refresh tokens.
 pub(crate) struct Record {
-    /// The position in the order in which the user's sessions were created. The script that creates a session assigns it.
+    /// The position in the order in which the user's sessions were created. The script that creates
+    /// a session assigns it.
     pub(crate) seq: u64,
     pub(crate) session: Session,
     pub(crate) rotation: RotationState,

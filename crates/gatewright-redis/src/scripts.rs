@@ -29,7 +29,8 @@ impl HashedScript {
         Self { code, hash: Script::new(code).get_hash().to_owned() }
     }
 
-    /// Runs the script on a key. Sends the hash, and the code only if the server does not know the hash.
+    /// Runs the script on a key. Sends the hash, and the code only if the server does not know the
+    /// hash.
     pub(crate) async fn run<T: FromRedisValue>(
         &self,
         connection: &SharedConnection,

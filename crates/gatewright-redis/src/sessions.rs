@@ -1,6 +1,7 @@
 //! The session store.
 //!
-//! Each operation is one command or one script on one key: the hash of the user's sessions, with a field per session.
+//! Each operation is one command or one script on one key: the hash of the user's sessions, with a
+//! field per session.
 
 use std::time::Duration;
 
@@ -18,11 +19,12 @@ use crate::record::{Record, sortable};
 use crate::scripts::{COMPARE_AND_SWAP, CREATE, DELETE_EXPIRED, DELETE_OTHERS};
 use crate::store::RedisStore;
 
-/// How much longer than its sessions a key is kept. The callers' clocks decide when a session expires, and they may be set
-/// back.
+/// How much longer than its sessions a key is kept. The callers' clocks decide when a session
+/// expires, and they may be set back.
 const KEY_TTL_MARGIN: Duration = Duration::from_secs(86_400);
 
-/// How often a rotation is attempted. Each conflict means that another call on the same session succeeded.
+/// How often a rotation is attempted. Each conflict means that another call on the same session
+/// succeeded.
 const MAX_ROTATION_ATTEMPTS: usize = 10;
 
 /// How many keys a `SCAN` looks at.
@@ -42,8 +44,9 @@ impl SessionStore for RedisStore {
         self.list_sessions(user).await.map_err(store_error("list a user's sessions"))
     }
 
-    /// A lock-free compare-and-swap loop: it reads the record, calls `RotationState::rotate`, and writes the result if the
-    /// record has not changed meanwhile. The rules of rotation are not repeated in Lua.
+    /// A lock-free compare-and-swap loop: it reads the record, calls `RotationState::rotate`, and
+    /// writes the result if the record has not changed meanwhile. The rules of rotation are not
+    /// repeated in Lua.
     async fn rotate(&self, request: &RotationRequest) -> Result<Rotation, StoreError> {
         self.rotate_token(request).await.map_err(store_error("rotate a refresh token"))
     }
@@ -145,8 +148,8 @@ impl RedisStore {
         COMPARE_AND_SWAP.run(&self.connection, &key, arguments, deadline).await
     }
 
-    /// Deletes the expired sessions of all users, one user's key at a time, so that no other call waits long. Every command
-    /// has a deadline of its own.
+    /// Deletes the expired sessions of all users, one user's key at a time, so that no other call
+    /// waits long. Every command has a deadline of its own.
     async fn delete_expired_sessions(&self, now: &str) -> Result<u64> {
         let mut deleted = 0;
         for slot in self.connection.primary_slots().await? {

@@ -40,24 +40,27 @@ impl fmt::Debug for RedisStore {
 }
 
 impl RedisStore {
-    /// Connects to one server. The URL is `rediss://user:password@host:port/database` or `unix:///path`.
+    /// Connects to one server. The URL is `rediss://user:password@host:port/database` or
+    /// `unix:///path`.
     ///
-    /// `rediss:` uses TLS and verifies the server's certificate and name. `?sslrootcert=/path` names the certificate
-    /// authority to trust instead of the system's. `redis:` is plain text. It is allowed to this machine; to another
-    /// machine, the URL must end with `?sslmode=disable`.
+    /// `rediss:` uses TLS and verifies the server's certificate and name. `?sslrootcert=/path`
+    /// names the certificate authority to trust instead of the system's. `redis:` is plain text. It
+    /// is allowed to this machine; to another machine, the URL must end with `?sslmode=disable`.
     ///
-    /// The store reads the server's durability settings and logs each risk as a [warning](Self::warnings).
+    /// The store reads the server's durability settings and logs each risk as a
+    /// [warning](Self::warnings).
     ///
     /// # Errors
-    /// If the URL is invalid, or if no primary accepts the connection within [`CALL_TIMEOUT`](crate::CALL_TIMEOUT). The
-    /// error does not contain the password.
+    /// If the URL is invalid, or if no primary accepts the connection within
+    /// [`CALL_TIMEOUT`](crate::CALL_TIMEOUT). The error does not contain the password.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         let opening = async { Self::open(SharedConnection::to_server(&Address::parse(url)?)?).await };
         opening.await.map_err(store_error(CONNECT))
     }
 
-    /// Connects to a cluster. `urls` names some of its nodes, each as in [`connect`](Self::connect); the store finds the
-    /// others. Plain text requires `?sslmode=disable` even for this machine. All sessions of a user are in one slot.
+    /// Connects to a cluster. `urls` names some of its nodes, each as in
+    /// [`connect`](Self::connect); the store finds the others. Plain text requires
+    /// `?sslmode=disable` even for this machine. All sessions of a user are in one slot.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).

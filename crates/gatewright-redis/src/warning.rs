@@ -10,8 +10,9 @@ use crate::failure::Result;
 
 /// A server setting that can lose acknowledged writes.
 ///
-/// A lost write has one of these effects: a new session disappears and its user must log in again, a logged-out session
-/// comes back, or a used refresh token becomes valid again. `Display` names the setting, the risk and the fix.
+/// A lost write has one of these effects: a new session disappears and its user must log in again,
+/// a logged-out session comes back, or a used refresh token becomes valid again. `Display` names
+/// the setting, the risk and the fix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Warning {
@@ -21,14 +22,17 @@ pub enum Warning {
     NotPersistent,
     /// `save` is set and `appendonly` is not: a crash undoes all writes since the last snapshot.
     SnapshotsOnly,
-    /// `appendfsync` is `everysec`: a power failure undoes the writes of the last one or two seconds.
+    /// `appendfsync` is `everysec`: a power failure undoes the writes of the last one or two
+    /// seconds.
     SyncedEverySecond,
-    /// `appendfsync` is `no`: a power failure undoes the writes that the operating system has not written to disk.
+    /// `appendfsync` is `no`: a power failure undoes the writes that the operating system has not
+    /// written to disk.
     SyncedBySystem,
-    /// `no-appendfsync-on-rewrite` is `yes`: the same as [`SyncedBySystem`](Self::SyncedBySystem), while the server
-    /// rewrites its log.
+    /// `no-appendfsync-on-rewrite` is `yes`: the same as [`SyncedBySystem`](Self::SyncedBySystem),
+    /// while the server rewrites its log.
     NotSyncedOnRewrite,
-    /// The server does not allow `CONFIG GET`, as is usual for managed servers. The settings are unknown.
+    /// The server does not allow `CONFIG GET`, as is usual for managed servers. The settings are
+    /// unknown.
     NotChecked,
 }
 
@@ -67,7 +71,8 @@ impl fmt::Display for Warning {
 const SETTINGS: [&str; 5] =
     ["maxmemory-policy", "appendonly", "appendfsync", "no-appendfsync-on-rewrite", "save"];
 
-/// Reads the settings of each primary. Fails if a server does not reply; a server that refuses `CONFIG GET` is a warning.
+/// Reads the settings of each primary. Fails if a server does not reply; a server that refuses
+/// `CONFIG GET` is a warning.
 pub(crate) async fn check_settings(connection: &SharedConnection) -> Result<Vec<Warning>> {
     let mut warnings = Vec::new();
     for slot in connection.primary_slots().await? {

@@ -28,8 +28,9 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Parses a URL. Rejects one that would send a password to another machine in plain text, unless it says
-    /// `sslmode=disable`. Errors do not contain the URL, because it may contain a password.
+    /// Parses a URL. Rejects one that would send a password to another machine in plain text,
+    /// unless it says `sslmode=disable`. Errors do not contain the URL, because it may contain a
+    /// password.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let url = Url::parse(text).map_err(|_| "the URL must begin with rediss:, redis: or unix:")?;
         let is_tls = match url.scheme() {
@@ -50,7 +51,8 @@ impl Address {
                 }
                 ("sslmode", _) => return Err("sslmode: must be \"disable\", in a redis: URL".into()),
                 ("sslrootcert", _) => return Err("sslrootcert: requires a rediss: URL".into()),
-                // The error does not contain the name: after an unescaped `?`, it is part of the password.
+                // The error does not contain the name: after an unescaped `?`, it is part of the
+                // password.
                 _ => {
                     return Err("the URL has an unknown parameter: sslmode and sslrootcert are allowed; \
                                 in a password, write ? as %3F"
@@ -90,20 +92,22 @@ impl Address {
         })
     }
 
-    /// A client whose connections receive published messages: RESP3 can deliver them between replies.
+    /// A client whose connections receive published messages: RESP3 can deliver them between
+    /// replies.
     pub(crate) fn subscribing_client(&self) -> Result<Client> {
         let settings = self.info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         Self { info: self.info.clone().set_redis_settings(settings), ..self.clone() }.client()
     }
 
-    /// A client of the cluster that these nodes belong to. Plain text must be allowed explicitly, even to nodes on this
-    /// machine: they name the other nodes, which may be on other machines.
+    /// A client of the cluster that these nodes belong to. Plain text must be allowed explicitly,
+    /// even to nodes on this machine: they name the other nodes, which may be on other machines.
     pub(crate) fn cluster_client(nodes: &[Self]) -> Result<ClusterClient> {
         if !nodes.iter().all(|node| node.is_tls || node.allows_plain_text) {
             return Err("plain text to a cluster: use rediss:, or allow it with ?sslmode=disable".into());
         }
         let mut builder = ClusterClientBuilder::new(nodes.iter().map(|node| node.info.clone()))
-            // The driver would also resend a command whose reply was lost, which may have been executed.
+            // The driver would also resend a command whose reply was lost, which may have been
+            // executed.
             .retries(0)
             .connection_timeout(CONNECT_TIMEOUT)
             .response_timeout(CALL_TIMEOUT);
@@ -126,7 +130,8 @@ fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
-        // `redis:` is not a special scheme of the URL standard, so an IPv4 address is parsed as a domain.
+        // `redis:` is not a special scheme of the URL standard, so an IPv4 address is parsed as a
+        // domain.
         Some(Host::Domain(name)) => {
             name.eq_ignore_ascii_case("localhost")
                 || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
@@ -135,7 +140,8 @@ fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-/// The driver uses the process's default crypto provider. rustls has no default if two providers are compiled in.
+/// The driver uses the process's default crypto provider. rustls has no default if two providers
+/// are compiled in.
 fn install_crypto_provider() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // Fails if another thread has installed one meanwhile, which is as good.

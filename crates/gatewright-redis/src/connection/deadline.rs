@@ -8,7 +8,8 @@ use crate::failure::Result;
 
 /// The time limit of one call to Redis: 1.6 seconds, including the wait for a connection.
 ///
-/// A token refresh makes up to three calls to stores. With this limit it fails after at most 5 seconds.
+/// A token refresh makes up to three calls to stores. With this limit it fails after at most 5
+/// seconds.
 pub const CALL_TIMEOUT: Duration = Duration::from_millis(1_600);
 
 /// The time limit of one attempt to connect.

@@ -22,7 +22,8 @@ pub(super) enum Connection {
 }
 
 impl Opener {
-    /// Connects. A single server must be a primary; the nodes of a cluster redirect callers to the primary.
+    /// Connects. A single server must be a primary; the nodes of a cluster redirect callers to the
+    /// primary.
     pub(super) async fn open(&self) -> Result<Connection, RedisError> {
         match self {
             Self::Server(client) => {

@@ -1,8 +1,9 @@
 //! Checks that a server is a primary.
 //!
-//! A demoted server keeps its connections open. It answers reads with old data, and it accepts messages that do not reach
-//! the subscribers of the new primary. The check therefore runs on the connection in use: by now the server's name may
-//! resolve to another server. The check sends `HELLO`, which an ACL cannot forbid.
+//! A demoted server keeps its connections open. It answers reads with old data, and it accepts
+//! messages that do not reach the subscribers of the new primary. The check therefore runs on the
+//! connection in use: by now the server's name may resolve to another server. The check sends
+//! `HELLO`, which an ACL cannot forbid.
 
 use std::collections::HashMap;
 
@@ -14,8 +15,9 @@ pub(super) fn command() -> Cmd {
     cmd("HELLO")
 }
 
-/// Accepts the reply of a primary. Every other reply becomes a `READONLY` error, the error of a replica that is asked to
-/// write. Callers then close the connection and try again, because the name may resolve to a primary a moment later.
+/// Accepts the reply of a primary. Every other reply becomes a `READONLY` error, the error of a
+/// replica that is asked to write. Callers then close the connection and try again, because the
+/// name may resolve to a primary a moment later.
 pub(super) fn check_reply(reply: Value) -> Result<(), RedisError> {
     let properties = HashMap::<String, Value>::from_redis_value(reply.extract_error()?)?;
     match properties.get("role") {

@@ -1,8 +1,8 @@
 //! One connection for all callers, with a deadline for each call.
 //!
-//! The driver's `ConnectionManager` is not used. It never replaces a connection on which replies stopped arriving, and it
-//! keeps a refusal that it received while connecting (a wrong password, too many clients) forever. Here the next call
-//! opens a new connection in both cases.
+//! The driver's `ConnectionManager` is not used. It never replaces a connection on which replies
+//! stopped arriving, and it keeps a refusal that it received while connecting (a wrong password,
+//! too many clients) forever. Here the next call opens a new connection in both cases.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,13 +22,15 @@ use super::opener::{Connection, Opener};
 use super::{primary, redirect};
 use crate::failure::{Failure, Result};
 
-/// The pause before a command that was not executed, or a failed attempt to connect, is tried again.
+/// The pause before a command that was not executed, or a failed attempt to connect, is tried
+/// again.
 const RETRY_PAUSE: Duration = Duration::from_millis(25);
 
 /// How long the result of a primary check is valid. Redis does not notify clients of a demotion.
 const PRIMARY_CHECK_VALIDITY: Duration = Duration::from_secs(1);
 
-/// A connection that all callers share. The first call opens it, and the call after a failure replaces it.
+/// A connection that all callers share. The first call opens it, and the call after a failure
+/// replaces it.
 pub(crate) struct SharedConnection {
     opener: Opener,
     current: Mutex<Option<Current>>,
@@ -62,13 +64,14 @@ impl SharedConnection {
 
     /// Sends a command and returns the reply.
     ///
-    /// The command is sent again only if the server replied that it did not execute it. If the reply is lost, the outcome
-    /// is unknown and the call fails.
+    /// The command is sent again only if the server replied that it did not execute it. If the
+    /// reply is lost, the outcome is unknown and the call fails.
     pub(crate) async fn query<T: FromRedisValue>(&self, command: &Cmd, deadline: Instant) -> Result<T> {
         self.query_at(None, command, deadline).await
     }
 
-    /// [`query`](Self::query) on the primary that owns `slot`, one of the [`primary_slots`](Self::primary_slots).
+    /// [`query`](Self::query) on the primary that owns `slot`, one of the
+    /// [`primary_slots`](Self::primary_slots).
     pub(crate) async fn query_at<T: FromRedisValue>(
         &self,
         slot: Option<u16>,
@@ -97,7 +100,8 @@ impl SharedConnection {
         self.discard_if_broken(&current, reply.and_then(|reply| Ok(reply?)))
     }
 
-    /// Fails unless the server is a primary now. A cluster is not checked: its replicas redirect callers to the primary.
+    /// Fails unless the server is a primary now. A cluster is not checked: its replicas redirect
+    /// callers to the primary.
     pub(crate) async fn check_primary(&self, deadline: Instant) -> Result<()> {
         let current = self.connect(deadline).await?;
         self.check_current(&current, deadline).await
@@ -114,7 +118,8 @@ impl SharedConnection {
         Ok(())
     }
 
-    /// Sends commands in one round trip. Fails unless the server accepted all of them and still is a primary afterwards.
+    /// Sends commands in one round trip. Fails unless the server accepted all of them and still is
+    /// a primary afterwards.
     pub(crate) async fn send_to_primary(&self, mut commands: Pipeline, deadline: Instant) -> Result<()> {
         let mut current = self.connect(deadline).await?;
         commands.add_command(primary::command());
@@ -134,7 +139,8 @@ impl SharedConnection {
         self.discard_if_broken(&current, result)
     }
 
-    /// One slot per primary of a cluster, to address each of them. For a single server, `None` once.
+    /// One slot per primary of a cluster, to address each of them. For a single server, `None`
+    /// once.
     pub(crate) async fn primary_slots(&self) -> Result<Vec<Option<u16>>> {
         if matches!(self.opener, Opener::Server(_)) {
             return Ok(vec![None]);
@@ -153,8 +159,8 @@ impl SharedConnection {
         Ok(slots.into_values().map(Some).collect())
     }
 
-    /// The current connection, or a new one. Retries until the deadline while the server cannot be reached, because it may
-    /// be starting.
+    /// The current connection, or a new one. Retries until the deadline while the server cannot be
+    /// reached, because it may be starting.
     async fn connect(&self, deadline: Instant) -> Result<Current> {
         if let Some(current) = self.lock().clone() {
             return Ok(current);
@@ -182,8 +188,8 @@ impl SharedConnection {
         current
     }
 
-    /// Discards the connection if `result` is a failure that the next call on it would meet as well. Calls that wait for
-    /// replies on it continue.
+    /// Discards the connection if `result` is a failure that the next call on it would meet as
+    /// well. Calls that wait for replies on it continue.
     fn discard_if_broken<T>(&self, used: &Current, result: Result<T>) -> Result<T> {
         result.inspect_err(|failure| {
             if failure.downcast_ref::<RedisError>().is_none_or(is_broken) {
@@ -219,16 +225,16 @@ fn is_outage(error: &RedisError) -> bool {
         || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::ReadOnly))
 }
 
-/// Whether the connection must be replaced. A server that has become a replica counts: its name may resolve to the new
-/// primary by now.
+/// Whether the connection must be replaced. A server that has become a replica counts: its name may
+/// resolve to the new primary by now.
 fn is_broken(error: &RedisError) -> bool {
     error.is_unrecoverable_error()
         || error.is_io_error()
         || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
 }
 
-/// Whether the server rejected the command before executing it, for a reason that passes or that another node does not
-/// have.
+/// Whether the server rejected the command before executing it, for a reason that passes or that
+/// another node does not have.
 fn was_not_executed(error: &RedisError) -> bool {
     matches!(
         error.kind(),

@@ -1,4 +1,5 @@
-//! The receiving half of the feed: a task with one subscription for all receivers. It replaces a broken subscription.
+//! The receiving half of the feed: a task with one subscription for all receivers. It replaces a
+//! broken subscription.
 
 use std::time::Duration;
 
@@ -66,7 +67,8 @@ impl Subscription {
         }
     }
 
-    /// Whether the server is still a primary. A demoted server relays the messages of the new primary, with gaps.
+    /// Whether the server is still a primary. A demoted server relays the messages of the new
+    /// primary, with gaps.
     async fn is_to_a_primary(&mut self) -> bool {
         let check = until(Instant::now() + CONNECT_TIMEOUT, check_primary(&mut self.connection)).await;
         check.is_ok_and(|check| check.is_ok())
@@ -105,8 +107,9 @@ impl Listener {
         }
     }
 
-    /// Delivers the messages of a subscription and opens the next one. Then clears all receivers, before it delivers
-    /// anything: Redis does not keep messages for subscribers that are not connected.
+    /// Delivers the messages of a subscription and opens the next one. Then clears all receivers,
+    /// before it delivers anything: Redis does not keep messages for subscribers that are not
+    /// connected.
     async fn serve(&mut self, mut subscription: Subscription) -> Option<Subscription> {
         let end = self.deliver(&mut subscription).await?;
         drop(subscription);
@@ -208,7 +211,8 @@ impl Listener {
         }
     }
 
-    /// Passes a message to all receivers. A message that is not UTF-8 has an unknown format, so all receivers are cleared.
+    /// Passes a message to all receivers. A message that is not UTF-8 has an unknown format, so all
+    /// receivers are cleared.
     fn pass_on(&self, message: &Value) {
         let text = match message {
             Value::BulkString(bytes) => str::from_utf8(bytes).ok(),

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// The maximum number of different messages that wait to be sent: 10 000. Further messages fail at once.
+/// The maximum number of different messages that wait to be sent: 10 000. Further messages fail at
+/// once.
 pub const MAX_WAITING: usize = 10_000;
 
 /// The maximum number of messages in one round trip.
@@ -37,15 +38,17 @@ pub(super) struct Queue(Arc<Mutex<Entries>>);
 #[derive(Default)]
 struct Entries {
     messages: VecDeque<Message>,
-    /// The number of each message since the queue was created. Its index in `messages` is the number minus `taken`.
+    /// The number of each message since the queue was created. Its index in `messages` is the
+    /// number minus `taken`.
     numbers: HashMap<Arc<str>, usize>,
     /// How many messages have left the queue.
     taken: usize,
 }
 
 impl Queue {
-    /// Appends a message. If an equal message waits already, that one is used for both: it will be sent after this call,
-    /// and it expires at the later of the two times. `None` if [`MAX_WAITING`] messages wait.
+    /// Appends a message. If an equal message waits already, that one is used for both: it will be
+    /// sent after this call, and it expires at the later of the two times. `None` if
+    /// [`MAX_WAITING`] messages wait.
     pub(super) fn add(&self, text: String, expires_at: Instant, is_heartbeat: bool) -> Option<Sent> {
         let mut entries = self.entries();
         if let Some(index) = entries.numbers.get(&*text).map(|number| number.wrapping_sub(entries.taken)) {
@@ -64,8 +67,9 @@ impl Queue {
         Some(receiver)
     }
 
-    /// The next batch. A heartbeat is always the first of its batch, so it is sent after all older messages have been
-    /// accepted. Inside a batch, the server may reject a message and accept the next one.
+    /// The next batch. A heartbeat is always the first of its batch, so it is sent after all older
+    /// messages have been accepted. Inside a batch, the server may reject a message and accept the
+    /// next one.
     pub(super) fn next(&self) -> Option<Vec<Message>> {
         let mut entries = self.entries();
         let mut batch = Vec::new();
@@ -115,7 +119,8 @@ mod tests {
         let receivers: Vec<Sent> = (0..3).filter_map(|_| add(&queue, "same", false)).collect();
         let mut batch = queue.next().unwrap_or_default();
         assert_eq!(batch.len(), 2);
-        // The message is being sent. An equal one may now refer to a later change, so it must be sent as well.
+        // The message is being sent. An equal one may now refer to a later change, so it must be
+        // sent as well.
         let later = add(&queue, "same", false);
         if let Some(message) = batch.pop() {
             message.confirm();

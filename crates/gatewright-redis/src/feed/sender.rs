@@ -1,4 +1,5 @@
-//! The sending half of the feed: a task that takes batches from the queue and publishes them on one connection.
+//! The sending half of the feed: a task that takes batches from the queue and publishes them on one
+//! connection.
 
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use crate::failure::Result;
 /// The pause before a failed batch is sent again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// Accepts messages to send: revocations and heartbeats, in one order. A heartbeat is sent only after each older message
-/// has been accepted or has expired, so it never overtakes a revocation.
+/// Accepts messages to send: revocations and heartbeats, in one order. A heartbeat is sent only
+/// after each older message has been accepted or has expired, so it never overtakes a revocation.
 #[derive(Clone)]
 pub(super) struct Outbox {
     queue: Queue,
@@ -77,8 +78,8 @@ impl Sender {
         }
     }
 
-    /// Sends a batch until the server has accepted it or all its messages have expired. The next batch has to wait, because
-    /// it may start with a heartbeat.
+    /// Sends a batch until the server has accepted it or all its messages have expired. The next
+    /// batch has to wait, because it may start with a heartbeat.
     async fn deliver(&mut self, mut batch: Vec<Message>) {
         loop {
             let now = Instant::now();
@@ -98,8 +99,9 @@ impl Sender {
         batch.into_iter().for_each(Message::confirm);
     }
 
-    /// Publishes a batch in one round trip. A batch with a heartbeat needs two: before it is sent, the server must prove to
-    /// be a primary. If a reply is lost, the messages are sent again and may arrive twice.
+    /// Publishes a batch in one round trip. A batch with a heartbeat needs two: before it is sent,
+    /// the server must prove to be a primary. If a reply is lost, the messages are sent again and
+    /// may arrive twice.
     async fn publish(&self, batch: &[Message]) -> Result<()> {
         let deadline = call_deadline();
         if batch.iter().any(|message| message.is_heartbeat) {

@@ -1,6 +1,6 @@
--- Replaces or deletes a session's record if it still is the expected one. Returns 1, or 0 if the record has changed.
--- KEYS: the user's sessions.
--- ARGV: session id, expected record, operation ('replace' or 'delete'), new record (for 'replace').
+-- Replaces or deletes a session's record if it still is the expected one. Returns 1, or 0 if the
+-- record has changed. KEYS: the user's sessions. ARGV: session id, expected record, operation
+-- ('replace' or 'delete'), new record (for 'replace').
 local key, id, expected, operation, record = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
 if redis.call('HGET', key, id) ~= expected then

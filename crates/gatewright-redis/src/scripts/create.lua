@@ -1,7 +1,6 @@
--- Creates a session. Deletes the user's expired sessions, and the oldest ones beyond the limit. Returns the number of
--- deleted sessions.
--- KEYS: the user's sessions.
--- ARGV: session id, record without its seq, now, limit, how long the key is needed (milliseconds).
+-- Creates a session. Deletes the user's expired sessions, and the oldest ones beyond the limit.
+-- Returns the number of deleted sessions. KEYS: the user's sessions. ARGV: session id, record
+-- without its seq, now, limit, how long the key is needed (milliseconds).
 local key, id, record, now, limit, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 
 -- All reads and checks come before the first write: a failed script does not undo its writes.

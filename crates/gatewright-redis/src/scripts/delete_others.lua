@@ -1,6 +1,5 @@
--- Gives one session a new epoch, and deletes all other sessions of the user that have another epoch.
--- KEYS: the user's sessions.
--- ARGV: id of the session to keep, its new epoch.
+-- Gives one session a new epoch, and deletes all other sessions of the user that have another
+-- epoch. KEYS: the user's sessions. ARGV: id of the session to keep, its new epoch.
 local key, kept, epoch = KEYS[1], ARGV[1], ARGV[2]
 
 -- All reads and checks come before the first write: a failed script does not undo its writes.
