@@ -1,4 +1,4 @@
-//! Building an [`Auth`]: what is required, what can be set, and what is refused.
+//! The builder of [`Auth`]: required parts, optional settings, and the checks of [`AuthBuilder::build`].
 
 use std::fmt;
 use std::sync::{Arc, Once};
@@ -19,30 +19,31 @@ use crate::types::{
     SystemRandom,
 };
 
-/// How long an access token is valid, unless set: 15 minutes.
+/// How long an access token is valid unless set: 15 minutes.
 pub const DEFAULT_ACCESS_LIFETIME: Duration = Duration::from_secs(15 * 60);
-/// How long a session may lie unused (the refresh token's lifetime), unless set: 7 days.
+/// After how long without a refresh a session expires unless set: 7 days. It is the lifetime of a
+/// refresh token.
 pub const DEFAULT_REFRESH_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// How long a session may last, unless set: 30 days.
+/// How long a session lasts at most, used or not, unless set: 30 days.
 pub const DEFAULT_SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// How long the previous refresh token is answered with the same successor, unless set: 10 seconds.
+/// How long a retry with the previous refresh token returns the same new token unless set: 10 seconds.
 pub const DEFAULT_REFRESH_GRACE: Duration = Duration::from_secs(10);
-/// The longest grace that can be set: 60 seconds.
+/// The longest grace window that can be set: 60 seconds.
 pub const MAX_REFRESH_GRACE: Duration = Duration::from_secs(60);
 
-/// What is missing or unsafe, by the name of the setting.
+/// A setting that is missing, invalid or unsafe.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error("{setting}: {problem}")]
 pub struct BuildError {
-    /// The setting, as the builder's method names it without `with_`.
+    /// The setting: the name of the builder's method without `with_`.
     pub setting: &'static str,
-    /// What is wrong with it.
+    /// The rule that the setting breaks, and how to fix it.
     pub problem: &'static str,
 }
 
 impl BuildError {
-    /// For builders of other crates.
+    /// Creates an error. For builders of other crates.
     #[must_use]
     pub const fn new(setting: &'static str, problem: &'static str) -> Self {
         Self { setting, problem }
@@ -50,7 +51,10 @@ impl BuildError {
 }
 
 impl Auth<Account> {
-    /// Begins with one store for accounts and sessions, one key for issuing and verifying tokens, and a hasher.
+    /// Starts the builder with Gatewright's own accounts.
+    ///
+    /// `store` keeps accounts and sessions, `tokens` issues and verifies tokens, `hasher` hashes
+    /// passwords.
     pub fn local<S, T>(store: S, tokens: T, hasher: impl PasswordHasher) -> AuthBuilder<Account>
     where
         S: AccountStore<User = Account> + SessionStore,
@@ -69,7 +73,10 @@ impl Auth<Account> {
 }
 
 impl<U: AuthUser> Auth<U> {
-    /// Begins with what every guard needs. The user store settles `U`.
+    /// Starts the builder with users of your own: the three parts that every guard needs.
+    ///
+    /// The user type `U` follows from the user store. Add an issuer and a hasher before
+    /// [`build`](AuthBuilder::build).
     pub fn builder(
         users: impl UserStore<User = U>,
         sessions: impl SessionStore,
@@ -79,7 +86,9 @@ impl<U: AuthUser> Auth<U> {
     }
 }
 
-/// Collects an [`Auth`]. Begin with [`Auth::builder`] or [`Auth::local`].
+/// Builder for [`Auth`]. Start with [`Auth::local`], [`Auth::builder`] or [`Auth::resource_server`].
+///
+/// [`build`](Self::build) checks all settings together.
 ///
 /// ```
 /// # use gatewright_core::{Auth, BuildError};
@@ -88,7 +97,7 @@ impl<U: AuthUser> Auth<U> {
 /// # let (store, tokens) = (gatewright_memory::MemoryStore::new(), tokens.build()?);
 /// let builder = Auth::local(store, tokens, gatewright_testkit::TestHasher::new());
 /// let error = builder.with_access_lifetime(Duration::from_secs(25 * 60 * 60)).build().unwrap_err();
-/// assert_eq!(error.to_string(), "access_lifetime: is longer than 24 hours");
+/// assert_eq!(error.to_string(), "access_lifetime: must be at most 24 hours");
 /// # Ok::<(), BuildError>(())
 /// ```
 #[must_use]
@@ -107,7 +116,7 @@ pub struct AuthBuilder<U> {
     cache_capacity: usize,
     api_keys: ApiKeys,
     trusted_proxies: TrustedProxies,
-    answers: DenialResponder,
+    responder: DenialResponder,
     settings: Settings,
 }
 
@@ -138,7 +147,7 @@ impl<U: AuthUser> AuthBuilder<U> {
             cache_capacity: DEFAULT_CACHE_CAPACITY,
             api_keys: ApiKeys::new(),
             trusted_proxies: TrustedProxies::new(),
-            answers: DenialResponder::default(),
+            responder: DenialResponder::default(),
             settings: Settings {
                 access_lifetime: DEFAULT_ACCESS_LIFETIME,
                 refresh_lifetime: DEFAULT_REFRESH_LIFETIME,
@@ -152,7 +161,7 @@ impl<U: AuthUser> AuthBuilder<U> {
         }
     }
 
-    /// Who signs tokens. Required.
+    /// Sets the issuer, which signs tokens. Required.
     pub fn with_issuer(self, issuer: impl TokenIssuer + 'static) -> Self {
         self.with_shared_issuer(Arc::new(issuer))
     }
@@ -162,13 +171,13 @@ impl<U: AuthUser> AuthBuilder<U> {
         self
     }
 
-    /// Who hashes passwords. Required.
+    /// Sets the password hasher. Required.
     pub fn with_hasher(mut self, hasher: impl PasswordHasher) -> Self {
         self.hasher = Some(Arc::new(hasher));
         self
     }
 
-    /// Where accounts are created and changed: for registration, password change and [`Auth::accounts`].
+    /// Sets the account store. Registration, password changes and [`Auth::accounts`] need it.
     pub fn with_accounts(self, accounts: impl AccountStore<User = U>) -> Self {
         self.with_shared_accounts(Arc::new(accounts))
     }
@@ -178,150 +187,157 @@ impl<U: AuthUser> AuthBuilder<U> {
         self
     }
 
-    /// Who tells the time; [`SystemClock`] unless set.
+    /// Sets the source of the current time; [`SystemClock`] unless set.
     pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Where ids, epochs and seeds come from; [`SystemRandom`] unless set.
+    /// Sets the source of randomness for ids, epochs and seeds; [`SystemRandom`] unless set.
     pub fn with_secure_random(mut self, randomness: impl SecureRandom + 'static) -> Self {
         self.randomness = Arc::new(randomness);
         self
     }
 
-    /// Who hears of events; [`TracingSink`] unless set.
+    /// Sets the receiver of events; [`TracingSink`] unless set.
     pub fn with_events(mut self, events: impl EventSink) -> Self {
         self.events = Arc::new(events);
         self
     }
 
-    /// How guards learn of revocations; [`RevocationCheck::Cached`] unless set.
+    /// Sets how guards check for revocations; [`RevocationCheck::Cached`] unless set.
     pub const fn with_revocation_check(mut self, check: RevocationCheck) -> Self {
         self.revocation_check = check;
         self
     }
 
-    /// What tells the other nodes, or the other `Auth`s of this process, of revocations; a [`LocalFeed`] of its own unless
-    /// set: what others write to the stores is then seen within
-    /// [`CACHE_TTL_WITHOUT_FEED`](crate::revocation::CACHE_TTL_WITHOUT_FEED). An `Auth` that reads through announces what it revokes too.
+    /// Sets the feed that carries revocations to other nodes, or to other `Auth`s of this process.
+    ///
+    /// Unless set, it is a [`LocalFeed`] of this `Auth` alone. Changes that other processes make in
+    /// the stores then take effect within
+    /// [`CACHE_TTL_WITHOUT_FEED`](crate::revocation::CACHE_TTL_WITHOUT_FEED). An `Auth` with
+    /// [`RevocationCheck::ReadThrough`] publishes its revocations too.
     pub fn with_revocation_feed(mut self, feed: impl RevocationFeed) -> Self {
         self.feed = Arc::new(feed);
         self
     }
 
-    /// How many sessions guards remember: [`DEFAULT_CACHE_CAPACITY`] unless set, 1 to [`MAX_CACHE_CAPACITY`].
+    /// Sets how many sessions the cache holds: 1 to [`MAX_CACHE_CAPACITY`], and
+    /// [`DEFAULT_CACHE_CAPACITY`] unless set.
     pub const fn with_cache_capacity(mut self, sessions: usize) -> Self {
         self.cache_capacity = sessions;
         self
     }
 
-    /// How long an access token is valid: whole seconds, [`DEFAULT_ACCESS_LIFETIME`] unless set, at most
-    /// [`MAX_ACCESS_LIFETIME`].
+    /// Sets how long an access token is valid: whole seconds, at most [`MAX_ACCESS_LIFETIME`], and
+    /// [`DEFAULT_ACCESS_LIFETIME`] unless set.
     pub fn with_access_lifetime(mut self, lifetime: Duration) -> Self {
         self.settings.access_lifetime = lifetime;
         self
     }
 
-    /// How long a session may lie unused: whole seconds, [`DEFAULT_REFRESH_LIFETIME`] unless set, at most
-    /// [`MAX_REFRESH_LIFETIME`] and not less than the access lifetime.
+    /// Sets after how long without a refresh a session expires: whole seconds, at least the access
+    /// lifetime, at most [`MAX_REFRESH_LIFETIME`], and [`DEFAULT_REFRESH_LIFETIME`] unless set.
     pub fn with_refresh_lifetime(mut self, lifetime: Duration) -> Self {
         self.settings.refresh_lifetime = lifetime;
         self
     }
 
-    /// How long a session may last, used or not: whole seconds, [`DEFAULT_SESSION_LIFETIME`] unless set, not less
-    /// than the access lifetime. A session never outlasts it, whatever the refresh lifetime.
+    /// Sets how long a session lasts at most, used or not: whole seconds, at least the access lifetime,
+    /// and [`DEFAULT_SESSION_LIFETIME`] unless set. It also caps a longer refresh lifetime.
     pub fn with_session_lifetime(mut self, lifetime: Duration) -> Self {
         self.settings.session_lifetime = lifetime;
         self
     }
 
-    /// How long the previous refresh token is answered with the same successor: [`DEFAULT_REFRESH_GRACE`] unless
-    /// set, at most [`MAX_REFRESH_GRACE`]. Zero makes every second use end the session, that of a client whose
-    /// answer was lost included.
+    /// Sets how long a retry with the previous refresh token returns the same new token: at most
+    /// [`MAX_REFRESH_GRACE`], and [`DEFAULT_REFRESH_GRACE`] unless set.
+    ///
+    /// With zero, every reuse ends the session. That includes the retry of a client that never
+    /// received the reply.
     pub fn with_refresh_grace(mut self, grace: Duration) -> Self {
         self.settings.refresh_grace = grace;
         self
     }
 
-    /// Which scopes each role may have; none unless set. All together are at most 1024 bytes long, so that they fit in a
-    /// token.
+    /// Sets which scopes each role grants; none unless set. All scopes together are at most 1024 bytes
+    /// long, so that they fit in a token.
     pub fn with_role_scopes(mut self, scopes: RoleScopes) -> Self {
         self.settings.role_scopes = scopes;
         self
     }
 
-    /// The role of those who register; without it nobody can.
+    /// Sets the role of newly registered accounts. Without it, registration is disabled.
     pub fn with_registration_role(mut self, role: RoleName) -> Self {
         self.settings.registration_role = Some(role);
         self
     }
 
-    /// A role that must keep at least one active holder: the last can be neither demoted, disabled nor deleted.
+    /// Sets a role that keeps at least one active holder. The last one cannot be demoted, disabled or
+    /// deleted.
     pub fn with_protected_role(mut self, role: RoleName) -> Self {
         self.settings.protected_role = Some(role);
         self
     }
 
-    /// What becomes of a user's sessions when the role changes; they go on unless set.
+    /// Sets what happens to a user's sessions when the role changes; [`RoleChange::KeepSessions`] unless
+    /// set.
     pub fn with_role_change(mut self, policy: RoleChange) -> Self {
         self.settings.role_change = policy;
         self
     }
 
-    /// The realm in challenges (RFC 9110 §11.5): visible ASCII and spaces, without quotes and backslashes; none
-    /// unless set.
+    /// Sets the realm in challenges (RFC 9110 §11.5): visible ASCII and spaces, without quotes and
+    /// backslashes. No realm unless set.
     pub fn with_realm(mut self, realm: impl Into<String>) -> Self {
-        self.answers.realm = Some(realm.into());
+        self.responder.realm = Some(realm.into());
         self
     }
 
-    /// The keys that services may present in `X-API-Key`; none unless set.
+    /// Sets the keys that services may send in `X-API-Key`; none unless set.
     pub fn with_api_keys(mut self, keys: ApiKeys) -> Self {
         self.api_keys = keys;
         self
     }
 
-    /// The proxies whose `X-Forwarded-For` is believed about the client's address; none unless set.
+    /// Sets the proxies whose `X-Forwarded-For` is trusted for the client's address; none unless set.
     pub fn with_trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.trusted_proxies = proxies;
         self
     }
 
-    /// Who writes the bodies of denials; [`DetailRenderer`](crate::http::DetailRenderer) unless set.
+    /// Sets the renderer of denial bodies; [`DetailRenderer`](crate::http::DetailRenderer) unless set.
     pub fn with_renderer(mut self, renderer: impl Renderer) -> Self {
-        self.answers.renderer = Arc::new(renderer);
+        self.responder.renderer = Arc::new(renderer);
         self
     }
 
-    /// How login and refresh answer a refused grant; [`TokenEndpoint::Unauthorized`] unless set.
+    /// Sets how login and refresh reply to a refused grant; [`TokenEndpoint::Unauthorized`] unless set.
     pub const fn with_token_endpoint(mut self, token_endpoint: TokenEndpoint) -> Self {
-        self.answers.token_endpoint = token_endpoint;
+        self.responder.token_endpoint = token_endpoint;
         self
     }
 
-    /// Checks everything and makes the handle.
+    /// Checks all settings and builds the handle.
     ///
     /// # Errors
-    /// When something required is missing, or a setting is out of its bounds; the error names it.
+    /// A required part is missing, or a setting is out of its bounds. The error names the setting.
     pub fn build(self) -> Result<Auth<U>, BuildError> {
         check(&self.settings)?;
-        if self.answers.realm.as_deref().is_some_and(|realm| !is_realm(realm)) {
+        if self.responder.realm.as_deref().is_some_and(|realm| !is_realm(realm)) {
             return Err(BuildError::new("realm", "must be visible ASCII without quotes and backslashes"));
         }
         if self.cache_capacity == 0 || self.cache_capacity > MAX_CACHE_CAPACITY {
             return Err(BuildError::new(
                 "cache_capacity",
-                "must be 1 to 10000000; RevocationCheck::ReadThrough keeps none",
+                "must be 1 to 10000000; to disable the cache, use RevocationCheck::ReadThrough",
             ));
         }
-        let issuer = self.issuer.ok_or(BuildError::new("issuer", "is missing: nobody could sign tokens"))?;
-        let hasher =
-            self.hasher.ok_or(BuildError::new("hasher", "is missing: nobody could verify passwords"))?;
+        let issuer = self.issuer.ok_or(BuildError::new("issuer", "is missing; set it with `with_issuer`"))?;
+        let hasher = self.hasher.ok_or(BuildError::new("hasher", "is missing; set it with `with_hasher`"))?;
         let cache = match self.revocation_check {
             RevocationCheck::ReadThrough => None,
-            RevocationCheck::Cached => Some(remember(self.cache_capacity, &*self.feed, &self.clock)),
+            RevocationCheck::Cached => Some(subscribed_cache(self.cache_capacity, &*self.feed, &self.clock)),
         };
         let inner = Inner {
             users: self.users,
@@ -338,15 +354,16 @@ impl<U: AuthUser> AuthBuilder<U> {
             api_keys: self.api_keys,
             trusted_proxies: self.trusted_proxies,
             no_peer: Once::new(),
-            answers: self.answers,
+            responder: self.responder,
             settings: self.settings,
         };
         Ok(Auth { inner: Arc::new(inner) })
     }
 }
 
-/// What guards remember, listening to the feed. Where not all who write are heard, the log says so once.
-fn remember<U: AuthUser>(
+/// Creates the cache and subscribes it to the feed. Logs once if the feed does not reach other
+/// processes.
+fn subscribed_cache<U: AuthUser>(
     capacity: usize,
     feed: &dyn RevocationFeed,
     clock: &Arc<dyn Clock>,
@@ -354,7 +371,7 @@ fn remember<U: AuthUser>(
     let reach = feed.reach();
     if reach == FeedReach::Process {
         let seconds = reach.cache_ttl().as_secs();
-        tracing::info!(target: "gatewright", "what other processes revoke is seen within {seconds} seconds");
+        tracing::info!(target: "gatewright", "revocations made by other processes take effect within {seconds} s");
     }
     let cache = Arc::new(SessionCache::new(capacity, reach, Arc::clone(clock)));
     let listener: Arc<dyn RevocationListener> = Arc::clone(&cache) as _;
@@ -362,28 +379,29 @@ fn remember<U: AuthUser>(
     cache
 }
 
+/// Checks the bounds of the settings, each with what it depends on.
 fn check(settings: &Settings) -> Result<(), BuildError> {
     let Settings { access_lifetime, refresh_lifetime, session_lifetime, refresh_grace, .. } = settings;
     whole_seconds("access_lifetime", *access_lifetime)?;
     whole_seconds("refresh_lifetime", *refresh_lifetime)?;
     whole_seconds("session_lifetime", *session_lifetime)?;
     if *access_lifetime > MAX_ACCESS_LIFETIME {
-        return Err(BuildError::new("access_lifetime", "is longer than 24 hours"));
+        return Err(BuildError::new("access_lifetime", "must be at most 24 hours"));
     }
     if *refresh_lifetime > MAX_REFRESH_LIFETIME {
-        return Err(BuildError::new("refresh_lifetime", "is longer than 400 days"));
+        return Err(BuildError::new("refresh_lifetime", "must be at most 400 days"));
     }
     if refresh_lifetime < access_lifetime {
-        return Err(BuildError::new("refresh_lifetime", "is shorter than the access lifetime"));
+        return Err(BuildError::new("refresh_lifetime", "must be at least the access lifetime"));
     }
     if session_lifetime < access_lifetime {
-        return Err(BuildError::new("session_lifetime", "is shorter than the access lifetime"));
+        return Err(BuildError::new("session_lifetime", "must be at least the access lifetime"));
     }
     if settings.role_scopes.all().as_str().len() > MAX_SCOPES_BYTES {
-        return Err(BuildError::new("role_scopes", "are longer than 1024 bytes together"));
+        return Err(BuildError::new("role_scopes", "must be at most 1024 bytes together"));
     }
     if *refresh_grace > MAX_REFRESH_GRACE {
-        return Err(BuildError::new("refresh_grace", "is longer than 60 seconds"));
+        return Err(BuildError::new("refresh_grace", "must be at most 60 seconds"));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The handle an application builds once and clones into every handler.
+//! [`Auth`] itself: the parts that it is built from, and what its methods share.
 
 use std::fmt;
 use std::sync::{Arc, Once};
@@ -16,9 +16,27 @@ use crate::types::{
     ApiKeys, ClientInfo, Clock, RoleChange, RoleName, RoleScopes, Scopes, SecureRandom, Timestamp,
 };
 
-/// Authentication and authorization for users of type `U`. Cloning is cheap; all clones are one.
+/// Authentication and authorization for users of type `U`.
 ///
-/// The endpoints do what these calls do:
+/// An application builds one `Auth` and clones it into its handlers. Cloning is cheap, and all clones
+/// share one state.
+///
+/// # Methods by task
+///
+/// | task | methods |
+/// |---|---|
+/// | build | [`local`](Self::local), [`builder`](Self::builder), [`resource_server`](Self::resource_server) |
+/// | log in, refresh, log out | [`login`](Self::login), [`refresh`](Self::refresh), [`logout`](Self::logout), [`logout_by_refresh_token`](Self::logout_by_refresh_token), [`logout_all`](Self::logout_all) |
+/// | register and administrate accounts | [`register`](Self::register), [`change_password`](Self::change_password), [`accounts`](Self::accounts) |
+/// | list and end sessions | [`sessions`](Self::sessions), [`end_session`](Self::end_session), [`delete_expired_sessions`](Self::delete_expired_sessions) |
+/// | guard a route (adapters) | [`authenticate`](Self::authenticate), [`authenticate_with`](Self::authenticate_with), [`authorize`](Self::authorize), [`require`](Self::require), [`require_api_key`](Self::require_api_key), [`require_claims`](Self::require_claims) |
+/// | answer requests (adapters) | [`endpoints`](Self::endpoints), [`handle`](Self::handle), [`public_keys`](Self::public_keys), [`method_not_allowed`](Self::method_not_allowed), [`not_found`](Self::not_found), [`reply_to`](Self::reply_to), [`client`](Self::client) |
+/// | revoke and inspect tokens | [`revoke`](Self::revoke), [`introspect`](Self::introspect) |
+/// | announce changes of your own stores | [`invalidate_user`](Self::invalidate_user), [`invalidate_session`](Self::invalidate_session) |
+///
+/// # Example
+///
+/// The ready-made endpoints make the same calls:
 ///
 /// ```
 /// use gatewright_core::{Auth, Login, Password, Refresh, Registration, RoleName};
@@ -55,17 +73,17 @@ pub(crate) struct Inner<U> {
     pub(crate) randomness: Arc<dyn SecureRandom>,
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) feed: Arc<dyn RevocationFeed>,
-    /// `None` for guards that read through.
+    /// `None` with [`RevocationCheck::ReadThrough`](crate::RevocationCheck::ReadThrough).
     pub(crate) cache: Option<Arc<SessionCache<U>>>,
     pub(crate) api_keys: ApiKeys,
     pub(crate) trusted_proxies: TrustedProxies,
-    /// That a peer has no address is said once.
+    /// The warning about a peer without an address is logged once.
     pub(crate) no_peer: Once,
-    pub(crate) answers: DenialResponder,
+    pub(crate) responder: DenialResponder,
     pub(crate) settings: Settings,
 }
 
-/// What can be set; the builder knows the defaults.
+/// The settings that have defaults.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) access_lifetime: Duration,
@@ -100,16 +118,20 @@ impl<U: AuthUser> Auth<U> {
         Ok(self.inner.sessions.delete_expired(self.inner.now()).await?)
     }
 
-    /// Who sends a request, as far as it shows: for an application's own login, with
-    /// [`Login::with_client`](crate::Login::with_client), its own throttle or log. Of headers, those of
-    /// [`TrustedProxies`] alone are believed.
+    /// The client's address and user agent, for an application's own login (with
+    /// [`Login::with_client`](crate::Login::with_client)), throttle or log.
+    ///
+    /// The address is the peer's, or the one in `X-Forwarded-For` if the peer is one of the
+    /// [`TrustedProxies`].
     #[must_use]
     pub fn client(&self, view: &RequestView<'_>) -> ClientInfo {
         self.inner.client(view)
     }
 
-    /// The answer to an error, as clients see it. A refused credential, and a failure that is no client's fault, are
-    /// emitted as events; a request without credentials emits none.
+    /// The reply to an error, as clients see it.
+    ///
+    /// Emits an event for a rejected credential, a malformed request or a failure of the server. A
+    /// request without credentials emits none.
     #[must_use]
     pub fn reply_to(&self, error: &AuthError) -> Reply {
         self.inner.reply_to(error)
@@ -126,7 +148,7 @@ impl<U> Inner<U> {
         if client.address.is_none() {
             let fix = "on axum serve with into_make_service_with_connect_info::<SocketAddr>()";
             self.no_peer.call_once(|| {
-                tracing::warn!(target: "gatewright", fix, "the framework names no peer: clients have no address");
+                tracing::warn!(target: "gatewright", fix, "the framework provides no peer address: sessions and logs have no client address");
             });
         }
         client
@@ -145,17 +167,17 @@ impl<U> Inner<U> {
             (_, Denial::Unavailable | Denial::Internal) => self.emit(&Event::Failed { error }),
             _ => {}
         }
-        self.answers.reply(&denial)
+        self.responder.reply(&denial)
     }
 }
 
 impl<U: AuthUser> Inner<U> {
-    /// What this user may have at this moment.
+    /// The scopes that the user's roles grant now.
     pub(crate) fn allowed_scopes(&self, user: &U) -> Scopes {
         self.settings.role_scopes.allowed(user.roles())
     }
 
-    /// What this user may have of `scopes` at this moment.
+    /// Those of `scopes` that the user's roles grant now.
     pub(crate) fn effective_scopes(&self, scopes: &Scopes, user: &U) -> Scopes {
         let granted = &self.settings.role_scopes;
         scopes.filter(|scope| user.roles().any(|role| granted.grants(role, scope)))

@@ -1,4 +1,5 @@
-//! Revoking: a operation of a store, its event, and the announcement to the other nodes.
+//! Revocation: runs a store operation that revokes something, emits its event, invalidates this
+//! node's cache and publishes the revocation to the other nodes.
 
 use std::future::Future;
 use std::pin::pin;
@@ -44,15 +45,19 @@ impl<U: AuthUser> Auth<U> {
 }
 
 impl<U: AuthUser> Inner<U> {
-    /// Runs a store's operation that revokes something, and announces it. `record` runs as soon as the operation has returned: it
-    /// emits the event, and says whether anything was revoked. When it was, this node's cache is cleared of it and the
-    /// message is handed over before the call returns.
+    /// Runs a store operation that revokes something, and waits until the feed has the message.
+    ///
+    /// `record` runs right after the operation. It emits the event and returns whether anything was
+    /// revoked. If so, this node's cache is invalidated and the feed takes the message before the call
+    /// returns.
     ///
     /// # Errors
-    /// When the operation fails, or the message could not be handed over. The operation's change stands in the second case.
+    /// The operation failed, or the feed did not take the message. In the second case the change in
+    /// the store has happened.
     ///
     /// # Cancel safety
-    /// A operation that fails or is dropped in its middle may have taken place all the same: it is announced as unsettled.
+    /// An operation that fails, or whose future is dropped, may still take effect. It is published as
+    /// unconfirmed.
     pub(crate) async fn revoke_and_wait<T>(
         &self,
         revocation: Revocation,
@@ -69,12 +74,14 @@ impl<U: AuthUser> Inner<U> {
         Ok(done)
     }
 
-    /// As [`revoke_and_wait`](Self::revoke_and_wait), without waiting for the feed: for verbs that do more than revoke (a login, a
-    /// refresh), and for the first of two steps, whose second announces the same again. A message that the feed refuses at
-    /// once is an event.
+    /// As [`revoke_and_wait`](Self::revoke_and_wait), without waiting for the feed.
+    ///
+    /// A login or a refresh uses it, because revoking is a side effect there. So does the first of two
+    /// steps, because the second publishes the same revocation again. If the feed fails at once, the
+    /// failure is emitted as an event.
     ///
     /// # Errors
-    /// When the operation fails.
+    /// The operation failed.
     pub(crate) async fn revoke_without_waiting<T>(
         &self,
         revocation: Revocation,
@@ -91,6 +98,7 @@ impl<U: AuthUser> Inner<U> {
         Ok(done)
     }
 
+    /// Invalidates this node's cache, then hands the message to the feed.
     fn invalidate(
         &self,
         revocation: &Revocation,
@@ -102,7 +110,8 @@ impl<U: AuthUser> Inner<U> {
     }
 }
 
-/// A revocation whose outcome is not known yet. Dropped, it is announced as unsettled.
+/// A revocation whose store operation has not returned yet. Dropping it publishes the revocation as
+/// unconfirmed.
 struct PendingRevocation<'a, U: AuthUser> {
     inner: &'a Inner<U>,
     revocation: Option<Revocation>,
@@ -113,13 +122,13 @@ impl<'a, U: AuthUser> PendingRevocation<'a, U> {
         Self { inner, revocation: Some(revocation) }
     }
 
-    /// It took place.
+    /// The operation revoked something.
     async fn publish(mut self) -> Result<(), AuthError> {
         let Some(revocation) = self.revocation.take() else { return Ok(()) };
         Ok(self.inner.invalidate(&revocation).await?)
     }
 
-    /// It did not take place.
+    /// The operation revoked nothing.
     fn discard(mut self) {
         self.revocation = None;
     }
@@ -133,7 +142,7 @@ impl<U: AuthUser> Drop for PendingRevocation<'_, U> {
     }
 }
 
-/// The output of a future that is ready when it is polled for the first time.
+/// The output of a future that is ready at its first poll.
 fn now_or_never<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),

@@ -1,4 +1,5 @@
-//! An application that has no users of its own and trusts the tokens of others: a resource server (RFC 6749 §1.1).
+//! Resource servers (RFC 6749 §1.1): applications without users of their own, which verify the tokens
+//! of another issuer.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::types::{Email, Epoch, Password, PasswordHash, SessionId, Timestamp, T
 
 const REASON: &str = "a resource server has no users";
 
-/// The user of a resource server: there is none, and no value of this type.
+/// The user type of a resource server. It is uninhabited: a resource server has no users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "it stays without values")]
 pub enum NoUser {}
@@ -45,12 +46,25 @@ impl AuthUser for NoUser {
 }
 
 impl Auth<NoUser> {
-    /// Begins an application that verifies tokens and does nothing else: no users, no sessions, no tokens of its own.
+    /// Starts the builder of an application that only verifies tokens. It has no users, no sessions
+    /// and no tokens of its own.
     ///
-    /// Handlers take `StatelessClaims`, which are whatever `verifier` accepted, and API keys. Everything that would need a
-    /// user or a session refuses everybody: `CurrentUser` and guards for roles with 401, login and refresh as they refuse
-    /// anybody, and endpoints that would end a session with 503, since none can be ended here.
-    /// A token counts until it expires: nobody here hears of what its issuer revokes.
+    /// Handlers take `StatelessClaims`, the claims that `verifier` accepted, or an API key. Everything
+    /// that needs a user or a session rejects every request: `CurrentUser` and guards for roles with
+    /// 401, login and refresh as for wrong credentials, and endpoints that end a session with 503.
+    ///
+    /// A token is accepted until it expires. A resource server does not learn of revocations by the
+    /// token's issuer.
+    ///
+    /// ```
+    /// use gatewright_core::Auth;
+    ///
+    /// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+    /// # let verifier = tokens.build()?;
+    /// let auth = Auth::resource_server(verifier).build()?;
+    /// assert!(auth.endpoints().all(|endpoint| endpoint.path() != "/register"));
+    /// # Ok::<(), gatewright_core::BuildError>(())
+    /// ```
     pub fn resource_server(verifier: impl TokenVerifier + 'static) -> AuthBuilder<NoUser> {
         AuthBuilder::new(Arc::new(Nothing), Arc::new(Nothing), Arc::new(verifier))
             .with_issuer(Nothing)
@@ -59,7 +73,7 @@ impl Auth<NoUser> {
     }
 }
 
-/// The stores, the hasher and the issuer of an application that has none: nothing is found, and nothing can be made.
+/// Stores, hasher and issuer of a resource server: every lookup finds nothing, every change fails.
 struct Nothing;
 
 #[async_trait]
@@ -87,7 +101,7 @@ impl UserStore for Nothing {
 #[async_trait]
 impl SessionStore for Nothing {
     async fn create(&self, _: &Session, _: TokenDigest, _: u32) -> Result<u64, StoreError> {
-        Err(StoreError::new("begin a session", REASON))
+        Err(StoreError::new("create a session", REASON))
     }
 
     async fn find(&self, _: &UserId, _: SessionId) -> Result<Option<Session>, StoreError> {
@@ -103,15 +117,15 @@ impl SessionStore for Nothing {
     }
 
     async fn delete(&self, _: &UserId, _: SessionId) -> Result<(), StoreError> {
-        Err(StoreError::new("end a session", REASON))
+        Err(StoreError::new("delete a session", REASON))
     }
 
     async fn delete_all(&self, _: &UserId) -> Result<(), StoreError> {
-        Err(StoreError::new("end a user's sessions", REASON))
+        Err(StoreError::new("delete a user's sessions", REASON))
     }
 
     async fn delete_others(&self, _: &UserId, _: SessionId, _: Epoch) -> Result<(), StoreError> {
-        Err(StoreError::new("end a user's other sessions", REASON))
+        Err(StoreError::new("delete a user's other sessions", REASON))
     }
 
     async fn delete_expired(&self, _: Timestamp) -> Result<u64, StoreError> {
@@ -125,7 +139,7 @@ impl PasswordHasher for Nothing {
         Err(HasherError::failed(REASON))
     }
 
-    /// At no cost: where nobody has a password, the time tells nothing.
+    /// Returns at once: without passwords there is no timing side channel.
     async fn verify(&self, _: Password, _: Option<PasswordHash>) -> Result<PasswordVerdict, HasherError> {
         Ok(PasswordVerdict::Mismatch)
     }

@@ -1,4 +1,7 @@
-//! What is proved about a session and its user, as types that nobody else can make.
+//! Proof types for a session and its user.
+//!
+//! The stores return a [`Session`] and a user. A value of [`LiveSession`] or [`ActiveUser`] exists
+//! only if the checks passed, and a [`CachedSession`] is made from both.
 
 use std::sync::Arc;
 
@@ -7,12 +10,15 @@ use crate::store::{AuthUser, Session};
 use crate::token::VerifiedClaims;
 use crate::types::{Epoch, SessionId, Timestamp, UserId};
 
-/// A user who exists, is active and whose epoch is the one expected: only this module makes one.
+/// A user who exists, is active and has the expected epoch.
 pub(crate) struct ActiveUser<U>(Arc<U>);
 
 impl<U: AuthUser> ActiveUser<U> {
-    /// Judges a user as the store gave it.
-    pub(crate) fn judge(user: Option<U>, epoch: Epoch) -> Result<Self, AccessError> {
+    /// Checks a user as the store returned it.
+    ///
+    /// # Errors
+    /// The first check that failed: unknown, disabled, or another epoch.
+    pub(crate) fn check(user: Option<U>, epoch: Epoch) -> Result<Self, AccessError> {
         let user = user.ok_or(AccessError::UserUnknown)?;
         if !user.is_active() {
             return Err(AccessError::UserDisabled);
@@ -28,18 +34,21 @@ impl<U: AuthUser> ActiveUser<U> {
     }
 }
 
-/// A session that exists, is the one expected and the expected user's, and is not over.
+/// A session that exists, has the expected id and user, and has not expired.
 pub(crate) struct LiveSession(Session);
 
 impl LiveSession {
-    /// Judges a session as the store gave it, against the token that names it.
-    pub(crate) fn judge(
+    /// Checks a session as the store returned it against the claims of the token.
+    ///
+    /// # Errors
+    /// The first check that failed: ended, another session or user, or expired.
+    pub(crate) fn check(
         session: Option<Session>,
         claims: &VerifiedClaims,
         now: Timestamp,
     ) -> Result<Self, AccessError> {
         let session = session.ok_or(AccessError::SessionEnded)?;
-        // A store that answers with another session is not believed, and nothing of that session is judged.
+        // Guards against a store that returns another session.
         if session.user != claims.subject || claims.session != Some(session.id) {
             return Err(AccessError::SessionMismatch);
         }
@@ -54,8 +63,10 @@ impl LiveSession {
     }
 }
 
-/// A living session with its active user, one epoch in both: what an identity is made of, and what may be kept. It
-/// holds nothing of the session that a token could be made from.
+/// A live session with its active user, both with the same epoch: the value that the cache holds and
+/// an identity is made of.
+///
+/// It does not hold the session's seed or digests, so no token can be derived from the cache.
 pub(crate) struct CachedSession<U> {
     session: SessionId,
     owner: UserId,
@@ -65,7 +76,10 @@ pub(crate) struct CachedSession<U> {
 }
 
 impl<U: AuthUser> CachedSession<U> {
-    /// Joins both proofs; the epoch is the one the user was judged by.
+    /// Joins both proofs. `epoch` is the one that the user was checked against.
+    ///
+    /// # Errors
+    /// [`AccessError::EpochReplaced`] if session and user do not share this epoch.
     pub(crate) fn join(
         session: &LiveSession,
         epoch: Epoch,
@@ -84,8 +98,10 @@ impl<U: AuthUser> CachedSession<U> {
         })
     }
 
-    /// Whether the cached pair admits this token. `false` does not refuse the token: the session may have been refreshed,
-    /// or have a new epoch, and the stores are asked instead.
+    /// Whether this entry can authenticate the token.
+    ///
+    /// `false` does not reject the token. The session may have been refreshed or have a new epoch, so
+    /// the caller reads the stores instead.
     pub(crate) fn admits(&self, claims: &VerifiedClaims, epoch: Epoch, now: Timestamp) -> bool {
         now < self.ends_at && self.epoch == epoch && self.owner == claims.subject
     }
@@ -104,18 +120,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::store::SessionSeed;
-    use crate::store::{Account, NewAccount};
+    use crate::store::{Account, NewAccount, SessionSeed};
     use crate::token::{Claims, TokenId};
-    use crate::types::Email;
-    use crate::types::PasswordHash;
-    use crate::types::RoleName;
-    use crate::types::SystemRandom;
+    use crate::types::{Email, PasswordHash, RoleName, SystemRandom};
 
     const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
     #[test]
-    fn what_is_remembered_lets_nobody_in_from_the_end_of_the_session_on() {
+    fn a_cached_session_admits_no_token_after_the_session_expired() {
         let (user, epoch) = (UserId::new("42").unwrap(), Epoch::from_u64(7));
         let (email, role) = (Email::parse("a@b").unwrap(), RoleName::new("user").unwrap());
         let account = NewAccount::new(user.clone(), email, PasswordHash::new("x"), role, epoch, NOW);
@@ -125,11 +137,11 @@ mod tests {
         let claims = VerifiedClaims::assertion("issuer".into(), claims);
         let seed = SessionSeed::generate(&SystemRandom).unwrap();
         let session = Session::new(id, user, epoch, seed, NOW).with_expiry(idle, absolute);
-        let session = LiveSession::judge(Some(session), &claims, NOW).unwrap();
-        let user = ActiveUser::judge(Some(Account::from(account)), epoch).unwrap();
-        let pair = CachedSession::join(&session, epoch, user).unwrap();
-        assert!(pair.admits(&claims, epoch, NOW));
-        assert!(!pair.admits(&claims, epoch, idle), "though the token is good for longer");
-        assert!(!pair.admits(&claims, Epoch::from_u64(8), NOW));
+        let session = LiveSession::check(Some(session), &claims, NOW).unwrap();
+        let user = ActiveUser::check(Some(Account::from(account)), epoch).unwrap();
+        let cached = CachedSession::join(&session, epoch, user).unwrap();
+        assert!(cached.admits(&claims, epoch, NOW));
+        assert!(!cached.admits(&claims, epoch, idle), "the token itself is valid for longer");
+        assert!(!cached.admits(&claims, Epoch::from_u64(8), NOW));
     }
 }

@@ -1,7 +1,9 @@
 //! Invalidation counters.
 //!
-//! A revocation increments a counter. Whoever reads a store records the counters first, and what was read is valid only
-//! while they are unchanged: so it does not matter whether the read or the revocation finishes first.
+//! Each revocation increments a counter, the *generation* of a session or a user. A reader takes a
+//! snapshot of both generations before it queries the store, and stores the snapshot with the cache
+//! entry. The entry is valid while neither generation has changed. So a read that began before a
+//! revocation is never used after it, whichever of the two finishes first.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,23 +11,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::revocation::{Revocation, Revoked, UNCONFIRMED_WINDOW};
 use crate::types::{SessionId, Timestamp, UserId};
 
-/// How many counters there are. Sessions and users share them; a revocation costs those that share its counter a read.
+/// How many counters there are. Sessions and users share them by hash, so a revocation also
+/// invalidates the few entries that share its counter; they cost one more read.
 const SLOTS: usize = 4096;
 
 #[derive(Default)]
 struct Slot {
     generation: AtomicU64,
-    /// In microseconds; until then a change may still take place.
+    /// In microseconds. Until then an unconfirmed revocation may still take effect.
     unconfirmed_until: AtomicU64,
 }
 
 pub(crate) struct Generations {
     slots: Box<[Slot]>,
-    // Keyed at random: nobody can choose whose counter to share.
+    // Randomly keyed, so that an attacker cannot choose which entries share a counter.
     hasher: RandomState,
 }
 
-/// Where the counters of a session and its user stood before both were read.
+/// The generations of a session and its user, taken before both were read. Each is the index of the
+/// counter and its value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GenerationSnapshot {
     session: (usize, u64),
@@ -38,7 +42,7 @@ impl Generations {
         Self { slots: (0..SLOTS).map(|_| Slot::default()).collect(), hasher: RandomState::new() }
     }
 
-    /// Notes where the counters stand; `None` while a change may still take place.
+    /// Takes a snapshot. `None` while an unconfirmed revocation may still take effect.
     pub(crate) fn snapshot(
         &self,
         session: SessionId,
@@ -50,13 +54,14 @@ impl Generations {
         Some(GenerationSnapshot { session, user, taken_at: now })
     }
 
-    /// Whether nothing was revoked since.
-    pub(crate) fn holds(&self, snapshot: &GenerationSnapshot) -> bool {
+    /// Whether session and user were not revoked since the snapshot.
+    pub(crate) fn is_current(&self, snapshot: &GenerationSnapshot) -> bool {
         [snapshot.session, snapshot.user].iter().all(|(index, generation)| {
             self.slots.get(*index).is_some_and(|slot| slot.generation.load(Ordering::SeqCst) == *generation)
         })
     }
 
+    /// Invalidates every snapshot of the revoked session or user.
     pub(crate) fn bump(&self, revocation: &Revocation, now: Timestamp) {
         let index = match revocation.revoked() {
             Revoked::Session(id) => self.index(id),
@@ -70,6 +75,7 @@ impl Generations {
         slot.generation.fetch_add(1, Ordering::SeqCst);
     }
 
+    /// Invalidates every snapshot.
     pub(crate) fn bump_all(&self) {
         for slot in &self.slots {
             slot.generation.fetch_add(1, Ordering::SeqCst);
@@ -78,7 +84,8 @@ impl Generations {
 
     fn confirmed(&self, index: usize, now: Timestamp) -> Option<(usize, u64)> {
         let slot = self.slots.get(index)?;
-        // The counter first: a doubt that comes between the two looks has raised it, or is seen.
+        // Load the generation first: a concurrent unconfirmed revocation either bumps it afterwards, or
+        // is visible in the second load.
         let generation = slot.generation.load(Ordering::SeqCst);
         (now.as_micros() >= slot.unconfirmed_until.load(Ordering::SeqCst)).then_some((index, generation))
     }
@@ -101,21 +108,21 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_holds_until_its_session_or_its_user_is_revoked() {
+    fn a_snapshot_is_valid_until_its_session_or_user_is_revoked() {
         let (generations, (session, user)) = (Generations::new(), ids());
         for revocation in [Revocation::session(session), Revocation::user(user.clone())] {
             let snapshot = generations.snapshot(session, &user, NOW).unwrap();
-            assert!(generations.holds(&snapshot));
+            assert!(generations.is_current(&snapshot));
             generations.bump(&revocation, NOW);
-            assert!(!generations.holds(&snapshot), "{revocation}");
+            assert!(!generations.is_current(&snapshot), "{revocation}");
         }
         let snapshot = generations.snapshot(session, &user, NOW).unwrap();
         generations.bump_all();
-        assert!(!generations.holds(&snapshot));
+        assert!(!generations.is_current(&snapshot));
     }
 
     #[test]
-    fn there_is_no_stamp_while_a_change_may_still_take_place() {
+    fn no_snapshot_is_taken_within_the_unconfirmed_window() {
         let (generations, (session, user)) = (Generations::new(), ids());
         generations.bump(&Revocation::user(user.clone()).unconfirmed(), NOW);
         let confirmed = NOW.saturating_add(UNCONFIRMED_WINDOW);
@@ -126,10 +133,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unsettled_change_raises_the_counter_too() {
+    fn an_unconfirmed_revocation_bumps_the_generation_too() {
         let (generations, (session, user)) = (Generations::new(), ids());
         let snapshot = generations.snapshot(session, &user, NOW).unwrap();
         generations.bump(&Revocation::session(session).unconfirmed(), NOW);
-        assert!(!generations.holds(&snapshot));
+        assert!(!generations.is_current(&snapshot));
     }
 }

@@ -1,10 +1,12 @@
-//! Whether the feed is live: the last heartbeat that came back was sent no more than [`HEARTBEAT_TIMEOUT`] ago.
+//! Heartbeats: whether the messages of other nodes still arrive.
 //!
-//! The time of sending counts, not that of return, so a feed that lags counts as silent. A feed delivers no heartbeat before
-//! a revocation that was handed over earlier, so nothing older than the heartbeat is missing.
+//! A node sends heartbeats over the feed and receives them back. The feed is live if the latest
+//! heartbeat that came back was sent at most [`HEARTBEAT_TIMEOUT`] ago. The time of sending counts, so
+//! a feed that lags is as good as silent. A feed never delivers a heartbeat before a revocation that
+//! it took earlier. So a node whose heartbeat came back has received everything older.
 //!
-//! A heartbeat carries a MAC of its time, under a key of this process alone: whoever can read and write the feed cannot
-//! forge a later one to hide that messages are held back.
+//! A heartbeat carries a MAC of its time under a key that only this process has. An attacker who can
+//! read and write the feed cannot forge a later heartbeat to hide that messages are held back.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,10 +17,11 @@ use zeroize::Zeroizing;
 use crate::revocation::HEARTBEAT_TIMEOUT;
 use crate::types::{SystemRandom, Timestamp, random_bytes};
 
+/// Sends heartbeats, and tracks when the latest one that came back was sent.
 pub(crate) struct HeartbeatMonitor {
-    /// The key of the MACs. `None` when no randomness was available: then the feed is never live.
+    /// The key of the MACs. `None` if the source of randomness failed: then the feed is never live.
     key: Option<Zeroizing<[u8; 64]>>,
-    /// When the latest one to come back was sent, in microseconds; 0 for none.
+    /// When the latest heartbeat that came back was sent, in microseconds; 0 before the first one.
     sent_at: AtomicU64,
 }
 
@@ -27,31 +30,35 @@ impl HeartbeatMonitor {
         Self { key: random_bytes(&SystemRandom).ok().map(Zeroizing::new), sent_at: AtomicU64::new(0) }
     }
 
+    /// The heartbeat to send at `now`.
     pub(crate) fn heartbeat(&self, now: Timestamp) -> String {
         format!("heartbeat {:016x} {}", self.tag(now.as_micros()).unwrap_or(0), now.as_micros())
     }
 
-    /// A clock that was set back by more than [`HEARTBEAT_TIMEOUT`] makes it silent too.
+    /// Whether the feed is live at `now`. It is not after the clock was set back by more than
+    /// [`HEARTBEAT_TIMEOUT`].
     pub(crate) fn is_live(&self, now: Timestamp) -> bool {
         let sent_at = self.sent_at.load(Ordering::SeqCst);
         sent_at != 0 && u128::from(sent_at.abs_diff(now.as_micros())) <= HEARTBEAT_TIMEOUT.as_micros()
     }
 
-    /// Takes a message that came in, and says whether it was a heartbeat. `forget` is called first if this one ends a silence.
-    pub(crate) fn receive(&self, text: &str, now: Timestamp, forget: impl FnOnce()) -> bool {
+    /// Handles an incoming message, and returns whether it was a heartbeat. Calls `clear` first if this
+    /// heartbeat ends a silence, because messages may have been lost meanwhile.
+    pub(crate) fn receive(&self, text: &str, now: Timestamp, clear: impl FnOnce()) -> bool {
         let Some((tag, sent_at)) = read(text) else { return false };
-        let known = self.sent_at.load(Ordering::SeqCst);
-        let overtaken = sent_at <= known && known <= now.as_micros();
+        let latest = self.sent_at.load(Ordering::SeqCst);
+        let overtaken = sent_at <= latest && latest <= now.as_micros();
         if self.tag(sent_at) == Some(tag) && sent_at <= now.as_micros() && !overtaken {
             if !self.is_live(now) {
-                forget();
+                clear();
             }
             self.sent_at.store(sent_at, Ordering::SeqCst);
         }
         true
     }
 
-    /// The first 64 bits of HMAC-SHA-256 of the time: each guess is a message.
+    /// The first 64 bits of HMAC-SHA-256 of the time. 64 bits are enough: each guess costs the attacker
+    /// one message over the feed.
     fn tag(&self, sent_at: u64) -> Option<u64> {
         let mut mac = Hmac::<Sha256>::new((&**self.key.as_ref()?).into());
         mac.update(&sent_at.to_be_bytes());
@@ -59,6 +66,7 @@ impl HeartbeatMonitor {
     }
 }
 
+/// Whether the text has the form of a heartbeat, of any node.
 pub(crate) fn is_heartbeat(text: &str) -> bool {
     read(text).is_some()
 }
@@ -81,89 +89,92 @@ mod tests {
         NOW.saturating_add(Duration::from_millis(millis))
     }
 
-    /// Hears, and says whether everything was forgotten.
-    fn hear(liveness: &HeartbeatMonitor, text: &str, now: Timestamp) -> bool {
-        let forgot = Cell::new(false);
-        assert!(liveness.receive(text, now, || forgot.set(true)), "{text}");
-        forgot.get()
+    /// Delivers a heartbeat, and returns whether the cache was cleared.
+    fn deliver(monitor: &HeartbeatMonitor, text: &str, now: Timestamp) -> bool {
+        let cleared = Cell::new(false);
+        assert!(monitor.receive(text, now, || cleared.set(true)), "{text}");
+        cleared.get()
     }
 
     #[test]
-    fn nobody_is_heard_before_the_first_heartbeat_comes_back() {
-        let liveness = HeartbeatMonitor::new();
-        assert!(!liveness.is_live(NOW));
-        let beat = liveness.heartbeat(NOW);
-        assert!(hear(&liveness, &beat, NOW), "what was read in silence is forgotten");
-        assert!(liveness.is_live(later(3_000)) && !liveness.is_live(later(3_001)));
+    fn the_feed_is_not_live_before_the_first_heartbeat_came_back() {
+        let monitor = HeartbeatMonitor::new();
+        assert!(!monitor.is_live(NOW));
+        let beat = monitor.heartbeat(NOW);
+        assert!(deliver(&monitor, &beat, NOW), "entries read during the silence are cleared");
+        assert!(monitor.is_live(later(3_000)) && !monitor.is_live(later(3_001)));
     }
 
     #[test]
-    fn only_an_own_heartbeat_counts_and_by_the_time_it_was_sent() {
-        let (liveness, other) = (HeartbeatMonitor::new(), HeartbeatMonitor::new());
-        assert!(!hear(&liveness, &other.heartbeat(NOW), NOW));
-        assert!(!liveness.is_live(NOW));
-        let slow = liveness.heartbeat(NOW);
-        hear(&liveness, &slow, later(3_500));
-        assert!(!liveness.is_live(later(3_500)), "a feed that lags is silent");
+    fn only_own_heartbeats_count_and_by_their_time_of_sending() {
+        let (monitor, other) = (HeartbeatMonitor::new(), HeartbeatMonitor::new());
+        assert!(!deliver(&monitor, &other.heartbeat(NOW), NOW));
+        assert!(!monitor.is_live(NOW));
+        let slow = monitor.heartbeat(NOW);
+        deliver(&monitor, &slow, later(3_500));
+        assert!(!monitor.is_live(later(3_500)), "a feed that lags is not live");
     }
 
     #[test]
-    fn whoever_reads_heartbeats_can_make_none_of_another_time() {
-        let liveness = HeartbeatMonitor::new();
-        hear(&liveness, &liveness.heartbeat(NOW), NOW);
-        let seen = liveness.heartbeat(later(1));
+    fn a_heartbeat_cannot_be_forged_from_one_that_was_read() {
+        let monitor = HeartbeatMonitor::new();
+        deliver(&monitor, &monitor.heartbeat(NOW), NOW);
+        let seen = monitor.heartbeat(later(1));
         let (tag, _) = seen.strip_prefix("heartbeat ").unwrap().split_once(' ').unwrap();
         let at = later(4_000);
         for tag in [tag, "0000000000000000", "ffffffffffffffff"] {
             for sent_at in [later(3_999), at] {
-                hear(&liveness, &format!("heartbeat {tag} {}", sent_at.as_micros()), at);
+                deliver(&monitor, &format!("heartbeat {tag} {}", sent_at.as_micros()), at);
             }
         }
-        assert!(!liveness.is_live(at), "messages were kept from it, and it knows");
-        hear(&liveness, &liveness.heartbeat(at), at);
-        assert!(liveness.is_live(at));
+        assert!(!monitor.is_live(at), "withheld messages are noticed");
+        deliver(&monitor, &monitor.heartbeat(at), at);
+        assert!(monitor.is_live(at));
     }
 
     #[test]
-    fn without_anything_random_nobody_is_heard() {
-        let liveness = HeartbeatMonitor { key: None, sent_at: AtomicU64::new(0) };
-        assert!(!hear(&liveness, &liveness.heartbeat(NOW), NOW));
-        assert!(!liveness.is_live(NOW));
+    fn without_randomness_the_feed_is_never_live() {
+        let monitor = HeartbeatMonitor { key: None, sent_at: AtomicU64::new(0) };
+        assert!(!deliver(&monitor, &monitor.heartbeat(NOW), NOW));
+        assert!(!monitor.is_live(NOW));
     }
 
     #[test]
-    fn a_silence_is_over_with_the_next_heartbeat_and_everything_is_forgotten() {
-        let liveness = HeartbeatMonitor::new();
-        hear(&liveness, &liveness.heartbeat(NOW), NOW);
-        assert!(!hear(&liveness, &liveness.heartbeat(later(2_900)), later(2_900)), "this was no silence");
-        assert!(hear(&liveness, &liveness.heartbeat(later(6_000)), later(6_000)), "this was one");
-        assert!(liveness.is_live(later(6_000)));
+    fn the_heartbeat_that_ends_a_silence_clears_the_cache() {
+        let monitor = HeartbeatMonitor::new();
+        deliver(&monitor, &monitor.heartbeat(NOW), NOW);
+        assert!(
+            !deliver(&monitor, &monitor.heartbeat(later(2_900)), later(2_900)),
+            "2.9 s are not a silence"
+        );
+        assert!(deliver(&monitor, &monitor.heartbeat(later(6_000)), later(6_000)), "3.1 s are a silence");
+        assert!(monitor.is_live(later(6_000)));
     }
 
     #[test]
-    fn a_heartbeat_that_comes_twice_or_was_overtaken_changes_nothing() {
-        let liveness = HeartbeatMonitor::new();
-        let (first, second) = (liveness.heartbeat(NOW), liveness.heartbeat(later(1_000)));
+    fn duplicate_and_overtaken_heartbeats_change_nothing() {
+        let monitor = HeartbeatMonitor::new();
+        let (first, second) = (monitor.heartbeat(NOW), monitor.heartbeat(later(1_000)));
         for beat in [&first, &second, &second, &first] {
-            hear(&liveness, beat, later(1_000));
+            deliver(&monitor, beat, later(1_000));
         }
-        assert!(liveness.is_live(later(4_000)));
+        assert!(monitor.is_live(later(4_000)));
     }
 
     #[test]
-    fn a_clock_that_is_set_back_is_silence_until_the_next_heartbeat() {
-        let liveness = HeartbeatMonitor::new();
-        hear(&liveness, &liveness.heartbeat(later(60_000)), later(60_000));
-        assert!(!liveness.is_live(NOW));
-        assert!(hear(&liveness, &liveness.heartbeat(NOW), NOW));
-        assert!(liveness.is_live(NOW));
+    fn after_the_clock_was_set_back_the_feed_is_silent_until_a_heartbeat() {
+        let monitor = HeartbeatMonitor::new();
+        deliver(&monitor, &monitor.heartbeat(later(60_000)), later(60_000));
+        assert!(!monitor.is_live(NOW));
+        assert!(deliver(&monitor, &monitor.heartbeat(NOW), NOW));
+        assert!(monitor.is_live(NOW));
     }
 
     #[test]
-    fn what_is_no_heartbeat_is_none() {
-        let liveness = HeartbeatMonitor::new();
+    fn malformed_heartbeats_are_not_heartbeats() {
+        let monitor = HeartbeatMonitor::new();
         for text in ["", "heartbeat", "heartbeat 1", "heartbeat x 1", "heartbeat 1 x", "user 42"] {
-            assert!(!liveness.receive(text, NOW, || ()), "{text}");
+            assert!(!monitor.receive(text, NOW, || ()), "{text}");
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The guards' cache of sessions and users.
 //!
-//! It is positive only: it holds live sessions of active users. A token that it does not admit is checked against the
-//! stores, never refused from the cache; and since the ends of token and session are checked at every request, neither
-//! lasts longer for being cached. While a store is down, cached sessions are admitted as before, within the same bounds:
-//! what cannot be written cannot have been revoked.
+//! The cache is positive-only: it holds live sessions of active users. A hit can authenticate a
+//! request; only the stores can reject one. Session and token expiry are checked on every hit, so
+//! caching extends neither.
+//!
+//! While a store is down, cached sessions keep working within the same bounds: nothing can be revoked
+//! in a store that cannot be written.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,20 +18,22 @@ use crate::store::AuthUser;
 use crate::token::VerifiedClaims;
 use crate::types::{Clock, Epoch, SessionId, Timestamp, UserId};
 
-/// How many sessions are cached, unless set: 10 000. With accounts as they usually are that is some 6 MB.
+/// How many sessions the cache holds unless set: 10,000, about 6 MB with Gatewright's own accounts.
 pub const DEFAULT_CACHE_CAPACITY: usize = 10_000;
-/// The most that can be set: ten million.
+/// The largest capacity that can be set: ten million sessions.
 pub const MAX_CACHE_CAPACITY: usize = 10_000_000;
 
 pub(crate) struct SessionCache<U> {
     sessions: quick_cache::sync::Cache<SessionId, Entry<U>>,
     generations: Generations,
-    /// `None` when the feed cannot lose messages: within one process.
+    /// `None` for a feed within one process: it cannot lose messages.
     heartbeat: Option<HeartbeatMonitor>,
+    /// How old an entry may be.
     ttl: Duration,
     clock: Arc<dyn Clock>,
 }
 
+/// A cached session, valid while the generations of the snapshot are unchanged.
 struct Entry<U> {
     session: Arc<CachedSession<U>>,
     snapshot: GenerationSnapshot,
@@ -52,7 +56,7 @@ impl<U: AuthUser> SessionCache<U> {
         }
     }
 
-    /// The cached session and user that admit this token.
+    /// The valid entry that authenticates this token.
     pub(crate) fn get(
         &self,
         session: SessionId,
@@ -71,7 +75,8 @@ impl<U: AuthUser> SessionCache<U> {
         entry.session.admits(claims, epoch, now).then_some(entry.session)
     }
 
-    /// To be called before the stores are read: what they return is cached only if nothing was revoked meanwhile.
+    /// Takes a snapshot of the generations, before the caller reads the stores. `None` if the result
+    /// must not be cached: the feed is silent, or an unconfirmed revocation may still take effect.
     pub(crate) fn snapshot(
         &self,
         session: SessionId,
@@ -81,21 +86,26 @@ impl<U: AuthUser> SessionCache<U> {
         if self.is_live(now) { self.generations.snapshot(session, user, now) } else { None }
     }
 
-    /// Inserts what the stores returned. `find` checks the snapshot again; checking it here only avoids a stale entry.
+    /// Inserts the session that the stores returned, unless it was revoked since the snapshot.
+    /// [`get`](Self::get) checks the snapshot again; the check here only saves a useless entry.
     pub(crate) fn insert(&self, session: Arc<CachedSession<U>>, snapshot: GenerationSnapshot) {
-        if self.generations.holds(&snapshot) {
+        if self.generations.is_current(&snapshot) {
             self.sessions.insert(session.session(), Entry { session, snapshot });
         }
     }
 
+    /// Whether revocations of other nodes still arrive.
     fn is_live(&self, now: Timestamp) -> bool {
         self.heartbeat.as_ref().is_none_or(|heartbeat| heartbeat.is_live(now))
     }
 
-    /// An entry from the future is stale: the clock was set back.
+    /// Whether the entry is young enough and not revoked. An entry from the future is not: the clock
+    /// was set back.
     fn is_fresh(&self, entry: &Entry<U>, now: Timestamp) -> bool {
         let GenerationSnapshot { taken_at, .. } = entry.snapshot;
-        now >= taken_at && now < taken_at.saturating_add(self.ttl) && self.generations.holds(&entry.snapshot)
+        now >= taken_at
+            && now < taken_at.saturating_add(self.ttl)
+            && self.generations.is_current(&entry.snapshot)
     }
 }
 
@@ -112,7 +122,7 @@ impl<U: AuthUser> RevocationListener for SessionCache<U> {
     }
 
     fn invalidate(&self, revocation: &Revocation) {
-        // The counter first: an entry that is inserted in between has an old snapshot.
+        // Bump before removing: an entry that another request inserts in between has an old snapshot.
         self.generations.bump(revocation, self.clock.now());
         if let Revoked::Session(id) = revocation.revoked() {
             self.sessions.remove(id);

@@ -94,10 +94,10 @@ impl<U: AuthUser> Inner<U> {
     ) -> Result<(Session, ActiveUser<U>), AuthError> {
         let refuse = |cause| self.refuse_refresh(claims.session, RefreshError::Session(cause));
         let id = claims.session.ok_or_else(|| refuse(AccessError::Sessionless))?;
-        let session = LiveSession::judge(self.sessions.find(&claims.subject, id).await?, claims, now)
+        let session = LiveSession::check(self.sessions.find(&claims.subject, id).await?, claims, now)
             .map_err(refuse)?;
         let user = find_user(self, &session.get().user).await?;
-        let user = ActiveUser::judge(user, session.get().epoch).map_err(refuse)?;
+        let user = ActiveUser::check(user, session.get().epoch).map_err(refuse)?;
         Ok((session.get().clone(), user))
     }
 

@@ -2,13 +2,24 @@
 
 use crate::types::{Policy, Requirement};
 
-/// What must be presented, and what its bearer must have: all that a guard enforces and a document describes.
+/// Which credential a route accepts, and what it requires of the caller.
+///
+/// A guard enforces the rule, and an OpenAPI document describes it.
+///
+/// ```
+/// use gatewright_core::{AccessRule, Requirement};
+///
+/// const WRITERS: Requirement = Requirement::Scopes(&["items:write"]);
+/// let for_users = AccessRule::from(WRITERS);
+/// assert_eq!(for_users, AccessRule::User(WRITERS));
+/// assert_ne!(for_users, AccessRule::ApiKey(WRITERS));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AccessRule {
-    /// A user's access token.
+    /// The access token of a user who meets the requirement.
     User(Requirement),
-    /// A key in `X-API-Key`. It has scopes and no roles.
+    /// A key in `X-API-Key` that meets the requirement. Keys have scopes and no roles.
     ApiKey(Requirement),
 }
 
@@ -18,7 +29,7 @@ impl From<Requirement> for AccessRule {
     }
 }
 
-/// For `guarded(&auth, role::Admin, …)`: the type that guards handlers guards routers.
+/// For `guarded(&auth, role::Admin, …)`: a policy type guards routers as well as handlers.
 impl<P: Policy> From<P> for AccessRule {
     fn from(_: P) -> Self {
         Self::User(P::REQUIREMENT)
@@ -26,7 +37,7 @@ impl<P: Policy> From<P> for AccessRule {
 }
 
 impl AccessRule {
-    /// What the bearer must have.
+    /// What the rule requires of the caller.
     #[must_use]
     pub const fn requirement(&self) -> &Requirement {
         match self {
@@ -35,11 +46,13 @@ impl AccessRule {
     }
 }
 
-/// A handler's argument that guards the handler. Adapters implement it for their extractors, so that a document can be
-/// written from the very types that guard at run time.
+/// An extractor that guards its handler: the handler runs only for callers who satisfy the rule.
+///
+/// Adapters implement it for their extractors. `gatewright-openapi` reads the rule from here, so a
+/// document describes the same types that guard at run time.
 pub trait GuardedExtractor {
-    /// What is demanded.
+    /// The rule that the extractor enforces.
     const ACCESS_RULE: AccessRule;
-    /// Whether nobody may pass as well; a credential that is there must be good all the same.
+    /// Whether anonymous requests pass. A credential that is present must still be valid.
     const IS_OPTIONAL: bool = false;
 }

@@ -1,4 +1,8 @@
-//! From a bearer token to an identity: verify, session, user.
+//! Authentication: from a bearer token to an identity.
+//!
+//! 1. Verify the token: signature and claims, without any store.
+//! 2. Look up the session and its user: in the cache, or in the stores if the cache has no valid entry.
+//! 3. Join claims, session and user to an [`Identity`].
 
 use std::sync::Arc;
 
@@ -11,38 +15,42 @@ use crate::store::AuthUser;
 use crate::token::{TokenKind, VerifiedClaims};
 use crate::types::{Epoch, SessionId, UserId};
 
-/// Recognises the bearer of an access token, by what is remembered where that lets them in.
+/// Authenticates an access token, from the cache if it holds a valid entry.
 pub(crate) async fn authenticate<U: AuthUser>(
     inner: &Arc<Inner<U>>,
     bearer: &BearerToken,
 ) -> Result<Identity<U>, AuthError> {
     let claims = verify(inner, bearer.expose())?;
     let (session, epoch) = session_of(&claims)?;
-    let known = inner.cache.as_ref().and_then(|cache| cache.get(session, &claims, epoch, inner.now()));
-    let pair = match known {
-        Some(pair) => pair,
+    let cached = inner.cache.as_ref().and_then(|cache| cache.get(session, &claims, epoch, inner.now()));
+    let session = match cached {
+        Some(session) => session,
         None => read(inner, &claims, session, epoch).await?,
     };
-    Ok(Identity::new(inner, claims, &pair))
+    Ok(Identity::new(inner, claims, &session))
 }
 
-/// Recognises the holder of an access token by the stores alone: for endpoints that change something, or show what is
-/// there at this moment.
+/// Authenticates an access token from the stores, never from the cache. Endpoints that change
+/// something, or that show the present state, use it.
 pub(crate) async fn authenticate_uncached<U: AuthUser>(
     inner: &Arc<Inner<U>>,
     token: &str,
 ) -> Result<Identity<U>, AuthError> {
     let claims = verify(inner, token)?;
     let (session, epoch) = session_of(&claims)?;
-    let pair = read(inner, &claims, session, epoch).await?;
-    Ok(Identity::new(inner, claims, &pair))
+    let session = read(inner, &claims, session, epoch).await?;
+    Ok(Identity::new(inner, claims, &session))
 }
 
+/// The session and epoch that an access token of ours names.
 pub(crate) fn session_of(claims: &VerifiedClaims) -> Result<(SessionId, Epoch), AccessError> {
     claims.session.zip(claims.epoch).ok_or(AccessError::Sessionless)
 }
 
-/// Reads session and user, and remembers them if both live.
+/// Reads session and user from the stores, and caches them.
+///
+/// The snapshot is taken before the stores are read. A revocation in between invalidates it, so a
+/// read that is older than the revocation never stays in the cache.
 async fn read<U: AuthUser>(
     inner: &Inner<U>,
     claims: &VerifiedClaims,
@@ -51,11 +59,11 @@ async fn read<U: AuthUser>(
 ) -> Result<Arc<CachedSession<U>>, AuthError> {
     let cache = inner.cache.as_ref();
     let snapshot = cache.and_then(|cache| cache.snapshot(session, &claims.subject, inner.now()));
-    let pair = Arc::new(read_stores(inner, claims, session, epoch).await?);
+    let session = Arc::new(read_stores(inner, claims, session, epoch).await?);
     if let (Some(cache), Some(snapshot)) = (cache, snapshot) {
-        cache.insert(Arc::clone(&pair), snapshot);
+        cache.insert(Arc::clone(&session), snapshot);
     }
-    Ok(pair)
+    Ok(session)
 }
 
 async fn read_stores<U: AuthUser>(
@@ -65,21 +73,21 @@ async fn read_stores<U: AuthUser>(
     epoch: Epoch,
 ) -> Result<CachedSession<U>, AuthError> {
     let session =
-        LiveSession::judge(inner.sessions.find(&claims.subject, session).await?, claims, inner.now())?;
+        LiveSession::check(inner.sessions.find(&claims.subject, session).await?, claims, inner.now())?;
     if session.get().epoch != epoch {
         return Err(AccessError::EpochReplaced.into());
     }
-    let user = ActiveUser::judge(find_user(inner, &claims.subject).await?, epoch)?;
+    let user = ActiveUser::check(find_user(inner, &claims.subject).await?, epoch)?;
     Ok(CachedSession::join(&session, epoch, user)?)
 }
 
-/// Believes an access token's claims, and asks no store.
+/// Verifies an access token's signature and claims, without any store.
 pub(crate) fn verify<U>(inner: &Inner<U>, token: &str) -> Result<VerifiedClaims, AuthError> {
     let verified = inner.verifier.verify(TokenKind::Access, token, inner.now());
     Ok(verified.map_err(AccessError::Token)?)
 }
 
-/// The user with this id and no other: a store that answers with somebody else is not believed.
+/// Loads the user with this id, and guards against a store that returns another user.
 pub(crate) async fn find_user<U: AuthUser>(inner: &Inner<U>, id: &UserId) -> Result<Option<U>, AuthError> {
     let user = inner.users.find_by_id(id).await?;
     Ok(user.filter(|user| user.id() == *id))

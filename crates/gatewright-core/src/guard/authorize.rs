@@ -1,7 +1,7 @@
-//! What adapters call to let a request in, or not.
+//! Authorization: what adapters call to guard a route.
 //!
-//! Every function reads the view before it returns, so its future is owned and `Send` whatever the framework's request
-//! is.
+//! Every function reads the request before it returns its future. So the future owns its data and is
+//! `Send`, even if the framework's request is not.
 
 use std::fmt;
 use std::future::Future;
@@ -19,10 +19,11 @@ use crate::token::VerifiedClaims;
 use crate::types::{Requirement, Verdict};
 
 impl<U: AuthUser> Auth<U> {
-    /// Recognises the user who calls: `None` when there is no credential.
+    /// Authenticates the caller by the bearer token. `Ok(None)` means that the request has no
+    /// credential.
     ///
     /// # Errors
-    /// The answer to send when there is a credential that cannot be read or believed, or a store does not answer.
+    /// The reply to send: 400 for a malformed header, 401 for a rejected token, 503 if a store failed.
     pub fn authenticate(
         &self,
         view: &RequestView<'_>,
@@ -30,8 +31,11 @@ impl<U: AuthUser> Auth<U> {
         self.authenticate_with(view, None)
     }
 
-    /// Recognises the user who calls, once a request: `earlier` is whom a guard of the same `Auth` let in, and another
-    /// `Auth`'s caller, or one with an API key, counts for nothing.
+    /// As [`Auth::authenticate`], but at most once a request: `earlier` is the caller that a guard
+    /// left in the request.
+    ///
+    /// The earlier caller is used if this `Auth` authenticated it as a user. A caller of another
+    /// `Auth`, or one with an API key, is ignored.
     ///
     /// # Errors
     /// As [`Auth::authenticate`].
@@ -40,23 +44,23 @@ impl<U: AuthUser> Auth<U> {
         view: &RequestView<'_>,
         earlier: Option<&Caller<U>>,
     ) -> impl Future<Output = Result<Option<Identity<U>>, Reply>> + Send + use<U> {
-        let known = earlier.and_then(|caller| caller.user_of(self)).cloned();
-        let bearer = if known.is_some() { Ok(None) } else { BearerToken::read(view) };
+        let authenticated = earlier.and_then(|caller| caller.user_of(self)).cloned();
+        let bearer = if authenticated.is_some() { Ok(None) } else { BearerToken::read(view) };
         let inner = Arc::clone(&self.inner);
         async move {
             let Some(bearer) = bearer.map_err(|refusal| inner.reply_to(&refusal.into()))? else {
-                return Ok(known);
+                return Ok(authenticated);
             };
             let identity = authenticate::authenticate(&inner, &bearer).await;
             identity.map(Some).map_err(|error| inner.reply_to(&error))
         }
     }
 
-    /// Holds a caller against a requirement.
+    /// Checks a caller against a requirement.
     ///
     /// # Errors
-    /// The answer to send: 401 for nobody, and for an identity that another `Auth` made; 403 for somebody who lacks
-    /// what is required.
+    /// The reply to send: 401 without an identity, or with one that another `Auth` made; 403 if the
+    /// caller lacks a role or scope.
     pub fn authorize(&self, who: Option<Identity<U>>, need: &Requirement) -> Result<Identity<U>, Reply> {
         let Some(identity) = who.filter(|identity| identity.issued_by(self)) else {
             return Err(self.inner.reply_to(&AccessError::NoCredential.into()));
@@ -72,7 +76,7 @@ impl<U: AuthUser> Auth<U> {
         }
     }
 
-    /// Recognises the user who calls and holds them against a requirement: [`Auth::authenticate_with`], then
+    /// Authenticates the caller, then authorizes it: [`Auth::authenticate_with`], then
     /// [`Auth::authorize`].
     ///
     /// # Errors
@@ -88,11 +92,11 @@ impl<U: AuthUser> Auth<U> {
         async move { auth.authorize(who.await?, &need) }
     }
 
-    /// Recognises the service that calls by its API key, and holds the key's scopes against a requirement. A key has no
-    /// roles.
+    /// Authenticates a service by its `X-API-Key`, and checks the key's scopes against a requirement.
+    /// A key has no roles.
     ///
     /// # Errors
-    /// The answer to send: 401 without a key, 403 with a wrong one or one that lacks a scope.
+    /// The reply to send: 401 without a key; 403 with an unknown key, or one that lacks a scope.
     pub fn require_api_key(
         &self,
         view: &RequestView<'_>,
@@ -118,12 +122,14 @@ impl<U: AuthUser> Auth<U> {
         }
     }
 
-    /// Believes a bearer token for what its signature and its times say, and asks no store: a token stays good until
-    /// it expires, whatever became of its user, its session and the user's roles. Where several issuers are
-    /// believed, [`VerifiedClaims::issuer`] says whose subject it is.
+    /// Verifies a bearer token by its signature and times alone, without any store.
+    ///
+    /// The token is accepted until it expires. A logout, a disabled user or a changed role has no
+    /// effect before that. If the verifier accepts several issuers, [`VerifiedClaims::issuer`] says
+    /// whose subject it is.
     ///
     /// # Errors
-    /// The answer to send when there is no credential, or one that cannot be read or believed.
+    /// The reply to send: 401 without a credential or with a rejected token, 400 for a malformed header.
     pub fn require_claims(&self, view: &RequestView<'_>) -> Result<VerifiedClaims, Reply> {
         let read = BearerToken::read(view).and_then(|bearer| bearer.ok_or(AccessError::NoCredential));
         let claims = read.map_err(AuthError::from);
@@ -132,38 +138,42 @@ impl<U: AuthUser> Auth<U> {
     }
 }
 
-/// For adapters of frameworks that cannot tell before a request comes: the 500 for an application that guards its handlers
-/// and did not provide its [`Auth`]. The log names the `fix`, and the type of user that was asked for.
+/// The reply for a handler whose application did not provide its [`Auth`]: 500.
+///
+/// For adapters of frameworks that cannot check this before the first request. The log entry names
+/// the `fix` and the user type that was requested.
 #[must_use]
 pub fn missing_auth<U>(fix: &str) -> Reply {
     let user = std::any::type_name::<U>();
-    tracing::error!(target: "gatewright", fix, user, "a handler's argument found no Auth of this user");
+    tracing::error!(target: "gatewright", fix, user, "no Auth for this user type: the application did not provide it to its handlers");
     DenialResponder::default().reply(&Denial::Internal)
 }
 
-/// A rule with the [`Auth`] that enforces it: all that a guard is. Adapters wrap it in their own terms.
+/// An access rule with the [`Auth`] that enforces it. Adapters wrap it as middleware of their
+/// framework.
 pub struct Guard<U = Account> {
     auth: Auth<U>,
     rule: AccessRule,
 }
 
 impl<U: AuthUser> Guard<U> {
-    /// A guard that lets in whoever meets the rule.
+    /// A guard that passes the requests that satisfy `rule`.
     #[must_use]
     pub fn new(auth: &Auth<U>, rule: impl Into<AccessRule>) -> Self {
         Self { auth: auth.clone(), rule: rule.into() }
     }
 
-    /// The `Auth` behind the guard.
+    /// The `Auth` that the guard uses.
     #[must_use]
     pub const fn auth(&self) -> &Auth<U> {
         &self.auth
     }
 
-    /// Lets the request in, or not. `earlier` is whom an outer guard may have left in the request.
+    /// Authenticates and authorizes the caller of a request. `earlier` is the caller that an outer
+    /// guard left in the request, if there is one.
     ///
     /// # Errors
-    /// The answer to send instead of the route's.
+    /// The reply to send instead of calling the handler.
     pub fn authorize(
         &self,
         view: &RequestView<'_>,

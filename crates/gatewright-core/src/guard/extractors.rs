@@ -1,23 +1,28 @@
-//! The handler arguments of every adapter, defined once: what one is and what it demands is the same in all of them, and
-//! how a framework makes one is the adapter's.
+//! What all adapters have in common: macros that define their handler arguments, rejection, guard
+//! layer and endpoint functions. An adapter adds the implementations of its framework's traits.
+//!
+//! These are macros because a crate must own a type to implement a foreign trait for it.
 
-/// For adapters: `Authorized`, `CurrentUser`, `MaybeUser`, `StatelessClaims` and `ApiKey`, each with a `new` for the
-/// adapter. A crate must own the types it implements a framework's traits for, so these cannot live in the core.
+/// Defines the handler arguments `Authorized`, `CurrentUser`, `MaybeUser`, `StatelessClaims` and
+/// `ApiKey`, each with a private `new` for the adapter.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! extractors {
     () => {
-        /// The user behind the request's bearer token. Without one: 401.
+        /// The user of the request's bearer token.
         ///
-        /// It dereferences to the user.
+        /// A missing or invalid token is rejected with 401, a malformed `Authorization` header with
+        /// 400. It dereferences to the user: `caller.email` is the address of an `Account`.
         pub type CurrentUser<U = $crate::Account> = Authorized<$crate::Authenticated, U>;
 
-        /// The user behind the request's bearer token, who meets the policy `P`. Nobody: 401; somebody who does not: 403.
+        /// The user of the request's bearer token, who meets the policy `P`: a role or scope, or a
+        /// combination such as `AnyOf<(role::Moderator, role::Admin)>`.
         ///
-        /// It dereferences to the user.
+        /// A missing or invalid token is rejected with 401, a user who does not meet the policy with
+        /// 403. It dereferences to the user.
         #[non_exhaustive]
         pub struct Authorized<P, U = $crate::Account> {
-            /// The user, as of this request.
+            /// The user, as the guard read it for this request.
             pub user: ::std::sync::Arc<U>,
             /// The session, the token's claims and the effective scopes.
             pub identity: $crate::Identity<U>,
@@ -31,11 +36,13 @@ macro_rules! extractors {
             }
         }
 
-        /// The user behind the request's bearer token, if there is one. A token that is there and bad is still refused:
-        /// never use `Option<CurrentUser>` instead, which some frameworks make `None` of in both cases.
+        /// The user of the request's bearer token, or `None` if the request has no token.
+        ///
+        /// An invalid token is rejected with 401. Do not use `Option<CurrentUser>` instead: some
+        /// frameworks make it `None` for an invalid token too.
         #[non_exhaustive]
         pub struct MaybeUser<U = $crate::Account> {
-            /// The user; `None` when the request has no credential.
+            /// The user; `None` if the request has no bearer token.
             pub user: ::std::option::Option<CurrentUser<U>>,
         }
 
@@ -45,11 +52,14 @@ macro_rules! extractors {
             }
         }
 
-        /// What the request's bearer token says, believed for its signature and times alone: no store is asked, so a
-        /// logout, a disabled user or a changed password is not noticed before the token expires.
+        /// The claims of the request's bearer token. Only the signature, the issuer, the audience
+        /// and the times are verified.
+        ///
+        /// It reads no store. The token stays valid until it expires, also after a logout, a changed
+        /// password or a disabled user. A missing or invalid token is rejected with 401.
         #[non_exhaustive]
         pub struct StatelessClaims<U = $crate::Account> {
-            /// The token's claims.
+            /// The verified claims.
             pub claims: $crate::VerifiedClaims,
             user: ::std::marker::PhantomData<fn() -> U>,
         }
@@ -60,11 +70,13 @@ macro_rules! extractors {
             }
         }
 
-        /// The service behind the request's `X-API-Key`, whose key has the scopes that `P` asks for. No key: 401; a wrong
-        /// one, or one that lacks a scope: 403.
+        /// The service that sent the request, authenticated by the API key in `X-API-Key`. The key
+        /// has the scopes that the policy `P` requires.
+        ///
+        /// A missing key is rejected with 401, an unknown key or one without the scopes with 403.
         #[non_exhaustive]
         pub struct ApiKey<P = $crate::Authenticated, U = $crate::Account> {
-            /// What is known of the key: its scopes.
+            /// The scopes of the key.
             pub identity: $crate::ApiKeyIdentity<U>,
             policy: ::std::marker::PhantomData<fn() -> P>,
         }
@@ -124,6 +136,148 @@ macro_rules! extractors {
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.debug_struct("ApiKey").field("identity", &self.identity).finish_non_exhaustive()
             }
+        }
+    };
+}
+
+/// Defines `Rejection`, a reply that an adapter turns into a response of its framework.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! rejection {
+    () => {
+        /// A reply of Gatewright in place of the handler's own response.
+        ///
+        /// Extractors and guards reject requests with it. A handler can return it too, made from a
+        /// `Reply`: `Rejection::from(auth.not_found())`.
+        #[derive(Clone)]
+        pub struct Rejection($crate::Reply);
+
+        impl ::std::convert::From<$crate::Reply> for Rejection {
+            fn from(reply: $crate::Reply) -> Self {
+                Self(reply)
+            }
+        }
+
+        impl ::std::fmt::Debug for Rejection {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.debug_struct("Rejection").field("status", &self.0.status).finish_non_exhaustive()
+            }
+        }
+
+        impl ::std::fmt::Display for Rejection {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                write!(f, "rejected with status {}", self.0.status)
+            }
+        }
+
+        impl ::std::error::Error for Rejection {}
+    };
+}
+
+/// Defines `RequireLayer`, the middleware of a guard, and `Require`, the service that it makes.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! guard_layer {
+    () => {
+        /// The middleware that [`require`] returns. It puts a guard in front of what it wraps.
+        pub struct RequireLayer<U = $crate::Account> {
+            guard: $crate::Guard<U>,
+        }
+
+        /// What [`RequireLayer`] wraps, behind its guard. The guard leaves the `Caller` in the
+        /// request's extensions: guards and extractors further inside do not authenticate again.
+        pub struct Require<T, U = $crate::Account> {
+            guard: $crate::Guard<U>,
+            inner: T,
+        }
+
+        impl<U> ::std::clone::Clone for RequireLayer<U> {
+            fn clone(&self) -> Self {
+                Self { guard: self.guard.clone() }
+            }
+        }
+
+        impl<T: ::std::clone::Clone, U> ::std::clone::Clone for Require<T, U> {
+            fn clone(&self) -> Self {
+                Self { guard: self.guard.clone(), inner: self.inner.clone() }
+            }
+        }
+
+        impl<U> ::std::fmt::Debug for RequireLayer<U> {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.debug_struct("RequireLayer").field("guard", &self.guard).finish()
+            }
+        }
+
+        impl<T, U> ::std::fmt::Debug for Require<T, U> {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.debug_struct("Require").field("guard", &self.guard).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+/// Defines one function for each ready-made endpoint. `$route` is the adapter's function from an
+/// `Auth` and an `Endpoint` to a route.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! endpoint_routes {
+    ($route:ident -> $output:ty $(where $state:ident: $($bound:tt)+)?) => {
+        /// `POST`: registers an account. Takes JSON `email`, `password`. Replies 201, also if the
+        /// address is already taken.
+        pub fn register<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+            $route(auth, $crate::Endpoint::Register)
+        }
+
+        /// `POST`: logs in. Takes the OAuth 2.0 password form. Replies with a pair of tokens.
+        pub fn login<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+            $route(auth, $crate::Endpoint::Login)
+        }
+
+        /// `POST`: exchanges a refresh token. Takes form or JSON `refresh_token`. Replies with the
+        /// next pair of tokens.
+        pub fn refresh<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+            $route(auth, $crate::Endpoint::Refresh)
+        }
+
+        /// `POST`: ends one session. Takes a bearer token, or form or JSON `refresh_token`.
+        /// Replies 204.
+        pub fn logout<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+            $route(auth, $crate::Endpoint::Logout)
+        }
+
+        /// `POST`: ends every session of the caller. Takes a bearer token. Replies 204.
+        pub fn logout_all<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+            $route(auth, $crate::Endpoint::LogoutAll)
+        }
+
+        /// `POST`: changes the caller's password and ends all other sessions. Takes a bearer token
+        /// and JSON `current_password`, `new_password`. Replies 204.
+        pub fn change_password<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+            $route(auth, $crate::Endpoint::ChangePassword)
+        }
+
+        /// `GET` and `HEAD`: lists the caller's sessions. Takes a bearer token.
+        pub fn sessions<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+            $route(auth, $crate::Endpoint::Sessions)
+        }
+
+        /// `DELETE`: ends one of the caller's sessions. Mount it at a path with a parameter named
+        /// `id`. Takes a bearer token. Replies 204, or 404 for an id of no session of the caller.
+        pub fn end_session<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+            $route(auth, $crate::Endpoint::EndSession)
+        }
+
+        /// `POST`: revokes a token and ends its session. Takes the form of RFC 7009. Replies 200,
+        /// also if the token is invalid.
+        pub fn revoke<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+            $route(auth, $crate::Endpoint::Revoke)
+        }
+
+        /// `POST`: introspects a token. Takes an API key with the scope `introspect` and the form of
+        /// RFC 7662. Replies with the token's claims, or that the token is not active.
+        pub fn introspect<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+            $route(auth, $crate::Endpoint::Introspect)
         }
     };
 }

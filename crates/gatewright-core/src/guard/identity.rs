@@ -1,4 +1,4 @@
-//! Who is calling, once all proofs are there: a believed token and a living user, or a known API key.
+//! Identities: authenticated callers, either a user with a verified token or a service with an API key.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::store::{Account, AuthUser};
 use crate::token::VerifiedClaims;
 use crate::types::{Scopes, SessionId};
 
-/// How somebody proved who they are.
+/// Which kind of credential authenticated a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CredentialKind {
@@ -20,8 +20,10 @@ pub enum CredentialKind {
     ApiKey,
 }
 
-/// A recognised caller. It knows which [`Auth`] recognised it and by which kind of credential, so that what one
-/// guard leaves in a request cannot satisfy another's.
+/// An authenticated user: the user, the token's claims, the session and the effective scopes.
+///
+/// It knows which [`Auth`] authenticated it and with which kind of credential. So an identity that one
+/// guard leaves in a request cannot satisfy a guard of another `Auth`.
 pub struct Identity<U = Account> {
     user: Arc<U>,
     claims: Arc<VerifiedClaims>,
@@ -31,13 +33,14 @@ pub struct Identity<U = Account> {
 }
 
 impl<U: AuthUser> Identity<U> {
-    /// Joins the proofs. `scopes` are the token's, less those the user may no longer have.
-    pub(crate) fn new(issuer: &Arc<Inner<U>>, claims: VerifiedClaims, pair: &CachedSession<U>) -> Self {
-        let scopes = issuer.effective_scopes(&claims.scopes, pair.user());
+    /// Joins the verified claims and the live session. The scopes are those of the token, without
+    /// those that the user's roles no longer grant.
+    pub(crate) fn new(issuer: &Arc<Inner<U>>, claims: VerifiedClaims, cached: &CachedSession<U>) -> Self {
+        let scopes = issuer.effective_scopes(&claims.scopes, cached.user());
         Self {
-            user: Arc::clone(pair.user()),
+            user: Arc::clone(cached.user()),
             claims: Arc::new(claims),
-            session: pair.session(),
+            session: cached.session(),
             scopes,
             issuer: Arc::clone(issuer),
         }
@@ -45,38 +48,38 @@ impl<U: AuthUser> Identity<U> {
 }
 
 impl<U> Identity<U> {
-    /// The user, as of this request, or as read before and not changed since
+    /// The user: as read for this request, or from the cache if it was not invalidated since
     /// ([`RevocationCheck::Cached`](crate::RevocationCheck::Cached)).
     #[must_use]
     pub const fn user(&self) -> &Arc<U> {
         &self.user
     }
 
-    /// What the token says.
+    /// The verified claims of the access token.
     #[must_use]
     pub fn claims(&self) -> &VerifiedClaims {
         &self.claims
     }
 
-    /// The session the token belongs to.
+    /// The session that the token belongs to.
     #[must_use]
     pub const fn session(&self) -> SessionId {
         self.session
     }
 
-    /// The effective scopes: those the token grants and the user may have now.
+    /// The effective scopes: those that the token grants and the user's roles still allow.
     #[must_use]
     pub const fn scopes(&self) -> &Scopes {
         &self.scopes
     }
 
-    /// How the caller was recognised: by a bearer token, the one credential that stands for a user.
+    /// The kind of credential: always a bearer token, the only one that represents a user.
     #[must_use]
     pub const fn kind(&self) -> CredentialKind {
         CredentialKind::Bearer
     }
 
-    /// Whether this very `Auth`, or a clone of it, recognised the caller.
+    /// Whether this `Auth`, or a clone of it, authenticated the caller.
     #[must_use]
     pub fn issued_by(&self, auth: &Auth<U>) -> bool {
         Arc::ptr_eq(&self.issuer, &auth.inner)
@@ -84,7 +87,7 @@ impl<U> Identity<U> {
 }
 
 impl<U> Identity<U> {
-    /// Refuses an identity that another `Auth` made.
+    /// Rejects an identity that another `Auth` made.
     pub(crate) fn must_be_of(&self, auth: &Auth<U>) -> Result<(), AccessError> {
         if self.issued_by(auth) { Ok(()) } else { Err(AccessError::ForeignIdentity) }
     }
@@ -112,7 +115,8 @@ impl<U> fmt::Debug for Identity<U> {
     }
 }
 
-/// A service recognised by an API key. It is no user, and satisfies no guard that asks for one.
+/// A service that authenticated with an API key. It is not a user, so it does not satisfy guards for
+/// users.
 pub struct ApiKeyIdentity<U = Account> {
     scopes: Scopes,
     issuer: Arc<Inner<U>>,
@@ -123,13 +127,13 @@ impl<U> ApiKeyIdentity<U> {
         Self { scopes, issuer: Arc::clone(issuer) }
     }
 
-    /// What the key may do.
+    /// The scopes of the key.
     #[must_use]
     pub const fn scopes(&self) -> &Scopes {
         &self.scopes
     }
 
-    /// Whether this very `Auth`, or a clone of it, knows the key.
+    /// Whether this `Auth`, or a clone of it, accepted the key.
     #[must_use]
     pub fn issued_by(&self, auth: &Auth<U>) -> bool {
         Arc::ptr_eq(&self.issuer, &auth.inner)
@@ -148,8 +152,9 @@ impl<U> fmt::Debug for ApiKeyIdentity<U> {
     }
 }
 
-/// Whom a guard let in, by the credential it asked for. Guards leave it in the request, so that guards and arguments
-/// behind them need not recognise a user again.
+/// The authenticated caller that a guard leaves in the request.
+///
+/// Guards and extractors behind it take the user from here, so that one request is authenticated once.
 #[non_exhaustive]
 pub enum Caller<U = Account> {
     /// A user.
@@ -159,7 +164,7 @@ pub enum Caller<U = Account> {
 }
 
 impl<U> Caller<U> {
-    /// How the caller was recognised.
+    /// Which kind of credential authenticated the caller.
     #[must_use]
     pub const fn kind(&self) -> CredentialKind {
         match self {
@@ -168,7 +173,7 @@ impl<U> Caller<U> {
         }
     }
 
-    /// The user, if `auth` recognised one.
+    /// The user, if `auth` authenticated one.
     pub(crate) fn user_of(&self, auth: &Auth<U>) -> Option<&Identity<U>> {
         match self {
             Self::User(identity) if identity.issued_by(auth) => Some(identity),
