@@ -1,9 +1,8 @@
-//! The feed suite: the contract of [`RevocationFeed`], bullet by bullet, and a feed that a test delivers by hand.
+//! Conformance suites for [`RevocationFeed`].
 
 pub mod connections;
 pub mod heartbeats;
 mod listener;
-mod manual;
 pub mod messages;
 mod wire;
 
@@ -13,25 +12,24 @@ use async_trait::async_trait;
 use gatewright_core::RevocationFeed;
 
 pub use listener::{Heard, Listener};
-pub use manual::ManualFeed;
 pub use wire::Wire;
 
-/// What the suite is run on: one new feed, on which nobody has spoken, and a way for nodes to join it.
+/// One new feed without messages, and the nodes that use it.
 #[async_trait]
 pub trait Network: Send + Sync {
-    /// Another node that speaks and hears over a [`Wire`] of its own.
+    /// Connects another node, over its own [`Wire`].
     async fn node(&self) -> Node;
 
-    /// Tells all nodes something, as anybody may who can write to the feed.
+    /// Sends a text to all nodes, like another program with write access to the feed.
     async fn say(&self, text: &str);
 }
 
 /// One node's end of a feed.
 #[derive(Clone)]
 pub struct Node {
-    /// The end.
+    /// The feed.
     pub feed: Arc<dyn RevocationFeed>,
-    /// All that the end's connections go over.
+    /// The wire that carries all connections of the feed.
     pub wire: Wire,
 }
 
@@ -41,17 +39,20 @@ impl std::fmt::Debug for Node {
     }
 }
 
-/// Two nodes' ends, for the cases that every feed must pass.
+/// Two ends of one feed, for the cases that every feed must pass.
 pub type Ends = [Arc<dyn RevocationFeed>; 2];
 
-/// For [`feed_suite!`](crate::feed_suite): two nodes of a new network.
+/// For [`feed_suite!`](crate::feed_suite): connects two nodes to a new network.
 pub async fn ends(network: impl Network) -> Ends {
     [network.node().await.feed, network.node().await.feed]
 }
 
-/// Expands the suite for a feed between nodes ([`Reach::Nodes`](gatewright_core::Reach::Nodes)), each case its own test.
-/// `$fresh` is an async function without arguments that returns a new [`Network`](crate::feed::Network). Attributes before
-/// the name go to every case: `#[ignore = "needs a server"]`.
+/// Expands the suite for a feed between nodes
+/// ([`FeedReach::Cluster`](gatewright_core::FeedReach::Cluster)). Each case is its own test.
+///
+/// `$fresh` is an async function without arguments that returns a new
+/// [`Network`](crate::feed::Network). Attributes before the name apply to every case:
+/// `#[ignore = "needs a server"]`.
 #[macro_export]
 macro_rules! feed_suite {
     ($(#[$attribute:meta])* $name:ident, $fresh:expr) => {
@@ -64,27 +65,29 @@ macro_rules! feed_suite {
 
             $crate::feed_message_cases! { [$(#[$attribute])*] ends }
             $crate::feed_cases! { [$(#[$attribute])*] heartbeats, $fresh,
-                heartbeats_go_out_every_second_and_come_back_in_order
-                every_node_hears_the_others_heartbeats
-                no_heartbeat_overtakes_a_revocation_that_was_handed_over_before_it_was_sent
-                whoever_comes_later_is_served_as_well
+                heartbeats_are_sent_every_second_and_return_in_order
+                every_node_receives_the_heartbeats_of_all_nodes
+                heartbeats_never_overtake_earlier_revocations
+                late_subscribers_receive_heartbeats
             }
             $crate::feed_cases! { [$(#[$attribute])*] connections, $fresh,
-                after_a_cut_everything_is_forgotten_before_anything_is_heard
-                while_a_node_is_cut_off_no_heartbeat_comes_back_and_afterwards_it_hears_again
-                an_announcement_that_cannot_be_handed_over_says_so_within_five_seconds
-                a_connection_that_falls_silent_is_replaced
-                whichever_connection_falls_silent_the_node_hears_and_is_heard_again
-                what_cannot_be_read_empties_the_cache
-                when_nobody_listens_any_more_the_connections_end
-                with_the_last_handle_the_connections_end
+                cache_is_cleared_after_a_reconnect_before_any_message
+                disconnected_node_receives_no_heartbeats_until_it_reconnects
+                failed_publication_returns_an_error_within_five_seconds
+                silent_connection_is_replaced
+                node_recovers_whichever_connection_goes_silent
+                malformed_messages_clear_the_cache
+                connections_close_when_the_last_listener_is_dropped
+                connections_close_when_the_last_handle_is_dropped
             }
         }
     };
 }
 
-/// Expands the cases that a feed within one process must pass, each its own test. `$ends` is an async function without
-/// arguments that returns two ends of one new feed: an [`Ends`](crate::feed::Ends).
+/// Expands the suite for a feed within one process. Each case is its own test.
+///
+/// `$ends` is an async function without arguments. It returns two ends of one new feed, an
+/// [`Ends`](crate::feed::Ends).
 #[macro_export]
 macro_rules! local_feed_suite {
     ($(#[$attribute:meta])* $name:ident, $ends:expr) => {
@@ -96,23 +99,23 @@ macro_rules! local_feed_suite {
     };
 }
 
-/// For the feed suites.
+/// For the feed suites: the cases that every feed must pass.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! feed_message_cases {
     ($attributes:tt $ends:expr) => {
         $crate::feed_cases! { $attributes messages, $ends,
-            a_revocation_of_one_node_is_heard_by_the_other_as_it_was_said
-            an_announcement_that_nobody_waits_for_is_heard
-            many_announcements_at_once_are_all_heard
-            every_listener_of_a_node_hears
-            a_listener_that_is_gone_holds_nobody_up
-            the_feed_keeps_no_listener_alive
+            revocations_arrive_unchanged
+            publications_are_sent_without_being_awaited
+            many_parallel_publications_all_arrive
+            every_listener_of_a_node_receives
+            dropped_listener_does_not_block_others
+            feed_does_not_keep_listeners_alive
         }
     };
 }
 
-/// For the feed suites.
+/// For the feed suites: each case of a module as a test.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! feed_cases {

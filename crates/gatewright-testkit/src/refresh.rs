@@ -1,61 +1,70 @@
-//! The refresh suite: what becomes of refresh tokens when they are stolen, lost, raced for, sent elsewhere, or outlive what
-//! they stand on. Each scenario runs on whole services, from the bytes of a request to a storage and back.
+//! The refresh suite: scenarios of refresh tokens that are stolen, lost, used in parallel, sent to
+//! another endpoint or issuer, or older than a restart, a password change or a logout.
 //!
-//! [`SCENARIOS`] lists them, [`refresh_suite!`](crate::refresh_suite) expands them. A scenario is a function of a
-//! [`Service`], and bears the id of the project's table of refresh scenarios: `rotate_basic` is `rotate-basic`.
+//! Each scenario runs on complete services: it sends the bytes of a request and checks the bytes of
+//! the answer. [`SCENARIOS`] lists the scenarios, and [`refresh_suite!`](crate::refresh_suite)
+//! expands them. A scenario is a function of a [`Service`]. Its name is its id in the project's
+//! table of refresh scenarios: `rotate_basic` is `rotate-basic`.
 
 mod service;
-pub mod published;
+pub mod scenarios;
 
 use std::future::Future;
 
 use gatewright_core::{Account, AccountStore, SessionStore, TokenIssuer, TokenVerifier};
 
-pub use service::{Answer, Node, PATIENCE, Pair, Service};
+pub use service::{Answer, MAX_ATTEMPTS, Node, Pair, Service};
 
-/// What keeps accounts and sessions, and how a service gets at it. Both may be in one place or in two.
+/// The storage of accounts and sessions under test. Both may be in the same store or in two stores.
 pub trait Storage {
     /// A handle on the accounts.
     type Accounts: AccountStore<User = Account> + Clone;
     /// A handle on the sessions.
     type Sessions: SessionStore + Clone;
 
-    /// What a restart leaves of the sessions.
-    const SESSIONS: Lasting;
+    /// Whether sessions survive a restart of the service.
+    const SESSIONS: Durability;
 
-    /// Handles as a further node has them: with connections of its own, on the same contents.
+    /// Opens the handles of a new node, with its own connections to the same contents.
     fn open(&self) -> impl Future<Output = (Self::Accounts, Self::Sessions)>;
 
-    /// The processes end that had it open. Whatever lived in them alone is gone, but for accounts in memory beside sessions
-    /// that are kept: those stand for an application's own users table.
+    /// Simulates that all processes stop. The contents of their memory are lost.
+    ///
+    /// Exception: accounts in memory stay if the sessions are durable. They represent the users
+    /// table of an application.
     fn restart(&mut self);
 
-    /// Every value of every row, as its bytes: what somebody gets who can read the storage. Of accounts and sessions in the
-    /// process's own memory, what their stores return.
+    /// Returns the bytes of every value in every row, as a reader of the storage sees them. For a
+    /// store in memory these are the values that its methods return.
     fn values(&self) -> impl Future<Output = Vec<Vec<u8>>>;
 }
 
-/// What is left when a process ends.
+/// Whether sessions survive a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "there is no third")]
-pub enum Lasting {
-    /// Everything.
-    Kept,
-    /// Nothing: whoever was logged in logs in again.
-    Gone,
+#[expect(clippy::exhaustive_enums, reason = "the two cases are exhaustive")]
+pub enum Durability {
+    /// Sessions survive.
+    Durable,
+    /// Sessions are lost: users log in again.
+    Volatile,
 }
 
-/// Issues tokens and verifies them.
+/// Issues and verifies tokens.
 pub trait Tokens: TokenIssuer + TokenVerifier + 'static {}
 
 impl<T: TokenIssuer + TokenVerifier + 'static> Tokens for T {}
 
-/// The scenarios, by their ids.
+/// The ids of the scenarios.
 pub const SCENARIOS: &[&str] = crate::refresh_scenarios! { refresh_names [] };
 
-/// Expands every scenario as its own test. `$fresh` is an async function without arguments that returns a new, empty
-/// [`Storage`](crate::refresh::Storage); `$tokens` is a function that gives the tokens of an issuer, by its name, all with
-/// one key. Attributes before the name go to every case: `#[ignore = "needs a server"]`.
+/// Expands the refresh suite. Each scenario is its own test.
+///
+/// - `$fresh` is an async function without arguments. It returns a new, empty
+///   [`Storage`](crate::refresh::Storage).
+/// - `$tokens` is a function from the name of an issuer to its [`Tokens`](crate::refresh::Tokens).
+///   All issuers use the same key.
+///
+/// Attributes before the name apply to every case: `#[ignore = "needs a server"]`.
 #[macro_export]
 macro_rules! refresh_suite {
     ($(#[$attribute:meta])* $name:ident, $fresh:expr, $tokens:expr) => {
@@ -63,7 +72,7 @@ macro_rules! refresh_suite {
     };
 }
 
-/// For [`refresh_suite!`] and [`SCENARIOS`]: the list stands here once.
+/// For [`refresh_suite!`] and [`SCENARIOS`]: the only list of the scenarios.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! refresh_scenarios {
@@ -101,7 +110,7 @@ macro_rules! refresh_tests {
                 $crate::case! { $attributes $scenario,
                     $crate::block_on(async {
                         let service = $crate::refresh::Service::new($fresh().await, $tokens);
-                        $crate::refresh::published::$scenario(service).await
+                        $crate::refresh::scenarios::$scenario(service).await
                     })
                 }
             )+
@@ -109,7 +118,7 @@ macro_rules! refresh_tests {
     };
 }
 
-/// For [`SCENARIOS`]: each scenario by its name.
+/// For [`SCENARIOS`]: the name of each scenario.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! refresh_names {
@@ -123,8 +132,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_scenario_that_is_written_is_in_the_list_once() {
-        let source = include_str!("refresh/published.rs");
+    fn the_list_has_every_scenario_once() {
+        let source = include_str!("refresh/scenarios.rs");
         let functions = source.lines().filter_map(|line| line.strip_prefix("pub async fn "));
         let mut written: Vec<&str> = functions.filter_map(|rest| rest.split('<').next()).collect();
         let mut listed = SCENARIOS.to_vec();

@@ -1,11 +1,11 @@
-//! The store suites: the contracts of `UserStore`, `AccountStore` and `SessionStore`, bullet by bullet.
+//! Conformance suites for `UserStore`, `AccountStore` and `SessionStore`.
 
 pub mod users;
 pub mod accounts;
 pub mod broken;
 pub mod sessions;
-pub mod owners;
-pub mod interruptions;
+pub mod user_isolation;
+pub mod cancellation;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,25 +16,27 @@ use tokio::task::JoinSet;
 
 pub use users::{UserState, Users};
 
-/// What the cases of accounts prove: a store of Gatewright's own accounts, whoever keeps the sessions.
+/// A store that [`account_suite!`](crate::account_suite) can test. Clones use the same accounts.
 pub trait Accounts: AccountStore<User = Account> + Clone {}
 
 impl<T: AccountStore<User = Account> + Clone> Accounts for T {}
 
-/// What the cases of sessions prove: a store of sessions, whoever keeps the accounts.
+/// A store that [`session_suite!`](crate::session_suite) can test. Clones use the same sessions.
 pub trait Sessions: SessionStore + Clone {}
 
 impl<T: SessionStore + Clone> Sessions for T {}
 
-/// What the whole suite proves: accounts and sessions behind one handle.
+/// A store that [`store_suite!`](crate::store_suite) can test: accounts and sessions in one type.
 pub trait Store: Accounts + Sessions {}
 
 impl<T: Accounts + Sessions> Store for T {}
 
-/// How many callers race each other.
+/// The number of calls that [`race`] starts.
 pub const RACERS: usize = 50;
 
-/// Starts [`RACERS`] calls at once, on threads, half of them through each handle, and gathers what they return.
+/// Starts [`RACERS`] calls at once, half of them on each handle, and returns their results.
+///
+/// `call` receives the handle and the number of the call.
 pub async fn race<S, T, F>(stores: &[S; 2], call: impl Fn(S, usize) -> F) -> Vec<T>
 where
     S: Clone,
@@ -44,7 +46,7 @@ where
     race_of(RACERS, stores, call).await
 }
 
-/// As [`race`], with fewer callers: for races that every one of them wins, and each win is a commit on a disk.
+/// Like [`race`], with a given number of calls. Use fewer calls if each of them commits to disk.
 pub async fn race_of<S, T, F>(callers: usize, stores: &[S; 2], call: impl Fn(S, usize) -> F) -> Vec<T>
 where
     S: Clone,
@@ -64,15 +66,20 @@ where
     racers.join_all().await
 }
 
-/// Expands the suite for a [`UserStore`](gatewright_core::UserStore), whatever its users are, each case its own test.
+/// Expands the suite for a [`UserStore`](gatewright_core::UserStore) of any user type. Each case is
+/// its own test.
 ///
-/// `$fresh` is an async function without arguments that returns two handles on one new, empty table of users: a
-/// [`Users`](crate::store::Users) tells how the suite writes to it. `$broken` returns a store that cannot tell: its server is
-/// gone, its connections are closed, or its table is not there. Attributes before the name go to every case:
-/// `#[ignore = "needs a server"]`.
+/// - `$fresh` is an async function without arguments. It returns two handles on one new, empty
+///   table. A handle implements [`Users`](crate::store::Users), through which the suite writes
+///   rows.
+/// - `$broken` is an async function without arguments. It returns a store whose calls fail: its
+///   server is down, its connections are closed, or its table does not exist.
 ///
-/// A store in memory neither fails nor waits: it has `in_memory` in the place of `$broken`. Its calls cannot be dropped in
-/// their middle, and instead of the cases that drop them the suite proves that none waits.
+/// Attributes before the name apply to every case: `#[ignore = "needs a server"]`.
+///
+/// A store in memory passes `in_memory` instead of `$broken`. Its calls never fail, and they
+/// complete at the first poll. The suite checks that, and omits the cases for failed and cancelled
+/// calls.
 #[macro_export]
 macro_rules! user_suite {
     ($(#[$attribute:meta])* $name:ident, $fresh:expr, $($broken:tt)+) => {
@@ -80,21 +87,29 @@ macro_rules! user_suite {
             use super::*;
 
             $crate::store_cases! { [$(#[$attribute])*] users ($fresh().await),
-                a_user_comes_back_as_it_was_written
-                an_unknown_user_is_absent
+                user_fields_round_trip
+                unknown_users_are_absent
                 addresses_and_ids_are_compared_byte_for_byte
-                a_user_comes_back_as_of_one_moment
-                a_read_sees_every_change_that_was_acknowledged_before_it_began
-                a_hash_is_replaced_only_if_it_is_the_expected_one_to_the_byte
-                of_many_parallel_upgrades_of_one_hash_one_succeeds
+                reads_return_one_consistent_row
+                reads_see_all_acknowledged_writes
+                hash_replacement_compares_byte_for_byte
+                one_of_many_parallel_hash_upgrades_succeeds
             }
-            $crate::troubles_of_users! { [$(#[$attribute])*] $fresh, $($broken)+ }
+            $crate::store_failure_cases! { [$(#[$attribute])*]
+                user_calls_complete_at_first_poll
+                [broken_user_store_returns_errors]
+                [cancelled_hash_upgrade_is_atomic]
+                $fresh, $($broken)+
+            }
         }
     };
 }
 
-/// Expands the suite for an [`AccountStore`](gatewright_core::AccountStore) of Gatewright's own accounts, [`user_suite!`]
-/// included, whose arguments it has; `$fresh` returns two handles on one new, empty store.
+/// Expands the suite for an [`AccountStore`](gatewright_core::AccountStore) of Gatewright's own
+/// accounts. It includes [`user_suite!`].
+///
+/// The arguments are those of [`user_suite!`], but `$fresh` returns two handles on one new, empty
+/// store.
 #[macro_export]
 macro_rules! account_suite {
     ($(#[$attribute:meta])* $name:ident, $fresh:expr, $($broken:tt)+) => {
@@ -107,30 +122,41 @@ macro_rules! account_suite {
 
             $crate::user_suite! { $(#[$attribute])* of_users, as_users, $($broken)+ }
             $crate::store_cases! { [$(#[$attribute])*] accounts ($fresh().await),
-                an_account_comes_back_as_it_was_made
-                an_unknown_account_is_absent
-                a_taken_address_or_id_changes_nothing
+                account_fields_round_trip
+                changes_to_unknown_accounts_are_verdicts
+                taken_address_or_id_changes_nothing
                 addresses_and_ids_are_compared_byte_for_byte
-                of_many_parallel_creates_of_one_address_one_succeeds
-                of_many_parallel_swaps_of_one_hash_one_succeeds
-                a_change_of_password_replaces_hash_and_epoch_together
-                an_account_that_may_not_be_used_gets_no_password
-                an_update_changes_what_it_names_and_nothing_else
-                the_last_active_holder_of_the_protected_role_remains
-                many_holders_cannot_demote_disable_and_delete_each_other_at_once
-                a_deleted_account_is_gone_and_its_address_free
-                accounts_are_counted
-                pages_show_every_account_once_while_others_are_made
-                pages_show_every_account_once_while_many_are_made_at_once
+                one_of_many_parallel_creates_succeeds
+                one_of_many_parallel_password_changes_succeeds
+                password_change_replaces_hash_and_epoch_together
+                disabled_account_cannot_change_its_password
+                update_changes_only_the_given_fields
+                last_active_holder_of_the_protected_role_remains
+                parallel_changes_leave_one_holder_of_the_protected_role
+                deleting_an_account_frees_its_address
+                total_and_active_accounts_are_counted
+                pages_show_each_account_once_during_inserts
+                pages_show_each_account_once_during_parallel_inserts
             }
-            $crate::troubles_of_accounts! { [$(#[$attribute])*] $fresh, $($broken)+ }
+            $crate::store_failure_cases! { [$(#[$attribute])*]
+                account_calls_complete_at_first_poll
+                [broken_account_store_returns_errors]
+                [
+                    cancelled_account_creation_is_atomic
+                    cancelled_account_update_is_atomic
+                    cancelled_password_change_is_atomic
+                ]
+                $fresh, $($broken)+
+            }
         }
     };
 }
 
-/// Expands the suite for a [`SessionStore`](gatewright_core::SessionStore), whoever keeps the accounts, each case its own
-/// test. `$fresh` is an async function without arguments that returns two handles on one new, empty store; `in_memory` says
-/// that it is one whose calls never wait, as for [`user_suite!`].
+/// Expands the suite for a [`SessionStore`](gatewright_core::SessionStore). Each case is its own
+/// test.
+///
+/// `$fresh` is an async function without arguments. It returns two handles on one new, empty store.
+/// A store in memory also passes `in_memory`, as for [`user_suite!`].
 #[macro_export]
 macro_rules! session_suite {
     ($(#[$attribute:meta])* $name:ident, $fresh:expr $(, $in_memory:ident)?) => {
@@ -138,39 +164,49 @@ macro_rules! session_suite {
             use super::*;
 
             $crate::store_cases! { [$(#[$attribute])*] sessions ($fresh().await),
-                a_session_comes_back_as_it_was_kept
-                an_unknown_session_is_absent
-                the_current_token_rotates
-                the_previous_token_gets_the_same_successor_inside_the_grace_window
-                the_previous_token_is_reuse_once_its_successor_was_used
-                the_previous_token_is_reuse_when_the_grace_window_closes
-                a_clock_that_was_set_back_opens_no_grace_window_of_its_own
-                any_other_token_is_reuse
-                an_expired_session_rotates_nothing
-                an_ended_session_is_unknown
-                the_idle_end_never_passes_the_absolute_end
-                of_many_parallel_rotations_without_grace_one_succeeds
-                many_parallel_rotations_with_grace_agree_on_one_successor
-                one_session_too_many_ends_the_oldest
-                many_parallel_beginnings_keep_the_limit
-                ending_is_final_and_ends_nothing_else
-                a_retained_session_takes_the_epoch_and_the_others_end
-                expired_sessions_are_forgotten_and_others_are_not
-                many_parallel_clean_ups_forget_each_expired_session_once
-                users_are_compared_byte_for_byte
+                session_fields_round_trip
+                unknown_sessions_are_absent
+                current_token_rotates
+                previous_token_gets_the_same_successor_within_the_grace_window
+                previous_token_is_reuse_after_its_successor_was_used
+                previous_token_is_reuse_after_the_grace_window
+                grace_window_tolerates_only_small_clock_differences
+                unknown_token_of_a_session_is_reuse
+                expired_session_does_not_rotate
+                deleted_session_is_unknown
+                idle_expiry_never_exceeds_the_absolute_expiry
+                one_of_many_parallel_rotations_without_grace_succeeds
+                parallel_rotations_with_grace_share_one_successor
+                session_limit_deletes_the_oldest
+                parallel_creates_keep_the_session_limit
+                delete_is_final_and_deletes_nothing_else
+                delete_others_updates_the_epoch_of_the_kept_session
+                delete_expired_deletes_only_expired_sessions
+                parallel_cleanups_delete_each_expired_session_once
+                user_ids_are_compared_byte_for_byte
             }
-            $crate::store_cases! { [$(#[$attribute])*] owners ($fresh().await),
-                no_verb_reaches_the_session_of_another_user
-                sessions_are_listed_in_the_order_in_which_they_began
-                where_a_login_came_from_is_kept
+            $crate::store_cases! { [$(#[$attribute])*] user_isolation ($fresh().await),
+                methods_never_reach_sessions_of_other_users
+                sessions_are_listed_in_creation_order
+                client_address_and_user_agent_round_trip
             }
-            $crate::troubles_of_sessions! { [$(#[$attribute])*] $fresh $(, $in_memory)? }
+            $crate::store_failure_cases! { [$(#[$attribute])*]
+                session_calls_complete_at_first_poll
+                []
+                [
+                    cancelled_rotation_is_atomic
+                    cancelled_session_creation_is_atomic
+                    cancelled_delete_others_is_atomic
+                    writes_after_cancelled_calls_are_not_lost
+                ]
+                $fresh $(, $in_memory)?
+            }
         }
     };
 }
 
-/// Expands the whole suite of a store that keeps accounts and sessions: [`account_suite!`], whose arguments it has, and
-/// [`session_suite!`].
+/// Expands [`account_suite!`] and [`session_suite!`] for a store of accounts and sessions. The
+/// arguments are those of [`account_suite!`].
 #[macro_export]
 macro_rules! store_suite {
     ($(#[$attribute:meta])* $name:ident, $fresh:expr, in_memory) => {
@@ -191,60 +227,23 @@ macro_rules! store_suite {
     };
 }
 
-/// For [`user_suite!`]: calls that fail and calls that are dropped in their middle, or that there are none.
+/// For the store suites: the cases for failed and cancelled calls. A store in memory gets the case
+/// `$at_once` instead.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! troubles_of_users {
-    ($attributes:tt $fresh:expr, in_memory) => {
-        $crate::store_cases! { $attributes interruptions ($fresh().await), no_call_about_users_waits }
+macro_rules! store_failure_cases {
+    ($attributes:tt $at_once:ident $failed:tt $cancelled:tt $fresh:expr, in_memory) => {
+        $crate::store_cases! { $attributes cancellation ($fresh().await), $at_once }
     };
-    ($attributes:tt $fresh:expr, $broken:expr) => {
-        $crate::store_cases! { $attributes broken ($fresh().await, $broken().await),
-            a_store_of_users_that_cannot_tell_says_so
-        }
-        $crate::store_cases! { $attributes interruptions ($fresh().await),
-            a_dropped_upgrade_has_happened_or_not
-        }
+    ($attributes:tt $at_once:ident [$($failed:ident)?] [$($cancelled:ident)+] $fresh:expr $(, $broken:expr)?) => {
+        $(
+            $crate::store_cases! { $attributes broken ($fresh().await, $broken().await), $failed }
+        )?
+        $crate::store_cases! { $attributes cancellation ($fresh().await), $($cancelled)+ }
     };
 }
 
-/// As `troubles_of_users!`, for [`account_suite!`].
-#[doc(hidden)]
-#[macro_export]
-macro_rules! troubles_of_accounts {
-    ($attributes:tt $fresh:expr, in_memory) => {
-        $crate::store_cases! { $attributes interruptions ($fresh().await), no_call_about_accounts_waits }
-    };
-    ($attributes:tt $fresh:expr, $broken:expr) => {
-        $crate::store_cases! { $attributes broken ($fresh().await, $broken().await),
-            a_store_of_accounts_that_cannot_tell_says_so
-        }
-        $crate::store_cases! { $attributes interruptions ($fresh().await),
-            a_dropped_creation_has_happened_or_not
-            a_dropped_update_has_happened_or_not
-            a_dropped_change_of_password_has_happened_or_not
-        }
-    };
-}
-
-/// As `troubles_of_users!`, for [`session_suite!`].
-#[doc(hidden)]
-#[macro_export]
-macro_rules! troubles_of_sessions {
-    ($attributes:tt $fresh:expr, in_memory) => {
-        $crate::store_cases! { $attributes interruptions ($fresh().await), no_call_about_sessions_waits }
-    };
-    ($attributes:tt $fresh:expr) => {
-        $crate::store_cases! { $attributes interruptions ($fresh().await),
-            a_dropped_rotation_has_happened_or_not
-            a_dropped_beginning_has_happened_or_not
-            a_dropped_retaining_has_happened_or_not
-            what_is_acknowledged_after_dropped_calls_has_happened
-        }
-    };
-}
-
-/// For the store suites: each case of a module as a test. `$arguments` stand in parentheses.
+/// For the store suites: each case of a module as a test. `$arguments` are in parentheses.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! store_cases {

@@ -1,4 +1,4 @@
-//! Cases of feeds between nodes: connections that are lost, and connections that nobody needs.
+//! Cases for feeds between nodes: lost, silent and unused connections.
 
 use std::time::Duration;
 
@@ -8,29 +8,31 @@ use super::listener::{DEADLINE, resets};
 use super::messages::{session, user};
 use super::{Heard, Listener, Network};
 
-/// How often a node is cut off.
+/// The number of times that a node is disconnected.
 const CUTS: usize = 3;
 
-/// The five seconds that a feed may take to say that it could not hand something over, and what a slow machine may add. The
-/// system itself would take minutes.
+/// The five seconds in which a failed publication must return an error, plus three for a slow
+/// machine. Without its own limit, a feed would wait minutes for the operating system.
 const TOO_LONG: Duration = Duration::from_secs(8);
 
-/// Whatever is heard of what was said after the cut comes over a new connection, and so after a reset.
-pub async fn after_a_cut_everything_is_forgotten_before_anything_is_heard(network: impl Network) {
+/// Messages published after the cut arrive over a new connection, so the clear must come before
+/// them.
+pub async fn cache_is_cleared_after_a_reconnect_before_any_message(network: impl Network) {
     let (here, there) = (network.node().await, network.node().await);
     let listener = Listener::to(&*there.feed);
     listener.until_beaten(1).await;
     for cut in 0..CUTS {
         let old = listener.heard().len();
         there.wire.cut();
-        // Said again and again, so that something comes as early as it can. A slow machine may lose the next connection too.
-        let (begun, mut said, mut first) = (Instant::now(), Vec::new(), None);
+        // Publishes continuously, to have a message arrive as early as possible after the
+        // reconnect. On a slow machine the next connection may be lost too.
+        let (begun, mut sent, mut first) = (Instant::now(), Vec::new(), None);
         while first.is_none() {
             assert!(begun.elapsed() < DEADLINE, "{:?}", listener.heard());
-            let message = user(&format!("{cut} {}", said.len()));
-            here.feed.announce(&message).await.unwrap();
-            said.push(Heard::Revocation(message));
-            first = listener.heard()[old..].iter().position(|heard| said.contains(heard));
+            let message = user(&format!("{cut} {}", sent.len()));
+            here.feed.publish(&message).await.unwrap();
+            sent.push(Heard::Revocation(message));
+            first = listener.heard()[old..].iter().position(|heard| sent.contains(heard));
         }
         let heard = &listener.heard()[old..];
         assert!(resets(&heard[..first.unwrap()]) > 0, "{heard:?}");
@@ -38,17 +40,15 @@ pub async fn after_a_cut_everything_is_forgotten_before_anything_is_heard(networ
     }
 }
 
-/// What is said meanwhile is lost or late, and nobody relies on it: a reset comes once the node hears again.
-pub async fn while_a_node_is_cut_off_no_heartbeat_comes_back_and_afterwards_it_hears_again(
-    network: impl Network,
-) {
+/// Messages published meanwhile may be lost: the cache is cleared when the node has reconnected.
+pub async fn disconnected_node_receives_no_heartbeats_until_it_reconnects(network: impl Network) {
     let (here, there) = (network.node().await, network.node().await);
     let (other, listener) = (Listener::to(&*here.feed), Listener::to(&*there.feed));
     listener.until_beaten(1).await;
     there.wire.shut();
     there.wire.until_connections(0).await;
     let made = listener.made().len();
-    here.feed.announce(&session()).await.unwrap();
+    here.feed.publish(&session()).await.unwrap();
     other.until_beaten(2).await;
     let heard = listener.heard();
     let late = |made: &[String]| made.iter().any(|text| heard.contains(&Heard::Heartbeat(text.clone())));
@@ -56,23 +56,24 @@ pub async fn while_a_node_is_cut_off_no_heartbeat_comes_back_and_afterwards_it_h
 
     let before = listener.resets();
     there.wire.open();
-    listener.until("everything is forgotten", |heard| resets(heard) > before).await;
+    listener.until("the cache is cleared", |heard| resets(heard) > before).await;
     listener.until_beaten(2).await;
     let message = session();
-    here.feed.announce(&message).await.unwrap();
+    here.feed.publish(&message).await.unwrap();
     listener.until_revoked(&message).await;
 }
 
-/// An end that lost its server, and one whose server does not answer any more. The next announcement that can be handed
-/// over is.
-pub async fn an_announcement_that_cannot_be_handed_over_says_so_within_five_seconds(network: impl Network) {
+/// Covers a closed connection and a server that no longer answers. When the server answers again,
+/// later publications arrive.
+pub async fn failed_publication_returns_an_error_within_five_seconds(network: impl Network) {
     let (here, there) = (network.node().await, network.node().await);
     let (_own, listener) = (Listener::to(&*here.feed), Listener::to(&*there.feed));
-    here.feed.announce(&session()).await.unwrap();
+    here.feed.publish(&session()).await.unwrap();
     let in_time = async |must_fail: bool| {
-        let answer = timeout(TOO_LONG, here.feed.announce(&session())).await;
-        let answer = answer.expect("an answer within five seconds, and some for a slow machine");
-        assert!(answer.is_err() || !must_fail, "nothing can be handed over");
+        let answer = timeout(TOO_LONG, here.feed.publish(&session())).await;
+        let answer =
+            answer.expect("a publication returns within five seconds, plus three for a slow machine");
+        assert!(answer.is_err() || !must_fail, "a publication succeeded without a connection");
     };
     here.wire.hold();
     in_time(false).await;
@@ -84,59 +85,59 @@ pub async fn an_announcement_that_cannot_be_handed_over_says_so_within_five_seco
     here.wire.open();
     let message = session();
     let begun = Instant::now();
-    while here.feed.announce(&message).await.is_err() {
-        assert!(begun.elapsed() < DEADLINE, "nothing can be handed over any more");
+    while here.feed.publish(&message).await.is_err() {
+        assert!(begun.elapsed() < DEADLINE, "no publication succeeded after the reconnect");
     }
     listener.until_revoked(&message).await;
 }
 
-/// Nothing says that such a connection is lost but that a node's own heartbeats do not come back; and none does that was
-/// made since.
-pub async fn a_connection_that_falls_silent_is_replaced(network: impl Network) {
+/// The node detects such a connection only because its own heartbeats do not return. No heartbeat
+/// created after the connection went silent may return before the clear.
+pub async fn silent_connection_is_replaced(network: impl Network) {
     let (here, there) = (network.node().await, network.node().await);
     let listener = Listener::to(&*there.feed);
     listener.until_beaten(1).await;
     let before = listener.resets();
     there.wire.hold();
-    // The first may be made before the wire is held.
+    // The first heartbeat may have been created before the wire was held.
     let since = listener.until_made().await;
-    let heard = listener.until("everything is forgotten", |heard| resets(heard) > before).await;
+    let heard = listener.until("the cache is cleared", |heard| resets(heard) > before).await;
     let made = listener.made();
     let late: Vec<_> = made[since..].iter().map(|text| Heard::Heartbeat(text.clone())).collect();
     let until_reset = &heard[..=heard.iter().rposition(|heard| *heard == Heard::Reset).unwrap()];
     assert!(!until_reset.iter().any(|heard| late.contains(heard)), "{late:?} in {until_reset:?}");
     listener.until_beaten(1).await;
     let message = session();
-    here.feed.announce(&message).await.unwrap();
+    here.feed.publish(&message).await.unwrap();
     listener.until_revoked(&message).await;
 }
 
-/// A node that hears and cannot speak, or speaks and cannot hear, is as silent as one that can do neither: it mends that.
-pub async fn whichever_connection_falls_silent_the_node_hears_and_is_heard_again(network: impl Network) {
+/// The node may lose only the direction in which it sends, or only the one in which it receives.
+pub async fn node_recovers_whichever_connection_goes_silent(network: impl Network) {
     let (here, there) = (network.node().await, network.node().await);
     let (other, listener) = (Listener::to(&*here.feed), Listener::to(&*there.feed));
     listener.until_beaten(1).await;
     let connections = there.wire.connections();
     for number in 0..connections {
         there.wire.hold_one(number);
-        // The first two may be made before it is held, and be under way.
+        // The first two heartbeats may have been sent before the connection was held.
         listener.until_made().await;
         listener.until_made().await;
         listener.until_beaten(1).await;
-        let (from_afar, own) = (session(), session());
-        here.feed.announce(&from_afar).await.unwrap();
-        listener.until_revoked(&from_afar).await;
-        there.feed.announce(&own).await.unwrap();
+        let (foreign, own) = (session(), session());
+        here.feed.publish(&foreign).await.unwrap();
+        listener.until_revoked(&foreign).await;
+        there.feed.publish(&own).await.unwrap();
         other.until_revoked(&own).await;
-        // What was replaced is gone before the next is held.
+        // Closes the replaced connection before the next one is held.
         there.wire.cut();
         listener.until_beaten(2).await;
     }
     assert!(connections > 0);
 }
 
-/// Whoever says it may be a newer version, that knows more than this one.
-pub async fn what_cannot_be_read_empties_the_cache(network: impl Network) {
+/// A newer version may have sent such a message.
+pub async fn malformed_messages_clear_the_cache(network: impl Network) {
     let node = network.node().await;
     let listener = Listener::to(&*node.feed);
     listener.until_beaten(1).await;
@@ -145,15 +146,17 @@ pub async fn what_cannot_be_read_empties_the_cache(network: impl Network) {
     for text in texts {
         let before = listener.resets();
         network.say(text).await;
-        listener.until("everything is forgotten", |heard| resets(heard) > before).await;
+        listener.until("the cache is cleared", |heard| resets(heard) > before).await;
     }
     network.say("heartbeat 1 2").await;
-    listener.until("a heartbeat", |heard| heard.contains(&Heard::Heartbeat("heartbeat 1 2".into()))).await;
+    listener
+        .until("a heartbeat arrives", |heard| heard.contains(&Heard::Heartbeat("heartbeat 1 2".into())))
+        .await;
     listener.until_beaten(1).await;
 }
 
-/// Though its handle is there still; and with it somebody else may begin to listen.
-pub async fn when_nobody_listens_any_more_the_connections_end(network: impl Network) {
+/// The handle of the feed still exists, and a new listener can subscribe through it.
+pub async fn connections_close_when_the_last_listener_is_dropped(network: impl Network) {
     let node = network.node().await;
     for _ in 0..2 {
         let listener = Listener::to(&*node.feed);
@@ -164,8 +167,8 @@ pub async fn when_nobody_listens_any_more_the_connections_end(network: impl Netw
     }
 }
 
-/// As when a service drops its handles, or a test does.
-pub async fn with_the_last_handle_the_connections_end(network: impl Network) {
+/// A service drops its handles when it stops.
+pub async fn connections_close_when_the_last_handle_is_dropped(network: impl Network) {
     let node = network.node().await;
     let listener = Listener::to(&*node.feed);
     listener.until_beaten(1).await;

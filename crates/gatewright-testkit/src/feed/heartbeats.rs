@@ -1,23 +1,23 @@
-//! Cases of feeds between nodes: heartbeats, out and back in.
+//! Cases for feeds between nodes: heartbeats.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use gatewright_core::revocation::HEARTBEAT_INTERVAL;
-use gatewright_core::{Reach, Revocation};
+use gatewright_core::{FeedReach, Revocation};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::messages::user;
 use super::{Heard, Listener, Network};
 
-/// In how many heartbeats a revocation is looked for.
+/// The number of heartbeats that a case waits for.
 const BEATS: usize = 4;
 
-/// Each is sent once, and a little too late rather than too early.
-pub async fn heartbeats_go_out_every_second_and_come_back_in_order(network: impl Network) {
+/// Each heartbeat is sent once. It may be sent late, but not early.
+pub async fn heartbeats_are_sent_every_second_and_return_in_order(network: impl Network) {
     let node = network.node().await;
-    assert_eq!(node.feed.reach(), Reach::Nodes);
+    assert_eq!(node.feed.reach(), FeedReach::Cluster);
     let listener = Listener::to(&*node.feed);
     listener.until_beaten(1).await;
     let (begun, before) = (Instant::now(), listener.made().len());
@@ -35,49 +35,50 @@ fn heartbeat(heard: &Heard) -> Option<&String> {
     if let Heard::Heartbeat(text) = heard { Some(text) } else { None }
 }
 
-/// A node that hears others and not itself would think that it is cut off, and the other way round.
-pub async fn every_node_hears_the_others_heartbeats(network: impl Network) {
+/// Every node also receives its own heartbeats.
+pub async fn every_node_receives_the_heartbeats_of_all_nodes(network: impl Network) {
     let nodes = [network.node().await, network.node().await, network.node().await];
     let listeners = nodes.each_ref().map(|node| Listener::to(&*node.feed));
     for listener in &listeners {
         for other in &listeners {
             let of_other =
                 |heard: &[Heard]| heard.iter().filter_map(heartbeat).any(|text| other.made().contains(text));
-            listener.until("every node's heartbeat", of_other).await;
+            listener.until("a heartbeat of every node arrives", of_other).await;
         }
     }
 }
 
-/// One node announces all the time. Whenever another's heartbeat comes back to it, it has heard all that was handed over
-/// before it made that heartbeat. Whatever was handed over before a reset is forgotten with everything else, and need not be
-/// heard: a slow machine may lose a connection.
-pub async fn no_heartbeat_overtakes_a_revocation_that_was_handed_over_before_it_was_sent(
-    network: impl Network,
-) {
+/// One node publishes continuously. When a heartbeat of the other node returns to it, that node
+/// must have received every revocation whose publication had completed before the heartbeat was
+/// created.
+///
+/// A slow machine may lose a connection. The cache is then cleared, so the revocations before the
+/// clear are not checked.
+pub async fn heartbeats_never_overtake_earlier_revocations(network: impl Network) {
     let (here, there) = (network.node().await, network.node().await);
     let listener = Listener::to(&*there.feed);
     listener.until_beaten(1).await;
-    // How many heartbeats had been made when each revocation was handed over.
-    let handed_over: Arc<Mutex<Vec<(usize, Revocation)>>> = Arc::default();
-    let mut talkers = JoinSet::new();
-    for talker in 0..4 {
+    // Each revocation with the number of heartbeats created when its publication completed.
+    let published: Arc<Mutex<Vec<(usize, Revocation)>>> = Arc::default();
+    let mut publishers = JoinSet::new();
+    for publisher in 0..4 {
         let (feed, listener) = (Arc::clone(&here.feed), Arc::clone(&listener));
-        let handed_over = Arc::clone(&handed_over);
-        talkers.spawn(async move {
+        let published = Arc::clone(&published);
+        publishers.spawn(async move {
             for number in 0.. {
-                let message = user(&format!("{talker} {number}"));
-                feed.announce(&message).await.unwrap();
+                let message = user(&format!("{publisher} {number}"));
+                feed.publish(&message).await.unwrap();
                 let made = listener.made().len();
-                handed_over.lock().unwrap().push((made, message));
+                published.lock().unwrap().push((made, message));
             }
         });
     }
     let heard = listener.until_beaten(BEATS).await;
-    talkers.abort_all();
+    publishers.abort_all();
 
-    let (made, handed_over) = (listener.made(), handed_over.lock().unwrap().clone());
+    let (made, published) = (listener.made(), published.lock().unwrap().clone());
     let mut known = HashSet::new();
-    // The first heartbeat since the latest reset.
+    // The first heartbeat since the last clear.
     let mut first = None;
     let mut checked = 0;
     for heard in &heard {
@@ -86,8 +87,8 @@ pub async fn no_heartbeat_overtakes_a_revocation_that_was_handed_over_before_it_
             Heard::Heartbeat(text) => {
                 let Some(number) = made.iter().position(|made| made == text) else { continue };
                 let since = *first.get_or_insert(number) + 1;
-                for (_, message) in handed_over.iter().filter(|(made, _)| (since..=number).contains(made)) {
-                    assert!(known.contains(&message.to_string()), "{text} came before `{message}`");
+                for (_, message) in published.iter().filter(|(made, _)| (since..=number).contains(made)) {
+                    assert!(known.contains(&message.to_string()), "{text} arrived before `{message}`");
                     checked += 1;
                 }
             }
@@ -97,8 +98,8 @@ pub async fn no_heartbeat_overtakes_a_revocation_that_was_handed_over_before_it_
     assert!(checked > 100, "{checked} pairs were compared");
 }
 
-/// Nobody waits for the next connection to be heard.
-pub async fn whoever_comes_later_is_served_as_well(network: impl Network) {
+/// A second subscriber does not wait for a new connection.
+pub async fn late_subscribers_receive_heartbeats(network: impl Network) {
     let node = network.node().await;
     let first = Listener::to(&*node.feed);
     first.until_beaten(1).await;

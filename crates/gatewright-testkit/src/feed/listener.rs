@@ -1,33 +1,33 @@
-//! Who hears a feed in its suite, and writes everything down.
+//! A listener that records everything it receives from a feed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use gatewright_core::feed::RevocationListener;
+use gatewright_core::revocation::RevocationListener;
 use gatewright_core::{Revocation, RevocationFeed, RevocationReceiver, UserId};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// How long anything may take that a case waits for. It says that a feed is broken, not that it is slow.
+/// The time limit for everything that a case waits for: long enough that a slow feed passes.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 
-/// After how long a listener that heard nothing of itself is called again.
+/// The time after which a message to a new listener is sent again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// What a listener heard.
+/// A call that a listener received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Heard {
-    /// A heartbeat that came in.
+    /// A heartbeat arrived.
     Heartbeat(String),
-    /// A revocation.
+    /// A revocation arrived.
     Revocation(Revocation),
-    /// Forget everything.
+    /// The cache must be cleared.
     Reset,
 }
 
-/// Somebody who listens to a feed.
+/// Records everything that a feed delivers to it.
 #[derive(Debug)]
 pub struct Listener {
     number: u64,
@@ -37,7 +37,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Somebody who begins to listen.
+    /// Subscribes a new listener. The feed may still need time to connect it.
     #[must_use]
     pub fn to(feed: &dyn RevocationFeed) -> Arc<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(1);
@@ -52,42 +52,43 @@ impl Listener {
         listener
     }
 
-    /// Somebody who listens already: a feed may take its time over that, and tells who comes late to forget everything.
+    /// Subscribes a new listener, and waits until messages reach it.
     ///
     /// # Panics
-    /// When that takes longer than half a minute.
+    /// If that takes longer than 30 seconds.
     pub(super) async fn attached(feed: &dyn RevocationFeed) -> Arc<Self> {
         let listener = Self::to(feed);
         let hello = UserId::new(format!("hello {}", listener.number)).expect("an id");
         let hello = Revocation::user(hello);
-        let called = async {
+        let reached = async {
             loop {
-                feed.announce(&hello).await.expect("the feed takes messages");
+                feed.publish(&hello).await.expect("the publication succeeds");
                 if timeout(AGAIN, listener.until_revoked(&hello)).await.is_ok() {
                     break;
                 }
             }
         };
-        timeout(DEADLINE, called).await.expect("a listener is heard to listen");
+        timeout(DEADLINE, reached).await.expect("messages reach a new listener");
         listener
     }
 
-    /// All that was heard until now.
+    /// Returns everything received so far.
     #[must_use]
     pub fn heard(&self) -> Vec<Heard> {
         lock(&self.heard).clone()
     }
 
-    /// The heartbeats that this listener was asked for until now.
+    /// Returns the heartbeats that the feed has requested from this listener so far.
     #[must_use]
     pub fn made(&self) -> Vec<String> {
         lock(&self.made).clone()
     }
 
-    /// Waits until what was heard is enough, and returns it.
+    /// Waits until `enough` accepts everything received so far, and returns it. `what` describes
+    /// the condition for the panic message.
     ///
     /// # Panics
-    /// When that takes longer than half a minute.
+    /// If that takes longer than 30 seconds.
     pub async fn until(&self, what: &str, enough: impl Fn(&[Heard]) -> bool) -> Vec<Heard> {
         let mut changes = self.changes.subscribe();
         let waiting = async {
@@ -97,22 +98,23 @@ impl Listener {
                 if enough(&heard) {
                     return heard;
                 }
-                changes.changed().await.expect("the sender is this listener's");
+                changes.changed().await.expect("the listener owns the sender");
             }
         };
         match timeout(DEADLINE, waiting).await {
             Ok(heard) => heard,
-            Err(_) => panic!("{what}: not within {DEADLINE:?}; heard: {:?}", self.heard()),
+            Err(_) => panic!("not within {DEADLINE:?}: {what}; received: {:?}", self.heard()),
         }
     }
 
-    /// Waits until a revocation is heard.
+    /// Waits until a revocation has arrived, and returns everything received so far.
     pub async fn until_revoked(&self, revocation: &Revocation) -> Vec<Heard> {
         let wanted = Heard::Revocation(revocation.clone());
-        self.until(&format!("`{revocation}` is heard"), |heard| heard.contains(&wanted)).await
+        self.until(&format!("`{revocation}` arrives"), |heard| heard.contains(&wanted)).await
     }
 
-    /// Waits until so many of this listener's own heartbeats, made from now on, have come back.
+    /// Waits until `times` heartbeats of this listener have returned. Counts only heartbeats
+    /// created after this call.
     pub async fn until_beaten(&self, times: usize) -> Vec<Heard> {
         let before = self.made().len();
         let back = |heard: &[Heard]| {
@@ -120,17 +122,18 @@ impl Listener {
             let new = made.iter().skip(before);
             new.filter(|text| heard.contains(&Heard::Heartbeat((*text).clone()))).count()
         };
-        self.until("own heartbeats come back", |heard| back(heard) >= times).await
+        self.until("own heartbeats return", |heard| back(heard) >= times).await
     }
 
-    /// Waits until one more heartbeat was made, and returns how many there are.
+    /// Waits until the feed requests another heartbeat, and returns the number of heartbeats so
+    /// far.
     pub async fn until_made(&self) -> usize {
         let before = self.made().len();
-        self.until("a heartbeat is asked for", |_| self.made().len() > before).await;
+        self.until("the feed requests a heartbeat", |_| self.made().len() > before).await;
         self.made().len()
     }
 
-    /// How often everything was to be forgotten until now.
+    /// Returns how often the feed has cleared the cache so far.
     #[must_use]
     pub fn resets(&self) -> usize {
         resets(&self.heard())
@@ -142,7 +145,7 @@ impl Listener {
     }
 }
 
-/// How often everything was to be forgotten.
+/// Counts the clears.
 pub(super) fn resets(heard: &[Heard]) -> usize {
     heard.iter().filter(|heard| **heard == Heard::Reset).count()
 }
@@ -165,15 +168,15 @@ impl RevocationListener for Listener {
         is_one
     }
 
-    fn revoke(&self, revocation: &Revocation) {
+    fn invalidate(&self, revocation: &Revocation) {
         self.note(Heard::Revocation(revocation.clone()));
     }
 
-    fn reset(&self) {
+    fn clear(&self) {
         self.note(Heard::Reset);
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("no listener panics")
+    mutex.lock().expect("methods do not panic")
 }

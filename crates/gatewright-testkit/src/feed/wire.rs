@@ -1,4 +1,4 @@
-//! A wire between a node and a server that a test can cut.
+//! A TCP proxy between a node and a server that a test can cut.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,7 +11,8 @@ use tokio::time::timeout;
 
 use super::listener::DEADLINE;
 
-/// A TCP port on loopback that passes everything on to a server, until it is told otherwise. Clones are one.
+/// A TCP proxy on loopback. It forwards all data to a server until a test cuts or holds its
+/// connections. Clones are the same proxy.
 #[derive(Debug, Clone)]
 pub struct Wire(Arc<Ends>);
 
@@ -26,25 +27,26 @@ struct Ends {
 struct State {
     is_shut: bool,
     count: usize,
-    /// By the order in which they were made.
+    /// By number: the oldest connection comes first.
     connections: BTreeMap<usize, watch::Sender<Flow>>,
 }
 
-/// What becomes of what comes over a connection.
+/// What happens to the data of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Flow {
     Passes,
-    /// It stays where it is, as if a router in between had forgotten the connection.
+    /// Nothing is forwarded, as if a router had lost its state for the connection.
     Stops,
-    /// The connection ends.
+    /// The connection is closed.
     Ends,
 }
 
 impl Wire {
-    /// A wire to the server at this address (`127.0.0.1:5432`), which lasts as long as the runtime it is made in.
+    /// Starts a proxy for the server at this address, such as `127.0.0.1:5432`. It runs until the
+    /// current runtime stops.
     ///
     /// # Panics
-    /// When there is no free port.
+    /// If no port is free.
     pub async fn to(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
@@ -53,63 +55,58 @@ impl Wire {
         wire
     }
 
-    /// Where a client connects instead.
+    /// Returns the address to which clients connect instead of the server's.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.0.address
     }
 
-    /// Cuts all connections. New ones are let through.
+    /// Closes all connections. New connections are accepted.
     pub fn cut(&self) {
         self.state().set_all(Flow::Ends);
     }
 
-    /// Cuts all connections and lets none through until [`open`](Self::open).
+    /// Closes all connections, and refuses new ones until [`open`](Self::open).
     pub fn shut(&self) {
         let mut state = self.state();
         state.is_shut = true;
         state.set_all(Flow::Ends);
     }
 
-    /// Lets new connections through again.
+    /// Accepts new connections again.
     pub fn open(&self) {
         self.state().is_shut = false;
     }
 
-    /// All connections stay, and nothing passes over them any more. New ones are let through.
+    /// Stops forwarding on all connections without closing them. New connections are accepted.
     pub fn hold(&self) {
         self.state().set_all(Flow::Stops);
     }
 
-    /// As [`hold`](Self::hold), with one connection alone: the oldest is number 0.
+    /// Like [`hold`](Self::hold), for one connection. The oldest connection has the number 0.
     ///
     /// # Panics
-    /// When there is none of that number.
+    /// If there is no connection with this number.
     pub fn hold_one(&self, number: usize) {
         let state = self.state();
-        state
-            .connections
-            .values()
-            .nth(number)
-            .expect("a connection of that number")
-            .send_replace(Flow::Stops);
+        state.connections.values().nth(number).expect("the connection exists").send_replace(Flow::Stops);
     }
 
-    /// How many connections there are.
+    /// Returns the number of open connections.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.state().connections.len()
     }
 
-    /// Waits until there are so many connections.
+    /// Waits until the number of open connections is `wanted`.
     ///
     /// # Panics
-    /// When that takes longer than half a minute.
+    /// If that takes longer than 30 seconds.
     pub async fn until_connections(&self, wanted: usize) {
         let mut changes = self.0.changes.subscribe();
         let waiting = async {
             while self.connections() != wanted {
-                changes.changed().await.expect("the sender is this wire's");
+                changes.changed().await.expect("the wire owns the sender");
             }
         };
         let waited = timeout(DEADLINE, waiting).await;
@@ -118,14 +115,14 @@ impl Wire {
 
     async fn accept(self, listener: TcpListener, server: String) {
         while let Ok((client, _)) = listener.accept().await {
-            if let Some((number, flow)) = self.begin() {
+            if let Some((number, flow)) = self.accept_one() {
                 tokio::spawn(self.clone().carry(number, flow, client, server.clone()));
             }
         }
     }
 
-    /// A connection that is let through.
-    fn begin(&self) -> Option<(usize, watch::Receiver<Flow>)> {
+    /// Registers a new connection, unless the wire is shut.
+    fn accept_one(&self) -> Option<(usize, watch::Receiver<Flow>)> {
         let mut state = self.state();
         if state.is_shut {
             return None;
@@ -146,7 +143,7 @@ impl Wire {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().expect("no wire panics")
+        self.0.state.lock().expect("methods do not panic")
     }
 }
 
@@ -156,7 +153,7 @@ impl State {
     }
 }
 
-/// What has ended ends, whatever is said of it later.
+/// A closed connection stays closed, and a held one is never released.
 fn set(connection: &watch::Sender<Flow>, flow: Flow) {
     connection.send_modify(|now| *now = (*now).max(flow));
 }
@@ -164,7 +161,7 @@ fn set(connection: &watch::Sender<Flow>, flow: Flow) {
 async fn pass(mut flow: watch::Receiver<Flow>, mut client: TcpStream, server: &str) {
     let Ok(mut server) = TcpStream::connect(server).await else { return };
     tokio::select! {
-        // First, so that nothing passes any more that is sent after the wire was told.
+        // `biased` with this branch first: nothing passes that is sent after the change.
         biased;
         _ = flow.wait_for(|flow| *flow != Flow::Passes) => {}
         _ = copy_bidirectional(&mut client, &mut server) => return,

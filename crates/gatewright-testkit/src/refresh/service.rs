@@ -1,29 +1,29 @@
-//! A service of any number of nodes on one storage, under a clock that stands still.
+//! A service with any number of nodes on one storage, under a fixed clock.
 
 use std::time::Duration;
 
 use gatewright_core::{
-    Account, Auth, AuthBuilder, Bytes, Email, Headers, Identity, Operation, Password, PasswordChange,
+    Account, Auth, AuthBuilder, Bytes, Email, Endpoint, Headers, Identity, Password, PasswordChange,
     Registration, Reply, RequestView, RoleName, RoleScopes, Scopes, TokenEndpoint, UserId,
 };
 use serde_json::Value;
 
 use super::{Storage, Tokens};
-use crate::{EventRecorder, FixedClock, FragileStore, Outage, TestHasher};
+use crate::{EventRecorder, FailingStore, FixedClock, Outage, TestHasher};
 
-/// The password of everybody.
+/// The password of the account.
 pub(super) const PASSWORD: &str = "correct horse battery staple";
-/// Who logs in.
+/// The address of the account.
 pub(super) const EMAIL: &str = "ada@example.com";
-/// Whose tokens they are, unless a scenario says otherwise.
+/// The issuer, unless a scenario names another one.
 const ISSUER: &str = "https://issuer.example";
 
-/// How often a caller is told to come again before it gives up.
-pub const PATIENCE: usize = 100;
+/// The maximum number of requests of [`Node::refresh_with_retries`].
+pub const MAX_ATTEMPTS: usize = 100;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// What a scenario is given: a new, empty storage, and whatever runs on it.
+/// The argument of a scenario: a new, empty storage and the nodes that the scenario starts on it.
 #[derive(Debug)]
 pub struct Service<S, T> {
     pub(super) storage: S,
@@ -32,33 +32,33 @@ pub struct Service<S, T> {
 }
 
 impl<S: Storage, T: Tokens> Service<S, T> {
-    /// On a storage, with the tokens that `tokens` gives for an issuer.
+    /// Creates a service on `storage`. `tokens` returns the tokens of an issuer by its name.
     #[must_use]
     pub fn new(storage: S, tokens: fn(&str) -> T) -> Self {
         Self { storage, clock: FixedClock::default(), tokens }
     }
 
-    /// A node with no grace for lost answers.
+    /// Starts a node without a grace window.
     pub async fn node(&self) -> Node {
         self.node_with_grace(Duration::ZERO).await
     }
 
-    /// A node that answers a lost refresh again for this long.
+    /// Starts a node with this grace window.
     pub async fn node_with_grace(&self, grace: Duration) -> Node {
         self.node_of(ISSUER, |builder| builder.with_refresh_grace(grace)).await
     }
 
-    /// A node of this issuer, with settings of its own.
+    /// Starts a node of this issuer with other settings.
     pub async fn node_of(
         &self,
         issuer: &str,
         settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account>,
     ) -> Node {
         let (accounts, sessions) = self.storage.open().await;
-        let (accounts, no_accounts) = FragileStore::new(accounts);
-        let (sessions, no_sessions) = FragileStore::new(sessions);
+        let (accounts, no_accounts) = FailingStore::new(accounts);
+        let (sessions, no_sessions) = FailingStore::new(sessions);
         let events = EventRecorder::new();
-        let scopes = Scopes::parse("read write").expect("scopes");
+        let scopes = Scopes::parse("read write").expect("valid scopes");
         let builder = Auth::builder(accounts.clone(), sessions, (self.tokens)(issuer))
             .with_accounts(accounts)
             .with_issuer((self.tokens)(issuer))
@@ -68,128 +68,137 @@ impl<S: Storage, T: Tokens> Service<S, T> {
             .with_role_scopes(RoleScopes::new().with("user", scopes))
             .with_token_endpoint(TokenEndpoint::Rfc6749)
             .with_refresh_grace(Duration::ZERO);
-        let auth = settings(builder).build().expect("the settings are sound");
+        let auth = settings(builder).build().expect("valid settings");
         Node { auth, events, no_accounts, no_sessions }
     }
 
-    /// All processes end. Nodes that were started before are not to be used any more.
+    /// Simulates that all processes stop. Do not use the nodes started before.
     pub fn restart(&mut self) {
         self.storage.restart();
     }
 }
 
-/// One process of a service. Clones are the same process.
+/// A node of a service. Clones are the same node.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// What it does is done by this.
+    /// The handle of the node.
     pub auth: Auth,
-    /// What it had to say of it.
+    /// The events of the node.
     pub events: EventRecorder,
     no_accounts: Outage,
     no_sessions: Outage,
 }
 
 impl Node {
-    /// Makes the account that logs in.
+    /// Creates the account.
     pub async fn register(&self) -> UserId {
-        let registration = Registration::new(EMAIL, Password::new(PASSWORD)).expect("within the policy");
-        let role = RoleName::new("user").expect("a role");
+        let registration =
+            Registration::new(EMAIL, Password::new(PASSWORD)).expect("the policy accepts the password");
+        let role = RoleName::new("user").expect("a valid role");
         let accounts = self.auth.accounts().expect("accounts are configured");
         let _ = accounts.create(registration, role).await.expect("the store answers");
-        let email = Email::parse(EMAIL).expect("an address");
+        let email = Email::parse(EMAIL).expect("a valid address");
         let page = accounts.page(None, 10).await.expect("the store answers");
-        page.into_iter().find(|account| account.email == email).expect("the account is there").id
+        page.into_iter().find(|account| account.email == email).expect("the account exists").id
     }
 
-    /// Logs in, for all scopes that there are.
+    /// Logs in with all scopes.
     pub async fn login(&self) -> Pair {
         self.login_for("read write").await
     }
 
-    /// Logs in for these scopes.
+    /// Logs in with these scopes.
     pub async fn login_for(&self, scope: &str) -> Pair {
         let body = format!("username={}&password={}&scope={}", plus(EMAIL), plus(PASSWORD), plus(scope));
-        self.post(Operation::Login, FORM, None, body).await.granted()
+        self.post(Endpoint::Login, FORM, None, body).await.granted()
     }
 
-    /// Sends a refresh token, as a form.
+    /// Sends a refresh token as a form.
     pub async fn refresh(&self, token: &str) -> Answer {
-        self.post(Operation::Refresh, FORM, None, format!("refresh_token={token}")).await
+        self.post(Endpoint::Refresh, FORM, None, format!("refresh_token={token}")).await
     }
 
-    /// As [`refresh`](Self::refresh), again for as long as the answer is 503, at most [`PATIENCE`] times; and how often it was.
-    pub async fn refresh_with_patience(&self, token: &str) -> (Answer, usize) {
-        for busy in 0..PATIENCE {
+    /// Like [`refresh`](Self::refresh), but repeats the request while the answer is 503. Returns
+    /// the answer and the number of 503 answers before it.
+    ///
+    /// # Panics
+    /// If all [`MAX_ATTEMPTS`] answers are 503.
+    pub async fn refresh_with_retries(&self, token: &str) -> (Answer, usize) {
+        for busy in 0..MAX_ATTEMPTS {
             let answer = self.refresh(token).await;
             if answer.status() != 503 {
                 return (answer, busy);
             }
         }
-        panic!("the stores did not answer {PATIENCE} times")
+        panic!("{MAX_ATTEMPTS} answers were 503")
     }
 
-    /// Sends a request's body, and an access token where there is one.
+    /// Sends a request to an endpoint, with an access token if `access` has one.
     pub async fn post(
         &self,
-        operation: Operation,
+        endpoint: Endpoint,
         media_type: &str,
         access: Option<&str>,
         body: impl Into<Bytes>,
     ) -> Answer {
         let headers = Sent { media_type, authorization: access.map(|token| format!("Bearer {token}")) };
         let answer =
-            self.auth.answer(operation, &RequestView::new(operation.method(), &headers), Ok(body.into()));
+            self.auth.handle(endpoint, &RequestView::new(endpoint.method(), &headers), Ok(body.into()));
         Answer(answer.await)
     }
 
-    /// Who a guard takes the holder of this access token for.
+    /// Authenticates a request with this access token.
     ///
     /// # Errors
-    /// The status with which the guard refuses.
-    pub async fn identify(&self, access: &str) -> Result<Identity, u16> {
+    /// The status of the guard's refusal.
+    pub async fn authenticate(&self, access: &str) -> Result<Identity, u16> {
         let headers = Sent { media_type: "", authorization: Some(format!("Bearer {access}")) };
         let identity = self.auth.authenticate(&RequestView::new("GET", &headers));
         identity.await.map_err(|reply| reply.status)?.ok_or(401)
     }
 
-    /// What `GET` with this access token is answered: 200 for whoever is recognised.
+    /// Returns the status of a guarded `GET` with this access token.
     pub async fn status(&self, access: &str) -> u16 {
-        self.identify(access).await.map_or_else(|status| status, |_| 200)
+        self.authenticate(access).await.map_or_else(|status| status, |_| 200)
     }
 
-    /// Changes the password of whoever holds this access token.
+    /// Changes the password of the user with this access token.
     pub async fn change_password(&self, access: &str) {
-        let who = self.identify(access).await.expect("the caller is recognised");
+        let who = self.authenticate(access).await.expect("the access token is accepted");
         let change = PasswordChange::new(Password::new(PASSWORD), Password::new("another correct horse"));
-        self.auth.change_password(&who, change.expect("within the policy")).await.expect("the stores answer");
+        self.auth
+            .change_password(&who, change.expect("the policy accepts the password"))
+            .await
+            .expect("the stores answer");
     }
 
-    /// Disables an account, or lets it be used again.
+    /// Enables or disables an account.
     pub async fn set_active(&self, id: &UserId, is_active: bool) {
         let accounts = self.auth.accounts().expect("accounts are configured");
         accounts.update(id, None, Some(is_active)).await.expect("the stores answer");
     }
 
-    /// Every call of a store fails from now on: whatever is answered otherwise than with 503 asked none.
+    /// Makes every call of a store fail. From now on, an answer other than 503 proves that the node
+    /// did not call a store.
     pub fn cut_off(&self) {
         self.no_accounts.of_users();
         self.no_sessions.of_sessions();
     }
 
-    /// The stores are there again.
+    /// Makes the stores work again.
     pub fn reconnect(&self) {
         self.no_accounts.end();
         self.no_sessions.end();
     }
 
-    /// How many events of this kind there were since the last call.
+    /// Returns the number of events of this kind since the last call of this method.
     #[must_use]
     pub fn count_events(&self, kind: &str) -> usize {
         self.events.take().iter().filter(|event| event.starts_with(kind)).count()
     }
 }
 
-/// What a login or a refresh granted.
+/// The tokens that a login or a refresh granted.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Pair {
@@ -199,18 +208,18 @@ pub struct Pair {
     pub refresh: String,
 }
 
-/// An answer, with what it must be.
+/// The answer of a node.
 #[derive(Debug, Clone)]
 pub struct Answer(Reply);
 
 impl Answer {
-    /// The status.
+    /// Returns the status.
     #[must_use]
     pub const fn status(&self) -> u16 {
         self.0.status
     }
 
-    /// The tokens of a 200 that no cache may keep.
+    /// Returns the tokens. Asserts that the answer is 200 and has `Cache-Control: no-store`.
     #[must_use]
     #[track_caller]
     pub fn granted(&self) -> Pair {
@@ -222,7 +231,7 @@ impl Answer {
         Pair { access: text("access_token"), refresh: text("refresh_token") }
     }
 
-    /// Status, headers and body, to the byte.
+    /// Asserts the exact status, headers and body.
     #[track_caller]
     pub fn expect(&self, status: u16, body: &str) {
         let media_type = (!body.is_empty()).then(|| ("content-type", "application/json".to_owned()));
@@ -231,13 +240,13 @@ impl Answer {
         assert_eq!((self.0.status, &self.0.headers, &*text), (status, &headers, body));
     }
 
-    /// The one answer to every refused refresh (RFC 6749 §5.2).
+    /// Asserts the answer to every refused refresh (RFC 6749 §5.2).
     #[track_caller]
     pub fn expect_invalid_grant(&self) {
         self.expect(400, r#"{"detail":"Invalid refresh token","error":"invalid_grant"}"#);
     }
 
-    /// The answer to what is no refresh at all.
+    /// Asserts the answer to a malformed request.
     #[track_caller]
     pub fn expect_invalid_request(&self) {
         self.expect(400, r#"{"detail":"Malformed request","error":"invalid_request"}"#);
@@ -259,7 +268,7 @@ impl Headers for Sent<'_> {
     }
 }
 
-/// As a form has it: none of our words holds anything but spaces that must be spelled otherwise.
+/// Encodes a text for a form. The texts of this file contain no special characters except spaces.
 fn plus(text: &str) -> String {
     text.replace(' ', "+")
 }

@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use gatewright_core::rotation::{SessionSeed, TokenDigest, TokenLife};
-use gatewright_core::session::MAX_SESSIONS_PER_USER;
+use gatewright_core::store::{MAX_SESSIONS_PER_USER, SessionSeed, TokenDigest, Validity};
 use gatewright_core::{
-    Epoch, Rotation, RotationRequest, Scopes, Session, SessionId, SystemRandomness, Timestamp, TokenId,
-    UserId,
+    Epoch, Rotation, RotationRequest, Scopes, Session, SessionId, SystemRandom, Timestamp, TokenId, UserId,
 };
 
 use super::{RACERS, Sessions, race, race_of};
 use crate::repetitions;
 
-/// A moment with a fraction of a second, so that a store that rounds is found out.
+/// A time with a fraction of a second, to detect stores that round.
 pub(super) const START: Timestamp = Timestamp::from_micros(1_700_000_000_123_457);
 pub(super) const IDLE: Duration = Duration::from_secs(3_600);
 const ABSOLUTE: Duration = Duration::from_secs(10_000);
@@ -30,19 +28,32 @@ pub(super) fn after(seconds: u64) -> Timestamp {
     START.saturating_add(Duration::from_secs(seconds))
 }
 
+fn just_before(time: Timestamp) -> Timestamp {
+    Timestamp::from_micros(time.as_micros() - 1)
+}
+
 pub(super) fn new_session(owner: &str, created_at: Timestamp) -> Session {
-    let id = SessionId::generate(created_at, &SystemRandomness).unwrap();
-    let seed = SessionSeed::generate(&SystemRandomness).unwrap();
+    let id = SessionId::generate(created_at, &SystemRandom).unwrap();
+    let seed = SessionSeed::generate(&SystemRandom).unwrap();
     let (idle, absolute) = (created_at.saturating_add(IDLE), created_at.saturating_add(ABSOLUTE));
-    Session::begin(id, user(owner), Epoch::from_u64(u64::MAX - 1), seed, created_at)
+    Session::new(id, user(owner), Epoch::from_u64(u64::MAX - 1), seed, created_at)
         .with_scopes(Scopes::parse("items:read items:write").unwrap())
         .with_expiry(idle, absolute)
 }
 
-/// A session at [`START`] whose current token is `t0`.
-pub(super) async fn begin<S: Sessions>(store: &S, owner: &str) -> Session {
-    let session = new_session(owner, START);
-    store.begin(&session, digest("t0"), MAX_SESSIONS_PER_USER).await.unwrap();
+/// Stores a session whose current token is `t0`. Returns how many sessions the limit deleted.
+pub(super) async fn store_session<S: Sessions>(store: &S, session: &Session, limit: u32) -> u64 {
+    store.create(session, digest("t0"), limit).await.unwrap()
+}
+
+/// Stores a new session of `owner` that starts at [`START`] and has the current token `t0`.
+pub(super) async fn create_session<S: Sessions>(store: &S, owner: &str) -> Session {
+    create_session_at(store, owner, START).await
+}
+
+pub(super) async fn create_session_at<S: Sessions>(store: &S, owner: &str, created_at: Timestamp) -> Session {
+    let session = new_session(owner, created_at);
+    store_session(store, &session, MAX_SESSIONS_PER_USER).await;
     session
 }
 
@@ -68,160 +79,169 @@ pub(super) async fn rotate<S: Sessions>(store: &S, request: &RotationRequest) ->
     store.rotate(request).await.unwrap()
 }
 
+/// Uses the current token and returns the validity of its successor.
+pub(super) async fn rotated<S: Sessions>(store: &S, request: &RotationRequest) -> Validity {
+    match rotate(store, request).await {
+        Rotation::Rotated(validity) => validity,
+        other => panic!("the current token did not rotate: {other:?}"),
+    }
+}
+
 pub(super) async fn exists<S: Sessions>(store: &S, session: &Session) -> bool {
     store.find(&session.user, session.id).await.unwrap().is_some()
 }
 
+pub(super) async fn count_existing<S: Sessions>(store: &S, sessions: &[Session]) -> usize {
+    let mut count = 0;
+    for session in sessions {
+        count += usize::from(exists(store, session).await);
+    }
+    count
+}
+
+/// Returns all fields of a session as text, for comparison.
 pub(super) fn fields(session: &Session) -> String {
     format!("{session:?} {:?}", session.seed.expose())
 }
 
-/// Every field survives, the microsecond and the highest bit included.
-pub async fn a_session_comes_back_as_it_was_kept<S: Sessions>([store, other]: [S; 2]) {
-    let session = begin(&store, "ada").await;
-    assert_eq!(fields(&other.find(&session.user, session.id).await.unwrap().unwrap()), fields(&session));
+/// Reads the session from the store.
+pub(super) async fn stored<S: Sessions>(store: &S, session: &Session) -> Session {
+    store.find(&session.user, session.id).await.unwrap().unwrap()
 }
 
-/// `None`, not an error.
-pub async fn an_unknown_session_is_absent<S: Sessions>([store, _]: [S; 2]) {
+/// Asserts that the stored session equals `session` in every field.
+pub(super) async fn expect_stored<S: Sessions>(store: &S, session: &Session) {
+    assert_eq!(fields(&stored(store, session).await), fields(session));
+}
+
+/// The time has a fraction of a second, and the epoch has its highest bit set.
+pub async fn session_fields_round_trip<S: Sessions>([store, other]: [S; 2]) {
+    let session = create_session(&store, "ada").await;
+    expect_stored(&other, &session).await;
+}
+
+/// The result is `None`, `Unknown` or no effect, not an error.
+pub async fn unknown_sessions_are_absent<S: Sessions>([store, _]: [S; 2]) {
     let session = new_session("ada", START);
     assert!(!exists(&store, &session).await);
     assert_eq!(rotate(&store, &request(&session, "t0", "t1", START, GRACE)).await, Rotation::Unknown);
-    store.end(&session.user, session.id).await.unwrap();
-    store.end_all(&session.user).await.unwrap();
-    store.retain(&session.user, session.id, Epoch::from_u64(1)).await.unwrap();
+    store.delete(&session.user, session.id).await.unwrap();
+    store.delete_all(&session.user).await.unwrap();
+    store.delete_others(&session.user, session.id, Epoch::from_u64(1)).await.unwrap();
     assert!(!exists(&store, &session).await);
 }
 
-/// `last_used_at` and the idle end move with it, and with nothing else.
-pub async fn the_current_token_rotates<S: Sessions>([store, other]: [S; 2]) {
-    let mut session = begin(&store, "ada").await;
+/// A rotation changes `last_used_at` and the idle expiry. Nothing else changes them.
+pub async fn current_token_rotates<S: Sessions>([store, other]: [S; 2]) {
+    let mut session = create_session(&store, "ada").await;
     for (step, seconds) in [(0, 5), (1, 600), (2, 601)] {
         let (presented, successor) = (format!("t{step}"), format!("t{}", step + 1));
-        let rotation =
-            rotate(&store, &request(&session, &presented, &successor, after(seconds), GRACE)).await;
-        let life = TokenLife::new(after(seconds), after(seconds).saturating_add(IDLE));
-        assert_eq!(rotation, Rotation::Rotated(life));
-        session.last_used_at = life.issued_at;
-        session.idle_expires_at = life.expires_at;
-        assert_eq!(fields(&other.find(&session.user, session.id).await.unwrap().unwrap()), fields(&session));
+        let validity =
+            rotated(&store, &request(&session, &presented, &successor, after(seconds), GRACE)).await;
+        assert_eq!(validity, Validity::new(after(seconds), after(seconds).saturating_add(IDLE)));
+        session.last_used_at = validity.issued_at;
+        session.idle_expires_at = validity.expires_at;
+        expect_stored(&other, &session).await;
     }
 }
 
-/// As often as it is asked, until a microsecond before the window closes, and nothing changes.
-pub async fn the_previous_token_gets_the_same_successor_inside_the_grace_window<S: Sessions>(
+/// Each retry gets the same successor, up to 1 µs before the window closes. A retry changes
+/// nothing.
+pub async fn previous_token_gets_the_same_successor_within_the_grace_window<S: Sessions>(
     [store, other]: [S; 2],
 ) {
-    let session = begin(&store, "ada").await;
-    let Rotation::Rotated(life) = rotate(&store, &request(&session, "t0", "t1", after(5), GRACE)).await
-    else {
-        panic!("the current token did not rotate")
-    };
-    let kept = fields(&store.find(&session.user, session.id).await.unwrap().unwrap());
-    let last = Timestamp::from_micros(after(15).as_micros() - 1);
+    let session = create_session(&store, "ada").await;
+    let validity = rotated(&store, &request(&session, "t0", "t1", after(5), GRACE)).await;
+    let after_rotation = stored(&store, &session).await;
+    let last = just_before(after(15));
     for now in [after(5), after(6), last, after(1)] {
         let again = rotate(&other, &request(&session, "t0", "t1", now, GRACE)).await;
-        assert_eq!(again, Rotation::Grace(life), "{now:?}");
+        assert_eq!(again, Rotation::Grace(validity), "{now:?}");
     }
-    assert_eq!(fields(&store.find(&session.user, session.id).await.unwrap().unwrap()), kept);
-    assert!(matches!(
-        rotate(&store, &request(&session, "t1", "t2", last, GRACE)).await,
-        Rotation::Rotated(_)
-    ));
+    expect_stored(&store, &after_rotation).await;
+    rotated(&store, &request(&session, "t1", "t2", last, GRACE)).await;
 }
 
-/// The window is open still, and that does not help.
-pub async fn the_previous_token_is_reuse_once_its_successor_was_used<S: Sessions>([store, other]: [S; 2]) {
-    let session = begin(&store, "ada").await;
-    assert!(matches!(
-        rotate(&store, &request(&session, "t0", "t1", after(5), GRACE)).await,
-        Rotation::Rotated(_)
-    ));
-    assert!(matches!(
-        rotate(&store, &request(&session, "t1", "t2", after(6), GRACE)).await,
-        Rotation::Rotated(_)
-    ));
+/// This holds even within the grace window.
+pub async fn previous_token_is_reuse_after_its_successor_was_used<S: Sessions>([store, other]: [S; 2]) {
+    let session = create_session(&store, "ada").await;
+    rotated(&store, &request(&session, "t0", "t1", after(5), GRACE)).await;
+    rotated(&store, &request(&session, "t1", "t2", after(6), GRACE)).await;
     assert_eq!(rotate(&other, &request(&session, "t0", "t1", after(7), GRACE)).await, Rotation::Reused);
     assert!(!exists(&store, &session).await);
     assert_eq!(rotate(&store, &request(&session, "t2", "t3", after(7), GRACE)).await, Rotation::Unknown);
 }
 
-/// At the moment it closes, and at any moment when there is none.
-pub async fn the_previous_token_is_reuse_when_the_grace_window_closes<S: Sessions>([store, other]: [S; 2]) {
+/// The end of the window itself counts as after it. With zero grace there is no window.
+pub async fn previous_token_is_reuse_after_the_grace_window<S: Sessions>([store, other]: [S; 2]) {
     for (now, grace) in [(after(15), GRACE), (after(5), Duration::ZERO)] {
-        let session = begin(&store, "ada").await;
-        assert!(matches!(
-            rotate(&store, &request(&session, "t0", "t1", after(5), grace)).await,
-            Rotation::Rotated(_)
-        ));
+        let session = create_session(&store, "ada").await;
+        rotated(&store, &request(&session, "t0", "t1", after(5), grace)).await;
         assert_eq!(rotate(&other, &request(&session, "t0", "t1", now, grace)).await, Rotation::Reused);
         assert!(!exists(&store, &session).await);
     }
 }
 
-/// A little before the rotation is the difference of two clocks; longer before it, the token is used up as it is after.
-pub async fn a_clock_that_was_set_back_opens_no_grace_window_of_its_own<S: Sessions>([store, other]: [S; 2]) {
-    let session = begin(&store, "ada").await;
-    let first = rotate(&store, &request(&session, "t0", "t1", after(30), GRACE)).await;
-    let Rotation::Rotated(life) = first else { panic!("{first:?}") };
+/// The clocks of two nodes may differ by the grace period. A token that appears to be used longer
+/// before the rotation is reuse.
+pub async fn grace_window_tolerates_only_small_clock_differences<S: Sessions>([store, other]: [S; 2]) {
+    let session = create_session(&store, "ada").await;
+    let validity = rotated(&store, &request(&session, "t0", "t1", after(30), GRACE)).await;
     let again = rotate(&other, &request(&session, "t0", "t1", after(20), GRACE)).await;
-    assert_eq!(again, Rotation::Grace(life));
-    let earlier = Timestamp::from_micros(after(20).as_micros() - 1);
+    assert_eq!(again, Rotation::Grace(validity));
+    let earlier = just_before(after(20));
     assert_eq!(rotate(&other, &request(&session, "t0", "t1", earlier, GRACE)).await, Rotation::Reused);
     assert!(!exists(&store, &session).await);
 }
 
-/// A token of the session that the store never knew, or has long forgotten.
-pub async fn any_other_token_is_reuse<S: Sessions>([store, other]: [S; 2]) {
-    let bystander = begin(&store, "ada").await;
-    let session = begin(&store, "ada").await;
+/// The token is neither the current nor the previous token of the session.
+pub async fn unknown_token_of_a_session_is_reuse<S: Sessions>([store, other]: [S; 2]) {
+    let bystander = create_session(&store, "ada").await;
+    let session = create_session(&store, "ada").await;
     assert_eq!(rotate(&other, &request(&session, "t1", "t2", after(5), GRACE)).await, Rotation::Reused);
     assert!(!exists(&store, &session).await);
     assert!(exists(&store, &bystander).await);
 }
 
-/// Idle or absolute, from the moment of expiry on; and it is no reuse either.
-pub async fn an_expired_session_rotates_nothing<S: Sessions>([store, _]: [S; 2]) {
-    let session = begin(&store, "ada").await;
+/// Covers idle and absolute expiry. The moment of expiry counts as expired. Reuse of a token is not
+/// detected in an expired session.
+pub async fn expired_session_does_not_rotate<S: Sessions>([store, _]: [S; 2]) {
+    let session = create_session(&store, "ada").await;
     let idle_end = START.saturating_add(IDLE);
     for token in ["t0", "other"] {
         assert_eq!(rotate(&store, &request(&session, token, "t1", idle_end, GRACE)).await, Rotation::Expired);
     }
-    assert_eq!(fields(&store.find(&session.user, session.id).await.unwrap().unwrap()), fields(&session));
-    let just_before = Timestamp::from_micros(idle_end.as_micros() - 1);
-    let rotation = rotate(&store, &request(&session, "t0", "t1", just_before, GRACE)).await;
-    assert!(matches!(rotation, Rotation::Rotated(_)));
+    expect_stored(&store, &session).await;
+    rotated(&store, &request(&session, "t0", "t1", just_before(idle_end), GRACE)).await;
     let absolute_end = START.saturating_add(ABSOLUTE);
     assert_eq!(rotate(&store, &request(&session, "t1", "t2", absolute_end, GRACE)).await, Rotation::Expired);
 }
 
-/// Whatever token is presented.
-pub async fn an_ended_session_is_unknown<S: Sessions>([store, other]: [S; 2]) {
-    let session = begin(&store, "ada").await;
-    store.end(&session.user, session.id).await.unwrap();
+/// The result is `Unknown`, not `Reused`.
+pub async fn deleted_session_is_unknown<S: Sessions>([store, other]: [S; 2]) {
+    let session = create_session(&store, "ada").await;
+    store.delete(&session.user, session.id).await.unwrap();
     assert_eq!(rotate(&other, &request(&session, "t0", "t1", after(5), GRACE)).await, Rotation::Unknown);
 }
 
-/// However often the session is refreshed.
-pub async fn the_idle_end_never_passes_the_absolute_end<S: Sessions>([store, _]: [S; 2]) {
-    let session = begin(&store, "ada").await;
+/// Rotations extend the idle expiry only up to the absolute expiry.
+pub async fn idle_expiry_never_exceeds_the_absolute_expiry<S: Sessions>([store, _]: [S; 2]) {
+    let session = create_session(&store, "ada").await;
     let end = START.saturating_add(ABSOLUTE);
     for (step, seconds) in [3_000, 6_000, 9_000, 9_999].into_iter().enumerate() {
         let (presented, successor) = (format!("t{step}"), format!("t{}", step + 1));
-        match rotate(&store, &request(&session, &presented, &successor, after(seconds), GRACE)).await {
-            Rotation::Rotated(life) => {
-                assert_eq!(life.expires_at, after(seconds).saturating_add(IDLE).min(end))
-            }
-            other => panic!("{other:?}"),
-        }
+        let validity =
+            rotated(&store, &request(&session, &presented, &successor, after(seconds), GRACE)).await;
+        assert_eq!(validity.expires_at, after(seconds).saturating_add(IDLE).min(end));
     }
-    assert_eq!(store.find(&session.user, session.id).await.unwrap().unwrap().idle_expires_at, end);
+    assert_eq!(stored(&store, &session).await.idle_expires_at, end);
 }
 
-/// One winner, through two pools; the others find the token used up, and the session is over.
-pub async fn of_many_parallel_rotations_without_grace_one_succeeds<S: Sessions>(stores: [S; 2]) {
+/// All calls present the current token, on both handles. One other call detects the reuse and
+/// deletes the session; the rest find no session.
+pub async fn one_of_many_parallel_rotations_without_grace_succeeds<S: Sessions>(stores: [S; 2]) {
     for repetition in 0..repetitions() {
-        let session = begin(&stores[0], "ada").await;
+        let session = create_session(&stores[0], "ada").await;
         let results = race(&stores, |store, _| {
             let request = request(&session, "t0", "t1", after(5), Duration::ZERO);
             async move { store.rotate(&request).await.unwrap() }
@@ -236,143 +256,132 @@ pub async fn of_many_parallel_rotations_without_grace_one_succeeds<S: Sessions>(
     }
 }
 
-/// One rotates, all others get the same, through two pools.
-pub async fn many_parallel_rotations_with_grace_agree_on_one_successor<S: Sessions>(stores: [S; 2]) {
+/// All calls present the current token, on both handles. One call rotates; the others are retries.
+pub async fn parallel_rotations_with_grace_share_one_successor<S: Sessions>(stores: [S; 2]) {
     for repetition in 0..repetitions() {
-        let session = begin(&stores[0], "ada").await;
+        let session = create_session(&stores[0], "ada").await;
         let results = race(&stores, |store, _| {
             let request = request(&session, "t0", "t1", after(5), GRACE);
             async move { store.rotate(&request).await.unwrap() }
         })
         .await;
-        let life = TokenLife::new(after(5), after(5).saturating_add(IDLE));
+        let validity = Validity::new(after(5), after(5).saturating_add(IDLE));
         let count = |expected| results.iter().filter(|rotation| **rotation == expected).count();
-        assert_eq!(count(Rotation::Rotated(life)), 1, "repetition {repetition}");
-        assert_eq!(count(Rotation::Grace(life)), RACERS - 1, "repetition {repetition}");
+        assert_eq!(count(Rotation::Rotated(validity)), 1, "repetition {repetition}");
+        assert_eq!(count(Rotation::Grace(validity)), RACERS - 1, "repetition {repetition}");
     }
 }
 
-/// In the step that begins the new one, and no other user's.
-pub async fn one_session_too_many_ends_the_oldest<S: Sessions>([store, other]: [S; 2]) {
-    let bystander = begin(&store, "eve").await;
-    let (mut sessions, mut ended) = (Vec::new(), Vec::new());
-    // The clock steps back once: the order of beginning counts, not the times.
+/// The step that creates a session also deletes the oldest sessions of the same user beyond the
+/// limit.
+pub async fn session_limit_deletes_the_oldest<S: Sessions>([store, other]: [S; 2]) {
+    let bystander = create_session(&store, "eve").await;
+    let (mut sessions, mut deleted) = (Vec::new(), Vec::new());
+    // The clock moves back once: the order of creation decides, not the time.
     for second in [5, 6, 1, 2, 3] {
         let session = new_session("ada", after(second));
-        ended.push(store.begin(&session, digest("t0"), 3).await.unwrap());
+        deleted.push(store_session(&store, &session, 3).await);
         sessions.push(session);
     }
-    assert_eq!(ended, [0, 0, 0, 1, 1]);
+    assert_eq!(deleted, [0, 0, 0, 1, 1]);
     for (number, session) in sessions.iter().enumerate() {
         assert_eq!(exists(&other, session).await, number >= 2, "session {number}");
     }
-    // A lower limit ends more than one.
+    // A lower limit deletes more than one session.
     let last = new_session("ada", after(9));
-    assert_eq!(store.begin(&last, digest("t0"), 1).await.unwrap(), 3);
-    for session in &sessions {
-        assert!(!exists(&other, session).await);
-    }
+    assert_eq!(store_session(&store, &last, 1).await, 3);
+    assert_eq!(count_existing(&other, &sessions).await, 0);
     assert!(exists(&other, &last).await);
     assert!(exists(&other, &bystander).await);
 }
 
-/// Whoever comes when: never more than the limit, and the youngest is there.
-pub async fn many_parallel_beginnings_keep_the_limit<S: Sessions>(stores: [S; 2]) {
+/// All calls create a session of the same user, on both handles.
+pub async fn parallel_creates_keep_the_session_limit<S: Sessions>(stores: [S; 2]) {
     const CALLERS: usize = 12;
     let sessions: Vec<Session> = (0..CALLERS).map(|_| new_session("ada", START)).collect();
-    let ended = race_of(CALLERS, &stores, |store, racer| {
+    let deleted = race_of(CALLERS, &stores, |store, racer| {
         let session = sessions[racer].clone();
-        async move { store.begin(&session, digest("t0"), 3).await.unwrap() }
+        async move { store_session(&store, &session, 3).await }
     })
     .await;
-    assert_eq!(ended.iter().sum::<u64>(), 9);
-    let mut kept = 0;
-    for session in &sessions {
-        kept += usize::from(exists(&stores[0], session).await);
-    }
-    assert_eq!(kept, 3);
+    assert_eq!(deleted.iter().sum::<u64>(), 9);
+    assert_eq!(count_existing(&stores[0], &sessions).await, 3);
 }
 
-/// Again and again.
-pub async fn ending_is_final_and_ends_nothing_else<S: Sessions>([store, other]: [S; 2]) {
-    let [one, two, three] =
-        [begin(&store, "ada").await, begin(&store, "ada").await, begin(&store, "ada").await];
-    let bystander = begin(&store, "eve").await;
+/// A second call has no effect.
+pub async fn delete_is_final_and_deletes_nothing_else<S: Sessions>([store, other]: [S; 2]) {
+    let [one, two, three] = [
+        create_session(&store, "ada").await,
+        create_session(&store, "ada").await,
+        create_session(&store, "ada").await,
+    ];
+    let bystander = create_session(&store, "eve").await;
     for _ in 0..2 {
-        store.end(&one.user, one.id).await.unwrap();
+        store.delete(&one.user, one.id).await.unwrap();
         assert!(!exists(&other, &one).await && exists(&other, &two).await);
     }
     for _ in 0..2 {
-        store.end_all(&two.user).await.unwrap();
+        store.delete_all(&two.user).await.unwrap();
         assert!(!exists(&other, &two).await && !exists(&other, &three).await);
     }
     assert!(exists(&other, &bystander).await);
 }
 
-/// Those that have the epoch already stay too: they began after the change.
-pub async fn a_retained_session_takes_the_epoch_and_the_others_end<S: Sessions>([store, other]: [S; 2]) {
+/// Sessions that already have the new epoch are not deleted: they began after the password change.
+pub async fn delete_others_updates_the_epoch_of_the_kept_session<S: Sessions>([store, other]: [S; 2]) {
     let epoch = Epoch::from_u64(7);
-    let [kept, ended, bystander] =
-        [begin(&store, "ada").await, begin(&store, "ada").await, begin(&store, "eve").await];
+    let [kept, ended, bystander] = [
+        create_session(&store, "ada").await,
+        create_session(&store, "ada").await,
+        create_session(&store, "eve").await,
+    ];
     let mut younger = new_session("ada", after(1));
     younger.epoch = epoch;
-    store.begin(&younger, digest("t0"), MAX_SESSIONS_PER_USER).await.unwrap();
+    store_session(&store, &younger, MAX_SESSIONS_PER_USER).await;
 
-    store.retain(&kept.user, kept.id, epoch).await.unwrap();
-    assert_eq!(other.find(&kept.user, kept.id).await.unwrap().unwrap().epoch, epoch);
+    store.delete_others(&kept.user, kept.id, epoch).await.unwrap();
+    assert_eq!(stored(&other, &kept).await.epoch, epoch);
     assert!(!exists(&other, &ended).await && exists(&other, &younger).await);
-    assert_eq!(
-        fields(&other.find(&bystander.user, bystander.id).await.unwrap().unwrap()),
-        fields(&bystander)
-    );
+    expect_stored(&other, &bystander).await;
 
-    store.retain(&kept.user, bystander.id, Epoch::from_u64(8)).await.unwrap();
-    assert_eq!(
-        fields(&other.find(&bystander.user, bystander.id).await.unwrap().unwrap()),
-        fields(&bystander)
-    );
+    // The session to keep belongs to another user.
+    store.delete_others(&kept.user, bystander.id, Epoch::from_u64(8)).await.unwrap();
+    expect_stored(&other, &bystander).await;
     assert!(!exists(&other, &kept).await);
 }
 
-/// On any number of nodes.
-pub async fn expired_sessions_are_forgotten_and_others_are_not<S: Sessions>([store, other]: [S; 2]) {
-    let old = begin(&store, "ada").await;
-    let young = new_session("ada", after(10));
-    store.begin(&young, digest("t0"), MAX_SESSIONS_PER_USER).await.unwrap();
+/// A second call, on another node, deletes nothing.
+pub async fn delete_expired_deletes_only_expired_sessions<S: Sessions>([store, other]: [S; 2]) {
+    let old = create_session(&store, "ada").await;
+    let young = create_session_at(&store, "ada", after(10)).await;
     let now = START.saturating_add(IDLE);
-    assert_eq!(store.purge_expired(Timestamp::from_micros(now.as_micros() - 1)).await.unwrap(), 0);
-    assert_eq!(store.purge_expired(now).await.unwrap(), 1);
-    assert_eq!(other.purge_expired(now).await.unwrap(), 0);
+    assert_eq!(store.delete_expired(just_before(now)).await.unwrap(), 0);
+    assert_eq!(store.delete_expired(now).await.unwrap(), 1);
+    assert_eq!(other.delete_expired(now).await.unwrap(), 0);
     assert!(!exists(&other, &old).await && exists(&other, &young).await);
 }
 
-/// Each session once, whoever forgets it.
-pub async fn many_parallel_clean_ups_forget_each_expired_session_once<S: Sessions>(stores: [S; 2]) {
+/// The returned counts add up to the number of expired sessions.
+pub async fn parallel_cleanups_delete_each_expired_session_once<S: Sessions>(stores: [S; 2]) {
     const SESSIONS: usize = 40;
     let mut expired = Vec::new();
     for _ in 0..SESSIONS {
-        expired.push(begin(&stores[0], "ada").await);
+        expired.push(create_session(&stores[0], "ada").await);
     }
-    let young = new_session("ada", after(10));
-    stores[0].begin(&young, digest("t0"), MAX_SESSIONS_PER_USER).await.unwrap();
+    let young = create_session_at(&stores[0], "ada", after(10)).await;
     let now = START.saturating_add(IDLE);
-    let forgotten =
-        race_of(8, &stores, |store, _| async move { store.purge_expired(now).await.unwrap() }).await;
-    assert_eq!(forgotten.iter().sum::<u64>(), SESSIONS as u64);
-    for session in &expired {
-        assert!(!exists(&stores[1], session).await);
-    }
+    let deleted =
+        race_of(8, &stores, |store, _| async move { store.delete_expired(now).await.unwrap() }).await;
+    assert_eq!(deleted.iter().sum::<u64>(), SESSIONS as u64);
+    assert_eq!(count_existing(&stores[1], &expired).await, 0);
     assert!(exists(&stores[1], &young).await);
 }
 
 /// No collation folds case or trailing spaces.
-pub async fn users_are_compared_byte_for_byte<S: Sessions>([store, _]: [S; 2]) {
-    let sessions = [begin(&store, "ada").await, begin(&store, "Ada").await, begin(&store, "ada ").await];
-    store.end_all(&user("ada")).await.unwrap();
-    let left = [
-        exists(&store, &sessions[0]).await,
-        exists(&store, &sessions[1]).await,
-        exists(&store, &sessions[2]).await,
-    ];
-    assert_eq!(left, [false, true, true]);
+pub async fn user_ids_are_compared_byte_for_byte<S: Sessions>([store, _]: [S; 2]) {
+    let deleted = create_session(&store, "ada").await;
+    let others = [create_session(&store, "Ada").await, create_session(&store, "ada ").await];
+    store.delete_all(&deleted.user).await.unwrap();
+    assert!(!exists(&store, &deleted).await);
+    assert_eq!(count_existing(&store, &others).await, 2);
 }

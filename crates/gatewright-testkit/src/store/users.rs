@@ -1,10 +1,10 @@
-//! Cases for `UserStore`, whatever the type of its users.
+//! Cases for `UserStore` with any user type.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use gatewright_core::store::Swap;
+use gatewright_core::store::CompareAndSwap;
 use gatewright_core::{AuthUser, Email, Epoch, PasswordHash, UserId, UserStore};
 use tokio::sync::Barrier;
 use tokio::task::{JoinSet, yield_now};
@@ -12,42 +12,45 @@ use tokio::task::{JoinSet, yield_now};
 use super::race;
 use crate::repetitions;
 
-/// A store of users, and how the suite writes to its table: as the application does it, behind the store's back. Clones are
-/// handles on the same table.
+/// A `UserStore` under test, and the writes that its application makes to the table. The trait
+/// `UserStore` has no such writes. Clones use the same table.
 pub trait Users: Clone + Send + Sync + 'static {
-    /// The store that is proved.
+    /// The type of the store under test.
     type Store: UserStore;
 
-    /// The store that is proved.
+    /// Returns the store under test.
     fn store(&self) -> &Self::Store;
 
-    /// Makes a user with this address in this state, and returns the id.
+    /// Inserts a user with this address and state, and returns the id.
     fn add(&self, email: &Email, state: &UserState) -> impl Future<Output = UserId> + Send;
 
-    /// Writes this state to the user's row, in one step. It differs from the one before in its epoch, and either in its hash or
-    /// in whether the user is active.
+    /// Writes this state to the user's row in one step.
+    ///
+    /// The new state has another epoch than the old one. It also has either another hash or another
+    /// `is_active`, never both.
     fn write(&self, id: &UserId, state: &UserState) -> impl Future<Output = ()> + Send;
 }
 
-/// What guards and login must read of a user. The hash is a text that no hasher made.
+/// The fields of a user that guards and login read. The hash is not the output of a password
+/// hasher.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct UserState {
     /// The stored hash.
     pub password_hash: PasswordHash,
-    /// The epoch; all of its 64 bits may be set.
+    /// The epoch. Its highest bit may be set.
     pub epoch: Epoch,
     /// Whether the user may log in.
     pub is_active: bool,
 }
 
-/// How often a user is written while others read.
+/// The number of writes to a user during concurrent reads.
 const STEPS: u64 = 60;
 
-/// Readers while a user is written, half of them through each handle.
+/// The number of concurrent readers, half of them on each handle.
 const READERS: usize = 4;
 
-/// How often each reads while one step is written.
+/// The number of reads of each reader during one write.
 const READS: usize = 4;
 
 pub(super) fn email(text: &str) -> Email {
@@ -58,13 +61,13 @@ pub(super) fn hash(text: &str) -> PasswordHash {
     PasswordHash::new(text)
 }
 
-/// The states that a user goes through: disabled, enabled, given another password, and so on.
+/// The states that a user passes through: disabled, enabled, new password, and so on.
 fn state(step: u64) -> UserState {
     let password_hash = hash(&format!("hash-{}", 1 + step / 3));
     UserState { password_hash, epoch: Epoch::from_u64(u64::MAX - step), is_active: step % 3 != 1 }
 }
 
-/// All of a state, to be compared.
+/// All fields of a state, for comparison: hash, epoch, `is_active`.
 type Fields = (Option<String>, Epoch, bool);
 
 fn fields(user: &impl AuthUser) -> Fields {
@@ -85,8 +88,8 @@ async fn get<U: Users>(users: &U, id: &UserId) -> Fields {
     fields(&found)
 }
 
-/// By id and by address, through both handles, the highest bit of the epoch included.
-pub async fn a_user_comes_back_as_it_was_written<U: Users>(both: [U; 2]) {
+/// Reads by id and by address, through both handles. The epoch has its highest bit set.
+pub async fn user_fields_round_trip<U: Users>(both: [U; 2]) {
     let (ada, eve) = (email("ada@example.com"), email("eve@example.com"));
     let ids = [both[0].add(&ada, &state(0)).await, both[0].add(&eve, &state(3)).await];
     for users in &both {
@@ -98,15 +101,16 @@ pub async fn a_user_comes_back_as_it_was_written<U: Users>(both: [U; 2]) {
     }
 }
 
-/// `None` and `Stale`, not errors; and no pattern matches anybody.
-pub async fn an_unknown_user_is_absent<U: Users>([users, _]: [U; 2]) {
+/// The result is `None` or `Conflict`, not an error. Wildcards and SQL in the argument match no
+/// user.
+pub async fn unknown_users_are_absent<U: Users>([users, _]: [U; 2]) {
     let known = add_user(&users, "ada@example.com").await;
     let store = users.store();
     for text in ["nobody", "0", "-1", "18446744073709551616", "%", "_", "*", "' OR 1=1 --"] {
         let id = UserId::new(text).unwrap();
         assert!(id == known || store.find_by_id(&id).await.unwrap().is_none(), "{text}");
         let swap = store.replace_password_hash(&id, &hash("hash-0"), &hash("new")).await.unwrap();
-        assert_eq!(swap, Swap::Stale, "{text}");
+        assert_eq!(swap, CompareAndSwap::Conflict, "{text}");
     }
     for text in ["no@body", "%@example.com", "_da@example.com", "ada@example.co", "'or'1'='1'@example.com"] {
         assert!(store.find_by_email(&email(text)).await.unwrap().is_none(), "{text}");
@@ -114,7 +118,7 @@ pub async fn an_unknown_user_is_absent<U: Users>([users, _]: [U; 2]) {
     assert_eq!(get(&users, &known).await, expected(&state(0)));
 }
 
-/// No collation folds accents or letters, and no other spelling of an id is the id.
+/// No collation folds accents or letters. Another spelling of an id is another id.
 pub async fn addresses_and_ids_are_compared_byte_for_byte<U: Users>([users, _]: [U; 2]) {
     let addresses = ["a@example.com", "\u{e4}@example.com", "strasse@example.com", "stra\u{df}e@example.com"];
     let store = users.store();
@@ -140,19 +144,19 @@ pub async fn addresses_and_ids_are_compared_byte_for_byte<U: Users>([users, _]: 
     {
         assert!(store.find_by_id(&other).await.unwrap().is_none(), "{other:?} is not {text:?}");
         let swap = store.replace_password_hash(&other, &hash("hash-1"), &hash("new")).await.unwrap();
-        assert_eq!(swap, Swap::Stale, "{other:?} is not {text:?}");
+        assert_eq!(swap, CompareAndSwap::Conflict, "{other:?} is not {text:?}");
     }
 }
 
-/// Hash, epoch and activity are never those of two moments, by id and by address.
-pub async fn a_user_comes_back_as_of_one_moment<U: Users>(both: [U; 2]) {
+/// Hash, epoch and `is_active` of one read come from one write, by id and by address.
+pub async fn reads_return_one_consistent_row<U: Users>(both: [U; 2]) {
     for (_, found) in read_while_written(both).await {
         assert_eq!(found, expected(&state(step_of(&found))));
     }
 }
 
-/// Whoever reads through another handle included.
-pub async fn a_read_sees_every_change_that_was_acknowledged_before_it_began<U: Users>(both: [U; 2]) {
+/// This includes reads through the other handle.
+pub async fn reads_see_all_acknowledged_writes<U: Users>(both: [U; 2]) {
     for (acknowledged, found) in read_while_written(both).await {
         assert!(step_of(&found) >= acknowledged, "step {acknowledged} was acknowledged: {found:?}");
     }
@@ -162,7 +166,7 @@ fn step_of((_, epoch, _): &Fields) -> u64 {
     u64::MAX - epoch.as_u64()
 }
 
-/// What was read of a user who was written meanwhile, each with the step that had been acknowledged when the read began.
+/// Reads a user during writes. Returns each read with the last write acknowledged before it began.
 async fn read_while_written<U: Users>(both: [U; 2]) -> Vec<(u64, Fields)> {
     let address = email("ada@example.com");
     let id = both[0].add(&address, &state(0)).await;
@@ -188,7 +192,7 @@ async fn read_while_written<U: Users>(both: [U; 2]) -> Vec<(u64, Fields)> {
     for step in 1..=STEPS {
         tokio::select! {
             _ = barrier.wait() => {}
-            // Who has failed never comes to the barrier.
+            // A failed reader never reaches the barrier.
             Some(Err(error)) = readers.join_next() => panic!("a read failed: {error}"),
         }
         both[0].write(&id, &state(step)).await;
@@ -198,7 +202,7 @@ async fn read_while_written<U: Users>(both: [U; 2]) -> Vec<(u64, Fields)> {
     std::mem::take(&mut *seen.lock().unwrap())
 }
 
-/// By id and by address in turn.
+/// Reads by id and by address alternately.
 async fn read<U: Users>(users: &U, id: &UserId, address: &Email, turn: usize) -> Fields {
     let store = users.store();
     let found =
@@ -206,25 +210,27 @@ async fn read<U: Users>(users: &U, id: &UserId, address: &Email, turn: usize) ->
     fields(&found.unwrap().unwrap())
 }
 
-/// Case and trailing spaces count; the epoch stays, and so does everybody else with the same hash.
-pub async fn a_hash_is_replaced_only_if_it_is_the_expected_one_to_the_byte<U: Users>([users, other]: [U; 2]) {
+/// Case and trailing spaces matter. The epoch does not change, nor does another user with the same
+/// hash.
+pub async fn hash_replacement_compares_byte_for_byte<U: Users>([users, other]: [U; 2]) {
     let id = add_user(&users, "ada@example.com").await;
     let bystander = add_user(&users, "eve@example.com").await;
     let store = users.store();
     for wrong in ["Hash-1", "hash-1 ", "hash-2", "hash-", ""] {
         let swap = store.replace_password_hash(&id, &hash(wrong), &hash("new")).await.unwrap();
-        assert_eq!(swap, Swap::Stale, "{wrong:?}");
+        assert_eq!(swap, CompareAndSwap::Conflict, "{wrong:?}");
     }
     assert_eq!(get(&other, &id).await, expected(&state(0)));
     let swap = store.replace_password_hash(&id, &hash("hash-1"), &hash("new")).await.unwrap();
-    assert_eq!(swap, Swap::Done);
+    assert_eq!(swap, CompareAndSwap::Swapped);
     let upgraded = UserState { password_hash: hash("new"), ..state(0) };
     assert_eq!(get(&other, &id).await, expected(&upgraded));
     assert_eq!(get(&other, &bystander).await, expected(&state(0)));
 }
 
-/// As at many logins at once: one winner, through both handles, and its hash is the one that stands.
-pub async fn of_many_parallel_upgrades_of_one_hash_one_succeeds<U: Users>(both: [U; 2]) {
+/// As with many simultaneous logins, on both handles. The stored hash is the hash of the one
+/// success.
+pub async fn one_of_many_parallel_hash_upgrades_succeeds<U: Users>(both: [U; 2]) {
     for repetition in 0..repetitions() {
         let id = add_user(&both[0], &format!("r{repetition}@example.com")).await;
         let results = race(&both, |users, racer| {
@@ -232,7 +238,7 @@ pub async fn of_many_parallel_upgrades_of_one_hash_one_succeeds<U: Users>(both: 
             async move {
                 let new = hash(&format!("new-{racer}"));
                 let swap = users.store().replace_password_hash(&id, &hash("hash-1"), &new).await.unwrap();
-                (swap == Swap::Done).then_some(new)
+                (swap == CompareAndSwap::Swapped).then_some(new)
             }
         })
         .await;

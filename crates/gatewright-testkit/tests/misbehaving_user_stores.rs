@@ -1,14 +1,15 @@
-//! Stores of users that break their contract, each in one way, and the case of `user_suite!` that finds it out.
+//! User stores that each break the contract in one way, and the case of `user_suite!` that detects
+//! it.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use gatewright_core::store::Swap;
+use gatewright_core::store::CompareAndSwap;
 use gatewright_core::{AuthUser, Email, Epoch, PasswordHash, StoreError, UserId, UserStore};
 use gatewright_testkit::block_on;
-use gatewright_testkit::store::{UserState, Users, broken, interruptions, users};
+use gatewright_testkit::store::{UserState, Users, broken, cancellation, users};
 use tokio::task::yield_now;
 
 #[derive(Clone)]
@@ -42,28 +43,28 @@ impl AuthUser for User {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
-    Nothing,
-    /// Nobody is an error.
-    AbsentIsBroken,
-    /// And a server that is gone is nobody.
-    BrokenIsAbsent,
-    /// The hash is of one read and the epoch of another.
+    None,
+    /// An unknown user is an error.
+    AbsentIsError,
+    /// A failed query returns `None`.
+    ErrorIsAbsent,
+    /// Hash and epoch come from two reads.
     ReadsTwice,
-    /// What a handle has read once it never reads again.
-    Remembers,
-    /// Spaces around an id do not count.
+    /// Each handle caches users forever.
+    Caches,
+    /// Spaces around an id are ignored.
     TrimsIds,
-    /// Letters with and without an accent are one.
+    /// Accents in an address are ignored.
     FoldsAddresses,
-    /// Hashes are compared without regard to case.
+    /// Hashes are compared without case.
     IgnoresCase,
-    /// A better hash comes with another epoch.
+    /// A hash upgrade also changes the epoch.
     ChangesTheEpoch,
-    /// Whoever has the expected hash gets the new one.
-    ForgetsTheId,
+    /// A hash upgrade replaces the hash of every user with the expected hash.
+    IgnoresTheId,
     /// The hash is compared in one step and written in another.
     ComparesFirst,
-    /// A call waits although nothing keeps it.
+    /// Every read waits once.
     Waits,
 }
 
@@ -71,13 +72,13 @@ enum Fault {
 struct Faulty {
     fault: Fault,
     rows: Arc<Mutex<Vec<User>>>,
-    remembered: Arc<Mutex<Vec<User>>>,
+    cached: Arc<Mutex<Vec<User>>>,
 }
 
 impl Faulty {
     fn with(fault: Fault) -> [Self; 2] {
         let rows = Arc::default();
-        [(); 2].map(|()| Self { fault, rows: Arc::clone(&rows), remembered: Arc::default() })
+        [(); 2].map(|()| Self { fault, rows: Arc::clone(&rows), cached: Arc::default() })
     }
 
     fn row(&self, fits: impl Fn(&User) -> bool) -> Option<User> {
@@ -87,21 +88,21 @@ impl Faulty {
     async fn find(&self, fits: impl Fn(&User) -> bool) -> Result<Option<User>, StoreError> {
         let mut found = self.row(&fits);
         match self.fault {
-            Fault::AbsentIsBroken if found.is_none() => return Err(StoreError::new("find", "no rows")),
+            Fault::AbsentIsError if found.is_none() => return Err(StoreError::new("find", "no rows")),
             Fault::ReadsTwice => {
                 let Some(user) = &mut found else { return Ok(None) };
                 let (first, mut turns) = (user.state.epoch, 0);
-                // As slow as a database, so that somebody writes in between.
+                // As slow as a database, so that a write happens in between.
                 while user.state.epoch == first && turns < 500 {
                     yield_now().await;
                     user.state.epoch = self.row(&fits).unwrap().state.epoch;
                     turns += 1;
                 }
             }
-            Fault::Remembers => {
-                let mut remembered = self.remembered.lock().unwrap();
-                let known = remembered.iter().find(|user| fits(user)).cloned();
-                remembered.extend(found.clone());
+            Fault::Caches => {
+                let mut cached = self.cached.lock().unwrap();
+                let known = cached.iter().find(|user| fits(user)).cloned();
+                cached.extend(found.clone());
                 found = known.or(found);
             }
             Fault::Waits => yield_now().await,
@@ -144,10 +145,10 @@ impl UserStore for Faulty {
         id: &UserId,
         expected: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<Swap, StoreError> {
+    ) -> Result<CompareAndSwap, StoreError> {
         let fits = |user: &User| {
-            let is_asked_for = self.fault == Fault::ForgetsTheId || self.is_same(id, &user.id);
-            is_asked_for && self.is_expected(expected, &user.state.password_hash)
+            let is_requested = self.fault == Fault::IgnoresTheId || self.is_same(id, &user.id);
+            is_requested && self.is_expected(expected, &user.state.password_hash)
         };
         let is_there = self.row(fits).is_some();
         if self.fault == Fault::ComparesFirst {
@@ -164,7 +165,7 @@ impl UserStore for Faulty {
                 }
             }
         }
-        Ok(if replaced == 0 { Swap::Stale } else { Swap::Done })
+        Ok(if replaced == 0 { CompareAndSwap::Conflict } else { CompareAndSwap::Swapped })
     }
 }
 
@@ -188,14 +189,14 @@ impl Users for Faulty {
     }
 }
 
-async fn faultless() -> [Faulty; 2] {
-    Faulty::with(Fault::Nothing)
+async fn correct() -> [Faulty; 2] {
+    Faulty::with(Fault::None)
 }
 
-gatewright_testkit::user_suite!(without_a_fault, faultless, in_memory);
+gatewright_testkit::user_suite!(correct_store, correct, in_memory);
 
-/// Each fault with the case that finds it out.
-macro_rules! found_out {
+/// For each fault, a test that the case detects it.
+macro_rules! detected {
     ($($name:ident $fault:ident $module:ident::$case:ident $message:literal)+) => {
         $(
             #[test]
@@ -207,22 +208,22 @@ macro_rules! found_out {
     };
 }
 
-found_out! {
-    nobody_who_is_an_error AbsentIsBroken users::an_unknown_user_is_absent "no rows"
-    a_user_of_two_moments ReadsTwice users::a_user_comes_back_as_of_one_moment "left == right"
-    what_is_remembered Remembers users::a_read_sees_every_change_that_was_acknowledged_before_it_began "was acknowledged"
-    another_spelling_of_an_id TrimsIds users::addresses_and_ids_are_compared_byte_for_byte "is not"
-    addresses_that_are_folded FoldsAddresses users::addresses_and_ids_are_compared_byte_for_byte "left == right"
-    hashes_that_differ_in_case IgnoresCase users::a_hash_is_replaced_only_if_it_is_the_expected_one_to_the_byte "Hash-1"
-    an_epoch_that_changes ChangesTheEpoch users::a_hash_is_replaced_only_if_it_is_the_expected_one_to_the_byte "left == right"
-    a_bystander_with_the_same_hash ForgetsTheId users::a_hash_is_replaced_only_if_it_is_the_expected_one_to_the_byte "left == right"
-    a_comparison_before_the_write ComparesFirst users::of_many_parallel_upgrades_of_one_hash_one_succeeds "left == right"
-    a_call_that_waits Waits interruptions::no_call_about_users_waits "the call waits"
+detected! {
+    error_for_an_unknown_user AbsentIsError users::unknown_users_are_absent "no rows"
+    hash_and_epoch_of_two_reads ReadsTwice users::reads_return_one_consistent_row "left == right"
+    cached_users Caches users::reads_see_all_acknowledged_writes "was acknowledged"
+    trimmed_ids TrimsIds users::addresses_and_ids_are_compared_byte_for_byte "is not"
+    folded_addresses FoldsAddresses users::addresses_and_ids_are_compared_byte_for_byte "left == right"
+    case_insensitive_hashes IgnoresCase users::hash_replacement_compares_byte_for_byte "Hash-1"
+    changed_epoch ChangesTheEpoch users::hash_replacement_compares_byte_for_byte "left == right"
+    changed_bystander IgnoresTheId users::hash_replacement_compares_byte_for_byte "left == right"
+    compare_and_write_in_two_steps ComparesFirst users::one_of_many_parallel_hash_upgrades_succeeds "left == right"
+    waiting_call Waits cancellation::user_calls_complete_at_first_poll "the call waits"
 }
 
 #[test]
 #[should_panic(expected = "is_err()")]
-fn a_server_that_is_gone_and_says_nobody() {
-    let [gone, _] = Faulty::with(Fault::BrokenIsAbsent);
-    block_on(broken::a_store_of_users_that_cannot_tell_says_so(Faulty::with(Fault::Nothing), gone));
+fn none_from_a_broken_store() {
+    let [broken, _] = Faulty::with(Fault::ErrorIsAbsent);
+    block_on(broken::broken_user_store_returns_errors(Faulty::with(Fault::None), broken));
 }

@@ -1,4 +1,4 @@
-//! A clock for tests.
+//! A clock that a test moves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gatewright_core::{Clock, Timestamp};
 
-/// Stands still until it is moved. Clones show the same time.
+/// A clock that stands still until a test moves it. Clones show the same time.
 ///
 /// ```
 /// use gatewright_core::Clock;
@@ -22,24 +22,24 @@ use gatewright_core::{Clock, Timestamp};
 pub struct FixedClock(Arc<AtomicU64>);
 
 impl FixedClock {
-    /// Stands at `now`.
+    /// Creates a clock that shows `now`.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
         Self(Arc::new(AtomicU64::new(now.as_micros())))
     }
 
-    /// Moves to `now`, forwards or back.
+    /// Sets the clock to `now`, forwards or back.
     pub fn set(&self, now: Timestamp) {
         self.0.store(now.as_micros(), Ordering::SeqCst);
     }
 
-    /// Moves forwards.
+    /// Moves the clock forwards by `span`.
     pub fn advance(&self, span: Duration) {
         self.set(self.now().saturating_add(span));
     }
 }
 
-/// Stands at 2023-11-14T22:13:20Z.
+/// Shows 2023-11-14T22:13:20Z.
 impl Default for FixedClock {
     fn default() -> Self {
         Self::at(Timestamp::from_seconds(1_700_000_000))

@@ -1,22 +1,23 @@
-//! The scenarios, each by the id of the project's table (RFC 9700 §4.14.2, OWASP ASVS 5.0 and published defects).
+//! The scenarios. Each name is an id of the project's table, which is based on RFC 9700 §4.14.2,
+//! OWASP ASVS 5.0 and published vulnerabilities.
 //!
-//! "Refused" is 400 `invalid_grant` without a challenge, to the byte. Where a scenario says that nothing else happened, the
-//! stores are cut off meanwhile: a call of one would be 503.
+//! "Refused" means the exact answer 400 `invalid_grant` without a challenge. Where a scenario says
+//! that a node calls no store, the stores fail meanwhile: a call would change the answer to 503.
 
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatewright_core::error::{AccessRefusal, RefreshRefusal};
-use gatewright_core::revocation::MAX_AGE_WITHOUT_FEED;
+use gatewright_core::error::{AccessError, RefreshError};
+use gatewright_core::revocation::CACHE_TTL_WITHOUT_FEED;
 use gatewright_core::token::MAX_TOKEN_BYTES;
 use gatewright_core::{
-    AuthError, Clock, MAX_BODY_BYTES, Operation, Refresh, RevocationCheck, Timestamp, TokenRefusal, TokenText,
+    AuthError, Clock, Endpoint, MAX_BODY_BYTES, Refresh, RevocationCheck, Timestamp, TokenError, TokenText,
 };
 use serde_json::json;
 
 use super::service::EMAIL;
-use super::{Lasting, Node, Pair, Service, Storage, Tokens};
+use super::{Durability, Node, Pair, Service, Storage, Tokens};
 use crate::http::{claims, expect_same_token};
 use crate::repetitions;
 use crate::store::{RACERS, race};
@@ -26,7 +27,7 @@ const JSON: &str = "application/json";
 const GRACE: Duration = Duration::from_secs(10);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Each token gets the next; each that was used is dead, and takes the session with it.
+/// Each token yields its successor. A used token is refused, and its reuse ends the session.
 pub async fn rotate_basic<S: Storage, T: Tokens>(service: Service<S, T>) {
     let node = service.node().await;
     node.register().await;
@@ -40,11 +41,11 @@ pub async fn rotate_basic<S: Storage, T: Tokens>(service: Service<S, T>) {
         let _ = node.events.take();
         node.refresh(&[&first, &second][used].refresh).await.expect_invalid_grant();
         assert_eq!(node.count_events("TokenReused"), 1);
-        over(&node, &[&first, &second, &third]).await;
+        expect_ended(&node, &[&first, &second, &third]).await;
     }
 }
 
-/// The owner comes second: the owner is refused, and so is the thief from then on.
+/// A thief uses the token before its owner. The owner is refused, and from then on the thief too.
 pub async fn thief_first<S: Storage, T: Tokens>(service: Service<S, T>) {
     for grace in [Duration::ZERO, GRACE] {
         let node = service.node_with_grace(grace).await;
@@ -55,25 +56,25 @@ pub async fn thief_first<S: Storage, T: Tokens>(service: Service<S, T>) {
         let _ = node.events.take();
         node.refresh(&owner.refresh).await.expect_invalid_grant();
         assert_eq!(node.count_events("TokenReused"), 1);
-        over(&node, &[&owner, &thief]).await;
+        expect_ended(&node, &[&owner, &thief]).await;
     }
 }
 
-/// One device's theft is not another's logout: the family is revoked, and not the user.
+/// Reuse ends only the session of the token. Other sessions of the user continue.
 pub async fn other_family_untouched<S: Storage, T: Tokens>(service: Service<S, T>) {
     let node = service.node().await;
     node.register().await;
     let (one, other) = (node.login().await, node.login().await);
     let next = node.refresh(&one.refresh).await.granted();
     node.refresh(&one.refresh).await.expect_invalid_grant();
-    over(&node, &[&one, &next]).await;
+    expect_ended(&node, &[&one, &next]).await;
     assert_eq!(node.status(&other.access).await, 200);
     let other = node.refresh(&other.refresh).await.granted();
     assert_eq!(node.status(&other.access).await, 200);
 }
 
-/// Twenty-five callers at each of two nodes: one succeeds. The others are reuse, so nobody keeps the session. Whoever is told
-/// that a store is too busy comes again.
+/// 25 callers at each of two nodes use the same token. One succeeds. The other calls are reuse, so
+/// the session ends. A caller that gets 503 retries.
 pub async fn concurrent_two_nodes<S: Storage, T: Tokens>(service: Service<S, T>) {
     let nodes = [service.node().await, service.node().await];
     nodes[0].register().await;
@@ -82,27 +83,29 @@ pub async fn concurrent_two_nodes<S: Storage, T: Tokens>(service: Service<S, T>)
         let first = nodes[0].login().await;
         let answers = race(&nodes, |node, _| {
             let token = first.refresh.clone();
-            async move { node.refresh_with_patience(&token).await }
+            async move { node.refresh_with_retries(&token).await }
         })
         .await;
         let (granted, refused): (Vec<_>, Vec<_>) =
             answers.iter().partition(|(answer, _)| answer.status() == 200);
-        // Of a commit without an answer nobody knows what became of it: without grace it may have won for nobody.
+        // A caller may get 503 although its rotation was committed. Without a grace window its
+        // retry is reuse, so that no caller succeeds.
         let busy = answers.iter().any(|(_, busy)| *busy > 0);
         let expected = if granted.is_empty() && busy { 0 } else { 1 };
         assert_eq!((granted.len(), refused.len()), (expected, RACERS - expected), "repetition {repetition}");
         refused.iter().for_each(|(answer, _)| answer.expect_invalid_grant());
         let winner: Vec<Pair> = granted.iter().map(|(answer, _)| answer.granted()).collect();
         for node in &nodes {
-            over(node, &[&first]).await;
-            over(node, &winner.iter().collect::<Vec<_>>()).await;
+            expect_ended(node, &[&first]).await;
+            expect_ended(node, &winner.iter().collect::<Vec<_>>()).await;
         }
         won += granted.len();
     }
-    assert!(won > 0, "nobody ever won");
+    assert!(won > 0, "no caller succeeded in any repetition");
 }
 
-/// A used token is as used after a restart as before it. Where nothing outlives the process, no token does either.
+/// A used token is still refused after a restart. If sessions do not survive the restart, every
+/// token is refused.
 pub async fn restart<S: Storage, T: Tokens>(mut service: Service<S, T>) {
     let node = service.node().await;
     node.register().await;
@@ -115,31 +118,32 @@ pub async fn restart<S: Storage, T: Tokens>(mut service: Service<S, T>) {
 
     let node = service.node().await;
     let reused = match S::SESSIONS {
-        Lasting::Kept => {
+        Durability::Durable => {
             assert_eq!(node.status(&second.access).await, 200);
             assert_eq!(node.status(&bystander.access).await, 200);
             1
         }
-        Lasting::Gone => 0,
+        Durability::Volatile => 0,
     };
     node.refresh(&first.refresh).await.expect_invalid_grant();
     assert_eq!(node.count_events("TokenReused"), reused);
-    over(&node, &[&first, &second]).await;
+    expect_ended(&node, &[&first, &second]).await;
     let answer = node.refresh(&bystander.refresh).await;
     match S::SESSIONS {
-        Lasting::Kept => assert_eq!(node.status(&answer.granted().access).await, 200),
-        Lasting::Gone => answer.expect_invalid_grant(),
+        Durability::Durable => assert_eq!(node.status(&answer.granted().access).await, 200),
+        Durability::Volatile => answer.expect_invalid_grant(),
     }
 }
 
-/// Without grace a lost answer costs the session; inside the grace window every node gives the same token again.
+/// Without a grace window, a retry after a lost answer ends the session. Within the window, every
+/// node returns the same token again.
 pub async fn lost_response<S: Storage, T: Tokens>(service: Service<S, T>) {
     let strict = service.node().await;
     strict.register().await;
     let first = strict.login().await;
     let lost = strict.refresh(&first.refresh).await.granted();
     strict.refresh(&first.refresh).await.expect_invalid_grant();
-    over(&strict, &[&first, &lost]).await;
+    expect_ended(&strict, &[&first, &lost]).await;
 
     let nodes = [service.node_with_grace(GRACE).await, service.node_with_grace(GRACE).await];
     let first = nodes[0].login().await;
@@ -151,7 +155,7 @@ pub async fn lost_response<S: Storage, T: Tokens>(service: Service<S, T>) {
     assert_eq!(nodes[1].status(&next.access).await, 200);
 }
 
-/// A session that nobody used for its idle time is over; use puts that off.
+/// A session expires when it is not refreshed within the refresh lifetime. A refresh extends it.
 pub async fn idle_expiry<S: Storage, T: Tokens>(service: Service<S, T>) {
     let node = service
         .node_of("https://issuer.example", |builder| {
@@ -167,30 +171,31 @@ pub async fn idle_expiry<S: Storage, T: Tokens>(service: Service<S, T>) {
     assert_eq!(node.status(&node.refresh(&used.refresh).await.granted().access).await, 200);
 }
 
-/// The refresh token is dead everywhere at once; so is the access token where guards remember nothing or it was ended, and
-/// elsewhere, without a feed, as soon as what is remembered is too old.
+/// The refresh token is refused by all nodes at once. The access token is refused at once by the
+/// node that ended the session and by nodes without a cache. Nodes with a cache, without a feed,
+/// refuse it when the cache entry expires.
 pub async fn logout<S: Storage, T: Tokens>(service: Service<S, T>) {
-    let [here, remembering] = [service.node().await, service.node().await];
-    let reading = service
+    let [here, cached] = [service.node().await, service.node().await];
+    let uncached = service
         .node_of("https://issuer.example", |builder| {
             builder.with_revocation_check(RevocationCheck::ReadThrough)
         })
         .await;
     here.register().await;
     let pair = here.login().await;
-    for node in [&here, &remembering, &reading] {
+    for node in [&here, &cached, &uncached] {
         assert_eq!(node.status(&pair.access).await, 200);
     }
-    here.post(Operation::Logout, "", Some(&pair.access), "").await.expect(204, "");
-    for node in [&here, &remembering, &reading] {
+    here.post(Endpoint::Logout, "", Some(&pair.access), "").await.expect(204, "");
+    for node in [&here, &cached, &uncached] {
         node.refresh(&pair.refresh).await.expect_invalid_grant();
     }
-    assert_eq!((here.status(&pair.access).await, reading.status(&pair.access).await), (401, 401));
-    service.clock.advance(MAX_AGE_WITHOUT_FEED);
-    assert_eq!(remembering.status(&pair.access).await, 401);
+    assert_eq!((here.status(&pair.access).await, uncached.status(&pair.access).await), (401, 401));
+    service.clock.advance(CACHE_TTL_WITHOUT_FEED);
+    assert_eq!(cached.status(&pair.access).await, 401);
 }
 
-/// And being let in again revives nothing.
+/// Enabling the user again does not restore the tokens.
 pub async fn user_disabled<S: Storage, T: Tokens>(service: Service<S, T>) {
     let node = service.node().await;
     let id = node.register().await;
@@ -198,40 +203,43 @@ pub async fn user_disabled<S: Storage, T: Tokens>(service: Service<S, T>) {
     assert_eq!(node.status(&pair.access).await, 200);
     for is_active in [false, true] {
         node.set_active(&id, is_active).await;
-        over(&node, &[&pair]).await;
+        expect_ended(&node, &[&pair]).await;
     }
     let back = node.login().await;
     assert_eq!(node.status(&back.access).await, 200);
 }
 
-/// The session that changed it goes on by its refresh token; every older access token, and every other session, is dead.
+/// The session that changed the password continues with its refresh token. All older access tokens
+/// are refused, and all other sessions end.
 pub async fn password_changed<S: Storage, T: Tokens>(service: Service<S, T>) {
     let node = service.node().await;
     node.register().await;
     let (own, other) = (node.login().await, node.login().await);
     assert_eq!(node.status(&other.access).await, 200);
     node.change_password(&own.access).await;
-    over(&node, &[&other]).await;
+    expect_ended(&node, &[&other]).await;
     assert_eq!(node.status(&own.access).await, 401, "issued before the change");
     let own = node.refresh(&own.refresh).await.granted();
     assert_eq!(node.status(&own.access).await, 200);
 }
 
-/// Asking for more than was granted is refused and uses nothing up, whether or not the user may have it.
+/// A request for more scopes than the login granted is refused, even if the user may have them. It
+/// does not use up the token.
 pub async fn scope_bound<S: Storage, T: Tokens>(service: Service<S, T>) {
     let node = service.node().await;
     node.register().await;
     let pair = node.login_for("read").await;
     for wider in ["read+admin", "admin", "read+write"] {
         let body = format!("refresh_token={}&scope={wider}", pair.refresh);
-        let answer = node.post(Operation::Refresh, FORM, None, body).await;
+        let answer = node.post(Endpoint::Refresh, FORM, None, body).await;
         answer.expect(400, r#"{"detail":"Invalid scope","error":"invalid_scope"}"#);
     }
     let next = node.refresh(&pair.refresh).await.granted();
     assert_eq!(claims(&next.access)["scope"], "read");
 }
 
-/// It is refused for its kind, before anything is looked up that could be ended by it.
+/// An access token in place of a refresh token is refused. The node calls no store, so no session
+/// ends.
 pub async fn access_as_refresh<S: Storage, T: Tokens>(service: Service<S, T>) {
     let node = service.node().await;
     node.register().await;
@@ -239,13 +247,13 @@ pub async fn access_as_refresh<S: Storage, T: Tokens>(service: Service<S, T>) {
     node.cut_off();
     node.refresh(&pair.access).await.expect_invalid_grant();
     let body = format!("refresh_token={}", pair.access);
-    node.post(Operation::Logout, FORM, None, body).await.expect_invalid_grant();
+    node.post(Endpoint::Logout, FORM, None, body).await.expect_invalid_grant();
     node.reconnect();
     assert_eq!(node.status(&pair.access).await, 200);
     assert_eq!(node.status(&node.refresh(&pair.refresh).await.granted().access).await, 200);
 }
 
-/// No token, id of one or signature stands in any row, and no row's value is a token.
+/// No row contains a token, a token id or a signature. No value of a row is accepted as a token.
 pub async fn stored_hashed<S: Storage, T: Tokens>(service: Service<S, T>) {
     let node = service.node().await;
     node.register().await;
@@ -255,7 +263,10 @@ pub async fn stored_hashed<S: Storage, T: Tokens>(service: Service<S, T>) {
     let holds =
         |secret: &[u8]| values.iter().any(|value| value.windows(secret.len()).any(|window| window == secret));
     let session = claims(&first.access)["sid"].as_str().expect("a token has a session").to_owned();
-    assert!(holds(EMAIL.as_bytes()) && holds(session.as_bytes()), "the values are of the right rows");
+    assert!(
+        holds(EMAIL.as_bytes()) && holds(session.as_bytes()),
+        "the values include the session and its user"
+    );
     let mut secrets = 0;
     for token in [&first.refresh, &second.refresh, &first.access, &second.access] {
         let id = claims(token)["jti"].as_str().expect("a token has an id").to_owned();
@@ -273,7 +284,7 @@ pub async fn stored_hashed<S: Storage, T: Tokens>(service: Service<S, T>) {
         {
             if !text.is_empty() {
                 let answer =
-                    node.post(Operation::Refresh, JSON, None, json!({"refresh_token": text}).to_string());
+                    node.post(Endpoint::Refresh, JSON, None, json!({"refresh_token": text}).to_string());
                 answer.await.expect_invalid_grant();
             }
         }
@@ -281,7 +292,7 @@ pub async fn stored_hashed<S: Storage, T: Tokens>(service: Service<S, T>) {
     assert_eq!(node.status(&node.refresh(&second.refresh).await.granted().access).await, 200);
 }
 
-/// Each is refused as what it is, and no store hears of it.
+/// Malformed requests and tokens are refused. The node calls no store.
 pub async fn malformed<S: Storage, T: Tokens>(service: Service<S, T>) {
     let node = service.node().await;
     node.register().await;
@@ -290,7 +301,7 @@ pub async fn malformed<S: Storage, T: Tokens>(service: Service<S, T>) {
     let huge = "A".repeat(10 * 1024 * 1024);
     node.cut_off();
     let post =
-        async |media_type: &str, body: Vec<u8>| node.post(Operation::Refresh, media_type, None, body).await;
+        async |media_type: &str, body: Vec<u8>| node.post(Endpoint::Refresh, media_type, None, body).await;
     for empty in ["refresh_token=", "", "refresh_token"] {
         post(FORM, empty.into()).await.expect_invalid_request();
     }
@@ -305,17 +316,18 @@ pub async fn malformed<S: Storage, T: Tokens>(service: Service<S, T>) {
     for text in ["\0", "' OR 1=1 --", "%", "_", "*", &long] {
         post(JSON, json!({"refresh_token": text}).to_string().into()).await.expect_invalid_grant();
     }
-    assert!(long.len() < MAX_BODY_BYTES, "the token's own limit refuses it");
+    assert!(long.len() < MAX_BODY_BYTES, "the limit of tokens refuses it, not that of bodies");
     let too_large = post(FORM, format!("refresh_token={huge}").into()).await;
     too_large.expect(413, r#"{"detail":"Request body too large"}"#);
     let refused = node.auth.refresh(Refresh::new(TokenText::new(huge))).await;
-    let size = RefreshRefusal::Token(TokenRefusal::Size);
+    let size = RefreshError::Token(TokenError::Size);
     assert!(matches!(refused, Err(AuthError::Refresh(cause)) if cause == size));
     node.reconnect();
     assert_eq!(node.status(&node.refresh(&pair.refresh).await.granted().access).await, 200);
 }
 
-/// A token from the future is refused and kept; a little future is believed, since clocks differ. Nothing overflows.
+/// The clock moves back. A token issued in the future is refused but not used up. A small
+/// difference is accepted, because clocks differ. Times near zero do not overflow.
 pub async fn clock_back<S: Storage, T: Tokens>(service: Service<S, T>) {
     let node = service.node().await;
     node.register().await;
@@ -334,7 +346,8 @@ pub async fn clock_back<S: Storage, T: Tokens>(service: Service<S, T>) {
     }
 }
 
-/// Two tenants share storage and key, and neither is the other. Nothing is looked up, and nothing used up.
+/// Two issuers share storage and key. Each refuses the other's tokens without a call of a store,
+/// and does not use them up.
 pub async fn cross_issuer<S: Storage, T: Tokens>(service: Service<S, T>) {
     let one = service.node_of("https://t1.example", |builder| builder).await;
     let other = service.node_of("https://t2.example", |builder| builder).await;
@@ -343,20 +356,20 @@ pub async fn cross_issuer<S: Storage, T: Tokens>(service: Service<S, T>) {
     other.cut_off();
     other.refresh(&pair.refresh).await.expect_invalid_grant();
     let body = format!("refresh_token={}", pair.refresh);
-    other.post(Operation::Logout, FORM, None, body).await.expect_invalid_grant();
+    other.post(Endpoint::Logout, FORM, None, body).await.expect_invalid_grant();
     assert_eq!(other.status(&pair.access).await, 401);
     other.reconnect();
     other.refresh(&pair.refresh).await.expect_invalid_grant();
     assert_eq!(one.status(&one.refresh(&pair.refresh).await.granted().access).await, 200);
 }
 
-/// None of these opens anything any more, and no refresh by them is anything but refused: for a session that has ended.
-async fn over(node: &Node, pairs: &[&Pair]) {
+/// Asserts that the session of these tokens has ended: all of the tokens are refused.
+async fn expect_ended(node: &Node, pairs: &[&Pair]) {
     for pair in pairs {
         assert_eq!(node.status(&pair.access).await, 401);
         node.refresh(&pair.refresh).await.expect_invalid_grant();
         let cause = node.auth.refresh(Refresh::new(TokenText::new(pair.refresh.clone()))).await;
-        let ended = RefreshRefusal::Session(AccessRefusal::SessionEnded);
+        let ended = RefreshError::Session(AccessError::SessionEnded);
         assert!(matches!(cause, Err(AuthError::Refresh(cause)) if cause == ended));
     }
 }

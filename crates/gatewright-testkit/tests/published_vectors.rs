@@ -1,7 +1,7 @@
-//! The suites cover the project's tables of HTTP cases and of refresh scenarios, read from the folder that
-//! `GATEWRIGHT_VECTORS` names.
+//! The suites cover the project's tables of HTTP cases and of refresh scenarios. The variable
+//! `GATEWRIGHT_VECTORS` names the folder of the tables.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,7 +20,7 @@ fn id(case: &Value) -> String {
     case["id"].as_str().unwrap().to_owned()
 }
 
-/// The ids of the table's areas `resource` and `problem`.
+/// Reads the ids of the areas `resource` and `problem` from the table.
 fn published() -> BTreeSet<String> {
     let table = table("http_cases.json");
     let cases = table["cases"].as_array().unwrap().iter();
@@ -28,7 +28,7 @@ fn published() -> BTreeSet<String> {
     ours.map(id).collect()
 }
 
-/// The ids of our cases: `published::rs_no_credentials` is `rs-no-credentials`.
+/// Returns the ids of our cases: `published::rs_no_credentials` is `rs-no-credentials`.
 fn covered() -> BTreeSet<String> {
     let names = SUITES.iter().flat_map(|suite| suite.cases).filter_map(|case| case.split("::").last());
     let ids = names.filter(|name| name.starts_with("rs_") || name.starts_with("pd_"));
@@ -43,7 +43,7 @@ mod needs_vectors {
 
     #[test]
     #[ignore = "needs GATEWRIGHT_VECTORS"]
-    fn every_published_case_is_covered_and_no_other_bears_such_an_id() {
+    fn the_suites_cover_exactly_the_published_http_cases() {
         let published = published();
         assert_eq!(covered(), published);
         assert_eq!(published.len(), 23);
@@ -51,7 +51,7 @@ mod needs_vectors {
 
     #[test]
     #[ignore = "needs GATEWRIGHT_VECTORS"]
-    fn the_refresh_scenarios_are_those_of_the_table_without_exception() {
+    fn the_suites_cover_exactly_the_published_refresh_scenarios() {
         let table = table("refresh_scenarios.json");
         let published: BTreeSet<String> = table["scenarios"].as_array().unwrap().iter().map(id).collect();
         let covered: BTreeSet<String> = SCENARIOS.iter().map(|name| name.replace('_', "-")).collect();
@@ -61,6 +61,6 @@ mod needs_vectors {
 }
 
 #[test]
-fn twenty_three_published_cases_are_covered() {
+fn the_suites_cover_23_published_http_cases() {
     assert_eq!(covered().len(), 23);
 }

@@ -1,29 +1,29 @@
-//! An event sink for tests.
+//! An event sink that records.
 
 use std::sync::{Arc, Mutex};
 
 use gatewright_core::{Event, EventSink};
 
-/// Keeps what it hears, as `Debug` shows it. Clones share what was heard.
+/// Records the `Debug` text of every event. Clones share one record.
 #[derive(Debug, Clone, Default)]
 pub struct EventRecorder(Arc<Mutex<Vec<String>>>);
 
 impl EventRecorder {
-    /// One that has heard nothing.
+    /// Creates a recorder with an empty record.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Everything heard so far, and forgets it.
+    /// Returns the events since the last call of this method, oldest first.
     #[must_use]
     pub fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().expect("no emit panics"))
+        std::mem::take(&mut self.0.lock().expect("emit does not panic"))
     }
 }
 
 impl EventSink for EventRecorder {
     fn emit(&self, event: &Event<'_>) {
-        self.0.lock().expect("no emit panics").push(format!("{event:?}"));
+        self.0.lock().expect("emit does not panic").push(format!("{event:?}"));
     }
 }

@@ -1,4 +1,4 @@
-//! A hasher for tests.
+//! A fast password hasher.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,8 +7,11 @@ use async_trait::async_trait;
 use gatewright_core::{HasherError, Password, PasswordHash, PasswordHasher, PasswordVerdict};
 use tokio::sync::Semaphore;
 
-/// "Hashes" by writing `today:` in front of the password, at once. It counts its calls and can be made to wait, busy
-/// or broken. A stored text that begins with `weak:` matches and is to be upgraded. Never for anything but tests.
+/// A password hasher for tests that does no hashing: the hash of a password is `today:` and the
+/// password in clear. It counts its calls, and a test can pause it or make it busy.
+///
+/// A stored hash that begins with `weak:` also matches its password; the verdict asks for an
+/// upgrade.
 #[derive(Debug, Clone)]
 pub struct TestHasher {
     calls: Arc<AtomicUsize>,
@@ -17,42 +20,42 @@ pub struct TestHasher {
 }
 
 impl TestHasher {
-    /// A hasher that answers at once.
+    /// Creates a hasher that answers at once.
     #[must_use]
     pub fn new() -> Self {
         let gate = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
         Self { calls: Arc::default(), busy: Arc::default(), gate }
     }
 
-    /// What a store would hold for this password.
+    /// Returns the hash that [`PasswordHasher::hash`] makes of this password.
     #[must_use]
     pub fn stored(password: &str) -> PasswordHash {
         PasswordHash::new(format!("today:{password}"))
     }
 
-    /// What a store would hold for this password since the days of weaker hashes.
+    /// Returns a hash of this password that must be upgraded.
     #[must_use]
     pub fn stored_weakly(password: &str) -> PasswordHash {
         PasswordHash::new(format!("weak:{password}"))
     }
 
-    /// How many hashes' work was done so far.
+    /// Returns how many calls of `hash` and `verify` the hasher has accepted so far.
     #[must_use]
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }
 
-    /// The next `calls` calls are told that the hasher is busy.
+    /// Makes the next `calls` calls fail because the hasher is busy.
     pub fn be_busy(&self, calls: usize) {
         self.busy.store(calls, Ordering::SeqCst);
     }
 
-    /// Makes every call wait from now on, once it has been counted.
+    /// Pauses every call from now on. A paused call is already counted.
     pub fn pause(&self) {
         self.gate.forget_permits(Semaphore::MAX_PERMITS);
     }
 
-    /// Lets waiting and later calls go on.
+    /// Resumes the paused calls and ends the pause.
     pub fn resume(&self) {
         self.gate.add_permits(Semaphore::MAX_PERMITS - self.gate.available_permits());
     }

@@ -1,0 +1,17 @@
+//! Test doubles: a clock, a hasher, an event sink, stores and a feed that a test controls.
+
+mod clock;
+mod counting_store;
+mod events;
+mod failing_store;
+mod hasher;
+mod intercepted;
+mod manual_feed;
+
+pub use clock::FixedClock;
+pub use counting_store::{CountingStore, Watch};
+pub use events::EventRecorder;
+pub use failing_store::{FailingStore, Outage};
+pub use hasher::TestHasher;
+pub use intercepted::{Hook, Intercepted, Method};
+pub use manual_feed::ManualFeed;

@@ -1,0 +1,69 @@
+//! A store that fails on demand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use gatewright_core::StoreError;
+
+use super::intercepted::{Hook, Intercepted, Method};
+
+/// A store of users, sessions or both. Its methods fail while its [`Outage`] says so.
+///
+/// ```
+/// use gatewright_core::{SessionStore, Timestamp};
+/// use gatewright_testkit::FailingStore;
+///
+/// # async fn example(store: impl SessionStore) {
+/// let (store, outage) = FailingStore::new(store);
+/// outage.of_sessions();
+/// assert!(store.delete_expired(Timestamp::from_seconds(0)).await.is_err());
+/// outage.end();
+/// # }
+/// ```
+pub type FailingStore<S> = Intercepted<S, Outage>;
+
+/// Makes the methods of a [`FailingStore`] fail. Clones control the same store.
+#[derive(Debug, Clone, Default)]
+pub struct Outage {
+    users: Arc<AtomicBool>,
+    sessions: Arc<AtomicBool>,
+}
+
+impl Outage {
+    /// Makes every method of `UserStore` and `AccountStore` fail.
+    pub fn of_users(&self) {
+        self.users.store(true, Ordering::SeqCst);
+    }
+
+    /// Makes every method of `SessionStore` fail.
+    pub fn of_sessions(&self) {
+        self.sessions.store(true, Ordering::SeqCst);
+    }
+
+    /// Ends both outages.
+    pub fn end(&self) {
+        self.users.store(false, Ordering::SeqCst);
+        self.sessions.store(false, Ordering::SeqCst);
+    }
+}
+
+impl<S> FailingStore<S> {
+    /// Wraps `store` and returns the control of its outages. At first no method fails.
+    #[must_use]
+    pub fn new(store: S) -> (Self, Outage) {
+        let outage = Outage::default();
+        (Self::with_hook(store, outage.clone()), outage)
+    }
+}
+
+#[async_trait]
+impl Hook for Outage {
+    async fn before(&self, method: Method) -> Result<(), StoreError> {
+        let is_down = if method.is_of_sessions() { &self.sessions } else { &self.users };
+        if is_down.load(Ordering::SeqCst) {
+            return Err(StoreError::new("answer", "connection refused"));
+        }
+        Ok(())
+    }
+}
