@@ -1,25 +1,52 @@
-//! The core of Gatewright: authentication and authorization for web services, without a framework, a database or a
-//! cipher. Adapters bring the framework, store crates the database, `gatewright-jwt` and `gatewright-password` the
-//! ciphers.
+//! The core of Gatewright: authentication and authorization for web services. It is independent of
+//! frameworks, databases and ciphers: adapters bring the framework, store crates the database,
+//! `gatewright-jwt` and `gatewright-password` the ciphers.
 //!
-//! The modules below stand in the order of the path; each uses only those above it.
+//! Applications use it through the front door, the crate `gatewright`. A crate that implements one of
+//! the traits ([`UserStore`], [`SessionStore`], [`PasswordHasher`], [`RevocationFeed`], …) needs this
+//! crate alone, and tests the implementation with the suites of `gatewright-testkit`.
 //!
 //! ```text
-//! request ──► request ──► credential ──► authenticator ──► identity ──► guard ──► handler
-//!                         Bearer          │ token    VerifiedClaims     │ requirement: met?
-//!                                         │ cache    CachedSession, or:      │
-//!                                         │ session  LiveSession        │
-//!                                         │ store    ActiveUser         ▼
-//!                                         ▼                          error: AuthError ──► Denial
-//!                                       refused ─────────────────────► reply: status, headers, body
+//! request ─► adapter ─► http              RequestView, BearerToken: parsed, not yet verified
+//!                        ▼
+//!                       guard::authenticate
+//!                        │  token         TokenVerifier::verify ───► VerifiedClaims
+//!                        │  cache         SessionCache, on a hit ──► CachedSession; on a miss:
+//!                        │  store         SessionStore::find ──────► LiveSession
+//!                        │  store         UserStore::find_by_id ───► ActiveUser
+//!                        ▼
+//!                       guard::authorize  Identity meets AccessRule ─► handler ─► response
+//!                        ▼ refused in any step above
+//!                       error             AuthError ─► event: the cause, for operators
+//!                        ▼
+//!                       http              Denial ─► Renderer ─► Reply ─► adapter ─► response
 //!
-//! POST /login … ──► endpoints ──► body ──► login | refresh | logout | account ──► Reply
-//!                                                    └ revoke ──► store, cache, feed ──► the caches of other nodes
+//! request ─► adapter ─► endpoints         login, refresh, logout, … ─► Reply ─► adapter
+//!                        ▼ a change that revokes a session or a user
+//!                       auth::publish     store ─► event ─► cache ─► feed ─► other nodes
 //! ```
 //!
-//! An application does not use this crate by name but through the front door, `gatewright`, whose README shows the smallest
-//! program. Whoever implements a seam ([`UserStore`], [`SessionStore`], [`PasswordHasher`], …) needs this
-//! crate alone, and proves the implementation with `gatewright-testkit`.
+//! The smallest real program builds an [`Auth`] and calls it as the endpoints do:
+//!
+//! ```
+//! use gatewright_core::{Auth, Login, Password, Registration, RoleName};
+//! use gatewright_memory::MemoryStore;
+//!
+//! # gatewright_testkit::block_on(async {
+//! # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+//! # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+//! let auth = Auth::local(MemoryStore::new(), tokens, hasher)
+//!     .with_registration_role(RoleName::new("user")?)
+//!     .build()?;
+//! let password = Password::new("correct horse battery staple");
+//! auth.register(Registration::new("ada@example.com", password.clone())?).await?;
+//! let pair = auth.login(Login::new("ada@example.com", password)).await?;
+//! assert_eq!(pair.expires_in, 15 * 60);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! The folders below are in the order of the path of a request. Each uses only those above it.
 
 pub mod types;
 pub mod token;

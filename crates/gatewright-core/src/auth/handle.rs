@@ -109,11 +109,13 @@ impl<U> fmt::Debug for Auth<U> {
 }
 
 impl<U: AuthUser> Auth<U> {
-    /// Deletes sessions that are over, and says how many. EndpointRequest it now and then, say once an hour, on one node or on all.
-    /// Nothing but space depends on it: sessions that are over are refused anyway. In Redis keys expire by themselves.
+    /// Deletes expired sessions from the store, and returns how many.
+    ///
+    /// Call it about once an hour, on one node or on all. It only frees space: expired sessions are
+    /// rejected in any case. Redis deletes them itself.
     ///
     /// # Errors
-    /// When the store cannot do it.
+    /// [`AuthError::Store`] if the store failed.
     pub async fn delete_expired_sessions(&self) -> Result<u64, AuthError> {
         Ok(self.inner.sessions.delete_expired(self.inner.now()).await?)
     }

@@ -1,4 +1,4 @@
-//! The revocation feed: how a revocation on one node reaches the caches of the others.
+//! The revocation feed: it carries a revocation on one node to the caches of the others.
 
 use std::fmt;
 use std::future::{Future, ready};
@@ -9,21 +9,30 @@ use std::time::Duration;
 use super::message::{CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED, Revocation};
 use crate::store::StoreError;
 
-/// Which writers a feed reaches. It decides how old a cached entry may be.
+/// Which writers of the stores a feed reaches. It decides how old a cache entry may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FeedReach {
-    /// Some of those who write to the stores, in this process. What others write is seen within [`CACHE_TTL_WITHOUT_FEED`].
+    /// Some of the writers, all in this process. Changes by other processes take effect within
+    /// [`CACHE_TTL_WITHOUT_FEED`].
     Process,
-    /// All who write to the stores, and all are in this process: for stores in memory, or a database that no other
+    /// All writers, and all are in this process: for stores in memory, or for a database that no other
     /// process opens.
     SoleProcess,
-    /// All nodes, over something that can fail: the cache is used only while heartbeats come back.
+    /// All writers on all nodes, over a network that can fail. The cache is used only while heartbeats
+    /// come back.
     Cluster,
 }
 
 impl FeedReach {
-    /// How old a cached entry may be.
+    /// How old a cache entry may be with this reach.
+    ///
+    /// ```
+    /// use gatewright_core::FeedReach;
+    ///
+    /// assert_eq!(FeedReach::Process.cache_ttl().as_secs(), 5);
+    /// assert_eq!(FeedReach::Cluster.cache_ttl().as_secs(), 30);
+    /// ```
     #[must_use]
     pub const fn cache_ttl(self) -> Duration {
         match self {
@@ -33,35 +42,41 @@ impl FeedReach {
     }
 }
 
-/// Resolves when the message was handed over. It may be dropped: the message is on its way all the same.
+/// The future that [`RevocationFeed::publish`] returns. It resolves when the message is delivered to the
+/// transport. Dropping it does not stop the message.
 pub type Publication = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
 
-/// Carries revocations to every node; it may bring them back to the sender as well.
+/// Carries revocations to every node. It may deliver them to the sender as well.
 ///
 /// # Contract
-/// - `announce` has the message on its way when it returns, not when its future is polled: a request that is cancelled
-///   must not cancel its revocation. The future resolves within 5 seconds: when the message is handed over to whatever
-///   delivers it, or with an error when it could not be.
-/// - Messages may be duplicated, delayed and reordered, with one exception: a heartbeat never arrives before a revocation
-///   that was handed over before the heartbeat was sent. So a node whose own heartbeat came back has received everything
-///   older.
-/// - With [`FeedReach::Cluster`], every [`HEARTBEAT_INTERVAL`](crate::revocation::HEARTBEAT_INTERVAL) a fresh
-///   [`RevocationReceiver::heartbeat`] travels the way of all messages, out and back in; what comes in, the own and
-///   the others', goes to [`RevocationReceiver::receive`].
-/// - Whenever a message may have been lost (a new connection, an overrun), [`RevocationReceiver::clear`] is called, once
-///   the feed listens again and before it passes anything on.
-/// - The feed keeps nothing alive: it ends when [`RevocationReceiver::is_gone`].
+/// - `publish` has sent the message, or queued it for sending, when it returns, not when its future is
+///   polled. A cancelled request must not cancel its revocation.
+/// - The future of `publish` resolves within 5 seconds: when the transport has the message, or with an
+///   error if it could not be delivered.
+/// - Messages may be duplicated, delayed and reordered, with one exception: a heartbeat never arrives
+///   before a revocation that was delivered to the transport before the heartbeat was sent. So a node
+///   whose own heartbeat came back has received everything older.
+/// - With [`FeedReach::Cluster`], the feed sends a fresh [`RevocationReceiver::heartbeat`] every
+///   [`HEARTBEAT_INTERVAL`](super::HEARTBEAT_INTERVAL), the same way as all messages. It
+///   passes every incoming message, its own and those of other nodes, to
+///   [`RevocationReceiver::receive`].
+/// - If a message may have been lost (a new connection, an overrun), the feed calls
+///   [`RevocationReceiver::clear`] once it is subscribed again, before it passes on any message.
+/// - The feed keeps no receiver alive. It stops when [`RevocationReceiver::is_gone`].
 ///
-/// `feed_suite!` of the testkit proves a feed between nodes.
+/// # Security
+/// An attacker who can write to the feed can clear caches, and nothing more. A heartbeat counts only for
+/// the receiver that made it, and by the time at which it was made. An attacker who can suppress
+/// messages can delay revocations: by [`HEARTBEAT_TIMEOUT`](super::HEARTBEAT_TIMEOUT) if all
+/// messages are suppressed, otherwise by [`CACHE_TTL_WITH_FEED`].
 ///
-/// Whoever can write to the feed can empty caches and nothing more: a heartbeat counts only for the receiver that made it,
-/// and by the time at which it was made. Whoever can suppress messages can delay revocations: by
-/// [`HEARTBEAT_TIMEOUT`](crate::revocation::HEARTBEAT_TIMEOUT) if all are suppressed, otherwise by [`CACHE_TTL_WITH_FEED`].
+/// # Testing an implementation
+/// `feed_suite!` of `gatewright-testkit` tests a feed between nodes.
 pub trait RevocationFeed: Send + Sync + 'static {
-    /// Which writers it reaches.
+    /// Which writers of the stores the feed reaches.
     fn reach(&self) -> FeedReach;
 
-    /// Delivers to `receiver` whatever is announced from now on.
+    /// Delivers to `receiver` every revocation that is published from now on.
     fn subscribe(&self, receiver: RevocationReceiver);
 
     /// Sends a revocation to every receiver.
@@ -82,34 +97,37 @@ impl<T: RevocationFeed + ?Sized> RevocationFeed for Arc<T> {
     }
 }
 
-/// Receives a feed's messages: the cache of an [`Auth`](crate::Auth), or a test. Methods must not block.
+/// What handles a feed's messages: the cache of an [`Auth`](crate::Auth), or a test. Its methods must not
+/// block.
 pub trait RevocationListener: Send + Sync + 'static {
-    /// A heartbeat to send now, where one is needed.
+    /// The heartbeat to send now, if the feed needs one.
     fn heartbeat(&self) -> Option<String>;
 
-    /// Handles a heartbeat; `false` when the text is none.
+    /// Handles a heartbeat. Returns `false` if the text is not a heartbeat.
     fn receive_heartbeat(&self, text: &str) -> bool;
 
-    /// Handles a revocation.
+    /// Invalidates what is cached of the revoked session or user.
     fn invalidate(&self, revocation: &Revocation);
 
-    /// Empties the cache.
+    /// Clears the cache.
     fn clear(&self);
 }
 
-/// Where a feed delivers: a weak handle on the cache of one [`Auth`](crate::Auth). No method blocks.
+/// Where a feed delivers its messages: a weak handle on the cache of one [`Auth`](crate::Auth). No method
+/// blocks.
 #[derive(Clone)]
 pub struct RevocationReceiver(Weak<dyn RevocationListener>);
 
 impl RevocationReceiver {
-    /// A receiver that is gone when `listener` is dropped. An [`Auth`](crate::Auth) makes its own.
+    /// Creates a receiver, which is gone when `listener` is dropped. An [`Auth`](crate::Auth) creates its
+    /// own.
     #[must_use]
     pub fn new(listener: &Arc<dyn RevocationListener>) -> Self {
         Self(Arc::downgrade(listener))
     }
 
-    /// Handles a message that came in: a heartbeat, this receiver's own or another's, or a revocation. A message that
-    /// cannot be parsed empties the cache.
+    /// Handles an incoming message: a heartbeat of this or another node, or a revocation. A message that
+    /// cannot be parsed clears the cache.
     pub fn receive(&self, text: &str) {
         let Some(listener) = self.0.upgrade() else { return };
         if listener.receive_heartbeat(text) {
@@ -121,28 +139,28 @@ impl RevocationReceiver {
         }
     }
 
-    /// Takes a revocation.
+    /// Handles a revocation.
     pub fn invalidate(&self, revocation: &Revocation) {
         if let Some(listener) = self.0.upgrade() {
             listener.invalidate(revocation);
         }
     }
 
-    /// Empties the cache: messages may have been lost.
+    /// Clears the cache, because messages may have been lost.
     pub fn clear(&self) {
         if let Some(listener) = self.0.upgrade() {
             listener.clear();
         }
     }
 
-    /// The heartbeat to send now. It must come back to [`receive`](Self::receive). `None` when nobody listens any more, or the
-    /// feed is none of [`FeedReach::Cluster`].
+    /// The heartbeat to send now. The feed must deliver it back to [`receive`](Self::receive). `None` if
+    /// the receiver is gone, or the reach is not [`FeedReach::Cluster`].
     #[must_use]
     pub fn heartbeat(&self) -> Option<String> {
         self.0.upgrade()?.heartbeat()
     }
 
-    /// Whether nobody listens any more.
+    /// Whether the listener was dropped.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.0.strong_count() == 0
@@ -155,8 +173,18 @@ impl fmt::Debug for RevocationReceiver {
     }
 }
 
-/// A feed within one process. Every [`Auth`](crate::Auth) has one of its own unless it is given another; give its clones
-/// to several that work on the same stores. When an announcement returns, everybody has heard it.
+/// A feed within one process. [`publish`](RevocationFeed::publish) delivers to all receivers before it
+/// returns.
+///
+/// Every [`Auth`](crate::Auth) has one of its own unless another feed is set. Several `Auth`s of one
+/// process that use the same stores share one: give each a clone.
+///
+/// ```
+/// use gatewright_core::{FeedReach, LocalFeed, RevocationFeed};
+///
+/// assert_eq!(LocalFeed::new().reach(), FeedReach::Process);
+/// assert_eq!(LocalFeed::for_sole_process().reach(), FeedReach::SoleProcess);
+/// ```
 #[derive(Debug, Clone)]
 pub struct LocalFeed {
     receivers: Arc<Mutex<Vec<RevocationReceiver>>>,
@@ -164,20 +192,22 @@ pub struct LocalFeed {
 }
 
 impl LocalFeed {
-    /// For stores that others may write to as well: what they write is seen within [`CACHE_TTL_WITHOUT_FEED`].
+    /// For stores that other processes may write to as well. Their changes take effect within
+    /// [`CACHE_TTL_WITHOUT_FEED`].
     #[must_use]
     pub fn new() -> Self {
         Self { receivers: Arc::default(), reach: FeedReach::Process }
     }
 
-    /// For stores that nobody writes to but those who share this feed; what another process writes all the same may go
-    /// unseen for [`CACHE_TTL_WITH_FEED`].
+    /// For stores that only the `Auth`s with this feed write to. If another process writes nevertheless,
+    /// its changes take effect within [`CACHE_TTL_WITH_FEED`].
     #[must_use]
     pub fn for_sole_process() -> Self {
         Self { reach: FeedReach::SoleProcess, ..Self::new() }
     }
 
-    fn listeners(&self) -> Vec<RevocationReceiver> {
+    /// The receivers that still exist.
+    fn live_receivers(&self) -> Vec<RevocationReceiver> {
         let mut receivers = self.receivers.lock().unwrap_or_else(PoisonError::into_inner);
         receivers.retain(|receiver| !receiver.is_gone());
         receivers.clone()
@@ -200,7 +230,7 @@ impl RevocationFeed for LocalFeed {
     }
 
     fn publish(&self, revocation: &Revocation) -> Publication {
-        self.listeners().iter().for_each(|receiver| receiver.invalidate(revocation));
+        self.live_receivers().iter().for_each(|receiver| receiver.invalidate(revocation));
         Box::pin(ready(Ok(())))
     }
 }

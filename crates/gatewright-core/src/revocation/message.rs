@@ -1,4 +1,4 @@
-//! Revocations: the messages between nodes, and the bounds within which they are seen.
+//! Revocations: the messages between nodes, and the times within which they take effect.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,32 +6,36 @@ use std::time::Duration;
 
 use crate::types::{SessionId, UserId};
 
-/// The maximum age of a cached entry when no feed reaches all who write to the stores: 5 seconds.
+/// How old a cache entry may be if no feed reaches all writers of the stores: 5 seconds.
 pub const CACHE_TTL_WITHOUT_FEED: Duration = Duration::from_secs(5);
-/// The maximum age of a cached entry when a feed does: 30 seconds. It is the bound for a revocation whose node changed a
-/// store and failed before it announced it.
+/// How old a cache entry may be if a feed reaches all writers: 30 seconds. It bounds the case that a
+/// node changes a store and crashes before it publishes the revocation.
 pub const CACHE_TTL_WITH_FEED: Duration = Duration::from_secs(30);
 /// How often a feed between nodes sends a heartbeat: every second.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
-/// How old the latest heartbeat to come back may be: 3 seconds. From then on guards ask the stores, until the next one.
+/// How old the latest heartbeat that came back may be: 3 seconds. After that, guards read the stores
+/// until the next heartbeat.
 pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a change whose outcome is unknown may still take place: 5 seconds, within which every verb of a store returns.
-/// For that long, nothing that it concerns is cached.
+/// How long a change whose outcome is unknown may still take effect: 5 seconds, within which every store
+/// method returns. For that long, the sessions and users that it concerns are not cached.
 pub const UNCONFIRMED_WINDOW: Duration = Duration::from_secs(5);
 
-/// How guards learn that a session has ended or a user has changed. (To skip the check altogether, take `StatelessClaims` in
-/// a handler.)
+/// How guards check that a session still exists and its user is unchanged.
+///
+/// To skip the check for one handler, take `StatelessClaims` as its argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum RevocationCheck {
-    /// From a cache of the stores. A revocation is seen at once by the `Auth` that made it, by others when the feed brings
-    /// it, and after [`CACHE_TTL_WITHOUT_FEED`] or [`CACHE_TTL_WITH_FEED`] at the latest. A clock that is set back adds to these bounds
-    /// what it is set back by.
+    /// From a cache in front of the stores.
     ///
-    /// A cached user's record, its password hash included, stays in memory meanwhile.
+    /// A revocation takes effect at once in the `Auth` that made it, and in others when the feed
+    /// delivers it: after [`CACHE_TTL_WITHOUT_FEED`] or [`CACHE_TTL_WITH_FEED`] at the latest. If the
+    /// clock is set back, these bounds grow by as much.
+    ///
+    /// Cached user records stay in memory meanwhile, with their password hashes.
     #[default]
     Cached,
-    /// From the stores, at every request.
+    /// From the stores, on every request.
     ReadThrough,
 }
 
@@ -39,14 +43,14 @@ pub enum RevocationCheck {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Revoked {
-    /// One session: it has ended.
+    /// One session: it was deleted.
     Session(SessionId),
-    /// A user and all of the user's sessions: role, activity, epoch or password changed, the user is gone, or sessions
-    /// have ended.
+    /// A user and all of the user's sessions: the role, activity, epoch or password changed, the user was
+    /// deleted, or sessions were deleted.
     User(UserId),
 }
 
-/// A message between nodes: something was revoked. Feeds carry its text form.
+/// A revocation: the message that says what other nodes must invalidate. Feeds carry its text form.
 ///
 /// ```
 /// use gatewright_core::revocation::Revocation;
@@ -64,31 +68,32 @@ pub struct Revocation {
 }
 
 impl Revocation {
-    /// A session has ended.
+    /// A session was deleted.
     #[must_use]
     pub const fn session(id: SessionId) -> Self {
         Self { revoked: Revoked::Session(id), confirmed: true }
     }
 
-    /// A user changed, is gone, or has sessions that ended.
+    /// A user changed or was deleted, or sessions of the user were deleted.
     #[must_use]
     pub const fn user(id: UserId) -> Self {
         Self { revoked: Revoked::User(id), confirmed: true }
     }
 
-    /// The same of a change whose outcome is unknown: it may take place within the next [`UNCONFIRMED_WINDOW`].
+    /// The same revocation for a change whose outcome is unknown. The change may still take effect within
+    /// the next [`UNCONFIRMED_WINDOW`].
     #[must_use]
     pub fn unconfirmed(self) -> Self {
         Self { confirmed: false, ..self }
     }
 
-    /// What is revoked.
+    /// The session or user to invalidate.
     #[must_use]
     pub const fn revoked(&self) -> &Revoked {
         &self.revoked
     }
 
-    /// Whether the change has taken place.
+    /// Whether the change has taken effect.
     #[must_use]
     pub const fn is_confirmed(&self) -> bool {
         self.confirmed
@@ -97,18 +102,19 @@ impl Revocation {
 
 impl fmt::Display for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let doubt = if self.confirmed { "" } else { "?" };
+        let mark = if self.confirmed { "" } else { "?" };
         match &self.revoked {
-            Revoked::Session(id) => write!(f, "session{doubt} {id}"),
-            Revoked::User(id) => write!(f, "user{doubt} {id}"),
+            Revoked::Session(id) => write!(f, "session{mark} {id}"),
+            Revoked::User(id) => write!(f, "user{mark} {id}"),
         }
     }
 }
 
-/// The text is no message of this version. Whoever receives one knows less than was said, and must forget everything.
+/// The message cannot be parsed, for example because a newer version sent it. The receiver must clear
+/// its cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-#[error("not a revocation")]
+#[error("not a revocation of this version")]
 pub struct InvalidRevocation {}
 
 impl FromStr for Revocation {
@@ -131,11 +137,10 @@ impl FromStr for Revocation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::SystemRandom;
-    use crate::types::Timestamp;
+    use crate::types::{SystemRandom, Timestamp};
 
     #[test]
-    fn every_message_is_read_as_it_was_written() {
+    fn every_message_survives_a_round_trip_through_text() {
         let session = SessionId::generate(Timestamp::from_seconds(1), &SystemRandom).unwrap();
         let user = Revocation::user(UserId::new("a b").unwrap());
         for message in [
@@ -149,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_refused() {
+    fn malformed_messages_are_rejected() {
         for text in ["", "user", "user ", "session 42", "users 42", "user\n42", "User 42", "heartbeat 1 2"] {
             assert_eq!(text.parse::<Revocation>(), Err(InvalidRevocation {}), "{text:?}");
         }

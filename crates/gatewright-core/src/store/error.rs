@@ -2,9 +2,17 @@
 
 use std::error::Error;
 
-/// A store did not do what it was asked: it is down, full, locked for too long, or holds what it should not.
+/// A store failed: it is down, full, locked for too long, or holds malformed data.
 ///
-/// It is never an answer about a user or a session: those are values. Clients see 503.
+/// It never says anything about a user or a session: an absent one is `Ok(None)` or a verdict. Clients
+/// get 503.
+///
+/// ```
+/// use gatewright_core::StoreError;
+///
+/// let error = StoreError::new("find the user", "connection refused");
+/// assert_eq!(error.to_string(), "the store could not find the user");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[error("the store could not {action}")]
@@ -14,7 +22,7 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// `action` completes "the store could not …"; `source` says why.
+    /// Creates an error. `action` completes the sentence "the store could not …", `source` is the cause.
     #[must_use]
     pub fn new(action: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { action, source: source.into() }

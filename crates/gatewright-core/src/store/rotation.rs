@@ -1,9 +1,11 @@
 //! The rotation of refresh tokens.
 //!
-//! Of a session's refresh tokens one is current; using it makes the next. The store keeps digests of the current and
-//! the previous token's id and a random seed, from which each successor's id follows. So a client whose answer was lost
-//! may use the previous token once more, shortly, and gets *the same* successor, on any node; and whoever reads the
-//! table can make no token of it.
+//! Of a session's refresh tokens, one is current. Using it makes the next one. The store keeps a
+//! random seed, and the digests of the current and the previous token's id. The id of each successor
+//! is derived from the seed and the id before it.
+//!
+//! So a client that never received a reply can retry with the previous token for a short time, and
+//! any node returns *the same* successor. And no token can be derived from the stored data.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,39 +19,51 @@ use zeroize::Zeroizing;
 use crate::token::TokenId;
 use crate::types::{RandomError, SecureRandom, SessionId, Timestamp, UserId, random_bytes};
 
-/// 256 random bits per session, known to the store alone.
+/// The seed of a session: 256 random bits that only the store keeps.
+///
+/// ```
+/// use gatewright_core::store::SessionSeed;
+/// use gatewright_core::TokenId;
+///
+/// let seed = SessionSeed::from_bytes([7; 32]);
+/// let presented = TokenId::new("the id of the presented token");
+/// assert_eq!(seed.successor(&presented), seed.successor(&presented), "every node derives the same id");
+/// assert_eq!(format!("{seed:?}"), "SessionSeed(..)");
+/// ```
 #[derive(Clone)]
 pub struct SessionSeed(Zeroizing<[u8; 32]>);
 
 impl SessionSeed {
-    /// A new seed.
+    /// Generates a seed.
     ///
     /// # Errors
-    /// When the source of randomness does not deliver.
+    /// The source of randomness failed.
     pub fn generate(source: &dyn SecureRandom) -> Result<Self, RandomError> {
         random_bytes(source).map(Self::from_bytes)
     }
 
-    /// From the bytes a store kept.
+    /// Restores a seed from the bytes that a store kept.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
-    /// Reveals the bytes for a store to keep.
+    /// Exposes the bytes, for a store to keep.
     #[must_use]
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The id of the token that follows `presented`: HMAC-SHA-256(seed, presented), always the same one.
+    /// The id of the token that follows `presented`: HMAC-SHA-256(seed, presented). It is the same on
+    /// every call.
     #[must_use]
     pub fn successor(&self, presented: &TokenId) -> TokenId {
         let mut padded = Zeroizing::new([0; 64]);
         for (to, from) in padded.iter_mut().zip(self.0.iter()) {
             *to = *from;
         }
-        // A key padded with zeros to the block's size is the same HMAC key (RFC 2104 §2), and of infallible length.
+        // HMAC pads a short key with zeros to the block size (RFC 2104 §2). A padded key is the same key,
+        // and its fixed length cannot be rejected.
         let mut mac = Hmac::<Sha256>::new((&*padded).into());
         mac.update(presented.as_str().as_bytes());
         TokenId::new(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
@@ -68,24 +82,32 @@ pub(crate) fn first_token_id(source: &dyn SecureRandom) -> Result<TokenId, Rando
     Ok(TokenId::new(URL_SAFE_NO_PAD.encode(bytes)))
 }
 
-/// The id of an access token: 128 random bits. It names the token and opens nothing, so it need not be as long.
+/// The id of an access token: 128 random bits. It only names the token, so it can be shorter.
 pub(crate) fn access_token_id(source: &dyn SecureRandom) -> Result<TokenId, RandomError> {
     let bytes: [u8; 16] = random_bytes(source)?;
     Ok(TokenId::new(URL_SAFE_NO_PAD.encode(bytes)))
 }
 
-/// The SHA-256 of a refresh token's id: all that a store knows of it.
+/// The SHA-256 of a refresh token's id. Stores keep the digest, never the token.
+///
+/// ```
+/// use gatewright_core::store::TokenDigest;
+/// use gatewright_core::TokenId;
+///
+/// let digest = TokenDigest::of(&TokenId::new("an id"));
+/// assert_eq!(TokenDigest::from_bytes(*digest.as_bytes()), digest);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
-    /// The digest of `id`.
+    /// The digest of this id.
     #[must_use]
     pub fn of(id: &TokenId) -> Self {
         Self(Sha256::digest(id.as_str()).into())
     }
 
-    /// From the bytes a store kept.
+    /// Restores a digest from the bytes that a store kept.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -104,29 +126,31 @@ impl fmt::Debug for TokenDigest {
     }
 }
 
-/// One use of a refresh token, for `SessionStore::rotate` to judge and carry out.
+/// One use of a refresh token: the argument of [`SessionStore::rotate`](crate::SessionStore::rotate).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RotationRequest {
-    /// Whose session it is.
+    /// The user of the session.
     pub user: UserId,
-    /// The session the token belongs to.
+    /// The session that the token belongs to.
     pub session: SessionId,
-    /// The digest of the token that was presented.
+    /// The digest of the presented token.
     pub presented: TokenDigest,
-    /// The digest of the token that follows it.
+    /// The digest of its successor.
     pub successor: TokenDigest,
-    /// The present moment.
+    /// The current time of the node that was called.
     pub now: Timestamp,
-    /// The grace window: how long after a rotation the previous token still yields the same successor; zero for never. To
-    /// tolerate clocks that differ between nodes, it extends as far before the rotation.
+    /// The grace window: how long after a rotation the previous token still returns the same successor.
+    /// Zero disables it. The window extends as far before the rotation, because the clocks of nodes
+    /// differ.
     pub grace: Duration,
-    /// When the session ends if it is not used again; the store caps it at the session's own end.
+    /// When the session expires unless it is refreshed again. The store caps it at the session's
+    /// absolute expiry.
     pub idle_expires_at: Timestamp,
 }
 
 impl RotationRequest {
-    /// All of a request, in the order of the fields.
+    /// Creates a request from all its fields, in their order.
     #[must_use]
     pub const fn new(
         user: UserId,
@@ -141,75 +165,95 @@ impl RotationRequest {
     }
 }
 
-/// From when to when the successor is valid: the same at every call that makes the same successor.
+/// The times between which a refresh token is valid. Every call that returns the same successor
+/// returns the same times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Validity {
-    /// When the rotation took place.
+    /// When the rotation happened: the `iat` of the successor.
     pub issued_at: Timestamp,
-    /// When the session ends if the successor is not used.
+    /// When the session expires if the successor is not used: its `exp`.
     pub expires_at: Timestamp,
 }
 
 impl Validity {
-    /// For implementations of `SessionStore`.
+    /// Creates a validity. For implementations of [`SessionStore`](crate::SessionStore).
     #[must_use]
     pub const fn new(issued_at: Timestamp, expires_at: Timestamp) -> Self {
         Self { issued_at, expires_at }
     }
 }
 
-/// What became of a use of a refresh token.
+/// The outcome of using a refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 #[non_exhaustive]
 pub enum Rotation {
-    /// The token was current: it is now the previous one, and its successor is current.
+    /// The token was current. Now its successor is current, and it is the previous one.
     Rotated(Validity),
-    /// The token was the previous one, its successor unused and the grace window open: nothing changed, the same
-    /// successor is current still.
+    /// The token was the previous one, its successor is unused, and the grace window is open. Nothing
+    /// changed: the same successor is still current.
     Grace(Validity),
-    /// The token was used up: somebody has a copy. The session has ended.
+    /// The token was used before, so someone else may have a copy. The session is deleted.
     Reused,
-    /// The session is over by its own time.
+    /// The session has expired.
     Expired,
-    /// There is no such session.
+    /// The user has no such session.
     Unknown,
 }
 
-/// What a store knows of a session's refresh tokens, and what a use of one comes to.
+/// What a store keeps about a session's refresh tokens, and the rules of their use.
 ///
-/// A store that reads, judges and writes under one lock or in one transaction judges with this; it is the contract of
-/// `SessionStore::rotate` in code.
+/// It is the contract of [`SessionStore::rotate`](crate::SessionStore::rotate) in code. A store loads
+/// it, calls [`rotate`](Self::rotate) and writes it back, under one lock or in one transaction.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RotationState {
-    /// The token that may be used.
+    /// The digest of the current token.
     pub current: TokenDigest,
-    /// The token before it, once there is one.
+    /// The digest of the token before it, after the first rotation.
     pub previous: Option<TokenDigest>,
-    /// When it was used; the session's beginning before that.
+    /// When the latest rotation happened. Before the first one, when the session was created.
     pub rotated_at: Timestamp,
-    /// When the session ends unless it is refreshed before.
+    /// When the session expires unless it is refreshed before.
     pub idle_expires_at: Timestamp,
-    /// When the session ends whatever happens.
+    /// When the session expires in any case.
     pub expires_at: Timestamp,
 }
 
 impl RotationState {
-    /// The state of a session that begins with the token `current`.
+    /// The state of a new session whose first token is `current`.
     #[must_use]
     pub const fn new(
         current: TokenDigest,
-        begun_at: Timestamp,
+        created_at: Timestamp,
         idle_expires_at: Timestamp,
         expires_at: Timestamp,
     ) -> Self {
-        Self { current, previous: None, rotated_at: begun_at, idle_expires_at, expires_at }
+        Self { current, previous: None, rotated_at: created_at, idle_expires_at, expires_at }
     }
 
-    /// Judges a use. On [`Rotation::Rotated`] this state has moved on and is to be kept; on [`Rotation::Reused`] the
-    /// session is to be ended; otherwise nothing changed.
+    /// Decides about one use of a token.
+    ///
+    /// After [`Rotation::Rotated`], the store writes the changed state back. After
+    /// [`Rotation::Reused`], it deletes the session. Otherwise nothing changed.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use gatewright_core::store::{RotationRequest, RotationState, TokenDigest};
+    /// use gatewright_core::{Rotation, SessionId, SystemRandom, Timestamp, TokenId, UserId};
+    ///
+    /// # let now = Timestamp::from_seconds(1_700_000_000);
+    /// # let later = now.saturating_add(Duration::from_secs(86_400));
+    /// # let (user, id) = (UserId::new("42")?, SessionId::generate(now, &SystemRandom)?);
+    /// let [first, second] = ["first", "second"].map(|id| TokenDigest::of(&TokenId::new(id)));
+    /// let request = RotationRequest::new(user, id, first, second, now, Duration::ZERO, later);
+    /// let mut state = RotationState::new(first, now, later, later);
+    /// assert!(matches!(state.rotate(&request), Rotation::Rotated(_)));
+    /// assert_eq!(state.rotate(&request), Rotation::Reused, "the token was used before");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rotate(&mut self, request: &RotationRequest) -> Rotation {
         if request.now >= self.idle_expires_at || request.now >= self.expires_at {
             return Rotation::Expired;
@@ -221,15 +265,15 @@ impl RotationState {
             self.idle_expires_at = request.idle_expires_at.min(self.expires_at);
             return Rotation::Rotated(self.validity());
         }
-        if self.is_open(request) && self.previous == Some(request.presented) {
+        if self.in_grace_window(request) && self.previous == Some(request.presented) {
             Rotation::Grace(self.validity())
         } else {
             Rotation::Reused
         }
     }
 
-    /// Whether the moment lies within the grace window, or no further before it than the window is long.
-    fn is_open(&self, request: &RotationRequest) -> bool {
+    /// Whether the request is inside the grace window, which extends as far before the rotation as after.
+    fn in_grace_window(&self, request: &RotationRequest) -> bool {
         !request.grace.is_zero()
             && request.now >= self.rotated_at.saturating_sub(request.grace)
             && request.now < self.rotated_at.saturating_add(request.grace)
@@ -245,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_successor_is_the_hmac_of_the_presented_id_under_the_seed() {
+    fn the_successor_is_the_hmac_of_the_presented_id_under_the_seed() {
         // HMAC-SHA-256 of "Hi There" under 32 bytes of 0x0b, computed with Python's hmac module.
         let seed = SessionSeed::from_bytes([0x0b; 32]);
         let successor = seed.successor(&TokenId::new("Hi There"));
@@ -253,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn each_id_in_a_chain_is_another_and_each_call_gives_the_same() {
+    fn successors_differ_along_the_chain_and_repeat_for_the_same_id() {
         let seed = SessionSeed::from_bytes([7; 32]);
         let first = TokenId::new("first");
         let second = seed.successor(&first);

@@ -1,4 +1,4 @@
-//! Sessions: what a login begins and a logout ends.
+//! Sessions and the trait that stores them. A login creates a session, a logout deletes it.
 
 use async_trait::async_trait;
 
@@ -6,10 +6,13 @@ use super::error::StoreError;
 use super::rotation::{Rotation, RotationRequest, RotationState, SessionSeed, TokenDigest};
 use crate::types::{ClientInfo, Epoch, Scopes, SessionId, Timestamp, UserId};
 
-/// How many sessions a user may have; one more ends the oldest.
+/// How many sessions a user may have: 100. A login beyond that deletes the oldest session.
 pub const MAX_SESSIONS_PER_USER: u32 = 100;
 
-/// A login and all that follows from it.
+/// A session: a login and all tokens that follow from it.
+///
+/// It has two expiry times. It expires at `idle_expires_at` unless a refresh moves that time, and at
+/// `expires_at` in any case.
 ///
 /// ```
 /// use std::time::Duration;
@@ -23,7 +26,7 @@ pub const MAX_SESSIONS_PER_USER: u32 = 100;
 /// let (in_a_week, in_a_day) = (Duration::from_secs(7 * 86_400), Duration::from_secs(86_400));
 /// let session = Session::new(id, user, epoch, seed, now)
 ///     .with_expiry(now.saturating_add(in_a_week), now.saturating_add(in_a_day));
-/// assert_eq!(session.idle_expires_at, session.expires_at, "the idle end is never behind the absolute one");
+/// assert_eq!(session.idle_expires_at, session.expires_at, "the idle expiry is never after the absolute one");
 /// assert!(!session.is_expired(now) && session.is_expired(session.expires_at));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -32,28 +35,30 @@ pub const MAX_SESSIONS_PER_USER: u32 = 100;
 pub struct Session {
     /// The id that the session's tokens carry.
     pub id: SessionId,
-    /// Whose session it is.
+    /// The user who logged in.
     pub user: UserId,
-    /// The user's epoch when the session began, or since the password change that kept it.
+    /// The user's epoch at login, or after the password change that kept this session.
     pub epoch: Epoch,
-    /// What the ids of its refresh tokens follow from.
+    /// The seed from which the ids of its refresh tokens are derived.
     pub seed: SessionSeed,
-    /// What was granted at login.
+    /// The scopes granted at login.
     pub scopes: Scopes,
-    /// Where the login came from.
+    /// Address and user agent of the login.
     pub client: ClientInfo,
-    /// When it began.
+    /// The time of the login.
     pub created_at: Timestamp,
-    /// When a token was last refreshed.
+    /// The time of the latest refresh, or of the login.
     pub last_used_at: Timestamp,
-    /// When it ends unless it is refreshed before; never later than `expires_at`.
+    /// When it expires unless it is refreshed before. Never later than `expires_at`.
     pub idle_expires_at: Timestamp,
-    /// When it ends whatever happens.
+    /// When it expires in any case.
     pub expires_at: Timestamp,
 }
 
 impl Session {
-    /// A session that begins at `now`.
+    /// A session created at `now`, without scopes and client, and already expired.
+    ///
+    /// Set its expiry with [`with_expiry`](Self::with_expiry).
     #[must_use]
     pub fn new(id: SessionId, user: UserId, epoch: Epoch, seed: SessionSeed, now: Timestamp) -> Self {
         let scopes = Scopes::default();
@@ -71,21 +76,22 @@ impl Session {
         }
     }
 
-    /// Sets what was granted.
+    /// Sets the scopes granted at login.
     #[must_use]
     pub fn with_scopes(mut self, scopes: Scopes) -> Self {
         self.scopes = scopes;
         self
     }
 
-    /// Sets where the login came from.
+    /// Sets address and user agent of the login.
     #[must_use]
     pub fn with_client(mut self, client: ClientInfo) -> Self {
         self.client = client;
         self
     }
 
-    /// Sets when the session ends: unused, and at the latest.
+    /// Sets when the session expires: `idle` if it is not refreshed, `absolute` in any case. An `idle`
+    /// time after `absolute` is cut to it.
     #[must_use]
     pub fn with_expiry(mut self, idle: Timestamp, absolute: Timestamp) -> Self {
         self.idle_expires_at = idle.min(absolute);
@@ -93,36 +99,41 @@ impl Session {
         self
     }
 
-    /// What a store knows of its refresh tokens at its beginning, `current` being the first one's digest.
+    /// The rotation state of a new session. `current` is the digest of its first refresh token.
     #[must_use]
     pub const fn rotation(&self, current: TokenDigest) -> RotationState {
         RotationState::new(current, self.created_at, self.idle_expires_at, self.expires_at)
     }
 
-    /// Whether it is over at `now`. The moment of expiry itself counts as over.
+    /// Whether it has expired at `now`. It has at the very moment of expiry.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now >= self.idle_expires_at || now >= self.expires_at
     }
 }
 
-/// Keeps sessions.
+/// Stores sessions and rotates their refresh tokens.
 ///
-/// A session is named by its user and its id: no verb reaches another user's session, and a store may keep all of a user's
-/// sessions in one place.
+/// A session is identified by its user and its id together. No method reaches another user's session,
+/// and a store may keep all sessions of a user in one place.
 ///
 /// # Contract
-/// - Every verb is atomic, also between processes, and is durable when it returns: neither a race nor a power cut
-///   lets a token be used twice.
-/// - `rotate` judges in this order: no such session of the user, [`Rotation::Unknown`]; the session over at `now`,
-///   [`Rotation::Expired`]; the token current, [`Rotation::Rotated`]; the token previous, `now` before the last
-///   rotation plus `grace` and `grace` not zero, [`Rotation::Grace`]; anything else ends the session,
-///   [`Rotation::Reused`]. `last_used_at` and the idle end are written by `Rotated` alone.
-/// - Of many parallel `rotate`s of one token with no grace, exactly one is `Rotated`.
-/// - A read sees every change that was acknowledged before it began.
-/// - `begin` ends the user's oldest sessions beyond `limit`, in the same step: those that were begun first, whatever
-///   their clocks said.
-/// - Nothing but what the types hold is kept: no token can be made from what is stored.
+/// - Every method is atomic, also between processes.
+/// - A change is durable when the method returns. Neither a race nor a power cut lets a refresh token
+///   be used twice.
+/// - A read sees every change that was acknowledged before the read began.
+/// - `create` deletes the user's oldest sessions beyond `limit` in the same step. The oldest are those
+///   created first, regardless of the clocks of their nodes.
+/// - `rotate` decides in this order:
+///   1. the user has no such session: [`Rotation::Unknown`];
+///   2. the session has expired at `now`: [`Rotation::Expired`];
+///   3. the token is current: [`Rotation::Rotated`];
+///   4. the token is the previous one, and `now` is before the last rotation plus a nonzero `grace`:
+///      [`Rotation::Grace`];
+///   5. otherwise it deletes the session: [`Rotation::Reused`].
+/// - Only `Rotated` changes `last_used_at` and the idle expiry.
+/// - Of many parallel `rotate` calls with one token and zero grace, exactly one is `Rotated`.
+/// - A store keeps only what the types hold. No token can be derived from the stored data.
 ///
 /// ```
 /// # use gatewright_core::store::{SessionSeed, TokenDigest};
@@ -138,66 +149,71 @@ impl Session {
 ///     let session = Session::new(id, user.clone(), epoch, seed.clone(), now);
 ///     store.create(&session, current, 1).await?;
 /// }
-/// assert!(store.find(&user, id).await?.is_none(), "the limit is 1: the second login ended the first");
+/// assert!(store.find(&user, id).await?.is_none(), "the limit is 1: the second login deleted the first session");
 /// assert_eq!(store.list(&user).await?.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
 ///
-/// Prove an implementation with `session_suite!` of `gatewright-testkit`.
+/// # Testing an implementation
+/// `session_suite!` of `gatewright-testkit` runs one test for each rule of the contract.
 #[async_trait]
 pub trait SessionStore: Send + Sync + 'static {
-    /// Keeps a new session whose first refresh token has the digest `current`, and says how many it ended to keep the limit.
+    /// Creates a session whose first refresh token has the digest `current`. Returns how many older
+    /// sessions it deleted to keep the `limit`.
     ///
-    /// Other nodes are told only when it ended some: a store that cannot tell says more rather than fewer.
+    /// If it deleted any, the user's cached sessions are invalidated on all nodes. A store that does
+    /// not know the exact number returns a larger one.
     ///
     /// # Errors
-    /// When the store cannot do it; no session begins then.
+    /// The store failed. No session is created then.
     async fn create(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<u64, StoreError>;
 
-    /// The user's session with this id, expired or not.
+    /// Finds the user's session with this id, expired or not.
     ///
     /// # Errors
-    /// When the store cannot tell.
+    /// The store failed. An unknown session is `Ok(None)`.
     async fn find(&self, user: &UserId, id: SessionId) -> Result<Option<Session>, StoreError>;
 
-    /// The user's sessions, expired or not, in the order in which they began: at most the `limit` of the latest `begin`.
+    /// Lists the user's sessions, expired or not, in the order of their creation: at most the `limit` of
+    /// the latest `create`.
     ///
     /// # Errors
-    /// When the store cannot tell.
+    /// The store failed.
     async fn list(&self, user: &UserId) -> Result<Vec<Session>, StoreError>;
 
-    /// Uses a refresh token.
+    /// Uses a refresh token: decides as the contract says, and applies the decision.
     ///
     /// # Errors
-    /// When the store cannot do it. Either nothing was consumed, or the outcome is unknown to the store; a retry
-    /// inside the grace window then gets the same successor.
+    /// The store failed. Either nothing changed, or the store does not know the outcome. A retry inside
+    /// the grace window then returns the same new token.
     ///
     /// # Cancel safety
-    /// A dropped call has rotated or not; it never leaves another state.
+    /// A cancelled call is atomic: it has rotated completely or not at all.
     async fn rotate(&self, request: &RotationRequest) -> Result<Rotation, StoreError>;
 
-    /// Ends the user's session with this id. One that has ended stays ended.
+    /// Deletes the user's session with this id. Deleting an unknown session succeeds.
     ///
     /// # Errors
-    /// When the store cannot do it; the session then still stands.
+    /// The store failed. The session may still exist then.
     async fn delete(&self, user: &UserId, id: SessionId) -> Result<(), StoreError>;
 
-    /// Ends all of a user's sessions.
+    /// Deletes all sessions of a user.
     ///
     /// # Errors
-    /// When the store cannot do it; all of them then still stand.
+    /// The store failed. No session is deleted then, unless the outcome is unknown.
     async fn delete_all(&self, user: &UserId) -> Result<(), StoreError>;
 
-    /// Gives the user's session `keep` the epoch `epoch` and ends all others of the user that have another epoch.
+    /// Sets the epoch of the user's session `keep`, and deletes the user's other sessions that have
+    /// another epoch.
     ///
     /// # Errors
-    /// When the store cannot do it; nothing is changed then.
+    /// The store failed. Nothing is changed then, unless the outcome is unknown.
     async fn delete_others(&self, user: &UserId, keep: SessionId, epoch: Epoch) -> Result<(), StoreError>;
 
-    /// Forgets sessions that are over at `now`, and says how many.
+    /// Deletes sessions that have expired at `now`, and returns how many. Many nodes may call it at once.
     ///
     /// # Errors
-    /// When the store cannot do it. Calling it again, or on many nodes at once, does no harm.
+    /// The store failed. Calling it again is safe.
     async fn delete_expired(&self, now: Timestamp) -> Result<u64, StoreError>;
 }
