@@ -1,4 +1,4 @@
-//! Users and accounts: what guards and login read, and what changes an account.
+//! Users and accounts: the traits that guards and login read from, and that change accounts.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::error::StoreError;
 use crate::types::{Email, Epoch, PasswordHash, RoleName, Timestamp, UserId};
 
-/// The application's own user type, as far as guards and login must know it.
+/// The application's user type: five getters that guards and login need.
 ///
 /// ```
 /// use gatewright_core::{AuthUser, Epoch, PasswordHash, UserId};
@@ -49,67 +49,68 @@ use crate::types::{Email, Epoch, PasswordHash, RoleName, Timestamp, UserId};
 /// assert!(ada.roles().eq(["staff"]));
 /// ```
 pub trait AuthUser: Send + Sync + 'static {
-    /// The id that tokens carry. An id must never be used again for somebody else.
+    /// The id that tokens carry. It must never be reused for another user.
     fn id(&self) -> UserId;
 
-    /// The roles held at this moment.
+    /// The roles that the user has now.
     fn roles(&self) -> impl Iterator<Item = &str>;
 
     /// Whether the user may log in and use tokens.
     fn is_active(&self) -> bool;
 
-    /// The stored hash; `None` for a user who has no password.
+    /// The stored password hash, or `None` for a user without a password.
     fn password_hash(&self) -> Option<PasswordHash>;
 
-    /// The value that the user's tokens and sessions must repeat. It is replaced whenever all of them shall end.
+    /// The epoch that the user's tokens and sessions must carry. Replace it to end all of them.
     fn epoch(&self) -> Epoch;
 }
 
-/// Whether a compare-and-swap took place.
+/// The verdict of a compare-and-swap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 #[non_exhaustive]
 pub enum CompareAndSwap {
-    /// The stored value was the expected one and is replaced.
+    /// The stored value was the expected one and was replaced.
     Swapped,
-    /// The stored value is another one, or the user is gone; nothing changed.
+    /// The stored value is another one, or the user does not exist. Nothing changed.
     Conflict,
 }
 
-/// Finds users: all that guards and login need of an application's own users table.
+/// Finds users. It is all that guards and login need of an application's own table of users.
 ///
 /// # Contract
-/// - `Ok(None)` says that there is no such user; a store that cannot tell returns an error.
-/// - A user comes back as of one moment: hash, epoch and activity from the same row of the same read.
+/// - `Ok(None)` means that the user does not exist. A store that failed returns an error.
+/// - A user is a consistent snapshot: hash, epoch and activity come from the same row of one read.
 /// - A read sees every change that was acknowledged before it began.
-/// - `replace_password_hash` is atomic: of many callers with one expectation, one succeeds.
+/// - `replace_password_hash` is atomic: of many parallel calls with one `expected`, exactly one succeeds.
 ///
-/// Prove an implementation with `user_suite!` of `gatewright-testkit`, whatever its user type.
+/// # Testing an implementation
+/// `user_suite!` of `gatewright-testkit` runs one test for each rule, with any user type.
 #[async_trait]
 pub trait UserStore: Send + Sync + 'static {
     /// The application's user.
     type User: AuthUser;
 
-    /// The user whose [`AuthUser::id`] this is. Ids are compared byte for byte: where they are numbers, "01" is not "1".
+    /// Finds the user with this id. Ids compare byte for byte: the id "01" is not the number 1.
     ///
     /// # Errors
-    /// When the store cannot tell.
+    /// The store failed.
     async fn find_by_id(&self, id: &UserId) -> Result<Option<Self::User>, StoreError>;
 
-    /// The user who logs in with this address. The store compares bytes.
+    /// Finds the user who logs in with this address. Addresses compare byte for byte.
     ///
     /// # Errors
-    /// When the store cannot tell.
+    /// The store failed.
     async fn find_by_email(&self, email: &Email) -> Result<Option<Self::User>, StoreError>;
 
-    /// Replaces the hash if it still is `expected`, byte for byte, and leaves the epoch alone: the password is the
-    /// same, only its hash is better.
+    /// Replaces the password hash if it still equals `expected`, byte for byte. It must not change the
+    /// epoch: the password is the same, only its hash is stronger.
     ///
     /// # Errors
-    /// When the store cannot do it; the old hash then still stands.
+    /// The store failed. The hash is unchanged then, unless the outcome is unknown.
     ///
     /// # Cancel safety
-    /// A dropped call has replaced the hash or not; it never leaves another state.
+    /// A cancelled call is atomic: it has replaced the hash or not.
     async fn replace_password_hash(
         &self,
         id: &UserId,
@@ -122,32 +123,32 @@ pub trait UserStore: Send + Sync + 'static {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct NewAccount {
-    /// A new id.
+    /// The new id.
     pub id: UserId,
     /// The address, unique among accounts.
     pub email: Email,
-    /// The first password's hash.
+    /// The hash of the first password.
     pub password_hash: PasswordHash,
     /// The first role.
     pub role: RoleName,
     /// The first epoch.
     pub epoch: Epoch,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: Timestamp,
 }
 
-/// Whether an account was created.
+/// The verdict of creating an account.
 #[derive(Debug)]
 #[must_use]
 #[non_exhaustive]
 pub enum CreateOutcome<U> {
-    /// It was.
+    /// The account was created.
     Created(U),
-    /// The address (or the id) belongs to another account; nothing changed.
+    /// The address or the id belongs to another account. Nothing changed.
     Taken,
 }
 
-/// What to change in an account; `None` leaves a thing as it is.
+/// A change of an account. `None` leaves a field unchanged.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct AccountChange {
@@ -155,35 +156,35 @@ pub struct AccountChange {
     pub role: Option<RoleName>,
     /// Whether the account may be used.
     pub is_active: Option<bool>,
-    /// A new epoch, which ends the account's tokens and sessions.
+    /// A new epoch, which invalidates the account's tokens and sessions.
     pub epoch: Option<Epoch>,
 }
 
-/// Whether a change or deletion took place.
+/// The verdict of changing or deleting an account.
 #[derive(Debug)]
 #[must_use]
 #[non_exhaustive]
 pub enum UpdateOutcome<T> {
-    /// It did.
+    /// The account was changed or deleted.
     Updated(T),
-    /// There is no such account.
+    /// The account does not exist.
     NotFound,
-    /// It would have left no active account with the protected role; nothing changed.
+    /// No active account would have the protected role any more. Nothing changed.
     LastHolder,
 }
 
-/// How many accounts there are.
+/// The number of accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AccountCounts {
-    /// All.
+    /// All accounts.
     pub total: u64,
-    /// Those that may be used.
+    /// The active ones.
     pub active: u64,
 }
 
 impl AccountCounts {
-    /// For implementations of [`AccountStore`].
+    /// Creates the counts. For implementations of [`AccountStore`].
     #[must_use]
     pub const fn new(total: u64, active: u64) -> Self {
         Self { total, active }
@@ -193,14 +194,14 @@ impl AccountCounts {
 /// Creates and changes accounts.
 ///
 /// # Contract
-/// - Every verb is atomic, also between processes: it happens whole or not at all, and checks what it depends on in
-///   the same step. Of many parallel `create`s of one address, one is `Created`.
-/// - `protected`, where given, names a role that must keep at least one active holder: the check and the change are
-///   one step, so that two holders cannot demote each other at once.
-/// - `page` walks accounts in the order of their ids and shows each account that exists throughout the walk exactly
-///   once.
+/// - Every method is atomic, also between processes: it checks its conditions and makes its change in
+///   one step. Of many parallel `create` calls with one address, exactly one is `Created`.
+/// - `protected` names a role that must keep at least one active holder. The check and the change are
+///   one step, so two holders cannot demote each other at the same time.
+/// - `page` iterates over the accounts in the order of their ids. An account that exists during the
+///   whole iteration is returned exactly once.
 ///
-/// Ids are the caller's: [`Accounts`](crate::Accounts) draws a new one for each account, and uses none again.
+/// The caller chooses the ids: [`Accounts`](crate::Accounts) generates a new one for each account.
 ///
 /// ```
 /// use gatewright_core::store::UpdateOutcome;
@@ -217,26 +218,27 @@ impl AccountCounts {
 /// let _created_or_taken = store.create(NewAccount::new(id.clone(), email, hash, admin.clone(), epoch, now)).await?;
 ///
 /// let deleted = store.delete(&id, Some(&admin)).await?;
-/// assert!(matches!(deleted, UpdateOutcome::LastHolder), "the role is protected");
+/// assert!(matches!(deleted, UpdateOutcome::LastHolder), "the last holder of a protected role remains");
 /// assert_eq!(store.count().await?.total, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
 ///
-/// Prove an implementation with `account_suite!` of `gatewright-testkit`.
+/// # Testing an implementation
+/// `account_suite!` of `gatewright-testkit` runs one test for each rule.
 #[async_trait]
 pub trait AccountStore: UserStore {
-    /// Creates an account whose address no other has.
+    /// Creates an account, unless its address or id is taken.
     ///
     /// # Errors
-    /// When the store cannot do it; nothing is created then.
+    /// The store failed. No account is created then, unless the outcome is unknown.
     async fn create(&self, account: NewAccount) -> Result<CreateOutcome<Self::User>, StoreError>;
 
-    /// Replaces hash and epoch together if the hash still is `expected` and the account may be used; one that may not is
-    /// [`CompareAndSwap::Conflict`].
+    /// Replaces hash and epoch together if the hash still equals `expected` and the account is active. An
+    /// inactive account is a [`CompareAndSwap::Conflict`].
     ///
     /// # Errors
-    /// When the store cannot do it; both then still stand.
+    /// The store failed. Nothing is changed then, unless the outcome is unknown.
     async fn change_password(
         &self,
         id: &UserId,
@@ -245,10 +247,10 @@ pub trait AccountStore: UserStore {
         epoch: Epoch,
     ) -> Result<CompareAndSwap, StoreError>;
 
-    /// Changes role, activity and epoch in one step and returns the account as it is then.
+    /// Changes role, activity and epoch in one step, and returns the changed account.
     ///
     /// # Errors
-    /// When the store cannot do it; nothing is changed then.
+    /// The store failed. Nothing is changed then, unless the outcome is unknown.
     async fn update(
         &self,
         id: &UserId,
@@ -259,27 +261,27 @@ pub trait AccountStore: UserStore {
     /// Deletes an account.
     ///
     /// # Errors
-    /// When the store cannot do it; the account then still stands.
+    /// The store failed. The account still exists then, unless the outcome is unknown.
     async fn delete(
         &self,
         id: &UserId,
         protected: Option<&RoleName>,
     ) -> Result<UpdateOutcome<()>, StoreError>;
 
-    /// Counts accounts.
+    /// Counts all and the active accounts.
     ///
     /// # Errors
-    /// When the store cannot tell.
+    /// The store failed.
     async fn count(&self) -> Result<AccountCounts, StoreError>;
 
-    /// The next at most `limit` accounts behind `after`, in the order of their ids.
+    /// Returns at most `limit` accounts whose ids come after `after`, in the order of their ids.
     ///
     /// # Errors
-    /// When the store cannot tell.
+    /// The store failed.
     async fn page(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Self::User>, StoreError>;
 }
 
-/// Gatewright's own user: what its stores keep when an application brings no user type.
+/// Gatewright's own user type, for applications without a table of users.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Account {
@@ -293,9 +295,9 @@ pub struct Account {
     pub role: RoleName,
     /// Whether the account may be used.
     pub is_active: bool,
-    /// What tokens and sessions must repeat.
+    /// The epoch that tokens and sessions must carry.
     pub epoch: Epoch,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: Timestamp,
 }
 
@@ -307,7 +309,7 @@ impl From<NewAccount> for Account {
 }
 
 impl NewAccount {
-    /// All of a new account, in the order of the fields.
+    /// Creates the description of a new account from all its fields, in their order.
     #[must_use]
     pub const fn new(
         id: UserId,

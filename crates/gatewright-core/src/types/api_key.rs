@@ -1,4 +1,4 @@
-//! Static API keys, for services that call services: a list from the configuration, as FastAPI's guide has it.
+//! Static API keys for services that call services: a list from the configuration.
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use super::scope::Scopes;
 
-/// The longest API key, in bytes.
+/// The longest API key: 256 bytes.
 pub const MAX_API_KEY_BYTES: usize = 256;
 
-/// A key shorter than this, in bytes, can be guessed sooner or later; [`ApiKeys::has_short`] tells.
+/// A key shorter than 16 bytes may be guessed. [`ApiKeys::has_short`] finds out.
 pub const SHORT_API_KEY_BYTES: usize = 16;
 
-/// The keys that are accepted in `X-API-Key`, each with the scopes it has. None unless configured.
+/// The keys that are accepted in `X-API-Key`, each with its scopes. Empty unless configured.
 ///
-/// Only digests are kept, and all of them are compared whatever is presented, so the time taken tells nothing.
+/// Only digests are kept. A presented key is compared with all of them, so the time reveals nothing.
 ///
 /// ```
 /// use gatewright_core::ApiKeys;
@@ -37,36 +37,37 @@ struct Entry {
     scopes: Scopes,
 }
 
-/// A text that is no API key, or no list of them.
+/// The text is not a valid API key, or not a valid list of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidApiKey {
     /// Empty, longer than [`MAX_API_KEY_BYTES`], or not visible ASCII without colons and commas.
     #[error("a key must be 1 to 256 visible ASCII characters, without colons and commas")]
     Key,
-    /// What stands behind a key's colon is no list of scopes.
-    #[error("a key's scopes are no list of scopes")]
+    /// The text after a key's colon is not a list of scopes.
+    #[error("the text after a key's colon must be a list of scopes, separated by spaces")]
     Scopes,
-    /// The same key stands in the list before: which scopes it has would be anybody's guess.
-    #[error("a key stands in the list twice")]
+    /// The list contains the same key twice, so its scopes would be ambiguous.
+    #[error("a key occurs twice; list each key once, with all its scopes")]
     Repeated,
 }
 
 impl ApiKeys {
-    /// No keys.
+    /// An empty list.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Reads keys separated by commas, each `key` or `key:scope scope`: what stands behind a key's first colon are its
-    /// scopes, so no key has a colon in it. White space around a key and empty places between commas do not count.
+    /// Parses keys separated by commas, each as `key` or `key:scope scope`.
     ///
-    /// A text that was meant as one key with a colon in it would be read as a shorter key: hold [`ApiKeys::scopes`]
-    /// against the scopes there are.
+    /// The text after the first colon of an entry is its scopes, so a key cannot contain a colon. White
+    /// space around keys and empty entries are ignored. A key that was meant to contain a colon parses
+    /// as a shorter key: compare [`ApiKeys::scopes`] with the scopes of your application.
     ///
     /// # Errors
-    /// When something in the list is no key, no list of scopes, or stands there twice; the error does not repeat it.
+    /// An entry is not a valid key, its scopes are invalid, or it occurs twice. The error does not contain
+    /// the text.
     pub fn parse(text: &str) -> Result<Self, InvalidApiKey> {
         let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
         entries.into_iter().try_fold(Self::new(), |keys, entry| {
@@ -75,10 +76,10 @@ impl ApiKeys {
         })
     }
 
-    /// Adds a key that has these scopes.
+    /// Adds a key with its scopes.
     ///
     /// # Errors
-    /// When it is no key, or is there already.
+    /// The key is invalid, or was added before.
     pub fn with(mut self, key: &str, scopes: Scopes) -> Result<Self, InvalidApiKey> {
         let is_key_byte = |byte: u8| byte.is_ascii_graphic() && byte != b':' && byte != b',';
         if !(1..=MAX_API_KEY_BYTES).contains(&key.len()) || !key.bytes().all(is_key_byte) {
@@ -92,31 +93,31 @@ impl ApiKeys {
         Ok(self)
     }
 
-    /// Every scope that some key has.
+    /// The scopes of all keys together.
     #[must_use]
     pub fn scopes(&self) -> Scopes {
         self.entries.iter().fold(Scopes::default(), |all, entry| all.union(&entry.scopes))
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there are none.
+    /// Whether the list is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Whether one of them is shorter than [`SHORT_API_KEY_BYTES`]; worth a warning at start.
+    /// Whether a key is shorter than [`SHORT_API_KEY_BYTES`]. An application should warn about it at start.
     #[must_use]
     pub const fn has_short(&self) -> bool {
         self.has_short
     }
 
-    /// The scopes of the key presented, if it is one of ours. Every key is compared, whole.
+    /// The scopes of the presented key, if it is in the list. Compares all keys in constant time.
     pub(crate) fn find(&self, presented: &[u8]) -> Option<&Scopes> {
         let digest: [u8; 32] = Sha256::digest(presented).into();
         let mut found = 0_u64;
@@ -140,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_found_whole_and_with_its_own_scopes() {
+    fn a_key_matches_whole_and_has_its_own_scopes() {
         let keys = ApiKeys::parse(" one ,two:read, three:read write ,").unwrap();
         assert_eq!(keys.len(), 3);
         let scopes = |key: &str| keys.find(key.as_bytes()).map(Scopes::as_str);
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn invalid_keys_are_rejected() {
         let long = "x".repeat(MAX_API_KEY_BYTES + 1);
         for text in ["a b", "\u{e9}", ":read", long.as_str(), "a\tb"] {
             assert_eq!(ApiKeys::parse(text).unwrap_err(), InvalidApiKey::Key, "{text:?}");
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_key_is_told_and_no_key_is_shown() {
+    fn short_keys_are_reported_and_debug_shows_no_key() {
         let short = ApiKeys::parse("fifteen-letters,k9J2mQ7xVb4TzW8L").unwrap();
         assert!(short.has_short());
         assert!(!ApiKeys::parse("k9J2mQ7xVb4TzW8L").unwrap().has_short());

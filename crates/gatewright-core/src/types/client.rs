@@ -1,38 +1,50 @@
-//! The client that begins a session, as far as it shows: an address and what it calls itself.
+//! The client that logs in: its address and its user agent.
 
 use std::fmt;
 use std::net::IpAddr;
 
-/// How much of a client's name for itself is kept.
+/// The longest user agent that is kept: 256 bytes. The rest is cut off.
 pub const MAX_USER_AGENT_BYTES: usize = 256;
 
-/// Where a login came from. It is shown to the user and decides nothing: an address may be shared, and a name is
-/// whatever the client says.
+/// Address and user agent of a login.
+///
+/// They are only shown to the user and never decide anything: an address may be shared, and a client
+/// may send any user agent.
+///
+/// ```
+/// use gatewright_core::ClientInfo;
+///
+/// let client = ClientInfo::new(Some("::ffff:192.0.2.1".parse()?), None);
+/// assert_eq!(client.address, Some("192.0.2.1".parse()?), "IPv4-mapped addresses are IPv4");
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientInfo {
-    /// The address, where it is known.
+    /// The address, if the framework provides it.
     pub address: Option<IpAddr>,
-    /// What the client calls itself, where it does.
+    /// The `User-Agent` header, if the request has one.
     pub user_agent: Option<UserAgent>,
 }
 
 impl ClientInfo {
-    /// A client. An IPv4 address in IPv6's clothes is kept as the IPv4 address.
+    /// Creates the description of a client. An IPv4-mapped IPv6 address becomes the IPv4 address.
     #[must_use]
     pub fn new(address: Option<IpAddr>, user_agent: Option<UserAgent>) -> Self {
         Self { address: address.map(|address| address.to_canonical()), user_agent }
     }
 }
 
-/// A `User-Agent` (RFC 9110 §10.1.5), cleaned: text of 1 to [`MAX_USER_AGENT_BYTES`] bytes without control characters and
-/// others that do not show, such as those that turn the direction of text.
+/// A cleaned `User-Agent` (RFC 9110 §10.1.5): 1 to [`MAX_USER_AGENT_BYTES`] bytes of printable text.
+///
+/// It contains no control characters and no invisible ones, such as those that change the direction of
+/// text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UserAgent(String);
 
 impl UserAgent {
-    /// Makes text of a header's bytes: whatever is not UTF-8 or cannot be printed becomes `U+FFFD`, and text that is too long
-    /// is cut off between two characters. `None` when nothing is left.
+    /// Cleans the bytes of a header. Bytes that are not UTF-8 and unprintable characters become `U+FFFD`.
+    /// A text that is too long is cut between two characters. `None` if nothing is left.
     ///
     /// ```
     /// use gatewright_core::types::UserAgent;
@@ -42,7 +54,7 @@ impl UserAgent {
     /// ```
     #[must_use]
     pub fn clean(bytes: &[u8]) -> Option<Self> {
-        // Each byte makes at most one character, of at least one byte: the rest cannot matter.
+        // Each byte becomes at most one character of at least one byte, so further bytes are not needed.
         let bytes = bytes.trim_ascii();
         let bytes = bytes.get(..MAX_USER_AGENT_BYTES).unwrap_or(bytes);
         let mut text = String::new();
@@ -57,15 +69,16 @@ impl UserAgent {
         (!text.is_empty()).then_some(Self(text))
     }
 
-    /// The text.
+    /// The cleaned text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Whether a character shows, by the standard library's tables. A string's `Debug` escapes what does not, besides quotes and
-/// the backslash; behind a letter, an accent is part of what shows.
+/// Whether a character is printable, by the standard library's tables: `Debug` of a string escapes
+/// unprintable characters, quotes and the backslash. The letter before the character makes a combining
+/// accent printable.
 fn is_printable(character: char) -> bool {
     matches!(character, '"' | '\'' | '\\') || format!("a{character}").escape_debug().skip(1).eq([character])
 }
@@ -81,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_agent_is_short_text_without_control_characters_and_cleaning_it_again_changes_nothing() {
+    fn cleaning_bounds_the_text_and_is_idempotent() {
         let hostile: [&[u8]; 8] = [
             &[0xff; 300],
             &[b'x'; 300],
@@ -103,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_agent_as_browsers_send_it_is_kept_as_it_is() {
+    fn user_agents_of_browsers_are_unchanged() {
         for usual in ["Mozilla/5.0 (X11; Linux x86_64) \"quoted\" 'it' \\ é e\u{301} ก็ 東京", "curl/8.5.0"]
         {
             assert_eq!(UserAgent::clean(usual.as_bytes()).unwrap().as_str(), usual);

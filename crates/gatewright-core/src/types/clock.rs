@@ -1,14 +1,14 @@
-//! Time, as a seam: nothing in this workspace asks the system for the time behind a [`Clock`]'s back.
+//! Time. All code of this workspace takes the current time from a [`Clock`].
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
 
-/// A moment: whole microseconds since 1970-01-01T00:00:00Z, leap seconds ignored (Unix time).
+/// A point in time: whole microseconds since 1970-01-01T00:00:00Z, without leap seconds (Unix time).
 ///
-/// Never before 1970 and never more than `i64::MAX` microseconds (the year 294 246), so that every store can keep
-/// it in a signed 64-bit column and give back exactly what it was given. Arithmetic saturates.
+/// It is never before 1970 and never more than `i64::MAX` microseconds (the year 294,246). So every
+/// store can keep it exactly in a signed 64-bit column. Arithmetic saturates.
 ///
 /// ```
 /// use gatewright_core::Timestamp;
@@ -24,13 +24,13 @@ pub struct Timestamp(u64);
 impl Timestamp {
     const MAX: u64 = i64::MAX.unsigned_abs();
 
-    /// From microseconds; what lies beyond `i64::MAX` becomes `i64::MAX`.
+    /// From microseconds. Saturates at `i64::MAX`.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {
         Self(if micros > Self::MAX { Self::MAX } else { micros })
     }
 
-    /// From seconds; saturates as [`Timestamp::from_micros`] does.
+    /// From seconds. Saturates as [`Timestamp::from_micros`] does.
     #[must_use]
     pub const fn from_seconds(seconds: u64) -> Self {
         Self::from_micros(seconds.saturating_mul(MICROS_PER_SECOND))
@@ -48,20 +48,20 @@ impl Timestamp {
         self.0 / MICROS_PER_SECOND
     }
 
-    /// This moment without its fraction of a second, as tokens carry it.
+    /// The same time without its fraction of a second, as tokens carry it.
     #[must_use]
     pub const fn floor_to_second(self) -> Self {
         Self::from_seconds(self.as_seconds())
     }
 
-    /// Later by `span`, or the latest moment there is.
+    /// The time `span` later, or the latest possible one.
     #[must_use]
     pub fn saturating_add(self, span: Duration) -> Self {
         let micros = u64::try_from(span.as_micros()).unwrap_or(Self::MAX);
         Self::from_micros(self.0.saturating_add(micros))
     }
 
-    /// Earlier by `span`, or 1970.
+    /// The time `span` earlier, or 1970.
     #[must_use]
     pub fn saturating_sub(self, span: Duration) -> Self {
         let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
@@ -75,17 +75,23 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// Tells the time.
+/// Source of the current time.
 ///
 /// # Contract
-/// - It may step backwards (clocks are corrected); nobody may panic on that.
+/// - The time may step backwards, because clocks are corrected. Callers must not panic then.
 /// - It must not block.
+///
+/// ```
+/// use gatewright_core::{Clock, SystemClock, Timestamp};
+///
+/// assert!(SystemClock.now() > Timestamp::from_seconds(1_700_000_000));
+/// ```
 pub trait Clock: Send + Sync {
-    /// The present moment.
+    /// The current time.
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's own clock. The default.
+/// The system clock. The default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

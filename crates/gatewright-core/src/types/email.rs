@@ -1,16 +1,17 @@
-//! Email addresses in one canonical form, the same for uniqueness, look-up and throttling.
+//! Email addresses in one canonical form, for uniqueness, look-up and throttling.
 
 use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
-/// The longest address, in bytes (RFC 5321 §4.5.3.1.3 less the brackets), before and after it is made canonical.
+/// The longest address: 254 bytes, before and after it is made canonical (RFC 5321 §4.5.3.1.3 without the
+/// angle brackets).
 pub const MAX_EMAIL_BYTES: usize = 254;
 
-/// An email address: trimmed, Unicode NFC, lower case, with exactly one `@` and something on either side of it,
-/// without white space or control characters.
+/// An email address in canonical form: trimmed, Unicode NFC, lower case.
 ///
-/// Stores compare its bytes and nothing else.
+/// It has exactly one `@` with text on both sides, and neither white space nor control characters.
+/// Stores compare its bytes.
 ///
 /// ```
 /// use gatewright_core::Email;
@@ -23,23 +24,24 @@ pub const MAX_EMAIL_BYTES: usize = 254;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Email(String);
 
-/// The text is not an email address.
+/// The text is not a valid email address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error("not a valid email address")]
 pub struct InvalidEmail {}
 
 impl Email {
-    /// Makes `text` canonical.
+    /// Parses an address and makes it canonical.
     ///
     /// # Errors
-    /// When it is not an address as the type describes it. Its length is judged before any other work.
+    /// The text is not an address as the type describes it, or is longer than [`MAX_EMAIL_BYTES`]. The
+    /// length is checked before any other work.
     pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
         let text = text.trim();
         if text.len() > MAX_EMAIL_BYTES {
             return Err(InvalidEmail {});
         }
-        // Lower case may undo the normalisation (U+0130), so it is done on both sides.
+        // Lower-casing may denormalise the text (U+0130), so it is normalised before and after.
         let canonical: String = text.nfc().collect::<String>().to_lowercase().nfc().collect();
         let halves = canonical.split_once('@');
         let shaped = halves
@@ -74,13 +76,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spellings_of_one_address_are_one_address() {
+    fn spellings_of_one_address_are_equal() {
         let composed = Email::parse("\u{e9}va@example.com").unwrap();
         assert_eq!(Email::parse("E\u{301}VA@EXAMPLE.com\n").unwrap(), composed);
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn malformed_addresses_are_rejected() {
         let refused = [
             "",
             "@",
@@ -102,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn growth_by_normalisation_counts_against_the_limit() {
+    fn the_limit_applies_after_normalisation_too() {
         // U+0130 is two bytes and becomes three in lower case.
         let text = format!("{}@b", "\u{130}".repeat(126));
         assert_eq!(text.len(), MAX_EMAIL_BYTES);

@@ -1,4 +1,4 @@
-//! Who and which: user ids, session ids, and the epoch that ties tokens to the present state of a user.
+//! Ids of users and sessions, and the epoch that ties tokens to the current state of a user.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,19 +9,19 @@ use uuid::Uuid;
 use super::clock::Timestamp;
 use super::random::{RandomError, SecureRandom, random_bytes};
 
-/// The longest user id, in bytes.
+/// The longest user id: 128 bytes.
 pub const MAX_USER_ID_BYTES: usize = 128;
 
-/// The text is not an id of the kind asked for.
+/// The text is not a valid id of the requested type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error("not a valid identifier")]
 pub struct InvalidId {}
 
-/// A user's id, as the `sub` claim carries it: 1 to [`MAX_USER_ID_BYTES`] bytes without control characters.
+/// A user's id, as in the `sub` claim: 1 to [`MAX_USER_ID_BYTES`] bytes without control characters.
 ///
-/// Gatewright's own stores use UUIDv7 and never use an id again; an application's own store may use any text, for
-/// instance a number printed. Cloning is cheap.
+/// Gatewright's own accounts have UUIDv7 ids, and an id is never reused. An application's own users may
+/// have any text, for example a number in decimal. Cloning is cheap.
 ///
 /// ```
 /// use gatewright_core::UserId;
@@ -35,10 +35,10 @@ pub struct InvalidId {}
 pub struct UserId(Arc<str>);
 
 impl UserId {
-    /// Takes the text as it is.
+    /// Creates an id from text, unchanged.
     ///
     /// # Errors
-    /// When it is empty, too long or holds control characters.
+    /// The text is empty, longer than [`MAX_USER_ID_BYTES`], or contains control characters.
     pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidId> {
         let text = text.as_ref();
         let plain = text.bytes().all(|b| b.is_ascii_graphic()) || !text.contains(char::is_control);
@@ -46,22 +46,22 @@ impl UserId {
         if fits { Ok(Self(text.into())) } else { Err(InvalidId {}) }
     }
 
-    /// A new UUIDv7.
+    /// Generates a UUIDv7 (RFC 9562 §5.7).
     ///
     /// # Errors
-    /// When the source of randomness does not deliver.
+    /// The source of randomness failed.
     pub fn generate(now: Timestamp, source: &dyn SecureRandom) -> Result<Self, RandomError> {
         Ok(Self(uuid_v7(now, source)?.hyphenated().to_string().into()))
     }
 
-    /// The id's text.
+    /// The text of the id.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Ids that are numbers, as databases count them: the number as text, which is always an id.
+/// Numeric ids, as databases generate them: the number in decimal is always a valid id.
 macro_rules! from_numbers {
     ($($number:ty)+) => {
         $(
@@ -82,17 +82,17 @@ impl fmt::Display for UserId {
     }
 }
 
-/// A session's id: a UUIDv7, in its one canonical spelling.
+/// A session's id: a UUIDv7. Only its canonical spelling parses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(Uuid);
 
 impl SessionId {
     const TEXT_BYTES: usize = 36;
 
-    /// A new UUIDv7.
+    /// Generates a UUIDv7 (RFC 9562 §5.7).
     ///
     /// # Errors
-    /// When the source of randomness does not deliver.
+    /// The source of randomness failed.
     pub fn generate(now: Timestamp, source: &dyn SecureRandom) -> Result<Self, RandomError> {
         Ok(Self(uuid_v7(now, source)?))
     }
@@ -114,31 +114,40 @@ impl FromStr for SessionId {
     }
 }
 
-/// A user's epoch: a random value that every token and session of the user repeats.
+/// A user's epoch: a random value that the user's tokens and sessions carry.
 ///
-/// Replacing it ends all of them at once. It is compared for equality only: a counter would make old tokens valid
-/// again after a backup is restored.
+/// Replacing the user's epoch invalidates all of them at once. Epochs are only compared for equality. A
+/// counter would make old tokens valid again after a backup is restored.
+///
+/// ```
+/// use gatewright_core::{Epoch, SystemRandom};
+///
+/// let epoch = Epoch::generate(&SystemRandom)?;
+/// assert_eq!(Epoch::from_u64(epoch.as_u64()), epoch);
+/// assert_ne!(Epoch::generate(&SystemRandom)?, epoch);
+/// # Ok::<(), gatewright_core::RandomError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Epoch(u64);
 
 impl Epoch {
     const TEXT_BYTES: usize = 16;
 
-    /// A new epoch, unlike every earlier one but for a chance of 2⁻⁶⁴.
+    /// Generates an epoch. It equals an earlier one with a probability of 2⁻⁶⁴.
     ///
     /// # Errors
-    /// When the source of randomness does not deliver.
+    /// The source of randomness failed.
     pub fn generate(source: &dyn SecureRandom) -> Result<Self, RandomError> {
         Ok(Self(u64::from_be_bytes(random_bytes(source)?)))
     }
 
-    /// From the number a store kept.
+    /// Restores an epoch from the number that a store kept.
     #[must_use]
     pub const fn from_u64(value: u64) -> Self {
         Self(value)
     }
 
-    /// The number for a store to keep.
+    /// The number, for a store to keep.
     #[must_use]
     pub const fn as_u64(self) -> u64 {
         self.0
@@ -162,7 +171,7 @@ impl FromStr for Epoch {
     }
 }
 
-/// RFC 9562 §5.7: milliseconds, then random bits.
+/// A UUIDv7: milliseconds, then random bits (RFC 9562 §5.7).
 fn uuid_v7(now: Timestamp, source: &dyn SecureRandom) -> Result<Uuid, RandomError> {
     let millis = now.as_micros() / 1_000;
     Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random_bytes(source)?).into_uuid())
@@ -174,7 +183,7 @@ mod tests {
     use crate::types::SystemRandom;
 
     #[test]
-    fn an_epoch_has_one_spelling() {
+    fn epochs_parse_in_one_spelling_only() {
         let epoch = Epoch::from_u64(0xab);
         assert_eq!(epoch.to_string(), "00000000000000ab");
         assert_eq!("00000000000000ab".parse(), Ok(epoch));
@@ -198,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_id_is_bounded_and_printable() {
+    fn user_ids_have_a_limit_and_no_control_characters() {
         assert!(UserId::new("x".repeat(MAX_USER_ID_BYTES)).is_ok());
         assert!(UserId::new("x".repeat(MAX_USER_ID_BYTES + 1)).is_err());
         assert!(UserId::new("a\0b").is_err());

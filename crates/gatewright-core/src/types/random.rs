@@ -1,26 +1,36 @@
-//! Randomness, as a seam: ids, epochs and session seeds are drawn through [`SecureRandom`].
+//! Randomness. Ids, epochs and session seeds come from a [`SecureRandom`].
 
-/// Draws unpredictable bytes.
+/// A cryptographically secure source of randomness.
 ///
 /// # Contract
-/// - Every byte is fit for keys: from the operating system or a generator seeded by it.
-/// - It must not block for long and must fail rather than return weaker bytes.
+/// - Every byte is fit for keys: it comes from the operating system, or from a generator seeded by it.
+/// - It must not block for long. It must fail rather than return weaker bytes.
+///
+/// ```
+/// use gatewright_core::{SecureRandom, SystemRandom};
+///
+/// let (mut first, mut second) = ([0; 16], [0; 16]);
+/// SystemRandom.fill(&mut first)?;
+/// SystemRandom.fill(&mut second)?;
+/// assert_ne!(first, second);
+/// # Ok::<(), gatewright_core::RandomError>(())
+/// ```
 pub trait SecureRandom: Send + Sync {
-    /// Fills `bytes`.
+    /// Fills `bytes` with random bytes.
     ///
     /// # Errors
-    /// When the source cannot deliver; the request is then refused as unavailable (503).
+    /// The source failed. The client gets 503 then.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError>;
 }
 
-/// The source of randomness did not deliver.
+/// The source of randomness failed.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[non_exhaustive]
-#[error("the source of randomness did not deliver")]
+#[error("the source of randomness failed")]
 pub struct RandomError {}
 
 impl RandomError {
-    /// For implementations of [`SecureRandom`].
+    /// Creates the error. For implementations of [`SecureRandom`].
     #[must_use]
     pub const fn new() -> Self {
         Self {}
@@ -33,7 +43,7 @@ impl Default for RandomError {
     }
 }
 
-/// The operating system's generator. The default.
+/// The operating system's random generator. The default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemRandom;
 
@@ -43,7 +53,7 @@ impl SecureRandom for SystemRandom {
     }
 }
 
-/// `N` fresh bytes from `source`.
+/// `N` random bytes from `source`.
 pub(crate) fn random_bytes<const N: usize>(source: &dyn SecureRandom) -> Result<[u8; N], RandomError> {
     let mut bytes = [0; N];
     source.fill(&mut bytes)?;

@@ -1,10 +1,10 @@
-//! What a route requires of whoever calls it, as a value and as a type.
+//! Requirements: the roles and scopes that a route requires of its caller, as a value and as a type.
 
 use std::marker::PhantomData;
 
-/// What a route requires, besides a valid credential.
+/// The roles and scopes that a route requires, besides a valid credential.
 ///
-/// Everything is `'static`, so a requirement can stand in a constant and be shared by the guard that enforces it and
+/// Everything is `'static`. So a requirement can be a constant, shared by the guard that enforces it and
 /// the document that describes it.
 ///
 /// ```
@@ -23,7 +23,7 @@ pub enum Requirement {
     Role(&'static str),
     /// All of these scopes.
     Scopes(&'static [&'static str]),
-    /// At least one of these requirements; an empty list is met by nobody.
+    /// At least one of these requirements. An empty list rejects every caller.
     AnyOf(&'static [Requirement]),
     /// Every one of these requirements.
     AllOf(&'static [Requirement]),
@@ -38,7 +38,7 @@ pub(crate) enum Verdict {
 }
 
 impl Requirement {
-    /// Judges someone by the roles and effective scopes held.
+    /// Evaluates the requirement for a caller with these roles and effective scopes.
     pub(crate) fn evaluate(
         &self,
         has_role: &dyn Fn(&str) -> bool,
@@ -57,7 +57,7 @@ impl Requirement {
         }
     }
 
-    /// Every scope named anywhere in the requirement, once each, for the challenge of a refusal (RFC 6750 §3).
+    /// Every scope in the requirement, each once. The challenge of a 403 names them (RFC 6750 §3).
     #[must_use]
     pub fn scopes(&self) -> Vec<&'static str> {
         let mut named = Vec::new();
@@ -80,8 +80,18 @@ impl Requirement {
     }
 }
 
-/// A requirement as a type, so that a handler's argument can carry it. [`roles!`](crate::roles) and
-/// [`scopes!`](crate::scopes) make one per role and per scope.
+/// A requirement as a type, for the type parameter of an extractor. [`roles!`](crate::roles) and
+/// [`scopes!`](crate::scopes) define one type per role and per scope.
+///
+/// ```
+/// use gatewright_core::{AnyOf, Policy, Requirement};
+///
+/// gatewright_core::roles! { pub enum Role: role { Moderator = "moderator", Admin = "admin" } }
+/// type Staff = AnyOf<(role::Moderator, role::Admin)>;
+///
+/// const ROLES: &[Requirement] = &[Requirement::Role("moderator"), Requirement::Role("admin")];
+/// assert_eq!(Staff::REQUIREMENT, Requirement::AnyOf(ROLES));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a policy",
     label = "a guard needs a type that says what is required",
@@ -89,7 +99,7 @@ impl Requirement {
             `Authorized<role::Admin>`, or combine several with `AnyOf<(..)>` or `AllOf<(..)>`"
 )]
 pub trait Policy: Send + Sync + 'static {
-    /// What is required.
+    /// The requirement that this type stands for.
     const REQUIREMENT: Requirement;
 }
 
@@ -132,24 +142,24 @@ tuples!(A B C D E F);
 mod tests {
     use super::*;
 
-    fn judge(requirement: Requirement, roles: &[&str], scopes: &[&str]) -> Verdict {
+    fn evaluate(requirement: Requirement, roles: &[&str], scopes: &[&str]) -> Verdict {
         requirement.evaluate(&|role| roles.contains(&role), &|scope| scopes.contains(&scope))
     }
 
     #[test]
     fn every_named_scope_is_required() {
         let both = Requirement::Scopes(&["read", "write"]);
-        assert_eq!(judge(both, &[], &["write", "read"]), Verdict::Met);
-        assert_eq!(judge(both, &["read", "write"], &["read"]), Verdict::Missing);
+        assert_eq!(evaluate(both, &[], &["write", "read"]), Verdict::Met);
+        assert_eq!(evaluate(both, &["read", "write"], &["read"]), Verdict::Missing);
     }
 
     #[test]
-    fn an_empty_choice_is_met_by_nobody() {
-        assert_eq!(judge(Requirement::AnyOf(&[]), &["admin"], &["all"]), Verdict::Missing);
+    fn an_empty_choice_rejects_every_caller() {
+        assert_eq!(evaluate(Requirement::AnyOf(&[]), &["admin"], &["all"]), Verdict::Missing);
     }
 
     #[test]
-    fn policies_combine_as_their_values_do() {
+    fn policies_combine_like_requirements() {
         struct Admin;
         impl Policy for Admin {
             const REQUIREMENT: Requirement = Requirement::Role("admin");
@@ -160,11 +170,11 @@ mod tests {
         }
         let any = AnyOf::<(Admin, Reader)>::REQUIREMENT;
         let all = AllOf::<(Admin, Reader)>::REQUIREMENT;
-        assert_eq!(judge(any, &["admin"], &[]), Verdict::Met);
-        assert_eq!(judge(any, &[], &["read"]), Verdict::Met);
-        assert_eq!(judge(any, &["user"], &["write"]), Verdict::Missing);
-        assert_eq!(judge(all, &["admin"], &[]), Verdict::Missing);
-        assert_eq!(judge(all, &["admin"], &["read"]), Verdict::Met);
+        assert_eq!(evaluate(any, &["admin"], &[]), Verdict::Met);
+        assert_eq!(evaluate(any, &[], &["read"]), Verdict::Met);
+        assert_eq!(evaluate(any, &["user"], &["write"]), Verdict::Missing);
+        assert_eq!(evaluate(all, &["admin"], &[]), Verdict::Missing);
+        assert_eq!(evaluate(all, &["admin"], &["read"]), Verdict::Met);
         assert_eq!(all.scopes(), ["read"]);
     }
 }

@@ -3,43 +3,53 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The longest role name, in bytes.
+/// The longest role name: 64 bytes.
 pub const MAX_ROLE_BYTES: usize = 64;
 
-/// A role's name: 1 to [`MAX_ROLE_BYTES`] bytes of visible ASCII.
+/// The name of a role: 1 to [`MAX_ROLE_BYTES`] bytes of visible ASCII.
+///
+/// ```
+/// use gatewright_core::RoleName;
+///
+/// assert_eq!(RoleName::new("admin")?.as_str(), "admin");
+/// assert!(RoleName::new("power user").is_err());
+/// # Ok::<(), gatewright_core::UnknownRole>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoleName(String);
 
-/// What becomes of a user's sessions when the role changes. The new role counts from the next request on in either case:
-/// roles are read from the store and are no part of a token.
+/// What happens to a user's sessions when the role changes.
+///
+/// In both cases the new role applies from the next request on: guards read roles from the store, not
+/// from the token.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RoleChange {
-    /// They go on with the new role.
+    /// They continue with the new role.
     #[default]
     KeepSessions,
-    /// They end, and the user logs in again.
+    /// They are deleted, and the user logs in again.
     EndSessions,
 }
 
-/// The text is not a role.
+/// The text is not the name of a role.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error("not a known role")]
 pub struct UnknownRole {}
 
 impl RoleName {
-    /// Takes the name as it is.
+    /// Creates a role name, unchanged.
     ///
     /// # Errors
-    /// When it is empty, too long or holds anything but visible ASCII.
+    /// The name is empty, longer than [`MAX_ROLE_BYTES`], or contains anything but visible ASCII.
     pub fn new(name: impl Into<String>) -> Result<Self, UnknownRole> {
         let name = name.into();
         let fits = (1..=MAX_ROLE_BYTES).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic());
         if fits { Ok(Self(name)) } else { Err(UnknownRole {}) }
     }
 
-    /// The name.
+    /// The text of the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -62,8 +72,9 @@ impl fmt::Display for RoleName {
 
 /// Declares an application's roles: an enum, and a module with one type per role that guards can name.
 ///
-/// The enum gets `as_str`, `name`, `ALL`, `FromStr`, `Display` and serde's traits; each type in the module is a
-/// [`Policy`](crate::Policy). A role that does not exist does not compile, and neither do two roles of one name.
+/// The enum gets `as_str`, `name`, `ALL`, `FromStr`, `Display` and serde's traits. Each type in the module
+/// is a [`Policy`](crate::Policy). An undeclared role, two roles with one name, or an invalid name does
+/// not compile.
 ///
 /// ```
 /// use gatewright_core::{Policy, Requirement};
@@ -100,10 +111,10 @@ macro_rules! roles {
 
         #[allow(dead_code, reason = "an application need not use all of what the macro gives")]
         impl $name {
-            /// The role's name as the account store takes it.
+            /// The name, for the account store and the builder.
             ///
             /// # Errors
-            /// When the declared text is not a role name.
+            /// The declared text is not a role name. The macro checks it, so this does not happen.
             $vis fn name(self) -> ::core::result::Result<$crate::RoleName, $crate::UnknownRole> {
                 $crate::RoleName::new(self.as_str())
             }
@@ -111,9 +122,9 @@ macro_rules! roles {
     };
 }
 
-/// For [`roles!`](crate::roles): stops the compiler at a name that is no role.
+/// For [`roles!`](crate::roles): a compile-time check that every name is a valid role name.
 #[doc(hidden)]
-#[expect(clippy::indexing_slicing, reason = "const fn: no iterators; the bounds stand in the loops")]
+#[expect(clippy::indexing_slicing, reason = "const fn: no iterators; the loops check the bounds")]
 pub const fn assert_roles(names: &[&str]) {
     let mut name = 0;
     while name < names.len() {

@@ -1,19 +1,19 @@
-//! OAuth 2.0 scopes (RFC 6749 §3.3): a set of case-sensitive words.
+//! OAuth 2.0 scopes (RFC 6749 §3.3): sets of case-sensitive words.
 
 use std::fmt;
 
-/// The longest list of scopes, in bytes, as it is sent and as a session keeps it.
+/// The longest list of scopes: 1,024 bytes, in requests and in sessions.
 pub const MAX_SCOPES_BYTES: usize = 1024;
 
-/// A set of scopes, kept as the space-separated text that tokens and answers carry.
+/// A set of scopes, stored as the space-separated text that tokens and replies carry.
 ///
 /// ```
 /// use gatewright_core::Scopes;
 ///
-/// let asked = Scopes::parse("items:write items:read items:read")?;
+/// let requested = Scopes::parse("items:write items:read items:read")?;
 /// let allowed = Scopes::parse("items:read")?;
-/// assert_eq!(asked.intersection(&allowed).as_str(), "items:read");
-/// assert!(!asked.contains("items:rea"));
+/// assert_eq!(requested.intersection(&allowed).as_str(), "items:read");
+/// assert!(!requested.contains("items:rea"));
 /// # Ok::<(), gatewright_core::InvalidScopes>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,10 +26,11 @@ pub struct Scopes(String);
 pub struct InvalidScopes {}
 
 impl Scopes {
-    /// Reads a list separated by spaces; repeated scopes count once, the order stays.
+    /// Parses a list separated by spaces. Repeated scopes count once, and the order is kept.
     ///
     /// # Errors
-    /// When a character is not one RFC 6749 allows in a scope, or the text is longer than [`MAX_SCOPES_BYTES`].
+    /// The text contains a character that RFC 6749 does not allow in a scope, or is longer than
+    /// [`MAX_SCOPES_BYTES`].
     pub fn parse(text: &str) -> Result<Self, InvalidScopes> {
         if text.len() > MAX_SCOPES_BYTES || !text.bytes().all(|b| b == b' ' || is_scope_byte(b)) {
             return Err(InvalidScopes {});
@@ -45,12 +46,12 @@ impl Scopes {
         &self.0
     }
 
-    /// Each scope once.
+    /// Iterates over the scopes, each once.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.split(' ').filter(|scope| !scope.is_empty())
     }
 
-    /// Whether exactly this scope is in the set.
+    /// Whether the set contains exactly this scope. There are no prefixes or wildcards.
     #[must_use]
     pub fn contains(&self, scope: &str) -> bool {
         self.iter().any(|own| own == scope)
@@ -62,19 +63,19 @@ impl Scopes {
         self.iter().all(|scope| other.contains(scope))
     }
 
-    /// What both sets hold, in this set's order.
+    /// The scopes in both sets, in the order of this set.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         self.filter(|scope| other.contains(scope))
     }
 
-    /// What either set holds, this set's first.
+    /// The scopes in either set, those of this set first.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         Self::collect(self.iter().chain(other.iter()))
     }
 
-    /// The scopes that `keep` keeps: most often, all of them.
+    /// The scopes for which `keep` is true, usually all of them.
     pub(crate) fn filter(&self, keep: impl Fn(&str) -> bool) -> Self {
         if self.iter().all(&keep) {
             self.clone()
@@ -106,35 +107,45 @@ impl fmt::Display for Scopes {
     }
 }
 
-/// Which scopes the bearer of a role may have; a user may have those of all roles held. By default nobody has any.
+/// Which scopes each role grants. A user may have the scopes of all of the user's roles.
+///
+/// ```
+/// use gatewright_core::{RoleScopes, Scopes};
+///
+/// let scopes = RoleScopes::new()
+///     .with("user", Scopes::parse("items:read")?)
+///     .with("editor", Scopes::parse("items:read items:write")?);
+/// # let _ = scopes;
+/// # Ok::<(), gatewright_core::InvalidScopes>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct RoleScopes(Vec<(String, Scopes)>);
 
 impl RoleScopes {
-    /// Nobody has any scope.
+    /// Grants no scopes.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds what `role` may have.
+    /// Adds the scopes that `role` grants.
     #[must_use]
     pub fn with(mut self, role: impl Into<String>, scopes: Scopes) -> Self {
         self.0.push((role.into(), scopes));
         self
     }
 
-    /// What the bearer of every role may have.
+    /// The scopes of all roles together.
     pub(crate) fn all(&self) -> Scopes {
         self.allowed(self.0.iter().map(|(role, _)| role.as_str()))
     }
 
-    /// Whether the bearer of this role may have the scope.
+    /// Whether this role grants this scope.
     pub(crate) fn grants(&self, role: &str, scope: &str) -> bool {
         self.0.iter().any(|(name, scopes)| name == role && scopes.contains(scope))
     }
 
-    /// What the bearer of these roles may have.
+    /// The scopes that these roles grant together.
     pub(crate) fn allowed<'a>(&self, roles: impl Iterator<Item = &'a str>) -> Scopes {
         let mut allowed = Scopes::default();
         for role in roles {
@@ -147,15 +158,15 @@ impl RoleScopes {
 
 /// Declares an application's scopes: an enum, and a module with one type per scope that guards can name.
 ///
-/// The enum gets `as_str`, `ALL`, `FromStr`, `Display` and serde's traits; each type in the module is a
-/// [`Policy`](crate::Policy), and [`AllOf`](crate::AllOf) asks for several. A scope that does not exist does not compile,
-/// and neither do two of one name, nor a name that is no scope (RFC 6749 §3.3).
+/// The enum gets `as_str`, `ALL`, `FromStr`, `Display` and serde's traits. Each type in the module is a
+/// [`Policy`](crate::Policy), and [`AllOf`](crate::AllOf) requires several. An undeclared scope, two
+/// scopes with one name, or an invalid name (RFC 6749 §3.3) does not compile.
 ///
 /// ```
 /// use gatewright_core::{AllOf, Policy};
 ///
 /// gatewright_core::scopes! {
-///     /// What a token may be good for.
+///     /// What a token allows.
 ///     pub enum Scope: scope { ItemsRead = "items:read", ItemsWrite = "items:write" }
 /// }
 ///
@@ -182,9 +193,9 @@ macro_rules! scopes {
     };
 }
 
-/// For [`scopes!`](crate::scopes): stops the compiler at a name that is no scope.
+/// For [`scopes!`](crate::scopes): a compile-time check that every name is a valid scope.
 #[doc(hidden)]
-#[expect(clippy::indexing_slicing, reason = "const fn: no iterators; the bounds stand in the loops")]
+#[expect(clippy::indexing_slicing, reason = "const fn: no iterators; the loops check the bounds")]
 pub const fn assert_scopes(names: &[&str]) {
     let mut name = 0;
     while name < names.len() {
@@ -199,7 +210,7 @@ pub const fn assert_scopes(names: &[&str]) {
     }
 }
 
-/// Whether a text is one scope.
+/// Whether the text is a single valid scope.
 pub(crate) fn is_scope(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_scope_byte)
 }
@@ -214,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotes_backslashes_controls_and_other_alphabets_are_no_scope_characters() {
+    fn only_the_characters_of_rfc_6749_parse_as_scopes() {
         for text in ["a\"b", "a\\b", "a\tb", "a\nb", "\u{e9}", "a\u{7f}"] {
             assert_eq!(Scopes::parse(text), Err(InvalidScopes {}), "{text:?}");
         }
@@ -222,14 +233,14 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_is_compared_whole_and_with_case() {
+    fn scopes_compare_whole_and_case_sensitive() {
         let scopes = Scopes::parse("admin:writer  Read").unwrap();
         assert_eq!(scopes.as_str(), "admin:writer Read");
         assert!(!scopes.contains("admin:write") && !scopes.contains("read") && !scopes.contains(""));
     }
 
     #[test]
-    fn a_user_may_have_the_scopes_of_all_roles_held() {
+    fn a_user_may_have_the_scopes_of_all_roles() {
         let table = RoleScopes::new()
             .with("user", Scopes::parse("read").unwrap())
             .with("editor", Scopes::parse("read write").unwrap());

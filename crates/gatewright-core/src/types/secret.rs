@@ -1,24 +1,33 @@
-//! Text that must not leak: passwords as they arrive, hashes as they are stored, tokens as they travel.
+//! Secret text: passwords, password hashes and tokens.
 //!
-//! None of these types can be displayed, compared or serialized; their `Debug` is redacted and their memory is
-//! wiped when they are dropped. `expose` is the one way in, so one search finds every place a secret is read.
+//! None of these types can be displayed, compared or serialized. Their `Debug` is redacted, and their
+//! memory is wiped on drop. `expose` is the only accessor, so one search finds every place that reads a
+//! secret.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// A password as a person typed it: nothing trimmed, nothing normalised.
+/// A password as the user typed it: neither trimmed nor normalised.
+///
+/// ```
+/// use gatewright_core::Password;
+///
+/// let password = Password::new("correct horse battery staple");
+/// assert_eq!(format!("{password:?}"), "Password(..)");
+/// assert_eq!(password.expose().len(), 28);
+/// ```
 #[derive(Clone)]
 pub struct Password(SecretString);
 
 impl Password {
-    /// Takes the password over.
+    /// Wraps a password. It may have any length; [`check_policy`](crate::password::check_policy) checks it.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(SecretString::from(text.into()))
     }
 
-    /// Reveals the password to whoever hashes it.
+    /// Exposes the password, for hashing.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -31,18 +40,18 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A password hash as a store keeps it: a PHC or modular-crypt string.
+/// A password hash as a store keeps it: a PHC string or a modular crypt string.
 #[derive(Clone)]
 pub struct PasswordHash(SecretString);
 
 impl PasswordHash {
-    /// Takes the stored text over. Whether it is a hash at all is the hasher's to judge.
+    /// Wraps the stored text. The hasher decides whether it is a hash that it supports.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(SecretString::from(text.into()))
     }
 
-    /// Reveals the hash to whoever stores or verifies it.
+    /// Exposes the hash, for storing or verifying it.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -55,18 +64,18 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// The text of a token: whoever holds it is somebody.
+/// The text of a token. It is a secret, because possession is enough to use it.
 #[derive(Clone)]
 pub struct TokenText(SecretString);
 
 impl TokenText {
-    /// Takes the token over.
+    /// Wraps the text of a token, verified or not.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(SecretString::from(text.into()))
     }
 
-    /// Reveals the token to whoever verifies or sends it.
+    /// Exposes the token, for verifying or sending it.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()

@@ -1,4 +1,5 @@
-//! An application's own names as types: what [`roles!`](crate::roles) and [`scopes!`](crate::scopes) are made of.
+//! An application's role and scope names as types: the common part of [`roles!`](crate::roles) and
+//! [`scopes!`](crate::scopes).
 
 /// For [`roles!`](crate::roles) and [`scopes!`](crate::scopes): an enum of names, and a module with one
 /// [`Policy`](crate::Policy) per name.
@@ -19,10 +20,10 @@ macro_rules! __named {
 
         #[allow(dead_code, reason = "an application need not use all of what the macro gives")]
         impl $name {
-            /// All of them, in the order of declaration.
+            /// All variants, in the order of declaration.
             $vis const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The name, as tokens, stores and tables keep it.
+            /// The name, as tokens and stores contain it.
             #[must_use]
             $vis const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
@@ -89,9 +90,9 @@ macro_rules! __requirement {
     };
 }
 
-/// For [`roles!`](crate::roles) and [`scopes!`](crate::scopes): stops the compiler when two names are one.
+/// For [`roles!`](crate::roles) and [`scopes!`](crate::scopes): a compile-time check that the names differ.
 #[doc(hidden)]
-#[expect(clippy::indexing_slicing, reason = "const fn: no iterators; the bounds stand in the loops")]
+#[expect(clippy::indexing_slicing, reason = "const fn: no iterators; the loops check the bounds")]
 pub const fn assert_distinct(names: &[&str]) {
     let mut left = 0;
     while left < names.len() {
