@@ -1,4 +1,4 @@
-//! Request bodies as named fields, from a form or a JSON object, strictly.
+//! Request bodies: strict parsing of forms and JSON objects into named fields.
 
 use std::fmt;
 
@@ -12,16 +12,17 @@ use super::request::{Header, RequestView};
 use crate::error::RequestError;
 use crate::types::Scopes;
 
-/// The largest body of an authentication request, in bytes.
+/// The largest body of an authentication request: 16 KiB.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
 
-/// How much of a body is read at most, in bytes, when it is too large and thrown away.
+/// How many bytes of a body that is too large are read and discarded: 4 MiB.
 pub const MAX_DISCARDED_BYTES: usize = 4 * 1024 * 1024;
 
-/// Collects a request's body, piece by piece, as far as it counts.
+/// Collects the body of a request piece by piece, up to the limit.
 ///
-/// A body that is too large is read a little further and thrown away: a connection closed on unread data is reset, and
-/// the answer lost with it.
+/// A body that is too large is read further, up to [`MAX_DISCARDED_BYTES`], and discarded. Otherwise the
+/// server would close the connection on unread data, which resets it, and the client would not get the
+/// 413.
 ///
 /// ```
 /// use gatewright_core::BodyCollector;
@@ -40,13 +41,13 @@ pub const MAX_DISCARDED_BYTES: usize = 4 * 1024 * 1024;
 /// # Ok::<(), gatewright_core::error::RequestError>(())
 /// ```
 pub struct BodyCollector {
-    kept: BytesMut,
+    collected: BytesMut,
     seen: usize,
     wants_more: bool,
     broken: bool,
 }
 
-/// Without the body: it may hold a password.
+/// Redacts the body, which may contain a password.
 impl fmt::Debug for BodyCollector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BodyCollector").field("seen", &self.seen).finish_non_exhaustive()
@@ -54,7 +55,8 @@ impl fmt::Debug for BodyCollector {
 }
 
 impl BodyCollector {
-    /// For this request. From a client that announces too much and waits to be asked (RFC 9110 §10.1.1) nothing is read.
+    /// Starts collecting. If the client announces a larger body and waits for `100 Continue` (RFC 9110
+    /// §10.1.1), nothing is read.
     #[must_use]
     pub fn new(view: &RequestView<'_>) -> Self {
         let announced = match view.header("content-length") {
@@ -63,44 +65,45 @@ impl BodyCollector {
         };
         let waits = !matches!(view.header("expect"), Header::Absent);
         let seen = announced.filter(|length| waits && *length > MAX_BODY_BYTES).unwrap_or(0);
-        Self { kept: BytesMut::new(), seen, wants_more: seen == 0, broken: false }
+        Self { collected: BytesMut::new(), seen, wants_more: seen == 0, broken: false }
     }
 
-    /// Whether another piece should be read.
+    /// Whether the adapter should read another piece.
     #[must_use]
     pub const fn wants_more(&self) -> bool {
         self.wants_more
     }
 
-    /// Takes the next piece.
+    /// Adds the next piece.
     pub fn push(&mut self, piece: &[u8]) {
         self.seen = self.seen.saturating_add(piece.len());
         if self.seen <= MAX_BODY_BYTES {
-            self.kept.extend_from_slice(piece);
+            self.collected.extend_from_slice(piece);
         }
         self.wants_more = self.seen <= MAX_DISCARDED_BYTES;
     }
 
-    /// The body broke off.
+    /// Records that reading the body failed.
     pub const fn fail(&mut self) {
         self.broken = true;
         self.wants_more = false;
     }
 
-    /// The body.
+    /// Returns the body.
     ///
     /// # Errors
-    /// When it is larger than [`MAX_BODY_BYTES`], or broke off.
+    /// [`RequestError::BodySize`] if it is larger than [`MAX_BODY_BYTES`], [`RequestError::Malformed`] if
+    /// reading failed.
     pub fn finish(self) -> Result<Bytes, RequestError> {
         match self {
             Self { seen, .. } if seen > MAX_BODY_BYTES => Err(RequestError::BodySize),
             Self { broken: true, .. } => Err(RequestError::Malformed),
-            Self { kept, .. } => Ok(kept.freeze()),
+            Self { collected, .. } => Ok(collected.freeze()),
         }
     }
 }
 
-/// What a body says it is.
+/// The content type of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MediaType {
     Form,
@@ -109,7 +112,7 @@ pub(crate) enum MediaType {
 }
 
 impl MediaType {
-    /// Reads the `Content-Type`: one of the two types, in any case, as UTF-8.
+    /// Reads the `Content-Type`: a form or JSON, case-insensitive, in UTF-8.
     pub(crate) fn read(view: &RequestView<'_>) -> Result<Self, RequestError> {
         let value = match view.header("content-type") {
             Header::Absent => return Ok(Self::Absent),
@@ -130,12 +133,12 @@ impl MediaType {
     }
 }
 
-/// The fields of a body, wiped when dropped.
+/// The fields of a body. Their values are wiped on drop.
 pub(crate) struct Fields(Vec<(String, Field)>);
 
 enum Field {
     Text(Zeroizing<String>),
-    /// A JSON value that is no string: never a field's value.
+    /// A JSON value that is not a string. It is never a valid field.
     Other,
 }
 
@@ -154,7 +157,7 @@ impl Fields {
         serde_json::from_slice(body).map_err(|_| RequestError::Malformed)
     }
 
-    /// From a body whose type must be one of `accepted`.
+    /// Parses a body whose content type must be one of `accepted`.
     pub(crate) fn read(body: &[u8], media: MediaType, accepted: &[MediaType]) -> Result<Self, RequestError> {
         match media {
             MediaType::Form if accepted.contains(&media) => Self::from_form(body),
@@ -163,22 +166,23 @@ impl Fields {
         }
     }
 
-    /// The field's value; missing, repeated and empty are refused.
+    /// The value of a required field. A missing, repeated or empty field is an error.
     pub(crate) fn required(&self, name: &str) -> Result<&str, RequestError> {
         self.optional(name)?.ok_or(RequestError::Malformed)
     }
 
-    /// The field's value; an empty one counts as omitted (RFC 6749 §3.2), a repeated one is refused.
+    /// The value of an optional field. An empty field counts as omitted (RFC 6749 §3.2), a repeated one is
+    /// an error.
     pub(crate) fn optional(&self, name: &str) -> Result<Option<&str>, RequestError> {
         Ok(self.verbatim(name)?.filter(|text| !text.is_empty()))
     }
 
-    /// The field `scope`, if there is one.
+    /// The value of the optional field `scope`.
     pub(crate) fn scopes(&self) -> Result<Option<Scopes>, RequestError> {
         self.optional("scope")?.map(Scopes::parse).transpose().map_err(|_| RequestError::Scope)
     }
 
-    /// The field's value, empty or not; a repeated one is refused.
+    /// The value of a field, even if empty. A repeated field is an error.
     pub(crate) fn verbatim(&self, name: &str) -> Result<Option<&str>, RequestError> {
         let mut found = self.0.iter().filter(|(own, _)| own == name);
         match (found.next(), found.next()) {
@@ -217,7 +221,8 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// application/x-www-form-urlencoded, without the leniency of browsers: a bad code or bad UTF-8 is refused.
+/// Decodes `application/x-www-form-urlencoded`, stricter than browsers: an invalid percent code or invalid
+/// UTF-8 is an error.
 fn percent_decode(text: &[u8]) -> Result<String, RequestError> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.iter();
@@ -255,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_percent_codes_and_bad_utf8_are_refused() {
+    fn invalid_percent_codes_and_utf8_are_rejected() {
         for body in ["a=%", "a=%4", "a=%zz", "a=%+1", "a=%ff", "%ff=a", "a=%C3%28"] {
             assert!(form(body).is_err(), "{body}");
         }
@@ -263,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_missing_repeated_or_empty_is_refused_where_it_is_required() {
+    fn required_fields_must_occur_once_and_not_empty() {
         for body in ["", "b=1", "a=", "a", "a=1&a=1", "a=1&a=", "a=1&%61=2"] {
             assert_eq!(form(body).unwrap().required("a"), Err(RequestError::Malformed), "{body}");
         }
@@ -291,7 +296,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_bytes_make_the_parsers_panic(body: Vec<u8>) {
+        fn parsers_never_panic(body: Vec<u8>) {
             let _ = Fields::from_form(&body).map(|fields| fields.required("a").is_ok());
             let _ = Fields::from_json(&body).map(|fields| fields.required("a").is_ok());
         }

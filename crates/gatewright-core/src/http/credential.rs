@@ -1,4 +1,4 @@
-//! Credentials as they stand in a request, read and not yet believed.
+//! Credentials in a request: parsed, not yet verified.
 
 use zeroize::Zeroizing;
 
@@ -7,18 +7,42 @@ use crate::error::AccessError;
 use crate::token::MAX_TOKEN_BYTES;
 use crate::types::{MAX_API_KEY_BYTES, TokenText};
 
-/// A bearer token from the `Authorization` header (RFC 6750 §2.1). Tokens in query strings or bodies are never read.
+/// The bearer token in the `Authorization` header (RFC 6750 §2.1), not yet verified.
+///
+/// Tokens in query strings or bodies are never read.
+///
+/// ```
+/// use gatewright_core::http::BearerToken;
+/// use gatewright_core::{Headers, RequestView};
+///
+/// struct One(&'static str);
+///
+/// impl Headers for One {
+///     fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+///         if name == "authorization" {
+///             see(self.0.as_bytes());
+///         }
+///     }
+/// }
+///
+/// let read = |value| BearerToken::read(&RequestView::new("GET", &One(value)));
+/// assert_eq!(read("bearer abc")?.unwrap().expose(), "abc");
+/// assert!(read("Basic dXNlcjpwYXNz")?.is_none(), "another scheme is no credential");
+/// assert!(read("Bearer a b").is_err());
+/// # Ok::<(), gatewright_core::error::AccessError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct BearerToken(TokenText);
 
 impl BearerToken {
-    /// Reads the request's bearer token: `None` when there is no credential, or one of another scheme.
+    /// Reads the bearer token of a request. `Ok(None)` if there is no credential, or one of another
+    /// scheme.
     ///
-    /// The scheme is the leading run of token characters, in any case; behind `Bearer` stand spaces and one token of
-    /// at most [`MAX_TOKEN_BYTES`], and nothing else.
+    /// The scheme is case-insensitive. After `Bearer`, one or more spaces and exactly one token of at
+    /// most [`MAX_TOKEN_BYTES`] must follow.
     ///
     /// # Errors
-    /// [`AccessError::Malformed`] when the header is repeated, or says `Bearer` and cannot be read.
+    /// [`AccessError::Malformed`] if the header occurs twice, or the text after `Bearer` is not one token.
     pub fn read(view: &RequestView<'_>) -> Result<Option<Self>, AccessError> {
         let mut read = None;
         view.each("authorization", &mut |value| {
@@ -30,20 +54,21 @@ impl BearerToken {
         read.unwrap_or(Ok(None))
     }
 
-    /// Reveals the token to the verifier.
+    /// Exposes the token, for the verifier.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
 }
 
-/// The header that API keys are sent in.
+/// The header that carries an API key.
 pub const API_KEY_HEADER: &str = "x-api-key";
 
-/// A key as it was sent, `None` where there is none.
+/// The API key that the request contains, if any.
 pub(crate) type PresentedApiKey = Result<Option<Zeroizing<Vec<u8>>>, AccessError>;
 
-/// Reads the request's API key: `None` when there is none, or an empty one. Two are refused like a wrong one.
+/// Reads the API key of a request. `Ok(None)` if there is none, or an empty one. Two keys are rejected as
+/// an unknown key is.
 pub(crate) fn read_api_key(view: &RequestView<'_>) -> PresentedApiKey {
     match view.header(API_KEY_HEADER) {
         Header::Absent => Ok(None),
@@ -94,7 +119,7 @@ const fn is_scheme_byte(byte: u8) -> bool {
 fn is_token68(token: &[u8]) -> bool {
     let padding = token.iter().rev().take_while(|b| **b == b'=').count();
     let body = token.get(..token.len() - padding).unwrap_or_default();
-    // Without a branch for each byte: every request has hundreds of them.
+    // `fold` without an early exit compiles to code without a branch per byte.
     !body.is_empty() && body.iter().fold(true, |all, byte| all & is_token_byte(*byte))
 }
 
@@ -124,14 +149,14 @@ mod tests {
     }
 
     #[test]
-    fn a_token_behind_bearer_in_any_case_and_any_number_of_spaces_is_read() {
+    fn the_scheme_is_case_insensitive_and_spaces_may_repeat() {
         for value in ["Bearer a.b-c_d~e+f/g==", "bearer a.b-c_d~e+f/g==", "BEARER    a.b-c_d~e+f/g=="] {
             assert_eq!(read(&[value.as_bytes()]).unwrap().as_deref(), Some("a.b-c_d~e+f/g=="), "{value}");
         }
     }
 
     #[test]
-    fn another_scheme_or_an_empty_value_is_no_credential() {
+    fn other_schemes_and_empty_values_are_no_credential() {
         for value in
             ["", " ", "Basic YTpi", "Bearer.x", "Bearerabc def", "Digest x", "\"Bearer\" x", ",", "=x"]
         {
@@ -164,13 +189,13 @@ mod tests {
     }
 
     #[test]
-    fn two_headers_are_malformed_whatever_they_hold() {
+    fn repeated_headers_are_malformed() {
         assert_eq!(read(&[b"Bearer x", b"Bearer x"]), Err(AccessError::Malformed));
         assert_eq!(read(&[b"Basic x", b""]), Err(AccessError::Malformed));
     }
 
     #[test]
-    fn a_token_of_the_greatest_length_is_read_and_one_byte_more_is_malformed() {
+    fn tokens_have_a_maximum_length() {
         let value = |bytes: usize| format!("Bearer {}", "A".repeat(bytes));
         assert!(read(&[value(MAX_TOKEN_BYTES).as_bytes()]).unwrap().is_some());
         assert_eq!(read(&[value(MAX_TOKEN_BYTES + 1).as_bytes()]), Err(AccessError::Malformed));

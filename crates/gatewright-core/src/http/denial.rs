@@ -1,61 +1,72 @@
-//! What a client is told: one of few things. One match joins it with what operators are told, so a new cause does not
-//! compile until somebody decides what the client hears.
+//! Denials: the few answers that a client can get instead of a success.
+//!
+//! One exhaustive `match` maps each [`AuthError`] to a denial. A new error does not compile until it is
+//! decided what clients get.
 
 use std::time::Duration;
 
 use crate::error::{AccessError, AuthError, LoginError, PolicyError, RefreshError, RequestError};
 use crate::password::{HasherError, PasswordPolicyError};
 
-/// What clients are told to wait when a store or the hasher cannot answer.
+/// The `Retry-After` of a 503: 2 seconds.
 pub const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// What a client is told. The causes behind one denial cannot be told apart from outside.
+/// The answer that a client gets instead of a success. It does not reveal which cause is behind it.
+///
+/// ```
+/// use gatewright_core::{AuthError, Denial};
+///
+/// let denial = Denial::from(&AuthError::not_found());
+/// assert_eq!((denial.status(), denial.detail()), (404, "Not found"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Denial {
     /// 401: no credential.
     NotAuthenticated,
-    /// 400: a credential that cannot be read, or two.
+    /// 400: a malformed or repeated credential.
     MalformedCredentials,
-    /// 401: a bad token, whatever is bad about it.
+    /// 401: an invalid token, for any reason.
     InvalidToken,
-    /// 403: recognised, and not allowed; with the scopes that the route requires.
+    /// 403: authenticated, but a role or scope is missing. Contains the scopes that the route requires.
     Forbidden(Vec<&'static str>),
     /// 401: no API key.
     NoApiKey,
-    /// 403: a bad API key.
+    /// 403: an unknown API key.
     InvalidApiKey,
-    /// 403: a good API key that may not do this.
+    /// 403: an API key that lacks a scope.
     ApiKeyForbidden,
-    /// 401, or 400 as RFC 6749 has it: a refused login, whatever the cause.
+    /// 401, or 400 with [`TokenEndpoint::Rfc6749`](crate::TokenEndpoint::Rfc6749): a refused login, for any
+    /// reason.
     LoginRefused,
-    /// 401, or 400 as RFC 6749 has it: a refused refresh, whatever the cause.
+    /// 401, or 400 with [`TokenEndpoint::Rfc6749`](crate::TokenEndpoint::Rfc6749): a refused refresh, for any
+    /// reason.
     RefreshRefused,
-    /// 403: the present password was not given.
+    /// 403: the current password is wrong, at a password change.
     IncorrectPassword,
-    /// 400: a request that cannot be understood.
+    /// 400: a malformed request.
     MalformedRequest,
-    /// 400: another grant type.
+    /// 400: an unsupported grant type.
     UnsupportedGrantType,
-    /// 400: a scope that was not granted.
+    /// 400: an invalid scope, or one that was not granted.
     InvalidScope,
-    /// 422: a new value is refused.
+    /// 422: a new password, address or role breaks a rule.
     Unprocessable(PolicyError),
-    /// 415: another content type.
+    /// 415: an unsupported content type.
     UnsupportedMediaType,
-    /// 413: too large a body.
+    /// 413: the body is too large.
     BodyTooLarge,
-    /// 405: another method than these.
+    /// 405: an unsupported method. Contains the supported ones.
     MethodNotAllowed(&'static str),
-    /// 404: no such thing.
+    /// 404: the resource does not exist.
     NotFound,
     /// 409: the last active holder of the protected role must remain.
     LastHolder,
-    /// 429: come back after this long.
+    /// 429: too many attempts. Contains the time to wait.
     TooManyAttempts(Duration),
-    /// 503: come back later.
+    /// 503: a store or the hasher failed. The client may retry.
     Unavailable,
-    /// 500: a mistake of the application's.
+    /// 500: the application is misconfigured.
     Internal,
 }
 
@@ -110,21 +121,21 @@ impl From<&AuthError> for Denial {
     }
 }
 
-/// What the wire says about a denial, whatever renders its body.
+/// What a denial looks like on the wire, with any renderer.
 impl Denial {
-    /// The status, unless [`TokenEndpoint::Rfc6749`](crate::TokenEndpoint::Rfc6749) says otherwise.
+    /// The status code. [`TokenEndpoint::Rfc6749`](crate::TokenEndpoint::Rfc6749) changes some to 400.
     #[must_use]
     pub const fn status(&self) -> u16 {
         self.words().0
     }
 
-    /// A sentence for people.
+    /// The message for people: the `detail` member.
     #[must_use]
     pub const fn detail(&self) -> &'static str {
         self.words().1
     }
 
-    /// A word for programs: the `error` of RFC 6749 §5.2 and RFC 6750 §3.1, and a few of our own.
+    /// The code for programs: the `error` member of RFC 6749 §5.2 and RFC 6750 §3.1, or one of our own.
     #[must_use]
     pub const fn error(&self) -> Option<&'static str> {
         self.words().2

@@ -1,4 +1,4 @@
-//! Which proxies are believed about where a request came from.
+//! Trusted proxies, and the address of the client behind them.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -20,15 +20,18 @@ pub const MAX_FORWARDED_HOPS: usize = 16;
 
 const FORWARDING_HEADER: &str = "x-forwarded-for";
 
-/// The addresses and networks whose `X-Forwarded-For` is believed. None unless configured.
+/// The proxies whose `X-Forwarded-For` is trusted: addresses and networks. Empty unless configured.
 ///
-/// The client is the peer of the connection. Where the peer is trusted, it is the right-most hop of the header that is
-/// not; several lines are one list, in their order. A hop that is no address (an empty one, `unknown`, one with an IPv6 zone)
-/// ends the walk: what stands left of it anybody may have written, so the last trusted hop counts. So it does where
-/// all hops are trusted, and beyond [`MAX_FORWARDED_BYTES`] and [`MAX_FORWARDED_HOPS`]. A port behind a hop does not count.
+/// The client's address is the peer's address. If the peer is a trusted proxy, it is the right-most
+/// address in the header that is not trusted. Several header lines form one list, in their order.
 ///
-/// `Forwarded` (RFC 7239) and other headers are never read: a proxy that writes one of them passes a client's own
-/// version of the others through.
+/// The search stops at an entry that is not an address: an empty one, `unknown`, or one with an IPv6 zone.
+/// Any client may have written what is left of it, so the last trusted address counts. The same happens
+/// if all entries are trusted, and beyond [`MAX_FORWARDED_BYTES`] and [`MAX_FORWARDED_HOPS`]. A port after
+/// an address is ignored.
+///
+/// `Forwarded` (RFC 7239) and other headers are never read. A proxy that writes one of these headers
+/// passes the client's own version of the others through.
 ///
 /// ```
 /// use gatewright_core::TrustedProxies;
@@ -36,42 +39,43 @@ const FORWARDING_HEADER: &str = "x-forwarded-for";
 /// let proxies = TrustedProxies::parse("10.0.0.0/8, 192.0.2.1, fd00::/8")?;
 /// assert!(proxies.contains("10.1.2.3".parse().unwrap()));
 /// assert!(!proxies.contains("192.0.2.2".parse().unwrap()));
-/// assert!(TrustedProxies::parse("0.0.0.0/0").is_err(), "that would be everybody");
+/// assert!(TrustedProxies::parse("0.0.0.0/0").is_err(), "it would trust every client");
 /// # Ok::<(), gatewright_core::http::InvalidProxies>(())
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
-/// A text that is no list of addresses and networks, or one that trusts too many.
+/// The text is not a list of addresses and networks, or trusts too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidProxies {
     /// Neither an address nor a network in CIDR notation.
     #[error("an entry is neither an address nor a network such as 10.0.0.0/8")]
     Entry,
-    /// A network with bits set behind its prefix: a single address may have been meant.
-    #[error("a network has bits set behind its prefix")]
+    /// A network with bits set after its prefix. Perhaps a single address was meant.
+    #[error("a network has bits set after its prefix; write the address alone, or clear these bits")]
     HostBits,
-    /// A network of all addresses: everybody would be believed.
-    #[error("a network of all addresses would trust everybody")]
-    Everybody,
+    /// A network of all addresses, which would trust every client.
+    #[error("a network of all addresses would trust every client")]
+    EveryClient,
     /// More than [`MAX_TRUSTED_PROXIES`].
-    #[error("there are more than 256 entries")]
+    #[error("the list has more than 256 entries")]
     TooMany,
 }
 
 impl TrustedProxies {
-    /// Nobody.
+    /// Trusts no proxy.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Reads addresses and networks in CIDR notation (RFC 4632), separated by commas. White space around them and empty
-    /// places between commas do not count. An IPv4 address or network in IPv6's clothes is the IPv4 one.
+    /// Parses addresses and networks in CIDR notation (RFC 4632), separated by commas. White space around
+    /// entries and empty entries are ignored. IPv4-mapped IPv6 entries are treated as IPv4.
     ///
     /// # Errors
-    /// When something in the list is neither, or it would trust too many.
+    /// An entry is neither an address nor a network, a network trusts every client, or the list has more
+    /// than [`MAX_TRUSTED_PROXIES`] entries.
     pub fn parse(text: &str) -> Result<Self, InvalidProxies> {
         let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
         let networks: Vec<IpNet> =
@@ -79,26 +83,26 @@ impl TrustedProxies {
         if networks.len() > MAX_TRUSTED_PROXIES { Err(InvalidProxies::TooMany) } else { Ok(Self(networks)) }
     }
 
-    /// Whether this address is trusted.
+    /// Whether this address is a trusted proxy.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// How many addresses and networks there are.
+    /// The number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether nobody is trusted.
+    /// Whether no proxy is trusted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Who sends the request, as far as it shows.
+    /// Address and user agent of the client.
     pub(crate) fn client(&self, view: &RequestView<'_>) -> ClientInfo {
         let user_agent = match view.header("user-agent") {
             Header::One(name) => UserAgent::clean(&name),
@@ -107,21 +111,21 @@ impl TrustedProxies {
         ClientInfo::new(self.address(view), user_agent)
     }
 
-    /// The client's address; `None` where the peer has none.
+    /// The client's address. `None` if the framework provides no peer address.
     fn address(&self, view: &RequestView<'_>) -> Option<IpAddr> {
-        let mut believed = view.peer()?.to_canonical();
-        if !self.contains(believed) {
-            return Some(believed);
+        let mut client = view.peer()?.to_canonical();
+        if !self.contains(client) {
+            return Some(client);
         }
         let list = forwarded(view);
         for hop in list.rsplit(|byte| *byte == b',').take(MAX_FORWARDED_HOPS) {
             let Some(address) = hop_address(hop) else { break };
-            believed = address;
+            client = address;
             if !self.contains(address) {
                 break;
             }
         }
-        Some(believed)
+        Some(client)
     }
 }
 
@@ -137,7 +141,7 @@ fn network(entry: &str) -> Result<IpNet, InvalidProxies> {
         Err(_) => canonical(entry.parse().map_err(|_| InvalidProxies::Entry)?),
     };
     if network.prefix_len() == 0 {
-        return Err(InvalidProxies::Everybody);
+        return Err(InvalidProxies::EveryClient);
     }
     if network.trunc() != network {
         return Err(InvalidProxies::HostBits);
@@ -145,7 +149,7 @@ fn network(entry: &str) -> Result<IpNet, InvalidProxies> {
     Ok(network)
 }
 
-/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+/// The IPv4 network of an IPv4-mapped one: `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
 fn canonical(network: IpNet) -> IpNet {
     let IpAddr::V4(address) = network.addr().to_canonical() else { return network };
     let prefix = match network {
@@ -156,8 +160,8 @@ fn canonical(network: IpNet) -> IpNet {
     mapped.map_or(network, IpNet::V4)
 }
 
-/// The last [`MAX_FORWARDED_BYTES`] of all lines as one list. A hop that is cut is left out: half of it may be another
-/// address.
+/// The last [`MAX_FORWARDED_BYTES`] of all lines as one list. An entry that is cut is left out, because
+/// its rest may be another address.
 fn forwarded(view: &RequestView<'_>) -> Vec<u8> {
     let mut list = VecDeque::new();
     let (mut lines, mut cut) = (0_usize, false);
@@ -186,8 +190,8 @@ fn forwarded(view: &RequestView<'_>) -> Vec<u8> {
     list
 }
 
-/// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` and `[2001:db8::1]:80`. A zone (`fe80::1%eth0`) means
-/// something on one machine alone, so what has one is no address.
+/// Parses `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` and `[2001:db8::1]:80`. An address with
+/// a zone (`fe80::1%eth0`) has a meaning on one machine only, so it is not an address here.
 fn hop_address(hop: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(hop.trim_ascii()).ok()?;
     if let Some(rest) = text.strip_prefix('[') {
@@ -235,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_but_a_trusted_peer_is_believed() {
+    fn the_header_counts_only_from_a_trusted_peer() {
         for peer in ["203.0.113.9", "192.0.2.2", "2001:db8:2::1", "::1", "11.0.0.1"] {
             assert_eq!(seen(Some(peer), &[b"198.51.100.7"]).as_deref(), Some(peer));
         }
@@ -246,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_is_the_right_most_hop_that_is_not_trusted() {
+    fn the_client_is_the_right_most_untrusted_address() {
         let cases: [(&[&[u8]], &str); 15] = [
             (&[], "10.0.0.1"),
             (&[b"198.51.100.7"], "198.51.100.7"),
@@ -270,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_ends_the_walk_and_nothing_left_of_it_is_believed() {
+    fn entries_left_of_a_malformed_one_are_ignored() {
         let hops = [
             "",
             " ",
@@ -316,14 +320,14 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_read_from_its_end_and_no_further_than_the_limits() {
+    fn long_headers_are_read_from_the_end_up_to_the_limits() {
         let flood = b"1.1.1.1, ".repeat(10_000);
         let with = |last: &[u8]| [&flood[..], last].concat();
         assert_eq!(behind_a_proxy(&[&with(b"198.51.100.7")]), "198.51.100.7");
         assert_eq!(behind_a_proxy(&[&flood, b"198.51.100.7", b"10.0.0.2"]), "198.51.100.7");
         let many = [vec![&b"1.1.1.1"[..]; 10_000], vec![&b"198.51.100.7"[..]]].concat();
         assert_eq!(behind_a_proxy(&many), "198.51.100.7");
-        // Trusted hops without end: the last one within the limit.
+        // More trusted entries than the limit: the last one within it.
         let chain = |hops: usize| {
             let hops: Vec<String> = (0..hops).rev().map(|hop| format!("10.0.1.{hop}")).collect();
             behind_a_proxy(&[format!("198.51.100.7,{}", hops.join(",")).as_bytes()])
@@ -334,12 +338,12 @@ mod tests {
     }
 
     #[test]
-    fn a_hop_that_the_limit_cuts_is_no_other_address() {
+    fn an_entry_that_the_limit_cuts_is_not_another_address() {
         let spaces = |count: usize| " ".repeat(count);
         let cut = |line: &str| seen(Some("10.0.0.1"), &[line.as_bytes()]).unwrap();
         let whole = format!("11.2.3.4{}", spaces(MAX_FORWARDED_BYTES - 8));
         assert_eq!(cut(&whole), "11.2.3.4");
-        // One byte more cuts the first digit: `1.2.3.4` was never there.
+        // One more byte cuts the first digit: the header never contained `1.2.3.4`.
         assert_eq!(cut(&format!("{whole} ")), "10.0.0.1");
         assert_eq!(cut(&format!("11.2.3.4{}, 10.0.0.6", spaces(MAX_FORWARDED_BYTES - 17))), "10.0.0.6");
         let last = format!("{}10.0.0.6", spaces(MAX_FORWARDED_BYTES - 16));
@@ -348,8 +352,8 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_none_or_trusts_everybody_is_refused() {
-        use InvalidProxies::{Entry, Everybody, HostBits, TooMany};
+    fn malformed_lists_and_lists_that_trust_everyone_are_rejected() {
+        use InvalidProxies::{Entry, EveryClient, HostBits, TooMany};
         let cases = [
             ("localhost", Entry),
             ("10.0.0.0/33", Entry),
@@ -362,10 +366,10 @@ mod tests {
             ("10.0.0.1 10.0.0.2", Entry),
             ("2001:db8::/129", Entry),
             ("10.0.0.1:80", Entry),
-            ("0.0.0.0/0", Everybody),
-            ("::/0", Everybody),
-            ("::ffff:0:0/96", Everybody),
-            ("10.0.0.1, ::/0", Everybody),
+            ("0.0.0.0/0", EveryClient),
+            ("::/0", EveryClient),
+            ("::ffff:0:0/96", EveryClient),
+            ("10.0.0.1, ::/0", EveryClient),
             ("10.0.0.1/8", HostBits),
             ("2001:db8::1/32", HostBits),
             ("::ffff:10.0.0.1/104", HostBits),
@@ -383,7 +387,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn whatever_the_header_says_the_client_is_the_peer_or_an_address_in_it(lines: Vec<Vec<u8>>) {
+        fn any_header_yields_the_peer_or_an_address(lines: Vec<Vec<u8>>) {
             let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
             proptest::prop_assert!(seen(Some("10.0.0.1"), &lines).is_some());
             proptest::prop_assert_eq!(seen(Some("203.0.113.9"), &lines).unwrap(), "203.0.113.9");

@@ -1,5 +1,5 @@
-//! How a denial becomes an answer. Status and headers stand here; the body is the renderer's, in one place for all
-//! frameworks.
+//! Rendering: from a denial to a reply. Status and headers are fixed here. A [`Renderer`] writes the body,
+//! once for all frameworks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,24 +12,24 @@ use super::denial::{Denial, RETRY_AFTER};
 use super::reply::Reply;
 use crate::types::is_scope;
 
-/// The body of a denial and its type.
+/// The rendered body of a denial, with its content type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rendered {
-    /// The `content-type`.
+    /// The value of `content-type`.
     pub content_type: &'static str,
     /// The body.
     pub body: Bytes,
 }
 
 impl Rendered {
-    /// A body and its type.
+    /// Creates a rendered body.
     #[must_use]
     pub fn new(content_type: &'static str, body: impl Into<Bytes>) -> Self {
         Self { content_type, body: body.into() }
     }
 
-    /// `value` as JSON; an empty body if it refuses to be.
+    /// Renders `value` as JSON. The body is empty if that fails.
     fn json<T: Serialize>(content_type: &'static str, value: &T) -> Self {
         Self::new(content_type, serde_json::to_vec(value).unwrap_or_default())
     }
@@ -38,8 +38,8 @@ impl Rendered {
 /// Writes the bodies of denials: [`DetailRenderer`] unless set, [`ProblemRenderer`], or an application's own.
 ///
 /// # Contract
-/// - It changes the body and its type alone: status, challenge and the other headers are not its to choose.
-/// - It says nothing that `denial` does not: which cause it really was stands in the event.
+/// - It chooses the body and its content type only. Status, challenge and the other headers are fixed.
+/// - It reveals nothing beyond `denial`. The cause is in the event.
 ///
 /// ```
 /// use gatewright_core::http::{Rendered, Renderer};
@@ -56,11 +56,12 @@ impl Rendered {
 /// assert_eq!(&Plain.render(404, &Denial::NotFound).body[..], b"404: Not found");
 /// ```
 pub trait Renderer: Send + Sync + 'static {
-    /// The body for a denial that is answered with `status`.
+    /// Renders the body of a denial whose reply has this `status`.
     fn render(&self, status: u16, denial: &Denial) -> Rendered;
 }
 
-/// `{"detail": …, "error": …}`: `detail` is what a FastAPI client reads, `error` what an OAuth 2.0 client reads.
+/// Renders `{"detail": …, "error": …}`. FastAPI clients read `detail`, OAuth 2.0 clients read `error`. The
+/// default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DetailRenderer;
 
@@ -76,8 +77,9 @@ impl Renderer for DetailRenderer {
     }
 }
 
-/// `application/problem+json` (RFC 9457) of type `about:blank`: the title is the status's phrase, and `error` is kept as an
-/// extension member for OAuth 2.0 clients.
+/// Renders `application/problem+json` (RFC 9457) of type `about:blank`.
+///
+/// The title is the reason phrase of the status. `error` is an extension member for OAuth 2.0 clients.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ProblemRenderer;
 
@@ -100,20 +102,20 @@ impl Renderer for ProblemRenderer {
     }
 }
 
-/// How login and refresh answer a refused grant, and logout a refused refresh token.
+/// How login and refresh reply to a refused grant, and logout to a refused refresh token.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenEndpoint {
-    /// 401 with a challenge, as clients of FastAPI know it.
+    /// 401 with a challenge, as FastAPI clients expect it.
     #[default]
     Unauthorized,
     /// 400 without a challenge (RFC 6749 §5.2). The body stays the same.
     Rfc6749,
 }
 
-/// How all denials of one [`Auth`](crate::Auth) are answered.
+/// Makes the replies to all denials of one [`Auth`](crate::Auth).
 pub(crate) struct DenialResponder {
-    /// The challenge's realm.
+    /// The realm in challenges.
     pub(crate) realm: Option<String>,
     pub(crate) token_endpoint: TokenEndpoint,
     pub(crate) renderer: Arc<dyn Renderer>,
@@ -158,26 +160,27 @@ impl DenialResponder {
         if self.refuses_by_rfc6749(denial) { 400 } else { denial.status() }
     }
 
-    /// RFC 9110 §11.6.1: every 401 has one. For bearer tokens with an error as RFC 6750 §3.1 has it.
+    /// The challenge. Every 401 has one (RFC 9110 §11.6.1). Challenges for bearer tokens name the error (RFC
+    /// 6750 §3.1).
     fn challenge(&self, denial: &Denial) -> Option<String> {
         match denial {
             _ if self.refuses_by_rfc6749(denial) => None,
             Denial::NotAuthenticated | Denial::LoginRefused | Denial::RefreshRefused => {
-                Some(self.words("Bearer", None, &[]))
+                Some(self.challenge_text("Bearer", None, &[]))
             }
             Denial::MalformedCredentials | Denial::InvalidToken => {
-                Some(self.words("Bearer", denial.error(), &[]))
+                Some(self.challenge_text("Bearer", denial.error(), &[]))
             }
-            Denial::Forbidden(scopes) => Some(self.words("Bearer", denial.error(), scopes)),
-            Denial::NoApiKey => Some(self.words("ApiKey", None, &[])),
+            Denial::Forbidden(scopes) => Some(self.challenge_text("Bearer", denial.error(), scopes)),
+            Denial::NoApiKey => Some(self.challenge_text("ApiKey", None, &[])),
             _ => None,
         }
     }
 
-    fn words(&self, scheme: &str, error: Option<&str>, scopes: &[&str]) -> String {
+    fn challenge_text(&self, scheme: &str, error: Option<&str>, scopes: &[&str]) -> String {
         let realm = self.realm.as_ref().map(|realm| format!("realm=\"{realm}\""));
         let error = error.map(|error| format!("error=\"{error}\""));
-        // A requirement is a constant of the application's, and nothing has looked at its words before.
+        // The application wrote the scopes as constants, and nothing has validated them before.
         let scopes: Vec<&str> = scopes.iter().copied().filter(|scope| is_scope(scope)).collect();
         let scope = (!scopes.is_empty()).then(|| format!("scope=\"{}\"", scopes.join(" ")));
         let parameters: Vec<String> = [realm, error, scope].into_iter().flatten().collect();
@@ -185,13 +188,13 @@ impl DenialResponder {
     }
 }
 
-/// Whole seconds, at least one.
+/// The duration in whole seconds, rounded up, at least one.
 fn seconds(wait: Duration) -> String {
     let whole = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
     whole.max(1).to_string()
 }
 
-/// The status's phrase (RFC 9110 §15, RFC 6585 §4).
+/// The reason phrase of a status (RFC 9110 §15, RFC 6585 §4).
 const fn phrase(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
@@ -209,7 +212,7 @@ const fn phrase(status: u16) -> &'static str {
     }
 }
 
-/// A realm that can stand between quotes in a header as it is.
+/// Whether the realm can be quoted in a header without escaping.
 pub(crate) fn is_realm(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\')
 }
@@ -229,7 +232,7 @@ mod tests {
         header(&answers.reply(denial), "www-authenticate")
     }
 
-    /// One of each.
+    /// One denial of each kind.
     fn every_denial() -> Vec<Denial> {
         vec![
             Denial::NotAuthenticated,
@@ -258,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_names_realm_error_and_scopes_in_this_order() {
+    fn challenges_name_realm_error_and_scopes_in_this_order() {
         assert_eq!(challenge(None, &Denial::NotAuthenticated).unwrap(), "Bearer");
         assert_eq!(challenge(Some("api"), &Denial::NotAuthenticated).unwrap(), "Bearer realm=\"api\"");
         assert_eq!(
@@ -283,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renderer_changes_body_and_type_and_nothing_else() {
+    fn renderers_change_only_body_and_content_type() {
         let problems = DenialResponder { renderer: Arc::new(ProblemRenderer), ..DenialResponder::default() };
         let but_type = |reply: &Reply| {
             let mut headers = reply.headers.clone();
@@ -332,13 +335,13 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_that_is_none_is_not_named() {
+    fn challenges_leave_out_invalid_scopes() {
         let forbidden = challenge(None, &Denial::Forbidden(vec!["a\"b", "c", ""])).unwrap();
         assert_eq!(forbidden, "Bearer error=\"insufficient_scope\", scope=\"c\"");
     }
 
     #[test]
-    fn a_realm_cannot_break_out_of_its_quotes() {
+    fn realms_with_quotes_are_rejected() {
         assert!(is_realm("my api"));
         for text in ["", "a\"b", "a\\b", "a\nb", "\u{e9}"] {
             assert!(!is_realm(text), "{text:?}");

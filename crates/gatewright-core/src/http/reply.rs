@@ -1,23 +1,31 @@
-//! What goes back over the wire: a status, headers and a body that an adapter only translates.
+//! Replies: status, headers and body. Adapters only convert them.
 
 use std::fmt;
 
 use bytes::Bytes;
 use serde::Serialize;
 
-/// A finished answer. Header names are in lower case.
+/// A complete reply. Header names are in lower case.
+///
+/// ```
+/// use gatewright_core::Reply;
+///
+/// let reply = Reply::json(200, &["a", "b"]).with_header("cache-control", "no-store");
+/// assert_eq!(&reply.body[..], br#"["a","b"]"#);
+/// assert_eq!(reply.headers.len(), 2);
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reply {
     /// The status code.
     pub status: u16,
-    /// The headers, without those a server adds itself (`date`, `content-length`, `connection`).
+    /// The headers, without those that the server adds: `date`, `content-length` and `connection`.
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Bytes,
 }
 
-/// Without headers and body: a granted login's body is two tokens.
+/// Redacts headers and body: the body of a login contains tokens.
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reply")
@@ -28,7 +36,7 @@ impl fmt::Debug for Reply {
 }
 
 impl Reply {
-    /// 204.
+    /// A reply with status 204 and no body.
     #[must_use]
     pub const fn no_content() -> Self {
         Self::empty(204)
@@ -38,7 +46,7 @@ impl Reply {
         Self { status, headers: Vec::new(), body: Bytes::new() }
     }
 
-    /// `value` as JSON.
+    /// A reply with `value` as its JSON body.
     #[must_use]
     pub fn json<T: Serialize>(status: u16, value: &T) -> Self {
         match serde_json::to_vec(value) {
@@ -46,7 +54,7 @@ impl Reply {
                 let headers = vec![("content-type", "application/json".to_owned())];
                 Self { status, headers, body: body.into() }
             }
-            // Only a map with keys that are no text, or a type that refuses itself, gets here.
+            // Reached only by a map whose keys are not text, or by a type whose serialization fails.
             Err(_) => Self { status: 500, headers: Vec::new(), body: Bytes::new() },
         }
     }
@@ -58,7 +66,7 @@ impl Reply {
         self
     }
 
-    /// Forbids caches to keep it, as RFC 6749 §5.1 demands where tokens travel.
+    /// Forbids caching, as RFC 6749 §5.1 requires for replies with tokens.
     #[must_use]
     pub(crate) fn with_no_store(self) -> Self {
         self.with_header("cache-control", "no-store").with_header("pragma", "no-cache")

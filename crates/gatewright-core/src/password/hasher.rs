@@ -1,4 +1,4 @@
-//! Passwords: the policy a new one must meet, and the seam that hashes and verifies them.
+//! The trait that hashes and verifies passwords.
 
 use std::error::Error;
 
@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use super::policy::is_overlong;
 use crate::types::{Password, PasswordHash};
 
-/// Holds `password` against a stored hash. One that is too long costs the same, and is a mismatch.
+/// Verifies a password against a stored hash. A password that is too long takes the same time and is a
+/// mismatch.
 pub(crate) async fn verify_bounded(
     hasher: &dyn PasswordHasher,
     password: &Password,
@@ -20,39 +21,41 @@ pub(crate) async fn verify_bounded(
     hasher.verify(password.clone(), stored).await
 }
 
-/// What the hasher says of a password.
+/// The verdict on a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 #[non_exhaustive]
 pub enum PasswordVerdict {
-    /// It is the password.
+    /// The password is correct.
     Match,
-    /// It is the password, and its hash is weaker than those made today: hash it again.
+    /// The password is correct, and the stored hash is weaker than new ones: hash it again.
     MatchUpgrade,
-    /// It is not the password, or there is no hash, or none that can be used.
+    /// The password is wrong, or there is no usable hash.
     Mismatch,
 }
 
 /// Hashes and verifies passwords.
 ///
 /// # Contract
-/// - `verify` never returns without a hash's work: a usable stored hash costs what it costs; for `None`, for a text that
-///   is no hash and for one whose costs are beyond the ceiling, it is a hash at today's costs, and the verdict
-///   `Mismatch`.
-/// - Nothing of a password or a hash is logged.
-/// - It does not block the async threads, and bounds how many calls wait: beyond that, [`HasherError::Busy`] at once.
+/// - `verify` always does the work of a hash. With a usable stored hash, that is its own cost. With `None`,
+///   malformed text, or a hash whose costs exceed the ceiling, it is the cost of a new hash, and the
+///   verdict is [`PasswordVerdict::Mismatch`].
+/// - It logs neither passwords nor hashes.
+/// - It does not block the threads of the async runtime.
+/// - It bounds how many calls wait. Beyond that, calls fail at once with [`HasherError::Busy`].
 #[async_trait]
 pub trait PasswordHasher: Send + Sync + 'static {
-    /// Hashes a password at today's costs, with a fresh salt.
+    /// Hashes a password with the configured costs and a new salt.
     ///
     /// # Errors
-    /// When too many calls wait, or the hash cannot be computed.
+    /// Too many calls wait, or the hash could not be computed.
     async fn hash(&self, password: Password) -> Result<PasswordHash, HasherError>;
 
-    /// Judges a password.
+    /// Verifies a password against the stored hash.
     ///
     /// # Errors
-    /// When too many calls wait, or the hash cannot be computed. Never for a wrong password or a bad stored hash.
+    /// Too many calls wait, or the hash could not be computed. A wrong password and a malformed stored hash
+    /// are verdicts, not errors.
     async fn verify(
         &self,
         password: Password,
@@ -60,31 +63,31 @@ pub trait PasswordHasher: Send + Sync + 'static {
     ) -> Result<PasswordVerdict, HasherError>;
 }
 
-/// No verdict and no hash. Clients see 503.
+/// The hasher failed: there is neither a verdict nor a hash. Clients get 503.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HasherError {
-    /// As many calls wait as may.
-    #[error("too many passwords wait to be hashed")]
+    /// The queue is full.
+    #[error("the queue of passwords to hash is full")]
     #[non_exhaustive]
     Busy {},
-    /// The hash could not be computed: no memory, no randomness, no worker.
+    /// The hash could not be computed: no memory, no randomness, or no worker.
     #[error("the password could not be hashed")]
     #[non_exhaustive]
     Failed {
-        /// Why.
+        /// The cause.
         source: Box<dyn Error + Send + Sync>,
     },
 }
 
 impl HasherError {
-    /// As many calls wait as may.
+    /// Creates [`HasherError::Busy`], for implementations of [`PasswordHasher`].
     #[must_use]
     pub const fn busy() -> Self {
         Self::Busy {}
     }
 
-    /// The hash could not be computed.
+    /// Creates [`HasherError::Failed`], for implementations of [`PasswordHasher`].
     #[must_use]
     pub fn failed(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Failed { source: source.into() }

@@ -2,13 +2,14 @@
 
 use crate::types::Password;
 
-/// The shortest password, in Unicode code points (NIST SP 800-63B-4 §3.1.1.2 asks for 15 where it is the only factor).
+/// The shortest password: 15 Unicode code points. NIST SP 800-63B-4 §3.1.1.2 requires it for passwords that
+/// are the only factor.
 pub const MIN_PASSWORD_CODE_POINTS: usize = 15;
 
-/// The longest password, in bytes. A longer one is refused before any look-up or hash.
+/// The longest password: 1,024 bytes. A longer one is refused before any look-up or hash.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
 
-/// Why a password may not be set.
+/// Why a new password is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PasswordPolicyError {
@@ -20,10 +21,18 @@ pub enum PasswordPolicyError {
     TooLong,
 }
 
-/// Whether `password` may be set.
+/// Checks a new password against the rules.
 ///
 /// # Errors
-/// The rule it breaks.
+/// The rule that it breaks.
+///
+/// ```
+/// use gatewright_core::Password;
+/// use gatewright_core::password::{PasswordPolicyError, check_policy};
+///
+/// assert_eq!(check_policy(&Password::new("correct horse battery staple")), Ok(()));
+/// assert_eq!(check_policy(&Password::new("too short")), Err(PasswordPolicyError::TooShort));
+/// ```
 pub fn check_policy(password: &Password) -> Result<(), PasswordPolicyError> {
     if is_overlong(password) {
         return Err(PasswordPolicyError::TooLong);
@@ -34,7 +43,7 @@ pub fn check_policy(password: &Password) -> Result<(), PasswordPolicyError> {
     Ok(())
 }
 
-/// Whether `password` is longer than any password may be.
+/// Whether the password is longer than [`MAX_PASSWORD_BYTES`].
 pub(crate) fn is_overlong(password: &Password) -> bool {
     password.expose().len() > MAX_PASSWORD_BYTES
 }
@@ -44,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn length_is_counted_in_code_points_below_and_in_bytes_above() {
+    fn the_minimum_counts_code_points_and_the_maximum_bytes() {
         let check = |text: String| check_policy(&Password::new(text));
         assert_eq!(check("é".repeat(14)), Err(PasswordPolicyError::TooShort));
         assert_eq!(check("é".repeat(15)), Ok(()));
