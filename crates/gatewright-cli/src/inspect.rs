@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
 use gatewright_core::token::MAX_TOKEN_BYTES;
-use gatewright_core::{Clock, SystemClock, TokenRefusal};
+use gatewright_core::{Clock, SystemClock, TokenError};
 use gatewright_jwt::{Algorithm, inspection};
 use serde_json::Value;
 
@@ -116,7 +116,7 @@ fn explain_header(header: &Segment, text: &mut String) {
         let _ = writeln!(text, "- kid: none; such a token is refused");
     }
     let names = value.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
-    for name in names.filter(|name| inspection::is_refused(name)) {
+    for name in names.filter(|name| inspection::is_rejected(name)) {
         let _ = writeln!(text, "- {name}: is not supported; such a token is refused");
     }
     let kind = value["typ"].as_str().and_then(inspection::kind_of);
@@ -135,7 +135,7 @@ fn explain_payload(payload: &Segment, text: &mut String) {
     explain_verdict(inspection::check_payload(&payload.json), text);
 }
 
-fn explain_verdict(verdict: Result<(), TokenRefusal>, text: &mut String) {
+fn explain_verdict(verdict: Result<(), TokenError>, text: &mut String) {
     if let Err(refusal) = verdict {
         let _ = writeln!(text, "- refused by verification: {refusal}");
     }

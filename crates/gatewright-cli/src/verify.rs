@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use gatewright_core::token::MAX_TOKEN_BYTES;
-use gatewright_core::{Clock, SystemClock, Timestamp, TokenKind, TokenRefusal, TokenVerifier};
+use gatewright_core::{Clock, SystemClock, Timestamp, TokenKind, TokenError, TokenVerifier};
 use gatewright_jwt::{Algorithm, JwkSet, Jwt, KeyError, KeyRing, VerifyingKey, inspection};
 
 use crate::{Failure, lines};
@@ -18,7 +18,7 @@ const REFUSED: u8 = 1;
 
 /// What `refused: <why>` may say.
 pub(crate) fn refusals() -> String {
-    let lines = TokenRefusal::ALL.map(|refusal| format!("  {:<14}{refusal}\n", refusal.name()));
+    let lines = TokenError::ALL.map(|refusal| format!("  {:<14}{refusal}\n", refusal.name()));
     format!("Refusals:\n{}", lines.concat())
 }
 
@@ -94,7 +94,7 @@ impl Verify {
             KeyError::Format => format!("{}: not a JWK set: {{\"keys\":[…]}}", self.jwks.display()),
             error => self.failed(&error),
         })?;
-        for error in set.refused() {
+        for error in set.rejected() {
             crate::warn(&format!("{}: a key is not used: {error}", self.jwks.display()));
         }
         Ok(set.into_keys())
@@ -127,10 +127,10 @@ fn judge_all(
     Ok(refused)
 }
 
-fn judge(verifier: &Jwt, kind: TokenKind, line: &[u8], now: Timestamp) -> Result<(), TokenRefusal> {
+fn judge(verifier: &Jwt, kind: TokenKind, line: &[u8], now: Timestamp) -> Result<(), TokenError> {
     if line.len() > MAX_TOKEN_BYTES {
-        return Err(TokenRefusal::Size);
+        return Err(TokenError::Size);
     }
-    let token = std::str::from_utf8(line).map_err(|_| TokenRefusal::Format)?;
+    let token = std::str::from_utf8(line).map_err(|_| TokenError::Format)?;
     verifier.verify(kind, token, now).map(drop)
 }

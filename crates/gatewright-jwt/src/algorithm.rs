@@ -13,7 +13,8 @@ use aws_lc_rs::signature::{
     RSA_PSS_2048_8192_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding,
 };
 
-/// A signature algorithm. There is no `none`.
+/// A signature algorithm. There is no `none`. `parse` reads the names of RFC 7518, RFC 8037 and RFC
+/// 9864.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -43,7 +44,7 @@ pub enum Algorithm {
     Ps512,
 }
 
-/// No algorithm of this name is supported.
+/// The error of parsing an [`Algorithm`]: no algorithm of this name is supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnknownAlgorithm {}
@@ -58,7 +59,7 @@ impl fmt::Display for UnknownAlgorithm {
 impl std::error::Error for UnknownAlgorithm {}
 
 impl Algorithm {
-    /// Every algorithm.
+    /// All algorithms.
     pub const ALL: [Self; 12] = [
         Self::Hs256,
         Self::Hs384,
@@ -93,7 +94,7 @@ impl Algorithm {
         }
     }
 
-    /// Whether one secret both signs and verifies. Such a key is never published.
+    /// Whether the same secret signs and verifies (HMAC). Such a key is never published.
     #[must_use]
     pub const fn is_symmetric(self) -> bool {
         matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
@@ -104,7 +105,7 @@ impl Algorithm {
         name == self.name() || (self == Self::EdDsa && name == "Ed25519")
     }
 
-    /// The kind of key, with the parameters of the cryptographic library.
+    /// The kind of key, with the parameters for the cryptographic library.
     pub(crate) fn family(self) -> Family {
         let rsa = |verify, sign| Family::Rsa { verify, sign };
         match self {
@@ -146,7 +147,7 @@ impl FromStr for Algorithm {
     }
 }
 
-/// The kinds of keys, each with the parameters of the cryptographic library.
+/// The kinds of keys, each with the parameters for the cryptographic library.
 #[derive(Clone, Copy)]
 pub(crate) enum Family {
     Hmac(hmac::Algorithm),
@@ -188,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_algorithm_is_found_by_its_own_name_and_no_other_spelling() {
+    fn algorithms_parse_from_their_exact_names_only() {
         for algorithm in Algorithm::ALL {
             assert_eq!(algorithm.name().parse(), Ok(algorithm));
             assert!(algorithm.name().to_lowercase().parse::<Algorithm>().is_err(), "{algorithm}");

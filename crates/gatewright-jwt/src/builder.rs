@@ -16,17 +16,22 @@ use crate::header::is_same_type;
 use crate::ring::{KeyRing, State};
 use crate::signing::SigningKey;
 
-/// The longest leeway on `exp`, and the longest tolerance on `iat` and `nbf`, that can be set: 60 seconds.
+/// The maximum of [`JwtBuilder::with_leeway`] and [`JwtBuilder::with_tolerance`]: 60 seconds.
 pub const MAX_LEEWAY: Duration = Duration::from_secs(60);
 
-/// Issues and verifies tokens. Keys are parsed once. There is no global state.
+/// Issues and verifies the tokens of one issuer for one audience, with the keys of a [`KeyRing`].
+///
+/// [`Jwt::hs256`] and [`Jwt::builder`] start one. It implements
+/// [`TokenIssuer`](gatewright_core::TokenIssuer) and
+/// [`TokenVerifier`](gatewright_core::TokenVerifier). Keys are parsed once, and there is no global
+/// state. The [crate's documentation](crate) has an example and lists what is rejected.
 pub struct Jwt {
     pub(crate) ring: KeyRing,
     pub(crate) rules: Rules,
     pub(crate) cache: Option<Cache>,
 }
 
-/// What a token is checked against.
+/// The issuer, the audience and the settings that tokens are checked against.
 #[derive(Clone)]
 pub(crate) struct Rules {
     pub(crate) issuer: Arc<str>,
@@ -43,8 +48,8 @@ pub(crate) struct Rules {
 
 impl Jwt {
     /// Starts with an HMAC-SHA-256 key: the bytes of `secret`, unchanged, at least
-    /// [`MIN_SECRET_BYTES`](crate::MIN_SECRET_BYTES) of them. `issuer` and `audience` are written to every token and checked
-    /// in every token.
+    /// [`MIN_SECRET_BYTES`](crate::MIN_SECRET_BYTES) of them. `issuer` and `audience` are written
+    /// to every token and checked in every token.
     pub fn hs256(
         secret: impl Into<Vec<u8>>,
         issuer: impl Into<String>,
@@ -68,13 +73,15 @@ impl Jwt {
         JwtBuilder::new(Keys::Ring(ring), issuer.into(), audience.into())
     }
 
-    /// The key ring.
+    /// The key ring that this `Jwt` signs and verifies with. Changes of the ring take effect at
+    /// once.
     #[must_use]
     pub const fn ring(&self) -> &KeyRing {
         &self.ring
     }
 
-    /// Whether tokens without `kid` are accepted ([`DangerousJwtBuilder::without_kid`]).
+    /// Whether tokens without `kid` are accepted ([`DangerousJwtBuilder::without_kid`]). For code
+    /// that fetches keys.
     #[must_use]
     pub const fn accepts_without_kid(&self) -> bool {
         self.rules.without_kid
@@ -95,7 +102,8 @@ impl Rules {
         Expected { audience: self.audience(kind), foreign: self.foreign }
     }
 
-    /// The expected `typ`. Once the ring has a signing key, the custom access type no longer applies.
+    /// The expected `typ`. Once the ring has a signing key, the custom access type no longer
+    /// applies.
     pub(crate) fn media_type(&self, state: &State, kind: TokenKind) -> &str {
         match (kind, &self.access_type) {
             (TokenKind::Access, Some(other)) if !state.can_sign() => other,
@@ -119,7 +127,8 @@ enum Keys {
     Ring(KeyRing),
 }
 
-/// Builds a [`Jwt`].
+/// Builder for [`Jwt`], from [`Jwt::hs256`] or [`Jwt::builder`]. Every setting has a default; the
+/// methods name it. [`build`](Self::build) checks all settings.
 #[must_use]
 pub struct JwtBuilder {
     keys: Keys,
@@ -149,8 +158,8 @@ impl JwtBuilder {
         Self { keys, rules, misplaced_id: false, cache: None }
     }
 
-    /// The id of the key of [`Jwt::hs256`], 1 to 128 bytes; derived from the key unless set. Refused beside a ring, whose keys
-    /// have ids of their own.
+    /// The id of the key of [`Jwt::hs256`]: 1 to 128 bytes. Default: derived from the secret. Not
+    /// for [`Jwt::builder`], because the keys of a ring have ids of their own.
     pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
         match &mut self.keys {
             Keys::Secret { id, .. } => *id = Some(key_id.into()),
@@ -159,45 +168,49 @@ impl JwtBuilder {
         self
     }
 
-    /// How long after `exp` a token is still accepted: zero unless set, at most [`MAX_LEEWAY`].
+    /// How long after `exp` a token is still accepted. Default: zero. At most [`MAX_LEEWAY`].
     pub fn with_leeway(mut self, leeway: Duration) -> Self {
         self.rules.leeway = leeway;
         self
     }
 
-    /// How far in the future `iat` and `nbf` may lie: [`FUTURE_TOLERANCE`] unless set, at most [`MAX_LEEWAY`].
+    /// How far in the future `iat` and `nbf` may lie. Default: [`FUTURE_TOLERANCE`]. At most
+    /// [`MAX_LEEWAY`].
     pub fn with_tolerance(mut self, tolerance: Duration) -> Self {
         self.rules.tolerance = tolerance;
         self
     }
 
-    /// How long ago a token may have been issued, whatever its `exp`. Unless set, only the maximal lifetime of its kind limits
-    /// it.
+    /// How long ago a token may have been issued, even if its `exp` lies in the future. Default: no
+    /// limit but the maximal lifetime of its kind. [`with_leeway`](Self::with_leeway) does not
+    /// extend it.
     pub fn with_max_age(mut self, max_age: Duration) -> Self {
         self.rules.max_age = Some(max_age);
         self
     }
 
     /// Caches up to this many verified tokens (rounded up to a multiple of four, at most
-    /// [`MAX_CACHE_TOKENS`](crate::MAX_CACHE_TOKENS)), so that a signature is not checked twice. Useful with algorithms that
-    /// verify slowly, such as EdDSA and ES256. Tokens over 2 KiB are not cached.
+    /// [`MAX_CACHE_TOKENS`](crate::MAX_CACHE_TOKENS)), so that a signature is not checked twice.
+    /// Default: no cache. Useful with algorithms that verify slowly, such as EdDSA and ES256.
+    /// Tokens over 2 KiB are not cached.
     ///
-    /// An entry is used only for the same text, as the same kind, while the ring is unchanged. Times are checked at each use,
-    /// and what is checked after a token (revocation, epoch) is still checked. A change of the ring, such as retiring a key,
-    /// invalidates all entries.
+    /// An entry is used only for the same text, as the same kind, while the ring is unchanged.
+    /// Times are checked at each use. The cache does not affect the checks that follow, such as
+    /// revocation and epoch. A change of the ring, such as retiring a key, invalidates all entries.
     pub fn with_cache(mut self, tokens: usize) -> Self {
         self.cache = Some(tokens);
         self
     }
 
-    /// The tokens are of another issuer. Only access tokens are accepted, `sid` and `epoch` are ignored, and a `scope` that is
-    /// no string grants nothing. Refused on a ring that signs.
+    /// The tokens are of another issuer. Only access tokens are accepted, `sid` and `epoch` are
+    /// ignored, and a `scope` that is not a string grants nothing. Not for a ring that signs.
     pub const fn of_another_issuer(mut self) -> Self {
         self.rules.foreign = true;
         self
     }
 
-    /// Settings that weaken a check, for issuers whose tokens need it.
+    /// Settings that weaken a check, for issuers whose tokens need it. They are not for a ring that
+    /// signs.
     pub const fn dangerous(self) -> DangerousJwtBuilder {
         DangerousJwtBuilder(self)
     }
@@ -205,8 +218,8 @@ impl JwtBuilder {
     /// Checks all settings and parses the key.
     ///
     /// # Errors
-    /// When the secret is missing, short, a placeholder or a key file, or another setting is out of its bounds. The
-    /// error names the setting.
+    /// If the secret is missing, short, a placeholder or a key file, or if another setting is out
+    /// of range. The error names the setting.
     pub fn build(self) -> Result<Jwt, BuildError> {
         let rules = self.rules;
         if rules.issuer.is_empty() {
@@ -216,15 +229,15 @@ impl JwtBuilder {
             return Err(BuildError::new("audience", "is empty"));
         }
         if rules.leeway > MAX_LEEWAY {
-            return Err(BuildError::new("leeway", "is longer than 60 seconds"));
+            return Err(BuildError::new("leeway", "must be at most 60 seconds"));
         }
         if rules.tolerance > MAX_LEEWAY {
-            return Err(BuildError::new("tolerance", "is longer than 60 seconds"));
+            return Err(BuildError::new("tolerance", "must be at most 60 seconds"));
         }
         if self.misplaced_id {
             return Err(BuildError::new(
                 "key_id",
-                "is for a secret: the keys of a ring have ids of their own",
+                "is only for a secret: the keys of a ring have ids of their own",
             ));
         }
         let ring = match self.keys {
@@ -243,7 +256,7 @@ impl JwtBuilder {
 fn secret_key(bytes: &[u8], id: Option<String>) -> Result<SigningKey, BuildError> {
     let key = SigningKey::from_secret(Algorithm::Hs256, bytes).map_err(|error| {
         let short = error == KeyError::Short;
-        BuildError::new("secret", if short { "is shorter than 32 bytes" } else { error.problem() })
+        BuildError::new("secret", if short { "must be at least 32 bytes" } else { error.problem() })
     })?;
     match id {
         Some(id) => key.with_id(id).map_err(|_| BuildError::new("key_id", "must have 1 to 128 bytes")),
@@ -251,19 +264,26 @@ fn secret_key(bytes: &[u8], id: Option<String>) -> Result<SigningKey, BuildError
     }
 }
 
-/// Settings for foreign tokens are refused on a ring that signs; otherwise token kinds could be confused.
+/// Settings for foreign tokens are errors on a ring that signs. Otherwise one kind of its tokens
+/// could be taken for another.
 fn check_foreign(rules: &Rules, ring: &KeyRing) -> Result<(), BuildError> {
     if !ring.state().can_sign() {
         return Ok(());
     }
     if rules.foreign {
-        return Err(BuildError::new("issuer", "is another's: this ring signs its own tokens"));
+        return Err(BuildError::new("issuer", "must be our own: this ring signs tokens"));
     }
     if rules.access_type.is_some() {
-        return Err(BuildError::new("access_type", "is for tokens of others: this ring signs its own"));
+        return Err(BuildError::new(
+            "access_type",
+            "is only for another issuer's tokens: this ring signs its own",
+        ));
     }
     if rules.without_kid {
-        return Err(BuildError::new("without_kid", "is for tokens of others: this ring signs its own"));
+        return Err(BuildError::new(
+            "without_kid",
+            "is only for another issuer's tokens: this ring signs its own",
+        ));
     }
     Ok(())
 }
@@ -274,13 +294,15 @@ fn check_access_type(access_type: &str) -> Result<(), BuildError> {
     }
     let mut others = TokenKind::ALL.into_iter().filter(|kind| *kind != TokenKind::Access);
     if others.any(|kind| is_same_type(kind.media_type(), access_type)) {
-        return Err(BuildError::new("access_type", "is that of another kind of ours"));
+        return Err(BuildError::new("access_type", "must not be the type of another token kind"));
     }
     Ok(())
 }
 
-/// Settings that weaken a check. Each is for the tokens of another issuer, and is refused on a ring that signs or has a key
-/// that is published to sign.
+/// Settings that weaken a check, from [`JwtBuilder::dangerous`]. Each returns to the builder.
+///
+/// They are for the tokens of another issuer. [`JwtBuilder::build`] fails if the ring has a key
+/// that can sign, active or not.
 #[must_use]
 #[derive(Debug)]
 pub struct DangerousJwtBuilder(JwtBuilder);
@@ -288,8 +310,8 @@ pub struct DangerousJwtBuilder(JwtBuilder);
 impl DangerousJwtBuilder {
     /// Accepts tokens without `kid`, if the ring has exactly one key.
     ///
-    /// What is lost: while the ring has two keys, as during a rotation, such tokens are refused. Keys are never tried one after
-    /// another.
+    /// Risk: while the ring has two keys, as during a rotation, such tokens are rejected. Keys are
+    /// never tried one after another.
     pub fn without_kid(mut self) -> JwtBuilder {
         self.0.rules.without_kid = true;
         self.0
@@ -297,8 +319,8 @@ impl DangerousJwtBuilder {
 
     /// Expects access tokens to have this `typ` instead of `at+jwt`.
     ///
-    /// What is lost: if all tokens of the issuer are of type `JWT`, one kind can be taken for another (RFC 8725 §3.11). The
-    /// `typ` of another [`TokenKind`] is refused.
+    /// Risk: if all tokens of the issuer are of type `JWT`, one kind can be taken for another (RFC
+    /// 8725 §3.11). The `typ` of another [`TokenKind`] is an error.
     pub fn with_access_type(mut self, media_type: impl Into<String>) -> JwtBuilder {
         self.0.rules.access_type = Some(media_type.into());
         self.0

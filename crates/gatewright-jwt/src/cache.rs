@@ -1,4 +1,5 @@
-//! The cache of verified tokens. It keeps what does not change while the keys do not; times are checked at each use.
+//! The cache of verified tokens. An entry is valid while the ring is unchanged; its times are
+//! checked at each use.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -10,29 +11,31 @@ use gatewright_core::{BuildError, TokenKind, VerifiedClaims};
 
 use crate::claims::Times;
 
-/// The maximal capacity of a cache, in tokens. A slot takes up to 512 bytes even while it is empty (half a gigabyte for this
-/// many), and an entry up to 2 KiB more, for its subject, id and scopes.
+/// The maximum of [`JwtBuilder::with_cache`](crate::JwtBuilder::with_cache), in tokens. An empty
+/// slot takes up to 512 bytes, so a cache of this size takes half a gigabyte. An entry takes up to
+/// 2 KiB more, for its subject, id and scopes.
 pub const MAX_CACHE_TOKENS: usize = 1 << 20;
 
-/// Slots in a bucket, which share one lock. A token's bucket follows from its tag.
+/// The slots of a bucket, which share one lock. A token's tag determines its bucket.
 const WAYS: usize = 4;
 
-/// Longer tokens are not cached: this bounds the memory that entries take.
+/// Longer tokens are not cached, which limits the memory of an entry.
 const MAX_TOKEN_BYTES: usize = 2 * 1024;
 
 const TAG_BYTES: usize = 32;
 
-/// The key of an entry: a keyed hash of the token's whole text, so that nobody can construct two tokens with one tag.
+/// The key of an entry: a keyed hash of the token's whole text. An attacker does not know the hash
+/// key, so cannot construct two tokens with the same tag.
 #[derive(Clone, Copy)]
 pub(crate) struct Tag([u8; TAG_BYTES]);
 
-/// A verified token, with all that its acceptance depends on.
+/// A verified token, and what its validity depends on.
 #[derive(Clone)]
 pub(crate) struct CachedToken {
     pub(crate) claims: VerifiedClaims,
     /// Checked again at each use.
     pub(crate) times: Times,
-    /// The generation of the ring under which it was verified. Under another one the entry is not used.
+    /// The generation of the ring that verified it. The entry is valid only for this generation.
     pub(crate) generation: u64,
 }
 
@@ -54,7 +57,7 @@ impl Cache {
             return Err(BuildError::new("cache", "must be for 1 to 1048576 tokens"));
         }
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new());
-        let key = key.map_err(|_| BuildError::new("cache", "has no key: no randomness"))?;
+        let key = key.map_err(|_| BuildError::new("cache", "has no hash key: the random source failed"))?;
         let buckets = (0..tokens.div_ceil(WAYS)).map(|_| Mutex::new([const { None }; WAYS])).collect();
         Ok(Self { key, buckets })
     }
@@ -68,42 +71,43 @@ impl Cache {
         tag
     }
 
-    /// The entry of this token as this kind, if it was verified under this generation of the ring.
-    pub(crate) fn find(&self, tag: Tag, kind: TokenKind, generation: u64) -> Option<CachedToken> {
+    /// The entry of this token as this kind, if it is valid for this generation of the ring.
+    pub(crate) fn get(&self, tag: Tag, kind: TokenKind, generation: u64) -> Option<CachedToken> {
         let bucket = self.bucket(tag)?.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = bucket.iter().flatten().find(|entry| entry.is(tag, kind))?;
         if entry.cached.generation == generation { Some(entry.cached.clone()) } else { None }
     }
 
-    /// Adds an entry: in a free slot, or in that of an older generation, or in that of another token.
-    pub(crate) fn remember(&self, tag: Tag, kind: TokenKind, cached: CachedToken) {
+    /// Adds an entry: in a free slot, else in place of an entry of another generation, else in
+    /// place of another token's entry.
+    pub(crate) fn insert(&self, tag: Tag, kind: TokenKind, cached: CachedToken) {
         let Some(bucket) = self.bucket(tag) else { return };
         let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
         let generation = cached.generation;
-        let useless = |place: &Option<Entry>| {
-            place.as_ref().is_none_or(|own| own.is(tag, kind) || own.cached.generation != generation)
+        let replaceable = |slot: &Option<Entry>| {
+            slot.as_ref().is_none_or(|entry| entry.is(tag, kind) || entry.cached.generation != generation)
         };
-        let other = usize::from(tag.0[TAG_BYTES - 1]) % WAYS;
-        let at = bucket.iter().position(useless).unwrap_or(other);
-        if let Some(place) = bucket.get_mut(at) {
-            *place = Some(Entry { tag, kind, cached });
+        let random = usize::from(tag.0[TAG_BYTES - 1]) % WAYS;
+        let index = bucket.iter().position(replaceable).unwrap_or(random);
+        if let Some(slot) = bucket.get_mut(index) {
+            *slot = Some(Entry { tag, kind, cached });
         }
     }
 
     /// Removes the entry of a token that has expired.
-    pub(crate) fn forget(&self, tag: Tag, kind: TokenKind) {
+    pub(crate) fn remove(&self, tag: Tag, kind: TokenKind) {
         let Some(bucket) = self.bucket(tag) else { return };
         let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
         bucket
             .iter_mut()
-            .filter(|place| place.as_ref().is_some_and(|own| own.is(tag, kind)))
-            .for_each(|own| *own = None);
+            .filter(|slot| slot.as_ref().is_some_and(|entry| entry.is(tag, kind)))
+            .for_each(|slot| *slot = None);
     }
 
     fn bucket(&self, tag: Tag) -> Option<&Mutex<[Option<Entry>; WAYS]>> {
         let number = tag.0.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        let at = number.checked_rem(u64::try_from(self.buckets.len()).ok()?)?;
-        self.buckets.get(usize::try_from(at).ok()?)
+        let index = number.checked_rem(u64::try_from(self.buckets.len()).ok()?)?;
+        self.buckets.get(usize::try_from(index).ok()?)
     }
 }
 
@@ -114,13 +118,13 @@ impl Entry {
 }
 
 /// Whether a token is short enough to be cached.
-pub(crate) const fn is_kept(token: &str) -> bool {
+pub(crate) const fn is_cacheable(token: &str) -> bool {
     token.len() <= MAX_TOKEN_BYTES
 }
 
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cache").field("places", &(self.buckets.len() * WAYS)).finish_non_exhaustive()
+        f.debug_struct("Cache").field("slots", &(self.buckets.len() * WAYS)).finish_non_exhaustive()
     }
 }
 
@@ -129,8 +133,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_as_large_as_is_said_and_a_long_token_takes_none() {
+    fn a_slot_takes_at_most_512_bytes_and_long_tokens_are_not_cached() {
         assert!(size_of::<Mutex<[Option<Entry>; WAYS]>>() <= WAYS * 512);
-        assert!(is_kept(&"x".repeat(2048)) && !is_kept(&"x".repeat(2049)));
+        assert!(is_cacheable(&"x".repeat(2048)) && !is_cacheable(&"x".repeat(2049)));
     }
 }

@@ -1,9 +1,10 @@
-//! The claims set (RFC 7519 §4), read in one pass. Each claim must have its type, and no name may occur twice.
+//! The claims set (RFC 7519 §4), read in one pass. Each claim must have its type, and no name may
+//! occur twice.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use gatewright_core::TokenRefusal;
+use gatewright_core::TokenError;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -11,16 +12,16 @@ use serde_json::value::RawValue;
 use crate::json::{Fault, Names, Skip, Text};
 use crate::number::{BadNumber, NumericDate};
 
-/// The audience that is expected, and whether the tokens are of another issuer.
+/// The expected audience, and whether the tokens are of another issuer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expected<'a> {
     pub(crate) audience: &'a str,
-    /// Of another issuer: `sid` and `epoch` are ignored, since their meaning there is unknown, and so is a `scope` that is no
-    /// string.
+    /// Of another issuer: `sid` and `epoch` are ignored, because their meaning there is unknown. A
+    /// `scope` that is not a string is ignored too.
     pub(crate) foreign: bool,
 }
 
-/// The claims of a payload: of the right types, with values that are not yet checked.
+/// The claims of a payload. Their types are checked, their values are not.
 #[derive(Debug, Default)]
 pub(crate) struct RawClaims<'de> {
     pub(crate) issuer: Option<Cow<'de, str>>,
@@ -36,7 +37,7 @@ pub(crate) struct RawClaims<'de> {
     pub(crate) scopes: Option<Cow<'de, str>>,
 }
 
-/// The claims that this library reads, and those for which it refuses a token.
+/// The claims that this library reads, and those for which it rejects a token.
 const REGISTERED: [&str; 11] =
     ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "epoch", "scope", "cnf"];
 
@@ -53,8 +54,8 @@ pub(crate) struct Times {
 }
 
 impl<'de> RawClaims<'de> {
-    pub(crate) fn times(&self) -> Result<Times, TokenRefusal> {
-        let missing = TokenRefusal::ClaimMissing;
+    pub(crate) fn times(&self) -> Result<Times, TokenError> {
+        let missing = TokenError::ClaimMissing;
         Ok(Times {
             expires_at: self.expires_at.ok_or(missing)?,
             issued_at: self.issued_at.ok_or(missing)?,
@@ -63,27 +64,24 @@ impl<'de> RawClaims<'de> {
     }
 
     /// Reads a payload.
-    pub(crate) fn parse(text: &'de str, expected: Expected<'_>) -> Result<Self, TokenRefusal> {
-        // Nearly every token has whole seconds. If this attempt fails, for whatever reason, the payload is read again with the
-        // parser for all numbers, and that result counts.
+    pub(crate) fn parse(text: &'de str, expected: Expected<'_>) -> Result<Self, TokenError> {
+        // Nearly every token has whole seconds. If the first attempt fails for any reason, the
+        // payload is read again with the parser for all numbers, and the second result counts.
         Self::read(text, expected, Numbers::Whole).or_else(|_| Self::read(text, expected, Numbers::Any))
     }
 
-    fn read(text: &'de str, expected: Expected<'_>, numbers: Numbers) -> Result<Self, TokenRefusal> {
+    fn read(text: &'de str, expected: Expected<'_>, numbers: Numbers) -> Result<Self, TokenError> {
         let fault = Fault::default();
-        let data = if text.trim_ascii_start().starts_with('{') {
-            TokenRefusal::ClaimType
-        } else {
-            TokenRefusal::Json
-        };
+        let data =
+            if text.trim_ascii_start().starts_with('{') { TokenError::ClaimType } else { TokenError::Json };
         let mut claims = Self::default();
         let members = Members { fault: &fault, expected, numbers, claims: &mut claims };
-        fault.parse(text, members, data, TokenRefusal::Json)?;
+        fault.parse(text, members, data, TokenError::Json)?;
         Ok(claims)
     }
 }
 
-/// Which spellings of numbers are read.
+/// The notations of numbers that are read.
 #[derive(Clone, Copy)]
 enum Numbers {
     /// Whole numbers without sign and exponent, which serde reads.
@@ -92,7 +90,7 @@ enum Numbers {
     Any,
 }
 
-/// Fills the claims in place: they are so large that moving them takes time.
+/// Fills the claims in place, because they are so large that moving them takes time.
 struct Members<'a, 'de> {
     fault: &'a Fault,
     expected: Expected<'a>,
@@ -103,7 +101,7 @@ struct Members<'a, 'de> {
 impl Fault {
     fn fill<T, E: Error>(&self, slot: &mut Option<T>, value: Result<T, E>) -> Result<(), E> {
         if slot.is_some() {
-            return Err(self.raise(TokenRefusal::Duplicate));
+            return Err(self.raise(TokenError::Duplicate));
         }
         *slot = Some(value?);
         Ok(())
@@ -115,8 +113,8 @@ impl Fault {
         }
         NumericDate::parse(map.next_value::<&RawValue>()?.get()).map_err(|bad| {
             self.raise(match bad {
-                BadNumber::Type => TokenRefusal::ClaimType,
-                BadNumber::Range => TokenRefusal::ClaimRange,
+                BadNumber::Type => TokenError::ClaimType,
+                BadNumber::Range => TokenError::ClaimRange,
             })
         })
     }
@@ -159,7 +157,7 @@ impl<'de> Visitor<'de> for Members<'_, 'de> {
                 "sid" => fault.fill(&mut claims.session, map.next_value_seed(Text))?,
                 "epoch" => fault.fill(&mut claims.epoch, map.next_value_seed(Text))?,
                 "scope" => fault.fill(&mut claims.scopes, map.next_value_seed(Text))?,
-                "cnf" => return Err(fault.raise(TokenRefusal::SenderBound)),
+                "cnf" => return Err(fault.raise(TokenError::SenderBound)),
                 _ => names.skip(name, &mut map, fault, 0)?,
             }
         }
@@ -167,7 +165,7 @@ impl<'de> Visitor<'de> for Members<'_, 'de> {
     }
 }
 
-/// A string. A value of another type is checked for duplicates and depth, and read as none.
+/// A string. A value of another type is checked for duplicates and depth, and read as `None`.
 struct TextOrNone<'a>(Skip<'a>);
 
 impl<'de> DeserializeSeed<'de> for TextOrNone<'_> {
@@ -185,7 +183,8 @@ impl<'de> DeserializeSeed<'de> for TextOrNone<'_> {
     }
 }
 
-/// A string or an array of strings; reads whether the expected one is among them. Strings are compared byte for byte.
+/// A string or an array of strings. Reads whether the expected one is among them. Strings are
+/// compared byte for byte.
 struct Audience<'a>(&'a str);
 
 impl<'de> DeserializeSeed<'de> for Audience<'_> {

@@ -2,29 +2,31 @@
 
 use std::fmt;
 
-/// Why a key is refused. Contains nothing of the key.
+/// Why a key is rejected. The error contains no part of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyError {
     /// The text or secret is empty.
     Missing,
-    /// A placeholder instead of a secret, such as `changeme`.
+    /// The secret is a placeholder, such as `changeme`.
     Placeholder,
-    /// Shorter than the minimum: for HMAC the length of the hash, for RSA 2048 bits.
+    /// The key is shorter than the minimum: for HMAC the length of the hash, for RSA 2048 bits.
     Short,
-    /// Longer than the maximum: for RSA 8192 bits, for a document 64 KiB, for a set 256 KiB or 64 keys.
+    /// The key is longer than the maximum: 8192 bits for RSA, 64 KiB for a document, 256 KiB or 64
+    /// keys for a set.
     Long,
-    /// A secret of too few different bytes.
+    /// The secret has fewer than 8 different bytes.
     LowEntropy,
-    /// A PEM, SSH or JSON text instead of a secret.
+    /// The secret is a PEM, SSH or JSON text. Anyone who has a public key file could sign with it.
     KeyFile,
-    /// Not in the expected format (PEM, JWK, JWK set).
+    /// The text is not in the expected format (PEM, JWK, JWK set).
     Format,
-    /// PEM of another type, such as `RSA PRIVATE KEY` (PKCS#1), `EC PRIVATE KEY` (SEC 1) or an encrypted key.
+    /// The PEM block has another type, such as `RSA PRIVATE KEY` (PKCS#1), `EC PRIVATE KEY` (SEC 1)
+    /// or an encrypted key.
     PemType,
-    /// A private key instead of a public one, or a secret in a published set.
+    /// The key is private where a public one is expected, or the set contains a secret.
     Private,
-    /// A public key instead of a private one.
+    /// The key is public where a private one is expected.
     Public,
     /// The key fits several algorithms and names none.
     Ambiguous,
@@ -32,41 +34,44 @@ pub enum KeyError {
     Algorithm,
     /// The key is not for signatures (`use`, `key_ops`).
     Use,
-    /// The numbers are no valid key: for instance a point off the curve, or a private and a public half that do not match.
+    /// The numbers are not a valid key. For instance, a point is not on the curve, or the private
+    /// and public halves do not match.
     Invalid,
-    /// The id is empty or longer than 128 bytes.
+    /// The id is empty or longer than [`MAX_KEY_ID_BYTES`](crate::MAX_KEY_ID_BYTES).
     Id,
-    /// Different keys with the same id.
+    /// Another key of the set has the same id.
     Duplicate,
     /// The random source or the cryptographic library failed.
     Unavailable,
 }
 
 impl KeyError {
-    /// What is wrong, as a phrase that follows the name of the setting that has the key.
+    /// The problem, as a phrase that follows the name of the key's setting: "is too long".
     #[must_use]
     pub const fn problem(self) -> &'static str {
         match self {
             Self::Missing => "is missing",
-            Self::Placeholder => "is a placeholder: draw at least 32 random bytes",
-            Self::Short => "is shorter than its algorithm demands",
+            Self::Placeholder => "is a placeholder; use at least 32 random bytes",
+            Self::Short => "is shorter than its algorithm requires",
             Self::Long => "is too long",
-            Self::LowEntropy => "repeats a few bytes: draw at least 32 random ones",
-            Self::KeyFile => "looks like a key file: an HMAC secret is random bytes",
+            Self::LowEntropy => "has too few different bytes; use at least 32 random bytes",
+            Self::KeyFile => "looks like a key file; an HMAC secret must be random bytes",
             Self::Format => "is not in the expected format (PEM, JWK or JWK set)",
             Self::PemType => {
-                "is PEM of another type: a private key must be PKCS#8, not encrypted (openssl pkcs8 -topk8 -nocrypt), \
-                 and a public key `PUBLIC KEY`"
+                "is PEM of another type: a private key must be PKCS#8 and not encrypted (openssl pkcs8 -topk8 -nocrypt), \
+                 a public key must be `PUBLIC KEY`"
             }
-            Self::Private => "is private where only public keys belong",
-            Self::Public => "is public where a private key is needed",
-            Self::Ambiguous => "names no algorithm and is good for several",
+            Self::Private => "is private, but a public key is required",
+            Self::Public => "is public, but a private key is required",
+            Self::Ambiguous => "names no algorithm, but fits several",
             Self::Algorithm => "is for another algorithm or an unsupported one",
             Self::Use => "is not for signatures",
             Self::Invalid => "is not valid",
             Self::Id => "has an id that is not 1 to 128 bytes long",
-            Self::Duplicate => "has an id that another key has",
-            Self::Unavailable => "could not be made",
+            Self::Duplicate => "has the same id as another key",
+            Self::Unavailable => {
+                "could not be processed: the random source or the cryptographic library failed"
+            }
         }
     }
 }
@@ -79,27 +84,27 @@ impl fmt::Display for KeyError {
 
 impl std::error::Error for KeyError {}
 
-/// Why a ring was not changed.
+/// Why a change of a [`KeyRing`](crate::KeyRing) failed. The ring is unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RingError {
-    /// The ring has a key of this id, or the same key material under another id.
+    /// The ring has a key with this id, or the same key material under another id.
     Duplicate,
-    /// The ring has no key of this id, or none that can sign.
+    /// The ring has no key with this id, or that key cannot sign.
     Unknown,
-    /// The key signs. Another one must be activated first.
+    /// The key is the one that signs. Activate another one first.
     Active,
-    /// The ring signs, and would be left without a signing key.
+    /// The ring signs, and the change would leave it without a signing key.
     NoSigningKey,
 }
 
 impl fmt::Display for RingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Duplicate => "the ring has this key, or another one of its id",
-            Self::Unknown => "the ring has no key of this id that can do this",
-            Self::Active => "the key signs: activate another one first",
-            Self::NoSigningKey => "the ring signs, and would be left without a signing key",
+            Self::Duplicate => "the ring already has this key, or another key with its id",
+            Self::Unknown => "the ring has no key with this id that can be used for this",
+            Self::Active => "the key is the one that signs; activate another one first",
+            Self::NoSigningKey => "the ring signs, and the new keys contain no signing key",
         })
     }
 }

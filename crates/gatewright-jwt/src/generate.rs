@@ -1,4 +1,4 @@
-//! Generating keys. Nowhere else is a private key written as text.
+//! Generates keys. This is the only module that writes private keys as text.
 
 use std::fmt;
 
@@ -18,7 +18,8 @@ use crate::error::KeyError;
 use crate::public::PublicMembers;
 use crate::signing::SigningKey;
 
-/// A new key, as text to be stored: PEM, and a JWK with `kid`, `alg` and `use`.
+/// A new private key or secret as text, to be stored: as PEM, and as a JWK with `kid`, `alg` and
+/// `use`. The text is wiped from memory on drop.
 ///
 /// ```
 /// use gatewright_jwt::{Algorithm, KeyRing, NewKey, SigningKey};
@@ -63,7 +64,7 @@ impl NewKey {
     /// Generates a key: a secret as long as the hash, or a key pair (RSA with 3072 bits).
     ///
     /// # Errors
-    /// [`KeyError::Unavailable`] when the random source fails.
+    /// [`KeyError::Unavailable`] if the random source fails.
     pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
         match algorithm.family() {
             Family::Hmac(hash) => Self::secret(algorithm, hash.digest_algorithm().output_len()),
@@ -90,13 +91,14 @@ impl NewKey {
         }
     }
 
-    /// The key's id.
+    /// The key's id: its thumbprint (RFC 7638), or for a secret an id derived from it. The JWK
+    /// contains it as `kid`.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The private key as PEM (PKCS#8); a secret has none.
+    /// The private key as PEM (PKCS#8). `None` for a secret.
     #[must_use]
     pub fn pem(&self) -> Option<&str> {
         self.pem.as_ref().map(|text| text.as_str())

@@ -1,5 +1,5 @@
-//! The JOSE header (RFC 7515 §4). `alg`, `kid` and `typ` are read, members that change the meaning of a token are refused,
-//! and all others are checked for duplicates and depth.
+//! The JOSE header (RFC 7515 §4). `alg`, `kid` and `typ` are read. A token with a member that changes
+//! its meaning is rejected. All other members are checked for duplicates and depth.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,18 +7,20 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::token::MAX_TOKEN_BYTES;
-use gatewright_core::{TokenKind, TokenRefusal};
+use gatewright_core::{TokenError, TokenKind};
 use serde::Serialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 
 use crate::json::{Fault, Names, Text};
 
-/// The extensions that must be understood (RFC 7515 §4.1.11): none is supported.
+/// The member that names extensions which must be understood (RFC 7515 §4.1.11). No extension is
+/// supported.
 const CRITICAL: &str = "crit";
 
-/// Members that change what a token means or where its key comes from. None is supported, and to ignore one would be
-/// to accept what its sender did not mean (RFC 8725 §3.10). So a token with one of them is refused, whatever its value.
-const REFUSED: [&str; 16] = [
+/// Members that change what a token means or where its key comes from. None is supported. Ignoring
+/// one would accept a token with another meaning than its sender's (RFC 8725 §3.10). So a token
+/// with one of them is rejected, with any value.
+const REJECTED: [&str; 16] = [
     "b64", "zip", "jku", "x5u", "jwk", "x5c", "cty",
     "cnf", // another key, another content, another bearer
     "enc", "epk", "apu", "apv", "iv", "tag", "p2s", "p2c", // JWE
@@ -36,24 +38,25 @@ pub(crate) struct Header<'de> {
 }
 
 impl<'de> Header<'de> {
-    pub(crate) fn parse(text: &'de str) -> Result<Self, TokenRefusal> {
+    pub(crate) fn parse(text: &'de str) -> Result<Self, TokenError> {
         let fault = Fault::default();
-        fault.parse(text, Members { fault: &fault }, TokenRefusal::Header, TokenRefusal::Header)
+        fault.parse(text, Members { fault: &fault }, TokenError::Header, TokenError::Header)
     }
 
-    /// Whether `typ` is this media type. Case and one prefix `application/` are ignored (RFC 7515 §4.1.9).
+    /// Whether `typ` is this media type. Case and one prefix `application/` are ignored (RFC 7515
+    /// §4.1.9).
     pub(crate) fn is_of(&self, media_type: &str) -> bool {
         self.media_type.as_deref().is_some_and(|text| is_same_type(text, media_type))
     }
 }
 
-/// Whether a header with a member of this name is refused, whatever its value.
-pub(crate) fn is_refused_member(name: &str) -> bool {
-    name == CRITICAL || REFUSED.contains(&name)
+/// Whether a header with a member of this name is rejected, with any value.
+pub(crate) fn is_rejected_member(name: &str) -> bool {
+    name == CRITICAL || REJECTED.contains(&name)
 }
 
-/// Whether a token's header has a key id (`kid`). Nothing is verified. For code that fetches keys: without a key id there is
-/// no key to look for.
+/// Whether a token's header has a key id (`kid`). Nothing is verified. For code that fetches keys:
+/// without a key id it does not know which key to fetch.
 #[must_use]
 pub fn has_key_id(token: &str) -> bool {
     let segment = token.split('.').next().filter(|_| token.len() <= MAX_TOKEN_BYTES);
@@ -62,7 +65,8 @@ pub fn has_key_id(token: &str) -> bool {
     Header::parse(text).is_ok_and(|header| header.key_id.is_some())
 }
 
-/// Whether two media types are equal. Case and one prefix `application/` of each are ignored (RFC 7515 §4.1.9).
+/// Whether two media types are equal. Case and one prefix `application/` of each are ignored (RFC
+/// 7515 §4.1.9).
 pub(crate) fn is_same_type(one: &str, other: &str) -> bool {
     short(one).eq_ignore_ascii_case(short(other))
 }
@@ -82,7 +86,7 @@ struct OwnHeader<'a> {
     kid: &'a str,
 }
 
-/// A header in base64url. Its members are strings, which always serialize.
+/// Writes a header in base64url. Its members are strings, which always serialize.
 pub(crate) fn encode(algorithm: &str, key_id: &str, kind: TokenKind) -> String {
     let header = OwnHeader { alg: algorithm, typ: kind.media_type(), kid: key_id };
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).unwrap_or_default())
@@ -115,8 +119,8 @@ impl<'de> Visitor<'de> for Members<'_> {
                 "alg" => &mut header.algorithm,
                 "kid" => &mut header.key_id,
                 "typ" => &mut header.media_type,
-                CRITICAL => return Err(self.fault.raise(TokenRefusal::Critical)),
-                other if REFUSED.contains(&other) => return Err(self.fault.raise(TokenRefusal::Header)),
+                CRITICAL => return Err(self.fault.raise(TokenError::Critical)),
+                other if REJECTED.contains(&other) => return Err(self.fault.raise(TokenError::Header)),
                 other => {
                     if TEXTS.contains(&other) {
                         names.read_text(name, &mut map, self.fault)?;
@@ -127,7 +131,7 @@ impl<'de> Visitor<'de> for Members<'_> {
                 }
             };
             if slot.is_some() {
-                return Err(self.fault.raise(TokenRefusal::Duplicate));
+                return Err(self.fault.raise(TokenError::Duplicate));
             }
             *slot = Some(map.next_value_seed(Text)?);
         }
@@ -140,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kind_is_named_without_case_and_with_one_prefix() {
+    fn typ_ignores_case_and_one_application_prefix() {
         let is_access = |typ: &str| {
             let text = format!(r#"{{"typ":"{typ}"}}"#);
             Header::parse(&text).unwrap().is_of("at+jwt")
@@ -162,31 +166,31 @@ mod tests {
     }
 
     #[test]
-    fn members_that_change_the_meaning_refuse_the_token_whatever_their_value() {
-        for name in REFUSED {
+    fn members_that_change_the_meaning_are_rejected_with_any_value() {
+        for name in REJECTED {
             for value in ["null", "true", "\"\"", "[]"] {
                 let text = format!(r#"{{"alg":"HS256","{name}":{value}}}"#);
-                assert_eq!(Header::parse(&text).unwrap_err(), TokenRefusal::Header, "{text}");
+                assert_eq!(Header::parse(&text).unwrap_err(), TokenError::Header, "{text}");
             }
         }
-        assert_eq!(Header::parse(r#"{"crit":null}"#).unwrap_err(), TokenRefusal::Critical);
-        assert_eq!(Header::parse(r#"{"\u0063rit":[]}"#).unwrap_err(), TokenRefusal::Critical);
+        assert_eq!(Header::parse(r#"{"crit":null}"#).unwrap_err(), TokenError::Critical);
+        assert_eq!(Header::parse(r#"{"\u0063rit":[]}"#).unwrap_err(), TokenError::Critical);
     }
 
     #[test]
-    fn a_member_that_occurs_twice_refuses_the_token_at_any_depth() {
+    fn duplicate_members_are_rejected_at_any_depth() {
         for text in [
             r#"{"alg":"HS256","alg":"HS256"}"#,
             r#"{"alg":"HS256","\u0061lg":"none"}"#,
             r#"{"x":1,"x":1}"#,
             r#"{"x":[{"y":1,"\u0079":2}]}"#,
         ] {
-            assert_eq!(Header::parse(text).unwrap_err(), TokenRefusal::Duplicate, "{text}");
+            assert_eq!(Header::parse(text).unwrap_err(), TokenError::Duplicate, "{text}");
         }
     }
 
     #[test]
-    fn a_header_is_an_object_of_the_right_types() {
+    fn headers_with_members_of_a_wrong_type_are_rejected() {
         for text in [
             r#"{"x5t":1}"#,
             r#"{"alg":1}"#,
@@ -197,7 +201,7 @@ mod tests {
             "",
             "{}x",
         ] {
-            assert_eq!(Header::parse(text).unwrap_err(), TokenRefusal::Header, "{text}");
+            assert_eq!(Header::parse(text).unwrap_err(), TokenError::Header, "{text}");
         }
     }
 }

@@ -1,38 +1,38 @@
-//! The checks of verification that need no key, for the command `gatewright token inspect`, so that both judge a token alike.
-//! Not part of the public API.
+//! The checks of verification that need no key. The command `gatewright token inspect` uses them,
+//! so that it agrees with verification. Not part of the public API.
 
-use gatewright_core::{TokenKind, TokenRefusal};
+use gatewright_core::{TokenError, TokenKind};
 
 use crate::claims::{Expected, RawClaims};
-use crate::header::{Header, is_refused_member, is_same_type};
+use crate::header::{Header, is_rejected_member, is_same_type};
 use crate::json::walk;
 
-/// Checks a decoded header: its JSON, and that no member is refused.
+/// Checks a decoded header: its JSON, and that it has no rejected member.
 ///
 /// # Errors
-/// As verification refuses it under any key.
-pub fn check_header(text: &str) -> Result<(), TokenRefusal> {
+/// The error of verification with any key.
+pub fn check_header(text: &str) -> Result<(), TokenError> {
     Header::parse(text).map(drop)
 }
 
-/// Checks a decoded payload: its JSON, and the types of its claims. Their values are not judged.
+/// Checks a decoded payload: its JSON, and the types of its claims, not their values.
 ///
 /// # Errors
-/// As verification refuses it under any settings of one's own issuer.
-pub fn check_payload(text: &str) -> Result<(), TokenRefusal> {
+/// The error of verification with any settings, unless the tokens are of another issuer.
+pub fn check_payload(text: &str) -> Result<(), TokenError> {
     RawClaims::parse(text, Expected { audience: "", foreign: false }).map(drop)
 }
 
 /// Whether a member occurs twice, at any depth.
 #[must_use]
 pub fn has_duplicates(text: &str) -> bool {
-    walk(text) == Err(TokenRefusal::Duplicate)
+    walk(text) == Err(TokenError::Duplicate)
 }
 
-/// Whether a header with a member of this name is refused, whatever its value.
+/// Whether a header with a member of this name is rejected, with any value.
 #[must_use]
-pub fn is_refused(name: &str) -> bool {
-    is_refused_member(name)
+pub fn is_rejected(name: &str) -> bool {
+    is_rejected_member(name)
 }
 
 /// The kind of token that has this `typ`.

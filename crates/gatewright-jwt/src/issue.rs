@@ -1,11 +1,11 @@
-//! Issuing: header, claims, signature.
+//! Issuing tokens: header, claims, signature.
 
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::token::{IssueError, MAX_TOKEN_BYTES};
-use gatewright_core::{Claims, TokenIssuer, TokenKind, TokenRefusal, TokenText};
+use gatewright_core::{Claims, TokenError, TokenIssuer, TokenKind, TokenText};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -41,12 +41,12 @@ impl TokenIssuer for Jwt {
 }
 
 impl Jwt {
-    /// Issues a token with additional claims of the application's own: the members of `extension`, which serializes as an
-    /// object.
+    /// Issues a token with additional claims of the application's own: the members of `extension`,
+    /// which must serialize as an object. [`Jwt::verify_with`] reads them.
     ///
     /// # Errors
-    /// If `extension` is not an object, uses a registered claim name, nests deeper than 32 levels, or as
-    /// [`TokenIssuer::issue`].
+    /// If `extension` is not an object, uses a claim name that this library reads, or nests deeper
+    /// than 32 levels; or as [`TokenIssuer::issue`].
     pub fn issue_with<E: Serialize>(
         &self,
         kind: TokenKind,
@@ -86,30 +86,30 @@ impl Jwt {
             RawClaims::parse(&payload, self.rules.expected(kind)).map_err(failed)?;
         }
         let state = self.ring.state();
-        let (key, header) = state.signer(kind).ok_or_else(|| failed("the ring has no key that signs"))?;
+        let (key, header) = state.signer(kind).ok_or_else(|| failed("the ring has no signing key"))?;
         let mut token = header.to_owned();
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(payload, &mut token);
         key.sign_into(&mut token).map_err(failed)?;
         if token.len() > MAX_TOKEN_BYTES {
-            return Err(failed("the token is longer than verifiers accept"));
+            return Err(failed("the token is longer than 8 KiB, which verifiers reject"));
         }
         Ok(TokenText::new(token))
     }
 }
 
 impl Jwt {
-    /// Refuses claims that the verifier would refuse.
+    /// An error if the verifier would reject the claims.
     fn check(&self, kind: TokenKind, claims: &Claims) -> Result<(), IssueError> {
         let lifetime = claims.expires_at.as_seconds().saturating_sub(claims.issued_at.as_seconds());
         if lifetime > kind.max_lifetime().as_secs() {
-            return Err(failed(TokenRefusal::Lifetime));
+            return Err(failed(TokenError::Lifetime));
         }
         if claims.token_id.as_str().is_empty() {
-            return Err(failed(TokenRefusal::ClaimMissing));
+            return Err(failed(TokenError::ClaimMissing));
         }
         if self.rules.foreign {
-            return Err(failed("the tokens are another issuer's"));
+            return Err(failed("this verifier is for another issuer's tokens"));
         }
         Ok(())
     }

@@ -1,45 +1,46 @@
-//! Strict JSON: no duplicate members, bounded depth, and strings only where strings are expected.
+//! Strict JSON: no duplicate members, limited depth, and strings only where strings are expected.
 
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use gatewright_core::TokenRefusal;
+use gatewright_core::TokenError;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 /// The maximal depth of members that are not read.
 const MAX_DEPTH: u8 = 32;
 
-/// The reason of a refusal, which a serde error cannot carry.
+/// The reason for a rejection, which a serde error cannot carry.
 #[derive(Default)]
-pub(crate) struct Fault(Cell<Option<TokenRefusal>>);
+pub(crate) struct Fault(Cell<Option<TokenError>>);
 
 impl Fault {
     /// Stores the reason, and returns an error that stops serde.
-    pub(crate) fn raise<E: Error>(&self, refusal: TokenRefusal) -> E {
-        self.0.set(Some(refusal));
-        E::custom("refused")
+    pub(crate) fn raise<E: Error>(&self, reason: TokenError) -> E {
+        self.0.set(Some(reason));
+        E::custom("rejected")
     }
 
-    /// Parses a whole text with `seed`. An error without a stored reason is a wrong type (`data`) or no JSON (`syntax`).
+    /// Parses a whole text with `seed`. An error without a stored reason becomes `data` if a value
+    /// has a wrong type, and `syntax` if the text is not JSON.
     pub(crate) fn parse<'de, S: DeserializeSeed<'de>>(
         &self,
         text: &'de str,
         seed: S,
-        data: TokenRefusal,
-        syntax: TokenRefusal,
-    ) -> Result<S::Value, TokenRefusal> {
+        data: TokenError,
+        syntax: TokenError,
+    ) -> Result<S::Value, TokenError> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let parsed = seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
         parsed.map_err(|error| self.0.get().unwrap_or(if error.is_data() { data } else { syntax }))
     }
 }
 
-/// Refuses a text that is no JSON, nests too deep, or names a member twice at any depth.
-pub(crate) fn walk(text: &str) -> Result<(), TokenRefusal> {
+/// An error if the text is not JSON, nests too deep, or has a duplicate member at any depth.
+pub(crate) fn walk(text: &str) -> Result<(), TokenError> {
     let fault = Fault::default();
-    fault.parse(text, Skip { fault: &fault, depth: 0 }, TokenRefusal::Json, TokenRefusal::Json)
+    fault.parse(text, Skip { fault: &fault, depth: 0 }, TokenError::Json, TokenError::Json)
 }
 
 /// A string, borrowed if it has no escapes. Any other type is an error.
@@ -69,7 +70,7 @@ impl<'de> Visitor<'de> for Text {
     }
 }
 
-/// The names of the members that are not read, to find duplicates.
+/// The names of the members that are not read. Finds duplicates among them.
 #[derive(Default)]
 pub(crate) struct Names<'de>(BTreeSet<Cow<'de, str>>);
 
@@ -98,11 +99,11 @@ impl<'de> Names<'de> {
     }
 
     pub(crate) fn take<E: Error>(&mut self, name: Cow<'de, str>, fault: &Fault) -> Result<(), E> {
-        if self.0.insert(name) { Ok(()) } else { Err(fault.raise(TokenRefusal::Duplicate)) }
+        if self.0.insert(name) { Ok(()) } else { Err(fault.raise(TokenError::Duplicate)) }
     }
 }
 
-/// Reads any value without keeping it. Refuses members that occur twice, at any depth.
+/// Reads any value without keeping it. Duplicate members are an error at any depth.
 pub(crate) struct Skip<'a> {
     pub(crate) fault: &'a Fault,
     pub(crate) depth: u8,
@@ -110,7 +111,7 @@ pub(crate) struct Skip<'a> {
 
 impl Skip<'_> {
     fn deeper<E: Error>(&self) -> Result<u8, E> {
-        if self.depth >= MAX_DEPTH { Err(self.fault.raise(TokenRefusal::Json)) } else { Ok(self.depth + 1) }
+        if self.depth >= MAX_DEPTH { Err(self.fault.raise(TokenError::Json)) } else { Ok(self.depth + 1) }
     }
 }
 

@@ -1,4 +1,5 @@
-//! A JWK (RFC 7517), read strictly: each member has its type, none occurs twice, and sizes are checked first.
+//! A JWK (RFC 7517), read strictly: each member must have its type, no member may occur twice, and
+//! sizes are checked first.
 
 use std::borrow::Cow;
 
@@ -12,7 +13,7 @@ use crate::error::KeyError;
 use crate::json::walk;
 use crate::public::PublicParts;
 
-/// The longest key document, in bytes.
+/// The maximal length of a key document, in bytes.
 pub(crate) const MAX_JWK_BYTES: usize = 64 * 1024;
 
 /// The kinds of keys that are accepted.
@@ -20,7 +21,7 @@ pub(crate) const MAX_JWK_BYTES: usize = 64 * 1024;
 pub(crate) enum Wanted {
     /// Only public keys.
     Public,
-    /// Public keys, and secrets that verify.
+    /// Public keys and secrets.
     Verifying,
     /// Private keys and secrets.
     Signing,
@@ -43,7 +44,7 @@ impl Secret {
     }
 }
 
-/// A member that may be missing, but not null.
+/// Reads a member that may be missing, but must not be null.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
@@ -108,7 +109,8 @@ impl<'a> Jwk<'a> {
         serde_json::from_str(text).map_err(|_| KeyError::Format)
     }
 
-    /// The algorithm of this key: the one it names, or else the expected one, or else the only one that it fits.
+    /// The algorithm of this key: the one that it names, or else the expected one, or else the only
+    /// one that it fits.
     pub(crate) fn algorithm(&self, expected: Option<Algorithm>) -> Result<Algorithm, KeyError> {
         let algorithm = match (self.alg.as_deref(), expected) {
             (Some(name), _) => name.parse().map_err(|_| KeyError::Algorithm)?,
@@ -128,7 +130,7 @@ impl<'a> Jwk<'a> {
         }
     }
 
-    /// The default algorithm for a key of this kind: one that every implementation has.
+    /// The default algorithm for a key of this kind: the one that every implementation has.
     pub(crate) fn usual_algorithm(&self) -> Option<Algorithm> {
         [Algorithm::Rs256, Algorithm::Hs256].into_iter().find(|algorithm| self.fits(*algorithm))
     }
@@ -143,7 +145,7 @@ impl<'a> Jwk<'a> {
         }
     }
 
-    /// Refuses a key that is not for signatures, or not of the wanted kind.
+    /// An error if the key is not for signatures, or is not of the wanted kind.
     pub(crate) fn check_use(&self, wanted: Wanted) -> Result<(), KeyError> {
         let operation = if wanted == Wanted::Signing { "sign" } else { "verify" };
         let usage = self.usage.as_deref().is_none_or(|usage| usage == "sig");

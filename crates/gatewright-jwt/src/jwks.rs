@@ -1,4 +1,4 @@
-//! JWK sets (RFC 7517 §5): publishing our own, reading those of others.
+//! JWK sets (RFC 7517 §5): reading those of other issuers, and publishing our own.
 
 use std::collections::HashMap;
 
@@ -12,13 +12,13 @@ use crate::jwk::{Jwk, Wanted};
 use crate::key::VerifyingKey;
 use crate::public::PublicMembers;
 
-/// The maximal length of a set, in bytes.
+/// The maximal length of a JWK set, in bytes.
 pub const MAX_JWKS_BYTES: usize = 256 * 1024;
 
-/// The maximal number of keys in a set.
+/// The maximal number of keys in a JWK set.
 pub const MAX_JWKS_KEYS: usize = 64;
 
-/// The keys of a set that can be used, and the reasons why the others cannot.
+/// The usable keys of a JWK set, and the reasons why the others are rejected.
 ///
 /// ```
 /// use gatewright_jwt::{JwkSet, KeyError};
@@ -30,20 +30,20 @@ pub const MAX_JWKS_KEYS: usize = 64;
 ///     ]}"#,
 /// )?;
 /// assert_eq!(set.keys().len(), 1);
-/// assert_eq!(set.refused(), [KeyError::Private]);
+/// assert_eq!(set.rejected(), [KeyError::Private]);
 /// # Ok::<(), KeyError>(())
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct JwkSet {
     keys: Vec<VerifyingKey>,
-    refused: Vec<KeyError>,
-    /// The ids of the refused keys, as far as they have one.
-    refused_ids: Vec<String>,
+    rejected: Vec<KeyError>,
+    /// The ids of those rejected keys that have one.
+    rejected_ids: Vec<String>,
 }
 
-/// The member that is read of a refused key.
+/// The only member that is read of a rejected key.
 #[derive(Deserialize)]
-struct Named {
+struct KeyId {
     kid: String,
 }
 
@@ -54,18 +54,20 @@ struct RawSet<'a> {
 }
 
 impl JwkSet {
-    /// Reads the public keys of a set. A key that cannot be used is left out. Of different keys with the same id all are left
-    /// out; a key that occurs twice counts once. An RSA key that names no algorithm is for RS256, as in OpenID Connect.
+    /// Reads the public keys of a set. Unusable keys are left out. If different keys have the same
+    /// id, all of them are left out. A key that occurs twice counts once. An RSA key that names no
+    /// algorithm is for RS256, as in OpenID Connect.
     ///
     /// # Errors
-    /// When the text is no JWK set, or is longer than [`MAX_JWKS_BYTES`] or [`MAX_JWKS_KEYS`].
+    /// If the text is not a JWK set, or is longer than [`MAX_JWKS_BYTES`] or [`MAX_JWKS_KEYS`].
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         Self::read(text, Wanted::Public, &[])
     }
 
-    /// Reads a set from a trusted place, such as a local file. Secrets (`oct`) are accepted too, for HS256 if they name no
-    /// algorithm. If `only` lists algorithms, keys for others are refused, before ids are compared; if it lists one, keys that
-    /// name no algorithm are for that one.
+    /// Reads a set from a trusted place, such as a local file. Secrets (`oct`) are accepted too,
+    /// for HS256 if they name no algorithm. If `only` lists algorithms, keys for others are
+    /// rejected before ids are compared. If it lists exactly one, keys that name no algorithm are
+    /// for that one.
     ///
     /// # Errors
     /// As [`JwkSet::parse`].
@@ -73,22 +75,22 @@ impl JwkSet {
         Self::read(text, Wanted::Verifying, only)
     }
 
-    /// The keys that can be used.
+    /// The usable keys.
     #[must_use]
     pub fn keys(&self) -> &[VerifyingKey] {
         &self.keys
     }
 
-    /// The keys that can be used, by value.
+    /// The usable keys, by value, for [`KeyRing::verifying`](crate::KeyRing::verifying).
     #[must_use]
     pub fn into_keys(self) -> Vec<VerifyingKey> {
         self.keys
     }
 
-    /// Why the other keys cannot be used: one reason for each.
+    /// Why the other keys are rejected: one reason for each.
     #[must_use]
-    pub fn refused(&self) -> &[KeyError] {
-        &self.refused
+    pub fn rejected(&self) -> &[KeyError] {
+        &self.rejected
     }
 
     fn read(text: &str, wanted: Wanted, only: &[Algorithm]) -> Result<Self, KeyError> {
@@ -104,24 +106,25 @@ impl JwkSet {
         for key in raw.keys {
             match read_key(key.get(), wanted, only) {
                 Ok(key) => set.keys.push(key),
-                Err(error) => set.refuse(key.get(), error),
+                Err(error) => set.reject(key.get(), error),
             }
         }
         set.drop_duplicates();
         Ok(set)
     }
 
-    /// The ids of the refused keys, as far as they have one.
-    pub(crate) fn refused_ids(&self) -> impl Iterator<Item = &str> {
-        self.refused_ids.iter().map(String::as_str)
+    /// The ids of those rejected keys that have one.
+    pub(crate) fn rejected_ids(&self) -> impl Iterator<Item = &str> {
+        self.rejected_ids.iter().map(String::as_str)
     }
 
-    fn refuse(&mut self, text: &str, error: KeyError) {
-        self.refused.push(error);
-        self.refused_ids.extend(serde_json::from_str::<Named>(text).ok().map(|named| named.kid));
+    fn reject(&mut self, text: &str, error: KeyError) {
+        self.rejected.push(error);
+        self.rejected_ids.extend(serde_json::from_str::<KeyId>(text).ok().map(|key| key.kid));
     }
 
-    /// Keeps one of equal keys. Removes all of different keys with the same id, since a token does not say which one it means.
+    /// Keeps one of equal keys. If different keys have the same id, removes all of them, because a
+    /// token does not say which one it is signed with.
     fn drop_duplicates(&mut self) {
         let all = std::mem::take(&mut self.keys);
         let mut ids: HashMap<String, Vec<VerifyingKey>> = HashMap::new();
@@ -137,8 +140,8 @@ impl JwkSet {
             match (same.pop(), same.len()) {
                 (Some(key), 0) => self.keys.push(key),
                 (_, others) => {
-                    self.refused.extend(std::iter::repeat_n(KeyError::Duplicate, others + 1));
-                    self.refused_ids.push(id);
+                    self.rejected.extend(std::iter::repeat_n(KeyError::Duplicate, others + 1));
+                    self.rejected_ids.push(id);
                 }
             }
         }
@@ -173,13 +176,14 @@ struct PublicSet<'a> {
     keys: Vec<PublicJwk<'a>>,
 }
 
-/// The set that publishes these keys. It is written from public members only; secrets have none and are left out.
+/// Writes the set that publishes these keys, from public members only. Secrets have none and are
+/// left out.
 pub(crate) fn publish<'a>(keys: impl Iterator<Item = &'a VerifyingKey>) -> String {
     let public = |key: &'a VerifyingKey| {
         let (kid, alg) = (key.id(), key.algorithm().name());
         key.members().map(|members| PublicJwk { members, kid, alg, usage: "sig" })
     };
-    // Strings always serialize; the fallback is a set without keys.
+    // Strings always serialize. The fallback is a set without keys.
     serde_json::to_string(&PublicSet { keys: keys.filter_map(public).collect() })
         .unwrap_or_else(|_| r#"{"keys":[]}"#.to_owned())
 }

@@ -7,7 +7,7 @@ use aws_lc_rs::signature::ParsedPublicKey;
 use aws_lc_rs::{digest, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatewright_core::TokenRefusal;
+use gatewright_core::TokenError;
 use zeroize::Zeroizing;
 
 use crate::algorithm::{Algorithm, Family};
@@ -17,10 +17,10 @@ use crate::pem;
 use crate::public::{PublicMembers, PublicParts};
 use crate::secret;
 
-/// The maximal length of a key id, in bytes.
+/// The maximal length of a key id, in bytes. A token with a longer `kid` is rejected.
 pub const MAX_KEY_ID_BYTES: usize = 128;
 
-/// Signatures up to this length are decoded on the stack: all but those of RSA.
+/// Signatures up to this length are decoded on the stack. Only those of RSA are longer.
 const STACK_SIGNATURE_BYTES: usize = 96;
 
 /// A key that verifies, for one algorithm, with one id. Cloning is cheap.
@@ -40,7 +40,7 @@ pub struct VerifyingKey {
     id: Arc<str>,
     algorithm: Algorithm,
     signature_bytes: usize,
-    /// Equal for keys of the same numbers or secret, whatever their algorithm.
+    /// Equal for keys with the same numbers or secret, also if their algorithms differ.
     material: Fingerprint,
     verifier: Verifier,
 }
@@ -54,37 +54,40 @@ enum Verifier {
 }
 
 impl VerifyingKey {
-    /// From the PEM text of a public key (SubjectPublicKeyInfo, `PUBLIC KEY`). Its id is its thumbprint (RFC 7638).
+    /// Reads the PEM text of a public key (SubjectPublicKeyInfo, `PUBLIC KEY`). The key's id is its
+    /// thumbprint (RFC 7638).
     ///
     /// # Errors
-    /// When the text is no such PEM, is a private key, or the key does not fit `algorithm`.
+    /// If the text is not such a PEM, is a private key, or the key does not fit `algorithm`.
     pub fn from_pem(algorithm: Algorithm, text: &str) -> Result<Self, KeyError> {
         let der = pem::public(text)?;
         Self::from_parts(algorithm, PublicParts::from_spki(algorithm, &der)?)
     }
 
-    /// From a JWK: a public key, or a secret (`oct`). Its id is its `kid`, or else its thumbprint. A key that fits
-    /// several algorithms must name one.
+    /// Reads a JWK: a public key, or a secret (`oct`). The key's id is its `kid`, or else its
+    /// thumbprint. A key that fits several algorithms must name one.
     ///
     /// # Errors
-    /// When the text is no JWK, has a member twice or of a wrong type, is a private key, is not for signatures, or is not
-    /// valid.
+    /// If the text is not a JWK, has a duplicate member or one of a wrong type, is a private key,
+    /// is not for signatures, or is not valid.
     pub fn from_jwk(text: &str) -> Result<Self, KeyError> {
         Self::from_parsed(&Jwk::parse(text)?, None, Wanted::Verifying)
     }
 
-    /// From a JWK that names this algorithm, or none.
+    /// Reads a JWK that names this algorithm or no algorithm.
     ///
     /// # Errors
-    /// As [`VerifyingKey::from_jwk`], or when the key is for another algorithm.
+    /// As [`VerifyingKey::from_jwk`], or if the key is for another algorithm.
     pub fn from_jwk_for(algorithm: Algorithm, text: &str) -> Result<Self, KeyError> {
         Self::from_parsed(&Jwk::parse(text)?, Some(algorithm), Wanted::Verifying)
     }
 
-    /// From the bytes of a secret, which are used unchanged: at least as many as the hash has.
+    /// Uses the bytes of a secret, unchanged. There must be at least as many as the hash has. The
+    /// id is derived from the secret and is the same each time.
     ///
     /// # Errors
-    /// When the algorithm is not an HMAC, or the secret is too short, a placeholder, of too few different bytes, or a key file.
+    /// If the algorithm is not an HMAC, or if the secret is too short, is a placeholder, has too
+    /// few different bytes, or is a key file.
     pub fn from_secret(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, KeyError> {
         let Family::Hmac(hash) = algorithm.family() else { return Err(KeyError::Algorithm) };
         let signature_bytes = hash.digest_algorithm().output_len();
@@ -125,10 +128,10 @@ impl VerifyingKey {
         })
     }
 
-    /// Gives the key another id.
+    /// Gives the key another id: the `kid` of its tokens.
     ///
     /// # Errors
-    /// When the id is empty or longer than [`MAX_KEY_ID_BYTES`].
+    /// If the id is empty or longer than [`MAX_KEY_ID_BYTES`].
     pub fn with_id(mut self, id: impl AsRef<str>) -> Result<Self, KeyError> {
         let id = id.as_ref();
         if id.is_empty() || id.len() > MAX_KEY_ID_BYTES {
@@ -144,13 +147,13 @@ impl VerifyingKey {
         &self.id
     }
 
-    /// The algorithm.
+    /// The only algorithm that the key is used for.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// The members that may be published; a secret has none.
+    /// The members that may be published. `None` for a secret.
     pub(crate) fn members(&self) -> Option<&PublicMembers> {
         match &self.verifier {
             Verifier::Hmac(_) => None,
@@ -180,29 +183,30 @@ impl VerifyingKey {
     /// This alone does not make a token valid: [`Jwt`](crate::Jwt) checks the rest.
     ///
     /// # Errors
-    /// [`TokenRefusal::Format`] when it is no canonical base64url, [`TokenRefusal::Signature`] when it is not valid.
-    pub fn verify_signature(&self, message: &[u8], signature: &str) -> Result<(), TokenRefusal> {
+    /// [`TokenError::Format`] if it is not canonical base64url, [`TokenError::Signature`] if it is
+    /// not valid.
+    pub fn verify_signature(&self, message: &[u8], signature: &str) -> Result<(), TokenError> {
         if signature.len() != base64_length(self.signature_bytes) {
-            return Err(if is_base64url(signature) { TokenRefusal::Signature } else { TokenRefusal::Format });
+            return Err(if is_base64url(signature) { TokenError::Signature } else { TokenError::Format });
         }
-        // The decoder needs a buffer of its estimate, which is up to two bytes too high.
+        // The decoder needs a buffer of its estimated length, which is up to two bytes too high.
         let mut buffer = [0; STACK_SIGNATURE_BYTES + 3];
         if self.signature_bytes <= STACK_SIGNATURE_BYTES {
             let decoded = URL_SAFE_NO_PAD.decode_slice(signature, &mut buffer);
-            let length = decoded.map_err(|_| TokenRefusal::Format)?;
+            let length = decoded.map_err(|_| TokenError::Format)?;
             self.verify_bytes(message, buffer.get(..length).unwrap_or_default())
         } else {
-            let decoded = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenRefusal::Format)?;
+            let decoded = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Format)?;
             self.verify_bytes(message, &decoded)
         }
     }
 
-    fn verify_bytes(&self, message: &[u8], signature: &[u8]) -> Result<(), TokenRefusal> {
+    fn verify_bytes(&self, message: &[u8], signature: &[u8]) -> Result<(), TokenError> {
         let verdict = match &self.verifier {
             Verifier::Hmac(key) => hmac::verify(key, message, signature),
             Verifier::Public { key, .. } => key.verify_sig(message, signature),
         };
-        verdict.map_err(|_| TokenRefusal::Signature)
+        verdict.map_err(|_| TokenError::Signature)
     }
 }
 
@@ -231,13 +235,14 @@ fn fingerprint(material: &[u8]) -> Fingerprint {
     fingerprint
 }
 
-/// HMAC pads secrets with zeros (RFC 2104 §2), so zeros at the end do not make another secret.
+/// HMAC pads secrets with zeros (RFC 2104 §2), so zeros at the end do not change a secret.
 fn trim_zeros(secret: &[u8]) -> &[u8] {
     let zeros = secret.iter().rev().take_while(|byte| **byte == 0).count();
     secret.get(..secret.len().saturating_sub(zeros)).unwrap_or_default()
 }
 
-/// An id that is the same after every start. It reveals no more about the secret than a token does.
+/// The default id of a secret, the same after every start. It reveals no more about the secret than
+/// a token does.
 fn derive_id(key: &hmac::Key) -> String {
     let tag = hmac::sign(key, b"gatewright key id");
     URL_SAFE_NO_PAD.encode(tag.as_ref().get(..9).unwrap_or_default())

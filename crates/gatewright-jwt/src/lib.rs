@@ -1,7 +1,7 @@
 //! JSON Web Tokens (RFC 7519, RFC 8725, RFC 9068), verified strictly.
 //!
-//! [`Jwt`] issues and verifies tokens with the keys of a [`KeyRing`], for one issuer and one audience. [`Issuers`] combines
-//! verifiers of several issuers.
+//! [`Jwt`] issues and verifies tokens with the keys of a [`KeyRing`], for one issuer and one
+//! audience. [`Issuers`] combines verifiers of several issuers.
 //!
 //! ```text
 //! verify: size ─► three segments ─► header ─► key by kid ─► signature ─► claims, in one pass ─► VerifiedClaims
@@ -25,17 +25,18 @@
 //! ```
 //!
 //! # Keys
-//! A key is for one [`Algorithm`] and has one id. [`SigningKey`] and [`VerifyingKey`] are read from PEM (PKCS#8,
-//! SubjectPublicKeyInfo), from a JWK, or from the bytes of a secret; [`NewKey`] generates one. Each key is checked when it is
-//! read: its size, its numbers, its use, and that it is not private where a public one is expected, or the other way round.
-//! [`KeyRing`] rotates keys while requests run, and publishes the public ones. [`JwkSet`] reads the sets of others.
+//! A key is for one [`Algorithm`] and has one id. [`SigningKey`] and [`VerifyingKey`] are read from
+//! PEM (PKCS#8, SubjectPublicKeyInfo), from a JWK, or from the bytes of a secret; [`NewKey`]
+//! generates one. Each key is checked when it is read: its size, its numbers, its use, and that it
+//! is not private where a public one is expected, or the other way round. [`KeyRing`] rotates keys
+//! while requests run, and publishes the public ones. [`JwkSet`] reads the sets of others.
 //!
-//! # What is refused
-//! Every reason is a [`TokenRefusal`](gatewright_core::TokenRefusal) with a name, for logs and metrics. The client gets the
-//! same answer for all of them. Refused are:
-//! - tokens over 8 KiB, and anything but three segments of canonical base64url;
-//! - header members of a wrong type, and those that change what a token means or where its key comes from (`crit`, `b64`,
-//!   `zip`, `jku`, `x5u`, `jwk`, `x5c`, `cty`, those of JWE);
+//! # What is rejected
+//! Every reason is a [`TokenError`](gatewright_core::TokenError) with a name, for logs and metrics.
+//! The client gets the same answer for all of them. Rejected are:
+//! - tokens over 8 KiB, and tokens that are not three segments of canonical base64url;
+//! - header members of a wrong type, and those that change what a token means or where its key
+//!   comes from (`crit`, `b64`, `zip`, `jku`, `x5u`, `jwk`, `x5c`, `cty`, those of JWE);
 //! - a missing or unknown `kid`, another algorithm than that of the key, another kind of token;
 //! - members that occur twice, at any depth;
 //! - claims that are missing, of a wrong type or out of range, and another issuer or audience;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use gatewright_core::Timestamp;
 
-/// The decimal places of a second that are kept. Of later ones only whether any is not zero is kept.
+/// How many decimal places of a second are kept. Of further places only one fact is kept: whether
+/// any is not zero.
 const FRACTION_DIGITS: i64 = 18;
 const UNITS_PER_SECOND: u128 = 1_000_000_000_000_000_000;
 const UNITS_PER_MICRO: u128 = 1_000_000_000_000;
-/// 10²⁰ seconds are out of range of any clock, and their units still fit in 128 bits.
+/// Longer numbers of seconds are out of range of any clock. These still fit in 128 bits of units.
 const MAX_SECOND_DIGITS: i64 = 20;
 
 /// A time in a token: finite and not before 1970.
@@ -16,11 +17,11 @@ const MAX_SECOND_DIGITS: i64 = 20;
 pub(crate) struct NumericDate {
     /// 10⁻¹⁸ seconds.
     units: u128,
-    /// Whether the number exceeds `units` by less than one unit.
+    /// Whether the exact number exceeds `units`, by less than one unit.
     more: bool,
 }
 
-/// Why a value is no NumericDate.
+/// Why a value is not a NumericDate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BadNumber {
     /// Not a JSON number.
@@ -65,7 +66,7 @@ impl NumericDate {
         Self::from_digits(whole.bytes().chain(fraction.bytes()), point)
     }
 
-    /// From decimal digits, `point` of which stand before the decimal point.
+    /// From decimal digits, with the decimal point after the first `point` of them.
     fn from_digits(digits: impl Iterator<Item = u8>, point: i64) -> Result<Self, BadNumber> {
         let mut date = Self { units: 0, more: false };
         let mut place = point.saturating_sub(1); // the power of ten, in seconds, of the next digit
@@ -100,8 +101,8 @@ impl NumericDate {
         self < Self { units: units_of(moment), more: false }
     }
 
-    /// Whether the time from `start` to this one is longer than `span`. If it cannot be decided, because both have more digits
-    /// than are kept, it is.
+    /// Whether the time from `start` to this one is longer than `span`. Also true if both have more
+    /// digits than are kept, so that the comparison is not exact.
     pub(crate) fn is_later_than(self, start: Self, span: Duration) -> bool {
         let limit = start.units.saturating_add(span.as_nanos().saturating_mul(1_000_000_000));
         self.units > limit || (self.units == limit && self.more)
@@ -121,7 +122,7 @@ fn count(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
-/// The exponent's value. One that does not fit is replaced by a very large one of its sign.
+/// The exponent's value. If it overflows, a very large value of the same sign.
 fn exponent_of(text: &str) -> i64 {
     let bound = if text.starts_with('-') { i64::MIN / 2 } else { i64::MAX / 2 };
     text.parse().unwrap_or(bound)
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_of_a_number_is_that_number() {
+    fn all_notations_of_a_number_are_equal() {
         let plain = parse("1700000000");
         for text in
             ["1700000000.0", "17e8", "1.7E9", "1.7e+9", "170000000000e-2", "0.17e10", "1700000000.000e0"]
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn negative_and_endless_numbers_are_out_of_range() {
+    fn negative_and_huge_numbers_are_out_of_range() {
         for text in
             ["-1", "-0.1", "-1e-400", "1e400", "1e21", "1e99999999999999999999", "100000000000000000000"]
         {
@@ -175,14 +176,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_a_wrong_type() {
+    fn other_values_than_numbers_have_a_wrong_type() {
         for text in ["\"1\"", "null", "true", "[1]", "{}", "", "-", "NaN", "+1"] {
             assert_eq!(NumericDate::parse(text), Err(BadNumber::Type), "{text}");
         }
     }
 
     #[test]
-    fn a_span_is_measured_between_the_numbers_as_written() {
+    fn spans_are_compared_without_rounding() {
         let day = Duration::from_secs(86_400);
         assert!(!parse("1700086400.5").is_later_than(parse("1700000000.5"), day));
         assert!(parse("1700086400.5000000000001").is_later_than(parse("1700000000.5"), day));
@@ -191,12 +192,12 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_makes_the_parser_panic(text in "-?[0-9]{1,40}(\\.[0-9]{1,40})?([eE][+-]?[0-9]{1,25})?") {
+        fn the_parser_never_panics(text in "-?[0-9]{1,40}(\\.[0-9]{1,40})?([eE][+-]?[0-9]{1,25})?") {
             let _ = NumericDate::parse(&text).map(|date| (date.is_after(NOW), date.to_timestamp()));
         }
 
         #[test]
-        fn whole_seconds_survive(seconds in 0_u64..9_000_000_000_000) {
+        fn whole_seconds_are_exact(seconds in 0_u64..9_000_000_000_000) {
             let date = NumericDate::parse(&seconds.to_string()).unwrap();
             proptest::prop_assert_eq!(date.to_timestamp(), Timestamp::from_seconds(seconds));
         }

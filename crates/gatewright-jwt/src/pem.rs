@@ -1,4 +1,4 @@
-//! PEM (RFC 7468): exactly one block, with the expected label.
+//! PEM (RFC 7468): exactly one block with the expected label.
 
 use pkcs8::der::pem::decode_vec;
 use zeroize::Zeroizing;
@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use crate::error::KeyError;
 use crate::jwk::MAX_JWK_BYTES;
 
-/// The bytes of a public key, `PUBLIC KEY`.
+/// Reads the bytes of a public key, `PUBLIC KEY`.
 pub(crate) fn public(text: &str) -> Result<Vec<u8>, KeyError> {
     let (label, der) = block(text)?;
     match label {
@@ -16,7 +16,7 @@ pub(crate) fn public(text: &str) -> Result<Vec<u8>, KeyError> {
     }
 }
 
-/// The bytes of a private key, `PRIVATE KEY` (PKCS#8, not encrypted).
+/// Reads the bytes of a private key, `PRIVATE KEY` (PKCS#8, not encrypted).
 pub(crate) fn private(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let (label, der) = block(text)?;
     match label {

@@ -1,4 +1,5 @@
-//! The public part of a key: its numbers, which are checked once, and its members in a JWK (RFC 7517, RFC 8037).
+//! The public part of a key: its numbers, which are checked once, and its members in a JWK (RFC
+//! 7517, RFC 8037).
 
 use aws_lc_rs::digest;
 use aws_lc_rs::rsa::RsaParameters;
@@ -41,7 +42,7 @@ pub(crate) enum PublicMembers {
     Okp { crv: &'static str, x: String },
 }
 
-/// A checked key: for verifying, and for publishing.
+/// A checked key, for verification and for publishing.
 pub(crate) struct CheckedKey {
     pub(crate) key: ParsedPublicKey,
     pub(crate) members: PublicMembers,
@@ -89,8 +90,8 @@ impl PublicParts {
     }
 }
 
-/// Checks that a PKCS#8 private key is of the kind and size that the algorithm needs. The cryptographic library checks the
-/// rest, and does not say why it refuses.
+/// Checks that a PKCS#8 private key is of the kind and size that the algorithm needs, for a precise
+/// error. The cryptographic library checks the rest, but does not say why it rejects a key.
 pub(crate) fn check_pkcs8(algorithm: Algorithm, der: &[u8]) -> Result<(), KeyError> {
     let info = PrivateKeyInfoRef::try_from(der).map_err(|_| KeyError::Format)?;
     check_identifier(algorithm, &info.algorithm)?;
@@ -102,7 +103,8 @@ pub(crate) fn check_pkcs8(algorithm: Algorithm, der: &[u8]) -> Result<(), KeyErr
     Ok(())
 }
 
-/// Checks that an AlgorithmIdentifier (RFC 5280 §4.1.1.2) names the kind of key that the algorithm needs.
+/// Checks that an AlgorithmIdentifier (RFC 5280 §4.1.1.2) names the kind of key that the algorithm
+/// needs.
 fn check_identifier(algorithm: Algorithm, identifier: &AlgorithmIdentifierRef<'_>) -> Result<(), KeyError> {
     let expect = |oid: &str, found: &dyn ToString| {
         if found.to_string() == oid { Ok(()) } else { Err(KeyError::Algorithm) }
@@ -162,7 +164,7 @@ fn check_ed25519(x: &[u8]) -> Result<CheckedKey, KeyError> {
 impl PublicMembers {
     /// The key's thumbprint (RFC 7638): its id unless another one is given.
     pub(crate) fn thumbprint(&self) -> String {
-        // The members in alphabetical order. None has a character that JSON escapes.
+        // The members in alphabetical order. They contain no character that JSON escapes.
         let text = match self {
             Self::Rsa { n, e } => format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#),
             Self::Ec { crv, x, y } => format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#),
@@ -189,8 +191,9 @@ fn bit_length(number: &[u8]) -> usize {
     (number.len().saturating_mul(8)).saturating_sub(usize::try_from(first).unwrap_or(0))
 }
 
-/// Whether a point has an order of at most eight, or a non-canonical encoding. Anybody can sign under a key of small order.
-/// RFC 8032 §5.1.7 does not require this check, and the cryptographic library accepts such keys.
+/// Whether a point has an order of at most eight, or a non-canonical encoding. Anyone can forge
+/// signatures under a key of small order. RFC 8032 §5.1.7 does not require this check, and the
+/// cryptographic library accepts such keys.
 fn is_weak_ed25519(point: &[u8]) -> bool {
     // The y coordinate, big-endian, without the sign bit of x.
     let mut y: Vec<u8> = point.iter().rev().copied().collect();
@@ -199,7 +202,7 @@ fn is_weak_ed25519(point: &[u8]) -> bool {
     }
     let small = strip_zeros(&y).is_empty() || strip_zeros(&y) == [1];
     let of_order_eight = ORDER_EIGHT.iter().any(|weak| y.iter().eq(weak.iter().rev()));
-    // p - 1 has the order two. From p on, encodings are not canonical.
+    // p - 1 has the order two. Encodings of p and above are not canonical.
     small || of_order_eight || y >= P_MINUS_ONE.to_vec()
 }
 
@@ -223,8 +226,8 @@ const P_MINUS_ONE: [u8; ED25519_BYTES] = {
     number
 };
 
-/// Whether an RSA exponent is odd and from 3 to below 2³³. With 1 anybody can sign, and a long exponent makes verification
-/// slow. The cryptographic library accepts both.
+/// Whether an RSA exponent is odd, at least 3 and below 2³³. With the exponent 1 anyone can forge
+/// signatures, and a long exponent makes verification slow. The cryptographic library accepts both.
 fn is_exponent(number: &[u8]) -> bool {
     let value = number.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
     is_odd(number) && number.len() <= 5 && (3..1 << 33).contains(&value)

@@ -1,4 +1,5 @@
-//! The key ring: the key that signs, and the keys that verify, by exact id. It can be changed while requests run.
+//! The key ring: the key that signs, and the keys that verify, by exact id. It can be changed while
+//! requests run.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -13,13 +14,14 @@ use crate::jwks::{self, JwkSet};
 use crate::key::{MAX_KEY_ID_BYTES, VerifyingKey};
 use crate::signing::SigningKey;
 
-/// A set of keys, of which at most one signs. Cloning gives another handle on the same ring.
+/// A set of keys, of which at most one signs. Cloning returns another handle to the same ring.
 ///
 /// Reading takes no lock. A rotation without downtime has three steps, with time between them:
 ///
-/// 1. [`publish`](KeyRing::publish) the next key: it verifies and is in the JWK set, but does not sign yet. Wait until
-///    every node and every reader of the set has it.
-/// 2. [`activate`](KeyRing::activate) it: it signs from now on, and the previous key still verifies.
+/// 1. [`publish`](KeyRing::publish) the next key: it verifies and is in the JWK set, but does not
+///    sign yet. Wait until every node and every reader of the set has it.
+/// 2. [`activate`](KeyRing::activate) it: it signs from now on, and the previous key still
+///    verifies.
 /// 3. [`retire`](KeyRing::retire) the previous key when all of its tokens have expired.
 ///
 /// ```
@@ -44,7 +46,7 @@ struct Shared {
     writing: Mutex<()>,
 }
 
-/// The contents of a ring at one moment. They never change: a change stores another state.
+/// The contents of a ring. They are immutable: a change of the ring stores a new state.
 #[derive(Clone)]
 pub(crate) struct State {
     active: Option<Active>,
@@ -52,11 +54,12 @@ pub(crate) struct State {
     signing: Vec<Arc<SigningKey>>,
     keys: HashMap<Box<str>, Arc<VerifyingKey>>,
     jwks: Arc<str>,
-    /// Incremented by each change.
+    /// Each change increments it.
     pub(crate) generation: u64,
 }
 
-/// The key that signs, with the encoded headers of its tokens: one comparison recognises such a token.
+/// The key that signs, with the encoded headers of its tokens. One comparison with them replaces
+/// parsing the header of such a token.
 #[derive(Clone)]
 struct Active {
     key: Arc<SigningKey>,
@@ -65,26 +68,26 @@ struct Active {
 }
 
 impl KeyRing {
-    /// A ring with one key, which signs.
+    /// Creates a ring with one key, which signs.
     #[must_use]
     pub fn new(active: SigningKey) -> Self {
         let mut state = State::empty();
         state.add_signing(active);
         state.active = state.signing.first().cloned().map(Active::new);
-        Self::of(state)
+        Self::from_state(state)
     }
 
-    /// A ring that verifies and does not sign: for the tokens of another issuer.
+    /// Creates a ring that verifies and does not sign: for the tokens of another issuer.
     ///
     /// # Errors
-    /// [`RingError::Duplicate`] when two keys have the same id.
+    /// [`RingError::Duplicate`] if two keys have the same id.
     pub fn verifying(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, RingError> {
         let mut state = State::empty();
         keys.into_iter().try_for_each(|key| state.add(key))?;
-        Ok(Self::of(state))
+        Ok(Self::from_state(state))
     }
 
-    fn of(mut state: State) -> Self {
+    fn from_state(mut state: State) -> Self {
         state.seal();
         Self { shared: Arc::new(Shared { state: ArcSwap::from_pointee(state), writing: Mutex::new(()) }) }
     }
@@ -92,7 +95,8 @@ impl KeyRing {
     /// Adds a key that verifies and is published, but does not sign yet.
     ///
     /// # Errors
-    /// [`RingError::Duplicate`] when the ring has a key of this id, or this key material under another id.
+    /// [`RingError::Duplicate`] if the ring has a key with this id, or this key material under
+    /// another id.
     pub fn publish(&self, next: SigningKey) -> Result<(), RingError> {
         self.change(|state| {
             state.check_new(next.verifying_key())?;
@@ -101,11 +105,11 @@ impl KeyRing {
         })
     }
 
-    /// Adds a key that only verifies.
+    /// Adds a key that only verifies, such as the previous secret after a restart with a new one.
     ///
     /// # Errors
-    /// [`RingError::Duplicate`] when the ring has a key of this id, or a signing key with the same key material for
-    /// another algorithm.
+    /// [`RingError::Duplicate`] if the ring has a key with this id, or a signing key with the same
+    /// key material for another algorithm.
     pub fn trust(&self, key: VerifyingKey) -> Result<(), RingError> {
         self.change(|state| {
             let mut own = state.signing.iter().map(|own| own.verifying_key());
@@ -116,10 +120,10 @@ impl KeyRing {
         })
     }
 
-    /// Makes another key of the ring the one that signs.
+    /// Makes another key of the ring the one that signs. The previous one still verifies.
     ///
     /// # Errors
-    /// [`RingError::Unknown`] when the ring has no key of this id that can sign.
+    /// [`RingError::Unknown`] if the ring has no key with this id that can sign.
     pub fn activate(&self, id: &str) -> Result<(), RingError> {
         self.change(|state| {
             let key = state.signing.iter().find(|key| key.id() == id).cloned();
@@ -128,10 +132,11 @@ impl KeyRing {
         })
     }
 
-    /// Removes a key: its tokens are refused from now on.
+    /// Removes a key: its tokens are rejected from now on.
     ///
     /// # Errors
-    /// [`RingError::Active`] for the key that signs, [`RingError::Unknown`] when the ring has no key of this id.
+    /// [`RingError::Active`] for the key that signs, [`RingError::Unknown`] if the ring has no key
+    /// with this id.
     pub fn retire(&self, id: &str) -> Result<(), RingError> {
         self.change(|state| {
             if state.active.as_ref().is_some_and(|active| active.key.id() == id) {
@@ -142,24 +147,27 @@ impl KeyRing {
         })
     }
 
-    /// Replaces all keys by those of `from` in one step, for instance after reading key files again. A request sees either the
-    /// old keys or the new ones. If a ring that only verifies already has these keys, it is left unchanged.
+    /// Replaces all keys by those of `from` in one step, for instance after reading key files
+    /// again. A request uses either the old keys or the new ones. A ring that only verifies and
+    /// already has these keys is left unchanged.
     ///
     /// # Errors
-    /// [`RingError::NoSigningKey`] when this ring signs and `from` does not. The ring is left unchanged.
+    /// [`RingError::NoSigningKey`] if this ring signs and `from` does not. The ring is left
+    /// unchanged.
     pub fn reload(&self, from: &Self) -> Result<(), RingError> {
         self.swap(|state| state.replaced_by(State::clone(&from.state())))
     }
 
-    /// Replaces all keys by those of a set that another issuer publishes. If the set has a key that cannot be used, and the ring
-    /// has a key of the same id, that key stays. Keys whose id is not in the set are removed.
+    /// Replaces all keys by those of a set that another issuer publishes. Keys whose id is not in
+    /// the set are removed. If a key of the set is not usable, the ring's key with the same id
+    /// stays.
     ///
     /// # Errors
-    /// [`RingError::NoSigningKey`] when this ring signs. The ring is left unchanged.
+    /// [`RingError::NoSigningKey`] if this ring signs. The ring is left unchanged.
     pub fn replace_with_jwks(&self, set: JwkSet) -> Result<(), RingError> {
         self.swap(|state| {
             let mut next = State::empty();
-            let unusable: HashSet<String> = set.refused_ids().map(str::to_owned).collect();
+            let unusable: HashSet<String> = set.rejected_ids().map(str::to_owned).collect();
             set.into_keys().into_iter().try_for_each(|key| next.add(key))?;
             for (id, key) in &state.keys {
                 if unusable.contains(&**id) && next.find(id).is_none() {
@@ -170,13 +178,14 @@ impl KeyRing {
         })
     }
 
-    /// Whether both are handles on one ring.
+    /// Whether both are handles to the same ring.
     #[must_use]
     pub fn is_same_ring(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
-    /// The public keys as a JWK set (RFC 7517 §5), for `/.well-known/jwks.json`. It never contains secrets.
+    /// The public keys as a JWK set (RFC 7517 §5), for `/.well-known/jwks.json`. It never contains
+    /// secrets.
     #[must_use]
     pub fn jwks(&self) -> Arc<str> {
         Arc::clone(&self.state().jwks)
@@ -194,7 +203,7 @@ impl KeyRing {
         self.state().active.as_ref().map(|active| active.key.id().to_owned())
     }
 
-    /// The present state. Takes no lock.
+    /// The current state. Takes no lock.
     pub(crate) fn state(&self) -> Guard<Arc<State>> {
         self.shared.state.load()
     }
@@ -207,7 +216,8 @@ impl KeyRing {
         })
     }
 
-    /// Replaces the state by what `next` makes of it, under the lock of changes. `None` leaves the ring unchanged.
+    /// Replaces the state by the result of `next`, under the lock of changes. `None` leaves the
+    /// ring unchanged.
     fn swap(&self, next: impl FnOnce(&State) -> Result<Option<State>, RingError>) -> Result<(), RingError> {
         let _writing = self.shared.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let state = self.state();
@@ -220,10 +230,10 @@ impl KeyRing {
     }
 }
 
-/// A ring without keys: every token is refused until keys are added.
+/// A ring without keys: every token is rejected until keys are added.
 impl Default for KeyRing {
     fn default() -> Self {
-        Self::of(State::empty())
+        Self::from_state(State::empty())
     }
 }
 
@@ -241,7 +251,7 @@ impl State {
         Ok(())
     }
 
-    /// Refuses a key whose id or key material is in the ring already.
+    /// An error if the id or the key material is already in the ring.
     fn check_new(&self, key: &VerifyingKey) -> Result<(), RingError> {
         let known = self.keys.values().any(|own| own.id() == key.id() || own.is_same_material(key));
         if known { Err(RingError::Duplicate) } else { Ok(()) }
@@ -252,7 +262,7 @@ impl State {
         self.signing.push(Arc::new(key));
     }
 
-    /// Updates the JWK set and the generation.
+    /// Updates the JWK set and the generation, after a change.
     fn seal(&mut self) {
         let mut keys: Vec<&VerifyingKey> = self.keys.values().map(|key| &**key).collect();
         keys.sort_by(|one, other| one.id().cmp(other.id()));
@@ -272,19 +282,19 @@ impl State {
         Some((&active.key, active.header(kind)?))
     }
 
-    /// The active key, if `segment` is the header of its tokens of this kind.
+    /// The active key, if `segment` is the encoded header of its tokens of this kind.
     #[inline]
-    pub(crate) fn recognise(&self, segment: &str, kind: TokenKind) -> Option<&VerifyingKey> {
+    pub(crate) fn active_key_for(&self, segment: &str, kind: TokenKind) -> Option<&VerifyingKey> {
         let active = self.active.as_ref()?;
         if active.header(kind)? == segment { Some(&active.verifying) } else { None }
     }
 
-    /// The key of exactly this id. An id that is too long for any key is not looked up.
+    /// The key with exactly this id. An id longer than that of any key is not looked up.
     pub(crate) fn find(&self, id: &str) -> Option<&VerifyingKey> {
         if id.len() > MAX_KEY_ID_BYTES { None } else { self.keys.get(id).map(|key| &**key) }
     }
 
-    /// The key of a ring that has exactly one.
+    /// The only key, if the ring has exactly one.
     pub(crate) fn only(&self) -> Option<&VerifyingKey> {
         let mut keys = self.keys.values();
         match (keys.next(), keys.next()) {
@@ -293,7 +303,7 @@ impl State {
         }
     }
 
-    /// The state with all keys replaced by those of `next`, or `None` if they are the same.
+    /// The state after replacing all keys by those of `next`. `None` if they are the same.
     fn replaced_by(&self, next: Self) -> Result<Option<Self>, RingError> {
         if self.active.is_some() && next.active.is_none() {
             return Err(RingError::NoSigningKey);

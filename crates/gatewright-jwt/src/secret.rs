@@ -1,19 +1,20 @@
-//! Refusing weak secrets: empty, short, placeholders, key files, too few different bytes.
+//! Rejects weak secrets: empty, short, placeholders, key files, too few different bytes.
 
 use crate::error::KeyError;
 
-/// The minimal length of a secret for HS256, in bytes (RFC 7518 §3.2).
+/// The minimal length of a secret for HS256, in bytes (RFC 7518 §3.2). HS384 needs 48, HS512 64.
 pub const MIN_SECRET_BYTES: usize = 32;
 
-/// The minimal number of different bytes. 32 random bytes have about 30, 32 random hex digits about 14.
+/// The minimal number of different bytes. 32 random bytes have about 30, and 32 random hex digits
+/// have about 14.
 const MIN_DISTINCT_BYTES: usize = 8;
 
-/// Placeholders that are refused as the whole secret. Case and punctuation are ignored.
+/// Placeholders that are rejected as the whole secret. Case and punctuation are ignored.
 const PLACEHOLDERS: [&str; 7] =
     ["secret", "secretkey", "mysecret", "mysecretkey", "supersecret", "supersecretkey", "jwtsecret"];
 
-/// Placeholders that are refused anywhere in a secret.
-const REQUESTS: [&str; 11] = [
+/// Placeholders that are rejected anywhere in a secret.
+const PLACEHOLDER_PARTS: [&str; 11] = [
     "yoursecret",
     "yourjwtsecret",
     "your256bitsecret",
@@ -29,7 +30,7 @@ const REQUESTS: [&str; 11] = [
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
 ];
 
-/// Refuses a weak secret, or one of fewer than `least` bytes.
+/// An error if the secret is weak, or has fewer than `least` bytes.
 pub(crate) fn check(secret: &[u8], least: usize) -> Result<(), KeyError> {
     if secret.is_empty() {
         return Err(KeyError::Missing);
@@ -53,26 +54,26 @@ fn is_placeholder(secret: &[u8]) -> bool {
     let letters = secret.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase);
     let plain: zeroize::Zeroizing<Vec<u8>> = zeroize::Zeroizing::new(letters.collect());
     PLACEHOLDERS.iter().any(|word| *plain == word.as_bytes())
-        || REQUESTS.iter().any(|word| holds(&plain, word.as_bytes()))
+        || PLACEHOLDER_PARTS.iter().any(|word| contains(&plain, word.as_bytes()))
 }
 
-/// With a public key as the secret, everybody who knows that key can sign (CVE-2015-9235).
+/// If a public key were the secret, anyone who knows that key could sign (CVE-2015-9235).
 fn is_key_file(secret: &[u8]) -> bool {
     let text = secret.strip_prefix(b"\xef\xbb\xbf").unwrap_or(secret).trim_ascii_start();
     let names = [&b"-----BEGIN"[..], b"ssh-", b"ecdsa-"];
-    holds(text, b"-----BEGIN ")
-        || holds(text, b"---- BEGIN SSH2")
+    contains(text, b"-----BEGIN ")
+        || contains(text, b"---- BEGIN SSH2")
         || names.iter().any(|name| text.starts_with(name))
         || is_json(text)
 }
 
-/// Random bytes may begin with a brace, so that alone does not count.
+/// Random bytes may begin with a brace, so a brace alone is not enough.
 fn is_json(text: &[u8]) -> bool {
     let braced = text.starts_with(b"{") || text.starts_with(b"[");
-    braced && (holds(text, b"\"kty\"") || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok())
+    braced && (contains(text, b"\"kty\"") || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok())
 }
 
-fn holds(text: &[u8], word: &[u8]) -> bool {
+fn contains(text: &[u8], word: &[u8]) -> bool {
     text.windows(word.len()).any(|window| window == word)
 }
 
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn short_secrets_placeholders_and_key_files_are_refused() {
+    fn short_secrets_placeholders_and_key_files_are_rejected() {
         assert_eq!(problem(b""), Some(KeyError::Missing));
         assert_eq!(problem(b"0123456789abcdef0123456789abcde"), Some(KeyError::Short));
         for text in [

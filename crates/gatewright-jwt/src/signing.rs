@@ -1,4 +1,4 @@
-//! Signing keys. Each contains its verifying key; the private part cannot be read out again.
+//! Signing keys. Each contains its verifying key. The private part cannot be read back.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,8 @@ use crate::key::VerifyingKey;
 use crate::pem;
 use crate::public::{PublicParts, check_pkcs8, point, strip_zeros};
 
-/// A key that signs, for one algorithm, with one id.
+/// A key that signs, for one algorithm, with one id. [`KeyRing::new`](crate::KeyRing::new) and
+/// [`KeyRing::publish`](crate::KeyRing::publish) take it.
 ///
 /// ```
 /// use gatewright_jwt::{Algorithm, NewKey, SigningKey};
@@ -41,10 +42,11 @@ enum Signer {
 }
 
 impl SigningKey {
-    /// From the PEM text of a private key (PKCS#8, `PRIVATE KEY`, not encrypted). Its id is its thumbprint.
+    /// Reads the PEM text of a private key (PKCS#8, `PRIVATE KEY`, not encrypted). The key's id is
+    /// its thumbprint.
     ///
     /// # Errors
-    /// When the text is no such PEM, is a public key, or the key does not fit `algorithm`.
+    /// If the text is not such a PEM, is a public key, or the key does not fit `algorithm`.
     pub fn from_pem(algorithm: Algorithm, text: &str) -> Result<Self, KeyError> {
         let der = pem::private(text)?;
         check_pkcs8(algorithm, &der)?;
@@ -57,39 +59,40 @@ impl SigningKey {
         Self::from_signer(algorithm, signer.map_err(|_| KeyError::Invalid)?)
     }
 
-    /// From a JWK: a private key, or a secret (`oct`). Its id is its `kid`, or else its thumbprint. A key that fits several
-    /// algorithms must name one.
+    /// Reads a JWK: a private key, or a secret (`oct`). The key's id is its `kid`, or else its
+    /// thumbprint. A key that fits several algorithms must name one.
     ///
     /// # Errors
-    /// When the text is no JWK, has a member twice or of a wrong type, is a public key, is not for signatures, or its private
-    /// and public halves do not match.
+    /// If the text is not a JWK, has a duplicate member or one of a wrong type, is a public key, is
+    /// not for signatures, or if its private and public halves do not match.
     pub fn from_jwk(text: &str) -> Result<Self, KeyError> {
         Self::from_parsed(&Jwk::parse(text)?, None)
     }
 
-    /// From a JWK that names this algorithm, or none.
+    /// Reads a JWK that names this algorithm or no algorithm.
     ///
     /// # Errors
-    /// As [`SigningKey::from_jwk`], or when the key is for another algorithm.
+    /// As [`SigningKey::from_jwk`], or if the key is for another algorithm.
     pub fn from_jwk_for(algorithm: Algorithm, text: &str) -> Result<Self, KeyError> {
         Self::from_parsed(&Jwk::parse(text)?, Some(algorithm))
     }
 
-    /// From the bytes of a secret, which are used unchanged: at least as many as the hash has. The id is derived from the
-    /// secret, and is the same each time.
+    /// Uses the bytes of a secret, unchanged. There must be at least as many as the hash has. The
+    /// id is derived from the secret and is the same each time.
     ///
     /// # Errors
-    /// When the algorithm is not an HMAC, or the secret is too short, a placeholder, of too few different bytes, or a key file.
+    /// If the algorithm is not an HMAC, or if the secret is too short, is a placeholder, has too
+    /// few different bytes, or is a key file.
     pub fn from_secret(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, KeyError> {
         let verifying = VerifyingKey::from_secret(algorithm, bytes)?;
         let key = Arc::clone(verifying.hmac().ok_or(KeyError::Algorithm)?);
         Ok(Self { verifying, signer: Signer::Hmac(key) })
     }
 
-    /// Gives the key another id.
+    /// Gives the key another id: the `kid` of its tokens.
     ///
     /// # Errors
-    /// When the id is empty or longer than [`MAX_KEY_ID_BYTES`](crate::MAX_KEY_ID_BYTES).
+    /// If the id is empty or longer than [`MAX_KEY_ID_BYTES`](crate::MAX_KEY_ID_BYTES).
     pub fn with_id(mut self, id: impl AsRef<str>) -> Result<Self, KeyError> {
         self.verifying = self.verifying.with_id(id)?;
         Ok(self)
@@ -101,13 +104,13 @@ impl SigningKey {
         self.verifying.id()
     }
 
-    /// The algorithm.
+    /// The only algorithm that the key is used for.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
         self.verifying.algorithm()
     }
 
-    /// The verifying key. For HMAC it contains the same secret.
+    /// The key that verifies this key's tokens. For HMAC it contains the same secret.
     #[must_use]
     pub const fn verifying_key(&self) -> &VerifyingKey {
         &self.verifying

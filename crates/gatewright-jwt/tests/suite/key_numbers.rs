@@ -1,15 +1,12 @@
-//! The numbers of public keys, and how they are wrapped.
+//! The numbers of public keys, and their encoding in PEM.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
-mod common;
-
-use common::{decode, encode, key};
 use gatewright_jwt::{Algorithm, KeyError, KeyRing, VerifyingKey};
 use serde_json::{Value, json};
 
+use crate::common::{decode, encode, key};
+
 #[test]
-fn an_rsa_exponent_is_odd_and_from_3_to_below_2_to_the_33() {
+fn rsa_exponents_must_be_odd_from_3_to_below_2_to_the_33() {
     let set: Value = serde_json::from_str(&KeyRing::new(key(Algorithm::Rs256)).jwks()).unwrap();
     let read = |e: &[u8]| {
         let jwk = json!({"kty": "RSA", "alg": "RS256", "n": set["keys"][0]["n"], "e": encode(e)});
@@ -26,7 +23,7 @@ fn an_rsa_exponent_is_odd_and_from_3_to_below_2_to_the_33() {
 }
 
 #[test]
-fn an_ed25519_key_has_no_parameters() {
+fn ed25519_keys_with_algorithm_parameters_are_rejected() {
     let set: Value = serde_json::from_str(&KeyRing::new(key(Algorithm::EdDsa)).jwks()).unwrap();
     let x = decode(set["keys"][0]["x"].as_str().unwrap());
     let read = |start: &[u8]| {

@@ -1,34 +1,28 @@
-//! Keys: what is one, for which algorithm, and that nothing else is.
+//! Keys and JWK sets: which texts are keys, and for which algorithms.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
-mod common;
-
-use common::{decode, encode, hostile, key};
 use gatewright_jwt::{Algorithm, JwkSet, KeyError, NewKey, SigningKey, VerifyingKey};
 use serde_json::{Value, json};
 
-/// Public and private PEM of the kinds of keys, from the vectors.
-fn pem(kind: &str) -> String {
+use crate::common::{decode, encode, hostile, is_rsa, key, vectors};
+
+/// The vectors' private key of this kind (`rsa`, `ec` or `ed`) in PEM.
+fn private_pem(kind: &str) -> String {
     hostile()["keys"][format!("{kind}_server_private_pem")].as_str().unwrap().to_owned()
 }
 
 fn public_pem(kind: &str) -> String {
-    let file = hostile();
-    let named = |vector: &&Value| {
-        vector["policy"]["kid_keys"]
-            .as_object()
-            .is_some_and(|keys| keys.keys().any(|id| id.starts_with(kind)))
+    let with_key = |policy: &&Value| {
+        policy["kid_keys"].as_object().is_some_and(|keys| keys.keys().any(|id| id.starts_with(kind)))
     };
-    let vector = file["vectors"].as_array().unwrap().iter().find(named).unwrap();
-    vector["policy"]["public_key_pem"].as_str().unwrap().to_owned()
+    let policy = vectors().map(|vector| vector.policy).find(with_key).unwrap();
+    policy["public_key_pem"].as_str().unwrap().to_owned()
 }
 
 fn jwk(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// A JWK with one member replaced, or removed.
+/// The JWK with one member replaced or added, or removed (`None`).
 fn changed(text: &str, name: &str, value: Option<Value>) -> String {
     let mut key = jwk(text);
     match value {
@@ -39,10 +33,10 @@ fn changed(text: &str, name: &str, value: Option<Value>) -> String {
 }
 
 #[test]
-fn a_key_that_was_made_is_read_again_from_each_of_its_forms() {
+fn a_generated_key_can_be_read_from_pem_and_jwk() {
     for algorithm in Algorithm::ALL {
         if matches!(algorithm, Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::Ps384 | Algorithm::Ps512) {
-            continue; // as RS256 and PS256, and slow to make
+            continue; // the same as RS256 and PS256, and slow to generate
         }
         let new = NewKey::generate(algorithm).unwrap();
         let from_jwk = SigningKey::from_jwk(new.jwk()).unwrap();
@@ -56,13 +50,13 @@ fn a_key_that_was_made_is_read_again_from_each_of_its_forms() {
 }
 
 #[test]
-fn public_keys_are_read_from_pem_for_their_own_algorithms_alone() {
+fn a_pem_key_is_read_for_its_own_algorithms_only() {
     let mut read = 0;
     for kind in ["rsa", "ec", "ed"] {
-        let (public, private) = (public_pem(kind), pem(kind));
+        let (public, private) = (public_pem(kind), private_pem(kind));
         for algorithm in Algorithm::ALL {
             let fits = match kind {
-                "rsa" => algorithm.name().starts_with("RS") || algorithm.name().starts_with("PS"),
+                "rsa" => is_rsa(algorithm),
                 "ec" => algorithm == Algorithm::Es256,
                 _ => algorithm == Algorithm::EdDsa,
             };
@@ -79,10 +73,10 @@ fn public_keys_are_read_from_pem_for_their_own_algorithms_alone() {
 }
 
 #[test]
-fn a_private_key_is_refused_where_a_public_one_is_expected_and_the_other_way() {
+fn private_and_public_keys_are_not_interchangeable() {
     let new = NewKey::generate(Algorithm::Es256).unwrap();
     let public = changed(new.jwk(), "d", None);
-    assert_eq!(VerifyingKey::from_pem(Algorithm::Es256, &pem("ec")).unwrap_err(), KeyError::Private);
+    assert_eq!(VerifyingKey::from_pem(Algorithm::Es256, &private_pem("ec")).unwrap_err(), KeyError::Private);
     assert_eq!(SigningKey::from_pem(Algorithm::Es256, &public_pem("ec")).unwrap_err(), KeyError::Public);
     assert_eq!(VerifyingKey::from_jwk(new.jwk()).unwrap_err(), KeyError::Private);
     assert_eq!(SigningKey::from_jwk(&public).unwrap_err(), KeyError::Public);
@@ -95,27 +89,27 @@ fn a_private_key_is_refused_where_a_public_one_is_expected_and_the_other_way() {
 }
 
 #[test]
-fn pem_of_another_kind_or_of_two_blocks_or_broken_is_refused() {
+fn a_public_pem_must_be_one_valid_block_with_the_right_label() {
     let public = public_pem("ec");
-    let refused = |text: &str| VerifyingKey::from_pem(Algorithm::Es256, text).unwrap_err();
-    assert_eq!(refused(""), KeyError::Missing);
-    assert_eq!(refused(&format!("{public}{public}")), KeyError::Format);
-    assert_eq!(refused(&public.replace("PUBLIC KEY", "CERTIFICATE")), KeyError::PemType);
-    assert_eq!(refused(&public.replace("PUBLIC KEY", "ENCRYPTED PRIVATE KEY")), KeyError::Private);
-    assert_eq!(refused(&"x".repeat(100_000)), KeyError::Long);
-    assert_eq!(refused(&public.replace('M', "!")), KeyError::Format);
+    let error = |text: &str| VerifyingKey::from_pem(Algorithm::Es256, text).unwrap_err();
+    assert_eq!(error(""), KeyError::Missing);
+    assert_eq!(error(&format!("{public}{public}")), KeyError::Format);
+    assert_eq!(error(&public.replace("PUBLIC KEY", "CERTIFICATE")), KeyError::PemType);
+    assert_eq!(error(&public.replace("PUBLIC KEY", "ENCRYPTED PRIVATE KEY")), KeyError::Private);
+    assert_eq!(error(&"x".repeat(100_000)), KeyError::Long);
+    assert_eq!(error(&public.replace('M', "!")), KeyError::Format);
     assert!(VerifyingKey::from_pem(Algorithm::Es256, &public.replace('\n', "\r\n")).is_ok());
     assert!(VerifyingKey::from_pem(Algorithm::Es256, public.trim_end()).is_ok());
 }
 
 #[test]
-fn a_private_pem_that_is_refused_says_why() {
-    let refused = |algorithm, text: &str| SigningKey::from_pem(algorithm, text).unwrap_err();
+fn errors_of_private_pem_name_the_reason() {
+    let error = |algorithm, text: &str| SigningKey::from_pem(algorithm, text).unwrap_err();
     for (kind, legacy) in
         [("rsa", "RSA PRIVATE KEY"), ("ec", "EC PRIVATE KEY"), ("ed", "ENCRYPTED PRIVATE KEY")]
     {
-        let text = pem(kind).replace("PRIVATE KEY", legacy);
-        assert_eq!(refused(Algorithm::Es256, &text), KeyError::PemType, "{legacy}");
+        let text = private_pem(kind).replace("PRIVATE KEY", legacy);
+        assert_eq!(error(Algorithm::Es256, &text), KeyError::PemType, "{legacy}");
     }
     let others = [
         ("rsa", Algorithm::Es256),
@@ -125,14 +119,14 @@ fn a_private_pem_that_is_refused_says_why() {
         ("ed", Algorithm::Rs256),
     ];
     for (kind, other) in others {
-        assert_eq!(refused(other, &pem(kind)), KeyError::Algorithm, "{kind}");
+        assert_eq!(error(other, &private_pem(kind)), KeyError::Algorithm, "{kind}");
     }
-    assert_eq!(refused(Algorithm::Hs256, &pem("ec")), KeyError::KeyFile);
-    assert_eq!(refused(Algorithm::Rs256, include_str!("vectors/rsa_1024_private.pem")), KeyError::Short);
+    assert_eq!(error(Algorithm::Hs256, &private_pem("ec")), KeyError::KeyFile);
+    assert_eq!(error(Algorithm::Rs256, include_str!("../vectors/rsa_1024_private.pem")), KeyError::Short);
 }
 
 #[test]
-fn sizes_are_checked_at_construction() {
+fn keys_of_a_wrong_size_are_rejected() {
     for (algorithm, least) in [(Algorithm::Hs256, 32), (Algorithm::Hs384, 48), (Algorithm::Hs512, 64)] {
         let bytes: Vec<u8> = (0..least).collect();
         assert!(SigningKey::from_secret(algorithm, &bytes).is_ok());
@@ -149,16 +143,15 @@ fn sizes_are_checked_at_construction() {
     };
     assert_eq!(rsa(1024, 0xff), Err(KeyError::Short));
     assert_eq!(rsa(2048, 0x7f), Err(KeyError::Short), "2047 bits");
-    assert_eq!(rsa(2056, 0), Ok(()), "2048 bits behind a zero");
+    assert_eq!(rsa(2056, 0), Ok(()), "2048 bits after a zero byte");
     assert_eq!(rsa(16_384, 0xff), Err(KeyError::Long));
     let ed = |length: usize| {
         let x = encode(vec![9; length]);
         VerifyingKey::from_jwk(&json!({"kty": "OKP", "crv": "Ed25519", "x": x}).to_string()).map(drop)
     };
-    assert_eq!(
-        (ed(31), ed(33), ed(0), ed(44)),
-        (Err(KeyError::Invalid), Err(KeyError::Invalid), Err(KeyError::Invalid), Err(KeyError::Invalid),)
-    );
+    for length in [31, 33, 0, 44] {
+        assert_eq!(ed(length), Err(KeyError::Invalid), "{length} bytes");
+    }
     for e in ["AQ", "AA", "Ag", ""] {
         let n = encode(vec![0xff; 256]);
         let text = json!({"kty": "RSA", "alg": "RS256", "n": n, "e": e}).to_string();
@@ -167,26 +160,23 @@ fn sizes_are_checked_at_construction() {
 }
 
 #[test]
-fn a_point_off_the_curve_is_refused() {
+fn a_point_that_is_not_on_the_curve_is_rejected() {
     for algorithm in [Algorithm::Es256, Algorithm::Es384] {
         let public = changed(NewKey::generate(algorithm).unwrap().jwk(), "d", None);
-        let mut y = decode(jwk(&public)["y"].as_str().unwrap());
-        *y.last_mut().unwrap() ^= 1;
-        let off = changed(&public, "y", Some(json!(encode(&y))));
-        assert_eq!(VerifyingKey::from_jwk(&off).unwrap_err(), KeyError::Invalid);
-        let short = changed(&public, "y", Some(json!(encode(y.get(1..).unwrap()))));
-        assert_eq!(VerifyingKey::from_jwk(&short).unwrap_err(), KeyError::Invalid);
-        let zero = changed(
-            &changed(&public, "x", Some(json!(encode(vec![0; y.len()])))),
-            "y",
-            Some(json!(encode(vec![0; y.len()]))),
-        );
-        assert_eq!(VerifyingKey::from_jwk(&zero).unwrap_err(), KeyError::Invalid);
+        let y = decode(jwk(&public)["y"].as_str().unwrap());
+        let with = |name: &str, bytes: &[u8]| changed(&public, name, Some(json!(encode(bytes))));
+        let mut off_curve = y.clone();
+        *off_curve.last_mut().unwrap() ^= 1;
+        let zeros = vec![0; y.len()];
+        let zero = changed(&with("x", &zeros), "y", Some(json!(encode(&zeros))));
+        for text in [with("y", &off_curve), with("y", y.get(1..).unwrap()), zero] {
+            assert_eq!(VerifyingKey::from_jwk(&text).unwrap_err(), KeyError::Invalid, "{text}");
+        }
     }
 }
 
 #[test]
-fn an_ed25519_key_under_which_anybody_can_sign_is_refused() {
+fn weak_ed25519_keys_are_rejected() {
     let read = |x: &[u8]| {
         VerifyingKey::from_jwk(&json!({"kty": "OKP", "crv": "Ed25519", "x": encode(x)}).to_string()).map(drop)
     };
@@ -210,16 +200,13 @@ fn an_ed25519_key_under_which_anybody_can_sign_is_refused() {
     for point in weak {
         let mut other = point.clone();
         other[31] ^= 0x80;
-        assert_eq!(
-            (read(&point), read(&other)),
-            (Err(KeyError::Invalid), Err(KeyError::Invalid)),
-            "{point:x?}"
-        );
+        let invalid = Err(KeyError::Invalid);
+        assert_eq!((read(&point), read(&other)), (invalid, invalid), "{point:x?}");
     }
 }
 
 #[test]
-fn halves_that_do_not_belong_together_are_refused() {
+fn private_and_public_halves_must_match() {
     for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Es384] {
         let (one, other) = (NewKey::generate(algorithm).unwrap(), NewKey::generate(algorithm).unwrap());
         let mixed = changed(one.jwk(), "d", Some(jwk(other.jwk())["d"].clone()));
@@ -234,22 +221,22 @@ fn halves_that_do_not_belong_together_are_refused() {
 }
 
 #[test]
-fn a_jwk_is_read_strictly() {
+fn a_jwk_with_wrong_members_is_rejected() {
     let public = changed(NewKey::generate(Algorithm::EdDsa).unwrap().jwk(), "d", None);
-    let refused =
+    let error =
         |name: &str, value: Value| VerifyingKey::from_jwk(&changed(&public, name, Some(value))).unwrap_err();
-    assert_eq!(refused("use", json!("enc")), KeyError::Use);
-    assert_eq!(refused("key_ops", json!(["sign"])), KeyError::Use);
-    assert_eq!(refused("key_ops", json!([])), KeyError::Use);
-    assert_eq!(refused("alg", json!("ES256")), KeyError::Algorithm);
-    assert_eq!(refused("alg", json!("none")), KeyError::Algorithm);
-    assert_eq!(refused("crv", json!("Ed448")), KeyError::Algorithm);
-    assert_eq!(refused("kty", json!("okp")), KeyError::Algorithm);
-    assert_eq!(refused("kid", json!("")), KeyError::Id);
-    assert_eq!(refused("kid", json!("k".repeat(129))), KeyError::Id);
+    assert_eq!(error("use", json!("enc")), KeyError::Use);
+    assert_eq!(error("key_ops", json!(["sign"])), KeyError::Use);
+    assert_eq!(error("key_ops", json!([])), KeyError::Use);
+    assert_eq!(error("alg", json!("ES256")), KeyError::Algorithm);
+    assert_eq!(error("alg", json!("none")), KeyError::Algorithm);
+    assert_eq!(error("crv", json!("Ed448")), KeyError::Algorithm);
+    assert_eq!(error("kty", json!("okp")), KeyError::Algorithm);
+    assert_eq!(error("kid", json!("")), KeyError::Id);
+    assert_eq!(error("kid", json!("k".repeat(129))), KeyError::Id);
     for name in ["kty", "alg", "kid", "use", "key_ops", "crv", "x", "d", "k"] {
         for value in [json!(null), json!(1), json!({})] {
-            assert_eq!(refused(name, value), KeyError::Format, "{name}");
+            assert_eq!(error(name, value), KeyError::Format, "{name}");
         }
     }
     let x = jwk(&public)["x"].as_str().unwrap().to_owned();
@@ -274,7 +261,7 @@ fn a_jwk_is_read_strictly() {
 }
 
 #[test]
-fn a_key_good_for_several_algorithms_must_name_one() {
+fn a_key_that_fits_several_algorithms_must_name_one() {
     let rsa = changed(&changed(NewKey::generate(Algorithm::Rs256).unwrap().jwk(), "alg", None), "d", None);
     let rsa = ["p", "q", "dp", "dq", "qi"].iter().fold(rsa, |text, name| changed(&text, name, None));
     assert_eq!(VerifyingKey::from_jwk(&rsa).unwrap_err(), KeyError::Ambiguous);
@@ -285,7 +272,7 @@ fn a_key_good_for_several_algorithms_must_name_one() {
     let oct = json!({"kty": "oct", "k": encode((0..64).collect::<Vec<u8>>())}).to_string();
     assert_eq!(VerifyingKey::from_jwk(&oct).unwrap_err(), KeyError::Ambiguous);
     let set = format!(r#"{{"keys":[{oct}]}}"#);
-    assert_eq!(JwkSet::parse(&set).unwrap().refused(), [KeyError::Private]);
+    assert_eq!(JwkSet::parse(&set).unwrap().rejected(), [KeyError::Private]);
     assert_eq!(JwkSet::parse_with_secrets(&set, &[]).unwrap().keys()[0].algorithm(), Algorithm::Hs256);
     let only = JwkSet::parse_with_secrets(&set, &[Algorithm::Hs384]).unwrap();
     assert_eq!(only.keys()[0].algorithm(), Algorithm::Hs384);
@@ -293,7 +280,7 @@ fn a_key_good_for_several_algorithms_must_name_one() {
 }
 
 #[test]
-fn one_bad_key_does_not_lose_the_others_of_a_set_and_two_different_keys_of_one_id_are_both_lost() {
+fn a_set_leaves_out_unusable_keys_and_different_keys_with_one_id() {
     let public = |id: &str| {
         let text = changed(NewKey::generate(Algorithm::EdDsa).unwrap().jwk(), "d", None);
         changed(&text, "kid", Some(json!(id)))
@@ -310,7 +297,7 @@ fn one_bad_key_does_not_lose_the_others_of_a_set_and_two_different_keys_of_one_i
     let set = JwkSet::parse(&text).unwrap();
     assert_eq!(set.keys().iter().map(VerifyingKey::id).collect::<Vec<_>>(), ["a"]);
     assert_eq!(
-        set.refused(),
+        set.rejected(),
         [
             KeyError::Algorithm,
             KeyError::Format,
@@ -330,17 +317,17 @@ fn one_bad_key_does_not_lose_the_others_of_a_set_and_two_different_keys_of_one_i
 }
 
 #[test]
-fn a_secrets_id_is_the_same_each_time_and_another_for_another_secret() {
+fn the_id_of_a_secret_is_derived_from_it() {
     let id = |secret: &[u8; 32]| VerifyingKey::from_secret(Algorithm::Hs256, secret).unwrap().id().to_owned();
     assert_eq!(id(b"0123456789abcdef0123456789abcdef"), id(b"0123456789abcdef0123456789abcdef"));
     assert_ne!(id(b"0123456789abcdef0123456789abcdef"), id(b"0123456789abcdef0123456789abcdeF"));
 }
 
 #[test]
-fn no_key_shows_what_it_holds() {
+fn debug_output_contains_no_secret() {
     let secret = b"fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa";
-    let key_ = SigningKey::from_secret(Algorithm::Hs256, secret).unwrap();
-    let shown = format!("{key_:?} {:?}", key_.verifying_key());
+    let hmac = SigningKey::from_secret(Algorithm::Hs256, secret).unwrap();
+    let shown = format!("{hmac:?} {:?}", hmac.verifying_key());
     assert!(!shown.contains("fu8F") && shown.contains("Hs256"), "{shown}");
     let shown = format!("{:?}", key(Algorithm::Es256));
     assert!(shown.starts_with("SigningKey { id: ") && shown.len() < 120, "{shown}");

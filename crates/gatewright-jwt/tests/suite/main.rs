@@ -1,0 +1,22 @@
+//! Tokens, keys and key rings through the public API, with the vectors of `tests/vectors`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a failed step fails the test"
+)]
+
+mod common;
+
+mod algorithms;
+mod cache;
+mod differential;
+mod exceptions;
+mod hostile;
+mod issuers;
+mod key_numbers;
+mod keys;
+mod published_vectors;
+mod rings;
+mod strict;
