@@ -1,29 +1,30 @@
-//! Building a [`RemoteIssuer`]: its settings and their bounds.
+//! Building a [`RemoteIssuer`]: its settings and their limits.
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
-use std::thread;
 use std::time::Duration;
 
 use gatewright_core::{BuildError, Clock, SystemClock};
 use gatewright_jwt::{IssuerVerifier, Jwt, JwtBuilder, KeyRing};
 use ureq::tls::{Certificate, RootCerts};
 
-use crate::fetch::{Connection, Source};
+use crate::fetch::{ConnectionSettings, Fetcher};
 use crate::keys::{DEFAULT_MAX_STALE, Keys, MAX_STALE, MIN_STALE};
-use crate::remote::{Refresher, RemoteIssuer, Shared};
+use crate::refresher::{Refresher, Shared};
+use crate::remote::RemoteIssuer;
 use crate::schedule::{MIN_REFRESH, Schedule};
 
-/// The longest timeout of a fetch: a minute.
+/// The maximum of [`with_timeout`](RemoteIssuerBuilder::with_timeout): one minute.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(60);
-/// The longest cool-down between two fetches: [`MIN_REFRESH`].
+/// The maximum of [`with_cool_down`](RemoteIssuerBuilder::with_cool_down): one minute, as
+/// [`MIN_REFRESH`].
 pub const MAX_COOL_DOWN: Duration = MIN_REFRESH;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_COOL_DOWN: Duration = Duration::from_secs(30);
 
-/// Builds a [`RemoteIssuer`].
+/// Builder for [`RemoteIssuer`], from [`RemoteIssuer::builder`]. Every setting has a default; the
+/// methods name it. [`build`](Self::build) checks all settings.
 #[must_use]
 pub struct RemoteIssuerBuilder {
     jwks_url: String,
@@ -44,8 +45,30 @@ impl fmt::Debug for RemoteIssuerBuilder {
     }
 }
 
+impl RemoteIssuer {
+    /// Starts with the expected issuer (`iss`) and audience (`aud`) of tokens, and the URL of the
+    /// issuer's JWK set.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use gatewright_jwks::RemoteIssuer;
+    ///
+    /// let issuer = RemoteIssuer::builder("https://issuer.example", "my-api", "https://issuer.example/jwks.json")
+    ///     .with_max_stale(Duration::from_secs(6 * 60 * 60))
+    ///     .build()?;
+    /// # Ok::<(), gatewright_core::BuildError>(())
+    /// ```
+    pub fn builder(
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+        jwks_url: impl Into<String>,
+    ) -> RemoteIssuerBuilder {
+        RemoteIssuerBuilder::new(issuer.into(), audience.into(), jwks_url.into())
+    }
+}
+
 impl RemoteIssuerBuilder {
-    pub(crate) fn new(issuer: String, audience: String, jwks_url: String) -> Self {
+    fn new(issuer: String, audience: String, jwks_url: String) -> Self {
         let ring = KeyRing::default();
         Self {
             jwks_url,
@@ -61,8 +84,9 @@ impl RemoteIssuerBuilder {
         }
     }
 
-    /// Changes how tokens are verified: leeway, a cache, the `.dangerous()` settings. `rules` must return the builder that it is
-    /// given; one with another key ring is refused.
+    /// Changes how tokens are verified: the leeway, a cache, the `.dangerous()` settings. `rules`
+    /// must return the builder that it receives. `build` fails if it returns one with another key
+    /// ring.
     ///
     /// ```
     /// use std::time::Duration;
@@ -77,56 +101,60 @@ impl RemoteIssuerBuilder {
         self
     }
 
-    /// The clock that schedules fetches and limits the age of keys: that of the system unless set.
+    /// The clock for the schedule of fetches and the age of keys. Default: the system's clock.
     pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// How long a fetch may take as a whole: 10 seconds unless set, at most [`MAX_TIMEOUT`].
+    /// The time limit for a whole fetch. Default: 10 seconds. At most [`MAX_TIMEOUT`].
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// The shortest time between two fetches, whatever causes them: 30 seconds unless set, from one second to
-    /// [`MAX_COOL_DOWN`].
+    /// The shortest time between two fetches. It also limits how fast a failed fetch is repeated.
+    /// Default: 30 seconds. From one second to [`MAX_COOL_DOWN`].
     pub fn with_cool_down(mut self, cool_down: Duration) -> Self {
         self.cool_down = cool_down;
         self
     }
 
-    /// How long a key is used after the last successful fetch that contained it: [`DEFAULT_MAX_STALE`] (a day) unless set, from
-    /// [`MIN_STALE`] to [`MAX_STALE`]. After that its tokens are refused ([`TokenRefusal::Key`]) until a fetch contains it again.
+    /// How long a key is used after the last successful fetch that contained it. Default:
+    /// [`DEFAULT_MAX_STALE`] (one day). From [`MIN_STALE`] to [`MAX_STALE`]. After that time its
+    /// tokens are rejected ([`TokenError::Key`]) until a fetch contains the key again.
     ///
-    /// This limits how long a key that the issuer has withdrawn is still accepted when fetches fail, the set is empty, or the key
-    /// is replaced by one that cannot be used. It also limits how long an issuer can be unreachable before its tokens are
-    /// refused. The set is due again after half of this time at the latest.
+    /// This limits how long a withdrawn key stays valid when fetches fail, when the set is empty,
+    /// or when an unusable key replaces it. It also limits how long an issuer can be unreachable
+    /// before its tokens are rejected. The set is due again after half of this time at the latest.
     ///
-    /// [`TokenRefusal::Key`]: gatewright_core::TokenRefusal::Key
+    /// [`TokenError::Key`]: gatewright_core::TokenError::Key
     pub fn with_max_stale(mut self, max_stale: Duration) -> Self {
         self.max_stale = max_stale;
         self
     }
 
-    /// Trusts only this root certificate (PEM) instead of those of the system: for a private certificate authority.
+    /// Trusts only this root certificate (PEM), for a private certificate authority. Default: the
+    /// root certificates of the system.
     pub fn with_root_certificate(mut self, pem: impl Into<String>) -> Self {
         self.root = Some(pem.into());
         self
     }
 
-    /// Settings that weaken a check.
+    /// Settings that weaken the protection of fetches.
     pub const fn dangerous(self) -> DangerousRemoteIssuerBuilder {
         DangerousRemoteIssuerBuilder(self)
     }
 
-    /// Checks all settings and starts the thread, which fetches the set at once.
+    /// Checks all settings and starts the thread, which fetches the set at once. `build` does not
+    /// wait for it: see [`RemoteIssuer::wait_until_ready`].
     ///
     /// # Errors
-    /// When the URL is not HTTPS, or another setting is out of its bounds. The error names the setting.
+    /// If the URL is not HTTPS, another setting is out of range, or the thread cannot be started.
+    /// The error names the setting.
     pub fn build(self) -> Result<RemoteIssuer, BuildError> {
         if self.timeout.is_zero() || self.timeout > MAX_TIMEOUT {
-            return Err(BuildError::new("timeout", "must be above zero and at most 60 seconds"));
+            return Err(BuildError::new("timeout", "must be above 0 and at most 60 seconds"));
         }
         if self.cool_down < Duration::from_secs(1) || self.cool_down > MAX_COOL_DOWN {
             return Err(BuildError::new("cool_down", "must be 1 to 60 seconds"));
@@ -136,20 +164,17 @@ impl RemoteIssuerBuilder {
         }
         let roots = roots(self.root.as_deref())?;
         let Self { timeout, http, redirects, ring, clock, cool_down, max_stale, .. } = self;
-        let source = Source::new(&self.jwks_url, Connection { timeout, roots, http, redirects })?;
+        let settings = ConnectionSettings { timeout, roots, http, redirects };
+        let fetcher = Fetcher::new(&self.jwks_url, settings)?;
         let jwt = self.jwt.build()?;
         if !jwt.ring().is_same_ring(&ring) {
-            return Err(BuildError::new("rules", "are for other keys than those that are fetched"));
+            return Err(BuildError::new("rules", "must return the builder that they receive"));
         }
         let (schedule, keys) = (Schedule::new(cool_down, max_stale), Keys::new(ring, max_stale));
         let shared = Arc::new(Shared::new(jwt.issuer().to_owned(), schedule, keys));
-        let (ask, asked) = sync_channel(1);
-        let refresher = Refresher { source, clock: Arc::clone(&clock), shared: Arc::clone(&shared), asked };
-        let thread = thread::Builder::new().name("gatewright-jwks".to_owned());
-        thread
-            .spawn(move || refresher.run())
-            .map_err(|_| BuildError::new("thread", "could not be started"))?;
-        Ok(RemoteIssuer { jwt, clock, shared, ask })
+        let requests = Refresher::spawn(fetcher, Arc::clone(&clock), Arc::clone(&shared));
+        let requests = requests.map_err(|_| BuildError::new("thread", "could not be started"))?;
+        Ok(RemoteIssuer { jwt, clock, shared, requests })
     }
 }
 
@@ -157,11 +182,12 @@ fn roots(pem: Option<&str>) -> Result<RootCerts, BuildError> {
     let Some(pem) = pem else { return Ok(RootCerts::PlatformVerifier) };
     let certificate = Certificate::from_pem(pem.as_bytes());
     let certificate =
-        certificate.map_err(|_| BuildError::new("root_certificate", "is no certificate in PEM"))?;
+        certificate.map_err(|_| BuildError::new("root_certificate", "must be a certificate in PEM"))?;
     Ok(RootCerts::new_with_certs(&[certificate]))
 }
 
-/// Settings that weaken the protection of fetches.
+/// Settings that weaken the protection of fetches, from [`RemoteIssuerBuilder::dangerous`]. Each
+/// returns to the builder.
 #[must_use]
 #[derive(Debug)]
 pub struct DangerousRemoteIssuerBuilder(RemoteIssuerBuilder);
@@ -169,7 +195,7 @@ pub struct DangerousRemoteIssuerBuilder(RemoteIssuerBuilder);
 impl DangerousRemoteIssuerBuilder {
     /// Allows plain HTTP.
     ///
-    /// What is lost: anybody on the network path can replace the keys, and so decide which tokens are accepted.
+    /// Risk: an attacker on the network path can replace the keys and then forge tokens.
     pub fn with_http(mut self) -> RemoteIssuerBuilder {
         self.0.http = true;
         self.0
@@ -177,7 +203,8 @@ impl DangerousRemoteIssuerBuilder {
 
     /// Follows up to three redirects.
     ///
-    /// What is lost: with an open redirect on the issuer's host, anybody can replace the keys.
+    /// Risk: an open redirect on the issuer's host lets an attacker replace the keys and then forge
+    /// tokens.
     pub fn with_redirects(mut self) -> RemoteIssuerBuilder {
         self.0.redirects = true;
         self.0

@@ -1,8 +1,9 @@
-//! The lifetime of an answer by `Cache-Control` (RFC 9111 §5.2.2).
+//! The freshness lifetime of a response by its `Cache-Control` header (RFC 9111 §5.2.2).
 
 use std::time::Duration;
 
-/// How long an answer with these header values is fresh; `None` if they do not say. The shortest time counts.
+/// How long a response with these header values is fresh. `None` if they do not say. If several
+/// directives give a time, the shortest one counts.
 pub(crate) fn lifetime<'a>(values: impl Iterator<Item = &'a str>) -> Option<Duration> {
     values.flat_map(|value| value.split(',')).filter_map(directive).min()
 }
@@ -17,7 +18,7 @@ fn directive(text: &str) -> Option<Duration> {
     {
         return None;
     }
-    // A number that is too large counts as a long time (RFC 9111 §1.2.2).
+    // A number that overflows counts as a very long time (RFC 9111 §1.2.2).
     Some(Duration::from_secs(value.parse().unwrap_or(u64::from(u32::MAX))))
 }
 
@@ -26,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shortest_time_that_is_said_counts() {
+    fn the_shortest_lifetime_counts() {
         let seconds = |values: &[&str]| lifetime(values.iter().copied()).map(|span| span.as_secs());
         assert_eq!(seconds(&[]), None);
         assert_eq!(seconds(&["public, max-age=300"]), Some(300));

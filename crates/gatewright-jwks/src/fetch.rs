@@ -1,4 +1,4 @@
-//! One fetch over HTTPS, within bounds of time and size.
+//! Fetches a JWK set over HTTPS, with limits on time and size.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,78 +16,81 @@ use crate::cache_control;
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 const MAX_REDIRECTS: u32 = 3;
 
-/// Why a fetch failed. A failed fetch does not change the keys.
+/// Why a fetch failed. A failed fetch does not change the keys; it is repeated after a cool-down.
+///
+/// [`RemoteIssuer::last_failure`](crate::RemoteIssuer::last_failure) returns the latest one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FetchFailure {
-    /// No connection, a certificate that is not trusted, or no answer in time.
+    /// The connection failed, the certificate is not trusted, or the response did not arrive in
+    /// time.
     Unreachable,
-    /// An answer with another status than 200.
+    /// The response status is not 200.
     Status,
-    /// A redirect.
+    /// The response is a redirect.
     Redirect,
-    /// An answer that is too large.
+    /// The response is larger than [`MAX_JWKS_BYTES`], or its headers than 16 KiB.
     Large,
-    /// An answer that is no JWK set.
+    /// The response body is not a JWK set.
     Malformed,
-    /// A set without a usable key, such as an empty one.
+    /// The set has no usable key. It may be empty.
     NoKeys,
 }
 
 impl fmt::Display for FetchFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unreachable => "the server could not be reached or did not answer in time",
-            Self::Status => "the answer has another status than 200",
-            Self::Redirect => "the answer is a redirect",
-            Self::Large => "the answer is too large",
-            Self::Malformed => "the answer is no JWK set",
-            Self::NoKeys => "the set has no key that can be used",
+            Self::Unreachable => "the server is unreachable or did not respond in time",
+            Self::Status => "the response status is not 200",
+            Self::Redirect => "the response is a redirect",
+            Self::Large => "the response is too large",
+            Self::Malformed => "the response is not a JWK set",
+            Self::NoKeys => "the JWK set has no usable key",
         })
     }
 }
 
 impl std::error::Error for FetchFailure {}
 
-/// The settings of connections.
-pub(crate) struct Connection {
+pub(crate) struct ConnectionSettings {
     pub(crate) timeout: Duration,
     pub(crate) roots: RootCerts,
     pub(crate) http: bool,
     pub(crate) redirects: bool,
 }
 
-/// The URL of a set, with a client to fetch it.
-pub(crate) struct Source {
+/// The URL of a set, and the HTTP client that fetches it.
+pub(crate) struct Fetcher {
     agent: Agent,
     url: Uri,
 }
 
-/// The answer to a successful fetch.
-pub(crate) struct Answer {
+/// The result of a successful fetch.
+pub(crate) struct FetchedSet {
     pub(crate) set: JwkSet,
+    /// How long the set is fresh, if the response says so.
     pub(crate) lifetime: Option<Duration>,
 }
 
-impl Source {
-    pub(crate) fn new(url: &str, connection: Connection) -> Result<Self, BuildError> {
-        let refuse = |problem| Err(BuildError::new("jwks_url", problem));
-        let Ok(url) = url.parse::<Uri>() else { return refuse("is no URL") };
+impl Fetcher {
+    pub(crate) fn new(url: &str, settings: ConnectionSettings) -> Result<Self, BuildError> {
+        let invalid = |problem| Err(BuildError::new("jwks_url", problem));
+        let Ok(url) = url.parse::<Uri>() else { return invalid("is not a valid URL") };
         let allowed = match url.scheme_str() {
             Some("https") => true,
-            Some("http") => connection.http,
+            Some("http") => settings.http,
             _ => false,
         };
         if !allowed {
-            return refuse("is not https");
+            return invalid("must begin with https://");
         }
         if url.host().is_none_or(str::is_empty) {
-            return refuse("names no host");
+            return invalid("has no host");
         }
-        Ok(Self { agent: agent(connection), url })
+        Ok(Self { agent: agent(settings), url })
     }
 
-    pub(crate) fn fetch(&self) -> Result<Answer, FetchFailure> {
+    pub(crate) fn fetch(&self) -> Result<FetchedSet, FetchFailure> {
         let mut response = self.agent.get(&self.url).call().map_err(failure)?;
         match response.status().as_u16() {
             200 => {}
@@ -99,23 +102,23 @@ impl Source {
         let body = response.body_mut().with_config().limit(limit).read_to_vec().map_err(failure)?;
         let text = String::from_utf8(body).map_err(|_| FetchFailure::Malformed)?;
         let set = JwkSet::parse(&text).map_err(|_| FetchFailure::Malformed)?;
-        if set.keys().is_empty() { Err(FetchFailure::NoKeys) } else { Ok(Answer { set, lifetime }) }
+        if set.keys().is_empty() { Err(FetchFailure::NoKeys) } else { Ok(FetchedSet { set, lifetime }) }
     }
 }
 
-fn agent(connection: Connection) -> Agent {
+fn agent(settings: ConnectionSettings) -> Agent {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let tls = TlsConfig::builder()
         .provider(TlsProvider::Rustls)
         .unversioned_rustls_crypto_provider(provider)
-        .root_certs(connection.roots)
+        .root_certs(settings.roots)
         .build();
     let config = Agent::config_builder()
-        .https_only(!connection.http)
+        .https_only(!settings.http)
         .http_status_as_error(false)
-        .max_redirects(if connection.redirects { MAX_REDIRECTS } else { 0 })
+        .max_redirects(if settings.redirects { MAX_REDIRECTS } else { 0 })
         .max_response_header_size(MAX_HEADER_BYTES)
-        .timeout_global(Some(connection.timeout))
+        .timeout_global(Some(settings.timeout))
         .max_idle_connections(0)
         .tls_config(tls);
     config.build().new_agent()

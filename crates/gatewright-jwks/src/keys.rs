@@ -1,4 +1,5 @@
-//! The fetched keys, each used for a limited time after the last successful fetch that contained it.
+//! The fetched keys. Each is used for a limited time after the last successful fetch that contained
+//! it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,11 +9,13 @@ use std::time::Duration;
 use gatewright_core::Timestamp;
 use gatewright_jwt::{JwkSet, KeyRing};
 
-/// How long a key is used after the last successful fetch that contained it, unless set otherwise: a day.
+/// The default of [`with_max_stale`](crate::RemoteIssuerBuilder::with_max_stale): one day. A key is
+/// used for this long after the last successful fetch that contained it.
 pub const DEFAULT_MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
-/// The shortest time for `with_max_stale`: five minutes, which leaves time for a second fetch after a slow failure.
+/// The minimum of [`with_max_stale`](crate::RemoteIssuerBuilder::with_max_stale): five minutes.
+/// This leaves time for a second fetch after a slow failure.
 pub const MIN_STALE: Duration = Duration::from_secs(5 * 60);
-/// The longest time for `with_max_stale`: thirty days.
+/// The maximum of [`with_max_stale`](crate::RemoteIssuerBuilder::with_max_stale): thirty days.
 pub const MAX_STALE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 const NEVER: u64 = u64::MAX;
@@ -31,55 +34,56 @@ impl Keys {
         Self { ring, max_stale, fetched_at: Mutex::default(), next_stale: AtomicU64::new(NEVER) }
     }
 
-    /// Replaces the keys by those of a set that was requested at `moment`. A key that is only kept because its successor cannot be
-    /// used keeps its time.
-    pub(crate) fn replace(&self, set: JwkSet, moment: Timestamp) {
+    /// Replaces the keys by those of a set that was requested at `requested_at`. A key that stays
+    /// only because its successor is not usable keeps its time.
+    pub(crate) fn replace(&self, set: JwkSet, requested_at: Timestamp) {
         let read: Vec<String> = set.keys().iter().map(|key| key.id().to_owned()).collect();
         let mut fetched_at = self.fetched_at();
-        // Cannot fail: a set has no two keys of one id, and this ring does not sign.
+        // Cannot fail: no two keys of a set have the same id, and this ring does not sign.
         let _ = self.ring.replace_with_jwks(set);
         let present = self.ring.ids();
         fetched_at.retain(|id, _| present.contains(id));
-        fetched_at.extend(read.into_iter().map(|id| (id, moment)));
-        self.update(&fetched_at);
+        fetched_at.extend(read.into_iter().map(|id| (id, requested_at)));
+        self.update_next_stale(&fetched_at);
     }
 
-    /// Removes the keys whose last fetch is too long ago. Returns how many.
+    /// Removes the stale keys. Returns how many there were.
     pub(crate) fn remove_stale(&self, now: Timestamp) -> usize {
         let latest = now.saturating_add(self.max_stale).as_micros();
         if (latest + 1..NEVER).contains(&self.next_stale.load(Ordering::Acquire)) {
-            self.correct(now);
+            self.correct_times(now);
         }
         if now.as_micros() < self.next_stale.load(Ordering::Acquire) {
             return 0;
         }
         let mut fetched_at = self.fetched_at();
         let before = fetched_at.len();
-        fetched_at.retain(|id, moment| {
-            let fresh = moment.saturating_add(self.max_stale) > now;
+        fetched_at.retain(|id, time| {
+            let fresh = time.saturating_add(self.max_stale) > now;
             if !fresh {
                 let _ = self.ring.retire(id);
             }
             fresh
         });
-        self.update(&fetched_at);
+        self.update_next_stale(&fetched_at);
         before.saturating_sub(fetched_at.len())
     }
 
-    /// Replaces times that lie in the future, which shows that the clock was set back. Otherwise keys would be used for longer.
-    pub(crate) fn correct(&self, now: Timestamp) {
+    /// Replaces times in the future by `now`. They show that the clock was set back, and would
+    /// extend the use of their keys.
+    pub(crate) fn correct_times(&self, now: Timestamp) {
         let mut fetched_at = self.fetched_at();
-        fetched_at.values_mut().for_each(|moment| *moment = now.min(*moment));
-        self.update(&fetched_at);
+        fetched_at.values_mut().for_each(|time| *time = now.min(*time));
+        self.update_next_stale(&fetched_at);
     }
 
     fn fetched_at(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
         self.fetched_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn update(&self, fetched_at: &HashMap<String, Timestamp>) {
+    fn update_next_stale(&self, fetched_at: &HashMap<String, Timestamp>) {
         let first = fetched_at.values().min();
-        let next = first.map_or(NEVER, |moment| moment.saturating_add(self.max_stale).as_micros());
+        let next = first.map_or(NEVER, |time| time.saturating_add(self.max_stale).as_micros());
         self.next_stale.store(next, Ordering::Release);
     }
 }
@@ -108,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn each_key_is_used_for_max_stale_after_the_last_fetch_that_contained_it() {
+    fn a_key_is_used_for_max_stale_after_the_last_fetch_that_contained_it() {
         let (keys, ring) = keys();
         assert_eq!(keys.remove_stale(at(1_000_000)), 0, "nothing has been fetched");
         keys.replace(set(&["a", "broken"]), at(0));
@@ -123,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_does_not_add_its_difference() {
+    fn setting_the_clock_back_does_not_extend_the_use_of_a_key() {
         let (keys, ring) = keys();
         keys.replace(set(&["a"]), at(100_000));
         assert_eq!((keys.remove_stale(at(0)), ring.ids().len()), (0, 1));

@@ -1,5 +1,5 @@
-//! The keys of other issuers, for resource servers that accept their tokens. A JWK set (RFC 7517) is fetched over HTTPS and
-//! refreshed in the background. Requests never wait for it.
+//! The keys of other issuers, for resource servers that accept their tokens. A background thread
+//! fetches a JWK set (RFC 7517) over HTTPS and keeps it fresh. Requests never wait for it.
 //!
 //! ```text
 //! request ─► RemoteIssuer::verify ─► Jwt over a KeyRing ─► verdict, from the present keys
@@ -22,28 +22,34 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What is promised:
-//! - A request never waits for the network. A token with an unknown key id is refused and causes a fetch. Issuers publish a key
-//!   before they use it.
-//! - There is at most one fetch within a cool-down, however many unknown ids arrive. A token without an id causes none. Only if
-//!   tokens without one are accepted (`without_kid`), one that the present key does not verify causes a fetch, since the issuer
-//!   may have a new key.
-//! - A fetch fails if there is no answer, the answer is no JWK set, or the set has no usable key (an empty set, too). It then
-//!   changes nothing, and is repeated after a cool-down.
-//! - A successful fetch replaces the keys. Unusable keys in the set are skipped; a previous key with the same id stays. Keys
-//!   whose id is not in the set are removed.
-//! - The set is fetched again when its `Cache-Control: max-age` is over, but not before [`MIN_REFRESH`] and not after
-//!   [`MAX_REFRESH`].
-//! - A key is used for at most a day ([`DEFAULT_MAX_STALE`]; [`with_max_stale`](RemoteIssuerBuilder::with_max_stale)) after the
-//!   last successful fetch that contained it in usable form. Then its tokens are refused, and an error is logged. So a short
-//!   outage of the issuer refuses no tokens, and a withdrawn key is not accepted without limit. An issuer that withdraws its
-//!   only key should publish another one: that takes effect with the next fetch, an empty set only after this time.
-//! - Only HTTPS, and no redirects, unless allowed behind `.dangerous()`. Secrets (`oct`) in a set are refused.
+//! # Guarantees
+//! - **No request waits for the network.** A token with an unknown key id is rejected and triggers
+//!   a fetch. Issuers publish a key before they sign with it.
+//! - **At most one fetch per cool-down**, however many unknown key ids arrive. A token without a
+//!   key id triggers no fetch. The exception is an issuer whose tokens have no key id
+//!   (`without_kid`): there a token that the present key does not verify triggers one, because the
+//!   issuer may have a new key.
+//! - **A failed fetch changes nothing** and is repeated after a cool-down. A fetch fails if there
+//!   is no response, if the response is not a JWK set, or if the set has no usable key. An empty
+//!   set therefore counts as a failure.
+//! - **A successful fetch replaces the keys.** Keys whose id is not in the new set are removed.
+//!   Unusable keys in the set are skipped; a previous key with the same id stays.
+//! - **Refresh.** The set is fetched again after its `Cache-Control: max-age`, but not before
+//!   [`MIN_REFRESH`] and not after [`MAX_REFRESH`].
+//! - **Keys become stale.** A key is used for at most a day ([`DEFAULT_MAX_STALE`], see
+//!   [`with_max_stale`](RemoteIssuerBuilder::with_max_stale)) after the last successful fetch that
+//!   contained it in usable form. Then its tokens are rejected, and an error is logged. So a short
+//!   outage of the issuer rejects no tokens, and a withdrawn key does not stay valid without limit.
+//!   An issuer that withdraws its only key should publish another one: a new key takes effect with
+//!   the next fetch, an empty set only after this time.
+//! - **Transport.** Only HTTPS, and no redirects, unless allowed with `.dangerous()`. Secrets
+//!   (`oct`) in a set are rejected.
 
 mod cache_control;
 mod fetch;
 mod schedule;
 mod keys;
+mod refresher;
 mod remote;
 mod builder;
 

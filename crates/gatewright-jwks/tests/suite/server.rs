@@ -1,4 +1,4 @@
-//! A small HTTPS server of one's own: it answers as it is told, and counts.
+//! A small HTTPS server. Tests choose its response, and it counts requests.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -10,32 +10,43 @@ use std::time::Duration;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// What the server does with the next requests.
+/// How the server responds to the next requests.
 #[derive(Clone)]
-pub(crate) enum Answer {
-    /// 200 with these header lines and this body.
+pub(crate) enum Response {
+    /// Status 200 with these header lines and this body.
     Body(String, String),
     /// Another status, with these header lines.
     Status(u16, String),
-    /// Accepts and says nothing.
+    /// Accepts the connection and sends nothing.
     Silence,
-    /// Begins an answer and closes the connection in the middle of it.
+    /// Closes the connection in the middle of the body.
     Half(String),
-    /// Begins an answer and goes on with a byte now and then.
+    /// Sends the body one byte at a time, every 50 ms.
     Drip,
-    /// Sends this many bytes without a length.
+    /// Sends this many bytes without a `Content-Length`.
     Flood(usize),
+}
+
+impl Response {
+    /// Status 200 with this body.
+    pub(crate) fn ok(body: &str) -> Self {
+        Self::Body(String::new(), body.to_owned())
+    }
+
+    pub(crate) fn status(status: u16) -> Self {
+        Self::Status(status, String::new())
+    }
 }
 
 pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) certificate: String,
-    answer: Arc<Mutex<Answer>>,
+    response: Arc<Mutex<Response>>,
     requests: Arc<AtomicUsize>,
 }
 
 impl Server {
-    pub(crate) fn https(answer: Answer) -> Self {
+    pub(crate) fn https(response: Response) -> Self {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -45,36 +56,37 @@ impl Server {
             .with_no_client_auth()
             .with_single_cert(vec![made.cert.der().clone()], key)
             .unwrap();
-        Self::start(answer, Some(Arc::new(config)), made.cert.pem())
+        Self::start(response, Some(Arc::new(config)), made.cert.pem())
     }
 
-    pub(crate) fn http(answer: Answer) -> Self {
-        Self::start(answer, None, String::new())
+    pub(crate) fn http(response: Response) -> Self {
+        Self::start(response, None, String::new())
     }
 
-    fn start(answer: Answer, tls: Option<Arc<ServerConfig>>, certificate: String) -> Self {
+    fn start(response: Response, tls: Option<Arc<ServerConfig>>, certificate: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let (answer, requests) = (Arc::new(Mutex::new(answer)), Arc::new(AtomicUsize::new(0)));
-        let (shared, count) = (Arc::clone(&answer), Arc::clone(&requests));
+        let (response, requests) = (Arc::new(Mutex::new(response)), Arc::new(AtomicUsize::new(0)));
+        let (shared, count) = (Arc::clone(&response), Arc::clone(&requests));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (answer, count, tls) = (shared.lock().unwrap().clone(), Arc::clone(&count), tls.clone());
+                let (response, count, tls) =
+                    (shared.lock().unwrap().clone(), Arc::clone(&count), tls.clone());
                 thread::spawn(move || match tls {
-                    None => serve(stream, &answer, &count),
+                    None => serve(stream, &response, &count),
                     Some(config) => {
                         let connection = ServerConnection::new(config).unwrap();
-                        serve(StreamOwned::new(connection, stream), &answer, &count);
+                        serve(StreamOwned::new(connection, stream), &response, &count);
                     }
                 });
             }
         });
-        Self { url: format!("{scheme}://localhost:{port}/jwks.json"), certificate, answer, requests }
+        Self { url: format!("{scheme}://localhost:{port}/jwks.json"), certificate, response, requests }
     }
 
-    pub(crate) fn says(&self, answer: Answer) {
-        *self.answer.lock().unwrap() = answer;
+    pub(crate) fn respond_with(&self, response: Response) {
+        *self.response.lock().unwrap() = response;
     }
 
     pub(crate) fn requests(&self) -> usize {
@@ -82,7 +94,7 @@ impl Server {
     }
 }
 
-fn serve(mut stream: impl Read + Write, answer: &Answer, count: &AtomicUsize) {
+fn serve(mut stream: impl Read + Write, response: &Response, count: &AtomicUsize) {
     let mut request = Vec::new();
     let mut byte = [0];
     while !request.ends_with(b"\r\n\r\n") {
@@ -92,22 +104,22 @@ fn serve(mut stream: impl Read + Write, answer: &Answer, count: &AtomicUsize) {
         }
     }
     count.fetch_add(1, Ordering::SeqCst);
-    let _ = respond(&mut stream, answer);
+    let _ = respond(&mut stream, response);
 }
 
-fn respond(stream: &mut impl Write, answer: &Answer) -> std::io::Result<()> {
-    match answer {
-        Answer::Body(headers, body) => {
+fn respond(stream: &mut impl Write, response: &Response) -> std::io::Result<()> {
+    match response {
+        Response::Body(headers, body) => {
             write!(stream, "HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n{body}", body.len())?;
         }
-        Answer::Status(status, headers) => {
+        Response::Status(status, headers) => {
             write!(stream, "HTTP/1.1 {status} x\r\n{headers}content-length: 0\r\n\r\n")?;
         }
-        Answer::Silence => thread::park_timeout(Duration::from_secs(30)),
-        Answer::Half(body) => {
+        Response::Silence => thread::park_timeout(Duration::from_secs(30)),
+        Response::Half(body) => {
             write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len() * 2)?;
         }
-        Answer::Drip => {
+        Response::Drip => {
             write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")?;
             for _ in 0..1000 {
                 stream.write_all(b" ")?;
@@ -115,7 +127,7 @@ fn respond(stream: &mut impl Write, answer: &Answer) -> std::io::Result<()> {
                 thread::park_timeout(Duration::from_millis(50));
             }
         }
-        Answer::Flood(bytes) => {
+        Response::Flood(bytes) => {
             write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")?;
             for _ in 0..bytes / 1024 {
                 stream.write_all(&[b' '; 1024])?;

@@ -1,0 +1,143 @@
+//! The background thread that fetches the set, and the state that it shares with the verifier.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use gatewright_core::{Clock, Timestamp};
+
+use crate::fetch::{FetchFailure, FetchedSet, Fetcher};
+use crate::keys::Keys;
+use crate::schedule::Schedule;
+
+/// The state that the thread writes and the verifier reads.
+pub(crate) struct Shared {
+    /// For log messages.
+    issuer: String,
+    pub(crate) schedule: Schedule,
+    keys: Keys,
+    status: Mutex<Status>,
+    ready: Condvar,
+}
+
+/// The outcome of the fetches so far.
+#[derive(Default)]
+pub(crate) struct Status {
+    /// Whether one fetch has succeeded.
+    ready: bool,
+    pub(crate) fetches: u64,
+    pub(crate) failure: Option<FetchFailure>,
+    pub(crate) rejected_keys: usize,
+}
+
+impl Shared {
+    pub(crate) fn new(issuer: String, schedule: Schedule, keys: Keys) -> Self {
+        Self { issuer, schedule, keys, status: Mutex::default(), ready: Condvar::new() }
+    }
+
+    pub(crate) fn status(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Blocks until one fetch has succeeded, at most for `longest`. Returns whether one has.
+    pub(crate) fn wait_until_ready(&self, longest: Duration) -> bool {
+        let waited = self.ready.wait_timeout_while(self.status(), longest, |status| !status.ready);
+        waited.unwrap_or_else(PoisonError::into_inner).0.ready
+    }
+
+    /// Removes the stale keys and logs that they were removed.
+    pub(crate) fn remove_stale_keys(&self, now: Timestamp) {
+        let removed = self.keys.remove_stale(now);
+        if removed > 0 {
+            tracing::error!(
+                issuer = self.issuer,
+                removed,
+                "removed keys that no successful fetch has contained for max_stale; their tokens are rejected"
+            );
+        }
+    }
+
+    /// Records the outcome of a fetch, and wakes callers of `wait_until_ready`.
+    fn record(&self, failure: Option<FetchFailure>) {
+        let mut status = self.status();
+        status.fetches = status.fetches.saturating_add(1);
+        status.ready |= failure.is_none();
+        status.failure = failure;
+        self.ready.notify_all();
+    }
+}
+
+/// The thread. It fetches when the set is due or the verifier requests it, and ends when the
+/// verifier is dropped.
+pub(crate) struct Refresher {
+    fetcher: Fetcher,
+    clock: Arc<dyn Clock>,
+    shared: Arc<Shared>,
+    requests: Receiver<()>,
+}
+
+impl Refresher {
+    /// Starts the thread. A message on the returned channel requests a fetch. The channel has room
+    /// for one message: if it is full, a fetch is already requested.
+    pub(crate) fn spawn(
+        fetcher: Fetcher,
+        clock: Arc<dyn Clock>,
+        shared: Arc<Shared>,
+    ) -> std::io::Result<SyncSender<()>> {
+        let (sender, requests) = sync_channel(1);
+        let refresher = Self { fetcher, clock, shared, requests };
+        thread::Builder::new().name("gatewright-jwks".to_owned()).spawn(move || refresher.run())?;
+        Ok(sender)
+    }
+
+    fn run(self) {
+        let mut requested = false;
+        loop {
+            let (schedule, now) = (&self.shared.schedule, self.clock.now());
+            self.shared.remove_stale_keys(now);
+            if (requested || schedule.is_due(now)) && schedule.may_fetch(now) {
+                self.refresh(now);
+            }
+            requested = match self.requests.recv_timeout(schedule.wait(self.clock.now())) {
+                Ok(()) => true,
+                Err(RecvTimeoutError::Timeout) => false,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+        }
+    }
+
+    fn refresh(&self, now: Timestamp) {
+        self.shared.schedule.start_fetch(now);
+        self.shared.keys.correct_times(now);
+        // A panic must not end the thread.
+        let fetched = catch_unwind(AssertUnwindSafe(|| self.fetcher.fetch()));
+        let failure = match fetched.unwrap_or(Err(FetchFailure::Unreachable)) {
+            Ok(fetched) => {
+                self.apply(fetched, now);
+                None
+            }
+            Err(failure) => {
+                tracing::warn!(
+                    issuer = self.shared.issuer,
+                    %failure,
+                    "fetching the keys of an issuer failed; the previous keys are used for at most max_stale"
+                );
+                Some(failure)
+            }
+        };
+        self.shared.record(failure);
+    }
+
+    /// Replaces the keys by those of a set that was requested at `requested_at`.
+    fn apply(&self, fetched: FetchedSet, requested_at: Timestamp) {
+        let rejected = fetched.set.rejected().len();
+        if rejected > 0 {
+            tracing::warn!(issuer = self.shared.issuer, rejected, "some keys of an issuer are not usable");
+        }
+        self.shared.status().rejected_keys = rejected;
+        self.shared.keys.replace(fetched.set, requested_at);
+        self.shared.schedule.finish_fetch(self.clock.now(), fetched.lifetime);
+    }
+}
