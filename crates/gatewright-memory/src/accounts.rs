@@ -106,7 +106,11 @@ impl AccountStore for MemoryStore {
         Ok(UpdateOutcome::Updated(account.clone()))
     }
 
-    async fn delete(&self, id: &UserId, protected: Option<&RoleName>) -> Result<UpdateOutcome<()>, StoreError> {
+    async fn delete(
+        &self,
+        id: &UserId,
+        protected: Option<&RoleName>,
+    ) -> Result<UpdateOutcome<()>, StoreError> {
         let mut accounts = self.accounts();
         if accounts.is_last_holder(id, protected) {
             return Ok(UpdateOutcome::LastHolder);

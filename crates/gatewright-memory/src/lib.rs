@@ -1,15 +1,15 @@
 //! Users, accounts and sessions in memory: the reference implementation of Gatewright's stores.
 //!
-//! [`MemoryStore`] is for tests and first experiments: its data is lost when the process ends. It is
-//! also the code to read before you write a store of your own, because it implements each contract in
-//! the simplest way that is correct:
+//! [`MemoryStore`] is for tests and first experiments: its data is lost when the process ends. It
+//! is also the code to read before you write a store of your own, because it implements each
+//! contract in the simplest way that is correct:
 //!
 //! - `accounts.rs` implements [`UserStore`](gatewright_core::UserStore) and
 //!   [`AccountStore`](gatewright_core::AccountStore).
 //! - `sessions.rs` implements [`SessionStore`](gatewright_core::SessionStore).
 //!
-//! Every method is atomic: it takes one lock before it reads and releases it after its last write. A
-//! store on a database needs a transaction or a single statement in its place.
+//! Every method is atomic: it takes one lock before it reads and releases it after its last write.
+//! A store on a database needs a transaction or a single statement in its place.
 
 mod accounts;
 mod sessions;
@@ -23,8 +23,8 @@ use sessions::Sessions;
 /// A user store, account store and session store in one. Its user type is
 /// [`Account`](gatewright_core::Account).
 ///
-/// Clones share their contents. Accounts and sessions have a lock each, so that a change of one does
-/// not wait for the other.
+/// Clones share their contents. Accounts and sessions have a lock each, so that a change of one
+/// does not wait for the other.
 ///
 /// ```
 /// use gatewright_core::{SessionStore, StoreError, UserId, UserStore};
