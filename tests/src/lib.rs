@@ -1,10 +1,10 @@
-//! What the tests of several crates share.
+//! Helpers for tests that need more than one crate, and the HTTP suites of the examples.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::missing_panics_doc,
-    reason = "a test that cannot go on fails"
+    reason = "a test fails by panicking"
 )]
 
 /// The examples of the README, compiled.
@@ -16,13 +16,13 @@ mod log;
 pub mod servers;
 pub mod storages;
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use example_service::testing::new_directory;
 use gatewright::{
-    Account, Auth, AuthBuilder, Created, Email, Epoch, Jwt, Login, MemoryStore, NewAccount, Password,
-    PasswordHash, Refresh, RoleName, RoleScopes, Scopes, SqliteStore, SystemRandomness, TokenPair, TokenText,
+    Account, AccountStore, Auth, AuthBuilder, CreateOutcome, Email, Epoch, Jwt, Login, MemoryStore, NewAccount, Password,
+    PasswordHash, Refresh, RoleName, RoleScopes, Scopes, SqliteStore, SystemRandom, TokenPair, TokenText,
     UserId,
 };
 use gatewright_testkit::store::Store;
@@ -32,7 +32,7 @@ pub use log::{Listening, Log};
 
 /// The key of every test.
 pub const SECRET: &str = "fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa";
-/// The password of every user made by [`World::add`].
+/// The password of every user whom [`World::add`] adds.
 pub const PASSWORD: &str = "correct horse battery staple";
 
 /// Two handles on one new, empty store in memory.
@@ -41,58 +41,47 @@ pub async fn memory() -> [MemoryStore; 2] {
     [store.clone(), store]
 }
 
-/// Two handles, each with connections of its own, on one new, empty database file.
+/// Two handles on one new, empty SQLite file, each with its own connections.
 pub async fn sqlite() -> [SqliteStore; 2] {
     let url = format!("sqlite://{}", new_file("store.db").display());
     [SqliteStore::connect(&url).await.unwrap(), SqliteStore::connect(&url).await.unwrap()]
 }
 
-/// A path in a new directory of this process, below `target`.
+/// A path in a new directory below `target`.
 #[must_use]
 pub fn new_file(name: &str) -> PathBuf {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tests");
-    std::fs::create_dir_all(&folder).unwrap();
-    loop {
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let directory = folder.join(format!("{}-{number}", std::process::id()));
-        // One that is there already is of an earlier process with this id.
-        if std::fs::create_dir(&directory).is_ok() {
-            return directory.join(name);
-        }
-        assert!(number < 10_000, "{} cannot be made", directory.display());
-    }
+    new_directory(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests")).join(name)
 }
 
-/// The tokens of every test.
+/// The issuer and verifier of every test.
 #[must_use]
 pub fn jwt() -> Jwt {
     Jwt::hs256(SECRET, "https://issuer.example", "api").build().unwrap()
 }
 
-/// An `Auth` on a store, with a clock that stands still, a hasher that counts and a sink that remembers.
+/// An `Auth` on a store, with a fixed clock, a hasher that counts its calls and a sink that records events.
 #[derive(Debug, Clone)]
 pub struct World<S> {
-    /// The handle.
+    /// The `Auth`.
     pub auth: Auth,
-    /// The store behind it.
+    /// Its store.
     pub store: S,
     /// Its clock.
     pub clock: FixedClock,
     /// Its hasher.
     pub hasher: TestHasher,
-    /// Its events.
+    /// The events that it emitted.
     pub events: EventRecorder,
 }
 
 impl<S: Store> World<S> {
-    /// With grace 0 and the scopes of the example's roles.
+    /// Without a grace window for refresh tokens. The role `user` has the scopes `read` and `write`.
     #[must_use]
     pub fn new(store: S) -> Self {
         Self::with(store, |builder| builder.with_refresh_grace(Duration::ZERO))
     }
 
-    /// With settings of one's own.
+    /// As [`World::new`], with the settings that `settings` adds instead of its grace window.
     #[must_use]
     pub fn with(store: S, settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account>) -> Self {
         log::install();
@@ -108,7 +97,7 @@ impl<S: Store> World<S> {
         Self { auth, store, clock, hasher, events }
     }
 
-    /// A second node: another handle on the same store, with the same clock.
+    /// A second node on the same store, with the same clock.
     #[must_use]
     pub fn node(&self, store: S) -> Self {
         let clock = self.clock.clone();
@@ -116,24 +105,25 @@ impl<S: Store> World<S> {
         Self { clock: self.clock.clone(), ..node }
     }
 
-    /// Adds a user whose stored hash is `hash`.
+    /// Adds a user with this stored hash.
     pub async fn add_with_hash(&self, email: &str, hash: PasswordHash) -> Account {
         let now = gatewright::Clock::now(&self.clock);
-        let id = UserId::generate(now, &SystemRandomness).unwrap();
-        let epoch = Epoch::generate(&SystemRandomness).unwrap();
+        let id = UserId::generate(now, &SystemRandom).unwrap();
+        let epoch = Epoch::generate(&SystemRandom).unwrap();
         let (email, role) = (Email::parse(email).unwrap(), RoleName::new("user").unwrap());
-        match self.store.create(NewAccount::new(id, email, hash, role, epoch, now)).await.unwrap() {
-            Created::Created(account) => account,
+        let new = NewAccount::new(id, email, hash, role, epoch, now);
+        match AccountStore::create(&self.store, new).await.unwrap() {
+            CreateOutcome::Created(account) => account,
             other => panic!("{other:?}"),
         }
     }
 
-    /// Adds a user with the usual password.
+    /// Adds a user with the password [`PASSWORD`].
     pub async fn add(&self, email: &str) -> Account {
         self.add_with_hash(email, TestHasher::stored(PASSWORD)).await
     }
 
-    /// Logs a user in with the usual password.
+    /// Logs a user in with the password [`PASSWORD`].
     pub async fn login(&self, email: &str) -> TokenPair {
         self.auth.login(Login::new(email, Password::new(PASSWORD))).await.unwrap()
     }
@@ -146,7 +136,7 @@ impl<S: Store> World<S> {
         self.auth.refresh(Refresh::new(token.clone())).await
     }
 
-    /// What `GET` with this token is answered: 200 for whoever is recognised.
+    /// The status of a guarded `GET` with this token: 200 if it is accepted.
     pub async fn status(&self, token: &TokenText) -> u16 {
         let headers = Bearer(format!("Bearer {}", token.expose()));
         let identity = self.auth.authenticate(&gatewright::RequestView::new("GET", &headers));
@@ -156,7 +146,7 @@ impl<S: Store> World<S> {
     }
 }
 
-/// Headers with one `Authorization`.
+/// Headers with one value of `Authorization`.
 #[derive(Debug)]
 pub struct Bearer(pub String);
 

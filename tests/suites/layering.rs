@@ -1,68 +1,140 @@
-//! The arrows of the house: core's modules use only those above them, crates only what they may.
+//! The structure of the workspace: which folders, files and crates may use which others, and their
+//! sizes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+const CORE: &str = "crates/gatewright-core/src";
+
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+fn read(path: impl AsRef<Path>) -> String {
+    let path = workspace().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The modules that a source names behind `crate::`.
-fn named_modules(source: &str, modules: &[String]) -> BTreeSet<String> {
-    let code: Vec<&str> = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-    let code = code.join("\n");
+/// Returns the paths in a folder, in the order of their names.
+fn list(folder: impl AsRef<Path>) -> Vec<PathBuf> {
+    let entries = fs::read_dir(workspace().join(folder)).unwrap();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+fn name(path: &Path) -> &str {
+    path.file_name().unwrap().to_str().unwrap()
+}
+
+/// Returns the lines that are not blank and not a comment, without the unit tests at the end.
+fn code_lines(source: &str) -> impl Iterator<Item = &str> {
+    let code = source.split("#[cfg(test)]").next().unwrap();
+    code.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with("//"))
+}
+
+/// Returns the modules that a source declares, in order.
+fn modules(source: &str) -> Vec<String> {
+    let declaration = |line: &str| {
+        let rest = line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod ")?;
+        rest.strip_suffix(';').map(str::to_owned)
+    };
+    source.lines().filter_map(declaration).collect()
+}
+
+/// Returns the modules that the code names after `prefix`: `crate::` or `super::`.
+fn named_modules(source: &str, prefix: &str) -> BTreeSet<String> {
+    let code = code_lines(source).collect::<Vec<_>>().join("\n");
     let mut named = BTreeSet::new();
-    for (at, found) in code.match_indices("crate::") {
-        // `$crate::` stands in a macro: it is the user's code.
+    for (at, found) in code.match_indices(prefix) {
+        // `$crate::` in a macro expands in the crate of the caller.
         if code[..at].ends_with('$') {
             continue;
         }
         let rest = &code[at + found.len()..];
-        let paths = rest.strip_prefix('{').map_or(rest, |group| group.split('}').next().unwrap());
-        let one = rest.starts_with('{');
-        for path in paths.split(',').take(if one { usize::MAX } else { 1 }) {
-            let name = path.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
-            assert!(
-                modules.iter().any(|module| module == name),
-                "`crate::{name}` names no module: items are named by the module they live in"
-            );
-            named.insert(name.to_owned());
+        let group = rest.strip_prefix('{').map(|group| group.split('}').next().unwrap());
+        for path in group.map_or(vec![rest], |group| group.split(',').collect()) {
+            let end = |c: char| !c.is_alphanumeric() && c != '_';
+            let name = path.trim().split(end).next().unwrap();
+            if !name.is_empty() {
+                named.insert(name.to_owned());
+            }
         }
     }
     named
 }
 
-/// The modules of a crate in the order its root lists them.
-fn modules_of(krate: &str) -> Vec<String> {
-    let root = read(&workspace().join("crates").join(krate).join("src/lib.rs"));
-    let lines =
-        root.lines().filter_map(|line| line.strip_prefix("pub mod ").or_else(|| line.strip_prefix("mod ")));
-    lines.filter_map(|line| line.strip_suffix(';')).map(str::to_owned).collect()
+/// Asserts that the source names, after `prefix`, only modules of `order` above `module`. Returns
+/// how many.
+fn expect_order(file: &str, source: &str, prefix: &str, order: &[String], module: &str) -> usize {
+    let position = |name: &str| order.iter().position(|module| module == name);
+    let used = named_modules(source, prefix);
+    for name in &used {
+        let Some(above) = position(name) else {
+            panic!("{file}: `{prefix}{name}` is not a module: name an item by the module that defines it")
+        };
+        assert!(
+            above < position(module).unwrap(),
+            "{file} uses `{prefix}{name}`, which comes after `{module}`"
+        );
+    }
+    used.len()
 }
 
 #[test]
-fn each_module_of_the_core_uses_only_those_listed_above_it() {
-    let modules = modules_of("gatewright-core");
-    let mut arrows = 0;
-    for (position, module) in modules.iter().enumerate() {
-        let source = read(&workspace().join(format!("crates/gatewright-core/src/{module}.rs")));
-        for used in named_modules(&source, &modules) {
-            let above = modules.iter().position(|name| *name == used).unwrap();
-            assert!(above < position, "{module} uses {used}, which stands below it");
-            arrows += 1;
+fn folders_and_files_of_the_core_use_only_those_listed_above_them() {
+    let folders = modules(&read(format!("{CORE}/lib.rs")));
+    let (mut between, mut within) = (0, 0);
+    for folder in &folders {
+        let root = read(format!("{CORE}/{folder}.rs"));
+        between += expect_order(folder, &root, "crate::", &folders, folder);
+        let files = modules(&root);
+        for file in &files {
+            let (path, source) = (format!("{folder}/{file}"), read(format!("{CORE}/{folder}/{file}.rs")));
+            between += expect_order(&path, &source, "crate::", &folders, folder);
+            within += expect_order(&path, &source, "super::", &files, file);
         }
     }
-    assert_eq!(modules.len(), 49);
-    assert!(arrows > 60, "{arrows} arrows were found");
+    assert!(folders.len() <= 15, "a reader must be able to survey the folders: {folders:?}");
+    assert!(
+        between > 60 && within > 20,
+        "{between} uses between folders and {within} within them were found"
+    );
 }
 
-/// The names in a manifest's `[dependencies]`.
-fn dependencies(manifest: &Path) -> BTreeSet<String> {
+/// Returns the first block of the text that is fenced as `text`. Each of its lines may have the
+/// prefix.
+fn drawing(text: &str, prefix: &str) -> Vec<String> {
+    let lines = text.lines().map(|line| line.strip_prefix(prefix).unwrap_or(line).trim_start_matches("//!"));
+    let block = lines.skip_while(|line| *line != "```text").skip(1);
+    block.take_while(|line| *line != "```").map(str::to_owned).collect()
+}
+
+#[test]
+fn the_core_and_the_architecture_page_have_the_same_drawing() {
+    let in_core = drawing(&read(format!("{CORE}/lib.rs")), "//! ");
+    assert!(in_core.len() > 10, "{in_core:#?}");
+    assert_eq!(in_core, drawing(&read("ARCHITECTURE.md"), ""));
+}
+
+#[test]
+fn the_architecture_page_and_the_decisions_are_short() {
+    let architecture = read("ARCHITECTURE.md").lines().count();
+    assert!(architecture <= 150, "ARCHITECTURE.md: {architecture} lines");
+    let mut decisions = 0;
+    for path in
+        list("docs/decisions").iter().filter(|path| name(path).starts_with(|c: char| c.is_ascii_digit()))
+    {
+        let lines = read(path).lines().count();
+        assert!(lines <= 40, "{}: {lines} lines", path.display());
+        decisions += 1;
+    }
+    assert!(decisions > 20, "only {decisions} decisions were read");
+}
+
+/// Returns the names in the section `[dependencies]` of a manifest.
+fn dependencies(manifest: impl AsRef<Path>) -> BTreeSet<String> {
     let text = read(manifest);
     let section =
         text.split("\n[dependencies]\n").nth(1).unwrap_or_default().split("\n[").next().unwrap_or_default();
@@ -71,7 +143,7 @@ fn dependencies(manifest: &Path) -> BTreeSet<String> {
 }
 
 #[test]
-fn crates_use_only_what_they_may() {
+fn crates_depend_only_on_allowed_crates_of_the_workspace() {
     let may: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("gatewright-core", &[][..]),
         ("gatewright-jwt", &["gatewright-core"]),
@@ -103,23 +175,22 @@ fn crates_use_only_what_they_may() {
             ],
         ),
     ]);
-    let mut seen = 0;
-    for entry in fs::read_dir(workspace().join("crates")).unwrap() {
-        let directory = entry.unwrap().path();
-        let name = directory.file_name().unwrap().to_str().unwrap().to_owned();
-        let allowed = may.get(name.as_str()).unwrap_or_else(|| panic!("{name}: say what it may use"));
-        for dependency in dependencies(&directory.join("Cargo.toml")) {
-            let ours = dependency.starts_with("gatewright");
-            assert!(!ours || allowed.contains(&dependency.as_str()), "{name} may not use {dependency}");
+    let crates = list("crates");
+    for folder in &crates {
+        let name = name(folder);
+        let allowed =
+            may.get(name).unwrap_or_else(|| panic!("{name}: add its allowed dependencies to this test"));
+        for dependency in dependencies(folder.join("Cargo.toml")) {
+            let is_ours = dependency.starts_with("gatewright");
+            assert!(!is_ours || allowed.contains(&dependency.as_str()), "{name} must not use {dependency}");
         }
-        seen += 1;
     }
-    assert_eq!(seen, may.len());
+    assert_eq!(crates.len(), may.len());
 }
 
 #[test]
-fn the_core_knows_no_framework_no_database_and_no_cipher() {
-    let own = dependencies(&workspace().join("crates/gatewright-core/Cargo.toml"));
+fn the_core_depends_on_no_framework_database_or_cipher() {
+    let own = dependencies("crates/gatewright-core/Cargo.toml");
     for foreign in
         ["axum", "actix-web", "poem", "http", "sqlx", "redis", "aws-lc-rs", "jsonwebtoken", "argon2", "tokio"]
     {
@@ -129,62 +200,44 @@ fn the_core_knows_no_framework_no_database_and_no_cipher() {
 }
 
 #[test]
-fn every_file_is_short() {
-    let mut long = Vec::new();
-    let mut folders = vec![
-        workspace().join("browser"),
-        workspace().join("crates"),
-        workspace().join("examples"),
-        workspace().join("tests"),
-        workspace().join("xtask"),
-    ];
-    let mut files = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                files += 1;
-                let source = read(&path);
-                let before_tests = source.split("#[cfg(test)]").next().unwrap().lines().count();
-                if before_tests > 400 {
-                    long.push(format!("{}: {before_tests} lines", path.display()));
-                }
+fn files_have_at_most_350_lines_of_code() {
+    let mut paths: Vec<PathBuf> =
+        ["benches", "browser", "crates", "examples", "tests", "xtask"].map(PathBuf::from).into();
+    let (mut files, mut long) = (0, Vec::new());
+    while let Some(path) = paths.pop() {
+        if workspace().join(&path).is_dir() {
+            paths.extend(list(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files += 1;
+            let lines = code_lines(&read(&path)).count();
+            if lines > 350 {
+                long.push(format!("{}: {lines} lines of code", path.display()));
             }
         }
     }
-    assert!(files > 50, "{files} files were read");
+    assert!(files > 50, "only {files} files were read");
     assert!(long.is_empty(), "{long:#?}");
 }
 
-/// The names that an adapter gives away.
+/// Returns the names that an adapter exports.
 fn public_names(adapter: &str) -> BTreeSet<String> {
-    let root = read(&workspace().join("crates").join(adapter).join("src/lib.rs"));
-    let uses = root.split("pub use ").skip(1).map(|rest| rest.split(';').next().unwrap().to_owned());
-    let names = uses.map(|list| list.split("::").nth(1).unwrap().to_owned());
-    let names = names.flat_map(|list| {
-        let list = list.trim_matches(['{', '}', '\n', ' ']).to_owned();
-        list.split(',').map(|name| name.trim().to_owned()).collect::<Vec<_>>()
-    });
+    let root = read(format!("crates/{adapter}/src/lib.rs"));
+    let uses = root.split("pub use ").skip(1).map(|rest| rest.split(';').next().unwrap());
+    let lists = uses.map(|list| list.split("::").nth(1).unwrap().trim_matches(['{', '}', '\n', ' ']));
+    let names = lists.flat_map(|list| list.split(',').map(|name| name.trim().to_owned()));
     names.filter(|name| !name.is_empty()).collect()
 }
 
 #[test]
-fn adapters_are_the_same_four_short_files_with_the_same_public_names() {
-    let adapters = ["gatewright-axum", "gatewright-actix-web", "gatewright-poem"];
-    for adapter in adapters {
-        let folder = workspace().join("crates").join(adapter).join("src");
-        let mut files: Vec<String> = fs::read_dir(&folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        files.sort();
-        assert_eq!(files, ["extract.rs", "layer.rs", "lib.rs", "reject.rs", "routes.rs"], "{adapter}");
-        let lines: usize = files.iter().map(|file| read(&folder.join(file)).lines().count()).sum();
-        assert!(lines < 500, "{adapter}: {lines} lines");
+fn adapters_have_the_same_short_files_and_the_same_public_names() {
+    for adapter in ["gatewright-axum", "gatewright-actix-web", "gatewright-poem"] {
+        let files = list(format!("crates/{adapter}/src"));
+        let names: Vec<&str> = files.iter().map(|path| name(path)).collect();
+        assert_eq!(names, ["extract.rs", "layer.rs", "lib.rs", "reject.rs", "routes.rs"], "{adapter}");
+        let lines: usize = files.iter().map(|path| code_lines(&read(path)).count()).sum();
+        assert!(lines < 400, "{adapter}: {lines} lines of code");
     }
-    // axum's state holds the `Auth`; on the others `install` does.
+    // On axum the state holds the `Auth`. On the others `install` adds it to the application.
     let mut axum = public_names("gatewright-axum");
     assert!(axum.remove("HasAuth") && axum.insert("install".to_owned()));
     assert_eq!(axum.len(), 23);

@@ -1,4 +1,5 @@
-//! The refresh suite on every storage of the workspace. `cargo xtask test` prints what each scenario came to on each.
+//! The refresh suite on every storage of the workspace. `cargo xtask test` prints a table of the
+//! results.
 
 use gatewright_tests::storages::{InMemory, InSqlite, OnMysql, OnPostgres, OnRedis, tokens};
 

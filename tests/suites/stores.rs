@@ -1,4 +1,9 @@
-//! The store suite on every store of the workspace. What speaks MySQL is Debian's MariaDB.
+//! The store suites on every store of the workspace, and cases beyond them. MySQL is tested on
+//! MariaDB.
+
+mod schema_upgrade;
+mod outages;
+mod crash_recovery;
 
 use gatewright::{MySqlStore, PostgresStore, SqliteStore};
 use gatewright_tests::servers::{mysql, postgres, redis};

@@ -1,20 +1,35 @@
-//! Tokens that are shown to be ended or looked into: whose sessions end, and what a token is worth.
+//! Revocation (RFC 7009) and introspection (RFC 7662) of tokens.
 
 use std::time::Duration;
 
-use gatewright::{AuthError, Denial, Introspection, LocalFeed, TokenText};
-use gatewright_testkit::FragileStore;
+use gatewright::{Denial, Introspection, LocalFeed, MemoryStore, TokenPair, TokenText};
+use gatewright_testkit::{FailingStore, Outage};
 use gatewright_tests::{World, memory};
 
 const EMAIL: &str = "ada@example.com";
 
-#[tokio::test]
-async fn a_revocation_is_a_logout_to_whoever_listens() {
+/// A world with one user who is logged in. Its events so far are taken.
+async fn logged_in() -> (World<MemoryStore>, TokenPair) {
     let world = World::new(memory().await[0].clone());
     world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    let _ = world.events.take();
+    (world, pair)
+}
+
+/// As [`logged_in`], on a store that fails on demand.
+async fn logged_in_with_outage() -> (World<FailingStore<MemoryStore>>, TokenPair, Outage) {
+    let (store, outage) = FailingStore::new(memory().await[0].clone());
+    let world = World::new(store);
+    world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    (world, pair, outage)
+}
+
+#[tokio::test]
+async fn revocation_of_either_token_ends_the_session_and_emits_a_logout() {
     for by_refresh_token in [true, false] {
-        let pair = world.login(EMAIL).await;
-        let _ = world.events.take();
+        let (world, pair) = logged_in().await;
         let token = if by_refresh_token { &pair.refresh_token } else { &pair.access_token };
         world.auth.revoke(token).await.unwrap();
         let events = world.events.take();
@@ -25,22 +40,19 @@ async fn a_revocation_is_a_logout_to_whoever_listens() {
 }
 
 #[tokio::test]
-async fn why_nothing_was_revoked_stands_in_the_event_alone() {
-    let world = World::new(memory().await[0].clone());
-    world.add(EMAIL).await;
-    let pair = world.login(EMAIL).await;
-    let _ = world.events.take();
+async fn only_the_event_says_why_nothing_was_revoked() {
+    let (world, pair) = logged_in().await;
     world.auth.revoke(&TokenText::new("x")).await.unwrap();
     assert_eq!(world.events.take(), ["NothingRevoked { cause: Token(Format) }"]);
 
-    // The access token is over and the session is not: whoever found it in an old log ends nothing.
+    // An expired access token of a live session does not end the session.
     world.clock.advance(Duration::from_secs(15 * 60));
     world.auth.revoke(&pair.access_token).await.unwrap();
     assert_eq!(world.events.take(), ["NothingRevoked { cause: Token(Expired) }"]);
     let pair = world.refresh(&pair.refresh_token).await.unwrap();
     assert_eq!(world.status(&pair.access_token).await, 200);
 
-    // All is over.
+    // The session has expired too.
     world.clock.advance(Duration::from_secs(7 * 86_400));
     let _ = world.events.take();
     world.auth.revoke(&pair.refresh_token).await.unwrap();
@@ -48,7 +60,7 @@ async fn why_nothing_was_revoked_stands_in_the_event_alone() {
 }
 
 #[tokio::test]
-async fn a_revocation_reaches_the_nodes_that_hear_of_it() {
+async fn revocation_reaches_other_nodes_through_the_feed() {
     let ([one, two], feed) = (memory().await, LocalFeed::new());
     let here = World::with(one, |builder| builder.with_revocation_feed(feed.clone()));
     let clock = here.clock.clone();
@@ -61,14 +73,11 @@ async fn a_revocation_reaches_the_nodes_that_hear_of_it() {
 }
 
 #[tokio::test]
-async fn a_revocation_without_the_session_store_is_unavailable_and_can_be_tried_again() {
-    let (store, outage) = FragileStore::new(memory().await[0].clone());
-    let world = World::new(store);
-    world.add(EMAIL).await;
-    let pair = world.login(EMAIL).await;
+async fn revocation_without_the_session_store_is_unavailable_and_can_be_retried() {
+    let (world, pair, outage) = logged_in_with_outage().await;
     outage.of_sessions();
     for token in [&pair.access_token, &pair.refresh_token] {
-        let error: AuthError = world.auth.revoke(token).await.unwrap_err();
+        let error = world.auth.revoke(token).await.unwrap_err();
         assert_eq!(Denial::from(&error), Denial::Unavailable);
     }
     world.auth.revoke(&TokenText::new("x")).await.unwrap();
@@ -78,26 +87,27 @@ async fn a_revocation_without_the_session_store_is_unavailable_and_can_be_tried_
 }
 
 #[tokio::test]
-async fn an_introspection_asks_the_stores_and_not_what_guards_remember() {
+async fn introspection_reads_the_stores_and_not_the_cache() {
     let [one, two] = memory().await;
     let (here, there) = (World::new(one), World::new(two));
     here.add(EMAIL).await;
     let pair = here.login(EMAIL).await;
     assert_eq!(there.status(&pair.access_token).await, 200);
     here.auth.revoke(&pair.refresh_token).await.unwrap();
-    assert_eq!(there.status(&pair.access_token).await, 200, "not seen yet");
+    assert_eq!(
+        there.status(&pair.access_token).await,
+        200,
+        "the cache of the other node still has the session"
+    );
     assert_eq!(there.auth.introspect(&pair.access_token).await.unwrap(), Introspection::Inactive);
 }
 
 #[tokio::test]
-async fn an_introspection_ends_with_the_token_and_says_whom_it_is_for() {
-    let world = World::new(memory().await[0].clone());
-    let account = world.add(EMAIL).await;
-    let pair = world.login(EMAIL).await;
-    let _ = world.events.take();
+async fn introspection_shows_claims_and_scopes_until_the_token_expires() {
+    let (world, pair) = logged_in().await;
     match world.auth.introspect(&pair.access_token).await.unwrap() {
         Introspection::Active(token) => {
-            assert_eq!(token.claims.subject, account.id);
+            assert_eq!(token.claims.subject, super::authenticate(&world, &pair.access_token).await.user().id);
             assert_eq!(
                 (token.claims.issuer(), token.claims.audience()),
                 ("https://issuer.example", Some("api"))
@@ -111,26 +121,19 @@ async fn an_introspection_ends_with_the_token_and_says_whom_it_is_for() {
     world.clock.advance(Duration::from_secs(1));
     assert_eq!(world.auth.introspect(&pair.access_token).await.unwrap(), Introspection::Inactive);
     assert_eq!(world.auth.introspect(&pair.refresh_token).await.unwrap(), Introspection::Inactive);
-    assert_eq!(world.events.take(), [""; 0], "asking is no event");
+    assert_eq!(world.events.take(), [""; 0], "introspection emits no event");
 }
 
 #[tokio::test]
-async fn an_introspection_without_a_store_is_unavailable_and_never_inactive() {
-    let (store, outage) = FragileStore::new(memory().await[0].clone());
-    let world = World::new(store);
-    world.add(EMAIL).await;
-    let pair = world.login(EMAIL).await;
+async fn introspection_without_a_store_is_unavailable_and_never_inactive() {
+    let (world, pair, outage) = logged_in_with_outage().await;
     assert_eq!(world.status(&pair.access_token).await, 200);
-    for is_of_sessions in [true, false] {
-        if is_of_sessions {
-            outage.of_sessions()
-        } else {
-            outage.of_users()
-        }
+    for start in [Outage::of_sessions, Outage::of_users] {
+        start(&outage);
         let error = world.auth.introspect(&pair.access_token).await.unwrap_err();
         assert_eq!(Denial::from(&error), Denial::Unavailable);
-        let nothing = world.auth.introspect(&TokenText::new("x")).await.unwrap();
-        assert_eq!(nothing, Introspection::Inactive, "no store is asked");
+        let malformed = world.auth.introspect(&TokenText::new("x")).await.unwrap();
+        assert_eq!(malformed, Introspection::Inactive, "a malformed token needs no store");
         outage.end();
     }
 }

@@ -1,4 +1,4 @@
-//! The database is killed in the middle of a thousand refreshes, and comes back: twice.
+//! The server of the database is killed and restarted twice during a thousand refreshes.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -15,27 +15,27 @@ use crate::servers::IN_TIME;
 const CLIENTS: usize = 20;
 const REFRESHES: usize = 50;
 
-/// After so many answers the server is killed.
+/// The server is killed after these numbers of successful refreshes.
 const KILLS: [usize; 2] = [300, 600];
 
-/// So often in a row a client is told to come again before it gives up.
-const PATIENCE: usize = 100;
+/// A client fails after this number of consecutive 503 answers.
+const MAX_RETRIES: usize = 100;
 
 #[test]
 #[ignore = "needs PostgreSQL's programs"]
-fn a_thousand_refreshes_survive_that_the_server_is_killed_on_postgres() {
+fn refreshes_continue_after_the_server_was_killed_on_postgres() {
     survive_on_a_database(Kind::Postgres);
 }
 
 #[test]
 #[ignore = "needs MariaDB's programs"]
-fn a_thousand_refreshes_survive_that_the_server_is_killed_on_mysql() {
+fn refreshes_continue_after_the_server_was_killed_on_mysql() {
     survive_on_a_database(Kind::Mysql);
 }
 
 #[test]
 #[ignore = "needs Redis' program"]
-fn a_thousand_refreshes_survive_that_the_server_is_killed_on_redis() {
+fn refreshes_continue_after_the_server_was_killed_on_redis() {
     let server = Server::start(Kind::Redis).unwrap();
     let users = format!("sqlite://{}", new_file("users.db").display());
     let target = serve_with_redis(&users, (server.url().to_owned(), Prefix::default()), axum_app::serve);
@@ -48,36 +48,37 @@ fn survive_on_a_database(kind: Kind) {
     survive(server, &target);
 }
 
-/// Every answer is 200 or 503, in time; whoever is told to come again does, with the same token, and everybody goes on
-/// in the end. Nothing but the grace window of 60 seconds helps those whose answer was lost.
+/// Every answer is 200 or 503 and arrives in time. A client retries after 503 with the same token,
+/// and in the end every client succeeds. If an answer is lost, the grace window of 60 seconds makes
+/// the retry succeed.
 fn survive(mut server: Server, target: &Target) {
-    let patient = target.clone().with_patience(PATIENCE);
+    let patient = target.clone().with_patience(MAX_RETRIES);
     let email = patient.register();
-    let begun: Vec<Tokens> = (0..CLIENTS).map(|_| patient.login(&email, PASSWORD)).collect();
-    let (answers, heard) = channel();
-    let ended = thread::scope(|scope| {
-        let clients: Vec<_> = begun
+    let first: Vec<Tokens> = (0..CLIENTS).map(|_| patient.login(&email, PASSWORD)).collect();
+    let (answers, received) = channel();
+    let last = thread::scope(|scope| {
+        let clients: Vec<_> = first
             .iter()
             .map(|tokens| {
                 let answers = answers.clone();
-                scope.spawn(move || refresh_again_and_again(target, tokens, &answers))
+                scope.spawn(move || refresh_repeatedly(target, tokens, &answers))
             })
             .collect();
         drop(answers);
         let mut counts = Counts::default();
         for granted in KILLS {
-            counts.hear_until(&heard, |counts| counts.granted >= granted);
+            counts.update_until(&received, |counts| counts.granted >= granted);
             server.kill().unwrap();
             let enough = counts.unavailable + CLIENTS;
-            counts.hear_until(&heard, |counts| counts.unavailable >= enough);
+            counts.update_until(&received, |counts| counts.unavailable >= enough);
             server.run().unwrap();
         }
-        counts.hear_until(&heard, |counts| counts.granted == CLIENTS * REFRESHES);
+        counts.update_until(&received, |counts| counts.granted == CLIENTS * REFRESHES);
         println!("{:?}: {counts:?}", server.kind());
         clients.into_iter().map(|client| client.join().unwrap()).collect::<Vec<_>>()
     });
-    // No session is lost, and none has two ends: each goes on, and what it began with ends it.
-    for (first, last) in begun.iter().zip(&ended) {
+    // No session is lost and none has forked: the last token works, and reuse of the first ends it.
+    for (first, last) in first.iter().zip(&last) {
         assert_eq!(patient.me(&last.access).status, 200);
         let next = Tokens::from(&patient.refresh(&last.refresh));
         patient.refresh(&first.refresh).expect_refresh_refused();
@@ -85,16 +86,15 @@ fn survive(mut server: Server, target: &Target) {
     }
 }
 
-fn refresh_again_and_again(target: &Target, begun: &Tokens, answers: &Sender<u16>) -> Tokens {
-    let (mut tokens, mut refused) = (begun.clone(), 0);
-    let mut granted = 0;
+fn refresh_repeatedly(target: &Target, first: &Tokens, answers: &Sender<u16>) -> Tokens {
+    let (mut tokens, mut granted, mut refused) = (first.clone(), 0, 0);
     while granted < REFRESHES {
-        let asked = Instant::now();
+        let sent = Instant::now();
         let answer = target.refresh(&tokens.refresh);
-        assert!(asked.elapsed() < IN_TIME, "{:?}", asked.elapsed());
+        assert!(sent.elapsed() < IN_TIME, "{:?}", sent.elapsed());
         match answer.status {
             200 => (tokens, granted, refused) = (Tokens::from(&answer), granted + 1, 0),
-            503 if refused < PATIENCE => refused += 1,
+            503 if refused < MAX_RETRIES => refused += 1,
             _ => panic!("{answer:?}"),
         }
         answers.send(answer.status).unwrap();
@@ -109,9 +109,9 @@ struct Counts {
 }
 
 impl Counts {
-    fn hear_until(&mut self, heard: &Receiver<u16>, enough: impl Fn(&Self) -> bool) {
+    fn update_until(&mut self, received: &Receiver<u16>, enough: impl Fn(&Self) -> bool) {
         while !enough(self) {
-            match heard.recv().unwrap() {
+            match received.recv().unwrap() {
                 200 => self.granted += 1,
                 _ => self.unavailable += 1,
             }

@@ -1,8 +1,8 @@
-//! What is missing or unsafe is refused when the handle is built, by the name of its setting.
+//! `AuthBuilder::build` refuses missing and invalid settings and names the setting.
 
 use std::time::Duration;
 
-use gatewright::{Account, Auth, AuthBuilder, HashingPool, Jwt, MemoryStore, Operation, RoleName};
+use gatewright::{Account, Auth, AuthBuilder, Endpoint, HashingPool, Jwt, MemoryStore, RoleName};
 use gatewright_testkit::TestHasher;
 use gatewright_tests::jwt;
 
@@ -13,7 +13,7 @@ fn setting(change: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account>) ->
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[test]
-fn lifetimes_out_of_bounds_are_refused_by_name() {
+fn invalid_settings_are_refused_by_name() {
     assert_eq!(setting(|b| b.with_access_lifetime(Duration::ZERO)), "access_lifetime");
     assert_eq!(setting(|b| b.with_access_lifetime(Duration::from_millis(1_500))), "access_lifetime");
     assert_eq!(
@@ -31,7 +31,7 @@ fn lifetimes_out_of_bounds_are_refused_by_name() {
 }
 
 #[test]
-fn what_is_missing_is_refused_by_name() {
+fn missing_settings_are_refused_by_name() {
     let builder = || Auth::builder(MemoryStore::new(), MemoryStore::new(), jwt());
     assert_eq!(builder().with_hasher(TestHasher::new()).build().unwrap_err().setting, "issuer");
     assert_eq!(builder().with_issuer(jwt()).build().unwrap_err().setting, "hasher");
@@ -45,7 +45,7 @@ fn what_is_missing_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_was_not_configured_is_500_and_names_what_to_call() {
+async fn a_call_without_its_setting_is_500_and_the_event_names_the_setting() {
     let events = gatewright_testkit::EventRecorder::new();
     let auth = Auth::builder(MemoryStore::new(), MemoryStore::new(), jwt())
         .with_issuer(jwt())
@@ -61,15 +61,15 @@ async fn an_endpoint_that_was_not_configured_is_500_and_names_what_to_call() {
 }
 
 #[test]
-fn endpoints_that_were_not_configured_are_not_offered() {
-    let offered = |auth: &Auth| auth.operations().map(Operation::path).collect::<Vec<_>>();
+fn only_configured_endpoints_are_offered() {
+    let offered = |auth: &Auth| auth.endpoints().map(Endpoint::path).collect::<Vec<_>>();
     let local = || Auth::local(MemoryStore::new(), jwt(), TestHasher::new());
     let open = local().with_registration_role(RoleName::new("user").unwrap()).build().unwrap();
-    assert_eq!(offered(&open).len(), Operation::ALL.len() - 1);
+    assert_eq!(offered(&open).len(), Endpoint::ALL.len() - 1);
     let keys = gatewright::ApiKeys::parse("k9J2mQ7xVb4TzW8L").unwrap();
     let role = RoleName::new("user").unwrap();
     let keyed = local().with_registration_role(role).with_api_keys(keys).build().unwrap();
-    assert_eq!(keyed.operations().collect::<Vec<_>>(), Operation::ALL);
+    assert_eq!(keyed.endpoints().collect::<Vec<_>>(), Endpoint::ALL);
     assert_eq!(
         offered(&local().build().unwrap()),
         [

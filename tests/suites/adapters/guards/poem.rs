@@ -1,11 +1,11 @@
-//! The application of the guards' suite on poem, and what only poem has.
+//! The application of these tests on poem, and cases that only poem needs.
 
 use std::net::TcpListener;
 
 use gatewright::poem::{
     ApiKey, Authorized, CurrentUser, MaybeUser, Rejection, StatelessClaims, guarded, install, login, require,
 };
-use gatewright::{AllOf, AnyOf, Auth, Authenticated, Demand, Requirement};
+use gatewright::{AccessRule, AllOf, AnyOf, Auth, Authenticated, Requirement};
 use gatewright_tests::Log;
 use poem::error::NotFoundError;
 use poem::http::{Method, Uri};
@@ -42,7 +42,7 @@ fn lab(auth: &Auth, stranger: &Auth) -> impl Endpoint<Output = Response> + use<>
         .at("/auth/mine", get(me))
         .at("/sign-in", login(auth).get(page))
         .nest("/strange", strange.with(require(stranger, Requirement::Authenticated)))
-        .nest("/keyed", keyed.with(require(auth, Demand::ApiKey(Requirement::Authenticated))))
+        .nest("/keyed", keyed.with(require(auth, AccessRule::ApiKey(Requirement::Authenticated))))
         .nest("/twice", twice.with(require(auth, Requirement::Authenticated)))
         .nest("/foreign", foreign.with(SetHeader::new().overriding("access-control-allow-origin", "*")))
         .nest("/api", nested.under("/v1/", Route::new().at("/open", get(ok)).at("/v1/aside", get(ok))));
@@ -123,7 +123,7 @@ fn ask(path: &'static str) -> Request {
 }
 
 #[tokio::test]
-async fn a_forgotten_install_is_500_and_the_log_names_the_fix() {
+async fn a_missing_install_is_500_and_the_log_names_the_fix() {
     let app = Route::new()
         .at("/me", get(me))
         .at("/maybe", get(perhaps))
@@ -141,7 +141,7 @@ async fn a_forgotten_install_is_500_and_the_log_names_the_fix() {
 }
 
 #[tokio::test]
-async fn a_guard_alone_lets_the_arguments_behind_it_work_without_install() {
+async fn extractors_behind_a_guard_work_without_install() {
     let (auth, token) = super::user_of_a_world().await;
     let inside = Route::new().at("/me", get(me));
     let app = guarded(&auth, Requirement::Role("user"), inside).under("/g", Route::new());
@@ -152,7 +152,7 @@ async fn a_guard_alone_lets_the_arguments_behind_it_work_without_install() {
 }
 
 #[tokio::test]
-async fn a_guard_is_an_answer_and_no_error_for_what_stands_around_it() {
+async fn a_refusal_is_a_response_and_not_an_error() {
     let (auth, _) = super::user_of_a_world().await;
     let app = guarded(&auth, Requirement::Role("user"), Route::new()).under("/g", Route::new());
     let response = app.call(ask("/g")).await.unwrap();
@@ -167,7 +167,7 @@ fn echo(Path((id, name)): Path<(String, String)>) -> String {
 }
 
 #[tokio::test]
-async fn a_guarded_router_leaves_the_path_parameters_of_its_handlers_alone() {
+async fn a_guarded_router_keeps_the_path_parameters_of_its_handlers() {
     let (auth, token) = super::user_of_a_world().await;
     let inside = Route::new().at("/x/:id/:name", get(echo));
     let app = guarded(&auth, Requirement::Role("user"), inside).under("/g", Route::new());
@@ -181,11 +181,11 @@ async fn a_guarded_router_leaves_the_path_parameters_of_its_handlers_alone() {
     }
     let request = Request::builder().method(Method::POST).uri(Uri::from_static("/g/x/1/a"));
     let answer = app.call(request.header("authorization", &authorization).finish()).await.unwrap();
-    assert_eq!(answer.status().as_u16(), 405, "an answer and no error");
+    assert_eq!(answer.status().as_u16(), 405, "a response and not an error");
 }
 
 #[tokio::test]
-async fn endpoints_installed_at_no_path_leave_the_other_routes_alone() {
+async fn endpoints_installed_at_the_root_leave_other_routes_alone() {
     let (auth, _) = super::user_of_a_world().await;
     for path in ["", "/"] {
         let app = install(&auth, path, Route::new().at("/open", get(ok)));

@@ -1,4 +1,4 @@
-//! The application of the guards' suite on axum, and what only axum has.
+//! The application of these tests on axum, and cases that only axum needs.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use axum::routing::get;
 use gatewright::axum::{
     ApiKey, Authorized, CurrentUser, HasAuth, MaybeUser, guarded, login, require, routes,
 };
-use gatewright::{AllOf, AnyOf, Auth, Authenticated, Demand, MemoryStore, Requirement, TokenText};
+use gatewright::{AccessRule, AllOf, AnyOf, Auth, Authenticated, MemoryStore, Requirement, TokenText};
 use gatewright_tests::{World, memory};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
@@ -38,7 +38,7 @@ fn lab(auth: &Auth, stranger: &Auth) -> Router {
     let keyed = Router::new()
         .route("/key", get(async |_: ApiKey<Authenticated>| "ok"))
         .route("/me", get(me))
-        .layer(require(auth, Demand::ApiKey(Requirement::Authenticated)));
+        .layer(require(auth, AccessRule::ApiKey(Requirement::Authenticated)));
     let twice = Router::new()
         .route("/me", get(me_twice))
         .merge(guarded(auth, admin, x()).under("/admin", auth.clone()))
@@ -114,7 +114,7 @@ async fn status(app: &Router, path: &str, token: Option<&TokenText>) -> u16 {
 }
 
 #[tokio::test]
-async fn a_merged_guarded_router_guards_its_routes_and_leaves_the_rest_alone() {
+async fn a_merged_guarded_router_guards_only_its_own_routes() {
     let (world, token) = world().await;
     let members = guarded(&world.auth, Requirement::Role("user"), Router::new().route("/members", get(ok)));
     let app: Router =
@@ -126,7 +126,7 @@ async fn a_merged_guarded_router_guards_its_routes_and_leaves_the_rest_alone() {
 }
 
 #[tokio::test]
-async fn no_fallback_answers_past_the_guard() {
+async fn fallbacks_do_not_bypass_the_guard() {
     let (world, _) = world().await;
     let sub = || Router::new().route("/y", get(ok)).fallback(ok);
     let shapes: [(Router, &[&str]); 3] = [
@@ -154,7 +154,7 @@ async fn no_fallback_answers_past_the_guard() {
 }
 
 #[tokio::test]
-async fn a_guarded_router_can_be_nested_below_another_path_and_below_none() {
+async fn a_guarded_router_can_be_nested_at_a_path_and_at_the_root() {
     let (world, token) = world().await;
     let inner = || guarded(&world.auth, Requirement::Role("user"), Router::new().route("/x", get(ok)));
     let nested: Router = Router::new().nest("/api", inner().under("/v1/", ())).with_state(world.auth.clone());
@@ -168,7 +168,7 @@ async fn a_guarded_router_can_be_nested_below_another_path_and_below_none() {
     assert_eq!(status(&whole, "/x", Some(&token)).await, 200);
     let app: Router = whole.fallback(ok);
     for path in ["/", "/none", "/a/b"] {
-        assert_eq!(status(&app, path, None).await, 401, "{path}: no fallback comes first");
+        assert_eq!(status(&app, path, None).await, 401, "{path}: the guard comes before the fallback");
         assert_eq!(status(&app, path, Some(&token)).await, 404, "{path}");
     }
     let deep: Router = Router::new().nest("/a", Router::new().nest("/b", inner().under("/", ())));
@@ -179,7 +179,7 @@ async fn a_guarded_router_can_be_nested_below_another_path_and_below_none() {
 }
 
 #[tokio::test]
-async fn a_state_of_ones_own_holds_the_auth_behind_an_arc() {
+async fn a_custom_state_can_hold_the_auth_behind_an_arc() {
     struct AppState {
         auth: Auth,
         greeting: &'static str,

@@ -1,4 +1,5 @@
-//! Keys that sign with randomness (ES256): what a lost answer brings again is the same token in another text.
+//! Refresh with randomized signatures (ES256): a retry returns the same token with another
+//! signature.
 
 use std::sync::LazyLock;
 
@@ -11,7 +12,7 @@ use gatewright_testkit::http::endpoints::a_lost_answer_is_given_again_and_a_used
 use gatewright_testkit::http::expect_same_token;
 use gatewright_tests::storages::InMemory;
 
-/// The key of all of them.
+/// The key of all tokens.
 static KEY: LazyLock<NewKey> = LazyLock::new(|| NewKey::generate(Algorithm::Es256).unwrap());
 
 fn tokens(issuer: &str) -> Jwt {
@@ -22,7 +23,7 @@ fn tokens(issuer: &str) -> Jwt {
 gatewright_testkit::refresh_suite!(of_refresh, InMemory::fresh, tokens);
 
 #[test]
-fn one_token_has_two_texts() {
+fn issuing_the_same_claims_twice_gives_two_texts() {
     let tokens = tokens("https://issuer.example");
     let [now, end] = [1, 2].map(Timestamp::from_seconds);
     let claims = Claims::new(UserId::new("ada").unwrap(), TokenId::new("id"), now, end);
@@ -32,7 +33,7 @@ fn one_token_has_two_texts() {
 }
 
 #[test]
-fn an_application_whose_signatures_are_random_gives_a_lost_answer_again() {
+fn an_application_with_random_signatures_repeats_a_lost_answer() {
     let target = serve_with_keys("memory:", Keys::Pair(KEY.jwk().to_owned()), axum_app::serve);
     a_lost_answer_is_given_again_and_a_used_token_ends_the_session(&target);
 }

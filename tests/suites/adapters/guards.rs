@@ -1,5 +1,6 @@
-//! Guards in the ways applications combine them: the same small application on each framework, the same requests, the
-//! same answers. What only one framework has stands in that framework's file.
+//! Guards in the combinations that applications use. The same small application runs on each
+//! framework and must give the same answers. Each framework's file also has the cases that only
+//! this framework needs.
 
 mod actix_web;
 mod axum;
@@ -15,14 +16,14 @@ use gatewright_tests::{World, memory};
 
 gatewright::roles! { enum Role: role { User = "user", Admin = "admin" } }
 
-/// Scopes that every user here has.
+/// A scope that every user of these tests has.
 struct Reads;
 
 impl Policy for Reads {
     const REQUIREMENT: Requirement = Requirement::Scopes(&["read"]);
 }
 
-/// Scopes of which every user here has one.
+/// Two scopes of which every user of these tests has one.
 struct Publishes;
 
 impl Policy for Publishes {
@@ -31,12 +32,13 @@ impl Policy for Publishes {
 
 const KEY: &str = "k9J2mQ7xVb4TzW8LcR5nYp3H";
 
-/// An application that has installed `auth`, serves some of its routes behind a guard of `stranger`, and runs somewhere.
+/// A running application. It has installed one `Auth` and guards some of its routes with another
+/// one, the stranger.
 struct Lab {
     target: Target,
-    /// Of a user of the application's `Auth`.
+    /// The token of a user of the application's `Auth`.
     token: String,
-    /// Of a user of the stranger's.
+    /// The token of a user of the stranger.
     strange_token: String,
 }
 
@@ -53,12 +55,13 @@ impl Lab {
         Self { target: Target::new(&address, "", "", ""), token, strange_token }
     }
 
-    /// Every answer has passed through the middleware around the application, those that refuse included.
+    /// Sends a request. Asserts that the answer passed through the middleware around the
+    /// application, even if it is a refusal.
     fn send(&self, request: &Request) -> Response {
         let mut response = self.target.send(request);
         let outside = ("x-outside".to_owned(), "seen".to_owned());
         let at = response.headers.iter().position(|header| *header == outside);
-        assert!(at.is_some(), "the middleware around the application did not see the answer");
+        assert!(at.is_some(), "the answer did not pass through the middleware around the application");
         response.headers.remove(at.unwrap());
         response
     }
@@ -76,7 +79,8 @@ impl Lab {
     }
 }
 
-/// An `Auth`, and the token of its only user, who has the role `user` and the scopes `read` and `write`.
+/// Creates an `Auth` and the token of its only user, who has the role `user` and the scopes `read`
+/// and `write`.
 async fn user_of_a_world() -> (Auth, String) {
     let [store, _] = memory().await;
     let keys = ApiKeys::new().with(KEY, Scopes::parse("read").unwrap()).unwrap();
@@ -91,7 +95,7 @@ fn challenge(response: &Response) -> Option<&str> {
     named.next().map(|(_, value)| value.as_str())
 }
 
-/// Each case a test of each framework.
+/// Expands each case as a test on each framework.
 macro_rules! on_every_framework {
     ($($case:ident)+) => {
         on_every_framework! { on_actix_web actix_web: $($case)+ }
@@ -111,21 +115,21 @@ macro_rules! on_every_framework {
 }
 
 on_every_framework! {
-    policies_combine_and_name_the_scopes_they_miss
-    what_a_guard_of_one_auth_found_opens_nothing_of_another
-    what_an_api_key_opens_is_not_open_to_users_nor_theirs_to_keys
-    two_guards_must_both_be_passed
-    a_refusal_passes_through_foreign_middleware_like_any_answer
-    no_fallback_answers_past_the_guard
-    a_guarded_router_can_be_nested_below_another_path
+    policies_combine_and_name_the_missing_scopes
+    identities_of_one_auth_are_not_accepted_by_another
+    api_keys_and_user_tokens_do_not_replace_each_other
+    nested_guards_must_both_accept_the_request
+    refusals_pass_through_outer_middleware
+    fallbacks_do_not_bypass_the_guard
+    a_guarded_router_can_be_nested
     a_guarded_prefix_ends_at_a_slash
-    what_the_application_routes_itself_is_its_own_to_guard
-    a_guard_brings_its_auth_to_the_handlers_behind_it
+    other_routes_below_a_guarded_prefix_are_not_guarded
+    a_guard_provides_its_auth_to_its_handlers
     a_single_endpoint_leaves_other_methods_to_the_application
-    a_realm_stands_in_every_challenge
+    every_challenge_contains_the_realm
 }
 
-fn policies_combine_and_name_the_scopes_they_miss(lab: &Lab) {
+fn policies_combine_and_name_the_missing_scopes(lab: &Lab) {
     let token = Some(lab.token.as_str());
     assert_eq!(lab.status("/any", token), 200);
     assert_eq!(lab.status("/all", token), 200);
@@ -138,20 +142,20 @@ fn policies_combine_and_name_the_scopes_they_miss(lab: &Lab) {
     assert_eq!(lab.status("/publish", None), 401);
 }
 
-fn what_a_guard_of_one_auth_found_opens_nothing_of_another(lab: &Lab) {
+fn identities_of_one_auth_are_not_accepted_by_another(lab: &Lab) {
     for path in ["/strange/me", "/strange/maybe"] {
-        assert_eq!(lab.status(path, None), 401, "{path}: nobody");
+        assert_eq!(lab.status(path, None), 401, "{path}: without a token");
         assert_eq!(
             lab.status(path, Some(&lab.strange_token)),
             401,
-            "{path}: known outside, a stranger inside"
+            "{path}: only the guard accepts the token"
         );
-        assert_eq!(lab.status(path, Some(&lab.token)), 401, "{path}: a stranger outside");
+        assert_eq!(lab.status(path, Some(&lab.token)), 401, "{path}: only the handler accepts the token");
     }
     assert_eq!(lab.status("/strange/open", Some(&lab.strange_token)), 200);
 }
 
-fn what_an_api_key_opens_is_not_open_to_users_nor_theirs_to_keys(lab: &Lab) {
+fn api_keys_and_user_tokens_do_not_replace_each_other(lab: &Lab) {
     let send = |path: &str, key: Option<&str>, token: Option<&str>| {
         let request = Request::get(path);
         let request = key.iter().fold(request, |request, key| request.header("x-api-key", key));
@@ -160,13 +164,13 @@ fn what_an_api_key_opens_is_not_open_to_users_nor_theirs_to_keys(lab: &Lab) {
     let (key, token) = (Some(KEY), Some(lab.token.as_str()));
     assert_eq!(send("/keyed/key", key, None).status, 200);
     assert_eq!(send("/keyed/key", key, token).status, 200);
-    assert_eq!(send("/keyed/me", key, token).status, 200, "both, where both are asked for");
-    assert_eq!(send("/keyed/me", key, None).status, 401, "a key is no user");
+    assert_eq!(send("/keyed/me", key, token).status, 200, "key and token, where both are required");
+    assert_eq!(send("/keyed/me", key, None).status, 401, "a key does not authenticate a user");
     let missing = send("/keyed/me", None, token);
     assert_eq!(
         (missing.status, challenge(&missing)),
         (401, Some(r#"ApiKey realm="lab""#)),
-        "nor a user a key"
+        "a token does not replace a key"
     );
     assert_eq!(send("/key", key, None).status, 200);
     assert_eq!(send("/key", None, token).status, 401);
@@ -176,13 +180,13 @@ fn what_an_api_key_opens_is_not_open_to_users_nor_theirs_to_keys(lab: &Lab) {
     assert_eq!(send("/all", key, None).status, 401);
 }
 
-fn two_guards_must_both_be_passed(lab: &Lab) {
-    assert_eq!(lab.status("/twice/me", Some(&lab.token)), 200, "two arguments find the same user");
+fn nested_guards_must_both_accept_the_request(lab: &Lab) {
+    assert_eq!(lab.status("/twice/me", Some(&lab.token)), 200, "two extractors return the same user");
     assert_eq!(lab.status("/twice/admin/x", Some(&lab.token)), 403);
     assert_eq!(lab.status("/twice/admin/x", None), 401);
 }
 
-fn a_refusal_passes_through_foreign_middleware_like_any_answer(lab: &Lab) {
+fn refusals_pass_through_outer_middleware(lab: &Lab) {
     for (token, expected) in [(None, 401), (Some(lab.token.as_str()), 403)] {
         let refused = lab.get("/foreign/g/x", token);
         assert_eq!(refused.status, expected);
@@ -192,13 +196,13 @@ fn a_refusal_passes_through_foreign_middleware_like_any_answer(lab: &Lab) {
     }
 }
 
-fn no_fallback_answers_past_the_guard(lab: &Lab) {
+fn fallbacks_do_not_bypass_the_guard(lab: &Lab) {
     for path in ["/own-fallback", "/own-fallback/none", "/own-fallback/sub/none"] {
         assert_eq!(lab.status(path, None), 401, "{path}");
     }
 }
 
-fn a_guarded_router_can_be_nested_below_another_path(lab: &Lab) {
+fn a_guarded_router_can_be_nested(lab: &Lab) {
     for path in ["/api/v1/x", "/api/v1/none", "/api/v1", "/api/v1/", "/api/v1//x", "/api/v1?x=1"] {
         assert_eq!(lab.status(path, None), 401, "{path}");
     }
@@ -212,13 +216,17 @@ fn a_guarded_prefix_ends_at_a_slash(lab: &Lab) {
     assert_eq!(lab.status("/api/open", None), 200);
 }
 
-fn what_the_application_routes_itself_is_its_own_to_guard(lab: &Lab) {
-    assert_eq!(lab.status("/api/v1/aside", None), 200, "below a guarded path, and not in the guarded router");
+fn other_routes_below_a_guarded_prefix_are_not_guarded(lab: &Lab) {
+    assert_eq!(
+        lab.status("/api/v1/aside", None),
+        200,
+        "below the guarded path, but not in the guarded router"
+    );
     assert_eq!(lab.status("/auth/mine", None), 401);
-    assert_eq!(lab.status("/auth/mine", Some(&lab.token)), 200, "beside the endpoints");
+    assert_eq!(lab.status("/auth/mine", Some(&lab.token)), 200, "next to the endpoints");
 }
 
-fn a_guard_brings_its_auth_to_the_handlers_behind_it(lab: &Lab) {
+fn a_guard_provides_its_auth_to_its_handlers(lab: &Lab) {
     let me = lab.get("/api/v1/me", Some(&lab.token));
     assert_eq!((me.status, me.text()), (200, "ada@example.com".to_owned()));
 }
@@ -229,7 +237,7 @@ fn a_single_endpoint_leaves_other_methods_to_the_application(lab: &Lab) {
     lab.send(&Request::post("/sign-in")).expect_unsupported_media_type();
 }
 
-fn a_realm_stands_in_every_challenge(lab: &Lab) {
+fn every_challenge_contains_the_realm(lab: &Lab) {
     assert_eq!(challenge(&lab.get("/all", None)), Some(r#"Bearer realm="lab""#));
     let bad = lab.get("/all", Some("x.y.z"));
     assert_eq!(challenge(&bad), Some(r#"Bearer realm="lab", error="invalid_token""#));

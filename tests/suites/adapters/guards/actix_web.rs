@@ -1,4 +1,4 @@
-//! The application of the guards' suite on actix-web, and what only actix-web has.
+//! The application of these tests on actix-web, and cases that only actix-web needs.
 
 use std::net::TcpListener;
 
@@ -9,7 +9,7 @@ use actix_web::{App, HttpServer, rt, test};
 use gatewright::actix_web::{
     ApiKey, Authorized, CurrentUser, MaybeUser, StatelessClaims, guarded, install, login, require,
 };
-use gatewright::{AllOf, AnyOf, Auth, Authenticated, Demand, Requirement};
+use gatewright::{AccessRule, AllOf, AnyOf, Auth, Authenticated, Requirement};
 use gatewright_tests::Log;
 
 use super::{Publishes, Reads, role};
@@ -57,7 +57,7 @@ fn lab(app: &mut ServiceConfig, auth: &Auth, stranger: &Auth) {
         )
         .service(
             web::scope("/keyed")
-                .wrap(require(auth, Demand::ApiKey(Requirement::Authenticated)))
+                .wrap(require(auth, AccessRule::ApiKey(Requirement::Authenticated)))
                 .route("/auth/mine", web::get().to(me))
                 .route("/key", web::get().to(async |_: ApiKey<Authenticated>| "ok"))
                 .route("/me", web::get().to(me)),
@@ -95,7 +95,7 @@ async fn me_twice(user: CurrentUser, maybe: MaybeUser) -> &'static str {
     "ok"
 }
 
-/// What a request for a guarded handler is answered where nothing was installed, and what the log says.
+/// Requests a guarded handler without `install`. Returns the status, the body and the log.
 async fn without_install(path: &'static str) -> (u16, String, String) {
     let log = Log::default();
     let _quiet = log.listen();
@@ -113,7 +113,7 @@ async fn without_install(path: &'static str) -> (u16, String, String) {
 }
 
 #[actix_web::test]
-async fn a_forgotten_install_is_500_and_the_log_names_the_fix() {
+async fn a_missing_install_is_500_and_the_log_names_the_fix() {
     for path in ["/me", "/maybe", "/claims", "/key"] {
         let (status, body, log) = without_install(path).await;
         assert_eq!((status, body.as_str()), (500, r#"{"detail":"Internal server error"}"#), "{path}");
@@ -122,7 +122,7 @@ async fn a_forgotten_install_is_500_and_the_log_names_the_fix() {
 }
 
 #[actix_web::test]
-async fn a_guard_alone_lets_the_arguments_behind_it_work_without_install() {
+async fn extractors_behind_a_guard_work_without_install() {
     let (auth, token) = super::user_of_a_world().await;
     let guarded = guarded(&auth, Requirement::Role("user"), |routes| {
         routes.route("/me", web::get().to(me));
@@ -135,7 +135,7 @@ async fn a_guard_alone_lets_the_arguments_behind_it_work_without_install() {
 }
 
 #[actix_web::test]
-async fn a_guard_is_an_answer_and_no_error_for_what_stands_around_it() {
+async fn a_refusal_is_a_response_and_not_an_error() {
     let (auth, _) = super::user_of_a_world().await;
     let seen = std::rc::Rc::new(std::cell::Cell::new(0));
     let outside = std::rc::Rc::clone(&seen);
@@ -156,7 +156,7 @@ async fn a_guard_is_an_answer_and_no_error_for_what_stands_around_it() {
 }
 
 #[actix_web::test]
-async fn endpoints_installed_at_no_path_leave_the_other_routes_alone() {
+async fn endpoints_installed_at_the_root_leave_other_routes_alone() {
     let (auth, _) = super::user_of_a_world().await;
     for path in ["", "/"] {
         let app = App::new().configure(install(&auth, path)).route("/open", web::get().to(ok));

@@ -1,4 +1,4 @@
-//! An application's own users: its type, its ids, its table; Gatewright's sessions beside it.
+//! An application with its own user type, ids and table. Gatewright stores only the sessions.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use axum::http::Request;
 use axum::routing::get;
 use gatewright::axum::{Authorized, CurrentUser, MaybeUser, StatelessClaims, routes};
 use gatewright::{
-    Auth, AuthUser, Email, Epoch, Login, MemoryStore, Password, PasswordHash, Revocation, StoreError, Swap,
+    Auth, AuthUser, CompareAndSwap, Email, Epoch, Login, MemoryStore, Password, PasswordHash, StoreError,
     UserId, UserStore,
 };
 use gatewright_testkit::TestHasher;
@@ -78,12 +78,12 @@ impl UserStore for People {
         id: &UserId,
         old: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<Swap, StoreError> {
+    ) -> Result<CompareAndSwap, StoreError> {
         let mut people = self.0.lock().unwrap();
         let fits = |person: &&mut Person| person.id() == *id && person.hash == old.expose();
-        let Some(person) = people.iter_mut().find(fits) else { return Ok(Swap::Stale) };
+        let Some(person) = people.iter_mut().find(fits) else { return Ok(CompareAndSwap::Conflict) };
         person.hash = new.expose().to_owned();
-        Ok(Swap::Done)
+        Ok(CompareAndSwap::Swapped)
     }
 }
 
@@ -97,7 +97,7 @@ async fn get_text(app: &Router, path: &str, token: &str) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn handlers_are_handed_the_applications_own_user() {
+async fn handlers_receive_the_applications_own_user_type() {
     let hash = TestHasher::stored_weakly(PASSWORD).expose().to_owned();
     let roles = vec![Role::Member];
     let ada = Person { number: 7, nickname: "countess", email: "ada@example.com", hash, roles, epoch: 1 };
@@ -127,8 +127,9 @@ async fn handlers_are_handed_the_applications_own_user() {
         "the hash was upgraded"
     );
 
-    // The application changes its own table, and says so; unsaid it would be seen a few seconds later.
-    let changed = || auth.announce(Revocation::user(UserId::new("7").unwrap()));
+    // The application changes its own table, then invalidates the cached user. Otherwise guards
+    // notice the change up to five seconds later.
+    let changed = async || auth.invalidate_user(&UserId::new("7").unwrap()).await;
     people.0.lock().unwrap()[0].roles.push(Role::Owner);
     changed().await.unwrap();
     assert_eq!(get_text(&app, "/owner", token).await, (200, "countess".to_owned()));

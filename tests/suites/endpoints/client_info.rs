@@ -1,16 +1,16 @@
-//! Where a login comes from: what the session keeps of it, and what nobody can make it keep.
+//! The address and user agent that a session stores, and headers that cannot forge them.
 
 use std::net::IpAddr;
 
 use gatewright::{
-    Bytes, ClientInfo, Email, Headers, Login, MemoryStore, Operation, Password, RequestView, SessionStore,
-    TrustedProxies, UserAgent,
+    Bytes, ClientInfo, Email, Endpoint, Headers, Login, MemoryStore, Password, RequestView, SessionStore,
+    TrustedProxies, UserAgent, UserStore,
 };
 use gatewright_tests::{Log, PASSWORD, World, memory};
 
 const EMAIL: &str = "user@example.com";
 
-/// A login form's headers, and these.
+/// The content type of a form, and these headers.
 struct Sent(Vec<(&'static str, &'static str)>);
 
 impl Headers for Sent {
@@ -30,8 +30,8 @@ async fn world() -> World<MemoryStore> {
     world
 }
 
-/// What the session keeps that a login through the endpoint begins.
-async fn kept(
+/// Logs in through the endpoint. Returns the address and user agent of the new session.
+async fn login_from(
     world: &World<MemoryStore>,
     peer: Option<&str>,
     headers: Vec<(&'static str, &'static str)>,
@@ -39,32 +39,31 @@ async fn kept(
     let headers = Sent(headers);
     let view = RequestView::new("POST", &headers).with_peer(peer.map(|peer| peer.parse().unwrap()));
     let body = format!("username={EMAIL}&password={}", PASSWORD.replace(' ', "+"));
-    let reply = world.auth.answer(Operation::Login, &view, Ok(Bytes::from(body))).await;
+    let reply = world.auth.handle(Endpoint::Login, &view, Ok(Bytes::from(body))).await;
     assert_eq!(reply.status, 200);
     latest(world).await
 }
 
 async fn latest(world: &World<MemoryStore>) -> (Option<String>, Option<String>) {
-    let user =
-        gatewright::UserStore::find_by_email(&world.store, &Email::parse(EMAIL).unwrap()).await.unwrap();
+    let user = world.store.find_by_email(&Email::parse(EMAIL).unwrap()).await.unwrap();
     let session = world.store.list(&user.unwrap().id).await.unwrap().pop().unwrap();
     let ClientInfo { address, user_agent, .. } = session.client;
     (address.map(|address| address.to_string()), user_agent.map(|name| name.as_str().to_owned()))
 }
 
 #[tokio::test]
-async fn a_session_keeps_where_its_login_came_from() {
+async fn a_session_stores_the_address_and_user_agent_of_its_login() {
     let world = world().await;
     let own = |text: &str| Some(text.to_owned());
     let headers = || vec![("user-agent", "lamp/1"), ("x-forwarded-for", "198.51.100.7")];
-    assert_eq!(kept(&world, Some("203.0.113.9"), headers()).await, (own("203.0.113.9"), own("lamp/1")));
-    assert_eq!(kept(&world, Some("10.0.0.1"), headers()).await, (own("198.51.100.7"), own("lamp/1")));
-    assert_eq!(kept(&world, Some("::ffff:203.0.113.9"), vec![]).await, (own("203.0.113.9"), None));
-    assert_eq!(kept(&world, None, headers()).await, (None, own("lamp/1")));
+    assert_eq!(login_from(&world, Some("203.0.113.9"), headers()).await, (own("203.0.113.9"), own("lamp/1")));
+    assert_eq!(login_from(&world, Some("10.0.0.1"), headers()).await, (own("198.51.100.7"), own("lamp/1")));
+    assert_eq!(login_from(&world, Some("::ffff:203.0.113.9"), vec![]).await, (own("203.0.113.9"), None));
+    assert_eq!(login_from(&world, None, headers()).await, (None, own("lamp/1")));
 }
 
 #[tokio::test]
-async fn two_user_agents_and_headers_that_no_proxy_was_asked_to_write_are_nothing() {
+async fn repeated_user_agents_and_other_forwarding_headers_are_ignored() {
     let world = world().await;
     let headers = vec![
         ("user-agent", "one"),
@@ -75,11 +74,11 @@ async fn two_user_agents_and_headers_that_no_proxy_was_asked_to_write_are_nothin
         ("true-client-ip", "198.51.100.7"),
         ("x-forwarded-for-original", "198.51.100.7"),
     ];
-    assert_eq!(kept(&world, Some("10.0.0.1"), headers).await, (Some("10.0.0.1".to_owned()), None));
+    assert_eq!(login_from(&world, Some("10.0.0.1"), headers).await, (Some("10.0.0.1".to_owned()), None));
 }
 
 #[tokio::test]
-async fn a_login_of_the_applications_own_says_where_it_comes_from() {
+async fn an_application_passes_client_info_to_its_own_logins() {
     let world = world().await;
     let address: IpAddr = "::ffff:198.51.100.7".parse().unwrap();
     let client = ClientInfo::new(Some(address), UserAgent::clean(b"console"));
@@ -91,16 +90,16 @@ async fn a_login_of_the_applications_own_says_where_it_comes_from() {
 }
 
 #[tokio::test]
-async fn a_peer_without_an_address_is_told_of_once_with_what_to_do() {
+async fn a_missing_peer_address_is_logged_once_with_the_fix() {
     let (world, log) = (world().await, Log::default());
     let listening = log.listen();
-    kept(&world, Some("203.0.113.9"), vec![]).await;
+    login_from(&world, Some("203.0.113.9"), vec![]).await;
     assert!(!log.text().contains("names no peer"), "{}", log.text());
-    kept(&world, None, vec![]).await;
-    kept(&world, None, vec![]).await;
+    login_from(&world, None, vec![]).await;
+    login_from(&world, None, vec![]).await;
     drop(listening);
-    let told: Vec<String> =
+    let logged: Vec<String> =
         log.text().lines().filter(|line| line.contains("names no peer")).map(str::to_owned).collect();
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("into_make_service_with_connect_info"), "{told:?}");
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    assert!(logged[0].contains("into_make_service_with_connect_info"), "{logged:?}");
 }

@@ -1,13 +1,17 @@
-//! No secret stands in clear in any column: all tables are read as text and searched.
+//! No store contains a secret in clear: the tests search the text of every column and the database
+//! files.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use example_service::testing::{databases, serve_with_redis};
-use gatewright::{ClientInfo, Login, MySqlStore, Password, PostgresStore, SqliteStore, UserAgent};
-use gatewright_testkit::TestHasher;
+use gatewright::{
+    Auth, ClientInfo, HashingPool, Login, MySqlStore, Password, PostgresStore, Refresh, Registration,
+    RoleName, SqliteStore, UserAgent,
+};
 use gatewright_testkit::http::{PASSWORD as HTTP_PASSWORD, Tokens, claims};
 use gatewright_testkit::store::Store;
-use gatewright_tests::{PASSWORD, World, new_file};
+use gatewright_testkit::{FixedClock, TestHasher};
+use gatewright_tests::{PASSWORD, SECRET, World, jwt, new_file};
 use sqlx::{AssertSqlSafe, Connection, Row};
 
 const EMAIL: &str = "ada@example.com";
@@ -15,7 +19,7 @@ const ADDRESS: &str = "192.0.2.17";
 const AGENT: &str = "a browser of our own/1.0";
 
 #[tokio::test]
-async fn no_secret_stands_in_clear_in_sqlite() {
+async fn no_column_contains_a_secret_in_sqlite() {
     let url = format!("sqlite://{}", new_file("dump.db").display());
     let secrets = leave_traces(SqliteStore::connect(&url).await.unwrap()).await;
     let mut raw = sqlx::SqliteConnection::connect(&url).await.unwrap();
@@ -25,18 +29,18 @@ async fn no_secret_stands_in_clear_in_sqlite() {
     let columns: Vec<(String, String)> = sqlx::query_as(columns).fetch_all(&mut raw).await.unwrap();
     let mut dump = String::new();
     for (table, column) in columns {
-        // As it is, where it is text, and in hexadecimal, where it is not.
+        // `quote` returns text as it is and other values in hexadecimal.
         let select = AssertSqlSafe(format!("SELECT quote({column}) FROM {table}"));
         for value in sqlx::query_scalar::<_, String>(select).fetch_all(&mut raw).await.unwrap() {
             dump.push_str(&value);
         }
     }
-    search(&dump, &secrets, &|bytes| hex(bytes).to_uppercase());
+    expect_no_secrets(&dump, &secrets, &|bytes| hex(bytes).to_uppercase());
 }
 
 #[tokio::test]
 #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
-async fn no_secret_stands_in_clear_on_postgres() {
+async fn no_column_contains_a_secret_on_postgres() {
     let url = databases::postgres().await;
     let secrets = leave_traces(PostgresStore::connect(&url).await.unwrap()).await;
     let mut raw = sqlx::PgConnection::connect(&url).await.unwrap();
@@ -49,12 +53,12 @@ async fn no_secret_stands_in_clear_on_postgres() {
             dump.push_str(row.try_get(0).unwrap());
         }
     }
-    search(&dump, &secrets, &hex);
+    expect_no_secrets(&dump, &secrets, &hex);
 }
 
 #[tokio::test]
 #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
-async fn no_secret_stands_in_clear_on_mysql() {
+async fn no_column_contains_a_secret_on_mysql() {
     let url = databases::mysql().await;
     let secrets = leave_traces(MySqlStore::connect(&url).await.unwrap()).await;
     let mut raw = sqlx::MySqlConnection::connect(&url).await.unwrap();
@@ -63,19 +67,19 @@ async fn no_secret_stands_in_clear_on_mysql() {
     let mut dump = String::new();
     for column in sqlx::query(columns).fetch_all(&mut raw).await.unwrap() {
         let (table, column): (&str, &str) = (column.try_get(0).unwrap(), column.try_get(1).unwrap());
-        // Both ways: as it is, where it is text, and in hexadecimal, where it is not.
+        // Reads each value as it is and in hexadecimal.
         let select = format!("SELECT {column}, HEX({column}) FROM {table}");
         for row in sqlx::query(AssertSqlSafe(select)).fetch_all(&mut raw).await.unwrap() {
             dump.push_str(&String::from_utf8_lossy(row.try_get_unchecked(0).unwrap_or_default()));
             dump.push_str(row.try_get::<Option<&str>, _>(1).unwrap().unwrap_or_default());
         }
     }
-    search(&dump, &secrets, &|bytes| hex(bytes).to_uppercase());
+    expect_no_secrets(&dump, &secrets, &|bytes| hex(bytes).to_uppercase());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs GATEWRIGHT_TEST_REDIS_URL"]
-async fn no_secret_stands_in_clear_on_redis() {
+async fn no_key_or_field_contains_a_secret_on_redis() {
     let (url, prefix) = databases::redis();
     let mut raw = redis::Client::open(&*url).unwrap().get_multiplexed_async_connection().await.unwrap();
     let target = serve_with_redis("memory:", (url, prefix.clone()), axum_app::serve);
@@ -108,7 +112,40 @@ async fn no_secret_stands_in_clear_on_redis() {
     assert_eq!(searched, 32);
 }
 
-/// Makes a user with two sessions, one of them refreshed twice, and returns what must not be found.
+/// Uses a real hasher, so that the files must not contain the password either.
+#[tokio::test]
+async fn database_files_contain_no_password_and_no_token() {
+    let path = new_file("dump.db");
+    let store = SqliteStore::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    let auth = Auth::local(store.clone(), jwt(), HashingPool::builder().build().unwrap())
+        .with_clock(FixedClock::default())
+        .with_registration_role(RoleName::new("user").unwrap())
+        .build()
+        .unwrap();
+    auth.register(Registration::new(EMAIL, Password::new(PASSWORD)).unwrap()).await.unwrap();
+    let first = auth.login(Login::new(EMAIL, Password::new(PASSWORD))).await.unwrap();
+    let second = auth.refresh(Refresh::new(first.refresh_token.clone())).await.unwrap();
+    store.close().await;
+
+    let mut dump = Vec::new();
+    for file in std::fs::read_dir(path.parent().unwrap()).unwrap() {
+        dump.extend(std::fs::read(file.unwrap().path()).unwrap());
+    }
+    let contains = |text: &str| dump.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(contains(EMAIL), "the files contain the user");
+    let mut secrets = vec![PASSWORD.to_owned(), SECRET.to_owned()];
+    for token in [first.access_token, first.refresh_token, second.access_token, second.refresh_token] {
+        let id = claims(token.expose())["jti"].as_str().unwrap().to_owned();
+        let signature = token.expose().rsplit('.').next().unwrap().to_owned();
+        secrets.extend([token.expose().to_owned(), id, signature]);
+    }
+    assert_eq!(secrets.len(), 14);
+    for secret in secrets {
+        assert!(!contains(&secret), "{secret}");
+    }
+}
+
+/// Creates a user with two sessions and refreshes one of them twice. Returns the secrets.
 async fn leave_traces<S: Store>(store: S) -> Vec<String> {
     let world = World::new(store);
     world.add(EMAIL).await;
@@ -119,7 +156,7 @@ async fn leave_traces<S: Store>(store: S) -> Vec<String> {
         let next = world.refresh(&pairs.last().unwrap().refresh_token).await.unwrap();
         pairs.push(next);
     }
-    // The password is not among them: the test's hasher does not hide it.
+    // The password is not included: `TestHasher` stores it in clear.
     let mut secrets = Vec::new();
     for token in pairs.iter().flat_map(|pair| [&pair.access_token, &pair.refresh_token]) {
         secrets.push(token.expose().to_owned());
@@ -129,10 +166,10 @@ async fn leave_traces<S: Store>(store: S) -> Vec<String> {
     secrets
 }
 
-fn search(dump: &str, secrets: &[String], as_bytes: &dyn Fn(&[u8]) -> String) {
-    // What must be there shows that the search can find something, in columns of the first migration and of a later one.
+fn expect_no_secrets(dump: &str, secrets: &[String], as_bytes: &dyn Fn(&[u8]) -> String) {
+    // These values must be found, in columns of the first and of a later migration.
     for text in [EMAIL, TestHasher::stored(PASSWORD).expose(), ADDRESS, AGENT] {
-        assert!(dump.contains(text), "{text} is not in {dump}");
+        assert!(dump.contains(text), "{text} is missing in {dump}");
     }
     for secret in secrets {
         assert!(!dump.contains(secret.as_str()) && !dump.contains(&as_bytes(secret.as_bytes())), "{secret}");

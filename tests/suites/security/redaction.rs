@@ -1,4 +1,4 @@
-//! No secret appears in any `Debug`, error, event or log line.
+//! No secret appears in the output of `Debug`, in errors, in events or in the log.
 
 use gatewright::{
     ApiKeys, Auth, BodyCollector, Caller, Event, EventSink, HashingPool, Headers, Jwt, Login, Password,
@@ -6,15 +6,17 @@ use gatewright::{
     TokenDigest, TokenId, TokenText, TracingSink,
 };
 use gatewright_testkit::TestHasher;
-use gatewright_tests::{Bearer, Log, SECRET, World, memory};
+use gatewright_tests::{Log, SECRET, World, memory};
+
+use crate::endpoints::{authenticate, bearer};
 
 const EMAIL: &str = "ada.lovelace@example.com";
-const WORD: &str = "a very secret passphrase";
+const PASSPHRASE: &str = "a very secret passphrase";
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2VjcmV0c2FsdA$c2VjcmV0aGFzaA";
 
 const KEY: &str = "k9J2mQ7xVb4TzW8LcR5nYp3H";
 
-/// Headers with one API key.
+/// Headers with this API key.
 struct Key(&'static str);
 
 impl Headers for Key {
@@ -25,7 +27,7 @@ impl Headers for Key {
     }
 }
 
-/// Hears what the default sink hears, and what `Debug` makes of it.
+/// Records every event and forwards it to the default sink.
 #[derive(Clone, Default)]
 struct Both(gatewright_testkit::EventRecorder);
 
@@ -36,7 +38,7 @@ impl EventSink for Both {
     }
 }
 
-/// The error with all its causes, as `Debug` and as `Display` show them.
+/// Formats the error and all its sources with `Debug` and `Display`.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = format!("{error:?} {error}");
     let mut cause = error.source();
@@ -48,7 +50,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 #[tokio::test]
-async fn no_secret_is_shown_by_anything_that_holds_one() {
+async fn no_value_shows_the_secrets_it_holds() {
     let log = Log::default();
     let _quiet = log.listen();
 
@@ -58,18 +60,18 @@ async fn no_secret_is_shown_by_anything_that_holds_one() {
         builder.with_events(both.clone()).with_refresh_grace(std::time::Duration::ZERO)
     });
     let mut shown = Vec::new();
-    let password = || Password::new(WORD);
+    let password = || Password::new(PASSPHRASE);
 
     let registration = Registration::new(EMAIL, password()).unwrap();
     shown.push(format!("{registration:?}"));
     world.auth.register(registration).await.unwrap();
-    let account = world.store.page_one().await;
+    let account = world.auth.accounts().unwrap().page(None, 1).await.unwrap().remove(0);
     let login = Login::new(EMAIL, password());
     shown.push(format!("{login:?} {account:?}"));
     let first = world.auth.login(login).await.unwrap();
-    let headers = Bearer(format!("Bearer {}", first.access_token.expose()));
+    let headers = bearer(&first.access_token);
     let view = RequestView::new("POST", &headers);
-    let me = world.auth.authenticate(&view).await.unwrap().unwrap();
+    let me = authenticate(&world, &first.access_token).await;
     let id = &me.user().id;
     let session = gatewright::SessionStore::find(&world.store, id, me.session()).await.unwrap().unwrap();
     let refresh = Refresh::new(first.refresh_token.clone());
@@ -81,7 +83,9 @@ async fn no_secret_is_shown_by_anything_that_holds_one() {
 
     shown.push(chain(&world.auth.refresh(refresh).await.unwrap_err()));
     shown.push(chain(&world.auth.refresh(Refresh::new(first.access_token.clone())).await.unwrap_err()));
-    for (name, word) in [(EMAIL, "wrong but secret too"), (WORD, "x"), ("nobody.at.all@example.com", WORD)] {
+    for (name, word) in
+        [(EMAIL, "wrong but secret too"), (PASSPHRASE, "x"), ("nobody.at.all@example.com", PASSPHRASE)]
+    {
         shown.push(chain(&world.auth.login(Login::new(name, Password::new(word))).await.unwrap_err()));
     }
     let reply = world.auth.authenticate(&view).await.unwrap_err();
@@ -92,7 +96,7 @@ async fn no_secret_is_shown_by_anything_that_holds_one() {
         builder.with_events(both.clone()).with_api_keys(keys.clone())
     });
     let mut body = BodyCollector::new(&view);
-    body.push(format!("username=a&password={WORD}").as_bytes());
+    body.push(format!("username=a&password={PASSPHRASE}").as_bytes());
     shown.push(format!("{body:?}"));
     let known = keyed.auth.require_api_key(&RequestView::new("GET", &Key(KEY)), &Requirement::Authenticated);
     let known = known.unwrap();
@@ -103,7 +107,7 @@ async fn no_secret_is_shown_by_anything_that_holds_one() {
     shown.push(format!("{:?} {:?}", gatewright_tests::jwt(), HashingPool::builder().build().unwrap()));
     shown.push(format!(
         "{:?} {:?} {:?}",
-        Password::new(WORD),
+        Password::new(PASSPHRASE),
         PasswordHash::new(HASH),
         TokenText::new(first.access_token.expose())
     ));
@@ -118,7 +122,7 @@ async fn no_secret_is_shown_by_anything_that_holds_one() {
     let mut secrets: Vec<String> = [
         KEY,
         "a wrong but secret key",
-        WORD,
+        PASSPHRASE,
         "another secret passphrase",
         "wrong but secret too",
         SECRET,
@@ -127,7 +131,7 @@ async fn no_secret_is_shown_by_anything_that_holds_one() {
         "secret-token-id",
         "thirty-two bytes of secret seed!",
         "short but secret",
-        TestHasher::stored(WORD).expose(),
+        TestHasher::stored(PASSPHRASE).expose(),
         EMAIL,
         "nobody.at.all@example.com",
         &format!("{:?}", session.seed.expose()),
@@ -142,29 +146,18 @@ async fn no_secret_is_shown_by_anything_that_holds_one() {
         }
     }
     assert_eq!(secrets.len(), 23);
-    assert!(shown.len() > 20, "{} texts were shown", shown.len());
+    assert!(shown.len() > 20, "only {} texts were collected", shown.len());
     let logged = shown.last().unwrap();
     let lines = ["LoginRefused", "refresh token used twice", "LoggedIn", "AccessRefused"];
     assert!(lines.iter().all(|line| logged.contains(line)), "{logged}");
     let all = shown.join("\n");
     for secret in secrets {
-        assert!(!all.contains(&secret), "{secret} is shown in\n{all}");
-    }
-}
-
-/// The only account of a store.
-trait PageOne {
-    async fn page_one(&self) -> gatewright::Account;
-}
-
-impl<S: gatewright::AccountStore<User = gatewright::Account>> PageOne for S {
-    async fn page_one(&self) -> gatewright::Account {
-        self.page(None, 1).await.unwrap().remove(0)
+        assert!(!all.contains(&secret), "{secret} is in\n{all}");
     }
 }
 
 #[test]
-fn a_builder_shows_its_settings_and_nothing_else() {
+fn a_builder_shows_its_settings_without_secrets() {
     let builder = Auth::local(gatewright::MemoryStore::new(), gatewright_tests::jwt(), TestHasher::new())
         .with_registration_role(RoleName::new("user").unwrap());
     let text = format!("{builder:?}");

@@ -1,4 +1,4 @@
-//! What does not compile, and what the compiler says about it.
+//! Programs that must not compile, and the message of the compiler.
 
 use std::fs;
 use std::path::Path;
@@ -46,7 +46,7 @@ fn admin(auth: &Auth) {
 fn main() {}
 "#;
 
-/// Each program, and words that the compiler's complaint must have.
+/// Each program with texts that the compiler's message must contain.
 const PROGRAMS: [(&str, &str, &[&str]); 4] = [
     ("stateless", STATELESS, &["the router state `()` does not hold an `Auth<", "use `.with_state(auth)`"]),
     ("optional", OPTIONAL, &["Option<", "E0277"]),
@@ -54,7 +54,8 @@ const PROGRAMS: [(&str, &str, &[&str]); 4] = [
     ("opened", OPENED, &["no method named `route` found for struct `GuardedRouter"]),
 ];
 
-/// A package of its own, beside the workspace, with the workspace's lock.
+/// Creates a package outside the workspace, with the workspace's `Cargo.lock`, and returns its
+/// folder.
 fn package() -> std::path::PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let folder = root.join("target/compile-errors");
@@ -73,7 +74,7 @@ fn package() -> std::path::PathBuf {
 }
 
 #[test]
-fn the_compiler_names_what_is_missing() {
+fn the_compiler_names_the_missing_part() {
     let folder = package();
     for (name, source, _) in PROGRAMS {
         fs::write(folder.join(format!("src/bin/{name}.rs")), source).unwrap();
@@ -82,11 +83,11 @@ fn the_compiler_names_what_is_missing() {
         let mut check = Command::new(env!("CARGO"));
         check.args(["check", "--quiet", "--offline", "--color", "never", "--bin", name]).current_dir(&folder);
         let output = check.env("CARGO_TARGET_DIR", folder.join("target")).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success(), "{name} compiles");
-        assert_eq!(said.matches("\nerror: could not compile").count(), 1, "{name} alone: {said}");
+        assert_eq!(message.matches("\nerror: could not compile").count(), 1, "{name}: {message}");
         for word in words {
-            assert!(said.contains(word), "{name}: `{word}` is not in\n{said}");
+            assert!(message.contains(word), "{name}: `{word}` is not in\n{message}");
         }
     }
 }

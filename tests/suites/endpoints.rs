@@ -1,0 +1,38 @@
+//! The endpoints of an `Auth`: login, refresh, sessions, logout, revocation and introspection.
+
+mod login;
+mod client_info;
+mod sessions;
+mod tokens;
+mod refresh;
+mod random_signatures;
+
+use gatewright::{Identity, PasswordChange, RequestView, SessionId, TokenText};
+use gatewright_testkit::http::claims;
+use gatewright_testkit::store::Store;
+use gatewright_tests::{Bearer, PASSWORD, World};
+
+/// The password that [`new_password`] sets.
+pub(crate) const NEW_PASSWORD: &str = "another correct horse";
+
+/// A change from the usual password to [`NEW_PASSWORD`].
+pub(crate) fn new_password() -> PasswordChange {
+    let [old, new] = [PASSWORD, NEW_PASSWORD].map(gatewright::Password::new);
+    PasswordChange::new(old, new).unwrap()
+}
+
+/// The headers of a request with this token.
+pub(crate) fn bearer(token: &TokenText) -> Bearer {
+    Bearer(format!("Bearer {}", token.expose()))
+}
+
+/// Authenticates a request with this access token.
+pub(crate) async fn authenticate<S: Store>(world: &World<S>, access_token: &TokenText) -> Identity {
+    let headers = bearer(access_token);
+    world.auth.authenticate(&RequestView::new("GET", &headers)).await.unwrap().unwrap()
+}
+
+/// Reads the id of the session from a token.
+pub(crate) fn session_of(token: &TokenText) -> SessionId {
+    claims(token.expose())["sid"].as_str().unwrap().parse().unwrap()
+}

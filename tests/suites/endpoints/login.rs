@@ -1,0 +1,290 @@
+//! Login: one hash per attempt, one answer to every refusal, hash upgrades, and the epoch of a
+//! session.
+
+use std::future::Future;
+use std::time::Duration;
+
+use gatewright::{
+    AccountStore, Auth, AuthError, CompareAndSwap, Denial, Epoch, Jwt, Login, LoginError, Password,
+    PasswordHash, RequestView, Scopes, SessionStore, Timestamp, TokenPair, UserStore,
+};
+use gatewright_testkit::TestHasher;
+use gatewright_testkit::store::Store;
+use gatewright_tests::{PASSWORD, SECRET, World, jwt, memory, sqlite};
+use tokio::task::JoinHandle;
+
+use super::{NEW_PASSWORD, authenticate, bearer, new_password, session_of};
+
+const EMAIL: &str = "ada@example.com";
+
+fn login(email: &str, password: &str) -> Login {
+    Login::new(email, Password::new(password))
+}
+
+async fn refused<S: Store>(world: &World<S>, email: &str, password: &str) -> LoginError {
+    match world.auth.login(login(email, password)).await {
+        Err(AuthError::Login(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Pauses the hasher, starts a call and waits until the call has reached the hasher.
+async fn pause_in_hasher<S: Store, T: Send + 'static>(
+    world: &World<S>,
+    call: impl Future<Output = T> + Send + 'static,
+) -> JoinHandle<T> {
+    world.hasher.pause();
+    let calls = world.hasher.calls();
+    let call = tokio::spawn(call);
+    while world.hasher.calls() == calls {
+        tokio::task::yield_now().await;
+    }
+    call
+}
+
+async fn pause_login<S: Store>(world: &World<S>) -> JoinHandle<Result<TokenPair, AuthError>> {
+    let auth = world.auth.clone();
+    pause_in_hasher(world, async move { auth.login(login(EMAIL, PASSWORD)).await }).await
+}
+
+#[tokio::test]
+async fn every_refused_login_costs_one_hash_and_gets_the_same_answer() {
+    let [store, _] = memory().await;
+    let world = World::new(store);
+    world.add(EMAIL).await;
+    world.add_with_hash("unusable@example.com", PasswordHash::new("!")).await;
+    let disabled = world.add("disabled@example.com").await;
+    world.auth.accounts().unwrap().update(&disabled.id, None, Some(false)).await.unwrap();
+    let long = "x".repeat(1_025);
+    let cases = [
+        (EMAIL, "wrong", LoginError::WrongPassword),
+        (EMAIL, &long, LoginError::PasswordTooLong),
+        ("nobody@example.com", PASSWORD, LoginError::UserUnknown),
+        ("no address", PASSWORD, LoginError::NotAnEmail),
+        ("unusable@example.com", "!", LoginError::WrongPassword),
+        ("disabled@example.com", PASSWORD, LoginError::UserDisabled),
+        ("disabled@example.com", "wrong", LoginError::UserDisabled),
+    ];
+    let mut answers = Vec::new();
+    for (email, password, cause) in cases {
+        let before = world.hasher.calls();
+        assert_eq!(refused(&world, email, password).await, cause);
+        assert_eq!(world.hasher.calls() - before, 1, "{cause:?}");
+        answers.push(world.auth.reply_to(&AuthError::Login(cause)));
+    }
+    assert_eq!(answers.len(), 7);
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+    assert_eq!(Denial::from(&AuthError::Login(LoginError::UserUnknown)), Denial::LoginRefused);
+}
+
+/// The password changes after the login has read the user and before its hash is verified.
+async fn login_uses_the_epoch_of_the_verified_user<S: Store>(store: S) {
+    let world = World::new(store);
+    world.add(EMAIL).await;
+    let mine = world.login(EMAIL).await;
+    let slow = pause_login(&world).await;
+    let other = Auth::local(world.store.clone(), jwt(), TestHasher::new())
+        .with_clock(world.clock.clone())
+        .build()
+        .unwrap();
+    let headers = bearer(&mine.access_token);
+    let me = other.authenticate(&RequestView::new("GET", &headers)).await.unwrap().unwrap();
+    other.change_password(&me, new_password()).await.unwrap();
+    world.hasher.resume();
+
+    let pair = slow.await.unwrap().unwrap();
+    assert_eq!(world.status(&pair.access_token).await, 401, "its access token is refused");
+    assert!(world.refresh(&pair.refresh_token).await.is_err(), "its refresh token is refused");
+    assert!(world.refresh(&mine.refresh_token).await.is_ok(), "the session that made the change continues");
+}
+
+#[tokio::test]
+async fn login_uses_the_epoch_of_the_verified_user_in_memory() {
+    let [store, _] = memory().await;
+    login_uses_the_epoch_of_the_verified_user(store).await;
+}
+
+#[tokio::test]
+async fn login_uses_the_epoch_of_the_verified_user_in_sqlite() {
+    let [store, _] = sqlite().await;
+    login_uses_the_epoch_of_the_verified_user(store).await;
+}
+
+#[tokio::test]
+async fn login_upgrades_a_weak_hash_and_keeps_all_sessions() {
+    let [store, _] = sqlite().await;
+    let world = World::new(store);
+    let account = world.add_with_hash(EMAIL, TestHasher::stored_weakly(PASSWORD)).await;
+    let first = world.login(EMAIL).await;
+    let after = world.store.find_by_id(&account.id).await.unwrap().unwrap();
+    assert_eq!(after.password_hash.expose(), TestHasher::stored(PASSWORD).expose());
+    assert_eq!(after.epoch, account.epoch);
+    assert!(world.events.take().iter().any(|event| event.starts_with("HashUpgraded")));
+    let calls = world.hasher.calls();
+    world.login(EMAIL).await;
+    assert_eq!(world.hasher.calls() - calls, 1, "the second login does not upgrade");
+    assert_eq!(world.status(&first.access_token).await, 200);
+}
+
+#[tokio::test]
+async fn login_succeeds_when_the_hash_upgrade_fails() {
+    let [store, _] = memory().await;
+    let world = World::new(store);
+    world.add_with_hash(EMAIL, TestHasher::stored_weakly(PASSWORD)).await;
+    let login = pause_login(&world).await;
+    world.hasher.be_busy(1);
+    world.hasher.resume();
+    assert!(login.await.unwrap().is_ok());
+    expect_not_upgraded(&world, "cause: Some(");
+}
+
+/// Asserts that there was an event `HashNotUpgraded` with this cause.
+fn expect_not_upgraded<S: Store>(world: &World<S>, cause: &str) {
+    let events = world.events.take();
+    let is_expected = |event: &String| event.starts_with("HashNotUpgraded") && event.contains(cause);
+    assert!(events.iter().any(is_expected), "{events:?}");
+}
+
+#[tokio::test]
+async fn password_change_prevails_over_an_upgrade_of_the_old_hash() {
+    let [store, _] = memory().await;
+    let world = World::new(store);
+    let account = world.add_with_hash(EMAIL, TestHasher::stored_weakly(PASSWORD)).await;
+    let login = pause_login(&world).await;
+    let (old, new) = (account.password_hash.clone(), TestHasher::stored(NEW_PASSWORD));
+    let swap = world.store.change_password(&account.id, &old, &new, Epoch::from_u64(7)).await.unwrap();
+    assert_eq!(swap, CompareAndSwap::Swapped);
+    world.hasher.resume();
+    let pair = login.await.unwrap().unwrap();
+    assert_eq!(world.status(&pair.access_token).await, 401);
+    let after = world.store.find_by_id(&account.id).await.unwrap().unwrap();
+    assert_eq!(after.password_hash.expose(), new.expose());
+    expect_not_upgraded(&world, "cause: None");
+}
+
+#[tokio::test]
+async fn password_change_succeeds_despite_a_concurrent_hash_upgrade() {
+    let [store, _] = memory().await;
+    let world = World::new(store);
+    let account = world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    let (me, auth) = (authenticate(&world, &pair.access_token).await, world.auth.clone());
+    let change =
+        pause_in_hasher(&world, async move { auth.change_password(&me, new_password()).await }).await;
+    let weak = TestHasher::stored_weakly(PASSWORD);
+    let swap = world.store.replace_password_hash(&account.id, &account.password_hash, &weak).await.unwrap();
+    assert_eq!(swap, CompareAndSwap::Swapped);
+    world.hasher.resume();
+    change.await.unwrap().unwrap();
+    let after = world.store.find_by_id(&account.id).await.unwrap().unwrap();
+    assert_eq!(after.password_hash.expose(), TestHasher::stored(NEW_PASSWORD).expose());
+}
+
+#[tokio::test]
+async fn a_busy_hasher_is_unavailable_and_creates_no_session() {
+    let [store, _] = memory().await;
+    let world = World::new(store);
+    world.add(EMAIL).await;
+    world.hasher.be_busy(1);
+    let error = world.auth.login(login(EMAIL, PASSWORD)).await.unwrap_err();
+    let reply = world.auth.reply_to(&error);
+    assert_eq!(reply.status, 503);
+    assert!(reply.headers.contains(&("retry-after", "2".to_owned())), "{reply:?}");
+    let end = Timestamp::from_micros(u64::MAX);
+    assert_eq!(world.store.delete_expired(end).await.unwrap(), 0, "no session was created");
+    world.login(EMAIL).await;
+    assert_eq!(world.store.delete_expired(end).await.unwrap(), 1, "the count includes new sessions");
+}
+
+#[tokio::test]
+async fn disabling_or_deleting_an_account_deletes_its_sessions() {
+    let [store, _] = memory().await;
+    let world = World::new(store);
+    let [disabled, deleted] = [world.add(EMAIL).await, world.add("eve@example.com").await];
+    world.login(EMAIL).await;
+    world.login("eve@example.com").await;
+    let accounts = world.auth.accounts().unwrap();
+    accounts.update(&disabled.id, None, Some(false)).await.unwrap();
+    accounts.delete(&deleted.id).await.unwrap();
+    assert_eq!(world.store.delete_expired(Timestamp::from_micros(u64::MAX)).await.unwrap(), 0);
+    assert_eq!(accounts.page(None, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn disabled_users_and_foreign_identities_cannot_change_a_password() {
+    let [store, _] = memory().await;
+    let world = World::new(store.clone());
+    let account = world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    let me = authenticate(&world, &pair.access_token).await;
+    let other = World::new(store);
+    for error in [other.auth.change_password(&me, new_password()).await, other.auth.logout(&me).await] {
+        assert_eq!(
+            Denial::from(&error.unwrap_err()),
+            Denial::InvalidToken,
+            "the identity is from another Auth"
+        );
+    }
+    world.auth.accounts().unwrap().update(&account.id, None, Some(false)).await.unwrap();
+    let error = world.auth.change_password(&me, new_password()).await.unwrap_err();
+    assert_eq!(Denial::from(&error), Denial::IncorrectPassword);
+    assert!(world.events.take().iter().any(|event| event.starts_with("PasswordChangeRefused")));
+}
+
+#[tokio::test]
+async fn token_leeway_does_not_extend_the_session() {
+    let [store, _] = memory().await;
+    let hour = Duration::from_secs(3_600);
+    let world = World::with(store.clone(), |builder| {
+        builder.with_access_lifetime(hour).with_refresh_lifetime(hour).with_session_lifetime(hour)
+    });
+    world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    let lenient = Jwt::hs256(SECRET, "https://issuer.example", "api").with_leeway(Duration::from_secs(60));
+    let lenient = Auth::local(store, lenient.build().unwrap(), TestHasher::new())
+        .with_clock(world.clock.clone())
+        .build()
+        .unwrap();
+    world.clock.advance(hour);
+    let headers = bearer(&pair.access_token);
+    let view = RequestView::new("GET", &headers);
+    assert!(lenient.require_claims(&view).is_ok(), "the token is valid");
+    assert_eq!(lenient.authenticate(&view).await.unwrap_err().status, 401, "the session has expired");
+}
+
+#[tokio::test]
+async fn the_101st_session_ends_the_first() {
+    let [store, _] = sqlite().await;
+    let world = World::new(store);
+    world.add(EMAIL).await;
+    let mut pairs = Vec::new();
+    for _ in 0..101 {
+        pairs.push(world.login(EMAIL).await);
+        world.clock.advance(Duration::from_millis(1));
+    }
+    assert_eq!(world.status(&pairs[0].access_token).await, 401);
+    assert_eq!(world.status(&pairs[1].access_token).await, 200);
+    assert_eq!(world.status(&pairs[100].access_token).await, 200);
+}
+
+#[tokio::test]
+async fn login_grants_only_the_requested_scopes_that_are_allowed() {
+    let [store, _] = memory().await;
+    let world = World::new(store);
+    world.add(EMAIL).await;
+    let login = login(EMAIL, PASSWORD).with_scopes(Scopes::parse("admin read").unwrap());
+    let pair = world.auth.login(login).await.unwrap();
+    assert_eq!(pair.scopes.as_str(), "read");
+}
+
+#[tokio::test]
+async fn a_token_with_another_epoch_than_its_session_is_refused() {
+    let [store, _] = memory().await;
+    let world = World::new(store);
+    let account = world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    let session = session_of(&pair.access_token);
+    world.store.delete_others(&account.id, session, Epoch::from_u64(1)).await.unwrap();
+    assert_eq!(world.status(&pair.access_token).await, 401);
+    assert!(world.refresh(&pair.refresh_token).await.is_err());
+}

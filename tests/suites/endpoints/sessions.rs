@@ -1,0 +1,189 @@
+//! Lists of sessions, and the deletion of single sessions.
+
+use std::time::Duration;
+
+use gatewright::{
+    Auth, AuthError, Bytes, Clock, Denial, Endpoint, Headers, Identity, Login, Password, Reply, RequestView,
+    SessionId, SessionStore, TokenPair, UserId,
+};
+use gatewright_testkit::store::Store;
+use gatewright_testkit::{FailingStore, Outage};
+use gatewright_tests::{World, memory, sqlite};
+
+use super::{NEW_PASSWORD, authenticate, bearer, new_password};
+
+const EMAIL: &str = "ada@example.com";
+
+async fn me<S: Store>(world: &World<S>, pair: &TokenPair) -> Identity {
+    authenticate(world, &pair.access_token).await
+}
+
+async fn handle(auth: &Auth, endpoint: Endpoint, headers: &dyn Headers, id: Option<&str>) -> Reply {
+    let view = RequestView::new(endpoint.method(), headers).with_id(id);
+    auth.handle(endpoint, &view, Ok(Bytes::new())).await
+}
+
+/// Returns the ids of the caller's sessions, in the order of the list.
+async fn listed<S: Store>(world: &World<S>, pair: &TokenPair) -> Vec<SessionId> {
+    let list = world.auth.sessions(&me(world, pair).await).await.unwrap();
+    list.sessions.iter().map(|session| session.id).collect()
+}
+
+async fn live_sessions_are_listed_newest_first<S: Store>(store: S) {
+    let world = World::new(store);
+    world.add(EMAIL).await;
+    let first = world.login(EMAIL).await;
+    let first_id = me(&world, &first).await.session();
+    world.clock.advance(Duration::from_secs(86_400));
+    let second = world.login(EMAIL).await;
+    let second_id = me(&world, &second).await.session();
+    assert_eq!(listed(&world, &second).await, [second_id, first_id]);
+
+    // The first session expires after seven idle days. It is then not listed, although it still
+    // exists.
+    let idle = Duration::from_secs(6 * 86_400);
+    world.clock.advance(idle - Duration::from_secs(1));
+    let second = world.refresh(&second.refresh_token).await.unwrap();
+    assert_eq!(listed(&world, &second).await, [second_id, first_id]);
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(listed(&world, &second).await, [second_id]);
+    let caller = me(&world, &second).await;
+    let expired = world.auth.end_session(&caller, first_id).await;
+    assert!(matches!(expired, Err(AuthError::NotFound { .. })));
+    let accounts = world.auth.accounts().unwrap();
+    assert_eq!(accounts.sessions(&caller.user().id).await.unwrap().sessions.len(), 1);
+    world.auth.delete_expired_sessions().await.unwrap();
+    assert_eq!(listed(&world, &second).await, [second_id]);
+}
+
+#[tokio::test]
+async fn live_sessions_are_listed_newest_first_in_memory() {
+    live_sessions_are_listed_newest_first(memory().await[0].clone()).await;
+}
+
+#[tokio::test]
+async fn live_sessions_are_listed_newest_first_in_sqlite() {
+    live_sessions_are_listed_newest_first(sqlite().await[0].clone()).await;
+}
+
+#[tokio::test]
+async fn the_list_has_exactly_the_documented_fields_in_whole_seconds() {
+    let world = World::new(memory().await[0].clone());
+    world.add(EMAIL).await;
+    let created = world.clock.now().as_seconds();
+    let pair = world.login(EMAIL).await;
+    world.clock.advance(Duration::from_millis(90_900));
+    let pair = world.refresh(&pair.refresh_token).await.unwrap();
+    let id = me(&world, &pair).await.session();
+    let reply = handle(&world.auth, Endpoint::Sessions, &bearer(&pair.access_token), None).await;
+    let (used, expires) = (created + 90, created + 90 + 7 * 86_400);
+    let times = format!(r#""created_at":{created},"last_used_at":{used},"expires_at":{expires}"#);
+    let body = format!(
+        r#"{{"sessions":[{{"id":"{id}",{times},"address":null,"user_agent":null,"current":true}}]}}"#
+    );
+    assert_eq!((reply.status, &*reply.body), (200, body.as_bytes()));
+    assert!(reply.headers.contains(&("cache-control", "no-store".to_owned())));
+}
+
+/// The password change could not delete the sessions, but they have an old epoch.
+#[tokio::test]
+async fn sessions_with_an_old_epoch_are_not_listed() {
+    let (store, outage) = FailingStore::new(memory().await[0].clone());
+    let world = World::new(store);
+    world.add(EMAIL).await;
+    let [first, second] = [world.login(EMAIL).await, world.login(EMAIL).await];
+    let (caller, other) = (me(&world, &second).await, me(&world, &first).await.session());
+    outage.of_sessions();
+    assert!(world.auth.change_password(&caller, new_password()).await.is_err());
+    outage.end();
+    let third = world.auth.login(Login::new(EMAIL, Password::new(NEW_PASSWORD))).await.unwrap();
+    let stored = world.store.list(&caller.user().id).await.unwrap();
+    assert_eq!(stored.len(), 3, "the store still has the old sessions");
+    let caller = me(&world, &third).await;
+    assert_eq!(listed(&world, &third).await, [caller.session()]);
+    assert!(matches!(world.auth.end_session(&caller, other).await, Err(AuthError::NotFound { .. })));
+}
+
+#[tokio::test]
+async fn ending_a_session_emits_an_event_and_never_ends_another_users() {
+    let world = World::new(memory().await[0].clone());
+    world.add(EMAIL).await;
+    world.add("other@example.com").await;
+    let [first, second] = [world.login(EMAIL).await, world.login(EMAIL).await];
+    let other = world.login("other@example.com").await;
+    let (caller, there) = (me(&world, &first).await, me(&world, &second).await.session());
+    let theirs = me(&world, &other).await.session();
+    let _ = world.events.take();
+    assert!(matches!(world.auth.end_session(&caller, theirs).await, Err(AuthError::NotFound { .. })));
+    assert_eq!(world.events.take(), [""; 0]);
+    world.auth.end_session(&caller, there).await.unwrap();
+    let user = &caller.user().id;
+    assert_eq!(world.events.take(), [format!("LoggedOut {{ user: {user:?}, session: {there:?} }}")]);
+    assert_eq!(world.status(&second.access_token).await, 401);
+    assert_eq!(world.status(&other.access_token).await, 200);
+}
+
+#[tokio::test]
+async fn an_identity_of_another_auth_cannot_list_or_end_sessions() {
+    let [store, other] = memory().await;
+    let (world, other) = (World::new(store), World::new(other));
+    world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    let foreign = me(&other, &pair).await;
+    assert!(matches!(world.auth.sessions(&foreign).await, Err(AuthError::Access(_))));
+    let ended = world.auth.end_session(&foreign, foreign.session()).await;
+    assert!(matches!(ended, Err(AuthError::Access(_))));
+    assert_eq!(world.status(&pair.access_token).await, 200);
+}
+
+#[tokio::test]
+async fn without_a_store_the_list_and_the_deletion_are_unavailable() {
+    let (store, outage) = FailingStore::new(memory().await[0].clone());
+    let world = World::new(store);
+    world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    let (caller, accounts) = (me(&world, &pair).await, world.auth.accounts().unwrap());
+    let user = caller.user().id.clone();
+    for (start, is_of_sessions) in [(Outage::of_sessions as fn(&Outage), true), (Outage::of_users, false)] {
+        start(&outage);
+        // `Auth::sessions` reads only the session store. The endpoints and `Accounts` read both
+        // stores.
+        assert_eq!(world.auth.sessions(&caller).await.is_err(), is_of_sessions);
+        let error = accounts.sessions(&user).await.unwrap_err();
+        assert_eq!(Denial::from(&error), Denial::Unavailable);
+        for endpoint in [Endpoint::Sessions, Endpoint::EndSession] {
+            let id = caller.session().to_string();
+            let reply = handle(&world.auth, endpoint, &bearer(&pair.access_token), Some(&id)).await;
+            assert_eq!(reply.status, 503, "{endpoint:?}");
+        }
+        outage.end();
+    }
+    assert_eq!(world.status(&pair.access_token).await, 200);
+    let nobody = UserId::new("nobody").unwrap();
+    assert!(matches!(accounts.sessions(&nobody).await, Err(AuthError::NotFound { .. })));
+}
+
+#[tokio::test]
+async fn endpoints_refuse_other_methods_and_list_their_own() {
+    let world = World::new(memory().await[0].clone());
+    world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    let headers = bearer(&pair.access_token);
+    let (mut refused, mut allowed) = (0, 0);
+    for endpoint in Endpoint::ALL {
+        for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "get", "", "GET,HEAD"] {
+            let view = RequestView::new(method, &headers).with_id(Some("none"));
+            let reply = world.auth.handle(*endpoint, &view, Ok(Bytes::new())).await;
+            if endpoint.allow().split(',').any(|own| own == method) {
+                assert_ne!(reply.status, 405, "{method} {endpoint:?}");
+                allowed += 1;
+            } else {
+                assert_eq!(reply.status, 405, "{method} {endpoint:?}");
+                assert!(reply.headers.contains(&("allow", endpoint.allow().to_owned())));
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!(allowed, Endpoint::ALL.len() + 1, "one endpoint has two methods");
+    assert_eq!(refused, Endpoint::ALL.len() * 9 - allowed);
+}

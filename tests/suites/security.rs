@@ -1,0 +1,6 @@
+//! Secrets stay secret, and an `Auth` does not trust what it cannot verify.
+
+mod redaction;
+mod secrets_at_rest;
+mod misbehaving_store;
+mod other_issuers;

@@ -1,0 +1,206 @@
+//! Nodes of two versions on one database: the migrations of the newer version do not stop the
+//! older.
+
+use std::future::Future;
+use std::time::Duration;
+
+use example_service::testing::databases;
+use gatewright::{
+    AccountChange, CompareAndSwap, CreateOutcome, Email, Epoch, MySqlStore, NewAccount, PasswordHash,
+    PostgresStore, RoleName, Rotation, RotationRequest, Session, SessionId, SessionSeed, SqliteStore,
+    StoreError, SystemRandom, Timestamp, TokenDigest, UpdateOutcome, UserId,
+};
+use gatewright_testkit::store::{Accounts, Sessions, Store};
+use gatewright_tests::new_file;
+use sqlx::{Connection, Executor, MySqlConnection, PgConnection, SqliteConnection};
+use tokio::time::Instant;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+/// Enough calls that each connection of a pool prepares each statement.
+const ROUNDS: usize = 12;
+
+/// Changes that a later version may make.
+const NEW_COLUMNS: [&str; 2] = [
+    "ALTER TABLE gatewright_users ADD COLUMN later TEXT",
+    "ALTER TABLE gatewright_sessions ADD COLUMN later TEXT",
+];
+
+#[tokio::test]
+async fn a_new_column_does_not_disturb_running_nodes_in_sqlite() {
+    let url = format!("sqlite://{}", new_file("newer.db").display());
+    let store = SqliteStore::connect(&url).await.unwrap();
+    let mut newer = SqliteConnection::connect(&url).await.unwrap();
+    works_after_new_columns(store, async |statement| _ = newer.execute(statement).await.unwrap()).await;
+}
+
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
+async fn a_new_column_does_not_disturb_running_nodes_on_postgres() {
+    let url = databases::postgres().await;
+    let store = PostgresStore::connect(&url).await.unwrap();
+    let mut newer = PgConnection::connect(&url).await.unwrap();
+    works_after_new_columns(store, async |statement| _ = newer.execute(statement).await.unwrap()).await;
+}
+
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
+async fn a_new_column_does_not_disturb_running_nodes_on_mysql() {
+    let url = databases::mysql().await;
+    let store = MySqlStore::connect(&url).await.unwrap();
+    let mut newer = MySqlConnection::connect(&url).await.unwrap();
+    works_after_new_columns(store, async |statement| _ = newer.execute(statement).await.unwrap()).await;
+}
+
+/// Calls every method, with its prepared statements, before and after the change.
+async fn works_after_new_columns<S: Store>(store: S, mut run: impl AsyncFnMut(&'static str)) {
+    for round in 0..ROUNDS {
+        call_every_method(&store, round).await;
+    }
+    for statement in NEW_COLUMNS {
+        run(statement).await;
+    }
+    for round in 0..ROUNDS {
+        call_every_method(&store, ROUNDS + round).await;
+    }
+}
+
+/// Records a migration that an older node does not know: on SQLite and MySQL, and on PostgreSQL.
+const LATER: [&str; 2] = [
+    "INSERT INTO _gatewright_migrations (version, description, success, checksum, execution_time)
+     VALUES (9999, 'later', TRUE, x'00', 1)",
+    "INSERT INTO _gatewright_migrations (version, description, success, checksum, execution_time)
+     VALUES (9999, 'later', TRUE, decode('00', 'hex'), 1)",
+];
+
+#[tokio::test]
+async fn an_older_node_starts_after_a_newer_one_in_sqlite() {
+    let url = format!("sqlite://{}", new_file("older.db").display());
+    drop(SqliteStore::connect(&url).await.unwrap());
+    SqliteConnection::connect(&url).await.unwrap().execute(LATER[0]).await.unwrap();
+    call_every_method(&SqliteStore::connect(&url).await.unwrap(), 0).await;
+}
+
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
+async fn an_older_node_starts_after_a_newer_one_on_postgres() {
+    let url = databases::postgres().await;
+    drop(PostgresStore::connect(&url).await.unwrap());
+    PgConnection::connect(&url).await.unwrap().execute(LATER[1]).await.unwrap();
+    call_every_method(&PostgresStore::connect(&url).await.unwrap(), 0).await;
+}
+
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
+async fn an_older_node_starts_after_a_newer_one_on_mysql() {
+    let url = databases::mysql().await;
+    drop(MySqlStore::connect(&url).await.unwrap());
+    MySqlConnection::connect(&url).await.unwrap().execute(LATER[0]).await.unwrap();
+    call_every_method(&MySqlStore::connect(&url).await.unwrap(), 0).await;
+}
+
+/// Reverts the second migration, then starts a long read of the table that it changes.
+const REVERT_AND_READ: [&str; 4] = [
+    "ALTER TABLE gatewright_sessions DROP COLUMN address, DROP COLUMN user_agent",
+    "DELETE FROM _gatewright_migrations WHERE version > 1",
+    "BEGIN",
+    "SELECT count(*) FROM gatewright_sessions",
+];
+
+/// The duration of the long read: the migration waits and retries several times.
+const LONG: Duration = Duration::from_secs(6);
+
+/// A call that took longer has waited for the lock of the table.
+const WAITED: Duration = Duration::from_millis(100);
+
+/// On the slowest machine the migration reaches the table within this time.
+const TIME_LIMIT: Duration = Duration::from_secs(40);
+
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
+async fn a_waiting_migration_does_not_block_running_nodes_on_postgres() {
+    let url = databases::postgres().await;
+    let older = PostgresStore::connect(&url).await.unwrap();
+    let mut reader = PgConnection::connect(&url).await.unwrap();
+    let run = async |statement| _ = reader.execute(statement).await.unwrap();
+    answers_during_a_migration(older, run, async move { PostgresStore::connect(&url).await }).await;
+}
+
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
+async fn a_waiting_migration_does_not_block_running_nodes_on_mysql() {
+    let url = databases::mysql().await;
+    let older = MySqlStore::connect(&url).await.unwrap();
+    let mut reader = MySqlConnection::connect(&url).await.unwrap();
+    let run = async |statement| _ = reader.execute(statement).await.unwrap();
+    answers_during_a_migration(older, run, async move { MySqlStore::connect(&url).await }).await;
+}
+
+async fn answers_during_a_migration<S: Store>(
+    older: S,
+    mut run: impl AsyncFnMut(&'static str),
+    start_newer: impl Future<Output = Result<S, StoreError>> + Send + 'static,
+) {
+    for statement in REVERT_AND_READ {
+        run(statement).await;
+    }
+    let newer = tokio::spawn(start_newer);
+    keeps_answering(&older).await;
+    run("ROLLBACK").await;
+    call_every_method(&newer.await.unwrap().unwrap(), 0).await;
+}
+
+/// Calls a method that needs the table again and again. Every call is answered, and at least one
+/// waits.
+async fn keeps_answering<S: Sessions>(store: &S) {
+    let (nobody, begun) = (UserId::new("nobody").unwrap(), Instant::now());
+    let mut longest = Duration::ZERO;
+    while begun.elapsed() < LONG || longest <= WAITED && begun.elapsed() < TIME_LIMIT {
+        let sent = Instant::now();
+        store.delete_all(&nobody).await.unwrap();
+        longest = longest.max(sent.elapsed());
+    }
+    assert!(longest > WAITED, "the migration did not wait for the table: {longest:?}");
+}
+
+async fn call_every_method<S: Store>(store: &S, round: usize) {
+    call_account_methods(store, round).await;
+    call_session_methods(store, &UserId::new(format!("s{round}")).unwrap()).await;
+}
+
+async fn call_account_methods<S: Accounts>(store: &S, round: usize) {
+    let (id, email) = (UserId::new(format!("u{round}")).unwrap(), format!("u{round}@example.com"));
+    let (email, role) = (Email::parse(&email).unwrap(), RoleName::new("user").unwrap());
+    let [first, second, third] = ["1", "2", "3"].map(PasswordHash::new);
+    let new =
+        NewAccount::new(id.clone(), email.clone(), first.clone(), role.clone(), Epoch::from_u64(1), NOW);
+    assert!(matches!(store.create(new).await.unwrap(), CreateOutcome::Created(_)));
+    assert_eq!(store.replace_password_hash(&id, &first, &second).await.unwrap(), CompareAndSwap::Swapped);
+    let change = store.change_password(&id, &second, &third, Epoch::from_u64(2)).await;
+    assert_eq!(change.unwrap(), CompareAndSwap::Swapped);
+    let change = AccountChange::default();
+    assert!(matches!(store.update(&id, &change, Some(&role)).await.unwrap(), UpdateOutcome::Updated(_)));
+    assert_eq!(store.find_by_id(&id).await.unwrap().unwrap().email, email);
+    assert_eq!(store.find_by_email(&email).await.unwrap().unwrap().id, id);
+    assert_eq!(store.count().await.unwrap().total, 1);
+    assert_eq!(store.page(None, 10).await.unwrap().len(), 1);
+    assert!(matches!(store.delete(&id, None).await.unwrap(), UpdateOutcome::Updated(())));
+}
+
+async fn call_session_methods<S: Sessions>(store: &S, user: &UserId) {
+    let end = NOW.saturating_add(Duration::from_secs(60));
+    let id = SessionId::generate(NOW, &SystemRandom).unwrap();
+    let seed = SessionSeed::generate(&SystemRandom).unwrap();
+    let session = Session::new(id, user.clone(), Epoch::from_u64(1), seed, NOW).with_expiry(end, end);
+    let [first, second] = [1, 2].map(|byte| TokenDigest::from_bytes([byte; 32]));
+    store.create(&session, first, 1).await.unwrap();
+    assert_eq!(store.find(user, id).await.unwrap().unwrap().id, id);
+    assert_eq!(store.list(user).await.unwrap().len(), 1);
+    let request = RotationRequest::new(user.clone(), id, first, second, NOW, Duration::ZERO, end);
+    assert!(matches!(store.rotate(&request).await.unwrap(), Rotation::Rotated(_)));
+    store.delete_others(user, id, Epoch::from_u64(2)).await.unwrap();
+    assert_eq!(store.delete_expired(NOW).await.unwrap(), 0);
+    store.delete(user, id).await.unwrap();
+    store.delete_all(user).await.unwrap();
+    assert!(store.find(user, id).await.unwrap().is_none());
+}
