@@ -1,4 +1,4 @@
-//! What went wrong, for operators: everything that a client must not learn.
+//! Errors for operators. They contain what clients must not learn.
 
 use std::time::Duration;
 
@@ -7,88 +7,89 @@ use crate::store::StoreError;
 use crate::token::{IssueError, TokenError};
 use crate::types::{InvalidEmail, RandomError, UnknownRole};
 
-/// Why a request was not served: for operators and events, never for the client.
+/// Why a request failed, for operators and events. Clients get a [`Denial`](crate::Denial) instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthError {
-    /// The request cannot be understood.
-    #[error("the request is refused")]
+    /// The request is malformed.
+    #[error("the request is malformed")]
     Request(#[from] RequestError),
-    /// The caller is not recognised.
-    #[error("access is refused")]
+    /// The caller is not authenticated.
+    #[error("the caller is not authenticated")]
     Access(#[from] AccessError),
-    /// The caller is recognised and may not do this.
+    /// The caller is authenticated, but lacks a role or scope.
     #[error("a role or scope is missing")]
     #[non_exhaustive]
     Forbidden {
         /// The scopes that the route requires.
         scopes: Vec<&'static str>,
     },
-    /// The API key is recognised and may not do this.
+    /// The API key is known, but lacks a scope.
     #[error("the API key lacks a scope")]
     #[non_exhaustive]
     ApiKeyForbidden {},
-    /// A login is refused.
+    /// The login is refused.
     #[error("the login is refused")]
     Login(#[from] LoginError),
-    /// A refresh is refused.
+    /// The refresh is refused.
     #[error("the refresh is refused")]
     Refresh(#[from] RefreshError),
-    /// The present password was not given, at a change of password.
+    /// The current password is wrong, at a password change.
     #[error("the current password is wrong")]
     #[non_exhaustive]
     IncorrectPassword {},
-    /// A new account or password is refused by policy.
-    #[error("the new value is refused by policy")]
+    /// A new password, address or role breaks a rule.
+    #[error("the new value breaks a rule")]
     Policy(#[from] PolicyError),
-    /// There is no such account.
-    #[error("there is no such account")]
+    /// The account, session or other resource does not exist.
+    #[error("the resource does not exist")]
     #[non_exhaustive]
     NotFound {},
-    /// The change would have left no active account with the protected role.
+    /// No active account would have the protected role any more.
     #[error("the last active holder of the protected role must remain")]
     #[non_exhaustive]
     LastHolder {},
-    /// The client tries too often. An application's own throttle answers with it; see [`AuthError::too_many_attempts`].
-    #[error("there were too many attempts")]
+    /// The client made too many attempts. For the throttle of an application; see
+    /// [`AuthError::too_many_attempts`].
+    #[error("too many attempts")]
     #[non_exhaustive]
     TooManyAttempts {
         /// How long to wait.
         retry_after: Duration,
     },
-    /// A store did not answer.
-    #[error("a store did not answer")]
+    /// A store failed.
+    #[error("a store failed")]
     Store(#[from] StoreError),
-    /// The password hasher did not answer.
-    #[error("the password hasher did not answer")]
+    /// The password hasher failed.
+    #[error("the password hasher failed")]
     Hasher(#[from] HasherError),
-    /// No randomness.
-    #[error("no identifier could be drawn")]
+    /// The source of randomness failed.
+    #[error("no identifier could be generated")]
     Random(#[from] RandomError),
     /// A token could not be signed.
-    #[error("a token could not be issued")]
+    #[error("a token could not be signed")]
     Issue(#[from] IssueError),
     /// The value behind a compare-and-swap changed at every attempt.
     #[error("the account changed at every attempt")]
     #[non_exhaustive]
     Contended {},
-    /// The application mounted what it did not configure.
+    /// The application uses a part that it did not configure.
     #[error("not configured: {missing}")]
     #[non_exhaustive]
     Misconfigured {
-        /// What to call on the builder.
+        /// The builder method to call.
         missing: &'static str,
     },
 }
 
 impl AuthError {
-    /// For an application's own rules: 403, to somebody who is recognised and may not do this.
+    /// For an application's own rules: 403, for an authenticated caller who may not do this.
     #[must_use]
     pub const fn forbidden() -> Self {
         Self::Forbidden { scopes: Vec::new() }
     }
 
-    /// For an application's own things that are not there: 404.
+    /// For an application's own resources: 404.
     #[must_use]
     pub const fn not_found() -> Self {
         Self::NotFound {}
@@ -101,75 +102,75 @@ impl AuthError {
     }
 }
 
-/// Why a request cannot be understood.
+/// Why a request is malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
     /// A field is missing, repeated or badly encoded.
     #[error("a field is missing, repeated or badly encoded")]
     Malformed,
-    /// Another `grant_type` than the endpoint's.
+    /// The endpoint does not support this `grant_type`.
     #[error("the grant type is not supported")]
     GrantType,
-    /// A scope that is no scope, or one beyond what was granted.
+    /// The scope is invalid, or exceeds what was granted.
     #[error("the scope is invalid or was not granted")]
     Scope,
-    /// Another content type than the endpoint's.
+    /// The endpoint does not support this content type.
     #[error("the content type is not supported")]
     MediaType,
-    /// A body beyond [`MAX_BODY_BYTES`](crate::MAX_BODY_BYTES).
+    /// The body is larger than [`MAX_BODY_BYTES`](crate::MAX_BODY_BYTES).
     #[error("the body is too large")]
     BodySize,
-    /// Another method than the endpoint's.
+    /// The endpoint does not support this method.
     #[error("the method is not supported")]
     #[non_exhaustive]
     Method {
-        /// Those that are.
+        /// The supported methods.
         allow: &'static str,
     },
 }
 
-/// Why the caller is not recognised.
+/// Why the caller is not authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccessError {
-    /// No credential, or one of another scheme.
-    #[error("there is no credential")]
+    /// The request has no credential, or one of another scheme.
+    #[error("the request has no credential")]
     NoCredential,
-    /// A credential that cannot be read, or more than one.
-    #[error("the credential cannot be read")]
+    /// The credential is malformed, or occurs more than once.
+    #[error("the credential is malformed")]
     Malformed,
-    /// The token is refused.
-    #[error("the token is refused")]
+    /// The token is rejected.
+    #[error("the token is rejected")]
     Token(#[from] TokenError),
-    /// The token names no session or no epoch: it is not from a login here.
+    /// The token contains no session or no epoch: no login of this application issued it.
     #[error("the token belongs to no session")]
     Sessionless,
-    /// The session has ended, or never was.
+    /// The session has ended, or never existed.
     #[error("the session has ended")]
     SessionEnded,
-    /// The session is over by its own time.
-    #[error("the session is expired")]
+    /// The session has expired.
+    #[error("the session has expired")]
     SessionExpired,
-    /// The session is another user's.
-    #[error("the session is another user's")]
+    /// The session belongs to another user.
+    #[error("the session belongs to another user")]
     SessionMismatch,
-    /// There is no such user.
-    #[error("there is no such user")]
+    /// The user does not exist.
+    #[error("the user does not exist")]
     UserUnknown,
     /// The user is disabled.
     #[error("the user is disabled")]
     UserDisabled,
-    /// The user's epoch was replaced: the password changed, or all sessions were ended.
+    /// The user's epoch was replaced: the password was changed, or all sessions were ended.
     #[error("the user's epoch was replaced")]
     EpochReplaced,
-    /// The identity was made by another [`Auth`](crate::Auth).
-    #[error("the identity is another application's")]
+    /// Another [`Auth`](crate::Auth) made the identity.
+    #[error("another Auth made the identity")]
     ForeignIdentity,
-    /// No API key.
-    #[error("there is no API key")]
+    /// The request has no API key.
+    #[error("the request has no API key")]
     NoApiKey,
-    /// An API key that is not one of those configured, or more than one.
+    /// The API key is not configured, or the request has more than one.
     #[error("the API key is unknown")]
     ApiKeyUnknown,
 }
@@ -178,19 +179,19 @@ pub enum AccessError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoginError {
-    /// The name is no email address.
-    #[error("the name is not an email address")]
+    /// The user name is not an email address.
+    #[error("the user name is not an email address")]
     NotAnEmail,
-    /// There is no such user.
-    #[error("there is no such user")]
+    /// The user does not exist.
+    #[error("the user does not exist")]
     UserUnknown,
     /// The user is disabled.
     #[error("the user is disabled")]
     UserDisabled,
-    /// The password is wrong, or there is no usable hash to hold it against.
+    /// The password is wrong, or the user has no usable password hash.
     #[error("the password does not match")]
     WrongPassword,
-    /// The password is longer than any password may be.
+    /// The password is longer than [`MAX_PASSWORD_BYTES`](crate::password::MAX_PASSWORD_BYTES).
     #[error("the password is too long")]
     PasswordTooLong,
 }
@@ -199,28 +200,28 @@ pub enum LoginError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefreshError {
-    /// The token is refused.
-    #[error("the token is refused")]
+    /// The token is rejected.
+    #[error("the token is rejected")]
     Token(#[from] TokenError),
-    /// The session or its user is refused.
-    #[error("the session is refused")]
+    /// The session or its user is rejected.
+    #[error("the session is rejected")]
     Session(#[source] AccessError),
-    /// The token was used up: somebody has a copy.
+    /// The token was used before, so someone else may have a copy.
     #[error("the token was used before; its session has ended")]
     Reused,
 }
 
-/// Why a new account or password is refused.
+/// Which rule a new account or password breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
-    /// The password.
-    #[error("the password is refused")]
+    /// A rule for passwords.
+    #[error("the password breaks a rule")]
     Password(#[from] PasswordPolicyError),
-    /// The address.
-    #[error("the address is refused")]
+    /// A rule for addresses.
+    #[error("the address is invalid")]
     Email(#[from] InvalidEmail),
-    /// The role.
-    #[error("the role is refused")]
+    /// A rule for roles.
+    #[error("the role is invalid")]
     Role(#[from] UnknownRole),
 }

@@ -1,9 +1,9 @@
-//! What happened, for whoever audits: why a login, a refresh or an access was refused stands here and nowhere else.
+//! Events: what happened, for logs and audits. The cause of a refusal is in its event and nowhere else.
 
 use crate::error::{AccessError, AuthError, LoginError, RefreshError, RequestError};
 use crate::types::{SessionId, UserId};
 
-/// Something that happened. It names people by id and holds no address, password, hash or token.
+/// Something that happened. It contains ids of users, but no address, password, hash or token.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -13,7 +13,7 @@ pub enum Event<'a> {
         /// The user.
         user: &'a UserId,
     },
-    /// A registration named an address that is taken; the client was told what a new one is told.
+    /// A registration used a taken address. The client got the same answer as for a new one.
     #[non_exhaustive]
     RegistrationRepeated {},
     /// A login succeeded.
@@ -21,104 +21,104 @@ pub enum Event<'a> {
     LoggedIn {
         /// The user.
         user: &'a UserId,
-        /// The session that began.
+        /// The new session.
         session: SessionId,
     },
     /// A login was refused.
     #[non_exhaustive]
     LoginRefused {
-        /// Whose login it would have been, if the name is a user's.
+        /// The user, if the name belongs to one.
         user: Option<&'a UserId>,
-        /// The reason.
+        /// The cause.
         cause: LoginError,
     },
-    /// A hash was replaced by a better one of the same password.
+    /// A password hash was replaced by a stronger one of the same password.
     #[non_exhaustive]
     HashUpgraded {
         /// The user.
         user: &'a UserId,
     },
-    /// A hash should have been replaced by a better one and was not; the login went on.
+    /// A password hash could not be replaced by a stronger one. The login continued.
     #[non_exhaustive]
     HashNotUpgraded {
         /// The user.
         user: &'a UserId,
-        /// What failed; `None` when the hash or the user changed meanwhile.
+        /// The failure. `None` if the hash or the user changed meanwhile.
         cause: Option<&'a AuthError>,
     },
-    /// A pair of tokens was exchanged for the next.
+    /// A refresh token was exchanged for the next pair.
     #[non_exhaustive]
     Refreshed {
         /// The user.
         user: &'a UserId,
         /// The session.
         session: SessionId,
-        /// Whether the previous token was used once more inside the grace window.
+        /// Whether it was a retry with the previous token inside the grace window.
         grace: bool,
     },
     /// A refresh was refused.
     #[non_exhaustive]
     RefreshRefused {
-        /// The session that the token names, if the token could be believed.
+        /// The session that the token names, if the token is verified.
         session: Option<SessionId>,
-        /// The reason.
+        /// The cause.
         cause: RefreshError,
     },
-    /// A used refresh token came again: somebody has a copy. The session has ended.
+    /// A refresh token was used a second time, so someone else may have a copy. The session was ended.
     #[non_exhaustive]
     TokenReused {
         /// The user.
         user: &'a UserId,
-        /// The session that ended.
+        /// The ended session.
         session: SessionId,
     },
-    /// A session was ended by its user.
+    /// A user ended one of their sessions.
     #[non_exhaustive]
     LoggedOut {
         /// The user.
         user: &'a UserId,
-        /// The session that ended.
+        /// The ended session.
         session: SessionId,
     },
-    /// All sessions of a user were ended by the user.
+    /// A user ended all of their sessions.
     #[non_exhaustive]
     LoggedOutEverywhere {
         /// The user.
         user: &'a UserId,
     },
-    /// A session was ended by an administrator.
+    /// An administrator ended a session.
     #[non_exhaustive]
     SessionEnded {
         /// The user.
         user: &'a UserId,
-        /// The session that ended.
+        /// The ended session.
         session: SessionId,
     },
-    /// A token was to be revoked that is not valid; the client was told what everybody is told.
+    /// A revocation request contained an invalid token. The client got the same answer as for a valid one.
     #[non_exhaustive]
     NothingRevoked {
-        /// Why it is not valid.
+        /// Why the token is invalid.
         cause: AccessError,
     },
-    /// All sessions of a user were ended by an administrator.
+    /// An administrator ended all sessions of a user.
     #[non_exhaustive]
     SessionsEnded {
         /// The user.
         user: &'a UserId,
     },
-    /// A password was changed; all other sessions ended.
+    /// A user changed the password. All other sessions ended.
     #[non_exhaustive]
     PasswordChanged {
         /// The user.
         user: &'a UserId,
     },
-    /// A change of password was refused, since the present password was not given.
+    /// A password change was refused, because the current password was wrong.
     #[non_exhaustive]
     PasswordChangeRefused {
         /// The user.
         user: &'a UserId,
     },
-    /// An account was changed by an administrator.
+    /// An administrator changed an account.
     #[non_exhaustive]
     AccountChanged {
         /// The user.
@@ -130,32 +130,32 @@ pub enum Event<'a> {
         /// The user.
         user: &'a UserId,
     },
-    /// A request to an endpoint could not be understood; a client that is being written, most of the time.
+    /// An endpoint refused a malformed request. Usually a client is being developed.
     #[non_exhaustive]
     RequestRefused {
-        /// The reason.
+        /// The cause.
         cause: RequestError,
     },
-    /// A guard refused a credential.
+    /// A guard rejected a credential.
     #[non_exhaustive]
     AccessRefused {
-        /// The reason.
+        /// The cause.
         cause: AccessError,
     },
-    /// A guard refused somebody it recognised.
+    /// A guard refused an authenticated user who lacks a role or scope.
     #[non_exhaustive]
     Forbidden {
         /// The user.
         user: &'a UserId,
     },
-    /// A guard refused an API key that is known and lacks a scope.
+    /// A guard refused a known API key that lacks a scope.
     #[non_exhaustive]
     ApiKeyForbidden {},
-    /// A request failed for no fault of the client's, or the feed refused a revocation at once. A feed that takes messages and
-    /// cannot pass them on says so in its own log.
+    /// A request failed on the server, or the feed failed to take a revocation at once. A feed that queues
+    /// messages and cannot send them logs that itself.
     #[non_exhaustive]
     Failed {
-        /// What failed.
+        /// The failure.
         error: &'a AuthError,
     },
 }
@@ -163,8 +163,8 @@ pub enum Event<'a> {
 /// Receives events.
 ///
 /// # Contract
-/// - It must not block and must not panic: it is called on the request path. Whoever writes to a slow place queues.
-/// - What it does with an event never changes an answer.
+/// - It must neither block nor panic: requests call it. A sink that writes to a slow destination must queue.
+/// - It cannot change the reply.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
@@ -190,7 +190,7 @@ pub enum Event<'a> {
 /// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
 /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
 /// let auth = Auth::local(MemoryStore::new(), tokens, hasher).with_events(Counting).build()?;
-/// assert!(auth.login(Login::new("nobody@example.com", Password::new("whatever it may be"))).await.is_err());
+/// assert!(auth.login(Login::new("ada@example.com", Password::new("an entirely wrong guess"))).await.is_err());
 /// assert_eq!(REFUSED.load(Ordering::Relaxed), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
@@ -200,10 +200,14 @@ pub trait EventSink: Send + Sync + 'static {
     fn emit(&self, event: &Event<'_>);
 }
 
-/// Writes events to [`tracing`], target `gatewright`. The default.
+/// Writes events to [`tracing`] with the target `gatewright`. The default.
 ///
-/// Failures are errors; a reused refresh token and refused logins, refreshes and permissions are warnings; requests that
-/// cannot be understood are at level `debug`; the rest, refused access tokens included, at level `info`.
+/// | level | events |
+/// |---|---|
+/// | `error` | failures |
+/// | `warn` | a reused refresh token; refused logins, refreshes and permissions |
+/// | `info` | all others, including rejected access tokens |
+/// | `debug` | malformed requests |
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TracingSink;
 

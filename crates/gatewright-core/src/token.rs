@@ -1,4 +1,4 @@
-//! Tokens: what they say, who makes them, who believes them.
+//! Tokens: their claims, and the traits that issue and verify them.
 
 use std::fmt;
 use std::ops::Deref;
@@ -7,35 +7,35 @@ use std::time::Duration;
 
 use crate::types::{Epoch, Scopes, SessionId, Timestamp, TokenText, UserId};
 
-/// The longest token anyone looks at, in bytes.
+/// The longest token that is processed: 8 KiB. A longer one is rejected unread.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
-/// The longest time between an access token's `iat` and `exp`.
+/// The longest lifetime of an access token, from `iat` to `exp`: 24 hours.
 pub const MAX_ACCESS_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The longest time between a refresh token's `iat` and `exp`.
+/// The longest lifetime of a refresh token, from `iat` to `exp`: 400 days.
 pub const MAX_REFRESH_LIFETIME: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
-/// The longest time between `iat` and `exp` of a token that confirms an email address.
+/// The longest lifetime of a token that confirms an email address, from `iat` to `exp`: 7 days.
 pub const MAX_EMAIL_VERIFICATION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// The longest time between `iat` and `exp` of a token that resets a password.
+/// The longest lifetime of a token that resets a password, from `iat` to `exp`: 24 hours.
 pub const MAX_PASSWORD_RESET_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How far in the future `iat` and `nbf` may lie unless set otherwise, since clocks differ between nodes.
+/// How far in the future `iat` and `nbf` may be unless set otherwise: 5 seconds, because clocks of nodes differ.
 pub const FUTURE_TOLERANCE: Duration = Duration::from_secs(5);
 
-/// What a token is for. Each kind has a `typ` of its own, and none is accepted as another (RFC 8725 §3.12).
+/// The kind of a token. Each kind has its own `typ`, and none is accepted as another (RFC 8725 §3.12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TokenKind {
-    /// Opens guarded routes: `at+jwt` (RFC 9068), for the configured audience.
+    /// For guarded routes: `at+jwt` (RFC 9068), for the configured audience.
     Access,
-    /// Is exchanged for a new pair, once: `rt+jwt`, for the issuer itself.
+    /// For one refresh: `rt+jwt`, for the issuer itself.
     Refresh,
-    /// Confirms an email address, once: `email-verification+jwt`, for the issuer itself.
+    /// Confirms an email address: `email-verification+jwt`, for the issuer itself.
     EmailVerification,
-    /// Allows a new password, once: `password-reset+jwt`, for the issuer itself.
+    /// Allows a new password: `password-reset+jwt`, for the issuer itself.
     PasswordReset,
 }
 
@@ -43,7 +43,7 @@ impl TokenKind {
     /// Every kind.
     pub const ALL: [Self; 4] = [Self::Access, Self::Refresh, Self::EmailVerification, Self::PasswordReset];
 
-    /// The `typ` header.
+    /// The value of the `typ` header.
     #[must_use]
     pub const fn media_type(self) -> &'static str {
         match self {
@@ -54,7 +54,7 @@ impl TokenKind {
         }
     }
 
-    /// The longest time between `iat` and `exp`.
+    /// The longest lifetime, from `iat` to `exp`.
     #[must_use]
     pub const fn max_lifetime(self) -> Duration {
         match self {
@@ -66,54 +66,67 @@ impl TokenKind {
     }
 }
 
-/// A token's `jti`. For a refresh token of ours it is unguessable and names the one use the token has.
+/// The `jti` of a token. In our refresh tokens it is unguessable and identifies the single use.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenId(String);
 
 impl TokenId {
-    /// Takes the text as it is.
+    /// Creates an id from text, unchanged.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The claim's text.
+    /// The text of the claim.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Redacted: with the signing key, a refresh token's id is the token.
+/// Redacted: whoever has the signing key can make the refresh token from its id.
 impl fmt::Debug for TokenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TokenId(..)")
     }
 }
 
-/// What a token says. Issuer and audience are not here: issuer and verifier are configured with them.
+/// The claims of a token, without issuer and audience: the issuer and the verifier add and check those.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use gatewright_core::{Claims, Scopes, Timestamp, TokenId, UserId};
+///
+/// let now = Timestamp::from_seconds(1_700_000_000);
+/// let expires_at = now.saturating_add(Duration::from_secs(900));
+/// let claims = Claims::new(UserId::new("42")?, TokenId::new("an id"), now, expires_at)
+///     .with_scopes(Scopes::parse("items:read")?);
+/// assert!(claims.scopes.contains("items:read") && claims.session.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Claims {
-    /// `sub`. Unique among the subjects of one issuer alone: where several are believed, [`VerifiedClaims::issuer`] says
-    /// whose it is.
+    /// `sub`: the user. It is unique only within one issuer. If the verifier accepts several,
+    /// [`VerifiedClaims::issuer`] says which one.
     pub subject: UserId,
-    /// `jti`.
+    /// `jti`: the id of the token.
     pub token_id: TokenId,
-    /// `iat`, in tokens a whole second.
+    /// `iat`: when the token was issued. A whole second in tokens.
     pub issued_at: Timestamp,
-    /// `exp`, in tokens a whole second: the first moment at which the token is no longer valid.
+    /// `exp`: the first time at which the token is no longer valid. A whole second in tokens.
     pub expires_at: Timestamp,
-    /// `sid`: the session the token belongs to. Always there in tokens of ours.
+    /// `sid`: the session of the token. Always present in our tokens.
     pub session: Option<SessionId>,
-    /// `epoch`: the user's epoch at login or at the last refresh. Always there in access tokens of ours.
+    /// `epoch`: the user's epoch at login or at the latest refresh. Always present in our access tokens.
     pub epoch: Option<Epoch>,
-    /// `scope`: what was granted.
+    /// `scope`: the granted scopes.
     pub scopes: Scopes,
 }
 
 impl Claims {
-    /// The claims every token has.
+    /// Creates claims from those that every token has.
     #[must_use]
     pub fn new(subject: UserId, token_id: TokenId, issued_at: Timestamp, expires_at: Timestamp) -> Self {
         let scopes = Scopes::default();
@@ -142,8 +155,9 @@ impl Claims {
     }
 }
 
-/// Claims whose signature, kind, issuer, audience and time were checked, and who issued them. Those of two issuers are
-/// never equal: a subject is somebody among the subjects of its issuer alone.
+/// Claims whose signature, kind, issuer, audience and times were verified.
+///
+/// Claims of two issuers are never equal, because a subject is unique only within its issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedClaims {
     issuer: Arc<str>,
@@ -152,41 +166,41 @@ pub struct VerifiedClaims {
 }
 
 impl VerifiedClaims {
-    /// Asserts that the claims were checked: the only way to make this type, and for a [`TokenVerifier`] alone.
-    /// `issuer` is the `iss` that was checked.
+    /// Asserts that the claims were verified. It is the only constructor, for a [`TokenVerifier`] alone.
+    /// `issuer` is the verified `iss`.
     #[must_use]
     pub const fn assertion(issuer: Arc<str>, claims: Claims) -> Self {
         Self { issuer, audience: None, claims }
     }
 
-    /// Adds the audience that was checked.
+    /// Adds the verified audience.
     #[must_use]
     pub fn with_audience(mut self, audience: Arc<str>) -> Self {
         self.audience = Some(audience);
         self
     }
 
-    /// `iss`: who issued the token.
+    /// The verified `iss`.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// The one of `aud` that the verifier looked for, where it says so; the token may name others beside it.
+    /// The audience that the verifier checked for, if it provides it. The token may contain others as well.
     #[must_use]
     pub fn audience(&self) -> Option<&str> {
         self.audience.as_deref()
     }
 
-    /// The same claims of a token that belongs to no session here, whatever it says: without `sid` and `epoch`. For
-    /// tokens of other issuers, whose sessions are none of ours.
+    /// The same claims without `sid` and `epoch`. For tokens of other issuers: their sessions are not sessions
+    /// of this application.
     #[must_use]
     pub fn without_session(mut self) -> Self {
         (self.claims.session, self.claims.epoch) = (None, None);
         self
     }
 
-    /// The claims themselves.
+    /// Unwraps the claims.
     #[must_use]
     pub fn into_claims(self) -> Claims {
         self.claims
@@ -201,20 +215,21 @@ impl Deref for VerifiedClaims {
     }
 }
 
-/// Makes tokens.
+/// Issues tokens.
 ///
 /// # Contract
-/// - What it issues, the verifier configured beside it accepts until `expires_at`, as the same kind and no other.
-/// - Two calls with the same claims may return two texts, but each is the same token: same `jti`, same times.
+/// - The verifier configured beside it accepts an issued token until `expires_at`, as this kind only.
+/// - Two calls with the same claims may return different text, but the same token: same `jti`, same times.
 pub trait TokenIssuer: Send + Sync {
     /// Signs `claims` as a token of `kind`.
     ///
     /// # Errors
-    /// When the key cannot sign; the request is then refused as unavailable (503).
+    /// The key could not sign. Clients get 503 then.
     fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError>;
 
-    /// The public keys with which others can verify these tokens, as a JWK set (RFC 7517 §5). Secrets and private members are
-    /// never in it; an issuer that has no public keys says `{"keys":[]}`.
+    /// The public keys of the tokens as a JWK set (RFC 7517 §5), for other services that verify them.
+    ///
+    /// It never contains secrets or private members. An issuer without public keys returns `{"keys":[]}`.
     fn public_keys(&self) -> Arc<str>;
 }
 
@@ -234,7 +249,7 @@ impl<T: TokenVerifier + ?Sized> TokenVerifier for Arc<T> {
     }
 }
 
-/// The key did not sign.
+/// A token could not be signed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[error("the token could not be signed")]
@@ -243,32 +258,33 @@ pub struct IssueError {
 }
 
 impl IssueError {
-    /// For implementations of [`TokenIssuer`].
+    /// Creates the error. For implementations of [`TokenIssuer`].
     #[must_use]
     pub fn new(source: Option<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { source }
     }
 }
 
-/// Believes tokens, or not.
+/// Verifies tokens.
 ///
 /// # Contract
-/// - Claims come back only when the signature holds under a key meant for it, the kind, issuer and audience are
-///   those configured, and `now` lies before `exp` (but for a configured leeway) and not before `nbf` and `iat` (but for
-///   [`FUTURE_TOLERANCE`], or what is configured instead).
-/// - Of another issuer than the one that begins the sessions here, access tokens alone are believed, and their claims
-///   name no session and no epoch.
-/// - It asks nobody: no store, no network. It must not block.
-/// - No input makes it panic, and work is bounded by [`MAX_TOKEN_BYTES`].
+/// - It returns claims only if all of these hold:
+///   - the signature is valid under a key for this algorithm;
+///   - kind, issuer and audience are the configured ones;
+///   - `now` is before `exp`, with a configured leeway;
+///   - `now` is not before `nbf` and `iat`, with [`FUTURE_TOLERANCE`] or a configured tolerance.
+/// - Of other issuers it accepts access tokens only, and their claims contain neither session nor epoch.
+/// - It uses no store and no network, and it must not block.
+/// - No input makes it panic. Its work is bounded by [`MAX_TOKEN_BYTES`].
 pub trait TokenVerifier: Send + Sync {
-    /// Checks `token` as a token of `kind` at the moment `now`.
+    /// Verifies `token` as a token of `kind` at the time `now`.
     ///
     /// # Errors
-    /// Why the token is refused: for operators, never for the client.
+    /// Why the token is rejected. For operators, never for the client.
     fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenError>;
 }
 
-/// Why a token is refused. The client hears the same for all of them.
+/// Why a token is rejected. Clients get the same answer for all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -278,32 +294,32 @@ pub enum TokenError {
     /// Not three segments of canonical base64url.
     #[error("the token is not three base64url segments")]
     Format,
-    /// A header that is no JSON object, or has a member that is refused or of a wrong type.
-    #[error("the token's header is refused")]
+    /// The header is not a JSON object, or has a member that is forbidden or of a wrong type.
+    #[error("the token's header is not acceptable")]
     Header,
-    /// Another algorithm than the key's.
+    /// The algorithm is not that of the key.
     #[error("the token's algorithm is not the key's")]
     Algorithm,
-    /// No key id, or none that is known.
+    /// The key id is missing or unknown.
     #[error("the token's key is unknown")]
     Key,
-    /// Another kind of token.
+    /// The token is of another kind.
     #[error("the token is of another kind")]
     Kind,
-    /// `crit` is present: an extension that must be understood, and is not.
-    #[error("the token demands an unknown extension")]
+    /// `crit` is present: it requires an extension that is not supported.
+    #[error("the token requires an unknown extension")]
     Critical,
-    /// The signature does not hold.
-    #[error("the token's signature does not hold")]
+    /// The signature is invalid.
+    #[error("the token's signature is invalid")]
     Signature,
-    /// The claims are no JSON object.
+    /// The claims are not a JSON object.
     #[error("the token's claims are not a JSON object")]
     Json,
     /// A member occurs twice.
-    #[error("the token names a member twice")]
+    #[error("a member occurs twice")]
     Duplicate,
     /// A required claim is missing.
-    #[error("the token lacks a claim")]
+    #[error("a required claim is missing")]
     ClaimMissing,
     /// A claim is of a wrong type.
     #[error("a claim is of a wrong type")]
@@ -311,16 +327,16 @@ pub enum TokenError {
     /// A claim's value is out of range.
     #[error("a claim is out of range")]
     ClaimRange,
-    /// Another issuer.
+    /// The token is from another issuer.
     #[error("the token is from another issuer")]
     Issuer,
-    /// Another audience.
+    /// The token is for another audience.
     #[error("the token is for another audience")]
     Audience,
-    /// `exp` is past or present.
-    #[error("the token is expired")]
+    /// `exp` is not in the future.
+    #[error("the token has expired")]
     Expired,
-    /// `nbf` or `iat` lies in the future.
+    /// `nbf` or `iat` is in the future.
     #[error("the token is not valid yet")]
     Immature,
     /// The time between `iat` and `exp` is too long.
@@ -329,13 +345,13 @@ pub enum TokenError {
     /// The token is bound to a sender (`cnf`) and was presented as a bearer token.
     #[error("the token is bound to a sender")]
     SenderBound,
-    /// `iat` lies further back than a configured maximum age.
+    /// `iat` is older than the configured maximum age.
     #[error("the token is too old")]
     Age,
 }
 
 impl TokenError {
-    /// Every refusal.
+    /// Every error.
     pub const ALL: [Self; 20] = [
         Self::Size,
         Self::Format,
@@ -359,7 +375,7 @@ impl TokenError {
         Self::Age,
     ];
 
-    /// A word that stays the same, for counting: `expired`, `claim_missing`, …
+    /// A stable name, for metrics: `expired`, `claim_missing`, …
     ///
     /// ```
     /// assert_eq!(gatewright_core::TokenError::ClaimMissing.name(), "claim_missing");
@@ -397,7 +413,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn each_kind_has_a_type_of_its_own_and_each_refusal_a_name_of_its_own() {
+    fn media_types_and_error_names_are_distinct() {
         assert_eq!(TokenKind::ALL.map(TokenKind::media_type).iter().collect::<BTreeSet<_>>().len(), 4);
         assert_eq!(TokenError::ALL.map(TokenError::name).iter().collect::<BTreeSet<_>>().len(), 20);
     }

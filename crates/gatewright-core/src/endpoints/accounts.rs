@@ -1,7 +1,7 @@
-//! Accounts: registration, change of password, and what administrators do.
+//! Accounts: registration, password changes and administration.
 //!
-//! Where a change must end tokens, the epoch is written first, as a fence, and the sessions end second: the two may
-//! live in two stores, and between the steps everything old is refused already.
+//! A change that must invalidate tokens has two steps, because accounts and sessions may be in two stores.
+//! The first writes a new epoch, which rejects all earlier tokens. The second deletes the sessions.
 
 use std::fmt;
 use std::future::Future;
@@ -21,10 +21,10 @@ use crate::store::{
 };
 use crate::types::{Email, Epoch, Password, PasswordHash, RoleChange, RoleName, SessionId, UserId};
 
-/// How often a change of password is tried when the hash changes under it.
-const MAX_SWAP_ATTEMPTS: u32 = 3;
+/// How often a password change is tried if another change replaces the hash at the same time.
+const MAX_PASSWORD_CHANGE_ATTEMPTS: u32 = 3;
 
-/// An address and a password for a new account.
+/// A registration: address and password of a new account, both checked.
 #[derive(Debug, Clone)]
 pub struct Registration {
     email: Email,
@@ -32,10 +32,10 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// Checks both.
+    /// Checks address and password.
     ///
     /// # Errors
-    /// The rule that is broken.
+    /// The rule that one of them breaks.
     pub fn new(email: &str, password: Password) -> Result<Self, PolicyError> {
         let email = Email::parse(email)?;
         check_policy(&password)?;
@@ -48,7 +48,7 @@ impl Registration {
     }
 }
 
-/// The present password and the one to come.
+/// A password change: the current and the new password.
 #[derive(Debug, Clone)]
 pub struct PasswordChange {
     current: Password,
@@ -59,7 +59,7 @@ impl PasswordChange {
     /// Checks the new password.
     ///
     /// # Errors
-    /// The rule it breaks.
+    /// The rule that it breaks.
     pub fn new(current: Password, new: Password) -> Result<Self, PolicyError> {
         check_policy(&new)?;
         Ok(Self { current, new })
@@ -72,21 +72,23 @@ impl PasswordChange {
 }
 
 impl<U: AuthUser> Auth<U> {
-    /// The accounts of this `Auth`.
+    /// The administration of the accounts of this `Auth`.
     ///
     /// # Errors
-    /// [`AuthError::Misconfigured`] when no account store was configured.
+    /// [`AuthError::Misconfigured`] if no account store is configured.
     pub fn accounts(&self) -> Result<Accounts<U>, AuthError> {
         let missing = AuthError::Misconfigured { missing: "call with_accounts on the builder" };
         let store = self.inner.accounts.clone().ok_or(missing)?;
         Ok(Accounts { inner: Arc::clone(&self.inner), store })
     }
 
-    /// Creates an account with the registration role, unless the address is taken. Both look the same from outside:
-    /// who registers learns nothing about who else did, and nobody is logged in.
+    /// Creates an account with the registration role, unless the address is taken.
+    ///
+    /// Both cases return `Ok`, so that a caller cannot find out which addresses have an account. It does not
+    /// log in.
     ///
     /// # Errors
-    /// When the store or the hasher does not answer, or nothing was configured for it.
+    /// The store or the hasher failed, or registration is not configured.
     pub async fn register(&self, registration: Registration) -> Result<(), AuthError> {
         let missing = AuthError::Misconfigured { missing: "call with_registration_role on the builder" };
         let role = self.inner.settings.registration_role.clone().ok_or(missing)?;
@@ -94,19 +96,26 @@ impl<U: AuthUser> Auth<U> {
         Ok(())
     }
 
-    /// Changes the caller's own password. Every access token issued before is refused from then on, and every other
-    /// session ends; the caller's session goes on through its refresh token.
+    /// Changes the caller's own password.
+    ///
+    /// All access tokens issued before are rejected, and all other sessions end. The caller's session
+    /// continues: its refresh token gets a new access token.
     ///
     /// # Errors
-    /// [`AuthError::IncorrectPassword`] when the present password is wrong. When a store fails between the change and
-    /// the end of the sessions, the password is changed and all sessions are refused, the caller's own included.
-    pub async fn change_password(&self, who: &Identity<U>, change: PasswordChange) -> Result<(), AuthError> {
-        who.must_be_of(self)?;
-        self.accounts()?.change_password(who, change).await
+    /// [`AuthError::IncorrectPassword`] if the current password is wrong. If a store fails between the
+    /// change and the end of the sessions, the password is changed, and all sessions are rejected, including
+    /// the caller's.
+    pub async fn change_password(
+        &self,
+        identity: &Identity<U>,
+        change: PasswordChange,
+    ) -> Result<(), AuthError> {
+        identity.must_be_of(self)?;
+        self.accounts()?.change_password(identity, change).await
     }
 }
 
-/// Creates and changes accounts, and ends what must not outlive a change.
+/// Administration of accounts. A change that must end sessions and tokens ends them.
 ///
 /// ```
 /// use gatewright_core::{Auth, AuthError, Login, Password, Registration, RoleName};
@@ -143,11 +152,13 @@ impl<U> fmt::Debug for Accounts<U> {
 }
 
 impl<U: AuthUser> Accounts<U> {
-    /// Creates an account, unless the address is taken. The hash is computed either way; a store may still take a little
-    /// longer to write a row than to find that it need not.
+    /// Creates an account, unless the address is taken.
+    ///
+    /// The hash is computed in both cases. A store may still take slightly longer to write a row than to
+    /// find an existing one.
     ///
     /// # Errors
-    /// When the store or the hasher does not answer.
+    /// The store or the hasher failed.
     pub async fn create(&self, new: Registration, role: RoleName) -> Result<CreateOutcome<U>, AuthError> {
         let password_hash = self.inner.hasher.hash(new.password).await?;
         let now = self.inner.now();
@@ -162,20 +173,23 @@ impl<U: AuthUser> Accounts<U> {
         Ok(created)
     }
 
-    /// The account with this id.
+    /// Finds the account with this id.
     ///
     /// # Errors
-    /// [`AuthError::NotFound`] when there is none, anything else when the store does not answer.
+    /// [`AuthError::NotFound`] if it does not exist; any other error if the store failed.
     pub async fn find(&self, id: &UserId) -> Result<U, AuthError> {
         self.store.find_by_id(id).await?.ok_or(AuthError::NotFound {})
     }
 
-    /// Changes role and activity; `None` leaves a thing as it is. Disabling ends all sessions and tokens, and so does another
-    /// role under [`RoleChange::EndSessions`].
+    /// Changes role and activity. `None` leaves a value unchanged.
+    ///
+    /// Disabling an account ends all its sessions and tokens. So does another role with
+    /// [`RoleChange::EndSessions`].
     ///
     /// # Errors
-    /// [`AuthError::NotFound`] and [`AuthError::LastHolder`], or when a store does not answer. When only the session store
-    /// fails, the change stands and every token is refused; what is left of the sessions ends by its own time.
+    /// [`AuthError::NotFound`] or [`AuthError::LastHolder`]; any other error if a store failed. If only the
+    /// session store failed, the change has happened and all tokens are rejected. The remaining sessions
+    /// expire.
     pub async fn update(
         &self,
         id: &UserId,
@@ -189,14 +203,14 @@ impl<U: AuthUser> Accounts<U> {
         let update = self.store.update(id, &change, protected);
         let record = |changed: &UpdateOutcome<U>| self.record(changed, &Event::AccountChanged { user: id });
         if !ends_sessions {
-            return done(self.inner.revoke_and_wait(Revocation::user(id.clone()), update, record).await?);
+            return updated(self.inner.revoke_and_wait(Revocation::user(id.clone()), update, record).await?);
         }
-        let user = done(self.first_of_two(id, update, record).await?)?;
-        self.inner.delete_all(id, None).await?;
+        let user = updated(self.first_step(id, update, record).await?)?;
+        self.inner.delete_all_sessions(id, None).await?;
         Ok(user)
     }
 
-    /// Whether giving the user this role is to end the user's sessions.
+    /// Whether this new role ends the user's sessions.
     async fn ends_sessions(&self, id: &UserId, role: Option<&RoleName>) -> Result<bool, AuthError> {
         let (RoleChange::EndSessions, Some(role)) = (self.inner.settings.role_change, role) else {
             return Ok(false);
@@ -205,35 +219,35 @@ impl<U: AuthUser> Accounts<U> {
         Ok(user.is_some_and(|user| !user.roles().eq([role.as_str()])))
     }
 
-    /// Deletes an account and ends its sessions.
+    /// Deletes an account and its sessions.
     ///
     /// # Errors
-    /// [`AuthError::NotFound`] and [`AuthError::LastHolder`], or when a store does not answer. When only the session store
-    /// fails, the account is gone and every token is refused; what is left of the sessions ends by its own time, or when
-    /// this is called again: where there is no account, its sessions end all the same.
+    /// [`AuthError::NotFound`] or [`AuthError::LastHolder`]; any other error if a store failed. If only the
+    /// session store failed, the account is deleted and all tokens are rejected. The remaining sessions
+    /// expire. Calling it again deletes them too, even though the account no longer exists.
     pub async fn delete(&self, id: &UserId) -> Result<(), AuthError> {
         let protected = self.inner.settings.protected_role.as_ref();
         let record = |deleted: &UpdateOutcome<()>| self.record(deleted, &Event::AccountDeleted { user: id });
-        let deleted = self.first_of_two(id, self.store.delete(id, protected), record).await?;
-        // Where there is no account, an earlier call may have failed between its two steps.
+        let deleted = self.first_step(id, self.store.delete(id, protected), record).await?;
+        // If there is no account, an earlier call may have failed between its two steps.
         if !matches!(deleted, UpdateOutcome::LastHolder) {
-            self.inner.delete_all(id, None).await?;
+            self.inner.delete_all_sessions(id, None).await?;
         }
-        done(deleted)
+        updated(deleted)
     }
 
-    /// A user's sessions that are alive.
+    /// Lists a user's live sessions.
     ///
     /// # Errors
-    /// [`AuthError::NotFound`] when there is no such user, anything else when a store does not answer.
+    /// [`AuthError::NotFound`] if the user does not exist; any other error if a store failed.
     pub async fn sessions(&self, user: &UserId) -> Result<SessionList, AuthError> {
         self.inner.list_sessions(&self.find(user).await?).await
     }
 
-    /// Ends one of a user's sessions. Its tokens are refused.
+    /// Ends one of a user's sessions. Its tokens are rejected from then on.
     ///
     /// # Errors
-    /// [`AuthError::NotFound`] when there is none, anything else when the store does not answer.
+    /// [`AuthError::NotFound`] if the user has no such session; any other error if the store failed.
     pub async fn end_session(&self, user: &UserId, id: SessionId) -> Result<(), AuthError> {
         self.inner.sessions.find(user, id).await?.ok_or(AuthError::NotFound {})?;
         let record = |&(): &()| {
@@ -245,44 +259,45 @@ impl<U: AuthUser> Accounts<U> {
             .await
     }
 
-    /// Ends all of a user's sessions, and those that overlapping logins begin: the epoch is replaced first. The account
-    /// stays as it is, and the user may log in again.
+    /// Ends all of a user's sessions. The user may log in again.
+    ///
+    /// It replaces the epoch first, which also invalidates logins at the same time.
     ///
     /// # Errors
-    /// [`AuthError::NotFound`], or when a store does not answer. When only the session store fails, every token is
-    /// refused; what is left of the sessions ends by its own time.
+    /// [`AuthError::NotFound`] if the user does not exist; any other error if a store failed. If only the
+    /// session store failed, all tokens are rejected. The remaining sessions expire.
     pub async fn end_sessions(&self, id: &UserId) -> Result<(), AuthError> {
         if !self.inner.replace_epoch(id, &Event::SessionsEnded { user: id }).await? {
             return Err(AuthError::NotFound {});
         }
-        self.inner.delete_all(id, None).await
+        self.inner.delete_all_sessions(id, None).await
     }
 
-    /// Counts accounts.
+    /// Counts all and the active accounts.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// The store failed.
     pub async fn count(&self) -> Result<AccountCounts, AuthError> {
         Ok(self.store.count().await?)
     }
 
-    /// The next at most `limit` accounts behind `after`, in the order of their ids.
+    /// Returns at most `limit` accounts whose ids come after `after`, in the order of their ids.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// The store failed.
     pub async fn page(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<U>, AuthError> {
         Ok(self.store.page(after, limit).await?)
     }
 
-    async fn change_password(&self, who: &Identity<U>, change: PasswordChange) -> Result<(), AuthError> {
-        let id = who.user().id();
+    async fn change_password(&self, identity: &Identity<U>, change: PasswordChange) -> Result<(), AuthError> {
+        let id = identity.user().id();
         let epoch = Epoch::generate(&*self.inner.randomness)?;
-        self.swap_password(&id, &change, epoch).await?;
-        let delete_others = self.inner.sessions.delete_others(&id, who.session(), epoch);
+        self.replace_password(&id, &change, epoch).await?;
+        let delete_others = self.inner.sessions.delete_others(&id, identity.session(), epoch);
         self.inner.revoke_and_wait(Revocation::user(id.clone()), delete_others, |&()| true).await
     }
 
-    /// Emits the event of a change that was made, and says whether it was.
+    /// Emits the event if the change was made, and returns whether it was.
     fn record<T>(&self, change: &UpdateOutcome<T>, event: &Event<'_>) -> bool {
         let made = matches!(change, UpdateOutcome::Updated(_));
         if made {
@@ -291,27 +306,27 @@ impl<U: AuthUser> Accounts<U> {
         made
     }
 
-    /// Runs the first verb of two. Its announcement is not waited for, since the second verb's is: no change stops halfway
-    /// because the feed is down.
-    async fn first_of_two<T>(
+    /// Runs the first of two steps. It does not wait for the feed, because the second step does. So a feed that
+    /// is down does not stop a change halfway.
+    async fn first_step<T>(
         &self,
         id: &UserId,
-        verb: impl Future<Output = Result<T, StoreError>> + Send,
+        operation: impl Future<Output = Result<T, StoreError>> + Send,
         record: impl FnOnce(&T) -> bool + Send,
     ) -> Result<T, AuthError> {
-        self.inner.revoke_without_waiting(Revocation::user(id.clone()), verb, record).await
+        self.inner.revoke_without_waiting(Revocation::user(id.clone()), operation, record).await
     }
 
-    /// Replaces the hash that the present password was verified against. When that hash changed meanwhile (a login
-    /// upgraded it, or somebody else changed the password), the present password is verified again.
-    async fn swap_password(
+    /// Replaces the hash that the current password was verified against. If that hash changed meanwhile, because
+    /// of a login that upgraded it or another password change, it verifies the current password again.
+    async fn replace_password(
         &self,
         id: &UserId,
         change: &PasswordChange,
         epoch: Epoch,
     ) -> Result<(), AuthError> {
         let mut hash = None;
-        for _ in 0..MAX_SWAP_ATTEMPTS {
+        for _ in 0..MAX_PASSWORD_CHANGE_ATTEMPTS {
             let stored = self.verify_current(id, &change.current).await?;
             let new = match hash.take() {
                 Some(new) => new,
@@ -325,7 +340,7 @@ impl<U: AuthUser> Accounts<U> {
                 swapped
             };
             let swap = self.store.change_password(id, &stored, &new, epoch);
-            match self.first_of_two(id, swap, record).await? {
+            match self.first_step(id, swap, record).await? {
                 CompareAndSwap::Swapped => return Ok(()),
                 CompareAndSwap::Conflict => hash = Some(new),
             }
@@ -333,7 +348,7 @@ impl<U: AuthUser> Accounts<U> {
         Err(AuthError::Contended {})
     }
 
-    /// The stored hash, once the present password was held against it.
+    /// Verifies the current password, and returns the stored hash that it matches.
     async fn verify_current(&self, id: &UserId, current: &Password) -> Result<PasswordHash, AuthError> {
         let user = self.store.find_by_id(id).await?.filter(AuthUser::is_active);
         let stored = user.as_ref().and_then(AuthUser::password_hash);
@@ -348,7 +363,8 @@ impl<U: AuthUser> Accounts<U> {
     }
 }
 
-fn done<T>(change: UpdateOutcome<T>) -> Result<T, AuthError> {
+/// The value of a successful change, or the error of a refused one.
+fn updated<T>(change: UpdateOutcome<T>) -> Result<T, AuthError> {
     match change {
         UpdateOutcome::Updated(value) => Ok(value),
         UpdateOutcome::NotFound => Err(AuthError::NotFound {}),

@@ -1,4 +1,4 @@
-//! The ready-made endpoints: bytes in, bytes out.
+//! Dispatch: from the bytes of a request for an endpoint to its reply.
 
 use std::future::Future;
 
@@ -19,20 +19,22 @@ use crate::http::{
 use crate::store::AuthUser;
 use crate::types::{ClientInfo, SessionId, TokenText};
 
-/// What an endpoint needs of a request, read before the future begins.
+/// What an endpoint needs of a request. It is read before the future starts.
 struct EndpointRequest {
     media: Result<MediaType, RequestError>,
     bearer: Result<Option<BearerToken>, AccessError>,
     api_key: PresentedApiKey,
     client: ClientInfo,
-    /// The id in the path, if it is one.
+    /// The id in the path, if it is a valid one.
     id: Option<SessionId>,
     body: Bytes,
 }
 
 impl<U: AuthUser> Auth<U> {
-    /// The endpoints that this `Auth` was configured for: without an account store there is no change of password, without a
-    /// registration role as well no registration, and without API keys no introspection.
+    /// The endpoints that are available with this configuration.
+    ///
+    /// Password change needs an account store. Registration needs an account store and a registration role.
+    /// Introspection needs API keys.
     pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> + use<U> {
         let has_accounts = self.inner.accounts.is_some();
         let has_api_keys = !self.inner.api_keys.is_empty();
@@ -45,7 +47,9 @@ impl<U: AuthUser> Auth<U> {
         })
     }
 
-    /// DenialResponder a request for `endpoint`, with its body as a [`BodyCollector`](crate::BodyCollector) collected it.
+    /// Answers a request for an endpoint. `body` is the result of a [`BodyCollector`](crate::BodyCollector).
+    ///
+    /// It never fails: an error becomes the reply that clients see.
     pub fn handle(
         &self,
         endpoint: Endpoint,
@@ -66,8 +70,8 @@ impl<U: AuthUser> Auth<U> {
         }
     }
 
-    /// The public keys of the tokens, for `GET /.well-known/jwks.json`: a JWK set, which others may keep for
-    /// [`PUBLIC_KEYS_MAX_AGE`].
+    /// The reply to `GET /.well-known/jwks.json`: the public keys of the tokens as a JWK set (RFC 7517 §5).
+    /// Others may cache it for [`PUBLIC_KEYS_MAX_AGE`].
     #[must_use]
     pub fn public_keys(&self) -> Reply {
         let max_age = format!("public, max-age={}", PUBLIC_KEYS_MAX_AGE.as_secs());
@@ -76,14 +80,14 @@ impl<U: AuthUser> Auth<U> {
         reply.with_header("content-type", "application/jwk-set+json").with_header("cache-control", max_age)
     }
 
-    /// The answer to a request with another method than those in `allow`, separated by commas. An empty list leaves the
-    /// `Allow` header to the framework.
+    /// The reply to an unsupported method: 405. `allow` lists the supported ones, separated by commas. If it
+    /// is empty, the framework sets the `Allow` header.
     #[must_use]
     pub fn method_not_allowed(&self, allow: &'static str) -> Reply {
         self.reply_to(&RequestError::Method { allow }.into())
     }
 
-    /// The answer to a request for a thing that is not there.
+    /// The reply for a resource that does not exist: 404.
     #[must_use]
     pub fn not_found(&self) -> Reply {
         self.reply_to(&AuthError::NotFound {})
@@ -168,7 +172,7 @@ impl<U: AuthUser> Auth<U> {
         Ok(self.introspect(&token?).await?.to_reply())
     }
 
-    /// Who calls an endpoint that is for users. What is remembered does not count here.
+    /// Authenticates the caller of an endpoint for users, from the stores, never from the cache.
     async fn caller(&self, request: &EndpointRequest) -> Result<Identity<U>, AuthError> {
         let bearer = request.bearer.clone()?.ok_or(AccessError::NoCredential)?;
         authenticate_uncached(&self.inner, bearer.expose()).await
@@ -186,7 +190,7 @@ impl EndpointRequest {
         if !allow.split(',').any(|method| method == view.method()) {
             return Err(RequestError::Method { allow });
         }
-        // Only what is posted has a body that means something.
+        // The other methods have no body, so a body is ignored.
         let body = if endpoint.method() == "POST" { body? } else { Bytes::new() };
         if body.len() > MAX_BODY_BYTES {
             return Err(RequestError::BodySize);
@@ -202,21 +206,21 @@ impl EndpointRequest {
         Fields::read(&self.body, self.media?, accepted)
     }
 
-    /// The fields of a body that need not be there. No body at all needs no content type.
+    /// The fields of an optional body. An empty body needs no content type.
     fn optional_fields(&self) -> Result<Option<Fields>, RequestError> {
         let is_empty = self.body.is_empty();
         if is_empty { Ok(None) } else { self.fields(&[MediaType::Form, MediaType::Json]).map(Some) }
     }
 
-    /// The token in the form of a revocation or an introspection. A hint may be wrong, but not there twice (RFC 6749 §3.2);
-    /// nobody needs one here, where a token says itself what it is.
+    /// The token in the form of a revocation or an introspection. `token_type_hint` is ignored, because a token
+    /// contains its kind. It must not be repeated (RFC 6749 §3.2).
     fn token(&self) -> Result<TokenText, RequestError> {
         let fields = self.fields(&[MediaType::Form])?;
         fields.optional("token_type_hint")?;
         Ok(TokenText::new(fields.required("token")?))
     }
 
-    /// The refresh token in the body of a logout, if there is one.
+    /// The refresh token in the body of a logout, if the body has one.
     fn refresh_token(&self) -> Result<Option<TokenText>, RequestError> {
         let Some(fields) = self.optional_fields()? else { return Ok(None) };
         Ok(fields.optional("refresh_token")?.map(TokenText::new))

@@ -1,41 +1,49 @@
-//! The ready-made endpoints, by name.
+//! The names, methods and paths of the ready-made endpoints.
 
 use std::time::Duration;
 
-/// How long the public keys may be kept by others: 5 minutes. Publish a key for longer than that before it signs.
+/// How long others may cache the public keys: 5 minutes. Publish a key for longer than that before it signs.
 pub const PUBLIC_KEYS_MAX_AGE: Duration = Duration::from_secs(300);
 
-/// An endpoint that Gatewright answers itself.
+/// A ready-made endpoint. [`Auth::handle`](crate::Auth::handle) answers its requests.
+///
+/// ```
+/// use gatewright_core::Endpoint;
+///
+/// assert_eq!((Endpoint::Login.method(), Endpoint::Login.path()), ("POST", "/login"));
+/// assert_eq!(Endpoint::Sessions.allow(), "GET,HEAD");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// JSON `email`, `password`; 201 whether or not the address is taken.
+    /// Registration. JSON `email` and `password`. 201, whether or not the address is taken.
     Register,
-    /// The OAuth 2.0 password form; a pair of tokens.
+    /// Login. The OAuth 2.0 password form. 200 with a pair of tokens.
     Login,
-    /// Form or JSON `refresh_token`; the next pair.
+    /// Refresh. Form or JSON `refresh_token`. 200 with the next pair of tokens.
     Refresh,
-    /// A bearer token, or form or JSON `refresh_token`; 204. A refresh token in the body decides, so that an expired
-    /// access token in the header keeps nobody logged in.
+    /// Logout. A bearer token, or form or JSON `refresh_token`. 204. A refresh token in the body takes
+    /// precedence, so an expired access token in the header does not prevent the logout.
     Logout,
-    /// A bearer token; 204. A body may be there, as form or JSON, and says nothing.
+    /// Logout from all sessions. A bearer token. 204. A form or JSON body is allowed and ignored.
     LogoutAll,
-    /// A bearer token and JSON `current_password`, `new_password`; 204.
+    /// Password change. A bearer token and JSON `current_password` and `new_password`. 204.
     ChangePassword,
-    /// A bearer token; the caller's own sessions.
+    /// The caller's own sessions. A bearer token. 200 with a list.
     Sessions,
-    /// A bearer token, and in the path the id of one of the caller's own sessions; 204, and 404 for every other id.
+    /// Ends one of the caller's own sessions. A bearer token, and the id of the session in the path. 204,
+    /// or 404 for any other id.
     EndSession,
-    /// RFC 7009: form `token`, and `token_type_hint` and `client_id`, which say nothing; 200, and the token's session has
-    /// ended if the token was valid. Whoever has the token may revoke it.
+    /// Token revocation (RFC 7009). Form `token`; `token_type_hint` and `client_id` are ignored. 200, and the
+    /// session of a valid token has ended. Possession of the token is enough.
     Revoke,
-    /// RFC 7662: an API key that meets [`INTROSPECTION`](crate::INTROSPECTION), form `token`, and `token_type_hint`, which
-    /// says nothing; what the token is worth.
+    /// Token introspection (RFC 7662). An API key that meets [`INTROSPECTION`](crate::INTROSPECTION), and form
+    /// `token`; `token_type_hint` is ignored. 200 with the state of the token.
     Introspect,
 }
 
 impl Endpoint {
-    /// All of them.
+    /// All endpoints.
     pub const ALL: &'static [Self] = &[
         Self::Register,
         Self::Login,
@@ -49,7 +57,7 @@ impl Endpoint {
         Self::Introspect,
     ];
 
-    /// The method. What answers `GET` answers `HEAD` too.
+    /// The method of the endpoint. An endpoint with `GET` also answers `HEAD`.
     #[must_use]
     pub const fn method(self) -> &'static str {
         match self {
@@ -66,7 +74,7 @@ impl Endpoint {
         }
     }
 
-    /// The methods, as the `Allow` header names them.
+    /// The methods as the `Allow` header lists them.
     #[must_use]
     pub const fn allow(self) -> &'static str {
         match self {
@@ -75,8 +83,8 @@ impl Endpoint {
         }
     }
 
-    /// The path in the full set of routes, below whatever prefix they are mounted at; `{id}` stands for one segment,
-    /// [`RequestView::with_id`](crate::RequestView::with_id).
+    /// The path below the prefix at which the routes are mounted. `{id}` matches one segment, which
+    /// [`RequestView::with_id`](crate::RequestView::with_id) carries.
     #[must_use]
     pub const fn path(self) -> &'static str {
         match self {

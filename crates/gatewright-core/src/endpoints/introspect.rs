@@ -1,4 +1,5 @@
-//! Introspection (RFC 7662): what a token is worth at this moment, for services that cannot tell by themselves.
+//! Token introspection (RFC 7662): the current state of a token, for services that cannot check it
+//! themselves.
 
 use serde::Serialize;
 
@@ -10,40 +11,41 @@ use crate::store::AuthUser;
 use crate::token::VerifiedClaims;
 use crate::types::{Requirement, Scopes, TokenText};
 
-/// What the API key of a service that introspects must have.
+/// What introspection requires of an API key: the scope `introspect`.
 pub const INTROSPECTION: Requirement = Requirement::Scopes(&["introspect"]);
 
-/// What a token is worth.
+/// The state of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 #[non_exhaustive]
 pub enum Introspection {
-    /// An access token that guards let in at this moment.
+    /// An access token that guards accept now.
     Active(ActiveToken),
-    /// Everything else. Why is nobody's business (RFC 7662 §2.2).
+    /// Not active. The reason is not disclosed (RFC 7662 §2.2).
     Inactive,
 }
 
-/// An access token that is alive.
+/// An active access token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ActiveToken {
-    /// What it says.
+    /// The verified claims.
     pub claims: VerifiedClaims,
-    /// What it is good for: what was granted, less what the user's roles no longer allow.
+    /// The effective scopes: the granted ones, without those that the user's roles no longer allow.
     pub scopes: Scopes,
 }
 
 impl<U: AuthUser> Auth<U> {
-    /// Holds a token against its session and its user, as the stores have them, without consuming or changing anything.
+    /// Checks a token against its session and its user in the stores. It changes nothing.
     ///
-    /// Active is an access token that guards let in. A refresh token is for this service alone and opens nothing, so no
-    /// other service has a use for one: it is inactive, current or not (RFC 7662 §2.2 leaves that to the server).
+    /// An access token that guards accept is active. Refresh tokens are always inactive: only this service
+    /// accepts them, so other services have no use for one (RFC 7662 §2.2 leaves that to the server).
     ///
-    /// Whoever calls this is the application's to guard; the endpoint asks for an API key that meets [`INTROSPECTION`].
+    /// The application must guard calls of this method. The ready-made endpoint requires an API key that
+    /// meets [`INTROSPECTION`].
     ///
     /// # Errors
-    /// When a store does not answer: that is not known to be inactive.
+    /// A store failed, so the state of the token is unknown.
     pub async fn introspect(&self, token: &TokenText) -> Result<Introspection, AuthError> {
         match authenticate_uncached(&self.inner, token.expose()).await {
             Ok(identity) => {
@@ -56,7 +58,7 @@ impl<U: AuthUser> Auth<U> {
     }
 }
 
-/// RFC 7662 §2.2.
+/// The body of RFC 7662 §2.2.
 #[derive(Serialize)]
 struct Body<'a> {
     active: bool,
@@ -88,7 +90,7 @@ impl<'a> From<&'a ActiveToken> for Body<'a> {
 }
 
 impl Introspection {
-    /// The endpoint's answer, which nobody may keep.
+    /// The reply of the endpoint: 200 with the state as JSON, and `no-store`.
     #[must_use]
     pub fn to_reply(&self) -> Reply {
         #[derive(Serialize)]

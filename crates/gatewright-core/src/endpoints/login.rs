@@ -1,4 +1,4 @@
-//! Login with a password (RFC 6749 §4.3, as FastAPI's password form has it).
+//! Login with a password: the OAuth 2.0 password form (RFC 6749 §4.3), as in FastAPI.
 
 use super::token_pair::{TokenPair, sign};
 use crate::auth::{Auth, Inner};
@@ -13,7 +13,7 @@ use crate::store::{
 };
 use crate::types::{ClientInfo, Email, Password, Scopes, SessionId};
 
-/// A name, a password and the scopes asked for.
+/// A login: user name, password and requested scopes.
 ///
 /// ```
 /// use gatewright_core::error::LoginError;
@@ -48,21 +48,23 @@ pub struct Login {
 }
 
 impl Login {
-    /// Asks for all that the user may have. A name that is no email address is refused like an unknown one, later.
+    /// Creates a login that requests all scopes that the user may have. A name that is not an email address
+    /// is refused later, in the same way as an unknown one.
     #[must_use]
     pub fn new(username: &str, password: Password) -> Self {
         Self { email: Email::parse(username).ok(), password, scopes: None, client: ClientInfo::default() }
     }
 
-    /// Asks for these scopes; the part of them that the user may have is granted.
+    /// Requests these scopes. Those that the user may have are granted.
     #[must_use]
     pub fn with_scopes(mut self, scopes: Scopes) -> Self {
         self.scopes = Some(scopes);
         self
     }
 
-    /// Says where the login comes from; it is kept with the session, shown to the user, and decides nothing. The endpoint
-    /// says it by itself, an application's own login with [`Auth::client`].
+    /// Sets address and user agent of the client, which the session keeps. They are only shown to the user.
+    ///
+    /// The ready-made endpoint sets them. An application's own login gets them from [`Auth::client`].
     #[must_use]
     pub fn with_client(mut self, client: ClientInfo) -> Self {
         self.client = client;
@@ -80,42 +82,43 @@ impl Login {
 }
 
 impl<U: AuthUser> Auth<U> {
-    /// Logs a user in: a new session and its first pair of tokens.
+    /// Logs a user in: creates a session and returns its first pair of tokens.
     ///
-    /// The work, and what the caller learns, is the same for an unknown name, a disabled user, a wrong password and
-    /// an unusable hash. A hash weaker than today's is replaced on the way.
+    /// An unknown name, a disabled user, a wrong password and an unusable hash take the same work and give
+    /// the client the same answer. A stored hash that is weaker than new ones is replaced.
     ///
     /// # Errors
-    /// [`AuthError::Login`] when it is refused, anything else when it could not be decided.
+    /// [`AuthError::Login`] if the login is refused; any other error if a store or the hasher failed.
     ///
     /// # Cancel safety
-    /// A dropped call may leave a session nobody has tokens for; it ends by its own time.
+    /// A cancelled call may leave a session without tokens. It expires.
     pub async fn login(&self, login: Login) -> Result<TokenPair, AuthError> {
         let inner = &self.inner;
-        let user = recognise(inner, &login).await?;
-        // The epoch is the one read with the hash: if the password changed since, the session is dead at birth.
-        let session = begin_session(inner, &user, &login)?;
+        let user = verify_user(inner, &login).await?;
+        // The epoch was read together with the hash. If the password has changed since, the new session is
+        // invalid from the start.
+        let session = new_session(inner, &user, &login)?;
         let first = first_token_id(&*inner.randomness)?;
-        // The oldest sessions may end with it: the store says how many, and not which.
+        // The store may delete the oldest sessions. It returns how many, but not which.
         let (oldest, current) = (Revocation::user(session.user.clone()), TokenDigest::of(&first));
         let create = inner.sessions.create(&session, current, MAX_SESSIONS_PER_USER);
-        inner.revoke_without_waiting(oldest, create, |ended| *ended > 0).await?;
-        let life = Validity::new(session.created_at, session.idle_expires_at);
-        let pair = sign(inner, &session, first, life, session.scopes.clone())?;
+        inner.revoke_without_waiting(oldest, create, |deleted| *deleted > 0).await?;
+        let validity = Validity::new(session.created_at, session.idle_expires_at);
+        let pair = sign(inner, &session, first, validity, session.scopes.clone())?;
         inner.emit(&Event::LoggedIn { user: &session.user, session: session.id });
         Ok(pair)
     }
 }
 
-/// Finds the user and verifies the password, with one hash's work in every case.
-async fn recognise<U: AuthUser>(inner: &Inner<U>, login: &Login) -> Result<U, AuthError> {
+/// Finds the user and verifies the password. It does the work of one hash in every case.
+async fn verify_user<U: AuthUser>(inner: &Inner<U>, login: &Login) -> Result<U, AuthError> {
     let user = match &login.email {
         Some(email) if !is_overlong(&login.password) => inner.users.find_by_email(email).await?,
         _ => None,
     };
     let stored = user.as_ref().and_then(AuthUser::password_hash);
     let verdict = verify_bounded(&*inner.hasher, &login.password, stored).await?;
-    match judge(login, user.as_ref(), verdict) {
+    match refusal(login, user.as_ref(), verdict) {
         Some(cause) => {
             let id = user.as_ref().map(AuthUser::id);
             inner.emit(&Event::LoginRefused { user: id.as_ref(), cause });
@@ -124,15 +127,15 @@ async fn recognise<U: AuthUser>(inner: &Inner<U>, login: &Login) -> Result<U, Au
         None => {
             let user = user.ok_or(LoginError::UserUnknown)?;
             if verdict == PasswordVerdict::MatchUpgrade {
-                upgrade(inner, &user, &login.password).await;
+                upgrade_hash(inner, &user, &login.password).await;
             }
             Ok(user)
         }
     }
 }
 
-/// Why the login is refused, if it is.
-fn judge<U: AuthUser>(login: &Login, user: Option<&U>, verdict: PasswordVerdict) -> Option<LoginError> {
+/// Why the login is refused, or `None` if it is accepted.
+fn refusal<U: AuthUser>(login: &Login, user: Option<&U>, verdict: PasswordVerdict) -> Option<LoginError> {
     match user {
         _ if is_overlong(&login.password) => Some(LoginError::PasswordTooLong),
         _ if login.email.is_none() => Some(LoginError::NotAnEmail),
@@ -143,8 +146,8 @@ fn judge<U: AuthUser>(login: &Login, user: Option<&U>, verdict: PasswordVerdict)
     }
 }
 
-/// Replaces a weak hash. Whatever prevents it, the login goes on.
-async fn upgrade<U: AuthUser>(inner: &Inner<U>, user: &U, password: &Password) {
+/// Replaces a weak hash. If that fails, the login continues.
+async fn upgrade_hash<U: AuthUser>(inner: &Inner<U>, user: &U, password: &Password) {
     let id = user.id();
     let swap = async {
         let new = inner.hasher.hash(password.clone()).await?;
@@ -158,10 +161,10 @@ async fn upgrade<U: AuthUser>(inner: &Inner<U>, user: &U, password: &Password) {
     }
 }
 
-fn begin_session<U: AuthUser>(inner: &Inner<U>, user: &U, login: &Login) -> Result<Session, AuthError> {
+fn new_session<U: AuthUser>(inner: &Inner<U>, user: &U, login: &Login) -> Result<Session, AuthError> {
     let allowed = inner.allowed_scopes(user);
     let scopes = login.scopes.as_ref();
-    let scopes = scopes.map_or_else(|| allowed.clone(), |asked| asked.intersection(&allowed));
+    let scopes = scopes.map_or_else(|| allowed.clone(), |requested| requested.intersection(&allowed));
     let now = inner.now();
     let randomness = &*inner.randomness;
     let id = SessionId::generate(now, randomness)?;

@@ -9,19 +9,20 @@ use crate::store::{AccountChange, AuthUser, UpdateOutcome};
 use crate::types::{Epoch, SessionId, TokenText, UserId};
 
 impl<U: AuthUser> Auth<U> {
-    /// Ends the session that the caller is recognised by.
+    /// Ends the caller's session.
     ///
     /// # Errors
-    /// When the store does not answer; the session may then still stand.
+    /// A store failed: the session may still exist. [`AuthError::Access`] if another `Auth` made the identity.
     pub async fn logout(&self, identity: &Identity<U>) -> Result<(), AuthError> {
         identity.must_be_of(self)?;
         self.inner.end_session(&identity.claims().subject, identity.session()).await
     }
 
-    /// Ends the session that a refresh token belongs to, used up or not. A session that has ended stays ended.
+    /// Ends the session of a refresh token. The token may have been used before. Ending a session twice
+    /// succeeds.
     ///
     /// # Errors
-    /// [`AuthError::Refresh`] when the token is refused, anything else when the store does not answer.
+    /// [`AuthError::Refresh`] if the token is rejected; any other error if a store failed.
     pub async fn logout_by_refresh_token(&self, token: &TokenText) -> Result<(), AuthError> {
         let claims = self.inner.verify_refresh(token, self.inner.now())?;
         let sessionless = RefreshError::Session(AccessError::Sessionless);
@@ -29,25 +30,26 @@ impl<U: AuthUser> Auth<U> {
         self.inner.end_session(&claims.subject, session).await
     }
 
-    /// Logs the caller out everywhere: every session ends, the caller's own included, and every token issued before is
-    /// refused.
+    /// Ends all sessions of the caller, including this one. All tokens issued before are rejected.
     ///
-    /// The user's epoch is replaced first, so that a login that overlaps ends too; without
-    /// [`with_accounts`](crate::AuthBuilder::with_accounts) nobody here can write one, and only the sessions end.
+    /// It replaces the user's epoch first, which also invalidates a login at the same time. Without
+    /// [`with_accounts`](crate::AuthBuilder::with_accounts) the epoch cannot be replaced, and only the
+    /// sessions end.
     ///
     /// # Errors
-    /// When a store does not answer. When only the session store fails, every token is refused all the same if there is
-    /// an account store.
+    /// A store failed. If only the session store failed and there is an account store, all tokens are
+    /// rejected nevertheless.
     pub async fn logout_all(&self, identity: &Identity<U>) -> Result<(), AuthError> {
         identity.must_be_of(self)?;
         let user = &identity.claims().subject;
         let event = Event::LoggedOutEverywhere { user };
         let replaced = self.inner.replace_epoch(user, &event).await?;
-        self.inner.delete_all(user, (!replaced).then_some(&event)).await
+        self.inner.delete_all_sessions(user, (!replaced).then_some(&event)).await
     }
 }
 
 impl<U: AuthUser> Inner<U> {
+    /// Deletes the caller's own session and emits the logout.
     pub(crate) async fn end_session(&self, user: &UserId, session: SessionId) -> Result<(), AuthError> {
         let record = |&(): &()| {
             self.emit(&Event::LoggedOut { user, session });
@@ -56,8 +58,8 @@ impl<U: AuthUser> Inner<U> {
         self.revoke_and_wait(Revocation::session(session), self.sessions.delete(user, session), record).await
     }
 
-    /// Gives the user's account a new epoch, which refuses every token and session of before, and emits `event` when it
-    /// has. `false` when there is no account, or no account store.
+    /// Replaces the user's epoch, which invalidates all earlier tokens and sessions, and emits `event`.
+    /// Returns `false` if there is no account or no account store.
     pub(crate) async fn replace_epoch(&self, user: &UserId, event: &Event<'_>) -> Result<bool, AuthError> {
         let Some(accounts) = &self.accounts else { return Ok(false) };
         let epoch = Some(Epoch::generate(&*self.randomness)?);
@@ -74,8 +76,12 @@ impl<U: AuthUser> Inner<U> {
         Ok(matches!(changed, UpdateOutcome::Updated(_)))
     }
 
-    /// Ends all of a user's sessions, and emits `event` if there is one.
-    pub(crate) async fn delete_all(&self, user: &UserId, event: Option<&Event<'_>>) -> Result<(), AuthError> {
+    /// Deletes all sessions of a user, and emits `event` if given.
+    pub(crate) async fn delete_all_sessions(
+        &self,
+        user: &UserId,
+        event: Option<&Event<'_>>,
+    ) -> Result<(), AuthError> {
         let record = |&(): &()| {
             event.into_iter().for_each(|event| self.emit(event));
             true

@@ -1,4 +1,4 @@
-//! Refresh: one token for the next pair, once (RFC 9700 §4.14.2).
+//! Refresh: exchanges a refresh token for the next pair of tokens, once (RFC 9700 §4.14.2).
 
 use super::token_pair::{TokenPair, sign};
 use crate::auth::{Auth, Inner};
@@ -12,7 +12,7 @@ use crate::store::{AuthUser, Rotation, RotationRequest, Session, TokenDigest, Va
 use crate::token::{TokenId, TokenKind, VerifiedClaims};
 use crate::types::{Scopes, SessionId, Timestamp, TokenText};
 
-/// A refresh token and the scopes asked for.
+/// A refresh: the token and the requested scopes.
 #[derive(Debug, Clone)]
 pub struct Refresh {
     token: TokenText,
@@ -20,13 +20,13 @@ pub struct Refresh {
 }
 
 impl Refresh {
-    /// Asks for all that was granted at login.
+    /// Creates a refresh that requests all scopes that were granted at login.
     #[must_use]
     pub fn new(token: TokenText) -> Self {
         Self { token, scopes: None }
     }
 
-    /// Asks for fewer scopes, for this access token alone.
+    /// Requests fewer scopes, for the next access token alone.
     #[must_use]
     pub fn with_scopes(mut self, scopes: Scopes) -> Self {
         self.scopes = Some(scopes);
@@ -44,39 +44,41 @@ impl Refresh {
 }
 
 impl<U: AuthUser> Auth<U> {
-    /// Exchanges a refresh token for the next pair.
+    /// Exchanges a refresh token for the next pair of tokens.
     ///
-    /// Verify, read the session and its user, rotate, sign: rotating is the last step that can fail in a store, so a
-    /// refusal or an outage before it consumes nothing. A token that was used up ends its session.
+    /// It verifies the token, reads the session and its user, rotates and signs. The rotation is the last
+    /// step that can fail in a store, so a refusal or an outage before it consumes nothing. A token that
+    /// was used before ends its session.
     ///
     /// # Errors
-    /// [`AuthError::Refresh`] when it is refused; [`AuthError::Request`] when more scopes are asked for than were
-    /// granted, and nothing is consumed; anything else when it could not be decided.
+    /// - [`AuthError::Refresh`] if the refresh is refused.
+    /// - [`AuthError::Request`] if it requests more scopes than were granted. Nothing is consumed then.
+    /// - Any other error if a store or the issuer failed.
     ///
     /// # Cancel safety
-    /// A dropped call has rotated or not. The client tries again with the same token: inside the grace window it gets
-    /// the same successor.
+    /// A cancelled call has rotated or not. The client retries with the same token: inside the grace window
+    /// it gets the same new token.
     pub async fn refresh(&self, refresh: Refresh) -> Result<TokenPair, AuthError> {
         let now = self.inner.now();
         let claims = self.inner.verify_refresh(&refresh.token, now)?;
         let (session, user) = self.inner.open_session(&claims, now).await?;
         let scopes = self.inner.effective_scopes(&narrow(&session, refresh.scopes)?, user.get());
-        let (successor, life) = self.inner.rotate(&session, &claims.token_id, now).await?;
-        sign(&self.inner, &session, successor, life, scopes)
+        let (successor, validity) = self.inner.rotate(&session, &claims.token_id, now).await?;
+        sign(&self.inner, &session, successor, validity, scopes)
     }
 }
 
-/// RFC 6749 §6: never more than was granted.
-fn narrow(session: &Session, asked: Option<Scopes>) -> Result<Scopes, RequestError> {
-    match asked {
+/// The requested scopes, never more than were granted (RFC 6749 §6).
+fn narrow(session: &Session, requested: Option<Scopes>) -> Result<Scopes, RequestError> {
+    match requested {
         None => Ok(session.scopes.clone()),
-        Some(asked) if asked.is_subset_of(&session.scopes) => Ok(asked),
+        Some(scopes) if scopes.is_subset_of(&session.scopes) => Ok(scopes),
         Some(_) => Err(RequestError::Scope),
     }
 }
 
 impl<U: AuthUser> Inner<U> {
-    /// Believes a refresh token's claims, and asks no store.
+    /// Verifies a refresh token, without any store.
     pub(crate) fn verify_refresh(
         &self,
         token: &TokenText,
@@ -86,7 +88,7 @@ impl<U: AuthUser> Inner<U> {
         verified.map_err(|refusal| self.refuse_refresh(None, RefreshError::Token(refusal)))
     }
 
-    /// The session a token names and its user, both alive.
+    /// The live session that a token names, and its active user.
     async fn open_session(
         &self,
         claims: &VerifiedClaims,
@@ -127,18 +129,18 @@ impl<U: AuthUser> Inner<U> {
             reused
         };
         let rotation = self.revoke_without_waiting(Revocation::session(session.id), rotation, record).await?;
-        let (life, grace) = match rotation {
-            Rotation::Rotated(life) => (life, false),
-            Rotation::Grace(life) => (life, true),
+        let (validity, grace) = match rotation {
+            Rotation::Rotated(validity) => (validity, false),
+            Rotation::Grace(validity) => (validity, true),
             Rotation::Reused => return refuse(RefreshError::Reused),
             Rotation::Expired => return refuse(RefreshError::Session(AccessError::SessionExpired)),
             Rotation::Unknown => return refuse(RefreshError::Session(AccessError::SessionEnded)),
         };
         self.emit(&Event::Refreshed { user: &session.user, session: session.id, grace });
-        Ok((successor, life))
+        Ok((successor, validity))
     }
 
-    /// Emits why, and gives the error.
+    /// Emits the cause as an event, and returns it as the error.
     pub(crate) fn refuse_refresh(&self, session: Option<SessionId>, cause: RefreshError) -> AuthError {
         self.emit(&Event::RefreshRefused { session, cause });
         cause.into()

@@ -1,4 +1,4 @@
-//! Revocation by token (RFC 7009): whoever has a token may end its session.
+//! Token revocation (RFC 7009): possession of a token is enough to end its session.
 
 use crate::auth::{Auth, Inner};
 use crate::error::{AccessError, AuthError};
@@ -9,15 +9,15 @@ use crate::token::{TokenError, TokenKind};
 use crate::types::{SessionId, TokenText, UserId};
 
 impl<U: AuthUser> Auth<U> {
-    /// Ends the session that a token belongs to, and with it every token of the session (RFC 7009 §2.1): an access token,
-    /// or a refresh token, used up or not.
+    /// Ends the session of a token, and with it all tokens of the session (RFC 7009 §2.1).
     ///
-    /// A token that is not valid has nothing to revoke, and that is no error (RFC 7009 §2.2): one that cannot be read,
-    /// is expired, another issuer's or of another kind, and an access token that a change of password replaced, whose
-    /// holder need not be the one who goes on in the session. Why it did nothing stands in the event.
+    /// It accepts an access token, or a refresh token, even one that was used before. An invalid token
+    /// revokes nothing, which is not an error (RFC 7009 §2.2). Invalid are malformed and expired tokens,
+    /// tokens of another issuer or kind, and access tokens from before a password change: their holder
+    /// need not be the user who continues the session. The event names the cause.
     ///
     /// # Errors
-    /// When the store does not answer; the session may then still stand.
+    /// The store failed: the session may still exist.
     pub async fn revoke(&self, token: &TokenText) -> Result<(), AuthError> {
         match self.inner.session_to_revoke(token).await {
             Ok((user, session)) => self.inner.end_session(&user, session).await,
@@ -31,8 +31,8 @@ impl<U: AuthUser> Auth<U> {
 }
 
 impl<U: AuthUser> Inner<U> {
-    /// The session may have ended before: ending it again tells everybody once more, which a client that got no answer
-    /// comes back for.
+    /// The session to delete. It may have ended before. Deleting it again publishes the revocation again, which
+    /// is what a client needs that got no reply the first time.
     async fn session_to_revoke(&self, token: &TokenText) -> Result<(UserId, SessionId), AuthError> {
         let verify = |kind| self.verifier.verify(kind, token.expose(), self.now());
         let no_refresh_token = match verify(TokenKind::Refresh) {

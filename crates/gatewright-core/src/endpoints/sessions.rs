@@ -12,37 +12,37 @@ use crate::http::Reply;
 use crate::store::{AuthUser, Session};
 use crate::types::{ClientInfo, Epoch, SessionId, Timestamp, UserAgent};
 
-/// A session that is alive, without what its tokens are made of.
+/// A live session as users see it: without its seed and digests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionInfo {
-    /// Its id, by which it can be ended.
+    /// The id, for ending it.
     pub id: SessionId,
-    /// When it began.
+    /// The time of the login.
     pub created_at: Timestamp,
-    /// When a token was last refreshed.
+    /// The time of the latest refresh, or of the login.
     pub last_used_at: Timestamp,
-    /// When it ends unless it is refreshed before.
+    /// When it expires unless it is refreshed before.
     pub expires_at: Timestamp,
-    /// Where the login came from.
+    /// Address and user agent of the login.
     pub client: ClientInfo,
 }
 
-/// A user's sessions that are alive, the youngest first.
+/// A user's live sessions, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionList {
     /// The sessions.
     pub sessions: Vec<SessionInfo>,
-    /// The one that the caller is recognised by, where the sessions are the caller's own.
+    /// The caller's current session. `None` in a list of another user's sessions.
     pub current: Option<SessionId>,
 }
 
 impl<U: AuthUser> Auth<U> {
-    /// The caller's own sessions.
+    /// Lists the caller's own sessions.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// The store failed, or another `Auth` made the identity.
     pub async fn sessions(&self, identity: &Identity<U>) -> Result<SessionList, AuthError> {
         identity.must_be_of(self)?;
         let list = self.inner.list_sessions(&**identity.user()).await?;
@@ -52,29 +52,29 @@ impl<U: AuthUser> Auth<U> {
     /// Ends one of the caller's own sessions. Ending the current one is a logout.
     ///
     /// # Errors
-    /// [`AuthError::NotFound`] when no such session of the caller is alive, whoever else may have one; anything else when
-    /// the store does not answer: the session may then still stand.
+    /// [`AuthError::NotFound`] if the caller has no live session with this id, even if another user has one.
+    /// Any other error if the store failed: the session may still exist.
     pub async fn end_session(&self, identity: &Identity<U>, id: SessionId) -> Result<(), AuthError> {
         identity.must_be_of(self)?;
         let user = &identity.claims().subject;
         let (now, epoch) = (self.inner.now(), identity.user().epoch());
         let found = self.inner.sessions.find(user, id).await?;
-        found.filter(|session| is_alive(session, epoch, now)).ok_or(AuthError::NotFound {})?;
+        found.filter(|session| is_live(session, epoch, now)).ok_or(AuthError::NotFound {})?;
         self.inner.end_session(user, id).await
     }
 }
 
 impl<U: AuthUser> Inner<U> {
-    /// What the store has of a user's sessions, less those that are over and those of an earlier epoch.
+    /// The stored sessions of a user, without expired ones and those of an earlier epoch.
     pub(crate) async fn list_sessions(&self, user: &U) -> Result<SessionList, AuthError> {
         let (now, epoch) = (self.now(), user.epoch());
         let kept = self.sessions.list(&user.id()).await?.into_iter().rev();
-        let alive = kept.filter(|session| is_alive(session, epoch, now));
+        let alive = kept.filter(|session| is_live(session, epoch, now));
         Ok(SessionList { sessions: alive.map(SessionInfo::from).collect(), current: None })
     }
 }
 
-fn is_alive(session: &Session, epoch: Epoch, now: Timestamp) -> bool {
+fn is_live(session: &Session, epoch: Epoch, now: Timestamp) -> bool {
     session.epoch == epoch && !session.is_expired(now)
 }
 
@@ -91,15 +91,15 @@ impl From<Session> for SessionInfo {
 }
 
 impl SessionList {
-    /// The endpoint's answer: `{"sessions":[…]}`, which nobody may keep.
+    /// The reply of the endpoint: 200 with `{"sessions":[…]}`, and `no-store`.
     #[must_use]
     pub fn to_reply(&self) -> Reply {
         Reply::json(200, self).with_no_store()
     }
 }
 
-/// As the endpoint answers it: times in whole seconds since 1970, as in tokens; `current` only in a list of the caller's
-/// own.
+/// The JSON of the endpoint. Times are whole seconds since 1970, as in tokens. `current` occurs only in a list
+/// of the caller's own sessions.
 impl Serialize for SessionList {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let rows: Vec<Row<'_>> = self.sessions.iter().map(|session| Row::of(session, self.current)).collect();

@@ -1,4 +1,4 @@
-//! What a login or a refresh grants: a pair of tokens.
+//! Token pairs: the result of a login or a refresh.
 
 use serde::Serialize;
 
@@ -9,21 +9,21 @@ use crate::store::{AuthUser, Session, Validity, access_token_id};
 use crate::token::{Claims, TokenId, TokenKind};
 use crate::types::{Scopes, TokenText};
 
-/// An access token and the refresh token that gets the next pair.
+/// An access token, and the refresh token for the next pair.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TokenPair {
-    /// Opens guarded routes.
+    /// The access token, for guarded routes.
     pub access_token: TokenText,
-    /// Good for one refresh.
+    /// The refresh token, for exactly one refresh.
     pub refresh_token: TokenText,
     /// How long the access token is valid, in seconds.
     pub expires_in: u64,
-    /// What was granted; the access token's `scope` claim.
+    /// The granted scopes: the `scope` claim of the access token.
     pub scopes: Scopes,
 }
 
-/// RFC 6749 §5.1.
+/// The body of RFC 6749 §5.1.
 #[derive(Serialize)]
 struct Body<'a> {
     access_token: &'a str,
@@ -34,7 +34,7 @@ struct Body<'a> {
 }
 
 impl TokenPair {
-    /// The token endpoint's answer.
+    /// The reply of the token endpoint (RFC 6749 §5.1): 200 with the tokens as JSON, and `no-store`.
     #[must_use]
     pub fn to_reply(&self) -> Reply {
         let body = Body {
@@ -48,12 +48,13 @@ impl TokenPair {
     }
 }
 
-/// Signs a pair for a session that the store already holds: nothing here can be lost or fork.
+/// Signs a pair for a session that is already stored. A failure here loses nothing: a retry signs the same
+/// pair.
 pub(crate) fn sign<U: AuthUser>(
     inner: &Inner<U>,
     session: &Session,
     refresh_id: TokenId,
-    life: Validity,
+    validity: Validity,
     scopes: Scopes,
 ) -> Result<TokenPair, AuthError> {
     let issued_at = inner.now().floor_to_second();
@@ -64,7 +65,7 @@ pub(crate) fn sign<U: AuthUser>(
         .with_session(session.id)
         .with_epoch(session.epoch)
         .with_scopes(scopes.clone());
-    let (from, until) = (life.issued_at.floor_to_second(), life.expires_at.floor_to_second());
+    let (from, until) = (validity.issued_at.floor_to_second(), validity.expires_at.floor_to_second());
     let refresh = Claims::new(session.user.clone(), refresh_id, from, until).with_session(session.id);
     Ok(TokenPair {
         access_token: inner.issuer.issue(TokenKind::Access, &access)?,

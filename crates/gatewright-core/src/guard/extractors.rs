@@ -18,7 +18,8 @@ macro_rules! extractors {
         /// The user of the request's bearer token, who meets the policy `P`: a role or scope, or a
         /// combination such as `AnyOf<(role::Moderator, role::Admin)>`.
         ///
-        /// A missing or invalid token is rejected with 401, a user who does not meet the policy with
+        /// A missing or invalid token is rejected with 401, a user who does not meet the policy
+        /// with
         /// 403. It dereferences to the user.
         #[non_exhaustive]
         pub struct Authorized<P, U = $crate::Account> {
@@ -55,8 +56,8 @@ macro_rules! extractors {
         /// The claims of the request's bearer token. Only the signature, the issuer, the audience
         /// and the times are verified.
         ///
-        /// It reads no store. The token stays valid until it expires, also after a logout, a changed
-        /// password or a disabled user. A missing or invalid token is rejected with 401.
+        /// It reads no store. The token stays valid until it expires, also after a logout, a
+        /// changed password or a disabled user. A missing or invalid token is rejected with 401.
         #[non_exhaustive]
         pub struct StatelessClaims<U = $crate::Account> {
             /// The verified claims.
@@ -222,61 +223,61 @@ macro_rules! guard_layer {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! endpoint_routes {
-    ($route:ident -> $output:ty $(where $state:ident: $($bound:tt)+)?) => {
+    ($route:ident -> $out:ty $(where $state:ident: $($bound:tt)+)?) => {
         /// `POST`: registers an account. Takes JSON `email`, `password`. Replies 201, also if the
         /// address is already taken.
-        pub fn register<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+        pub fn register<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $out {
             $route(auth, $crate::Endpoint::Register)
         }
 
         /// `POST`: logs in. Takes the OAuth 2.0 password form. Replies with a pair of tokens.
-        pub fn login<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+        pub fn login<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $out {
             $route(auth, $crate::Endpoint::Login)
         }
 
         /// `POST`: exchanges a refresh token. Takes form or JSON `refresh_token`. Replies with the
         /// next pair of tokens.
-        pub fn refresh<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+        pub fn refresh<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $out {
             $route(auth, $crate::Endpoint::Refresh)
         }
 
         /// `POST`: ends one session. Takes a bearer token, or form or JSON `refresh_token`.
         /// Replies 204.
-        pub fn logout<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+        pub fn logout<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $out {
             $route(auth, $crate::Endpoint::Logout)
         }
 
         /// `POST`: ends every session of the caller. Takes a bearer token. Replies 204.
-        pub fn logout_all<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+        pub fn logout_all<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $out {
             $route(auth, $crate::Endpoint::LogoutAll)
         }
 
         /// `POST`: changes the caller's password and ends all other sessions. Takes a bearer token
         /// and JSON `current_password`, `new_password`. Replies 204.
-        pub fn change_password<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+        pub fn change_password<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $out {
             $route(auth, $crate::Endpoint::ChangePassword)
         }
 
         /// `GET` and `HEAD`: lists the caller's sessions. Takes a bearer token.
-        pub fn sessions<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+        pub fn sessions<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $out {
             $route(auth, $crate::Endpoint::Sessions)
         }
 
         /// `DELETE`: ends one of the caller's sessions. Mount it at a path with a parameter named
         /// `id`. Takes a bearer token. Replies 204, or 404 for an id of no session of the caller.
-        pub fn end_session<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+        pub fn end_session<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $out {
             $route(auth, $crate::Endpoint::EndSession)
         }
 
         /// `POST`: revokes a token and ends its session. Takes the form of RFC 7009. Replies 200,
         /// also if the token is invalid.
-        pub fn revoke<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+        pub fn revoke<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $out {
             $route(auth, $crate::Endpoint::Revoke)
         }
 
-        /// `POST`: introspects a token. Takes an API key with the scope `introspect` and the form of
-        /// RFC 7662. Replies with the token's claims, or that the token is not active.
-        pub fn introspect<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $output {
+        /// `POST`: introspects a token. Takes an API key with the scope `introspect` and the form
+        /// of RFC 7662. Replies with the token's claims, or that the token is not active.
+        pub fn introspect<$($state: $($bound)+,)? U: $crate::AuthUser>(auth: &$crate::Auth<U>) -> $out {
             $route(auth, $crate::Endpoint::Introspect)
         }
     };

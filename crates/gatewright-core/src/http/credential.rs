@@ -67,7 +67,7 @@ pub const API_KEY_HEADER: &str = "x-api-key";
 /// The API key that the request contains, if any.
 pub(crate) type PresentedApiKey = Result<Option<Zeroizing<Vec<u8>>>, AccessError>;
 
-/// Reads the API key of a request. `Ok(None)` if there is none, or an empty one. Two keys are rejected as
+/// Reads the API key of a request. `Ok(None)` if the header is absent or empty. Two keys are rejected as
 /// an unknown key is.
 pub(crate) fn read_api_key(view: &RequestView<'_>) -> PresentedApiKey {
     match view.header(API_KEY_HEADER) {
