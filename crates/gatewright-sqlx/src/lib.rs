@@ -1,36 +1,46 @@
 //! Users, accounts and sessions in SQL databases, by feature: `sqlite` (default), `postgres`, `mysql`.
 //!
 //! ```text
-//! connect ──► SqliteStore    ──► accounts: UserStore, AccountStore
-//!   │ migrations  PostgresStore  sessions: SessionStore
-//!   │ pools       MySqlStore
+//! SqliteStore, PostgresStore, MySqlStore     one type, SqlStore<D>, for three databases
+//!   │ connect     {sqlite,postgres,mysql}/connect.rs, migrations.rs
+//!   ▼
+//! accounts.rs     UserStore, AccountStore
+//! sessions.rs     SessionStore
+//!   │ statements  sql.rs; those that differ: {sqlite,postgres,mysql}/dialect.rs
+//!   │ retries     retry.rs
+//!   ▼
+//! connection.rs   checked-out connections and transactions
 //! ```
 //!
-//! `PostgresFeed` carries revocations between the nodes of one PostgreSQL database (`postgres/feed.rs`).
+//! The stores are written once, generic over the trait `Dialect` (`dialect.rs`), which holds everything
+//! that differs between the databases. [`PostgresFeed`] (`feed.rs`) carries revocations between the nodes
+//! that use one PostgreSQL database.
 //!
-//! `statements.rs` has the statements that the databases share, `server.rs` the verbs and the deadlines that PostgreSQL
-//! and MySQL share; what differs stands beside each store. The tables (`gatewright_users`, `gatewright_sessions`) are made
-//! and kept up to date when a store connects; the history of that is in `_gatewright_migrations`, apart from an
-//! application's own.
+//! # Tables
+//! When a store connects, it creates its tables (`gatewright_users`, `gatewright_sessions`) or brings them
+//! up to date. The migrations are recorded in `_gatewright_migrations`, apart from those of the
+//! application. Migrations only add to the tables: nodes of two versions can use one database, and a node
+//! of the older version can start again.
+//!
+//! # The databases compared
 //!
 //! | | SQLite | PostgreSQL | MySQL, MariaDB |
 //! |---|---|---|---|
-//! | one verb | a transaction with the write lock | one statement, or a transaction that locks its rows | as PostgreSQL |
-//! | logins of one user | one writer | an advisory lock | a row of `gatewright_session_locks` |
-//! | what another's lock spoilt | waited for | tried again, at most 10 times | as PostgreSQL |
-//! | a call that is given up | is undone | costs its connection | as PostgreSQL |
-//! | a call that fails has failed | after 3 s | after 1.6 s | after 1.6 s |
-//! | TLS | | verified, except on this machine | as PostgreSQL |
-//! | identifiers | bytes | bytes (`COLLATE "C"`) | bytes (`VARBINARY`) |
+//! | one operation | a transaction that holds the write lock | one statement, or a transaction with row locks | as PostgreSQL |
+//! | parallel logins of one user | one writer at a time | an advisory lock | a row lock in `gatewright_session_locks` |
+//! | conflict with another transaction | waits for the lock | up to 10 attempts | as PostgreSQL |
+//! | cancelled operation | is rolled back | is rolled back; its connection is closed | as PostgreSQL |
+//! | an operation fails after at most | 3 s | 1.6 s | 1.6 s |
+//! | TLS | | verified, except on the same machine | as PostgreSQL |
+//! | comparison of text | bytes | bytes (`COLLATE "C"`) | bytes (`VARBINARY`) |
 //!
-//! Migrations only add, so nodes of two versions work on one database, and one of the older version may start again.
-//!
-//! A connection that breaks while a commit is under way leaves the store without an answer: it says so with an error, and
-//! what was asked for has happened or not. A refresh that is tried again inside the grace window gets the same successor
-//! either way.
+//! # Unknown outcomes
+//! If a connection breaks during a commit, the operation returns an error, although the change may have
+//! happened. A refresh that is retried within the grace window gets the same new token in both cases.
 #![cfg_attr(
     feature = "sqlite",
     doc = r#"
+# Example
 ```
 use gatewright_core::AccountStore;
 use gatewright_sqlx::SqliteStore;
@@ -43,9 +53,17 @@ assert_eq!(store.count().await?.total, 0);
 "#
 )]
 
-mod statements;
-mod migrations;
+mod driver;
+mod sql;
+mod retry;
 mod row;
+mod statement;
+mod connection;
+mod dialect;
+mod migrations;
+mod store;
+mod accounts;
+mod sessions;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod server;
 #[cfg(feature = "sqlite")]
@@ -54,19 +72,24 @@ mod sqlite;
 mod postgres;
 #[cfg(feature = "mysql")]
 mod mysql;
+#[cfg(feature = "postgres")]
+mod feed;
 
 use std::error::Error;
 
+#[cfg(feature = "postgres")]
+pub use feed::{DEFAULT_CHANNEL, MAX_CHANNEL_BYTES, MAX_WAITING, PUBLISH_TIMEOUT, PostgresFeed};
 #[cfg(feature = "mysql")]
 pub use mysql::MySqlStore;
 #[cfg(feature = "postgres")]
-pub use postgres::{
-    ANNOUNCE_TIMEOUT, DEFAULT_CHANNEL, MAX_CHANNEL_BYTES, MAX_WAITING, PostgresFeed, PostgresStore,
-};
+pub use postgres::PostgresStore;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub use server::{CALL_TIMEOUT, MAX_CONNECTIONS, START_TIMEOUT};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT, SqliteStore};
+pub use store::SqlStore;
 
+/// Any failure below a store operation.
 type Failure = Box<dyn Error + Send + Sync>;
+/// The result of a step of a store operation.
 type Parsed<T> = Result<T, Failure>;

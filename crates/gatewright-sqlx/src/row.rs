@@ -1,90 +1,95 @@
-//! Rows as the types they stand for. A row that is none of ours is a broken store, never an absent user.
+//! Rows as the types of `gatewright-core`.
+//!
+//! A value that is malformed is an error, never an absent user or session.
 
-use gatewright_core::store::{RotationState, SessionSeed, TokenDigest};
-use gatewright_core::store::NewAccount;
+use gatewright_core::store::{NewAccount, RotationState, SessionSeed, TokenDigest};
 use gatewright_core::{
     Account, ClientInfo, Email, Epoch, PasswordHash, RoleName, Scopes, Session, Timestamp, UserAgent, UserId,
 };
 
 use crate::Parsed;
+use crate::dialect::Dialect;
 
-/// A row, as each database reads its columns.
-pub(crate) trait Columns {
-    fn text(&self, column: &str) -> Parsed<&str>;
-    fn optional_text(&self, column: &str) -> Parsed<Option<&str>>;
-    fn bytes(&self, column: &str) -> Parsed<Option<&[u8]>>;
-    fn number(&self, column: &str) -> Parsed<i64>;
-    fn flag(&self, column: &str) -> Parsed<bool>;
-}
+/// A row, whose columns are read by name.
+pub(crate) struct Row<D: Dialect>(D::Row);
 
-/// A moment as a column keeps it. The type never exceeds what the column holds.
-pub(crate) fn micros(moment: Timestamp) -> i64 {
-    i64::try_from(moment.as_micros()).unwrap_or(i64::MAX)
-}
-
-/// An epoch as a column keeps it: the same bits.
-pub(crate) const fn bits(epoch: Epoch) -> i64 {
-    epoch.as_u64().cast_signed()
-}
-
-/// A count as a caller gets it.
-pub(crate) fn count(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
-}
-
-pub(crate) fn account(row: &impl Columns) -> Parsed<Account> {
-    let email = row.text("email")?;
-    let canonical = Email::parse(email)?;
-    if canonical.as_str() != email {
-        return Err("the address is not in its canonical form".into());
+impl<D: Dialect> Row<D> {
+    pub(crate) const fn new(row: D::Row) -> Self {
+        Self(row)
     }
-    let mut account = Account::from(NewAccount::new(
-        UserId::new(row.text("id")?)?,
-        canonical,
-        PasswordHash::new(row.text("password_hash")?),
-        RoleName::new(row.text("role")?)?,
-        epoch(row)?,
-        moment(row, "created_at")?,
-    ));
-    account.is_active = row.flag("is_active")?;
-    Ok(account)
-}
 
-pub(crate) fn session(row: &impl Columns) -> Parsed<Session> {
-    let user = UserId::new(row.text("user_id")?)?;
-    let seed = SessionSeed::from_bytes(bytes(row, "seed")?);
-    let mut session =
-        Session::new(row.text("id")?.parse()?, user, epoch(row)?, seed, moment(row, "created_at")?)
-            .with_scopes(Scopes::parse(row.text("scopes")?)?)
-            .with_client(client(row)?)
-            .with_expiry(moment(row, "idle_expires_at")?, moment(row, "expires_at")?);
-    session.last_used_at = moment(row, "last_used_at")?;
-    Ok(session)
-}
-
-fn client(row: &impl Columns) -> Parsed<ClientInfo> {
-    let address = row.optional_text("address")?.map(str::parse).transpose()?;
-    let user_agent = row.optional_text("user_agent")?.and_then(|text| UserAgent::clean(text.as_bytes()));
-    Ok(ClientInfo::new(address, user_agent))
-}
-
-pub(crate) fn rotation(row: &impl Columns) -> Parsed<RotationState> {
-    let mut state = session(row)?.rotation(TokenDigest::from_bytes(bytes(row, "current_digest")?));
-    if row.bytes("previous_digest")?.is_some() {
-        state.previous = Some(TokenDigest::from_bytes(bytes(row, "previous_digest")?));
+    /// Reads the columns of `gatewright_users`.
+    pub(crate) fn account(&self) -> Parsed<Account> {
+        let address = self.text("email")?;
+        let email = Email::parse(address)?;
+        if email.as_str() != address {
+            return Err("column email: the address is not in its canonical form".into());
+        }
+        let mut account = Account::from(NewAccount::new(
+            UserId::new(self.text("id")?)?,
+            email,
+            PasswordHash::new(self.text("password_hash")?),
+            RoleName::new(self.text("role")?)?,
+            self.epoch()?,
+            self.time("created_at")?,
+        ));
+        account.is_active = D::flag(&self.0, "is_active")?;
+        Ok(account)
     }
-    state.rotated_at = moment(row, "rotated_at")?;
-    Ok(state)
+
+    /// Reads the columns of `gatewright_sessions` that belong to the session.
+    pub(crate) fn session(&self) -> Parsed<Session> {
+        let (id, user) = (self.text("id")?.parse()?, UserId::new(self.text("user_id")?)?);
+        let seed = SessionSeed::from_bytes(required("seed", self.bytes("seed")?)?);
+        let mut session = Session::new(id, user, self.epoch()?, seed, self.time("created_at")?)
+            .with_scopes(Scopes::parse(self.text("scopes")?)?)
+            .with_client(self.client()?)
+            .with_expiry(self.time("idle_expires_at")?, self.time("expires_at")?);
+        session.last_used_at = self.time("last_used_at")?;
+        Ok(session)
+    }
+
+    /// Reads the columns of `gatewright_sessions` that belong to the rotation of its refresh tokens.
+    pub(crate) fn rotation(&self) -> Parsed<RotationState> {
+        let current = required("current_digest", self.bytes("current_digest")?)?;
+        let mut state = self.session()?.rotation(TokenDigest::from_bytes(current));
+        state.previous = self.bytes("previous_digest")?.map(TokenDigest::from_bytes);
+        state.rotated_at = self.time("rotated_at")?;
+        Ok(state)
+    }
+
+    pub(crate) fn text(&self, column: &str) -> Parsed<&str> {
+        required(column, <D as Dialect>::text(&self.0, column)?)
+    }
+
+    pub(crate) fn number(&self, column: &str) -> Parsed<i64> {
+        Ok(D::number(&self.0, column)?)
+    }
+
+    /// Reads the result of `count`.
+    pub(crate) fn count(&self, column: &str) -> Parsed<u64> {
+        Ok(self.number(column)?.try_into()?)
+    }
+
+    fn bytes(&self, column: &str) -> Parsed<Option<[u8; 32]>> {
+        Ok(D::bytes(&self.0, column)?.map(TryInto::try_into).transpose()?)
+    }
+
+    fn client(&self) -> Parsed<ClientInfo> {
+        let address = <D as Dialect>::text(&self.0, "address")?.map(str::parse).transpose()?;
+        let user_agent = <D as Dialect>::text(&self.0, "user_agent")?;
+        Ok(ClientInfo::new(address, user_agent.and_then(|text| UserAgent::clean(text.as_bytes()))))
+    }
+
+    fn epoch(&self) -> Parsed<Epoch> {
+        Ok(Epoch::from_u64(self.number("epoch")?.cast_unsigned()))
+    }
+
+    fn time(&self, column: &str) -> Parsed<Timestamp> {
+        Ok(Timestamp::from_micros(self.count(column)?))
+    }
 }
 
-fn bytes(row: &impl Columns, column: &str) -> Parsed<[u8; 32]> {
-    Ok(row.bytes(column)?.ok_or("a column that must not be is null")?.try_into()?)
-}
-
-fn moment(row: &impl Columns, column: &str) -> Parsed<Timestamp> {
-    Ok(Timestamp::from_micros(u64::try_from(row.number(column)?)?))
-}
-
-fn epoch(row: &impl Columns) -> Parsed<Epoch> {
-    Ok(Epoch::from_u64(row.number("epoch")?.cast_unsigned()))
+fn required<T>(column: &str, value: Option<T>) -> Parsed<T> {
+    value.ok_or_else(|| format!("column {column}: must not be null").into())
 }

@@ -1,5 +1,6 @@
--- Times are microseconds since 1970, epochs the bits of a 64-bit number. Text is kept as bytes: no collation folds case,
--- accents or trailing spaces. MySQL commits each statement that makes a table, so each must bear to be run again.
+-- Times are microseconds since 1970. Epochs are unsigned 64-bit numbers, stored as signed ones with the same bits.
+-- Text is stored as bytes, because collations can treat different texts as equal: case, accents, trailing spaces.
+-- MySQL commits after each statement that creates a table, so every statement must be repeatable.
 CREATE TABLE IF NOT EXISTS gatewright_users (
     id VARBINARY(128) NOT NULL PRIMARY KEY,
     email VARBINARY(254) NOT NULL UNIQUE,
@@ -11,8 +12,8 @@ CREATE TABLE IF NOT EXISTS gatewright_users (
     INDEX gatewright_users_role (role, is_active)
 ) ENGINE = InnoDB;
 
--- Users may live in another store, so no foreign key. `seq` is the order in which sessions began. The idle end is never
--- later than the absolute one, so it alone decides when a session is over.
+-- The users may be in another store, so there is no foreign key. `seq` is the order of creation. The idle expiry is
+-- never later than the absolute expiry, so it alone decides when a session has expired.
 CREATE TABLE IF NOT EXISTS gatewright_sessions (
     id VARBINARY(36) NOT NULL PRIMARY KEY,
     seq BIGINT NOT NULL AUTO_INCREMENT UNIQUE,
@@ -31,7 +32,7 @@ CREATE TABLE IF NOT EXISTS gatewright_sessions (
     INDEX gatewright_sessions_idle (idle_expires_at)
 ) ENGINE = InnoDB;
 
--- Logins of one user take turns: each locks one of these rows until it is done.
+-- Parallel logins of one user run one after the other: each locks the same row until its transaction ends.
 CREATE TABLE IF NOT EXISTS gatewright_session_locks (
     stripe INT NOT NULL PRIMARY KEY
 ) ENGINE = InnoDB;

@@ -1,5 +1,5 @@
--- Where each login came from; null where that is not known. MySQL has no ADD COLUMN IF NOT EXISTS, and this must bear to be
--- run again.
+-- The client of each login; null if it is not known.
+-- The statement must be repeatable, and MySQL has no ADD COLUMN IF NOT EXISTS.
 SET @gatewright_step = (SELECT IF(COUNT(*) = 0,
     'ALTER TABLE gatewright_sessions ADD COLUMN address VARBINARY(45), ADD COLUMN user_agent VARBINARY(256)',
     'DO 0') FROM information_schema.columns

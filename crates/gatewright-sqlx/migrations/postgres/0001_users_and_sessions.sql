@@ -1,5 +1,5 @@
--- Times are microseconds since 1970, epochs the bits of a 64-bit number. Text is compared and ordered byte for byte,
--- whatever the database's own collation.
+-- Times are microseconds since 1970. Epochs are unsigned 64-bit numbers, stored as signed ones with the same bits.
+-- Text is compared and ordered byte for byte; the database's default collation has no effect.
 CREATE TABLE gatewright_users (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     email TEXT COLLATE "C" NOT NULL UNIQUE,
@@ -12,7 +12,7 @@ CREATE TABLE gatewright_users (
 
 CREATE INDEX gatewright_users_role ON gatewright_users (role, is_active);
 
--- Users may live in another store, so no foreign key. `seq` is the order in which sessions began.
+-- The users may be in another store, so there is no foreign key. `seq` is the order of creation.
 CREATE TABLE gatewright_sessions (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     seq BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -31,5 +31,5 @@ CREATE TABLE gatewright_sessions (
 
 CREATE INDEX gatewright_sessions_user ON gatewright_sessions (user_id, seq);
 
--- The idle end is never later than the absolute one, so it alone decides when a session is over.
+-- The idle expiry is never later than the absolute expiry, so it alone decides when a session has expired.
 CREATE INDEX gatewright_sessions_idle ON gatewright_sessions (idle_expires_at);

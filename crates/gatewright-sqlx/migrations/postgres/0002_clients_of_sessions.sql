@@ -1,2 +1,2 @@
--- Where each login came from; null where that is not known.
+-- The client of each login; null if it is not known.
 ALTER TABLE gatewright_sessions ADD COLUMN address TEXT COLLATE "C", ADD COLUMN user_agent TEXT COLLATE "C";

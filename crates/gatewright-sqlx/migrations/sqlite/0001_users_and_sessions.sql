@@ -1,4 +1,5 @@
--- Times are microseconds since 1970, epochs the bits of a 64-bit number. Text is compared byte for byte.
+-- Times are microseconds since 1970. Epochs are unsigned 64-bit numbers, stored as signed ones with the same bits.
+-- Text is compared byte for byte.
 CREATE TABLE gatewright_users (
     id TEXT NOT NULL PRIMARY KEY,
     email TEXT NOT NULL UNIQUE,
@@ -11,9 +12,10 @@ CREATE TABLE gatewright_users (
 
 CREATE INDEX gatewright_users_role ON gatewright_users (role, is_active);
 
--- Users may live in another store, so no foreign key.
+-- The users may be in another store, so there is no foreign key. `seq` is the order of creation.
 CREATE TABLE gatewright_sessions (
-    id TEXT NOT NULL PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    seq INTEGER PRIMARY KEY,
     user_id TEXT NOT NULL,
     epoch INTEGER NOT NULL,
     seed BLOB NOT NULL CHECK (length(seed) = 32),
@@ -29,5 +31,5 @@ CREATE TABLE gatewright_sessions (
 
 CREATE INDEX gatewright_sessions_user ON gatewright_sessions (user_id);
 
--- The idle end is never later than the absolute one, so it alone decides when a session is over.
+-- The idle expiry is never later than the absolute expiry, so it alone decides when a session has expired.
 CREATE INDEX gatewright_sessions_idle ON gatewright_sessions (idle_expires_at);

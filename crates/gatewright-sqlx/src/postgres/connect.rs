@@ -1,21 +1,21 @@
-//! Opening a PostgreSQL database: verified, with bounded waits, and with its tables in place.
+//! Opens a PostgreSQL database: verified, with limited waits, and with its tables up to date.
 
-use std::fmt;
 use std::str::FromStr;
 
 use gatewright_core::StoreError;
 use sqlx::migrate::Migrate;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgSslMode};
-use sqlx::{Connection, Executor};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::{Connection, Executor, Postgres};
 
-use super::is_conflict;
+use super::PostgresStore;
 use crate::Parsed;
-use crate::migrations::migrator;
-use crate::server::lease::pool;
-use crate::server::{check_scheme, is_in_use, must_verify, stand_aside, start};
+use crate::connection::Pools;
+use crate::server::migrate::migrate;
+use crate::server::url::{check_scheme, must_verify};
+use crate::server::{pool, start};
 
-/// What each connection asks of the server: that no statement and no lock keeps a caller who has long gone, and the
-/// isolation that the statements are written for.
+/// The settings of each connection: no statement and no lock outlives the operation that waits for it,
+/// and the isolation level is the one that the statements are written for.
 const SETTINGS: [(&str, &str); 4] = [
     ("lock_timeout", "1000"),
     ("statement_timeout", "1500"),
@@ -23,26 +23,23 @@ const SETTINGS: [(&str, &str); 4] = [
     ("default_transaction_isolation", "read committed"),
 ];
 
-/// How long a migration waits for a table, in milliseconds: less than the patience of those who wait behind it.
-const WAIT_FOR_TABLES: &str = "SET lock_timeout = 500";
-
-/// Accounts and sessions in a PostgreSQL database. Clones share their connections.
-///
-/// A commit is as durable as the server's `synchronous_commit` makes it: on, unless somebody changed it.
-#[derive(Clone)]
-pub struct PostgresStore {
-    pub(super) pool: PgPool,
-}
+/// How long a migration waits for a table, in milliseconds. Operations that wait behind it time out later than that.
+const LIMIT_LOCK_WAITS: &str = "SET lock_timeout = 500";
 
 impl PostgresStore {
-    /// Opens the database that `url` names (`postgres://user:password@host/database`) and brings its tables up to date.
-    /// Nodes that start at once take turns, and an interrupted start is completed by the next.
+    /// Opens the database at `url` (`postgres://user:password@host/database`), and brings its tables up
+    /// to date.
     ///
-    /// A server on another machine must prove who it is (`sslmode=verify-full`) unless the URL names another mode;
-    /// `sslrootcert` names a certificate authority of one's own.
+    /// Nodes that start at the same time run the migrations one after the other. If a start was
+    /// interrupted, the next one completes its migrations.
+    ///
+    /// TLS with a verified certificate and host name (`sslmode=verify-full`) is required, unless the
+    /// server is on this machine or the URL sets another `sslmode`. `sslrootcert` sets a certificate
+    /// authority of your own.
     ///
     /// # Errors
-    /// When the URL is none, or the database cannot be reached or migrated. The error does not show the password.
+    /// If the URL is invalid, or the database cannot be reached or migrated within
+    /// [`START_TIMEOUT`](crate::START_TIMEOUT). The error does not contain the password.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         start(Self::open(url)).await
     }
@@ -50,40 +47,17 @@ impl PostgresStore {
     async fn open(url: &str) -> Parsed<Self> {
         let options = options(url)?;
         let mut connection = PgConnection::connect_with(&options).await?;
-        migrate(&mut connection).await?;
+        // This lock excludes the migrations of other nodes. It is released when the connection closes.
+        connection.lock().await?;
+        connection.execute(LIMIT_LOCK_WAITS).await?;
+        migrate::<Postgres>(&mut connection).await?;
         connection.close().await?;
-        Ok(Self { pool: pool().connect_lazy_with(options.options(SETTINGS)) })
-    }
-
-    /// Lets running calls end and closes all connections; later calls fail.
-    pub async fn close(&self) {
-        self.pool.close().await;
+        let only = pool().connect_lazy_with(options.options(SETTINGS));
+        Ok(Self { pools: Pools { writers: only.clone(), readers: only } })
     }
 }
 
-impl fmt::Debug for PostgresStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresStore").finish_non_exhaustive()
-    }
-}
-
-/// Brings the tables up to date. Nodes take turns by the driver's lock, which ends with the connection; for a table that is
-/// in use each asks again and again, for as long as a start may take.
-async fn migrate(connection: &mut PgConnection) -> Parsed<()> {
-    connection.lock().await?;
-    connection.execute(WAIT_FOR_TABLES).await?;
-    let mut migrator = migrator!("postgres");
-    migrator.set_locking(false);
-    loop {
-        // `run` would make a future that cannot be sent to another thread.
-        match migrator.run_direct(None, &mut *connection, false).await {
-            Err(error) if is_in_use(&error, is_conflict) => stand_aside().await,
-            done => return Ok(done?),
-        }
-    }
-}
-
-pub(super) fn options(url: &str) -> Parsed<PgConnectOptions> {
+pub(crate) fn options(url: &str) -> Parsed<PgConnectOptions> {
     check_scheme(url, ["postgres", "postgresql"])?;
     let options = PgConnectOptions::from_str(url)?;
     if must_verify(url, options.get_host(), options.get_socket().is_some()) {
@@ -97,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_on_another_machine_must_prove_who_it_is() {
+    fn servers_on_other_machines_are_verified() {
         let mode = |url: &str| format!("{:?}", options(url).unwrap().get_ssl_mode());
         assert_eq!(mode("postgres://u:p@db.example.com/x"), "VerifyFull");
         assert_eq!(mode("postgresql://u:p@10.0.0.1:5433/x?application_name=y"), "VerifyFull");
@@ -110,7 +84,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_url_that_cannot_be_used_is_an_error_without_its_password() {
+    async fn errors_of_connect_do_not_contain_the_password() {
         for url in [
             "postgres://ada:hush@127.0.0.1:notaport/x",
             "postgres://ada:hush@127.0.0.1:1/x",

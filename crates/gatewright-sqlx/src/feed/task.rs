@@ -1,47 +1,47 @@
-//! The task of a feed: it sends and delivers messages, and reconnects when it must.
+//! The background task of a feed: it sends and delivers messages, and replaces lost connections.
 
 use std::collections::VecDeque;
 use std::mem;
 use std::time::Duration;
 
 use gatewright_core::RevocationReceiver;
-use gatewright_core::revocation::{HEARTBEAT_INTERVAL, CACHE_TTL_WITH_FEED, HEARTBEAT_TIMEOUT};
+use gatewright_core::revocation::{CACHE_TTL_WITH_FEED, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use super::connections::{Connections, Connector};
 use crate::{Failure, Parsed};
 
-/// The pause before the first attempt to reconnect; each further one is twice as long.
+/// The pause before the first attempt to reconnect. Each further pause is twice as long, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// How long a connection is kept on which nobody listens.
+/// How long the connections stay open without receivers.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many messages are sent at once, at most.
+/// How many messages one statement sends at most.
 const BATCH: usize = 256;
 
-/// What the feed's handles ask of the task.
+/// A command of the feed's handles to its task.
 pub(super) enum Command {
     Subscribe(RevocationReceiver),
-    Announce(Outgoing),
+    Publish(Outgoing),
 }
 
-/// A message to be sent.
+/// A message to send.
 pub(super) struct Outgoing {
     pub(super) text: String,
-    pub(super) announced_at: Instant,
-    /// Resolved once the server has it.
-    pub(super) handed_over: oneshot::Sender<()>,
+    pub(super) published_at: Instant,
+    /// Resolved when the server has the message.
+    pub(super) sent: oneshot::Sender<()>,
     pub(super) _permit: OwnedSemaphorePermit,
 }
 
 /// Why connections that still work are closed.
 enum Close {
-    /// The last handle is gone.
+    /// The last handle was dropped.
     NoHandle,
-    /// Nobody listens, and nothing was announced for a while.
+    /// There are no receivers, and nothing was published for [`IDLE_TIMEOUT`].
     Idle,
 }
 
@@ -64,7 +64,7 @@ impl FeedTask {
         Self { connector, commands, receivers, outgoing, last_command_at, received_at, pause, is_lost }
     }
 
-    /// Runs until the feed's last handle is gone.
+    /// Runs until the feed's last handle is dropped.
     pub(super) async fn run(mut self, first: Connections) {
         let mut connections = Ok(first);
         loop {
@@ -72,7 +72,7 @@ impl FeedTask {
                 Ok(connections) => self.serve(connections).await,
                 Err(failure) => Err(failure),
             };
-            let goes_on = match end {
+            let has_handle = match end {
                 Ok(Close::NoHandle) => return,
                 Ok(Close::Idle) => true,
                 Err(failure) => {
@@ -80,14 +80,14 @@ impl FeedTask {
                     self.back_off().await
                 }
             };
-            if !goes_on || !self.wait_until_needed().await {
+            if !has_handle || !self.wait_until_needed().await {
                 return;
             }
             connections = Connections::reopen(&self.connector).await;
         }
     }
 
-    /// Sends and delivers until the connections are lost or not needed.
+    /// Sends and delivers until the connections are lost or no longer needed.
     async fn serve(&mut self, mut connections: Connections) -> Parsed<Close> {
         self.receivers.iter().for_each(RevocationReceiver::clear);
         self.received_at = Instant::now();
@@ -117,34 +117,34 @@ impl FeedTask {
     fn deliver(&mut self, message: &str) {
         self.receivers.iter().for_each(|receiver| receiver.receive(message));
         self.received_at = Instant::now();
-        // Only what comes in shows that a connection is good: one that was merely made may be of no use.
+        // Only a received message shows that the connections work; opening them is not enough.
         self.pause = FIRST_PAUSE;
         if mem::replace(&mut self.is_lost, false) {
-            tracing::info!(target: "gatewright", "the feed is back");
+            tracing::info!(target: "gatewright", "the revocation feed is connected again");
         }
     }
 
-    /// The heartbeats to send now; an error when none came back for too long.
+    /// The heartbeats to send now. Fails if no message has arrived for [`HEARTBEAT_TIMEOUT`].
     fn heartbeats(&mut self) -> Parsed<Vec<String>> {
         self.receivers.retain(|receiver| !receiver.is_gone());
         if self.receivers.is_empty() {
             self.received_at = Instant::now();
         }
         if self.received_at.elapsed() > HEARTBEAT_TIMEOUT {
-            return Err("no heartbeat comes back".into());
+            return Err(format!("no heartbeat arrived within {HEARTBEAT_TIMEOUT:?}").into());
         }
         Ok(self.receivers.iter().filter_map(RevocationReceiver::heartbeat).collect())
     }
 
-    /// Sends what waits, and heartbeats last.
+    /// Sends all waiting messages, then the heartbeats.
     async fn send(&mut self, connections: &mut Connections, heartbeats: &[String]) -> Parsed<()> {
         while !self.outgoing.is_empty() {
             let batch: Vec<&str> = self.outgoing.iter().take(BATCH).map(|message| &*message.text).collect();
-            let sent = batch.len();
+            let count = batch.len();
             connections.send(&batch).await?;
-            for message in self.outgoing.drain(..sent) {
-                // Whoever announced it may not wait for it.
-                let _ = message.handed_over.send(());
+            for message in self.outgoing.drain(..count) {
+                // The publisher may have stopped waiting.
+                let _ = message.sent.send(());
             }
         }
         if heartbeats.is_empty() {
@@ -153,7 +153,7 @@ impl FeedTask {
         connections.send(&heartbeats.iter().map(String::as_str).collect::<Vec<_>>()).await
     }
 
-    /// Accepts a command and all that wait behind it, and says whether a receiver subscribed.
+    /// Accepts a command and all that wait behind it. Returns whether a receiver subscribed.
     fn accept_all(&mut self, first: Command) -> bool {
         let before = self.receivers.len();
         let mut next = Some(first);
@@ -167,7 +167,7 @@ impl FeedTask {
     fn accept(&mut self, command: Command) {
         self.last_command_at = Instant::now();
         match command {
-            Command::Announce(message) => self.outgoing.push_back(message),
+            Command::Publish(message) => self.outgoing.push_back(message),
             Command::Subscribe(receiver) => {
                 receiver.clear();
                 self.receivers.push(receiver);
@@ -175,10 +175,14 @@ impl FeedTask {
         }
     }
 
-    /// Logs a loss once, not each failed attempt to reconnect.
+    /// Logs that the feed was lost, once and not for each failed attempt to reconnect.
     fn warn_once(&mut self, failure: &Failure) {
         if !mem::replace(&mut self.is_lost, true) {
-            tracing::warn!(target: "gatewright", %failure, "the feed is lost: guards ask the stores until it is back");
+            tracing::warn!(
+                target: "gatewright",
+                %failure,
+                "lost the revocation feed; guards query the stores until it is connected again"
+            );
         }
     }
 
@@ -186,8 +190,9 @@ impl FeedTask {
         self.outgoing.is_empty() && self.last_command_at.elapsed() > IDLE_TIMEOUT
     }
 
-    /// Waits before the next attempt, and says whether a handle is left. Drops messages that are too old to matter: nothing
-    /// that they revoke is cached any more.
+    /// Waits before the next attempt. Returns `false` if the last handle was dropped.
+    ///
+    /// Afterwards it drops outdated messages: every cache entry that they affect has expired.
     async fn back_off(&mut self) -> bool {
         let until = Instant::now() + self.pause;
         self.pause = LONGEST_PAUSE.min(self.pause * 2);
@@ -198,11 +203,11 @@ impl FeedTask {
                 Err(_) => break,
             }
         }
-        self.outgoing.retain(|message| message.announced_at.elapsed() < CACHE_TTL_WITH_FEED);
+        self.outgoing.retain(|message| message.published_at.elapsed() < CACHE_TTL_WITH_FEED);
         true
     }
 
-    /// Waits until somebody listens or announces; `false` when the last handle is gone.
+    /// Waits until there is a receiver or a message. Returns `false` if the last handle was dropped.
     async fn wait_until_needed(&mut self) -> bool {
         self.receivers.retain(|receiver| !receiver.is_gone());
         if self.receivers.is_empty() && self.outgoing.is_empty() {

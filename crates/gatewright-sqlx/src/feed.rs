@@ -1,0 +1,189 @@
+//! Revocations between nodes, over PostgreSQL's LISTEN and NOTIFY.
+//!
+//! ```text
+//! publish ───► queue ──► task.rs ──► connections.rs   NOTIFY ──► server ──► every node, also this one
+//!                        one task    two connections
+//! receivers ◄─────────── task.rs ◄── connections.rs   LISTEN ◄────────────┘
+//! ```
+
+mod connections;
+mod task;
+
+use std::fmt;
+use std::future::ready;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatewright_core::{FeedReach, Publication, Revocation, RevocationFeed, RevocationReceiver, StoreError};
+use sqlx::ConnectOptions;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+use connections::{Connections, Connector};
+use task::{Command, FeedTask, Outgoing};
+
+use crate::Parsed;
+use crate::postgres::connect::options;
+use crate::server::start;
+
+/// The channel of a [`PostgresFeed`], unless [`PostgresFeed::connect_on`] sets another.
+pub const DEFAULT_CHANNEL: &str = "gatewright_revocations";
+
+/// The longest name of a channel, in bytes. This is PostgreSQL's own limit.
+pub const MAX_CHANNEL_BYTES: usize = 63;
+
+/// How long [`PostgresFeed`] may take to send a message: 5 seconds, including new connections.
+pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many messages may wait to be sent: 10 000. Publishing another one fails at once.
+pub const MAX_WAITING: usize = 10_000;
+
+/// The settings of each connection. Notifications are not written to the server's log, so a commit need
+/// not wait for the disk or for a standby.
+const SETTINGS: [(&str, &str); 2] = [("statement_timeout", "1500"), ("synchronous_commit", "off")];
+
+const ACTION: &str = "publish a revocation";
+
+/// A revocation feed between all nodes that use one PostgreSQL database. Clones share one feed.
+///
+/// All nodes must use the same database (the same server is not enough) and the same channel.
+///
+/// # Connections
+/// The feed has two connections and a background task, which runs in the runtime that called `connect`.
+/// If a connection is lost, or if the node's own heartbeats do not arrive, the task replaces both
+/// connections. The first attempt comes after 0.1 seconds; the pauses grow to 2 seconds.
+///
+/// While there are no receivers, the connections are closed 5 seconds after the last message. The task
+/// ends when the last clone is dropped.
+///
+/// # Messages
+/// A node's messages are sent in the order in which they were published, several in one statement if
+/// several wait. A message that is not sent within [`PUBLISH_TIMEOUT`] fails. The task still tries to send
+/// it until every cache entry that it affects has expired
+/// ([`CACHE_TTL_WITH_FEED`](gatewright_core::revocation::CACHE_TTL_WITH_FEED)).
+///
+/// # PgBouncer
+/// LISTEN works only in session mode. In transaction mode `connect` fails, or no heartbeat arrives and
+/// guards query the stores on every request.
+///
+/// # Security
+/// Every role that may connect to the database can listen and notify. A listener learns the ids of users
+/// and sessions. A forged message can only clear caches.
+#[derive(Clone)]
+pub struct PostgresFeed {
+    commands: mpsc::UnboundedSender<Command>,
+    permits: Arc<Semaphore>,
+}
+
+impl PostgresFeed {
+    /// Connects to the database at `url` and listens on [`DEFAULT_CHANNEL`]. The URL is as for
+    /// [`PostgresStore::connect`](crate::PostgresStore).
+    ///
+    /// # Errors
+    /// If the URL is invalid, the database cannot be reached, or its encoding is not UTF8. The error does
+    /// not contain the password.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        Self::connect_on(url, DEFAULT_CHANNEL).await
+    }
+
+    /// Like [`connect`](Self::connect), on a channel of your own: 1 to [`MAX_CHANNEL_BYTES`] bytes
+    /// without NUL. Applications that share a database need a channel each.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect), and if the channel's name is invalid.
+    pub async fn connect_on(url: &str, channel: &str) -> Result<Self, StoreError> {
+        start(Self::open(url, channel)).await
+    }
+
+    async fn open(url: &str, channel: &str) -> Parsed<Self> {
+        check_channel(channel)?;
+        // Without this, the application's log of statements would show a heartbeat every second.
+        let options = options(url)?.options(SETTINGS).disable_statement_logging();
+        let connector = Connector { options, channel: channel.to_owned() };
+        let connections = Connections::open(&connector).await?;
+        let (commands, receiver) = mpsc::unbounded_channel();
+        tokio::spawn(FeedTask::new(connector, receiver).run(connections));
+        Ok(Self { commands, permits: Arc::new(Semaphore::new(MAX_WAITING)) })
+    }
+}
+
+impl RevocationFeed for PostgresFeed {
+    fn reach(&self) -> FeedReach {
+        FeedReach::Cluster
+    }
+
+    fn subscribe(&self, receiver: RevocationReceiver) {
+        if self.commands.send(Command::Subscribe(receiver)).is_err() {
+            tracing::error!(
+                target: "gatewright",
+                "the runtime of the revocation feed has ended; guards query the stores"
+            );
+        }
+    }
+
+    fn publish(&self, revocation: &Revocation) -> Publication {
+        let published_at = Instant::now();
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            let failure = format!("{MAX_WAITING} messages are already waiting to be sent");
+            return Box::pin(ready(Err(StoreError::new(ACTION, failure))));
+        };
+        let (sent, answer) = oneshot::channel();
+        let message = Outgoing { text: revocation.to_string(), published_at, sent, _permit: permit };
+        // If the task has ended or drops the message, `sent` is dropped and `answer` fails.
+        let _ = self.commands.send(Command::Publish(message));
+        Box::pin(async move {
+            match timeout_at(published_at + PUBLISH_TIMEOUT, answer).await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) => Err(StoreError::new(ACTION, "the feed's task has ended")),
+                Err(_) => Err(StoreError::new(ACTION, format!("timed out after {PUBLISH_TIMEOUT:?}"))),
+            }
+        })
+    }
+}
+
+impl fmt::Debug for PostgresFeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresFeed").finish_non_exhaustive()
+    }
+}
+
+/// LISTEN would cut a longer name off; NOTIFY would reject it.
+fn check_channel(channel: &str) -> Parsed<()> {
+    let fits = !channel.is_empty() && channel.len() <= MAX_CHANNEL_BYTES && !channel.contains('\0');
+    if fits { Ok(()) } else { Err("the channel name must have 1 to 63 bytes and no NUL".into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatewright_core::UserId;
+    use gatewright_core::types::MAX_USER_ID_BYTES;
+
+    /// The payload of a notification must be shorter than this.
+    const PAYLOAD_LIMIT: usize = 8_000;
+
+    #[test]
+    fn the_longest_message_fits_into_a_notification() {
+        let user = UserId::new("u".repeat(MAX_USER_ID_BYTES)).unwrap();
+        assert!(Revocation::user(user).unconfirmed().to_string().len() < PAYLOAD_LIMIT);
+    }
+
+    #[tokio::test]
+    async fn invalid_channel_names_are_rejected_before_connecting() {
+        for channel in ["", "a\0b", &"c".repeat(MAX_CHANNEL_BYTES + 1)] {
+            let error = PostgresFeed::connect_on("postgres://u@127.0.0.1:1/x", channel).await.unwrap_err();
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert!(cause.contains("channel"), "{channel:?}: {cause}");
+        }
+    }
+
+    #[tokio::test]
+    async fn errors_of_connect_do_not_contain_the_password() {
+        for url in ["postgres://ada:hush@127.0.0.1:notaport/x", "mysql://ada:hush@127.0.0.1/x", "hush"] {
+            let error = PostgresFeed::connect(url).await.unwrap_err();
+            let cause = std::error::Error::source(&error).unwrap();
+            let shown = format!("{error} {error:?} {cause} {cause:?}");
+            assert!(!shown.contains("hush"), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What MySQL and MariaDB do in their own way.
+
+use sqlx::mysql::{MySqlDatabaseError, MySqlQueryResult, MySqlRow};
+use sqlx::{AssertSqlSafe, MySql, SqlSafeStr, SqlStr};
+
+use crate::Parsed;
+use crate::dialect::Dialect;
+use crate::driver::Driver;
+use crate::retry::Retry;
+use crate::server::CALL_TIMEOUT;
+use crate::server::connection::ServerConnection;
+use crate::sql::unnumbered;
+
+impl Dialect for MySql {
+    type Checkout = ServerConnection<Self>;
+
+    const MIGRATIONS: [&'static str; 2] = [
+        include_str!("../../migrations/mysql/0001_users_and_sessions.sql"),
+        include_str!("../../migrations/mysql/0002_clients_of_sessions.sql"),
+    ];
+    const RETRY: Retry = Retry { is_conflict, timeout: Some(CALL_TIMEOUT) };
+    // If the address is taken, this violates a unique key. `INSERT IGNORE` would also ignore other errors.
+    const INSERT_USER: &'static str =
+        "INSERT INTO gatewright_users (id, email, password_hash, role, is_active, epoch, created_at)
+         VALUES ($1, $2, $3, $4, TRUE, $5, $6)";
+    const LOCK_LOGINS: Option<&'static str> =
+        Some("SELECT stripe FROM gatewright_session_locks WHERE stripe = CRC32($1) % 256 FOR UPDATE");
+    const DELETE_EXPIRED: &'static str =
+        "DELETE FROM gatewright_sessions WHERE idle_expires_at <= $1 ORDER BY idle_expires_at LIMIT $2";
+
+    fn sql(statement: &'static str) -> SqlStr {
+        AssertSqlSafe(unnumbered(statement)).into_sql_str()
+    }
+
+    fn rows_affected(result: &MySqlQueryResult) -> u64 {
+        result.rows_affected()
+    }
+
+    /// Text is in binary columns, see `migrations/mysql`.
+    fn text<'r>(row: &'r MySqlRow, column: &str) -> Parsed<Option<&'r str>> {
+        Ok(Self::bytes(row, column)?.map(str::from_utf8).transpose()?)
+    }
+}
+
+/// A deadlock, a lock timeout, or a row that has changed since it was read.
+///
+/// The server may have rolled back only the one statement. The transaction is rolled back in any case.
+fn is_conflict(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error().and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>());
+    error.is_some_and(|error| matches!(error.number(), 1205 | 1213 | 1020))
+}

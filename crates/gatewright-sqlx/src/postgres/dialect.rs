@@ -1,0 +1,42 @@
+//! What PostgreSQL does in its own way.
+
+use sqlx::Postgres;
+use sqlx::postgres::PgQueryResult;
+
+use crate::dialect::Dialect;
+use crate::retry::Retry;
+use crate::server::CALL_TIMEOUT;
+use crate::server::connection::ServerConnection;
+
+impl Dialect for Postgres {
+    type Checkout = ServerConnection<Self>;
+
+    const MIGRATIONS: [&'static str; 2] = [
+        include_str!("../../migrations/postgres/0001_users_and_sessions.sql"),
+        include_str!("../../migrations/postgres/0002_clients_of_sessions.sql"),
+    ];
+    const RETRY: Retry = Retry { is_conflict, timeout: Some(CALL_TIMEOUT) };
+    // The second argument keeps these locks apart from the application's own advisory locks.
+    const LOCK_LOGINS: Option<&'static str> =
+        Some("SELECT pg_advisory_xact_lock(hashtextextended($1, 7310584035))");
+    // `SKIP LOCKED`: other nodes are deleting or using these rows.
+    const DELETE_EXPIRED: &'static str =
+        "DELETE FROM gatewright_sessions WHERE id IN (SELECT id FROM gatewright_sessions
+         WHERE idle_expires_at <= $1 ORDER BY idle_expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
+    fn rows_affected(result: &PgQueryResult) -> u64 {
+        result.rows_affected()
+    }
+
+    /// PostgreSQL rejects text with a NUL byte, so a hash with one is bound as `NULL`: it matches no
+    /// stored hash, and it cannot be stored.
+    fn password_hash(hash: &str) -> Option<&str> {
+        (!hash.contains('\0')).then_some(hash)
+    }
+}
+
+/// A serialization failure, a deadlock, or a lock timeout. PostgreSQL rolls the transaction back.
+fn is_conflict(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| ["40001", "40P01", "55P03"].contains(&&*code))
+}

@@ -1,0 +1,112 @@
+//! The statements. Those that a database needs in another form are in its `dialect.rs`.
+//!
+//! Each placeholder occurs once and in ascending order, because MySQL's placeholders have no numbers:
+//! [`unnumbered`] turns `$1` into `?`.
+
+/// The columns of a user. Statements name them instead of `*`: a prepared statement with `*` fails
+/// once a migration of a newer node has added a column.
+macro_rules! user_columns {
+    () => {
+        "id, email, password_hash, role, is_active, epoch, created_at"
+    };
+}
+
+/// The columns of a session.
+macro_rules! session_columns {
+    () => {
+        "id, user_id, epoch, seed, scopes, created_at, last_used_at, idle_expires_at, expires_at, current_digest,
+         previous_digest, rotated_at, address, user_agent"
+    };
+}
+
+pub(crate) const INSERT_USER: &str =
+    "INSERT INTO gatewright_users (id, email, password_hash, role, is_active, epoch, created_at)
+     VALUES ($1, $2, $3, $4, TRUE, $5, $6) ON CONFLICT DO NOTHING";
+pub(crate) const FIND_USER: &str =
+    concat!("SELECT ", user_columns!(), " FROM gatewright_users WHERE id = $1");
+pub(crate) const FIND_USER_BY_EMAIL: &str =
+    concat!("SELECT ", user_columns!(), " FROM gatewright_users WHERE email = $1");
+pub(crate) const LOCK_USER: &str =
+    concat!("SELECT ", user_columns!(), " FROM gatewright_users WHERE id = $1 FOR UPDATE");
+pub(crate) const LOCK_HOLDERS: &str =
+    "SELECT id FROM gatewright_users WHERE role = $1 AND is_active ORDER BY id FOR UPDATE";
+pub(crate) const REPLACE_PASSWORD_HASH: &str =
+    "UPDATE gatewright_users SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
+pub(crate) const CHANGE_PASSWORD: &str = "UPDATE gatewright_users SET password_hash = $1, epoch = $2
+     WHERE id = $3 AND password_hash = $4 AND is_active";
+pub(crate) const UPDATE_USER: &str =
+    "UPDATE gatewright_users SET role = $1, is_active = $2, epoch = $3 WHERE id = $4";
+pub(crate) const DELETE_USER: &str = "DELETE FROM gatewright_users WHERE id = $1";
+pub(crate) const COUNT_USERS: &str =
+    "SELECT count(*) AS total, count(CASE WHEN is_active THEN 1 END) AS active FROM gatewright_users";
+pub(crate) const PAGE_OF_USERS: &str =
+    concat!("SELECT ", user_columns!(), " FROM gatewright_users WHERE id > $1 ORDER BY id LIMIT $2");
+
+pub(crate) const INSERT_SESSION: &str = "INSERT INTO gatewright_sessions (id, user_id, epoch, seed, scopes,
+     created_at, last_used_at, idle_expires_at, expires_at, current_digest, rotated_at, address, user_agent)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+pub(crate) const FIND_SESSION: &str =
+    concat!("SELECT ", session_columns!(), " FROM gatewright_sessions WHERE id = $1 AND user_id = $2");
+pub(crate) const LOCK_SESSION: &str = concat!(
+    "SELECT ",
+    session_columns!(),
+    " FROM gatewright_sessions WHERE id = $1 AND user_id = $2 FOR UPDATE"
+);
+pub(crate) const LIST_SESSIONS: &str =
+    concat!("SELECT ", session_columns!(), " FROM gatewright_sessions WHERE user_id = $1 ORDER BY seq");
+/// The newest session beyond the limit.
+pub(crate) const FIND_SURPLUS: &str =
+    "SELECT seq FROM gatewright_sessions WHERE user_id = $1 ORDER BY seq DESC LIMIT 1 OFFSET $2";
+pub(crate) const DELETE_UP_TO: &str = "DELETE FROM gatewright_sessions WHERE user_id = $1 AND seq <= $2";
+pub(crate) const UPDATE_ROTATION: &str =
+    "UPDATE gatewright_sessions SET current_digest = $1, previous_digest = $2,
+     rotated_at = $3, last_used_at = $4, idle_expires_at = $5 WHERE id = $6";
+pub(crate) const UPDATE_EPOCH: &str =
+    "UPDATE gatewright_sessions SET epoch = $1 WHERE user_id = $2 AND id = $3";
+pub(crate) const DELETE_SESSION: &str = "DELETE FROM gatewright_sessions WHERE id = $1 AND user_id = $2";
+pub(crate) const DELETE_ALL: &str = "DELETE FROM gatewright_sessions WHERE user_id = $1";
+pub(crate) const DELETE_OTHERS: &str = "DELETE FROM gatewright_sessions WHERE user_id = $1 AND epoch <> $2";
+
+/// The statement with MySQL's placeholders.
+#[cfg(feature = "mysql")]
+pub(crate) fn unnumbered(statement: &str) -> String {
+    let mut parts = statement.split('$');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push('?');
+        plain.push_str(part.trim_start_matches(|character: char| character.is_ascii_digit()));
+    }
+    plain
+}
+
+#[cfg(all(test, feature = "mysql"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_placeholder_occurs_once_and_in_order() {
+        let sources = [include_str!("sql.rs"), include_str!("mysql/dialect.rs")];
+        let statements = sources.iter().flat_map(|source| source.split("const ").skip(1));
+        let numbered = statements.filter(|statement| statement.contains("$1"));
+        let mut checked = 0;
+        for statement in numbered {
+            let statement = statement.split(';').next().unwrap();
+            let numbers: Vec<usize> = statement
+                .split('$')
+                .skip(1)
+                .map(|part| {
+                    part.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+                })
+                .collect();
+            assert_eq!(numbers, (1..=numbers.len()).collect::<Vec<_>>(), "{statement}");
+            checked += 1;
+        }
+        assert!(checked > 20, "{checked} statements were checked");
+    }
+
+    #[test]
+    fn mysql_has_placeholders_without_numbers() {
+        assert_eq!(unnumbered("a = $1 AND b IN ($2, $13)"), "a = ? AND b IN (?, ?)");
+        assert_eq!(unnumbered(COUNT_USERS), COUNT_USERS);
+    }
+}

@@ -1,0 +1,74 @@
+//! What SQLite does in another way than the servers.
+//!
+//! A transaction takes the write lock when it begins, so no row needs a lock of its own, and there are no conflicts to retry.
+
+use sqlx::Sqlite;
+use sqlx::sqlite::{SqliteQueryResult, SqliteTransaction};
+
+use crate::Parsed;
+use crate::connection::{Checkout, Outcome, Pools};
+use crate::dialect::Dialect;
+use crate::retry::Retry;
+use crate::row::Row;
+use crate::sql::{FIND_SESSION, FIND_USER};
+use crate::statement::Statement;
+
+impl Dialect for Sqlite {
+    type Checkout = SqliteTransaction<'static>;
+
+    const MIGRATIONS: [&'static str; 2] = [
+        include_str!("../../migrations/sqlite/0001_users_and_sessions.sql"),
+        include_str!("../../migrations/sqlite/0002_clients_of_sessions.sql"),
+    ];
+    // Waits are limited one by one: `ACQUIRE_TIMEOUT` for a connection, `BUSY_TIMEOUT` for the lock.
+    const RETRY: Retry = Retry { is_conflict: |_| false, timeout: None };
+    const LOCK_USER: &'static str = FIND_USER;
+    const LOCK_HOLDERS: &'static str =
+        "SELECT id FROM gatewright_users WHERE role = $1 AND is_active LIMIT 2";
+    const LOCK_SESSION: &'static str = FIND_SESSION;
+    const LOCK_LOGINS: Option<&'static str> = None;
+    const DELETE_EXPIRED: &'static str = "DELETE FROM gatewright_sessions WHERE seq IN
+         (SELECT seq FROM gatewright_sessions WHERE idle_expires_at <= $1 LIMIT $2)";
+
+    fn rows_affected(result: &SqliteQueryResult) -> u64 {
+        result.rows_affected()
+    }
+}
+
+/// If the transaction is dropped before its end, the driver rolls it back before the connection's next statement.
+impl Checkout<Sqlite> for SqliteTransaction<'static> {
+    async fn begin(pools: &Pools<Sqlite>) -> sqlx::Result<Self> {
+        pools.writers.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    async fn end<T: Send>(self, outcome: Parsed<Outcome<T>>) -> Parsed<T> {
+        match outcome? {
+            Outcome::Commit(value) => {
+                self.commit().await?;
+                Ok(value)
+            }
+            Outcome::RollBack(value) => Ok(value),
+        }
+    }
+
+    async fn execute(pools: &Pools<Sqlite>, statement: Statement<Sqlite>) -> sqlx::Result<u64> {
+        let mut transaction = pools.writers.begin_with("BEGIN IMMEDIATE").await?;
+        let rows = statement.execute(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(rows)
+    }
+
+    async fn fetch_optional(
+        pools: &Pools<Sqlite>,
+        statement: Statement<Sqlite>,
+    ) -> sqlx::Result<Option<Row<Sqlite>>> {
+        statement.fetch_optional(&mut *pools.readers.acquire().await?).await
+    }
+
+    async fn fetch_all(
+        pools: &Pools<Sqlite>,
+        statement: Statement<Sqlite>,
+    ) -> sqlx::Result<Vec<Row<Sqlite>>> {
+        statement.fetch_all(&mut *pools.readers.acquire().await?).await
+    }
+}

@@ -1,0 +1,36 @@
+//! The store, generic over its database.
+
+use std::fmt;
+
+use sqlx::Database;
+
+use crate::connection::Pools;
+
+/// Users, accounts and sessions in a SQL database: [`SqliteStore`](crate::SqliteStore),
+/// [`PostgresStore`](crate::PostgresStore) or [`MySqlStore`](crate::MySqlStore).
+///
+/// It implements `UserStore`, `AccountStore` and `SessionStore` of `gatewright-core`. Clones share
+/// their connections.
+pub struct SqlStore<D: Database> {
+    pub(crate) pools: Pools<D>,
+}
+
+impl<D: Database> SqlStore<D> {
+    /// Waits for running operations to end, and closes all connections. Later operations fail.
+    pub async fn close(&self) {
+        self.pools.readers.close().await;
+        self.pools.writers.close().await;
+    }
+}
+
+impl<D: Database> Clone for SqlStore<D> {
+    fn clone(&self) -> Self {
+        Self { pools: self.pools.clone() }
+    }
+}
+
+impl<D: Database> fmt::Debug for SqlStore<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqlStore").field("database", &D::NAME).finish_non_exhaustive()
+    }
+}
