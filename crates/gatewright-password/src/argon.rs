@@ -1,4 +1,4 @@
-//! argon2 (RFC 9106), in memory that is used again.
+//! argon2 (RFC 9106), with memory that is used again for the next hash.
 
 use argon2::{Algorithm, Argon2, Block, Params, PasswordHash as PhcHash, Version};
 use base64::Engine;
@@ -7,47 +7,58 @@ use gatewright_core::{PasswordHash, PasswordVerdict};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// The most memory a stored hash may ask for, in KiB.
+/// The maximal memory of a hash, in KiB: 256 MiB. A stored hash that needs more never matches.
 pub const MAX_ARGON2_MEMORY_KIB: u32 = 256 * 1024;
-/// The most passes a stored hash may ask for.
+/// The maximal number of passes of a hash. A stored hash that needs more never matches.
 pub const MAX_ARGON2_PASSES: u32 = 10;
-/// The most lanes a stored hash may ask for.
+/// The maximal number of lanes of a hash. A stored hash that needs more never matches.
 pub const MAX_ARGON2_LANES: u32 = 8;
-/// The least that new hashes may cost, memory in KiB and passes over it: any one of these pairs, as OWASP's Password
-/// Storage Cheat Sheet has them.
+/// The minimal costs of new hashes, as pairs of memory in KiB and passes. They must reach both
+/// numbers of one pair. The pairs are those of OWASP's Password Storage Cheat Sheet.
 pub const MIN_ARGON2_COSTS: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4), (7_168, 5)];
 
 const SALT_BYTES: usize = 16;
 const OUTPUT_BYTES: usize = 32;
 
-/// What a new hash costs.
+/// The costs of new hashes, for
+/// [`HashingPoolBuilder::with_costs`](crate::HashingPoolBuilder::with_costs).
+///
+/// They must be between [`MIN_ARGON2_COSTS`] and the maximums, such as [`MAX_ARGON2_MEMORY_KIB`].
+///
+/// ```
+/// use gatewright_password::{Argon2Costs, HashingPool};
+///
+/// let pool = HashingPool::builder().with_costs(Argon2Costs::new(64 * 1024, 3, 1)).build()?;
+/// # Ok::<(), gatewright_core::BuildError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Argon2Costs {
     /// Memory, in KiB.
     pub memory_kib: u32,
-    /// Passes over it.
+    /// Passes over the memory.
     pub passes: u32,
-    /// Lanes.
+    /// Lanes: how many parts of the memory could be computed in parallel. The pool computes them
+    /// one after another.
     pub lanes: u32,
 }
 
 impl Argon2Costs {
-    /// Memory in KiB, passes, lanes.
+    /// Costs of this memory in KiB, this number of passes, and of lanes.
     #[must_use]
     pub const fn new(memory_kib: u32, passes: u32, lanes: u32) -> Self {
         Self { memory_kib, passes, lanes }
     }
 }
 
-/// 19 MiB, two passes, one lane, as OWASP's Password Storage Cheat Sheet has it.
+/// 19 MiB, two passes, one lane: a recommendation of OWASP's Password Storage Cheat Sheet.
 impl Default for Argon2Costs {
     fn default() -> Self {
         Self::new(19 * 1024, 2, 1)
     }
 }
 
-/// argon2id at the costs of today, with the memory it works in.
+/// argon2id with the costs of new hashes, and the memory that it works in.
 pub(crate) struct Argon {
     params: Params,
     memory: Vec<Block>,
@@ -56,10 +67,10 @@ pub(crate) struct Argon {
     pub(crate) runs: usize,
 }
 
-/// What came of holding a password against a stored text.
+/// The result of verifying a password against a stored text.
 pub(crate) enum Outcome {
     Verdict(PasswordVerdict),
-    /// The text is no hash of this kind, or asks for more than it may: no work was done.
+    /// The text is not a hash of this kind, or costs more than the maximum. No hash was computed.
     Unusable,
 }
 
@@ -80,15 +91,16 @@ impl Argon {
     ) -> Result<PasswordHash, Box<dyn std::error::Error + Send + Sync>> {
         let mut salt = [0; SALT_BYTES];
         getrandom::fill(&mut salt)?;
-        let output = self.today(password, &salt)?;
+        let output = self.compute(password, &salt)?;
         let (memory, passes, lanes) = (self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
         let (salt, output) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(&output));
         Ok(PasswordHash::new(format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${output}")))
     }
 
-    /// One hash's work, for nothing.
-    pub(crate) fn waste(&mut self, password: &str) -> Result<(), argon2::Error> {
-        self.today(password, &[0; SALT_BYTES]).map(drop)
+    /// Computes a hash and drops it, so that a call without a usable hash takes as long as any
+    /// other.
+    pub(crate) fn compute_dummy(&mut self, password: &str) -> Result<(), argon2::Error> {
+        self.compute(password, &[0; SALT_BYTES]).map(drop)
     }
 
     pub(crate) fn verify(&mut self, password: &str, stored: &str) -> Result<Outcome, argon2::Error> {
@@ -105,14 +117,16 @@ impl Argon {
         }))
     }
 
-    fn today(&mut self, password: &str, salt: &[u8]) -> Result<Zeroizing<Vec<u8>>, argon2::Error> {
+    /// Computes a hash with the costs of new hashes.
+    fn compute(&mut self, password: &str, salt: &[u8]) -> Result<Zeroizing<Vec<u8>>, argon2::Error> {
         let mut output = Zeroizing::new(vec![0; OUTPUT_BYTES]);
         let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone());
         self.run(&argon, password, salt, &mut output)?;
         Ok(output)
     }
 
-    /// Hashes in the memory at hand. More than today's costs need is given back at once.
+    /// Computes a hash in the worker's memory. Memory beyond the costs of new hashes is freed at
+    /// once.
     fn run(
         &mut self,
         argon: &Argon2<'_>,
@@ -135,7 +149,8 @@ impl Argon {
         hashed
     }
 
-    /// Whether a hash made today would be harder to guess. More of one cost does not make up for less of another.
+    /// Whether a new hash would be harder to crack. A higher cost of one kind does not make up for
+    /// a lower one of another kind.
     fn is_weaker(&self, stored: &Stored) -> bool {
         stored.algorithm != Algorithm::Argon2id
             || stored.version != Version::V0x13
@@ -146,7 +161,7 @@ impl Argon {
     }
 }
 
-/// A stored hash within the ceilings.
+/// A stored hash whose costs are within the maximums.
 struct Stored {
     algorithm: Algorithm,
     version: Version,
@@ -158,7 +173,8 @@ struct Stored {
 impl Stored {
     fn parse(text: &str) -> Option<Self> {
         let hash = PhcHash::new(text).ok()?;
-        // Exactly these, once each: the parser fills in what is missing and accepts what we could not honour.
+        // Exactly these parameters, once each. The parser would add missing ones, and accept others
+        // that are not supported here.
         let names: Vec<_> = hash.params.iter().map(|(name, _)| name).collect();
         if !names.iter().map(AsRef::<str>::as_ref).eq(["m", "t", "p"]) {
             return None;
@@ -168,7 +184,7 @@ impl Stored {
             && params.t_cost() <= MAX_ARGON2_PASSES
             && params.p_cost() <= MAX_ARGON2_LANES;
         let version = match hash.version {
-            // Without a version the reference implementation means the one before versions were written.
+            // The reference implementation reads a hash without a version as version 0x10.
             None | Some(0x10) => Version::V0x10,
             Some(0x13) => Version::V0x13,
             Some(_) => return None,

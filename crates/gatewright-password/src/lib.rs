@@ -1,13 +1,21 @@
-//! Password hashing: argon2id for new hashes, argon2 and bcrypt accepted, in a bounded pool of threads.
+//! Password hashing in a bounded pool of threads. New hashes are argon2id. Stored argon2 and bcrypt
+//! hashes are verified.
 //!
 //! ```text
-//! HashingPool ──► queue (bounded) ──► worker, with memory of its own ──► argon2 | bcrypt ──► verdict
+//! HashingPool ──► queue (bounded) ──► worker, with its own memory ──► argon2 | bcrypt ──► verdict
 //! ```
 //!
-//! Hashing takes milliseconds of a whole core, so it never runs on an async thread. The threads of a pool reuse the
-//! memory argon2 works in, so that the pool holds one hash's memory for each of its workers, whatever the load (a stored
-//! hash that asks for more, up to its ceiling, gets it for as long as it is verified). The memory is overwritten by the
-//! next hash, not wiped. Beyond the queue's length callers are told at once that the hasher is busy (503).
+//! Hashing occupies a core for milliseconds, so it never runs on an async thread.
+//!
+//! **Memory.** Each worker has the memory for one hash and uses it again for the next, so the
+//! memory of a pool does not grow with the load. A stored hash that needs more gets it while it is
+//! verified, up to [`MAX_ARGON2_MEMORY_KIB`]. The next hash overwrites the memory; it is not wiped.
+//!
+//! **Load.** If the queue is full, a call fails at once because the hasher is busy (503).
+//!
+//! **Timing.** Each verification computes one hash, also if the user does not exist, the stored
+//! text is not a hash, or the hash costs more than the maximum. So these cases take as long as a
+//! user with a new hash.
 //!
 //! ```
 //! use gatewright_core::{Password, PasswordHasher, PasswordVerdict};

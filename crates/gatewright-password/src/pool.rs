@@ -14,18 +14,25 @@ use crate::argon::{
 };
 use crate::worker::{self, Job};
 
-/// How many calls may wait, unless set.
+/// The default of [`HashingPoolBuilder::with_queue`]: 256 calls can wait for a thread.
 pub const DEFAULT_QUEUE: usize = 256;
 
-/// Hashes passwords on threads of its own, which end when the last clone of the pool is dropped.
+/// Hashes and verifies passwords on its own threads. Clones share the threads. They end when the
+/// last clone is dropped.
+///
+/// Pass it to `Auth::builder` as the password hasher. The [crate's documentation](crate) has an
+/// example.
+///
+/// # Cancel safety
+/// A call that is dropped while it waits in the queue computes no hash.
 #[derive(Clone)]
 pub struct HashingPool {
     jobs: Sender<Job>,
 }
 
 impl HashingPool {
-    /// Begins with argon2id at 19 MiB, two passes and one lane; one thread fewer than there are cores, and at least
-    /// one; and [`DEFAULT_QUEUE`] calls that may wait.
+    /// Starts with the default settings: argon2id with 19 MiB, two passes and one lane; one thread
+    /// fewer than there are cores, but at least one; a queue for [`DEFAULT_QUEUE`] calls.
     pub fn builder() -> HashingPoolBuilder {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         HashingPoolBuilder {
@@ -36,9 +43,9 @@ impl HashingPool {
     }
 
     fn submit(&self, job: Job) -> Result<(), HasherError> {
-        self.jobs.try_send(job).map_err(|refused| match refused {
+        self.jobs.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => HasherError::busy(),
-            TrySendError::Disconnected(_) => HasherError::failed("every worker is gone"),
+            TrySendError::Disconnected(_) => HasherError::failed("all threads of the pool have ended"),
         })
     }
 }
@@ -52,9 +59,9 @@ impl fmt::Debug for HashingPool {
 #[async_trait]
 impl PasswordHasher for HashingPool {
     async fn hash(&self, password: Password) -> Result<PasswordHash, HasherError> {
-        let (answer, result) = oneshot::channel();
-        self.submit(Job::Hash { password, answer })?;
-        result.await.unwrap_or_else(|gone| Err(HasherError::failed(gone)))
+        let (reply, result) = oneshot::channel();
+        self.submit(Job::Hash { password, reply })?;
+        result.await.unwrap_or_else(|closed| Err(HasherError::failed(closed)))
     }
 
     async fn verify(
@@ -62,13 +69,14 @@ impl PasswordHasher for HashingPool {
         password: Password,
         stored: Option<PasswordHash>,
     ) -> Result<PasswordVerdict, HasherError> {
-        let (answer, result) = oneshot::channel();
-        self.submit(Job::Verify { password, stored, answer })?;
-        result.await.unwrap_or_else(|gone| Err(HasherError::failed(gone)))
+        let (reply, result) = oneshot::channel();
+        self.submit(Job::Verify { password, stored, reply })?;
+        result.await.unwrap_or_else(|closed| Err(HasherError::failed(closed)))
     }
 }
 
-/// Collects a [`HashingPool`].
+/// Builder for [`HashingPool`], from [`HashingPool::builder`]. [`build`](Self::build) checks all
+/// settings.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct HashingPoolBuilder {
@@ -78,19 +86,22 @@ pub struct HashingPoolBuilder {
 }
 
 impl HashingPoolBuilder {
-    /// What a new hash costs. A stored hash that cost less is replaced at the next login.
+    /// The costs of new hashes. Default: 19 MiB, two passes, one lane. A stored hash with lower
+    /// costs is replaced at the user's next login.
     pub const fn with_costs(mut self, costs: Argon2Costs) -> Self {
         self.costs = costs;
         self
     }
 
-    /// How many threads; each holds the memory of one hash.
+    /// The number of threads. Default: one fewer than there are cores, but at least one. Each
+    /// thread holds the memory for one hash.
     pub const fn with_workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
     }
 
-    /// How many calls may wait for a thread; one more is told that the hasher is busy.
+    /// How many calls can wait for a thread. Default: [`DEFAULT_QUEUE`]. A further call fails
+    /// because the hasher is busy.
     pub const fn with_queue(mut self, queue: usize) -> Self {
         self.queue = queue;
         self
@@ -99,35 +110,37 @@ impl HashingPoolBuilder {
     /// Checks the costs and starts the threads.
     ///
     /// # Errors
-    /// When a cost is out of bounds, there is no thread or no place in the queue, or the system starts no thread; the
-    /// error names the setting.
+    /// If the costs are out of range, if the number of threads or the length of the queue is zero,
+    /// or if the system cannot start a thread. The error names the setting.
     pub fn build(self) -> Result<HashingPool, BuildError> {
         let Argon2Costs { memory_kib, passes, lanes, .. } = self.costs;
         let strong = MIN_ARGON2_COSTS.iter().any(|(memory, least)| memory_kib >= *memory && passes >= *least);
         if !strong {
             return Err(BuildError::new(
                 "costs",
-                "are below what OWASP recommends, such as 19 MiB and 2 passes",
+                "must be at least a recommendation of OWASP, such as 19 MiB and 2 passes",
             ));
         }
         if memory_kib > MAX_ARGON2_MEMORY_KIB
             || passes > MAX_ARGON2_PASSES
             || !(1..=MAX_ARGON2_LANES).contains(&lanes)
         {
-            return Err(BuildError::new("costs", "are beyond 256 MiB, 10 passes or 8 lanes"));
+            return Err(BuildError::new("costs", "must be at most 256 MiB, 10 passes and 8 lanes"));
         }
         if self.workers == 0 {
-            return Err(BuildError::new("workers", "must be at least one"));
+            return Err(BuildError::new("workers", "must be at least 1"));
         }
         if self.queue == 0 {
-            return Err(BuildError::new("queue", "must have at least one place"));
+            return Err(BuildError::new("queue", "must be at least 1"));
         }
         let (jobs, queue) = bounded(self.queue);
         for _ in 0..self.workers {
             let (queue, costs) = (queue.clone(), self.costs);
             let thread = thread::Builder::new().name("gatewright-hash".to_owned());
             let started = thread.spawn(move || worker::run(&queue, costs));
-            started.map_err(|_| BuildError::new("workers", "the system starts no more threads"))?;
+            started.map_err(|_| {
+                BuildError::new("workers", "could not be started: the system has no more threads")
+            })?;
         }
         Ok(HashingPool { jobs })
     }

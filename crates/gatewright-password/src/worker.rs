@@ -1,4 +1,4 @@
-//! One thread of the pool: takes jobs until the pool is gone.
+//! A thread of the pool. It processes jobs until the pool is dropped.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,42 +9,44 @@ use tokio::sync::oneshot;
 use crate::argon::{Argon, Argon2Costs, Outcome};
 use crate::bcrypt_hash;
 
-type Answer<T> = oneshot::Sender<Result<T, HasherError>>;
+type Reply<T> = oneshot::Sender<Result<T, HasherError>>;
 
-/// What a caller waits for. Whoever stopped waiting has closed the channel, and the work is spared.
+/// A call that waits for its result. A cancelled call has closed its channel, and its job is
+/// skipped.
 pub(crate) enum Job {
-    Hash { password: Password, answer: Answer<PasswordHash> },
-    Verify { password: Password, stored: Option<PasswordHash>, answer: Answer<PasswordVerdict> },
+    Hash { password: Password, reply: Reply<PasswordHash> },
+    Verify { password: Password, stored: Option<PasswordHash>, reply: Reply<PasswordVerdict> },
 }
 
 impl Job {
-    fn is_abandoned(&self) -> bool {
+    fn is_cancelled(&self) -> bool {
         match self {
-            Self::Hash { answer, .. } => answer.is_closed(),
-            Self::Verify { answer, .. } => answer.is_closed(),
+            Self::Hash { reply, .. } => reply.is_closed(),
+            Self::Verify { reply, .. } => reply.is_closed(),
         }
     }
 }
 
-/// Works until nobody can send a job any more.
+/// Processes jobs until all senders of the channel are dropped.
 pub(crate) fn run(jobs: &Receiver<Job>, costs: Argon2Costs) {
     let mut argon = None;
     for job in jobs {
         match job {
-            abandoned if abandoned.is_abandoned() => {}
-            Job::Hash { password, answer } => {
-                let _ = answer.send(guarded(&mut argon, costs, |argon| hash(argon, &password)));
+            job if job.is_cancelled() => {}
+            Job::Hash { password, reply } => {
+                let _ = reply.send(catch(&mut argon, costs, |argon| hash(argon, &password)));
             }
-            Job::Verify { password, stored, answer } => {
-                let _ = answer
-                    .send(guarded(&mut argon, costs, |argon| verify(argon, &password, stored.as_ref())));
+            Job::Verify { password, stored, reply } => {
+                let verify = |argon: &mut Argon| verify(argon, &password, stored.as_ref());
+                let _ = reply.send(catch(&mut argon, costs, verify));
             }
         }
     }
 }
 
-/// Does the work with the thread's memory. A panic in a hash function costs that memory and one answer, not the thread.
-fn guarded<T>(
+/// Runs the work with the thread's memory. If a hash function panics, this call fails and the
+/// memory is dropped; the thread continues.
+fn catch<T>(
     slot: &mut Option<Argon>,
     costs: Argon2Costs,
     work: impl FnOnce(&mut Argon) -> Result<T, HasherError>,
@@ -84,7 +86,7 @@ fn verify(
     match outcome {
         Outcome::Verdict(verdict) => Ok(verdict),
         Outcome::Unusable => {
-            argon.waste(password).map_err(HasherError::failed)?;
+            argon.compute_dummy(password).map_err(HasherError::failed)?;
             Ok(PasswordVerdict::Mismatch)
         }
     }
@@ -95,13 +97,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_is_stored_one_hash_is_computed() {
+    fn every_verification_computes_exactly_one_hash() {
         let mut argon = Argon::new(Argon2Costs::default()).unwrap();
-        let good = argon.hash("correct horse").unwrap();
+        let valid = argon.hash("correct horse").unwrap();
         let stored =
             ["!", "", "$2b$31$x", "$argon2id$v=19$m=4294967295,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo"];
         let mut texts: Vec<Option<PasswordHash>> = stored.map(|text| Some(PasswordHash::new(text))).to_vec();
-        texts.extend([None, Some(good)]);
+        texts.extend([None, Some(valid)]);
         for text in &texts {
             let before = argon.runs;
             let verdict = verify(&mut argon, &Password::new("wrong"), text.as_ref()).unwrap();

@@ -1,0 +1,18 @@
+//! `HashingPool` through the public API.
+
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+mod hashing;
+mod published_vectors;
+
+use gatewright_core::{Password, PasswordHash, PasswordHasher, PasswordVerdict};
+use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
+
+/// The lowest costs that are allowed.
+fn cheap() -> HashingPoolBuilder {
+    HashingPool::builder().with_costs(Argon2Costs::new(7 * 1024, 5, 1))
+}
+
+async fn verify(pool: &HashingPool, password: &str, stored: &str) -> PasswordVerdict {
+    pool.verify(Password::new(password), Some(PasswordHash::new(stored))).await.unwrap()
+}
