@@ -96,6 +96,15 @@ impl AuthError {
     }
 
     /// For an application's own throttle: 429, with `Retry-After` in whole seconds, at least one.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use gatewright_core::{AuthError, Denial};
+    ///
+    /// let error = AuthError::too_many_attempts(Duration::from_secs(30));
+    /// assert_eq!(Denial::from(&error).status(), 429);
+    /// ```
     #[must_use]
     pub const fn too_many_attempts(retry_after: Duration) -> Self {
         Self::TooManyAttempts { retry_after }

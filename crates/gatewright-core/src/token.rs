@@ -84,7 +84,7 @@ impl TokenId {
     }
 }
 
-/// Redacted: whoever has the signing key can make the refresh token from its id.
+/// Redacted: with the signing key, the refresh token can be made from its id.
 impl fmt::Debug for TokenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TokenId(..)")
@@ -115,7 +115,7 @@ pub struct Claims {
     pub token_id: TokenId,
     /// `iat`: when the token was issued. A whole second in tokens.
     pub issued_at: Timestamp,
-    /// `exp`: the first time at which the token is no longer valid. A whole second in tokens.
+    /// `exp`: when the token expires. At this time it is already invalid. A whole second in tokens.
     pub expires_at: Timestamp,
     /// `sid`: the session of the token. Always present in our tokens.
     pub session: Option<SessionId>,

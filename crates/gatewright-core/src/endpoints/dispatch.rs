@@ -35,6 +35,22 @@ impl<U: AuthUser> Auth<U> {
     ///
     /// Password change needs an account store. Registration needs an account store and a registration role.
     /// Introspection needs API keys.
+    ///
+    /// ```
+    /// use gatewright_core::{Auth, Endpoint};
+    /// # use gatewright_core::{Password, Registration, RoleName};
+    /// # use gatewright_memory::MemoryStore;
+    ///
+    /// # gatewright_testkit::block_on(async {
+    /// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+    /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+    /// # let builder = Auth::local(MemoryStore::new(), tokens, hasher).with_registration_role(RoleName::new("user")?);
+    /// let auth = builder.build()?;
+    /// assert!(auth.endpoints().any(|endpoint| endpoint == Endpoint::Register));
+    /// assert!(auth.endpoints().all(|endpoint| endpoint != Endpoint::Introspect), "there are no API keys");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> + use<U> {
         let has_accounts = self.inner.accounts.is_some();
         let has_api_keys = !self.inner.api_keys.is_empty();
@@ -50,6 +66,36 @@ impl<U: AuthUser> Auth<U> {
     /// Answers a request for an endpoint. `body` is the result of a [`BodyCollector`](crate::BodyCollector).
     ///
     /// It never fails: an error becomes the reply that clients see.
+    ///
+    /// ```
+    /// use gatewright_core::{Auth, Bytes, Endpoint, Headers, RequestView};
+    /// # use gatewright_core::{Password, Registration, RoleName};
+    /// # use gatewright_memory::MemoryStore;
+    ///
+    /// struct Form;
+    ///
+    /// impl Headers for Form {
+    ///     fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+    ///         if name == "content-type" {
+    ///             see(b"application/x-www-form-urlencoded");
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// # gatewright_testkit::block_on(async {
+    /// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+    /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+    /// # let builder = Auth::local(MemoryStore::new(), tokens, hasher).with_registration_role(RoleName::new("user")?);
+    /// # let auth = builder.build()?;
+    /// # let password = Password::new("correct horse battery staple");
+    /// # auth.register(Registration::new("ada@example.com", password.clone())?).await?;
+    /// let body = Bytes::from_static(b"username=ada@example.com&password=correct+horse+battery+staple");
+    /// let view = RequestView::new("POST", &Form);
+    /// let reply = auth.handle(Endpoint::Login, &view, Ok(body)).await;
+    /// assert_eq!(reply.status, 200);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn handle(
         &self,
         endpoint: Endpoint,

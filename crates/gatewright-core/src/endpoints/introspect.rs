@@ -44,6 +44,27 @@ impl<U: AuthUser> Auth<U> {
     /// The application must guard calls of this method. The ready-made endpoint requires an API key that
     /// meets [`INTROSPECTION`].
     ///
+    /// ```
+    /// use gatewright_core::{Auth, Introspection, Login};
+    /// # use gatewright_core::{Password, Registration, RoleName};
+    /// # use gatewright_memory::MemoryStore;
+    ///
+    /// # gatewright_testkit::block_on(async {
+    /// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+    /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+    /// # let builder = Auth::local(MemoryStore::new(), tokens, hasher).with_registration_role(RoleName::new("user")?);
+    /// # let auth = builder.build()?;
+    /// # let password = Password::new("correct horse battery staple");
+    /// # auth.register(Registration::new("ada@example.com", password.clone())?).await?;
+    /// let pair = auth.login(Login::new("ada@example.com", password)).await?;
+    /// let state = auth.introspect(&pair.access_token).await?;
+    /// assert!(matches!(state, Introspection::Active(_)));
+    /// auth.logout_by_refresh_token(&pair.refresh_token).await?;
+    /// assert!(matches!(auth.introspect(&pair.access_token).await?, Introspection::Inactive));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// A store failed, so the state of the token is unknown.
     pub async fn introspect(&self, token: &TokenText) -> Result<Introspection, AuthError> {

@@ -21,6 +21,25 @@ impl<U: AuthUser> Auth<U> {
     /// Ends the session of a refresh token. The token may have been used before. Ending a session twice
     /// succeeds.
     ///
+    /// ```
+    /// use gatewright_core::{Auth, Login, Refresh};
+    /// # use gatewright_core::{Password, Registration, RoleName};
+    /// # use gatewright_memory::MemoryStore;
+    ///
+    /// # gatewright_testkit::block_on(async {
+    /// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+    /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+    /// # let builder = Auth::local(MemoryStore::new(), tokens, hasher).with_registration_role(RoleName::new("user")?);
+    /// # let auth = builder.build()?;
+    /// # let password = Password::new("correct horse battery staple");
+    /// # auth.register(Registration::new("ada@example.com", password.clone())?).await?;
+    /// let pair = auth.login(Login::new("ada@example.com", password)).await?;
+    /// auth.logout_by_refresh_token(&pair.refresh_token).await?;
+    /// assert!(auth.refresh(Refresh::new(pair.refresh_token)).await.is_err(), "the session has ended");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// [`AuthError::Refresh`] if the token is rejected; any other error if a store failed.
     pub async fn logout_by_refresh_token(&self, token: &TokenText) -> Result<(), AuthError> {

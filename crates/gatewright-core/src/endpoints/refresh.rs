@@ -50,6 +50,26 @@ impl<U: AuthUser> Auth<U> {
     /// step that can fail in a store, so a refusal or an outage before it consumes nothing. A token that
     /// was used before ends its session.
     ///
+    /// ```
+    /// use gatewright_core::{Auth, Login, Refresh};
+    /// # use gatewright_core::{Password, Registration, RoleName};
+    /// # use gatewright_memory::MemoryStore;
+    ///
+    /// # gatewright_testkit::block_on(async {
+    /// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+    /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+    /// # let builder = Auth::local(MemoryStore::new(), tokens, hasher).with_registration_role(RoleName::new("user")?);
+    /// # let auth = builder.build()?;
+    /// # let password = Password::new("correct horse battery staple");
+    /// # auth.register(Registration::new("ada@example.com", password.clone())?).await?;
+    /// let first = auth.login(Login::new("ada@example.com", password)).await?;
+    /// let second = auth.refresh(Refresh::new(first.refresh_token.clone())).await?;
+    /// let retry = auth.refresh(Refresh::new(first.refresh_token)).await?;
+    /// assert_eq!(retry.refresh_token.expose(), second.refresh_token.expose(), "the same new token");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// - [`AuthError::Refresh`] if the refresh is refused.
     /// - [`AuthError::Request`] if it requests more scopes than were granted. Nothing is consumed then.

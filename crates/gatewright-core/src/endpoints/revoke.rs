@@ -16,6 +16,26 @@ impl<U: AuthUser> Auth<U> {
     /// tokens of another issuer or kind, and access tokens from before a password change: their holder
     /// need not be the user who continues the session. The event names the cause.
     ///
+    /// ```
+    /// use gatewright_core::{Auth, Login, Refresh, TokenText};
+    /// # use gatewright_core::{Password, Registration, RoleName};
+    /// # use gatewright_memory::MemoryStore;
+    ///
+    /// # gatewright_testkit::block_on(async {
+    /// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+    /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+    /// # let builder = Auth::local(MemoryStore::new(), tokens, hasher).with_registration_role(RoleName::new("user")?);
+    /// # let auth = builder.build()?;
+    /// # let password = Password::new("correct horse battery staple");
+    /// # auth.register(Registration::new("ada@example.com", password.clone())?).await?;
+    /// let pair = auth.login(Login::new("ada@example.com", password)).await?;
+    /// auth.revoke(&pair.access_token).await?;
+    /// assert!(auth.refresh(Refresh::new(pair.refresh_token)).await.is_err(), "the session has ended");
+    /// auth.revoke(&TokenText::new("not a token")).await?; // not an error
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// The store failed: the session may still exist.
     pub async fn revoke(&self, token: &TokenText) -> Result<(), AuthError> {

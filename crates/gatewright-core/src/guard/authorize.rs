@@ -79,6 +79,39 @@ impl<U: AuthUser> Auth<U> {
     /// Authenticates the caller, then authorizes it: [`Auth::authenticate_with`], then
     /// [`Auth::authorize`].
     ///
+    /// ```
+    /// use gatewright_core::{Auth, Headers, Login, RequestView, Requirement};
+    /// # use gatewright_core::{Password, Registration, RoleName};
+    /// # use gatewright_memory::MemoryStore;
+    ///
+    /// struct Authorization(String);
+    ///
+    /// impl Headers for Authorization {
+    ///     fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+    ///         if name == "authorization" {
+    ///             see(self.0.as_bytes());
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// # gatewright_testkit::block_on(async {
+    /// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+    /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+    /// # let builder = Auth::local(MemoryStore::new(), tokens, hasher).with_registration_role(RoleName::new("user")?);
+    /// # let auth = builder.build()?;
+    /// # let password = Password::new("correct horse battery staple");
+    /// # auth.register(Registration::new("ada@example.com", password.clone())?).await?;
+    /// let pair = auth.login(Login::new("ada@example.com", password)).await?;
+    /// let headers = Authorization(format!("Bearer {}", pair.access_token.expose()));
+    /// let view = RequestView::new("GET", &headers);
+    /// let identity = auth.require(&view, None, Requirement::Role("user")).await.map_err(|reply| reply.status);
+    /// assert_eq!(identity.map(|identity| identity.user().email.to_string()), Ok("ada@example.com".to_owned()));
+    /// let refused = auth.require(&view, None, Requirement::Role("admin")).await;
+    /// assert_eq!(refused.map(|_| ()).map_err(|reply| reply.status), Err(403));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// As both.
     pub fn require(
@@ -94,6 +127,36 @@ impl<U: AuthUser> Auth<U> {
 
     /// Authenticates a service by its `X-API-Key`, and checks the key's scopes against a requirement.
     /// A key has no roles.
+    ///
+    /// ```
+    /// use gatewright_core::{ApiKeys, Auth, Headers, RequestView, Requirement};
+    /// # use gatewright_core::{Password, Registration, RoleName};
+    /// # use gatewright_memory::MemoryStore;
+    ///
+    /// struct ApiKey;
+    ///
+    /// impl Headers for ApiKey {
+    ///     fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+    ///         if name == "x-api-key" {
+    ///             see(b"k9J2mQ7xVb4TzW8L");
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// # gatewright_testkit::block_on(async {
+    /// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+    /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+    /// # let builder = Auth::local(MemoryStore::new(), tokens, hasher).with_registration_role(RoleName::new("user")?);
+    /// let keys = ApiKeys::parse("k9J2mQ7xVb4TzW8L:items:read")?;
+    /// let auth = builder.with_api_keys(keys).build()?;
+    /// let view = RequestView::new("GET", &ApiKey);
+    /// let allowed = auth.require_api_key(&view, &Requirement::Scopes(&["items:read"]));
+    /// assert!(allowed.is_ok());
+    /// let refused = auth.require_api_key(&view, &Requirement::Scopes(&["items:write"]));
+    /// assert_eq!(refused.map(|_| ()).map_err(|reply| reply.status), Err(403));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     ///
     /// # Errors
     /// The reply to send: 401 without a key; 403 with an unknown key, or one that lacks a scope.

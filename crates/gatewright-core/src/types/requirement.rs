@@ -99,7 +99,7 @@ impl Requirement {
             `Authorized<role::Admin>`, or combine several with `AnyOf<(..)>` or `AllOf<(..)>`"
 )]
 pub trait Policy: Send + Sync + 'static {
-    /// The requirement that this type stands for.
+    /// The requirement that this type represents.
     const REQUIREMENT: Requirement;
 }
 
