@@ -73,6 +73,7 @@ pub mod store;
 pub mod refresh;
 pub mod feed;
 pub mod http;
+pub mod auth_routes;
 
 pub use fakes::{
     CountingStore, EventRecorder, FailingStore, FixedClock, Hook, Intercepted, ManualFeed, Method, Outage,

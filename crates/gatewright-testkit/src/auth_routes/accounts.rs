@@ -1,0 +1,105 @@
+//! Cases for `register` and `password`.
+
+use serde_json::json;
+
+use super::{FORM, JSON, PASSWORD, Target, Tokens};
+
+const NEW_PASSWORD: &str = "another correct horse battery";
+const TOO_SHORT: &str =
+    r#"{"detail":"Password must have at least 15 characters","error":"password_too_short"}"#;
+const TOO_LONG: &str = r#"{"detail":"Password must have at most 1024 bytes","error":"password_too_long"}"#;
+
+/// A registration with a taken address changes nothing: the first password stays.
+pub fn registration_does_not_disclose_whether_an_address_is_taken(target: &Target) {
+    let email = target.register();
+    for spelling in [&email, &email.to_uppercase(), &format!(" {email} ")] {
+        target.register_as(spelling, NEW_PASSWORD).expect(201, &[], r#"{"detail":"Registered"}"#);
+    }
+    target.try_login(&email, NEW_PASSWORD).expect_login_refused();
+    target.try_login(&email, PASSWORD).expect_ok();
+}
+
+/// The answer has a reason that a program can read.
+pub fn registration_with_a_refused_password_or_address_is_422(target: &Target) {
+    let email = "policy@example.com";
+    for password in ["", "short", &"\u{1f600}".repeat(14)] {
+        target.register_as(email, password).expect(422, &[], TOO_SHORT);
+    }
+    target.register_as(email, &"x".repeat(1_025)).expect(422, &[], TOO_LONG);
+    for email in ["", "x", "a@b@c", "a b@c", "@", "a\u{0}@b", &format!("{}@b", "a".repeat(254))] {
+        let invalid = r#"{"detail":"Invalid email address","error":"invalid_email"}"#;
+        target.register_as(email, PASSWORD).expect(422, &[], invalid);
+    }
+    target.try_login(email, PASSWORD).expect_login_refused();
+}
+
+/// JSON with both members, each of them once and a string.
+pub fn malformed_registrations_are_refused(target: &Target) {
+    let raw = |media: &str, body: &str| target.send(&target.post("/register").body(media, body));
+    for body in [
+        "",
+        "{}",
+        "[]",
+        r#"{"email":"a@b"}"#,
+        r#"{"email":"a@b","password":1}"#,
+        r#"{"email":null,"password":"x"}"#,
+        r#"{"email":"a@b","email":"a@b","password":"correct horse battery"}"#,
+    ] {
+        raw(JSON, body).expect_malformed();
+    }
+    for media in ["application/json;charset=utf-8", "Application/JSON; charset=UTF-8"] {
+        raw(media, "{}").expect_malformed();
+    }
+    for media in ["", FORM, "text/json"] {
+        raw(media, "email=a@b&password=correct+horse+battery").expect_unsupported_media_type();
+    }
+}
+
+/// Access tokens from before are rejected, that of the caller included. The refresh token of the
+/// caller stays valid.
+pub fn a_password_change_ends_all_other_sessions(target: &Target) {
+    let email = target.register();
+    let [here, there] = [(); 2].map(|()| target.login(&email, PASSWORD));
+    target.change_password(&here.access, PASSWORD, NEW_PASSWORD).expect_no_content();
+    target.expect_ended(&there);
+    target.me(&here.access).expect_invalid_token();
+    let next = Tokens::from(&target.refresh(&here.refresh));
+    target.me(&next.access).expect_ok();
+    target.me(&here.access).expect_invalid_token();
+    target.try_login(&email, PASSWORD).expect_login_refused();
+    target.me(&target.login(&email, NEW_PASSWORD).access).expect_ok();
+}
+
+/// Without a token, with a wrong password, with a refused password and with a malformed body.
+pub fn a_refused_password_change_changes_nothing(target: &Target) {
+    let email = target.register();
+    let tokens = target.login(&email, PASSWORD);
+    let password = || target.post("/password");
+    let body = json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD}).to_string();
+    target.send(&password().json(&body)).expect_unauthenticated();
+    target.change_password(&tokens.refresh, PASSWORD, NEW_PASSWORD).expect_invalid_token();
+    for wrong in ["", "wrong", &"x".repeat(1_025)] {
+        let response = target.change_password(&tokens.access, wrong, NEW_PASSWORD);
+        response.expect(403, &[], r#"{"detail":"Incorrect password"}"#);
+    }
+    target.change_password(&tokens.access, PASSWORD, "short").expect(422, &[], TOO_SHORT);
+    for body in ["{}", r#"{"current_password":"x"}"#, "x"] {
+        target.send(&password().bearer(&tokens.access).json(body)).expect_malformed();
+    }
+    let form = password().bearer(&tokens.access).form(&[("current_password", PASSWORD)]);
+    target.send(&form).expect_unsupported_media_type();
+    target.expect_active(&tokens);
+    target.try_login(&email, PASSWORD).expect_ok();
+}
+
+/// The session goes on: `revoke` ignores an access token from before the change and ends the
+/// session with a newer one.
+pub fn access_tokens_from_before_a_password_change_revoke_nothing(target: &Target) {
+    let user = target.user();
+    target.change_password(&user.access, PASSWORD, NEW_PASSWORD).expect_no_content();
+    target.revoke(&user.access).expect(200, &[], "");
+    let next = Tokens::from(&target.refresh(&user.refresh));
+    target.me(&next.access).expect_ok();
+    target.revoke(&next.access).expect(200, &[], "");
+    target.expect_ended(&next);
+}

@@ -1,0 +1,178 @@
+//! Cases for the bodies of requests to the endpoints: size, framing, media type and fields.
+
+use gatewright_core::MAX_BODY_BYTES;
+
+use super::{FORM, JSON, PASSWORD, Request, Response, Target};
+
+fn send(target: &Target, endpoint: &str, media: &str, body: impl AsRef<[u8]>) -> Response {
+    target.send(&target.post(endpoint).body(media, body))
+}
+
+/// A valid login whose body has this length: a field that is ignored fills it up.
+fn login_of(target: &Target, email: &str, length: usize) -> Request {
+    let mut body = format!("username={email}&password={}&x=", PASSWORD.replace(' ', "+"));
+    body.push_str(&"x".repeat(length - body.len()));
+    target.post("/login").body(FORM, body)
+}
+
+/// With `content-length` and in chunks.
+pub fn a_body_of_16_kib_is_read_and_one_byte_more_is_413(target: &Target) {
+    let email = target.register();
+    let login_of = |length| login_of(target, &email, length);
+    for request in [login_of(MAX_BODY_BYTES), login_of(MAX_BODY_BYTES).chunked()] {
+        target.send(&request).expect_ok();
+    }
+    for length in [MAX_BODY_BYTES + 1, MAX_BODY_BYTES + 2, 100_000] {
+        target.send(&login_of(length)).expect_too_large();
+        target.send(&login_of(length).chunked()).expect_too_large();
+    }
+}
+
+/// With and without a token, whatever the media type.
+pub fn a_body_beyond_the_limit_is_413_on_every_endpoint(target: &Target) {
+    let user = target.user().access;
+    for path in target.endpoints() {
+        for media in [FORM, JSON, "text/plain", ""] {
+            let request = Request::post(&path).body(media, vec![b'a'; MAX_BODY_BYTES + 1]);
+            target.send(&request).expect_too_large();
+            target.send(&request.clone().chunked()).expect_too_large();
+            target.send(&request.bearer(&user)).expect_too_large();
+        }
+    }
+    target.me(&user).expect_ok();
+}
+
+/// RFC 9110 §10.1.1: the client does not send the body, so the answer cannot wait for it.
+pub fn an_announced_body_beyond_the_limit_is_413_before_it_is_sent(target: &Target) {
+    for path in target.endpoints() {
+        for length in [MAX_BODY_BYTES + 1, 1_000_000_000_000] {
+            let request = Request::post(&path).header("content-type", FORM).header("expect", "100-continue");
+            target.send(&request.announcing(length)).expect_too_large();
+        }
+    }
+    let fitting = login_of(target, &target.register(), MAX_BODY_BYTES).header("expect", "100-continue");
+    target.send(&fitting).expect_ok();
+}
+
+/// The server may close the connection or answer 400, and it changes nothing.
+pub fn a_body_that_breaks_off_changes_nothing(target: &Target) {
+    let email = target.register();
+    let user = target.login(&email, PASSWORD);
+    let whole = [
+        target.post("/logout").form(&[("refresh_token", &user.refresh)]),
+        target.post("/refresh").form(&[("refresh_token", &user.refresh)]),
+        login_of(target, &email, 200),
+    ];
+    for request in whole {
+        if let Some(answer) = target.send_and_break_off(&request.announcing(1_000)) {
+            answer.expect_malformed();
+        }
+    }
+    target.expect_active(&user);
+}
+
+/// In any case, with parameters, in UTF-8.
+pub fn media_types_are_read_in_any_case_and_with_parameters(target: &Target) {
+    for media in [
+        "application/x-www-form-urlencoded;charset=utf-8",
+        "application/x-www-form-urlencoded; charset=\"UTF-8\"",
+        "APPLICATION/X-WWW-FORM-URLENCODED ; x=y",
+    ] {
+        send(target, "/login", media, "username=x").expect_malformed();
+        send(target, "/refresh", media, "x=y").expect_malformed();
+    }
+    for media in ["application/json;charset=utf-8", "Application/JSON; charset=UTF-8"] {
+        send(target, "/refresh", media, "{}").expect_malformed();
+    }
+}
+
+/// No type, another type, another charset and two types, on every endpoint.
+pub fn other_media_types_are_415(target: &Target) {
+    let user = target.user().access;
+    let others = [
+        "",
+        "text/plain",
+        "text/json",
+        "application/xml",
+        "application/jsonx",
+        "application/problem+json",
+        "application/x-www-form-urlencodedx",
+        "multipart/form-data; boundary=x",
+        "application/x-www-form-urlencoded; charset=iso-8859-1",
+        "application/json; charset=utf-16",
+        "application/json, application/json",
+        "*/*",
+        "/",
+    ];
+    for path in target.endpoints() {
+        let post = || Request::post(&path).bearer(&user).api_key(&target.scoped_api_key);
+        for media in others {
+            target.send(&post().body(media, "a=b")).expect_unsupported_media_type();
+        }
+        for media in [FORM, JSON] {
+            let twice = post().body(media, "{}").header("content-type", media);
+            target.send(&twice).expect_unsupported_media_type();
+        }
+        target.send(&post().body("x", "{}").header("content-type", b"\xff")).expect_unsupported_media_type();
+    }
+    target.me(&user).expect_ok();
+}
+
+/// A missing field, a repeated one (also percent-encoded) and an empty one are 400.
+pub fn every_field_is_required_once_and_not_empty(target: &Target) {
+    let mut sent = 0;
+    for (endpoint, bodies) in [
+        (
+            "/login",
+            &[
+                "",
+                "&",
+                "=",
+                "username",
+                "username=a@b",
+                "password=x",
+                "Username=a@b&password=x",
+                "username=&password=x",
+                "username=a@b&password",
+                "username=a@b&password=",
+                "username=a@b&password=x&password=",
+                "username=a@b&password=x&password=x",
+                "username=a@b&username=&password=x",
+                "username=a@b&username=a@b&password=x",
+                "username=a@b&%75sername=a@b&password=x",
+                "username=a@b&password=x&scope=a&scope=a",
+                "username=a@b&password=x&grant_type=password&grant_type=password",
+                "username=a@b;password=x",
+            ][..],
+        ),
+        ("/refresh", &["", "refresh_token", "refresh_token=", "refresh_token=x&refresh%5Ftoken=x"][..]),
+        ("/logout", &["refresh_token=x&refresh_token=x", "refresh_token=x&refresh_token="][..]),
+    ] {
+        for body in bodies {
+            send(target, endpoint, FORM, body).expect_malformed();
+            sent += 1;
+        }
+    }
+    assert_eq!(sent, 24);
+}
+
+/// They are not replaced.
+pub fn invalid_percent_encoding_and_invalid_utf8_are_400(target: &Target) {
+    let values: [&[u8]; 10] =
+        [b"%", b"%4", b"%zz", b"%+1", b"%%41", b"%ff", b"%C3%28", b"%ED%A0%80", b"\xc3", b"\xff"];
+    for (endpoint, start) in [
+        ("/login", "username=a@b&password="),
+        ("/login", "password=x&username="),
+        ("/login", "username=a@b&password=x&extra="),
+        ("/refresh", "refresh_token="),
+        ("/logout", "refresh_token="),
+    ] {
+        for value in values {
+            send(target, endpoint, FORM, [start.as_bytes(), value].concat()).expect_malformed();
+        }
+    }
+    send(target, "/login", FORM, "%ff=x&username=a@b&password=x").expect_malformed();
+    for body in [&b"{\"refresh_token\":\"\xff\"}"[..], br#"{"refresh_token":"\ud800"}"#, b"\xef\xbb\xbf{}"] {
+        send(target, "/refresh", JSON, body).expect_malformed();
+    }
+}

@@ -1,0 +1,87 @@
+//! Cases for `refresh`.
+
+use serde_json::{Value, json};
+
+use super::{FORM, JSON, Target, Tokens, expect_same_token};
+
+/// The new pair works, and so do the access tokens before it.
+pub fn refresh_accepts_form_and_json(target: &Target) {
+    let first = target.user();
+    let form = [("grant_type", "refresh_token"), ("refresh_token", first.refresh.as_str())];
+    let second = Tokens::expect_granted(&target.send(&target.post("/refresh").form(&form)));
+    let body = json!({"refresh_token": second.refresh}).to_string();
+    let third = Tokens::expect_granted(&target.send(&target.post("/refresh").json(&body)));
+    for tokens in [&first, &second, &third] {
+        target.me(&tokens.access).expect_ok();
+    }
+    assert_ne!(first.refresh, second.refresh);
+    assert_ne!(second.refresh, third.refresh);
+}
+
+/// No invalid token ends the session.
+pub fn every_refused_refresh_gets_the_same_answer(target: &Target) {
+    let tokens = target.user();
+    let good = &tokens.refresh;
+    let bad = [
+        "x".to_owned(),
+        "a\0b".to_owned(),
+        "' OR 1=1 --".to_owned(),
+        "A".repeat(9_000),
+        format!("{good} "),
+        tokens.access.clone(),
+        target.forge(good, |claims| claims["exp"] = claims["iat"].clone()),
+        target.forge_claim(good, "iss", "http://other"),
+        target.forge_claim(good, "sub", "nobody"),
+        target.forge_claim(good, "sid", "01a20b6f-4181-74cb-ab4a-62795e3eeb0e"),
+        target.forge(good, |claims| drop(claims.as_object_mut().unwrap().remove("sid"))),
+    ];
+    for token in &bad {
+        target.refresh(token).expect_refresh_refused();
+    }
+    Tokens::expect_granted(&target.refresh(good));
+}
+
+/// RFC 6749 §6.
+pub fn a_refresh_for_more_scopes_is_refused_and_consumes_nothing(target: &Target) {
+    let tokens = target.user();
+    let refresh = |scope: &str| {
+        target.send(&target.post("/refresh").form(&[("refresh_token", &tokens.refresh), ("scope", scope)]))
+    };
+    for scope in [&format!("{} none:such", tokens.scope), "none:such", "a\"b"] {
+        refresh(scope).expect_invalid_scope();
+    }
+    let next = Tokens::expect_granted(&refresh(&tokens.scope));
+    assert_eq!(next.scope, tokens.scope);
+}
+
+/// As a form and as JSON.
+pub fn malformed_refresh_requests_are_400(target: &Target) {
+    let send = |media: &str, body: &str| target.send(&target.post("/refresh").body(media, body));
+    for body in ["", "refresh_token=", "refresh_token=a&refresh_token=a", "token=a", "refresh_token=%"] {
+        send(FORM, body).expect_malformed();
+    }
+    let members = [json!(1), Value::Null, json!("")].map(|token| json!({"refresh_token": token}).to_string());
+    let twice = r#"{"refresh_token":"a","refresh_token":"a"}"#;
+    for body in ["", "{}", "[]", "{", twice].into_iter().chain(members.iter().map(String::as_str)) {
+        send(JSON, body).expect_malformed();
+    }
+    send("text/plain", "x").expect_unsupported_media_type();
+    send("", "refresh_token=x").expect_unsupported_media_type();
+    send(FORM, "grant_type=password&refresh_token=x").expect_unsupported_grant_type();
+}
+
+/// A retry within the grace window, as after a lost response, returns the same new token. A later
+/// use of the old token ends the session.
+pub fn a_retried_refresh_is_repeated_and_reuse_ends_the_session(target: &Target) {
+    let (first, other_device) = (target.user(), target.user());
+    let second = Tokens::expect_granted(&target.refresh(&first.refresh));
+    let again = Tokens::expect_granted(&target.refresh(&first.refresh));
+    expect_same_token(&again.refresh, &second.refresh);
+    let third = Tokens::expect_granted(&target.refresh(&again.refresh));
+    target.refresh(&first.refresh).expect_refresh_refused();
+    for tokens in [&second, &third] {
+        target.expect_ended(tokens);
+    }
+    target.me(&first.access).expect_invalid_token();
+    target.me(&other_device.access).expect_ok();
+}
