@@ -1,4 +1,4 @@
-//! Handler arguments: how actix-web makes those that `gatewright-core` defines.
+//! The handler arguments that `gatewright-core` defines, extracted from actix-web's requests.
 
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
@@ -10,8 +10,9 @@ use gatewright_core::{Auth, AuthUser, Caller, Policy, missing_auth};
 
 use crate::reject::{HeaderBytes, Rejection, view};
 
-/// The `Auth` of the guard around a handler, for applications that have not installed one.
-pub(crate) struct Guarding<U>(pub(crate) Auth<U>);
+/// The `Auth` of the guard around a handler. Extractors use it if the application has not installed
+/// one.
+pub(crate) struct GuardAuth<U>(pub(crate) Auth<U>);
 
 gatewright_core::extractors!();
 
@@ -35,8 +36,8 @@ impl<U: AuthUser> FromRequest for MaybeUser<U> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let headers = HeaderBytes(request.headers());
-        let pending =
-            auth(request).map(|auth| auth.identify(&view(request, &headers), earlier(request).as_ref()));
+        let pending = auth(request)
+            .map(|auth| auth.authenticate_with(&view(request, &headers), earlier(request).as_ref()));
         Box::pin(async move { Ok(Self::new(pending?.await?)) })
     }
 }
@@ -64,16 +65,16 @@ impl<P: Policy, U: AuthUser> FromRequest for ApiKey<P, U> {
     }
 }
 
-/// The application's `Auth`, or else that of the guard around the handler.
+/// The installed `Auth`, or else that of the guard around the handler.
 fn auth<U: AuthUser>(request: &HttpRequest) -> Result<Auth<U>, Rejection> {
     let installed = request.app_data::<Data<Auth<U>>>().map(|installed| Auth::clone(installed));
-    let found = installed.or_else(|| request.extensions().get::<Guarding<U>>().map(|guard| guard.0.clone()));
+    let found = installed.or_else(|| request.extensions().get::<GuardAuth<U>>().map(|guard| guard.0.clone()));
     found.ok_or_else(|| {
         missing_auth::<U>("App::configure(gatewright::actix_web::install(&auth, \"/auth\"))").into()
     })
 }
 
-/// Whom a guard has recognised.
+/// The caller that a guard in front of the handler has authenticated.
 fn earlier<U: AuthUser>(request: &HttpRequest) -> Option<Caller<U>> {
     request.extensions().get::<Caller<U>>().cloned()
 }

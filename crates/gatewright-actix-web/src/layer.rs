@@ -1,4 +1,4 @@
-//! Guards over scopes and single routes.
+//! Guards for scopes and single routes.
 
 use std::fmt;
 use std::future::{Future, Ready, ready};
@@ -10,19 +10,21 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{HttpServiceFactory, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Error, HttpMessage};
-use gatewright_core::{Account, Auth, AuthUser, Caller, Demand, Guard};
+use gatewright_core::{AccessRule, Account, Auth, AuthUser, Caller, Guard};
 
-use crate::extract::Guarding;
+use crate::extract::GuardAuth;
 use crate::reject::{HeaderBytes, respond, view};
 
-/// Routes behind a guard: nothing can be added to them any more, and nothing of them can be reached past the guard.
+/// Routes behind a guard. [`guarded`] makes it.
+///
+/// It has no method that adds a route, so every route in it is behind the guard:
 ///
 /// ```compile_fail,E0599
 /// # use actix_web::web;
 /// # use gatewright_core::{Auth, Requirement};
 /// fn admin(auth: &Auth) {
-///     let guarded = gatewright_actix_web::guarded(auth, Requirement::Role("admin"), |_| {}).under("/admin");
-///     guarded.route("/behind-its-back", web::get().to(async || "open"));
+///     let guarded = gatewright_actix_web::guarded(auth, Requirement::Role("admin"), |_| {});
+///     guarded.under("/admin").route("/unguarded", web::get().to(async || "open"));
 /// }
 /// ```
 #[must_use]
@@ -31,8 +33,10 @@ pub struct GuardedRouter<F, U = Account> {
     routes: F,
 }
 
-/// Puts a whole set of routes behind a guard: a [`Requirement`](gatewright_core::Requirement) of users, or a [`Demand`].
-/// Mount it with [`GuardedRouter::under`].
+/// Puts a set of routes behind a guard. The `rule` is a role or scope type, a
+/// [`Requirement`](gatewright_core::Requirement) of users, or an [`AccessRule`].
+///
+/// Mount the result with [`GuardedRouter::under`].
 ///
 /// ```
 /// use actix_web::{App, web};
@@ -48,19 +52,21 @@ pub struct GuardedRouter<F, U = Account> {
 /// ```
 pub fn guarded<F: FnOnce(&mut ServiceConfig) + 'static, U: AuthUser>(
     auth: &Auth<U>,
-    demand: impl Into<Demand>,
+    rule: impl Into<AccessRule>,
     routes: F,
 ) -> GuardedRouter<F, U> {
-    GuardedRouter { guard: Guard::new(auth, demand), routes }
+    GuardedRouter { guard: Guard::new(auth, rule), routes }
 }
 
 impl<F: FnOnce(&mut ServiceConfig) + 'static, U: AuthUser> GuardedRouter<F, U> {
-    /// Mounts the routes at `path`. That path and every path below it are behind the guard, those without a route
-    /// included: 401 for nobody, 404 for who may pass. A default service of the routes' own gives way to that 404. The
-    /// result may be mounted below other scopes.
+    /// Mounts the routes at `path`. The result can be mounted below other scopes.
     ///
-    /// What the application itself registers below `path` before this, is the application's to guard: actix-web prefers the
-    /// earlier.
+    /// The guard protects `path` and every path below it, also those without a route: an
+    /// unauthenticated request gets 401, and one that passes the guard 404. This 404 replaces a
+    /// default service of the routes.
+    ///
+    /// The guard does not protect routes that the application itself registers below `path` before
+    /// this one: actix-web prefers the earlier registration.
     pub fn under(self, path: &str) -> impl HttpServiceFactory + use<F, U> {
         let auth = self.guard.auth().clone();
         let not_found = move || ready(respond(auth.not_found()));
@@ -77,17 +83,27 @@ impl<F, U> fmt::Debug for GuardedRouter<F, U> {
     }
 }
 
-/// A guard as middleware, for single routes and resources. `App::wrap` with it guards what the application answers itself
-/// as well: use [`guarded`] for a set of routes.
+/// A guard as middleware, for single routes, resources and scopes.
+///
+/// For a set of routes use [`guarded`]. In `App::wrap` it also guards the responses that the
+/// application itself gives, such as 404.
+///
+/// ```
+/// use actix_web::{App, web};
+/// use gatewright_actix_web::require;
+/// use gatewright_core::{Auth, Requirement};
+///
+/// fn app(auth: &Auth) {
+///     let stats = web::resource("/stats").wrap(require(auth, Requirement::Role("admin")));
+///     let _app = App::new().service(stats.route(web::get().to(async || "42")));
+/// }
+/// ```
 #[must_use]
-pub fn require<U: AuthUser>(auth: &Auth<U>, demand: impl Into<Demand>) -> RequireLayer<U> {
-    RequireLayer { guard: Guard::new(auth, demand) }
+pub fn require<U: AuthUser>(auth: &Auth<U>, rule: impl Into<AccessRule>) -> RequireLayer<U> {
+    RequireLayer { guard: Guard::new(auth, rule) }
 }
 
-/// What [`require`] makes.
-pub struct RequireLayer<U = Account> {
-    guard: Guard<U>,
-}
+gatewright_core::guard_layer!();
 
 impl<T, B, U> Transform<T, ServiceRequest> for RequireLayer<U>
 where
@@ -97,22 +113,16 @@ where
 {
     type Response = ServiceResponse<EitherBody<B>>;
     type Error = Error;
-    type Transform = Require<T, U>;
+    type Transform = Require<Rc<T>, U>;
     type InitError = ();
-    type Future = Ready<Result<Require<T, U>, ()>>;
+    type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, inner: T) -> Self::Future {
         ready(Ok(Require { guard: self.guard.clone(), inner: Rc::new(inner) }))
     }
 }
 
-/// A service behind a guard. It leaves the [`Caller`] in the request's extensions.
-pub struct Require<T, U = Account> {
-    guard: Guard<U>,
-    inner: Rc<T>,
-}
-
-impl<T, B, U> Service<ServiceRequest> for Require<T, U>
+impl<T, B, U> Service<ServiceRequest> for Require<Rc<T>, U>
 where
     T: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody + 'static,
@@ -129,35 +139,17 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let earlier = request.extensions().get::<Caller<U>>().cloned();
         let headers = HeaderBytes(request.headers());
-        let admitted = self.guard.admit(&view(request.request(), &headers), earlier.as_ref());
+        let authorized = self.guard.authorize(&view(request.request(), &headers), earlier.as_ref());
         let (inner, auth) = (Rc::clone(&self.inner), self.guard.auth().clone());
         Box::pin(async move {
-            match admitted.await {
+            match authorized.await {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);
-                    request.extensions_mut().insert(Guarding(auth));
+                    request.extensions_mut().insert(GuardAuth(auth));
                     inner.call(request).await.map(ServiceResponse::map_into_left_body)
                 }
                 Err(reply) => Ok(request.into_response(respond(reply)).map_into_right_body()),
             }
         })
-    }
-}
-
-impl<U> Clone for RequireLayer<U> {
-    fn clone(&self) -> Self {
-        Self { guard: self.guard.clone() }
-    }
-}
-
-impl<U> fmt::Debug for RequireLayer<U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequireLayer").field("guard", &self.guard).finish()
-    }
-}
-
-impl<T, U> fmt::Debug for Require<T, U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Require").field("guard", &self.guard).finish_non_exhaustive()
     }
 }

@@ -2,15 +2,17 @@
 //!
 //! ```text
 //! extract.rs   CurrentUser, MaybeUser, Authorized, StatelessClaims, ApiKey: handler arguments
-//! layer.rs     guarded, require: guards over scopes and single routes
+//! layer.rs     guarded, require: guards for scopes and single routes
 //! routes.rs    install; login, refresh, logout, …: the ready-made endpoints
-//! reject.rs    replies as responses, headers as bytes
+//! reject.rs    conversions between actix-web's types and those of the core
 //! ```
 //!
-//! Nothing is decided here: requests become bytes for `gatewright-core`, and its replies become responses.
+//! This crate only translates: it passes requests to `gatewright-core` and turns the core's replies
+//! into responses.
 //!
-//! [`install`] mounts the endpoints and gives the handlers' arguments their [`Auth`](gatewright_core::Auth). An
-//! application that forgets it has no login either; its arguments answer 500, and the log names the fix.
+//! [`install`] mounts the endpoints and installs the [`Auth`](gatewright_core::Auth) that the
+//! handler arguments use. Without it, requests to handlers with such arguments fail with 500, and
+//! the log names the fix.
 //!
 //! ```
 //! use actix_web::{App, web};
@@ -20,13 +22,18 @@
 //! async fn me(user: CurrentUser) -> String { user.email.to_string() }
 //!
 //! fn app(auth: &Auth) {
-//!     let _app = App::new().configure(install(auth, "/auth")).route("/users/me", web::get().to(me));
+//!     let _app = App::new()
+//!         .configure(install(auth, "/auth"))
+//!         .route("/users/me", web::get().to(me));
 //! }
 //! ```
 //!
-//! Two things are actix-web's own. `Option<CurrentUser>` is `None` for a bad token too: use [`MaybeUser`]. And it begins
-//! all arguments of a handler at once, so a body that cannot be read may be answered before a token is refused: put
-//! [`guarded`] or [`require`] around what nobody else may send bodies to.
+//! Two properties of actix-web matter for security:
+//!
+//! - `Option<CurrentUser>` is `None` for an invalid token too. Use [`MaybeUser`], which rejects it.
+//! - actix-web extracts all arguments of a handler concurrently. The response to a malformed body
+//!   can come before the rejection of an invalid token. Put [`guarded`] or [`require`] around
+//!   routes that must read bodies only from authorized callers.
 
 mod extract;
 mod layer;

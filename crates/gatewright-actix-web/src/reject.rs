@@ -1,6 +1,4 @@
-//! The vocabulary of actix-web: replies as responses, header maps as bytes.
-
-use std::fmt;
+//! Conversions between actix-web's types and those of `gatewright-core`.
 
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
@@ -8,27 +6,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 use gatewright_core::{Headers, Reply, RequestView};
 
-/// An answer of Gatewright's instead of the handler's. Handlers may return it too.
-#[derive(Clone)]
-pub struct Rejection(Reply);
-
-impl From<Reply> for Rejection {
-    fn from(reply: Reply) -> Self {
-        Self(reply)
-    }
-}
-
-impl fmt::Debug for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rejection").field("status", &self.0.status).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "answered with {}", self.0.status)
-    }
-}
+gatewright_core::rejection!();
 
 impl ResponseError for Rejection {
     fn status_code(&self) -> StatusCode {
@@ -48,7 +26,7 @@ impl Responder for Rejection {
     }
 }
 
-/// A reply as a response.
+/// Turns a reply of the core into a response. Headers with invalid names or values are left out.
 pub(crate) fn respond(reply: Reply) -> HttpResponse {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::with_body(status, BoxBody::new(reply.body));
@@ -60,17 +38,18 @@ pub(crate) fn respond(reply: Reply) -> HttpResponse {
     response
 }
 
-/// What the core reads of a request.
+/// What the core reads of a request: the method, the headers and the peer's address.
 pub(crate) fn view<'a>(request: &'a HttpRequest, headers: &'a HeaderBytes<'a>) -> RequestView<'a> {
     let peer = request.peer_addr().map(|peer| peer.ip());
     RequestView::new(request.method().as_str(), headers).with_peer(peer)
 }
 
+/// Gives the core access to the headers as bytes.
 pub(crate) struct HeaderBytes<'a>(pub(crate) &'a HeaderMap);
 
 impl Headers for HeaderBytes<'_> {
     fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
-        // By comparison: a look-up by text would make a name of it first.
+        // Comparing is cheaper than `get_all`, which first parses the name.
         let named = self.0.iter().filter(|(own, _)| own.as_str() == name);
         named.for_each(|(_, value)| see(value.as_bytes()));
     }

@@ -1,4 +1,4 @@
-//! Handler arguments: how axum makes those that `gatewright-core` defines.
+//! The handler arguments that `gatewright-core` defines, extracted from axum's requests.
 
 use std::sync::Arc;
 
@@ -8,7 +8,10 @@ use gatewright_core::{Account, Auth, AuthUser, Caller, Policy};
 
 use crate::reject::{HeaderBytes, Rejection, view};
 
-/// A router state that holds an [`Auth`]. `Auth` itself does, and so does an `Arc` of a state that does.
+/// A router state that holds an [`Auth`]: the extractors authenticate with it.
+///
+/// `Auth` implements it, and so does an `Arc` of a state that implements it. Implement it for a
+/// state of your own:
 ///
 /// ```
 /// use gatewright_axum::HasAuth;
@@ -26,7 +29,7 @@ use crate::reject::{HeaderBytes, Rejection, view};
     note = "use `.with_state(auth)`, or implement `gatewright::axum::HasAuth<{U}>` for your state"
 )]
 pub trait HasAuth<U = Account> {
-    /// The `Auth`.
+    /// The `Auth` that guards the routes with this state.
     fn auth(&self) -> &Auth<U>;
 }
 
@@ -59,7 +62,7 @@ impl<U: AuthUser, S: HasAuth<U> + Send + Sync> FromRequestParts<S> for MaybeUser
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let headers = HeaderBytes(&parts.headers);
-        let pending = state.auth().identify(&view(parts, &headers), earlier(parts));
+        let pending = state.auth().authenticate_with(&view(parts, &headers), earlier(parts));
         Ok(Self::new(pending.await?))
     }
 }
@@ -81,7 +84,7 @@ impl<P: Policy, U: AuthUser, S: HasAuth<U> + Send + Sync> FromRequestParts<S> fo
     }
 }
 
-/// Whom a guard has recognised.
+/// The caller that a guard in front of the handler has authenticated.
 fn earlier<U: AuthUser>(parts: &Parts) -> Option<&Caller<U>> {
     parts.extensions.get()
 }

@@ -1,4 +1,4 @@
-//! Guards over routers and single routes.
+//! Guards for routers and single routes.
 
 use std::fmt;
 use std::future::Future;
@@ -9,20 +9,22 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use gatewright_core::{Account, Auth, AuthUser, Caller, Demand, Guard};
+use gatewright_core::{AccessRule, Account, Auth, AuthUser, Caller, Guard};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::reject::{HeaderBytes, Rejection, respond, view};
 
-/// A router behind a guard: nothing can be added to it any more, and nothing in it can be reached past the guard.
+/// A router behind a guard. [`guarded`] makes it.
+///
+/// It has no method that adds a route, so every route in it is behind the guard:
 ///
 /// ```compile_fail,E0599
 /// # use axum::{Router, routing::get};
 /// # use gatewright_core::{Auth, Requirement};
 /// fn admin(auth: &Auth) -> Router {
 ///     let guarded = gatewright_axum::guarded(auth, Requirement::Role("admin"), Router::new());
-///     guarded.route("/behind-its-back", get(|| async {})).under("/admin", ())
+///     guarded.route("/unguarded", get(|| async {})).under("/admin", ())
 /// }
 /// ```
 #[must_use]
@@ -31,8 +33,10 @@ pub struct GuardedRouter<S = (), U = Account> {
     router: Router<S>,
 }
 
-/// Puts a whole router behind a guard: a [`Requirement`](gatewright_core::Requirement) of users, or a [`Demand`]. Mount it
-/// with [`GuardedRouter::under`].
+/// Puts a router behind a guard. The `rule` is a role or scope type, a
+/// [`Requirement`](gatewright_core::Requirement) of users, or an [`AccessRule`].
+///
+/// Mount the result with [`GuardedRouter::under`].
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -40,34 +44,39 @@ pub struct GuardedRouter<S = (), U = Account> {
 ///
 /// fn app(auth: &Auth) -> Router {
 ///     let admin: Router<Auth> = Router::new().route("/stats", get(|| async { "42" }));
-///     gatewright_axum::guarded(auth, Requirement::Role("admin"), admin).under("/admin", auth.clone())
+///     let admin = gatewright_axum::guarded(auth, Requirement::Role("admin"), admin);
+///     admin.under("/admin", auth.clone())
 /// }
 /// ```
 pub fn guarded<S, U: AuthUser>(
     auth: &Auth<U>,
-    demand: impl Into<Demand>,
+    rule: impl Into<AccessRule>,
     router: Router<S>,
 ) -> GuardedRouter<S, U> {
-    GuardedRouter { guard: Guard::new(auth, demand), router }
+    GuardedRouter { guard: Guard::new(auth, rule), router }
 }
 
 impl<S: Clone + Send + Sync + 'static, U: AuthUser> GuardedRouter<S, U> {
-    /// Mounts the router with its state at `path`. That path and every path below it are behind the guard, those
-    /// without a route included: 401 for nobody, 404 for who may pass. A fallback of the router's own gives way to that
-    /// 404. The result may be nested below other paths.
+    /// Mounts the router with its state at `path`. The result can be nested below other paths.
     ///
-    /// What the application itself routes below `path`, outside this router, is the application's to guard: axum prefers the
-    /// more specific route.
+    /// The guard protects `path` and every path below it, also those without a route: an
+    /// unauthenticated request gets 401, and one that passes the guard 404. This 404 replaces a
+    /// fallback of the router.
+    ///
+    /// The guard does not protect routes that the application itself adds below `path`, outside of
+    /// this router: axum prefers the more specific route.
     ///
     /// # Panics
-    /// As [`Router::nest_service`] does, when `path` is no path; while the application starts.
+    /// Like [`Router::nest_service`], if `path` is invalid. This happens while the application
+    /// starts.
     pub fn under<T: Clone + Send + Sync + 'static>(self, path: &str, state: S) -> Router<T> {
         let auth = self.guard.auth().clone();
         let not_found = move || {
             let reply = auth.not_found();
             async move { Rejection::from(reply) }
         };
-        // A service of its own, not nested routes: axum merges those, and drops their fallback when they are nested again.
+        // A service, not nested routes: axum merges nested routes, and drops their fallback when
+        // they are nested again.
         let inside = self.router.fallback(not_found).with_state(state);
         let service = RequireLayer { guard: self.guard }.layer(inside);
         match path.trim_end_matches('/') {
@@ -77,9 +86,11 @@ impl<S: Clone + Send + Sync + 'static, U: AuthUser> GuardedRouter<S, U> {
     }
 }
 
-/// For merging into a router that has other routes at the same level: each route is behind the guard, and what has no
-/// route, or no such method where the other router has a `method_not_allowed_fallback`, is the other router's to answer.
-/// Fallbacks of the guarded router are dropped: they would answer outside the guard.
+/// For merging with a router that has other routes at the same level.
+///
+/// The guard protects every route. The other router answers requests that match no route. It also
+/// answers those whose method the route lacks, if it has a `method_not_allowed_fallback`. The
+/// fallbacks of the guarded router are dropped, since they would answer outside of the guard.
 impl<S: Clone + Send + Sync + 'static, U: AuthUser> From<GuardedRouter<S, U>> for Router<S> {
     fn from(guarded: GuardedRouter<S, U>) -> Self {
         let router = guarded.router.reset_fallback();
@@ -93,17 +104,27 @@ impl<S, U> fmt::Debug for GuardedRouter<S, U> {
     }
 }
 
-/// A guard as a layer, for single routes and middleware stacks. On a whole router `.layer` misses routes that are added
-/// later: use [`guarded`] there.
+/// A guard as a layer, for single routes and middleware stacks.
+///
+/// For a whole router use [`guarded`]: `Router::layer` does not cover routes that are added after
+/// it.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use gatewright_axum::require;
+/// use gatewright_core::{Auth, Requirement};
+///
+/// fn app(auth: &Auth) -> Router {
+///     let admin = require(auth, Requirement::Role("admin"));
+///     Router::new().route("/stats", get(|| async { "42" }).layer(admin))
+/// }
+/// ```
 #[must_use]
-pub fn require<U: AuthUser>(auth: &Auth<U>, demand: impl Into<Demand>) -> RequireLayer<U> {
-    RequireLayer { guard: Guard::new(auth, demand) }
+pub fn require<U: AuthUser>(auth: &Auth<U>, rule: impl Into<AccessRule>) -> RequireLayer<U> {
+    RequireLayer { guard: Guard::new(auth, rule) }
 }
 
-/// What [`require`] makes.
-pub struct RequireLayer<U = Account> {
-    guard: Guard<U>,
-}
+gatewright_core::guard_layer!();
 
 impl<U: AuthUser, T> Layer<T> for RequireLayer<U> {
     type Service = Require<T, U>;
@@ -111,12 +132,6 @@ impl<U: AuthUser, T> Layer<T> for RequireLayer<U> {
     fn layer(&self, inner: T) -> Require<T, U> {
         Require { guard: self.guard.clone(), inner }
     }
-}
-
-/// A service behind a guard. It leaves the [`Caller`] in the request's extensions.
-pub struct Require<T, U = Account> {
-    guard: Guard<U>,
-    inner: T,
 }
 
 impl<T, U> Service<Request> for Require<T, U>
@@ -133,14 +148,14 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        // The service that was polled ready is the one to call.
-        let ready = self.inner.clone();
-        let mut inner = mem::replace(&mut self.inner, ready);
+        // Calls the service that was polled ready, and keeps its clone for the next request.
+        let next = self.inner.clone();
+        let mut inner = mem::replace(&mut self.inner, next);
         let (mut parts, body) = request.into_parts();
         let headers = HeaderBytes(&parts.headers);
-        let admitted = self.guard.admit(&view(&parts, &headers), parts.extensions.get::<Caller<U>>());
+        let authorized = self.guard.authorize(&view(&parts, &headers), parts.extensions.get::<Caller<U>>());
         Box::pin(async move {
-            match admitted.await {
+            match authorized.await {
                 Ok(caller) => {
                     parts.extensions.insert(caller);
                     inner.call(Request::from_parts(parts, body)).await.map(IntoResponse::into_response)
@@ -148,29 +163,5 @@ where
                 Err(reply) => Ok(respond(reply)),
             }
         })
-    }
-}
-
-impl<U> Clone for RequireLayer<U> {
-    fn clone(&self) -> Self {
-        Self { guard: self.guard.clone() }
-    }
-}
-
-impl<T: Clone, U> Clone for Require<T, U> {
-    fn clone(&self) -> Self {
-        Self { guard: self.guard.clone(), inner: self.inner.clone() }
-    }
-}
-
-impl<U> fmt::Debug for RequireLayer<U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequireLayer").field("guard", &self.guard).finish()
-    }
-}
-
-impl<T, U> fmt::Debug for Require<T, U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Require").field("guard", &self.guard).finish_non_exhaustive()
     }
 }

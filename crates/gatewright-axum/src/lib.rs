@@ -2,31 +2,41 @@
 //!
 //! ```text
 //! extract.rs   CurrentUser, MaybeUser, Authorized, StatelessClaims, ApiKey: handler arguments
-//! layer.rs     guarded, require: guards over routers and single routes
+//! layer.rs     guarded, require: guards for routers and single routes
 //! routes.rs    login, refresh, logout, …: the ready-made endpoints
-//! reject.rs    replies as responses, headers as bytes
+//! reject.rs    conversions between axum's types and those of the core
 //! ```
 //!
-//! Nothing is decided here: requests become bytes for `gatewright-core`, and its replies become responses.
+//! This crate only translates: it passes requests to `gatewright-core` and turns the core's replies
+//! into responses.
 //!
 //! ```
 //! use axum::{Router, routing::get};
 //! use gatewright_axum::{CurrentUser, routes};
-//! # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
-//! # let (store, tokens) = (gatewright_memory::MemoryStore::new(), tokens.build().unwrap());
-//! # let auth = gatewright_core::Auth::local(store, tokens, gatewright_testkit::TestHasher::new()).build().unwrap();
+//! # use gatewright_core::Auth;
+//! # use gatewright_memory::MemoryStore;
+//! # use gatewright_testkit::TestHasher;
+//! # let secret = "fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa";
+//! # let tokens = gatewright_jwt::Jwt::hs256(secret, "https://issuer.example", "api");
+//! # let auth = Auth::local(MemoryStore::new(), tokens.build().unwrap(), TestHasher::new());
+//! # let auth = auth.build().unwrap();
 //!
 //! async fn me(user: CurrentUser) -> String { user.email.to_string() }
 //!
-//! let app: Router = Router::new().route("/users/me", get(me)).nest("/auth", routes(&auth)).with_state(auth);
-//! # let request = axum::extract::Request::get("/users/me").body(axum::body::Body::empty()).unwrap();
-//! # let answer = gatewright_testkit::block_on(tower::ServiceExt::oneshot(app, request)).unwrap();
-//! assert_eq!(answer.status(), 401, "without a token");
+//! let app: Router = Router::new()
+//!     .route("/users/me", get(me))
+//!     .nest("/auth", routes(&auth))
+//!     .with_state(auth);
+//! # let request = axum::extract::Request::get("/users/me").body(String::new().into()).unwrap();
+//! # let response = tower::ServiceExt::oneshot(app, request);
+//! # let response = gatewright_testkit::block_on(response).unwrap();
+//! assert_eq!(response.status(), 401, "without a token");
 //! ```
 //!
-//! The router's state must hold the [`Auth`](gatewright_core::Auth); a state that does not is a compile error. axum itself
-//! only says that the handler is none; under `#[axum::debug_handler(state = …)]` the compiler says that the state holds no
-//! `Auth`, and what to do:
+//! The router's state must hold the [`Auth`](gatewright_core::Auth). A state that does not is a
+//! compile error. axum only reports that the handler does not implement `Handler`; with
+//! `#[axum::debug_handler(state = …)]` the compiler reports that the state holds no `Auth`, and how
+//! to fix it:
 //!
 //! ```compile_fail,E0277
 //! use axum::{Router, routing::get};
@@ -36,8 +46,8 @@
 //! let app: Router = Router::new().route("/me", get(me)).with_state(());
 //! ```
 //!
-//! `Option<CurrentUser>`, which would have to say the same for nobody and for a bad token, is one as well. Use
-//! [`MaybeUser`]:
+//! `Option<CurrentUser>` does not compile either: it could not tell a missing token from an invalid
+//! one. Use [`MaybeUser`]:
 //!
 //! ```compile_fail,E0277
 //! use axum::{Router, routing::get};

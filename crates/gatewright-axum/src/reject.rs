@@ -1,6 +1,5 @@
-//! The vocabulary of axum: replies as responses, header maps as bytes.
+//! Conversions between axum's types and those of `gatewright-core`.
 
-use std::fmt;
 use std::net::SocketAddr;
 
 use axum::body::Body;
@@ -10,20 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use gatewright_core::{Headers, Reply, RequestView};
 
-/// An answer of Gatewright's instead of the handler's. Handlers may return it too.
-pub struct Rejection(Reply);
-
-impl From<Reply> for Rejection {
-    fn from(reply: Reply) -> Self {
-        Self(reply)
-    }
-}
-
-impl fmt::Debug for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rejection").field("status", &self.0.status).finish_non_exhaustive()
-    }
-}
+gatewright_core::rejection!();
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
@@ -31,7 +17,7 @@ impl IntoResponse for Rejection {
     }
 }
 
-/// A reply as a response.
+/// Turns a reply of the core into a response. Headers with invalid names or values are left out.
 pub(crate) fn respond(reply: Reply) -> Response {
     let mut response = Response::new(Body::from(reply.body));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -43,12 +29,14 @@ pub(crate) fn respond(reply: Reply) -> Response {
     response
 }
 
-/// What the core reads of a request.
+/// What the core reads of a request: the method, the headers, and the peer's address if the server
+/// was started with `into_make_service_with_connect_info::<SocketAddr>()`.
 pub(crate) fn view<'a>(parts: &'a Parts, headers: &'a HeaderBytes<'a>) -> RequestView<'a> {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     RequestView::new(parts.method.as_str(), headers).with_peer(peer.map(|ConnectInfo(peer)| peer.ip()))
 }
 
+/// Gives the core access to the headers as bytes.
 pub(crate) struct HeaderBytes<'a>(pub(crate) &'a HeaderMap);
 
 impl Headers for HeaderBytes<'_> {

@@ -1,14 +1,15 @@
-//! Handler arguments: how poem makes those that `gatewright-core` defines.
+//! The handler arguments that `gatewright-core` defines, extracted from poem's requests.
 
 use gatewright_core::{Auth, AuthUser, Caller, Policy, missing_auth};
 use poem::{FromRequest, Request, RequestBody, Result};
 
 use crate::reject::{HeaderBytes, Rejection, view};
 
-/// The `Auth` of the guard around a handler, for applications that have not installed one.
-pub(crate) struct Guarding<U>(pub(crate) Auth<U>);
+/// The `Auth` of the guard around a handler. Extractors use it if the application has not installed
+/// one.
+pub(crate) struct GuardAuth<U>(pub(crate) Auth<U>);
 
-impl<U> Clone for Guarding<U> {
+impl<U> Clone for GuardAuth<U> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
@@ -32,7 +33,7 @@ impl<'a, U: AuthUser> FromRequest<'a> for MaybeUser<U> {
         let auth = auth(request)?;
         let pending = {
             let headers = HeaderBytes(request.headers());
-            auth.identify(&view(request, &headers), earlier(request))
+            auth.authenticate_with(&view(request, &headers), earlier(request))
         };
         Ok(Self::new(pending.await.map_err(Rejection::from)?))
     }
@@ -54,16 +55,16 @@ impl<'a, P: Policy, U: AuthUser> FromRequest<'a> for ApiKey<P, U> {
     }
 }
 
-/// The application's `Auth`, or else that of the guard around the handler.
+/// The installed `Auth`, or else that of the guard around the handler.
 fn auth<U: AuthUser>(request: &Request) -> Result<Auth<U>, Rejection> {
     let installed = request.extensions().get::<Auth<U>>();
-    let found = installed.or_else(|| request.extensions().get::<Guarding<U>>().map(|guard| &guard.0));
+    let found = installed.or_else(|| request.extensions().get::<GuardAuth<U>>().map(|guard| &guard.0));
     found
         .cloned()
         .ok_or_else(|| missing_auth::<U>("gatewright::poem::install(&auth, \"/auth\", routes)").into())
 }
 
-/// Whom a guard has recognised.
+/// The caller that a guard in front of the handler has authenticated.
 fn earlier<U: AuthUser>(request: &Request) -> Option<&Caller<U>> {
     request.extensions().get()
 }

@@ -1,23 +1,25 @@
-//! Guards over routers and single routes.
+//! Guards for routers and single routes.
 
 use std::fmt;
 use std::future::ready;
 
-use gatewright_core::{Account, Auth, AuthUser, Caller, Demand, Guard};
+use gatewright_core::{AccessRule, Account, Auth, AuthUser, Caller, Guard};
 use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem::{Endpoint, EndpointExt, IntoResponse, Middleware, Request, Response, Result, Route};
 
-use crate::extract::Guarding;
+use crate::extract::GuardAuth;
 use crate::reject::{HeaderBytes, respond, view};
 
-/// A router behind a guard: nothing can be added to it any more, and nothing in it can be reached past the guard.
+/// A router behind a guard. [`guarded`] makes it.
+///
+/// It has no method that adds a route, so every route in it is behind the guard:
 ///
 /// ```compile_fail,E0599
 /// # use gatewright_core::{Auth, Requirement};
 /// # use poem::{Route, endpoint::make_sync};
 /// fn admin(auth: &Auth) -> Route {
 ///     let guarded = gatewright_poem::guarded(auth, Requirement::Role("admin"), Route::new());
-///     guarded.at("/behind-its-back", make_sync(|_| "open")).under("/admin", Route::new())
+///     guarded.at("/unguarded", make_sync(|_| "open")).under("/admin", Route::new())
 /// }
 /// ```
 #[must_use]
@@ -26,8 +28,10 @@ pub struct GuardedRouter<U = Account> {
     router: Route,
 }
 
-/// Puts a whole router behind a guard: a [`Requirement`](gatewright_core::Requirement) of users, or a [`Demand`]. Mount it
-/// with [`GuardedRouter::under`].
+/// Puts a router behind a guard. The `rule` is a role or scope type, a
+/// [`Requirement`](gatewright_core::Requirement) of users, or an [`AccessRule`].
+///
+/// Mount the result with [`GuardedRouter::under`].
 ///
 /// ```
 /// use gatewright_core::{Auth, Requirement};
@@ -39,19 +43,24 @@ pub struct GuardedRouter<U = Account> {
 ///     guarded(auth, Requirement::Role("admin"), admin).under("/admin", Route::new())
 /// }
 /// ```
-pub fn guarded<U: AuthUser>(auth: &Auth<U>, demand: impl Into<Demand>, router: Route) -> GuardedRouter<U> {
-    GuardedRouter { guard: Guard::new(auth, demand), router }
+pub fn guarded<U: AuthUser>(auth: &Auth<U>, rule: impl Into<AccessRule>, router: Route) -> GuardedRouter<U> {
+    GuardedRouter { guard: Guard::new(auth, rule), router }
 }
 
 impl<U: AuthUser> GuardedRouter<U> {
-    /// Mounts the router at `path` of an application's routes. That path and every path below it are behind the guard,
-    /// those without a route included: 401 for nobody, 404 for who may pass. The result may be nested below other paths.
+    /// Mounts the router at `path` of the application's routes. The result can be nested below
+    /// other paths.
     ///
-    /// What the application itself routes below `path`, outside this router, is the application's to guard: poem prefers the
-    /// more specific route. A path whose percent codes are no text is poem's to refuse, with 400, in front of the guard.
+    /// The guard protects `path` and every path below it, also those without a route: an
+    /// unauthenticated request gets 401, and one that passes the guard 404.
+    ///
+    /// The guard does not protect routes that the application itself adds below `path`, outside of
+    /// this router: poem prefers the more specific route. poem itself answers 400, in front of the
+    /// guard, to a path whose percent-encoding is not valid UTF-8.
     ///
     /// # Panics
-    /// As [`Route::nest`] does, when `path` is no path or is taken; while the application starts.
+    /// Like [`Route::nest`], if `path` is invalid or already taken. This happens while the
+    /// application starts.
     pub fn under(self, path: &str, application: Route) -> Route {
         let (not_found, not_allowed) =
             (self.guard.auth().not_found(), self.guard.auth().method_not_allowed(""));
@@ -67,17 +76,24 @@ impl<U> fmt::Debug for GuardedRouter<U> {
     }
 }
 
-/// A guard as middleware, for single routes and endpoints: `get(stats).with(require(&auth, ..))`. For a whole router use
-/// [`guarded`].
+/// A guard as middleware, for single routes and endpoints. For a whole router use [`guarded`].
+///
+/// ```
+/// use gatewright_core::{Auth, Requirement};
+/// use gatewright_poem::require;
+/// use poem::{EndpointExt, Route, endpoint::make_sync, get};
+///
+/// fn app(auth: &Auth) -> Route {
+///     let stats = get(make_sync(|_| "42")).with(require(auth, Requirement::Role("admin")));
+///     Route::new().at("/stats", stats)
+/// }
+/// ```
 #[must_use]
-pub fn require<U: AuthUser>(auth: &Auth<U>, demand: impl Into<Demand>) -> RequireLayer<U> {
-    RequireLayer { guard: Guard::new(auth, demand) }
+pub fn require<U: AuthUser>(auth: &Auth<U>, rule: impl Into<AccessRule>) -> RequireLayer<U> {
+    RequireLayer { guard: Guard::new(auth, rule) }
 }
 
-/// What [`require`] makes.
-pub struct RequireLayer<U = Account> {
-    guard: Guard<U>,
-}
+gatewright_core::guard_layer!();
 
 impl<T: Endpoint, U: AuthUser> Middleware<T> for RequireLayer<U> {
     type Output = Require<T, U>;
@@ -87,45 +103,21 @@ impl<T: Endpoint, U: AuthUser> Middleware<T> for RequireLayer<U> {
     }
 }
 
-/// An endpoint behind a guard. It leaves the [`Caller`] in the request's extensions.
-pub struct Require<T, U = Account> {
-    guard: Guard<U>,
-    inner: T,
-}
-
 impl<T: Endpoint, U: AuthUser> Endpoint for Require<T, U> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let admitted = {
+        let authorized = {
             let headers = HeaderBytes(request.headers());
-            self.guard.admit(&view(&request, &headers), request.extensions().get::<Caller<U>>())
+            self.guard.authorize(&view(&request, &headers), request.extensions().get::<Caller<U>>())
         };
-        match admitted.await {
+        match authorized.await {
             Ok(caller) => {
                 request.extensions_mut().insert(caller);
-                request.extensions_mut().insert(Guarding(self.guard.auth().clone()));
+                request.extensions_mut().insert(GuardAuth(self.guard.auth().clone()));
                 self.inner.call(request).await.map(IntoResponse::into_response)
             }
             Err(reply) => Ok(respond(reply)),
         }
-    }
-}
-
-impl<U> Clone for RequireLayer<U> {
-    fn clone(&self) -> Self {
-        Self { guard: self.guard.clone() }
-    }
-}
-
-impl<U> fmt::Debug for RequireLayer<U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequireLayer").field("guard", &self.guard).finish()
-    }
-}
-
-impl<T, U> fmt::Debug for Require<T, U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Require").field("guard", &self.guard).finish_non_exhaustive()
     }
 }

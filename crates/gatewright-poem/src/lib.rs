@@ -2,15 +2,17 @@
 //!
 //! ```text
 //! extract.rs   CurrentUser, MaybeUser, Authorized, StatelessClaims, ApiKey: handler arguments
-//! layer.rs     guarded, require: guards over routers and single routes
+//! layer.rs     guarded, require: guards for routers and single routes
 //! routes.rs    install; login, refresh, logout, …: the ready-made endpoints
-//! reject.rs    replies as responses, headers as bytes
+//! reject.rs    conversions between poem's types and those of the core
 //! ```
 //!
-//! Nothing is decided here: requests become bytes for `gatewright-core`, and its replies become responses.
+//! This crate only translates: it passes requests to `gatewright-core` and turns the core's replies
+//! into responses.
 //!
-//! [`install`] mounts the endpoints and gives the handlers' arguments their [`Auth`](gatewright_core::Auth). An
-//! application that forgets it has no login either; its arguments answer 500, and the log names the fix.
+//! [`install`] mounts the endpoints and installs the [`Auth`](gatewright_core::Auth) that the
+//! handler arguments use. Without it, requests to handlers with such arguments fail with 500, and
+//! the log names the fix.
 //!
 //! ```
 //! use gatewright_core::Auth;
@@ -25,11 +27,12 @@
 //! }
 //! ```
 //!
-//! A refusal by a guard is an answer, which every middleware around it sees. A refusal by a handler's argument travels as
-//! a [`poem::Error`], as poem wants it, as far as [`install`], which makes an answer of it: put CORS and the like around
-//! what `install` returns. Between the two, middleware that looks at answers alone does not see it.
+//! Two properties of poem matter for the order of middleware and for security:
 //!
-//! `Option<CurrentUser>` is `None` for a bad token too, as poem has it: use [`MaybeUser`].
+//! - A guard rejects a request with a response. A handler argument rejects it with a
+//!   [`poem::Error`], which [`install`] turns into a response. Middleware between the two that only
+//!   handles responses does not see the error: put CORS and the like around what `install` returns.
+//! - `Option<CurrentUser>` is `None` for an invalid token too. Use [`MaybeUser`], which rejects it.
 
 mod extract;
 mod layer;

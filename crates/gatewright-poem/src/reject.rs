@@ -1,36 +1,11 @@
-//! The vocabulary of poem: replies as responses, header maps as bytes.
-
-use std::error::Error;
-use std::fmt;
+//! Conversions between poem's types and those of `gatewright-core`.
 
 use gatewright_core::{Headers, Reply, RequestView};
 use poem::error::ResponseError;
 use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use poem::{IntoResponse, Request, Response};
 
-/// An answer of Gatewright's instead of the handler's. Handlers may return it too.
-#[derive(Clone)]
-pub struct Rejection(Reply);
-
-impl From<Reply> for Rejection {
-    fn from(reply: Reply) -> Self {
-        Self(reply)
-    }
-}
-
-impl fmt::Debug for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rejection").field("status", &self.0.status).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "answered with {}", self.0.status)
-    }
-}
-
-impl Error for Rejection {}
+gatewright_core::rejection!();
 
 impl ResponseError for Rejection {
     fn status(&self) -> StatusCode {
@@ -48,7 +23,7 @@ impl IntoResponse for Rejection {
     }
 }
 
-/// A reply as a response.
+/// Turns a reply of the core into a response. Headers with invalid names or values are left out.
 pub(crate) fn respond(reply: Reply) -> Response {
     let mut response = Response::default();
     response.set_status(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
@@ -61,12 +36,13 @@ pub(crate) fn respond(reply: Reply) -> Response {
     response
 }
 
-/// What the core reads of a request.
+/// What the core reads of a request: the method, the headers and the peer's address.
 pub(crate) fn view<'a>(request: &'a Request, headers: &'a HeaderBytes<'a>) -> RequestView<'a> {
     let peer = request.remote_addr().as_socket_addr().map(|peer| peer.ip());
     RequestView::new(request.method().as_str(), headers).with_peer(peer)
 }
 
+/// Gives the core access to the headers as bytes.
 pub(crate) struct HeaderBytes<'a>(pub(crate) &'a HeaderMap);
 
 impl Headers for HeaderBytes<'_> {

@@ -1,128 +1,110 @@
-//! The ready-made endpoints, each mountable alone.
+//! The ready-made endpoints, all together or each alone.
 
 use std::future::poll_fn;
 use std::pin::pin;
 
 use futures_core::Stream;
-use gatewright_core::{Auth, AuthUser, BodyCollector, Operation};
+use gatewright_core::{Auth, AuthUser, BodyCollector, Endpoint};
 use poem::middleware::AddData;
 use poem::{
-    Body, Endpoint, EndpointExt, IntoResponse, Request, Response, Result, Route, RouteMethod, delete, get,
-    post,
+    Body, Endpoint as PoemEndpoint, EndpointExt, IntoResponse, Request, Response, Result, Route, RouteMethod,
+    delete, get, post,
 };
 
 use crate::reject::{HeaderBytes, Rejection, respond, view};
 
-/// Mounts all endpoints below `path` of an application's routes and gives the application's handlers their [`Auth`], which
-/// they may also take as `Data<&Auth>`. What an argument refuses is an answer for all middleware around the result.
+/// Mounts all endpoints below `path` of the application's routes, and installs the [`Auth`] that
+/// the handler arguments use.
+///
+/// Handlers can also take the `Auth` itself, as `Data<&Auth>`. Rejections by handler arguments
+/// become responses, which middleware around the result sees.
+///
+/// ```
+/// use gatewright_core::Auth;
+/// use gatewright_poem::{CurrentUser, install};
+/// use poem::{Endpoint, EndpointExt, Response, Route, get, handler, middleware::Cors, web::Data};
+///
+/// #[handler]
+/// async fn sessions(user: CurrentUser, auth: Data<&Auth>) -> String {
+///     let sessions = auth.sessions(&user.identity).await;
+///     sessions.map_or_else(|error| error.to_string(), |list| list.sessions.len().to_string())
+/// }
+///
+/// fn app(auth: &Auth) -> impl Endpoint + use<> {
+///     install(auth, "/auth", Route::new().at("/count", get(sessions))).with(Cors::new())
+/// }
+/// ```
 ///
 /// # Panics
-/// As [`Route::at`] does, when a path is none or is taken; while the application starts.
+/// Like [`Route::at`], if a path is invalid or already taken. This happens while the application
+/// starts.
 pub fn install<U: AuthUser>(
     auth: &Auth<U>,
     path: &str,
     application: Route,
-) -> impl Endpoint<Output = Response> + use<U> {
+) -> impl PoemEndpoint<Output = Response> + use<U> {
     let routes = mount(auth, path.trim_end_matches('/'), application);
-    routes.with(AddData::new(auth.clone())).catch_error(async |refusal: Rejection| refusal.into_response())
+    routes
+        .with(AddData::new(auth.clone()))
+        .catch_error(async |rejection: Rejection| rejection.into_response())
 }
 
-/// All endpoints that the [`Auth`] was configured for ([`Auth::operations`]) at their usual paths: `/register`, `/login`,
-/// `/refresh`, `/logout`, `/logout-all`, `/password`, `/sessions`, `/sessions/{id}`, `/revoke`, `/introspect`, for `Route::nest`. Another method than an
-/// endpoint's own is answered 405 in Gatewright's own words.
+/// All endpoints for which the [`Auth`] is configured ([`Auth::endpoints`]), to nest below `/auth`.
 ///
-/// This alone does not give handlers their `Auth`: use [`install`], or add it with `AddData`.
+/// Their paths are `/register`, `/login`, `/refresh`, `/logout`, `/logout-all`, `/password`,
+/// `/sessions`, `/sessions/{id}`, `/revoke` and `/introspect`. A request with another method gets
+/// 405 from Gatewright.
 ///
-/// A body is read for as long as the client sends it: put a time limit around the application.
+/// This does not install the `Auth` for handler arguments: use [`install`], or add it with
+/// `AddData`.
+///
+/// There is no time limit on reading a body: add a request timeout around the application.
 pub fn routes<U: AuthUser>(auth: &Auth<U>) -> Route {
     mount(auth, "", Route::new())
 }
 
 fn mount<U: AuthUser>(auth: &Auth<U>, path: &str, routes: Route) -> Route {
-    auth.operations().fold(routes, |routes, operation| {
-        // poem's own way to write `{id}`.
-        let below = operation.path().replace("{id}", ":id");
-        routes.at(format!("{path}{below}"), handler(auth, operation))
+    auth.endpoints().fold(routes, |routes, endpoint| {
+        // poem writes `:id` for `{id}`.
+        let below = endpoint.path().replace("{id}", ":id");
+        routes.at(format!("{path}{below}"), handler(auth, endpoint))
     })
 }
 
-/// `POST`: JSON `email`, `password`; 201 whether or not the address is taken.
-pub fn register<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
-    post(handler(auth, Operation::Register))
-}
+gatewright_core::endpoint_routes!(route -> RouteMethod);
 
-/// `POST`: the OAuth 2.0 password form; a pair of tokens.
-pub fn login<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
-    post(handler(auth, Operation::Login))
-}
-
-/// `POST`: form or JSON `refresh_token`; the next pair.
-pub fn refresh<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
-    post(handler(auth, Operation::Refresh))
-}
-
-/// `POST`: a bearer token, or a `refresh_token` in the body; 204.
-pub fn logout<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
-    post(handler(auth, Operation::Logout))
-}
-
-/// `POST`: a bearer token; 204, and every session of the caller has ended.
-pub fn logout_all<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
-    post(handler(auth, Operation::LogoutAll))
-}
-
-/// `POST`: a bearer token and JSON `current_password`, `new_password`; 204.
-pub fn change_password<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
-    post(handler(auth, Operation::ChangePassword))
-}
-
-/// `GET` and `HEAD`: a bearer token; the caller's own sessions.
-pub fn sessions<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
-    get(handler(auth, Operation::Sessions)).head(handler(auth, Operation::Sessions))
-}
-
-/// `DELETE` at a path with `:id`: a bearer token; 204, and this session of the caller has ended.
-pub fn end_session<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
-    delete(handler(auth, Operation::EndSession))
-}
-
-/// `POST`: the form of RFC 7009; 200, and the token's session has ended if the token was valid.
-pub fn revoke<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
-    post(handler(auth, Operation::Revoke))
-}
-
-/// `POST`: an API key with the scope `introspect` and the form of RFC 7662; what a token is worth.
-pub fn introspect<U: AuthUser>(auth: &Auth<U>) -> RouteMethod {
-    post(handler(auth, Operation::Introspect))
-}
-
-struct Answering<U> {
-    auth: Auth<U>,
-    operation: Operation,
-}
-
-fn handler<U: AuthUser>(auth: &Auth<U>, operation: Operation) -> Answering<U> {
-    Answering { auth: auth.clone(), operation }
-}
-
-impl<U: AuthUser> Endpoint for Answering<U> {
-    type Output = Response;
-
-    async fn call(&self, request: Request) -> Result<Response> {
-        Ok(answer(&self.auth, self.operation, request).await)
+fn route<U: AuthUser>(auth: &Auth<U>, endpoint: Endpoint) -> RouteMethod {
+    let handler = || handler(auth, endpoint);
+    match endpoint.method() {
+        "GET" => get(handler()).head(handler()),
+        "DELETE" => delete(handler()),
+        _ => post(handler()),
     }
 }
 
-async fn answer<U: AuthUser>(auth: &Auth<U>, operation: Operation, mut request: Request) -> Response {
-    let body = request.take_body();
-    let empty = BodyCollector::new(&view(&request, &HeaderBytes(request.headers())));
-    let body = collect(empty, body).await;
-    let pending = {
-        let headers = HeaderBytes(request.headers());
-        let view = view(&request, &headers).with_id(request.raw_path_param("id"));
-        auth.answer(operation, &view, body.finish())
-    };
-    respond(pending.await)
+struct Handler<U> {
+    auth: Auth<U>,
+    endpoint: Endpoint,
+}
+
+fn handler<U: AuthUser>(auth: &Auth<U>, endpoint: Endpoint) -> Handler<U> {
+    Handler { auth: auth.clone(), endpoint }
+}
+
+impl<U: AuthUser> PoemEndpoint for Handler<U> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let body = request.take_body();
+        let empty = BodyCollector::new(&view(&request, &HeaderBytes(request.headers())));
+        let body = collect(empty, body).await;
+        let pending = {
+            let headers = HeaderBytes(request.headers());
+            let view = view(&request, &headers).with_id(request.raw_path_param("id"));
+            self.auth.handle(self.endpoint, &view, body.finish())
+        };
+        Ok(respond(pending.await))
+    }
 }
 
 async fn collect(mut collected: BodyCollector, body: Body) -> BodyCollector {
