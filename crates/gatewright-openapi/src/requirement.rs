@@ -77,8 +77,8 @@ pub(crate) fn as_json(requirement: &Requirement) -> Value {
 }
 
 /// The minimal sets of scopes that can meet the requirement, if roles are ignored. A superset of
-/// another set is left out. A role is an alternative without scopes, so beside it no set of scopes
-/// remains.
+/// another set is left out. A role counts as the empty set, so beside it every set that names
+/// scopes is left out.
 ///
 /// An empty list means that no caller can meet the requirement.
 pub(crate) fn scope_alternatives(requirement: &Requirement) -> Vec<ScopeSet> {
