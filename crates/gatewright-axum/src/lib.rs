@@ -27,7 +27,8 @@
 //!     .route("/users/me", get(me))
 //!     .nest("/auth", routes(&auth))
 //!     .with_state(auth);
-//! # let request = axum::extract::Request::get("/users/me").body(String::new().into()).unwrap();
+//! # use axum::{body::Body, extract::Request};
+//! # let request = Request::get("/users/me").body(Body::empty()).unwrap();
 //! # let response = tower::ServiceExt::oneshot(app, request);
 //! # let response = gatewright_testkit::block_on(response).unwrap();
 //! assert_eq!(response.status(), 401, "without a token");
