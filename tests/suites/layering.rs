@@ -90,6 +90,13 @@ fn folders_and_files_of_the_core_use_only_those_listed_above_them() {
         let root = read(format!("{CORE}/{folder}.rs"));
         between += expect_order(folder, &root, "crate::", &folders, folder);
         let files = modules(&root);
+        let inside = workspace().join(CORE).join(folder);
+        let count = if inside.is_dir() { list(&inside).len() } else { 0 };
+        assert_eq!(
+            count,
+            files.len(),
+            "{folder}.rs must declare each file of its folder with `mod` or `pub mod`"
+        );
         for file in &files {
             let (path, source) = (format!("{folder}/{file}"), read(format!("{CORE}/{folder}/{file}.rs")));
             between += expect_order(&path, &source, "crate::", &folders, folder);
