@@ -1,4 +1,4 @@
-//! `gatewright token inspect`: decodes a token, and says that nothing was verified.
+//! `gatewright token inspect`: decodes a token and explains it, without verification.
 
 use std::fmt::Write;
 use std::io;
@@ -12,16 +12,17 @@ use gatewright_core::{Clock, SystemClock, TokenError};
 use gatewright_jwt::{Algorithm, inspection};
 use serde_json::Value;
 
-use crate::{Failure, lines};
+use crate::lines;
+use crate::output::{Failure, write};
 
-const WARNING: &str = "NOT VERIFIED: nothing below was checked, not the signature, not the times. Anybody could have \
-                       written it. Use `gatewright token verify`.";
+const WARNING: &str = "NOT VERIFIED: neither the signature nor the times were checked. Anyone could have written this \
+                       token. To verify it, use `gatewright token verify`.";
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// The token; read from the first line of standard input unless given
+    /// The token; without it, the first line of standard input is read
     token: Option<String>,
-    /// The present moment, in seconds since 1970, instead of the system's time
+    /// The current time in seconds since 1970, instead of the system's time
     #[arg(long, value_name = "UNIX")]
     now: Option<u64>,
 }
@@ -33,7 +34,7 @@ impl Inspect {
             None => first_line()?,
         };
         let now = self.now.unwrap_or_else(|| SystemClock.now().as_seconds());
-        crate::write(&explain(&token, now)?)?;
+        write(&explain(&token, now)?)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -46,14 +47,14 @@ fn first_line() -> Result<String, Failure> {
 
 fn explain(token: &str, now: u64) -> Result<String, Failure> {
     if token.len() > MAX_TOKEN_BYTES {
-        return Err(format!("the token is longer than {MAX_TOKEN_BYTES} bytes"));
+        return Err(format!("the token must be at most {MAX_TOKEN_BYTES} bytes, is {}", token.len()));
     }
     let segments: Vec<&str> = token.split('.').collect();
     let [header, payload, signature] = segments.as_slice() else {
-        return Err(format!("a token has 3 segments, this has {}", segments.len()));
+        return Err(format!("the token must have 3 segments, has {}", segments.len()));
     };
     let (header, payload) = (Segment::decode("header", header)?, Segment::decode("payload", payload)?);
-    let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| "the signature is no base64url")?;
+    let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| "the signature is not base64url")?;
     let mut text = format!("{WARNING}\n\nheader\n{}\n", pretty(&header.value));
     explain_header(&header, &mut text);
     let _ = write!(text, "\npayload\n{}\n", pretty(&payload.value));
@@ -71,23 +72,22 @@ struct Segment {
 
 impl Segment {
     fn decode(name: &str, segment: &str) -> Result<Self, Failure> {
-        let bytes = URL_SAFE_NO_PAD.decode(segment).map_err(|_| format!("the {name} is no base64url"))?;
-        let json = String::from_utf8(bytes).map_err(|_| format!("the {name} is no JSON"))?;
-        let value = serde_json::from_str(&json).map_err(|_| format!("the {name} is no JSON"))?;
+        let bytes = URL_SAFE_NO_PAD.decode(segment).map_err(|_| format!("the {name} is not base64url"))?;
+        let json = String::from_utf8(bytes).map_err(|_| format!("the {name} is not JSON"))?;
+        let value = serde_json::from_str(&json).map_err(|_| format!("the {name} is not JSON"))?;
         Ok(Self { json, value })
     }
 
     fn explain_duplicates(&self, text: &mut String) {
         if inspection::has_duplicates(&self.json) {
-            let _ = writeln!(
-                text,
-                "- a member occurs twice, and its last value is shown; such a token is refused"
-            );
+            let _ =
+                writeln!(text, "- a member occurs twice (its last value is shown); such a token is refused");
         }
     }
 }
 
-/// JSON for a terminal, in printable ASCII only, so that a token cannot move the cursor or change the direction of text.
+/// JSON for a terminal, in printable ASCII only: a token must not move the cursor or change the
+/// direction of text.
 fn pretty(value: &Value) -> String {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
     let mut safe = String::with_capacity(text.len());
@@ -110,19 +110,19 @@ fn explain_header(header: &Segment, text: &mut String) {
     let known = value["alg"].as_str().and_then(|name| name.parse::<Algorithm>().ok());
     let _ = match known {
         Some(algorithm) => writeln!(text, "- alg: {algorithm}"),
-        None => writeln!(text, "- alg: none that is supported; such a token is refused"),
+        None => writeln!(text, "- alg: missing or not supported; such a token is refused"),
     };
     if value["kid"].as_str().is_none() {
-        let _ = writeln!(text, "- kid: none; such a token is refused");
+        let _ = writeln!(text, "- kid: missing; such a token is refused");
     }
     let names = value.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
     for name in names.filter(|name| inspection::is_rejected(name)) {
-        let _ = writeln!(text, "- {name}: is not supported; such a token is refused");
+        let _ = writeln!(text, "- {name}: not supported; such a token is refused");
     }
     let kind = value["typ"].as_str().and_then(inspection::kind_of);
     let _ = match kind {
-        Some(kind) => writeln!(text, "- typ: says that it is of the kind {kind:?}"),
-        None => writeln!(text, "- typ: not a kind of token of ours"),
+        Some(kind) => writeln!(text, "- typ: a token of the kind {kind:?}"),
+        None => writeln!(text, "- typ: not a kind of token that Gatewright issues"),
     };
     explain_verdict(inspection::check_header(&header.json), text);
 }
@@ -136,8 +136,8 @@ fn explain_payload(payload: &Segment, text: &mut String) {
 }
 
 fn explain_verdict(verdict: Result<(), TokenError>, text: &mut String) {
-    if let Err(refusal) = verdict {
-        let _ = writeln!(text, "- refused by verification: {refusal}");
+    if let Err(error) = verdict {
+        let _ = writeln!(text, "- refused by verification: {error}");
     }
 }
 

@@ -8,28 +8,28 @@ use std::process::ExitCode;
 use clap::{Subcommand, ValueEnum};
 use gatewright_jwt::{Algorithm, KeyError, KeyRing, NewKey, SigningKey, VerifyingKey};
 
-use crate::Failure;
+use crate::output::{Failure, write};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
-    /// Generate a key and print it as PEM (PKCS#8) and JWK; a secret (HS256, …) only as JWK
+    /// Generate a key and print it as PEM (PKCS#8) and as JWK; a secret (HS256, …) only as JWK
     Generate {
         /// HS256, HS384, HS512, EdDSA, ES256, ES384, RS256, RS384, RS512, PS256, PS384 or PS512
         #[arg(long)]
         alg: Algorithm,
-        /// Print only this form
+        /// Print only this format
         #[arg(long)]
         format: Option<Format>,
         /// Write to a new file that only its owner can read, instead of standard output
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Print the JWK set that publishes keys: only their public members
+    /// Print the JWK set that publishes keys, with their public members only
     Jwks {
-        /// Files with a private or public key each: a JWK, PEM, or both as `keys generate` prints them; without files, one key
-        /// is read from standard input
+        /// Files with one private or public key each: as JWK, as PEM, or as both in the output of
+        /// `keys generate`; without files, one key is read from standard input
         files: Vec<PathBuf>,
-        /// The algorithm of PEM keys; a JWK must be for it too
+        /// The algorithm of PEM keys; JWKs must be for this algorithm too
         #[arg(long)]
         alg: Option<Algorithm>,
     },
@@ -54,7 +54,9 @@ impl Keys {
 fn generate(algorithm: Algorithm, format: Option<Format>, out: Option<&Path>) -> Result<(), Failure> {
     let key = NewKey::generate(algorithm).map_err(|error| error.to_string())?;
     let mut text = match (key.pem(), format) {
-        (None, Some(Format::Pem)) => return Err(format!("{algorithm} has a secret, which has no PEM form")),
+        (None, Some(Format::Pem)) => {
+            return Err(format!("{algorithm} keys are secrets, which have no PEM format; use --format jwk"));
+        }
         (Some(pem), None | Some(Format::Pem)) => pem.to_owned(),
         _ => String::new(),
     };
@@ -64,11 +66,11 @@ fn generate(algorithm: Algorithm, format: Option<Format>, out: Option<&Path>) ->
     }
     match out {
         Some(path) => create(path, &text).map_err(|error| format!("{}: {error}", path.display())),
-        None => crate::write(&text),
+        None => write(&text),
     }
 }
 
-/// Writes a new file. Fails if it exists.
+/// Creates a file that only its owner can read. Fails if the file exists.
 fn create(path: &Path, text: &str) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -90,7 +92,7 @@ fn publish(files: &[PathBuf], algorithm: Option<Algorithm>) -> Result<(), Failur
         keys.push(key.map_err(|why| format!("{}: {why}", file.display()))?);
     }
     let ring = KeyRing::verifying(keys).map_err(|error| error.to_string())?;
-    crate::write(&format!("{}\n", ring.jwks()))
+    write(&format!("{}\n", ring.jwks()))
 }
 
 /// The public half of a key.
@@ -98,12 +100,18 @@ fn read(text: &str, algorithm: Option<Algorithm>) -> Result<VerifyingKey, Failur
     let jwk = text.find('{').and_then(|start| text.get(start..));
     let key = match (jwk, algorithm) {
         (Some(jwk), _) => from_jwk(jwk, algorithm),
-        (None, _) if !text.contains("-----BEGIN ") => return Err("neither PEM nor a JWK".to_owned()),
+        (None, _) if !text.contains("-----BEGIN ") => {
+            return Err("the key is neither PEM nor a JWK".to_owned());
+        }
         (None, Some(algorithm)) => from_pem(text, algorithm),
-        (None, None) => return Err("a PEM key does not say what it is for: give --alg".to_owned()),
+        (None, None) => return Err("a PEM key does not name its algorithm; add --alg".to_owned()),
     };
     let key = key.map_err(|error| error.to_string())?;
-    if key.algorithm().is_symmetric() { Err("a secret is never published".to_owned()) } else { Ok(key) }
+    if key.algorithm().is_symmetric() {
+        Err("the key is a secret, which must not be published".to_owned())
+    } else {
+        Ok(key)
+    }
 }
 
 fn from_jwk(text: &str, algorithm: Option<Algorithm>) -> Result<VerifyingKey, KeyError> {
@@ -113,19 +121,20 @@ fn from_jwk(text: &str, algorithm: Option<Algorithm>) -> Result<VerifyingKey, Ke
         }
         None => (VerifyingKey::from_jwk(text), SigningKey::from_jwk(text)),
     };
-    halve(public, private)
+    public_half(public, private)
 }
 
 fn from_pem(text: &str, algorithm: Algorithm) -> Result<VerifyingKey, KeyError> {
-    halve(VerifyingKey::from_pem(algorithm, text), SigningKey::from_pem(algorithm, text))
+    public_half(VerifyingKey::from_pem(algorithm, text), SigningKey::from_pem(algorithm, text))
 }
 
-fn halve(
+/// The verifying key, also if the text is a private key.
+fn public_half(
     public: Result<VerifyingKey, KeyError>,
     private: Result<SigningKey, KeyError>,
 ) -> Result<VerifyingKey, KeyError> {
     match public {
-        // It is a private key, or one whose `key_ops` is to sign.
+        // The text is a private key, or its `key_ops` is `sign`.
         Err(KeyError::Private | KeyError::Use) => private.map(|key| key.verifying_key().clone()),
         public => public,
     }

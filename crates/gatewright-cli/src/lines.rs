@@ -1,25 +1,25 @@
-//! Reading lines: split at LF only, not trimmed, and of bounded length.
+//! Reads lines: split at LF only, not trimmed, of limited length.
 
 use std::io::{self, BufRead};
 
 use gatewright_core::token::MAX_TOKEN_BYTES;
 
-/// One byte more than the longest token: enough to see that a line is too long.
+/// One byte more than the longest token, to detect lines that are too long.
 const KEPT_BYTES: usize = MAX_TOKEN_BYTES + 1;
 
-/// Reads the next line without its LF into `line`. Returns `false` at the end of the input. Of a line that is too long only the
-/// beginning is kept.
+/// Reads the next line without its LF into `line`. Returns `false` at the end of the input. A line
+/// that is too long is cut off.
 pub(crate) fn next(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
-    let mut begun = false;
+    let mut has_line = false;
     loop {
         let chunk = match input.fill_buf() {
-            Ok([]) => return Ok(begun),
+            Ok([]) => return Ok(has_line),
             Ok(chunk) => chunk,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        begun = true;
+        has_line = true;
         let end = chunk.iter().position(|byte| *byte == b'\n');
         let part = chunk.get(..end.unwrap_or(chunk.len())).unwrap_or_default();
         let room = KEPT_BYTES.saturating_sub(line.len());
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_at_lf_alone_and_nothing_is_trimmed() {
+    fn lines_end_at_lf_only_and_are_not_trimmed() {
         for chunk in [1, 2, 3, 100] {
             assert_eq!(split(b"", chunk), Vec::<Vec<u8>>::new());
             assert_eq!(split(b"a", chunk), [b"a"]);
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_line_the_beginning_is_kept_and_the_next_line_is_whole() {
+    fn a_long_line_is_cut_off_and_the_next_line_is_complete() {
         let input = [vec![b'x'; 100_000], b"\ny".to_vec()].concat();
         let lines = split(&input, 777);
         assert_eq!((lines[0].len(), lines[1].as_slice()), (MAX_TOKEN_BYTES + 1, &b"y"[..]));

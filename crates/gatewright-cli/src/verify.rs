@@ -1,4 +1,4 @@
-//! `gatewright token verify`: verifies the token in each line.
+//! `gatewright token verify`: verifies the token in each line of standard input.
 
 use std::fs;
 use std::io::{self, BufRead, Write};
@@ -8,23 +8,24 @@ use std::time::Duration;
 
 use clap::Args;
 use gatewright_core::token::MAX_TOKEN_BYTES;
-use gatewright_core::{Clock, SystemClock, Timestamp, TokenKind, TokenError, TokenVerifier};
+use gatewright_core::{Clock, SystemClock, Timestamp, TokenError, TokenKind, TokenVerifier};
 use gatewright_jwt::{Algorithm, JwkSet, Jwt, KeyError, KeyRing, VerifyingKey, inspection};
 
-use crate::{Failure, lines};
+use crate::lines;
+use crate::output::{Failure, warn};
 
 /// The exit code if a token was refused.
 const REFUSED: u8 = 1;
 
-/// What `refused: <why>` may say.
-pub(crate) fn refusals() -> String {
-    let lines = TokenError::ALL.map(|refusal| format!("  {:<14}{refusal}\n", refusal.name()));
-    format!("Refusals:\n{}", lines.concat())
+/// The reasons in `refused: <reason>`, for the help text.
+pub(crate) fn reasons() -> String {
+    let lines = TokenError::ALL.map(|error| format!("  {:<14}{error}\n", error.name()));
+    format!("Reasons:\n{}", lines.concat())
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// The JWK set with the keys; secrets (`oct`) may be in it
+    /// The JWK set with the keys; it may contain secrets (`oct`)
     #[arg(long, value_name = "FILE")]
     jwks: PathBuf,
     /// The expected `iss`
@@ -39,13 +40,14 @@ pub(crate) struct Verify {
     /// Accept only keys for this algorithm; may be repeated
     #[arg(long)]
     algorithm: Vec<Algorithm>,
-    /// The present moment, in seconds since 1970, instead of the system's time
+    /// The current time in seconds since 1970, instead of the system's time
     #[arg(long, value_name = "UNIX")]
     now: Option<u64>,
-    /// The tolerated clock difference for `exp`, `nbf` and `iat`: at most 60 (by default 0 for `exp`, 5 for the others)
+    /// The tolerated clock difference in seconds for `exp`, `nbf` and `iat`: at most 60 (default: 0
+    /// for `exp`, 5 for the others)
     #[arg(long, value_name = "S")]
     leeway: Option<u64>,
-    /// How long ago a token may have been issued
+    /// How long ago a token may have been issued, in seconds
     #[arg(long, value_name = "S")]
     max_age: Option<u64>,
 }
@@ -54,15 +56,15 @@ impl Verify {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
         let (verifier, now) = (self.verifier()?, self.now);
         let now = || now.map_or_else(|| SystemClock.now(), Timestamp::from_seconds);
-        let judged =
-            judge_all(&verifier, self.kind(), now, &mut io::stdin().lock(), &mut io::stdout().lock());
-        match judged.map_err(|error| error.to_string())? {
+        let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
+        let refused = verify_lines(&verifier, self.kind(), now, &mut input, &mut output);
+        match refused.map_err(|error| error.to_string())? {
             0 => Ok(ExitCode::SUCCESS),
             _ => Ok(ExitCode::from(REFUSED)),
         }
     }
 
-    /// The kind of token that has the type `--typ`. Any other type is one of access tokens.
+    /// The kind of token with the type `--typ`. An unknown type is a custom type of access tokens.
     fn kind(&self) -> TokenKind {
         inspection::kind_of(&self.typ).unwrap_or(TokenKind::Access)
     }
@@ -72,7 +74,7 @@ impl Verify {
         let mut builder = Jwt::builder(ring, &self.issuer, &self.audience);
         if self.kind() != TokenKind::Access && self.issuer != self.audience {
             return Err(
-                "tokens of this kind are for the issuer itself: --audience must be the issuer".to_owned()
+                "tokens of this kind are for the issuer itself; --audience must be the issuer".to_owned()
             );
         }
         if inspection::kind_of(&self.typ).is_none() {
@@ -87,15 +89,15 @@ impl Verify {
         builder.build().map_err(|error| error.to_string())
     }
 
-    /// The keys of the file. Unusable ones are reported on the error stream.
+    /// Reads the usable keys of the file. The others are reported on the error stream.
     fn keys(&self) -> Result<Vec<VerifyingKey>, Failure> {
         let text = fs::read_to_string(&self.jwks).map_err(|error| self.failed(&error))?;
         let set = JwkSet::parse_with_secrets(&text, &self.algorithm).map_err(|error| match error {
-            KeyError::Format => format!("{}: not a JWK set: {{\"keys\":[…]}}", self.jwks.display()),
+            KeyError::Format => format!("{}: must be a JWK set: {{\"keys\":[…]}}", self.jwks.display()),
             error => self.failed(&error),
         })?;
         for error in set.rejected() {
-            crate::warn(&format!("{}: a key is not used: {error}", self.jwks.display()));
+            warn(&format!("{}: a key is not used: {error}", self.jwks.display()));
         }
         Ok(set.into_keys())
     }
@@ -105,8 +107,8 @@ impl Verify {
     }
 }
 
-/// Writes a verdict for each line of the input. Returns how many were refused.
-fn judge_all(
+/// Writes a verdict for each line of the input. Returns how many tokens were refused.
+fn verify_lines(
     verifier: &Jwt,
     kind: TokenKind,
     now: impl Fn() -> Timestamp,
@@ -115,11 +117,11 @@ fn judge_all(
 ) -> io::Result<usize> {
     let (mut refused, mut line) = (0, Vec::new());
     while lines::next(input, &mut line)? {
-        match judge(verifier, kind, &line, now()) {
+        match verify_line(verifier, kind, &line, now()) {
             Ok(()) => writeln!(output, "accepted")?,
-            Err(refusal) => {
+            Err(error) => {
                 refused += 1;
-                writeln!(output, "refused: {}", refusal.name())?;
+                writeln!(output, "refused: {}", error.name())?;
             }
         }
     }
@@ -127,7 +129,7 @@ fn judge_all(
     Ok(refused)
 }
 
-fn judge(verifier: &Jwt, kind: TokenKind, line: &[u8], now: Timestamp) -> Result<(), TokenError> {
+fn verify_line(verifier: &Jwt, kind: TokenKind, line: &[u8], now: Timestamp) -> Result<(), TokenError> {
     if line.len() > MAX_TOKEN_BYTES {
         return Err(TokenError::Size);
     }

@@ -1,13 +1,11 @@
-//! What the tests share: running the real program, and the hostile tokens.
-
-#![allow(dead_code, reason = "each test file uses what it needs")]
+//! Shared by the tests: running the command, and the hostile tokens.
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub(crate) const ISSUER: &str = "https://issuer.example";
 pub(crate) const AUDIENCE: &str = "https://api.example";
@@ -28,7 +26,7 @@ pub(crate) fn run(arguments: &[&str], input: &[u8]) -> Done {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
-    // A program that refuses its arguments reads nothing.
+    // If the arguments are wrong, the command does not read its input, and writing fails.
     let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
@@ -36,42 +34,34 @@ pub(crate) fn run(arguments: &[&str], input: &[u8]) -> Done {
     Done { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-/// A file of this test process.
+/// Creates a file that no other test process uses.
 pub(crate) fn file(name: &str, text: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
     fs::write(&path, text).unwrap();
     path
 }
 
+/// The file of hostile tokens.
 pub(crate) fn vectors() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gatewright-jwt/tests/vectors");
     serde_json::from_str(&fs::read_to_string(path.join("jwt_claims_and_attacks.json")).unwrap()).unwrap()
 }
 
-/// `token verify` under a vector's policy.
+/// Runs `token verify` with the settings of a vector.
 pub(crate) fn verify(policy: &Value, name: &str, input: &[u8]) -> Done {
     let default = vectors()["default_policy"].clone();
     let setting =
         |name: &str| if policy[name].is_null() { default[name].clone() } else { policy[name].clone() };
-    let keys: Vec<Value> = setting("kid_keys")
-        .as_object()
-        .unwrap()
-        .iter()
-        .map(|(id, key)| {
-            let mut key = key.clone();
-            key["kid"] = json!(id);
-            key
-        })
-        .collect();
+    let keys: Map<String, Value> = serde_json::from_value(setting("kid_keys")).unwrap();
+    let with_id = |(id, mut key): (String, Value)| {
+        key["kid"] = json!(id);
+        key
+    };
+    let keys: Vec<Value> = keys.into_iter().map(with_id).collect();
     let path = file(name, &json!({ "keys": keys }).to_string());
     let number = |name: &str| setting(name).as_u64().map(|number| number.to_string());
     let (now, leeway, age) = (number("now").unwrap(), number("leeway").unwrap(), number("max_age"));
-    let algorithms: Vec<String> = setting("alg_allow")
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|name| name.as_str().unwrap().to_owned())
-        .collect();
+    let algorithms: Vec<String> = serde_json::from_value(setting("alg_allow")).unwrap();
     let mut arguments = vec!["token", "verify", "--jwks", path.to_str().unwrap(), "--issuer", ISSUER];
     arguments.extend(["--audience", AUDIENCE, "--now", &now, "--leeway", &leeway]);
     arguments.extend(algorithms.iter().flat_map(|name| ["--algorithm", name]));
@@ -81,6 +71,7 @@ pub(crate) fn verify(policy: &Value, name: &str, input: &[u8]) -> Done {
     run(&arguments, input)
 }
 
+/// The vector that is a valid token for the default settings.
 pub(crate) fn baseline() -> String {
     let file = vectors();
     let found = file["vectors"].as_array().unwrap().iter().find(|vector| vector["id"] == "ok-baseline");

@@ -1,0 +1,9 @@
+//! The command `gatewright`, run as a child process.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed step fails the test")]
+
+mod common;
+
+mod inspect;
+mod keys;
+mod verify;
