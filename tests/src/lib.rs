@@ -13,6 +13,7 @@
 pub struct Readme;
 
 mod log;
+pub mod http;
 pub mod servers;
 pub mod storages;
 
@@ -59,7 +60,8 @@ pub fn jwt() -> Jwt {
     Jwt::hs256(SECRET, "https://issuer.example", "api").build().unwrap()
 }
 
-/// An `Auth` on a store, with a fixed clock, a hasher that counts its calls and a sink that records events.
+/// An `Auth` on a store, with a fixed clock, a hasher that counts its calls and a sink that records
+/// events.
 #[derive(Debug, Clone)]
 pub struct World<S> {
     /// The `Auth`.
@@ -75,7 +77,8 @@ pub struct World<S> {
 }
 
 impl<S: Store> World<S> {
-    /// Without a grace window for refresh tokens. The role `user` has the scopes `read` and `write`.
+    /// Without a grace window for refresh tokens. The role `user` has the scopes `read` and
+    /// `write`.
     #[must_use]
     pub fn new(store: S) -> Self {
         Self::with(store, |builder| builder.with_refresh_grace(Duration::ZERO))

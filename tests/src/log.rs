@@ -1,7 +1,8 @@
-//! What a test's own thread logs.
+//! Captures the log of a test's own thread.
 //!
-//! One subscriber serves the whole process. Subscribers of single threads do not: what a place that logs is known to need is
-//! kept for all threads, and whoever comes to it at a moment when nobody listens decides for the others.
+//! One subscriber serves the whole process. A subscriber for each thread would miss events:
+//! `tracing` caches for all threads whether a call site is enabled, and the first thread that
+//! reaches it decides.
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -16,12 +17,12 @@ thread_local! {
     static LISTENING: RefCell<Option<Log>> = const { RefCell::new(None) };
 }
 
-/// Whatever this thread logs while [`Log::listen`] is in force.
+/// The log of a thread, for as long as a [`Listening`] exists.
 #[derive(Debug, Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Begins to listen, until what is returned is dropped.
+    /// Captures the log of this thread until the guard is dropped.
     #[must_use]
     pub fn listen(&self) -> Listening {
         install();
@@ -29,14 +30,14 @@ impl Log {
         Listening(())
     }
 
-    /// What was written.
+    /// The captured text.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
 
-/// A log that is written.
+/// Captures the log until it is dropped.
 #[derive(Debug)]
 pub struct Listening(());
 
@@ -46,13 +47,13 @@ impl Drop for Listening {
     }
 }
 
-/// Sets the subscriber, the first time.
+/// Sets the subscriber of the process, once.
 pub(crate) fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
-        let is_heard = dynamic_filter_fn(|_, _| LISTENING.with_borrow(Option::is_some));
+        let is_captured = dynamic_filter_fn(|_, _| LISTENING.with_borrow(Option::is_some));
         let writer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(|| Sink);
-        tracing_subscriber::registry().with(writer.with_filter(is_heard)).init();
+        tracing_subscriber::registry().with(writer.with_filter(is_captured)).init();
     });
 }
 

@@ -1,4 +1,5 @@
-//! What the refresh suite runs on: each store of the workspace, with what a restart leaves of it.
+//! The storages of the refresh suite: every store of the workspace, and what it keeps over a
+//! restart.
 
 use std::path::PathBuf;
 
@@ -6,25 +7,25 @@ use example_service::testing::databases;
 use gatewright::{
     AccountStore, Jwt, MemoryStore, MySqlStore, PostgresStore, Prefix, RedisStore, SessionStore, SqliteStore,
 };
-use gatewright_testkit::refresh::{Lasting, Storage};
+use gatewright_testkit::refresh::{Durability, Storage};
 use sqlx::{AssertSqlSafe, Connection, Row};
 
 use crate::{SECRET, new_file};
 
 const TABLES: [&str; 2] = ["gatewright_users", "gatewright_sessions"];
 
-/// The tokens of an issuer, all with the key of every test.
+/// An issuer and verifier with this issuer's name and the key of every test.
 #[must_use]
 pub fn tokens(issuer: &str) -> Jwt {
     Jwt::hs256(SECRET, issuer, "api").build().unwrap()
 }
 
-/// Memory: nodes are handles in one process, and nothing outlives it.
+/// In memory: nodes are handles in one process, and a restart loses everything.
 #[derive(Debug, Default)]
 pub struct InMemory(MemoryStore);
 
 impl InMemory {
-    /// An empty one.
+    /// A new, empty store.
     pub async fn fresh() -> Self {
         Self::default()
     }
@@ -33,7 +34,7 @@ impl InMemory {
 impl Storage for InMemory {
     type Accounts = MemoryStore;
     type Sessions = MemoryStore;
-    const SESSIONS: Lasting = Lasting::Gone;
+    const SESSIONS: Durability = Durability::Volatile;
 
     async fn open(&self) -> (MemoryStore, MemoryStore) {
         (self.0.clone(), self.0.clone())
@@ -58,12 +59,12 @@ impl Storage for InMemory {
     }
 }
 
-/// A SQLite file: a node is a handle with connections of its own.
+/// In a SQLite file: a node is a handle with its own connections.
 #[derive(Debug)]
 pub struct InSqlite(PathBuf);
 
 impl InSqlite {
-    /// A new file.
+    /// A new, empty file.
     pub async fn fresh() -> Self {
         Self(new_file("refresh.db"))
     }
@@ -76,7 +77,7 @@ impl InSqlite {
 impl Storage for InSqlite {
     type Accounts = SqliteStore;
     type Sessions = SqliteStore;
-    const SESSIONS: Lasting = Lasting::Kept;
+    const SESSIONS: Durability = Durability::Durable;
 
     async fn open(&self) -> (SqliteStore, SqliteStore) {
         let store = SqliteStore::connect(&self.url()).await.unwrap();
@@ -102,12 +103,12 @@ impl Storage for InSqlite {
     }
 }
 
-/// A database on PostgreSQL.
+/// In a database on PostgreSQL.
 #[derive(Debug)]
 pub struct OnPostgres(String);
 
 impl OnPostgres {
-    /// A new database.
+    /// A new, empty database.
     pub async fn fresh() -> Self {
         Self(databases::postgres().await)
     }
@@ -116,7 +117,7 @@ impl OnPostgres {
 impl Storage for OnPostgres {
     type Accounts = PostgresStore;
     type Sessions = PostgresStore;
-    const SESSIONS: Lasting = Lasting::Kept;
+    const SESSIONS: Durability = Durability::Durable;
 
     async fn open(&self) -> (PostgresStore, PostgresStore) {
         let store = PostgresStore::connect(&self.0).await.unwrap();
@@ -142,12 +143,12 @@ impl Storage for OnPostgres {
     }
 }
 
-/// A database on MySQL, or MariaDB.
+/// In a database on MySQL or MariaDB.
 #[derive(Debug)]
 pub struct OnMysql(String);
 
 impl OnMysql {
-    /// A new database.
+    /// A new, empty database.
     pub async fn fresh() -> Self {
         Self(databases::mysql().await)
     }
@@ -156,7 +157,7 @@ impl OnMysql {
 impl Storage for OnMysql {
     type Accounts = MySqlStore;
     type Sessions = MySqlStore;
-    const SESSIONS: Lasting = Lasting::Kept;
+    const SESSIONS: Durability = Durability::Durable;
 
     async fn open(&self) -> (MySqlStore, MySqlStore) {
         let store = MySqlStore::connect(&self.0).await.unwrap();
@@ -181,7 +182,7 @@ impl Storage for OnMysql {
     }
 }
 
-/// Sessions in Redis, below a prefix of their own, and accounts in memory.
+/// Sessions in Redis, below a prefix of their own; accounts in memory.
 #[derive(Debug)]
 pub struct OnRedis {
     accounts: MemoryStore,
@@ -200,7 +201,7 @@ impl OnRedis {
 impl Storage for OnRedis {
     type Accounts = MemoryStore;
     type Sessions = RedisStore;
-    const SESSIONS: Lasting = Lasting::Kept;
+    const SESSIONS: Durability = Durability::Durable;
 
     async fn open(&self) -> (MemoryStore, RedisStore) {
         let sessions = RedisStore::connect(&self.url).await.unwrap();

@@ -16,6 +16,8 @@ mod scenarios;
 mod revocation;
 mod security;
 mod adapters;
+mod auth_routes;
+mod published_vectors;
 mod differences;
 mod servers;
 mod on_redis;

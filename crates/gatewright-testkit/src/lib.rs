@@ -10,12 +10,9 @@
 //! - [`feed_suite!`] tests a [`RevocationFeed`](gatewright_core::RevocationFeed) between nodes. It
 //!   cuts the connections of the nodes at a [`Wire`](feed::Wire). [`local_feed_suite!`] tests a
 //!   feed within a process.
-//! - [`http_suite!`] proves a running application: a table of requests and exact answers over a
-//!   real socket. [`problem_suite!`] and [`rfc6749_suite!`] prove it with another renderer and
-//!   another token endpoint, each also by sending some thousand requests to both and comparing;
-//!   [`http_outage_suite!`] proves it over a store that fails. [`http::SUITES`] lists their cases.
-//! - [`http::difference::compare`] sends the same requests to several applications and tells every
-//!   difference.
+//! - [`auth_routes_suite!`] tests the ready-made endpoints and one guarded route of a running
+//!   application: a table of requests and exact answers over a real socket.
+//!   [`auth_routes::CASES`] lists them.
 //! - [`FixedClock`] is a clock that a test moves. [`TestHasher`] counts its calls and can be
 //!   paused. [`EventRecorder`] records events. [`FailingStore`] fails on demand, [`CountingStore`]
 //!   counts reads and pauses calls, and [`Intercepted`] runs any [`Hook`] around the calls of a
@@ -46,16 +43,10 @@
 //!
 //! gatewright_testkit::feed_suite!(my_feed, network);
 //!
-//! // In a test of an application with the example's routes. Each function starts it on a socket of its own.
-//! fn running() -> &'static Target { … }
-//! fn with_problems() -> [Target; 2] { … }
-//! fn with_rfc6749() -> [Target; 2] { … }
-//! fn over_a_fragile_store() -> (Target, Outage) { … }
+//! // In a test of an application. `running` starts it on a socket and returns its address.
+//! fn running() -> &'static gatewright_testkit::auth_routes::Target { … }
 //!
-//! gatewright_testkit::http_suite!(my_application, running);
-//! gatewright_testkit::problem_suite!(problems, with_problems);
-//! gatewright_testkit::rfc6749_suite!(rfc6749, with_rfc6749);
-//! gatewright_testkit::http_outage_suite!(outages, over_a_fragile_store);
+//! gatewright_testkit::auth_routes_suite!(my_application, running, accounts, introspection);
 //! ```
 
 #![allow(
@@ -72,7 +63,6 @@ mod fakes;
 pub mod store;
 pub mod refresh;
 pub mod feed;
-pub mod http;
 pub mod auth_routes;
 
 pub use fakes::{

@@ -1,18 +1,17 @@
-//! For the tests of the example applications: the real program in a directory of its own, and the same service on a
-//! thread of the test's.
+//! Helpers for the tests of the examples: the real program in a directory of its own, and the same
+//! service on a thread of the test.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::missing_panics_doc,
-    reason = "a test that cannot go on fails"
+    reason = "a test fails by panicking"
 )]
 
 pub mod databases;
 pub mod journeys;
 pub mod nodes;
 pub mod revocations;
-pub mod suites;
 
 use std::future::Future;
 use std::io::{self, BufRead, BufReader, Read};
@@ -25,25 +24,77 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use gatewright::{Account, Auth, AuthBuilder, MemoryStore, Prefix};
-use gatewright_testkit::http::Target;
-use gatewright_testkit::{FragileStore, Outage};
+use gatewright_testkit::auth_routes::{Request, Response, Target, Tokens};
+use gatewright_testkit::{FailingStore, Outage, TestHasher};
 
 use crate::config::{Config, Keys};
 use crate::start;
 
-/// The key of every test.
+/// The HS256 key of every test.
 pub const SECRET: &str = "fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa";
 
-/// The first admin's password in every test that sets one.
+/// The email address of the first admin.
+pub const ADMIN_EMAIL: &str = "admin@example.com";
+
+/// The password of the first admin in every test that sets one.
 pub const ADMIN_PASSWORD: &str = "the admin's long password";
 
 /// An API key without scopes, and one with a scope.
 pub const API_KEYS: &str = "k9J2mQ7xVb4TzW8LcR5nYp3H,R5nYp3HdF6sGaE1cX8wQz7Lm:introspect";
 
-/// How often in a row a request is sent again that was answered 503, where a busy machine may leave a store no time.
-const PATIENCE: usize = 5;
+/// Journeys and comparisons repeat a request up to this many times while the response is 503: on a
+/// busy machine a store may miss its deadline.
+pub const PATIENCE: usize = 5;
 
-/// A new directory below a folder, such as a test's `CARGO_TARGET_TMPDIR`, which is made where there is none.
+/// The `serve` function of an example, as `axum_app::serve`.
+pub trait Application: Send + 'static {
+    /// Serves until the listener fails.
+    fn serve(self, listener: TcpListener, auth: Auth) -> impl Future<Output = io::Result<()>>;
+}
+
+impl<A, F> Application for A
+where
+    A: FnOnce(TcpListener, Auth) -> F + Send + 'static,
+    F: Future<Output = io::Result<()>>,
+{
+    fn serve(self, listener: TcpListener, auth: Auth) -> impl Future<Output = io::Result<()>> {
+        self(listener, auth)
+    }
+}
+
+/// What the routes of the examples add to a [`Target`]: the administration of users.
+pub trait Example {
+    /// Logs the admin in.
+    fn admin(&self) -> Tokens;
+    /// The id of the user who has this access token.
+    fn id_of(&self, access: &str) -> String;
+    /// `PATCH /users/{id}`, by the admin.
+    fn patch_user(&self, id: &str, body: &str) -> Response;
+    /// Gives a user another role.
+    fn set_role(&self, id: &str, role: &str);
+}
+
+impl Example for Target {
+    fn admin(&self) -> Tokens {
+        self.login(ADMIN_EMAIL, ADMIN_PASSWORD)
+    }
+
+    fn id_of(&self, access: &str) -> String {
+        self.me(access).json()["id"].as_str().unwrap().to_owned()
+    }
+
+    fn patch_user(&self, id: &str, body: &str) -> Response {
+        let request = Request::new("PATCH", &format!("/users/{id}")).bearer(&self.admin().access);
+        self.send(&request.json(body))
+    }
+
+    fn set_role(&self, id: &str, role: &str) {
+        self.patch_user(id, &format!(r#"{{"role":"{role}"}}"#)).expect_ok();
+    }
+}
+
+/// Makes a new directory in `folder`, such as `CARGO_TARGET_TMPDIR` of a test, and the folder if it
+/// does not exist.
 #[must_use]
 pub fn new_directory(folder: &str) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -53,14 +104,14 @@ pub fn new_directory(folder: &str) -> PathBuf {
         let directory = Path::new(folder).join(format!("example-{}-{number}", std::process::id()));
         match std::fs::create_dir(&directory) {
             Ok(()) => return directory,
-            // Of an earlier process with this id.
+            // An earlier process had the same id.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => panic!("{}: {error}", directory.display()),
         }
     }
 }
 
-/// The settings of a service on a database, as if the environment had said so.
+/// The configuration of a service on a database.
 #[must_use]
 pub fn config(database_url: &str) -> Config {
     Config {
@@ -77,92 +128,93 @@ pub fn config(database_url: &str) -> Config {
         refresh_grace: Duration::from_secs(60),
         api_keys: API_KEYS.to_owned(),
         trusted_proxies: String::new(),
-        admin_email: "admin@example.com".to_owned(),
+        admin_email: ADMIN_EMAIL.to_owned(),
         admin_password: Some(ADMIN_PASSWORD.to_owned()),
     }
 }
 
-/// Serves on a thread of its own for as long as the tests run. `settings` may change what the configuration says.
-pub fn serve<F: Future<Output = io::Result<()>>>(
+/// Serves on a thread of its own until the tests end. `settings` may change what the configuration
+/// sets. Passwords are hashed by the [`TestHasher`], which costs nothing: only the real programs
+/// ([`Program`]) hash as in production.
+pub fn serve(
     database_url: &str,
     settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account> + Send + 'static,
-    run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
+    application: impl Application,
 ) -> Target {
-    serve_config(config(database_url), settings, run)
+    serve_config(config(database_url), settings, application)
 }
 
 /// As [`serve`], with sessions in Redis, below a prefix.
-pub fn serve_with_redis<F: Future<Output = io::Result<()>>>(
+pub fn serve_with_redis(
     database_url: &str,
     (redis_url, redis_prefix): (String, Prefix),
-    run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
+    application: impl Application,
 ) -> Target {
     let config = Config { redis_url: Some(redis_url), redis_prefix, ..config(database_url) };
-    serve_config(config, |settings| settings, run)
+    serve_config(config, |settings| settings, application)
 }
 
-/// As [`serve`], with these keys.
-pub fn serve_with_keys<F: Future<Output = io::Result<()>>>(
-    database_url: &str,
-    keys: Keys,
-    run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
-) -> Target {
-    serve_config(Config { keys, ..config(database_url) }, |settings| settings, run)
+/// As [`serve`], with other keys.
+pub fn serve_with_keys(database_url: &str, keys: Keys, application: impl Application) -> Target {
+    serve_config(Config { keys, ..config(database_url) }, |settings| settings, application)
 }
 
-fn serve_config<F: Future<Output = io::Result<()>>>(
+fn serve_config(
     config: Config,
     settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account> + Send + 'static,
-    run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
+    application: impl Application,
 ) -> Target {
-    on_a_thread(async move || (settings(start::builder(&config).await.unwrap()), config), run)
+    on_a_thread(async move || (settings(start::builder(&config).await.unwrap()), config), application)
 }
 
-/// As [`serve`], over a store in memory that can be cut off.
-pub fn serve_over_a_fragile_store<F: Future<Output = io::Result<()>>>(
-    run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
-) -> (Target, Outage) {
-    let (store, outage) = FragileStore::new(MemoryStore::new());
+/// As [`serve`], on memory, with a store that fails on demand.
+pub fn serve_over_a_failing_store(application: impl Application) -> (Target, Outage) {
+    let (store, outage) = FailingStore::new(MemoryStore::new());
     let config = config("memory:");
-    (on_a_thread(async move || (start::builder_over(store, &config).unwrap(), config), run), outage)
+    let builder = async move || (start::builder_over(store, &config).unwrap(), config);
+    (on_a_thread(builder, application), outage)
 }
 
-fn on_a_thread<F: Future<Output = io::Result<()>>>(
+fn on_a_thread(
     builder: impl AsyncFnOnce() -> (AuthBuilder<Account>, Config) + Send + 'static,
-    run: impl FnOnce(TcpListener, Auth) -> F + Send + 'static,
+    application: impl Application,
 ) -> Target {
     let (bound, address) = mpsc::channel();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let (builder, config) = builder().await;
-            let auth = builder.build().unwrap();
+            let auth = builder.with_hasher(TestHasher::new()).build().unwrap();
             start::first_admin(&auth, &config, |_| Ok(())).await.unwrap();
             let listener = TcpListener::bind(&config.bind_address).unwrap();
             listener.set_nonblocking(true).unwrap();
             bound.send(listener.local_addr().unwrap().to_string()).unwrap();
-            run(listener, auth).await.unwrap();
+            application.serve(listener, auth).await.unwrap();
         });
     });
-    let target = Target::new(&address.recv().unwrap(), "admin@example.com", ADMIN_PASSWORD, SECRET);
     let (plain, scoped) = API_KEYS.split_once(',').unwrap();
-    target.with_api_keys(plain, scoped.split_once(':').unwrap().0)
+    target(&address.recv().unwrap()).with_api_keys(plain, scoped.split_once(':').unwrap().0)
 }
 
-/// The running program; it is ended when this is dropped.
+/// An example at this address, without API keys.
+fn target(address: &str) -> Target {
+    Target::new(address).with_guarded_route("/users/me").with_secret(SECRET)
+}
+
+/// The running program. Dropping it kills the program.
 #[derive(Debug)]
 pub struct Program {
     child: Child,
-    /// Read while the program runs: a full pipe would stop it.
+    /// Reads standard error while the program runs: a full pipe would block it.
     errors: Option<JoinHandle<Vec<u8>>>,
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: String,
-    /// The first admin's password, if it was shown.
+    /// The password of the first admin, if the program showed it.
     pub admin_password: Option<String>,
 }
 
 impl Program {
-    /// The program with a directory of its own to start in, and no setting but those given.
+    /// The program, to be started in a directory, with these settings and no others.
     #[must_use]
     pub fn command(program: &str, directory: &Path, settings: &[(&str, &str)]) -> Command {
         let mut command = Command::new(program);
@@ -197,27 +249,44 @@ impl Program {
         Self { child, errors: Some(errors), address, admin_password }
     }
 
-    /// For the suite's requests.
+    /// Starts the program in a new directory, on memory, with the key of every test and these
+    /// settings.
     #[must_use]
-    pub fn target(&self, admin_password: &str) -> Target {
-        Target::new(&self.address, "admin@example.com", admin_password, SECRET)
+    pub fn start_on_memory(program: &str, folder: &str, settings: &[(&str, &str)]) -> Self {
+        let settings = [&[("DATABASE_URL", "memory:"), ("AUTH_SECRET_KEY", SECRET)], settings].concat();
+        Self::start(program, &new_directory(folder), &settings)
     }
 
-    /// Ends the program as a crash would (SIGKILL), and waits until it is gone.
+    /// The program as a target of requests.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        target(&self.address)
+    }
+
+    /// Kills the program (SIGKILL), as a crash would, and waits until it has exited.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
-        assert_eq!(self.child.wait().unwrap().code(), None, "it did not end by itself");
+        assert_eq!(self.child.wait().unwrap().code(), None, "the program exited by itself");
     }
 
-    /// Asks the program to stop and returns its exit.
+    /// Asks the program to stop (SIGTERM) and returns its exit status and standard error.
     #[must_use]
     pub fn stop(mut self) -> Output {
         let id = self.child.id().to_string();
-        // The shell's own `kill`: there need not be a program of that name.
+        // The built-in `kill` of the shell: a program of that name may not be installed.
         assert!(Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &id]).status().unwrap().success());
         let status = self.child.wait().unwrap();
         let stderr = self.errors.take().unwrap().join().unwrap();
         Output { status, stdout: Vec::new(), stderr }
+    }
+
+    /// As [`Program::stop`]; checks that the program succeeded, and returns what it logged.
+    #[must_use]
+    pub fn stop_with_log(self) -> String {
+        let output = self.stop();
+        let log = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{log}");
+        log
     }
 }
 

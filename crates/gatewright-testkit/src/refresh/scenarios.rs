@@ -18,7 +18,7 @@ use serde_json::json;
 
 use super::service::EMAIL;
 use super::{Durability, Node, Pair, Service, Storage, Tokens};
-use crate::http::{claims, expect_same_token};
+use crate::auth_routes::{claims, expect_same_token};
 use crate::repetitions;
 use crate::store::{RACERS, race};
 

@@ -1,4 +1,4 @@
-//! The shop's customers, held against the contract of `UserStore`.
+//! The shop's customers against the contract of `UserStore`.
 
 use gatewright::{Email, UserId};
 use gatewright_testkit::store::{UserState, Users};
@@ -8,7 +8,7 @@ use sqlx::{SqlitePool, query, query_scalar};
 
 use crate::new_file;
 
-/// A handle on the table: what is proved, and how the shop itself writes to it.
+/// The store under test, and how the shop writes to its table.
 #[derive(Clone)]
 struct Table(Customers);
 
@@ -40,7 +40,7 @@ impl Users for Table {
     }
 }
 
-/// Two handles on one new database, each with connections of its own, as two nodes of the shop have them.
+/// Two handles on one new database, each with its own connections, as on two nodes of the shop.
 async fn fresh() -> [Table; 2] {
     let options = SqliteConnectOptions::new().filename(new_file()).create_if_missing(true);
     let pools = [(); 2].map(|()| SqlitePool::connect_lazy_with(options.clone()));
@@ -48,7 +48,7 @@ async fn fresh() -> [Table; 2] {
     pools.map(|pool| Table(Customers(pool)))
 }
 
-/// The database is there, and the table is not.
+/// A store whose table does not exist.
 async fn without_a_table() -> Customers {
     Customers(SqlitePool::connect("sqlite::memory:").await.unwrap())
 }

@@ -1,5 +1,6 @@
-//! Several runs of the real program on one database: two at once that race for one refresh token, and one that is killed in
-//! the middle of rotations. Each is a test of a program, by way of [`nodes!`](crate::nodes).
+//! Several runs of the real program on one database: two at once that race for one refresh token,
+//! and one that is killed during rotations. [`nodes!`](crate::nodes) expands each case as a test of
+//! one example.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -8,97 +9,88 @@ use std::sync::{Barrier, Condvar, Mutex};
 use std::thread;
 
 use gatewright::{MySqlStore, PostgresStore, RedisStore, SessionStore, SqliteStore, UserId};
-use gatewright_testkit::http::{PASSWORD, Request, Response, Target, Tokens};
+use gatewright_testkit::auth_routes::{PASSWORD, Request, Response, Target, Tokens};
 use gatewright_testkit::store::RACERS;
 use gatewright_testkit::{block_on, repetitions};
 
-use super::{ADMIN_PASSWORD, Program, SECRET, databases, new_directory};
+use super::{ADMIN_PASSWORD, Example, Program, SECRET, databases, new_directory};
 
-/// How often a caller is told to come again before it gives up.
+/// How often in a row a client repeats a request that is answered 503.
 const PATIENCE: usize = 100;
 
-/// Expands every case as a test of a program. `$program` is its path and `$folder` where it may make directories.
+/// Expands every case as a test. `$program` is the path of the program, and `$folder` the folder
+/// for its directories.
 #[macro_export]
 macro_rules! nodes {
     ($program:expr, $folder:expr) => {
-        $crate::nodes_as_tests! { [] $program, $folder;
-            two_programs_let_one_of_fifty_refreshes_win_in_sqlite
-            rotations_survive_that_the_program_is_killed_in_sqlite
+        $crate::program_tests! { [] nodes $program, $folder;
+            two_programs_rotate_a_token_once_in_sqlite
+            rotations_survive_crashes_of_the_program_in_sqlite
         }
-        $crate::nodes_as_tests! { [#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]] $program, $folder;
-            two_programs_let_one_of_fifty_refreshes_win_on_postgres
-            rotations_survive_that_the_program_is_killed_on_postgres
+        $crate::program_tests! { [#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]] nodes $program, $folder;
+            two_programs_rotate_a_token_once_on_postgres
+            rotations_survive_crashes_of_the_program_on_postgres
         }
-        $crate::nodes_as_tests! { [#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]] $program, $folder;
-            two_programs_let_one_of_fifty_refreshes_win_on_mysql
-            rotations_survive_that_the_program_is_killed_on_mysql
+        $crate::program_tests! { [#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]] nodes $program, $folder;
+            two_programs_rotate_a_token_once_on_mysql
+            rotations_survive_crashes_of_the_program_on_mysql
         }
-        $crate::nodes_as_tests! { [#[ignore = "needs GATEWRIGHT_TEST_REDIS_URL"]] $program, $folder;
-            two_programs_let_one_of_fifty_refreshes_win_on_redis
-            rotations_survive_that_the_program_is_killed_on_redis
+        $crate::program_tests! { [#[ignore = "needs GATEWRIGHT_TEST_REDIS_URL"]] nodes $program, $folder;
+            two_programs_rotate_a_token_once_on_redis
+            rotations_survive_crashes_of_the_program_on_redis
         }
     };
 }
 
-/// For [`nodes!`].
-#[doc(hidden)]
-#[macro_export]
-macro_rules! nodes_as_tests {
-    ($attributes:tt $program:expr, $folder:expr; $($case:ident)+) => {
-        $(
-            gatewright_testkit::case! { $attributes $case, $crate::testing::nodes::$case($program, $folder) }
-        )+
-    };
-}
-
-/// Named by what it shows.
-pub fn two_programs_let_one_of_fifty_refreshes_win_in_sqlite(program: &str, folder: &str) {
+/// With one SQLite file.
+pub fn two_programs_rotate_a_token_once_in_sqlite(program: &str, folder: &str) {
     race(program, &new_directory(folder), &[("DATABASE_URL", "sqlite://nodes.db")]);
 }
 
-/// Named by what it shows.
-pub fn two_programs_let_one_of_fifty_refreshes_win_on_postgres(program: &str, folder: &str) {
+/// With users and sessions on PostgreSQL.
+pub fn two_programs_rotate_a_token_once_on_postgres(program: &str, folder: &str) {
     race(program, &new_directory(folder), &[("DATABASE_URL", &block_on(databases::postgres()))]);
 }
 
-/// Named by what it shows.
-pub fn two_programs_let_one_of_fifty_refreshes_win_on_mysql(program: &str, folder: &str) {
+/// With users and sessions on MySQL.
+pub fn two_programs_rotate_a_token_once_on_mysql(program: &str, folder: &str) {
     race(program, &new_directory(folder), &[("DATABASE_URL", &block_on(databases::mysql()))]);
 }
 
-/// Named by what it shows.
-pub fn two_programs_let_one_of_fifty_refreshes_win_on_redis(program: &str, folder: &str) {
+/// With users in SQLite and sessions in Redis.
+pub fn two_programs_rotate_a_token_once_on_redis(program: &str, folder: &str) {
     let (url, _) = databases::redis();
     race(program, &new_directory(folder), &[("DATABASE_URL", "sqlite://users.db"), ("REDIS_URL", &url)]);
 }
 
-/// Both start at once on the empty database. Without grace one of twenty-five and twenty-five succeeds; the others are
-/// refused, the token being used up, and so is what the winner got.
+/// Both programs start at the same time on an empty database. Without a grace window, one of fifty
+/// refreshes of a token succeeds. The others are refused as reuse and end the session, so the
+/// tokens of the winner are invalid as well.
 fn race(program: &str, directory: &Path, stores: &[(&str, &str)]) {
     let start = || Program::start(program, directory, &settings(stores, "0"));
     let programs = thread::scope(|scope| {
         let [one, other] = [scope.spawn(start), scope.spawn(start)];
         [one.join().unwrap(), other.join().unwrap()]
     });
-    let targets = programs.each_ref().map(|program| program.target(ADMIN_PASSWORD));
-    let [here, _] = &targets;
-    let email = here.clone().with_patience(PATIENCE).register();
+    let targets = programs.each_ref().map(Program::target);
+    let patient = targets.each_ref().map(|target| target.clone().with_patience(PATIENCE));
+    let [here, _] = &patient;
+    let email = here.register();
     let (mut won, mut unavailable) = (0, 0);
     for repetition in 0..repetitions() {
-        let login = Request::post("/auth/login").form(&[("username", &email), ("password", PASSWORD)]);
-        let first = Tokens::from(&patiently(|| here.send(&login)).0);
+        let first = here.login(&email, PASSWORD);
         let (answers, busy) = all_at_once(&targets, &first.refresh);
         let (granted, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
-        // Of a commit without an answer nobody knows what became of it: without grace it may have won for nobody.
+        // A commit whose acknowledgement was lost may have rotated the token although its client
+        // got 503.
         let expected = if granted.is_empty() && busy > 0 { 0 } else { 1 };
         assert_eq!(granted.len(), expected, "repetition {repetition}");
         refused.iter().for_each(|answer| answer.expect_refresh_refused());
-        for target in &targets {
+        for target in &patient {
             for winner in granted.iter().map(|answer| Tokens::from(*answer)) {
-                patiently(|| target.me(&winner.access)).0.expect_invalid_token();
-                patiently(|| target.refresh(&winner.refresh)).0.expect_refresh_refused();
+                target.expect_ended(&winner);
             }
-            patiently(|| target.me(&first.access)).0.expect_invalid_token();
+            target.me(&first.access).expect_invalid_token();
         }
         won += granted.len();
         unavailable += busy;
@@ -107,13 +99,20 @@ fn race(program: &str, directory: &Path, stores: &[(&str, &str)]) {
     assert!(won > 0);
 }
 
-/// [`RACERS`] refreshes of one token, half of them at each target: what each was told in the end, and how often somebody was
-/// told to come again.
+/// Sends [`RACERS`] refreshes of one token, half of them to each target. Returns the last answer to
+/// each, and the number of answers that were 503.
 fn all_at_once(targets: &[Target; 2], token: &str) -> (Vec<Response>, usize) {
     let barrier = Barrier::new(RACERS);
     let race = |target: &Target| {
         barrier.wait();
-        patiently(|| target.refresh(token))
+        let mut busy = 0;
+        loop {
+            match target.refresh(token) {
+                answer if answer.status != 503 => return (answer, busy),
+                answer => assert!(busy < PATIENCE, "{answer:?}"),
+            }
+            busy += 1;
+        }
     };
     let answers: Vec<(Response, usize)> = thread::scope(|scope| {
         let racers = targets.iter().cycle().take(RACERS).map(|target| scope.spawn(|| race(target)));
@@ -124,27 +123,14 @@ fn all_at_once(targets: &[Target; 2], token: &str) -> (Vec<Response>, usize) {
     (answers.into_iter().map(|(answer, _)| answer).collect(), busy)
 }
 
-/// Asks again for as long as the answer is 503: a machine may be too busy for a deadline. The last answer, and how often it
-/// was another.
-fn patiently(ask: impl Fn() -> Response) -> (Response, usize) {
-    let mut busy = 0;
-    loop {
-        match ask() {
-            answer if answer.status != 503 => return (answer, busy),
-            _ if busy < PATIENCE => busy += 1,
-            answer => panic!("{answer:?}"),
-        }
-    }
-}
-
 const CLIENTS: usize = 20;
 const REFRESHES: usize = 40;
 
-/// After so many answers the program is killed.
+/// The program is killed after these numbers of granted refreshes.
 const KILLS: [usize; 6] = [100, 200, 300, 400, 500, 600];
 
-/// Named by what it shows.
-pub fn rotations_survive_that_the_program_is_killed_in_sqlite(program: &str, folder: &str) {
+/// With one SQLite file.
+pub fn rotations_survive_crashes_of_the_program_in_sqlite(program: &str, folder: &str) {
     let directory = new_directory(folder);
     let file = format!("sqlite://{}", directory.join("gatewright.db").display());
     survive(program, &directory, &[("DATABASE_URL", &file)], async || {
@@ -152,29 +138,29 @@ pub fn rotations_survive_that_the_program_is_killed_in_sqlite(program: &str, fol
     });
 }
 
-/// Named by what it shows.
-pub fn rotations_survive_that_the_program_is_killed_on_postgres(program: &str, folder: &str) {
+/// With users and sessions on PostgreSQL.
+pub fn rotations_survive_crashes_of_the_program_on_postgres(program: &str, folder: &str) {
     let url = block_on(databases::postgres());
     let stores = [("DATABASE_URL", &*url)];
     survive(program, &new_directory(folder), &stores, async || PostgresStore::connect(&url).await.unwrap());
 }
 
-/// Named by what it shows.
-pub fn rotations_survive_that_the_program_is_killed_on_mysql(program: &str, folder: &str) {
+/// With users and sessions on MySQL.
+pub fn rotations_survive_crashes_of_the_program_on_mysql(program: &str, folder: &str) {
     let url = block_on(databases::mysql());
     let stores = [("DATABASE_URL", &*url)];
     survive(program, &new_directory(folder), &stores, async || MySqlStore::connect(&url).await.unwrap());
 }
 
-/// Named by what it shows.
-pub fn rotations_survive_that_the_program_is_killed_on_redis(program: &str, folder: &str) {
+/// With users in SQLite and sessions in Redis.
+pub fn rotations_survive_crashes_of_the_program_on_redis(program: &str, folder: &str) {
     let (url, _) = databases::redis();
     let stores = [("DATABASE_URL", "sqlite://users.db"), ("REDIS_URL", &*url)];
     survive(program, &new_directory(folder), &stores, async || RedisStore::connect(&url).await.unwrap());
 }
 
-/// Every answer is 200 or 503, or there is none; whoever got none sends the same token again, and goes on. The grace window
-/// of 60 seconds is all that helps those whose token had been rotated already.
+/// Every answer is 200 or 503. A client without an answer sends the same token again and continues;
+/// if the token had been rotated already, the grace window of 60 seconds returns the new token.
 fn survive<S: SessionStore>(
     program: &str,
     directory: &Path,
@@ -183,41 +169,40 @@ fn survive<S: SessionStore>(
 ) {
     let start = || Program::start(program, directory, &settings(stores, "60"));
     let mut running = start();
-    let target = running.target(ADMIN_PASSWORD);
-    let patient = target.clone().with_patience(PATIENCE);
+    let patient = running.target().with_patience(PATIENCE);
     let email = patient.register();
-    let begun: Vec<Tokens> = (0..CLIENTS).map(|_| patient.login(&email, PASSWORD)).collect();
-    let user = UserId::new(patient.id_of(&begun.first().unwrap().access)).unwrap();
-    let place = Place::new(target);
-    let (answers, heard) = channel();
-    let (counts, ended) = thread::scope(|scope| {
-        let clients: Vec<_> = begun
+    let first: Vec<Tokens> = (0..CLIENTS).map(|_| patient.login(&email, PASSWORD)).collect();
+    let user = UserId::new(patient.id_of(&first.first().unwrap().access)).unwrap();
+    let current = Current::new(running.target());
+    let (answers, received) = channel();
+    let (counts, last) = thread::scope(|scope| {
+        let clients: Vec<_> = first
             .iter()
             .map(|tokens| {
-                let (place, answers) = (&place, answers.clone());
-                scope.spawn(move || refresh_again_and_again(place, tokens, &answers))
+                let (current, answers) = (&current, answers.clone());
+                scope.spawn(move || refresh_repeatedly(current, tokens, &answers))
             })
             .collect();
         drop(answers);
         let mut counts = Counts::default();
         for granted in KILLS {
-            counts.hear_until(&heard, |counts| counts.granted >= granted);
-            // Nobody begins anew from here on, and whatever is under way is cut off.
-            place.close();
+            counts.count_until(&received, |counts| counts.granted >= granted);
+            // Clients wait with new requests; those under way are cut off.
+            current.clear();
             running.kill();
             running = start();
-            place.open(running.target(ADMIN_PASSWORD));
+            current.set(running.target());
         }
-        counts.hear_until(&heard, |counts| counts.granted == CLIENTS * REFRESHES);
+        counts.count_until(&received, |counts| counts.granted == CLIENTS * REFRESHES);
         (counts, clients.into_iter().map(|client| client.join().unwrap()).collect::<Vec<_>>())
     });
     println!("{counts:?}");
-    assert!(counts.lost > 0, "no kill hit a request in its middle: {counts:?}");
-    // No session is lost, none is new, and none has two ends: each goes on, and what it began with ends it.
-    assert_eq!(block_on(async { open().await.list(&user).await.unwrap().len() }), begun.len());
-    let target = place.target().with_patience(PATIENCE);
-    for (first, last) in begun.iter().zip(&ended) {
-        assert_eq!(target.me(&last.access).status, 200);
+    assert!(counts.lost > 0, "no crash interrupted a request: {counts:?}");
+    // No session is lost or added. Each goes on, and reuse of its first token ends it.
+    assert_eq!(block_on(async { open().await.list(&user).await.unwrap().len() }), first.len());
+    let target = current.get().with_patience(PATIENCE);
+    for (first, last) in first.iter().zip(&last) {
+        target.me(&last.access).expect_ok();
         let next = Tokens::from(&target.refresh(&last.refresh));
         target.refresh(&first.refresh).expect_refresh_refused();
         target.refresh(&next.refresh).expect_refresh_refused();
@@ -234,57 +219,57 @@ fn settings<'a>(stores: &[(&'a str, &'a str)], grace: &'a str) -> Vec<(&'a str, 
     [stores, &others].concat()
 }
 
-fn refresh_again_and_again(place: &Place, begun: &Tokens, answers: &Sender<Heard>) -> Tokens {
-    let mut tokens = begun.clone();
+fn refresh_repeatedly(current: &Current, first: &Tokens, answers: &Sender<Outcome>) -> Tokens {
+    let mut tokens = first.clone();
     let mut granted = 0;
     while granted < REFRESHES {
         let request = Request::post("/auth/refresh").form(&[("refresh_token", &tokens.refresh)]);
-        let heard = match place.target().try_send(&request) {
+        let outcome = match current.get().try_send(&request) {
             Ok(answer) if answer.status == 200 => {
                 (tokens, granted) = (Tokens::from(&answer), granted + 1);
-                Heard::Granted
+                Outcome::Granted
             }
-            Ok(answer) if answer.status == 503 => Heard::Unavailable,
+            Ok(answer) if answer.status == 503 => Outcome::Unavailable,
             Ok(answer) => panic!("{answer:?}"),
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Heard::Gone,
-            Err(_) => Heard::Lost,
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Outcome::Refused,
+            Err(_) => Outcome::Lost,
         };
-        answers.send(heard).unwrap();
+        answers.send(outcome).unwrap();
     }
     tokens
 }
 
-/// Where the program is to be found, while it is there.
-struct Place(Mutex<Option<Target>>, Condvar);
+/// The running program; there is none between a kill and the next start.
+struct Current(Mutex<Option<Target>>, Condvar);
 
-impl Place {
+impl Current {
     fn new(target: Target) -> Self {
         Self(Mutex::new(Some(target)), Condvar::new())
     }
 
-    fn close(&self) {
+    fn clear(&self) {
         *self.0.lock().unwrap() = None;
     }
 
-    fn open(&self, target: Target) {
+    fn set(&self, target: Target) {
         *self.0.lock().unwrap() = Some(target);
         self.1.notify_all();
     }
 
-    /// Waits until the program is there.
-    fn target(&self) -> Target {
-        let there = self.1.wait_while(self.0.lock().unwrap(), |target| target.is_none()).unwrap();
-        there.clone().unwrap()
+    /// Waits until the program runs.
+    fn get(&self) -> Target {
+        let target = self.1.wait_while(self.0.lock().unwrap(), |target| target.is_none()).unwrap();
+        target.clone().unwrap()
     }
 }
 
 #[derive(Debug)]
-enum Heard {
+enum Outcome {
     Granted,
     Unavailable,
-    /// Nobody listens.
-    Gone,
-    /// The answer broke off, or never came.
+    /// The connection was refused.
+    Refused,
+    /// The answer was incomplete or missing.
     Lost,
 }
 
@@ -292,18 +277,18 @@ enum Heard {
 struct Counts {
     granted: usize,
     unavailable: usize,
-    gone: usize,
+    refused: usize,
     lost: usize,
 }
 
 impl Counts {
-    fn hear_until(&mut self, heard: &Receiver<Heard>, enough: impl Fn(&Self) -> bool) {
+    fn count_until(&mut self, received: &Receiver<Outcome>, enough: impl Fn(&Self) -> bool) {
         while !enough(self) {
-            match heard.recv().unwrap() {
-                Heard::Granted => self.granted += 1,
-                Heard::Unavailable => self.unavailable += 1,
-                Heard::Gone => self.gone += 1,
-                Heard::Lost => self.lost += 1,
+            match received.recv().unwrap() {
+                Outcome::Granted => self.granted += 1,
+                Outcome::Unavailable => self.unavailable += 1,
+                Outcome::Refused => self.refused += 1,
+                Outcome::Lost => self.lost += 1,
             }
         }
     }

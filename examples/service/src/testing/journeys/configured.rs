@@ -1,33 +1,71 @@
-//! What a setting of the environment changes, or its absence.
+//! The effects of settings in the environment.
 
-use gatewright_testkit::http::{PASSWORD, Request, Tokens};
+use gatewright_testkit::auth_routes::{PASSWORD, Request, Tokens};
 
 use super::super::{Program, SECRET, new_directory};
+use super::refusal;
 
-/// Named by what it shows.
-pub fn a_session_says_where_its_login_came_from(program: &str, folder: &str) {
+/// The address of the peer, or the forwarded one if the proxy is trusted.
+pub fn a_session_keeps_the_address_of_its_login(program: &str, folder: &str) {
     for (proxies, expected) in [("", "127.0.0.1"), ("127.0.0.0/8", "198.51.100.7")] {
-        let settings =
-            [("DATABASE_URL", "memory:"), ("AUTH_SECRET_KEY", SECRET), ("AUTH_TRUSTED_PROXIES", proxies)];
-        let service = Program::start(program, &new_directory(folder), &settings);
-        let target = service.target("");
+        let service = Program::start_on_memory(program, folder, &[("AUTH_TRUSTED_PROXIES", proxies)]);
+        let target = service.target();
         let email = target.register();
-        let form = [("username", email.as_str()), ("password", PASSWORD)];
-        let login = Request::post("/auth/login").form(&form).header("x-forwarded-for", "198.51.100.7");
-        let tokens = Tokens::from(&target.send(&login));
+        let login = target.post("/login").form(&[("username", &email), ("password", PASSWORD)]);
+        let tokens = Tokens::from(&target.send(&login.header("x-forwarded-for", "198.51.100.7")));
         let list = target.send(&Request::get("/auth/sessions").bearer(&tokens.access));
         assert_eq!(list.json().pointer("/sessions/0/address").and_then(|own| own.as_str()), Some(expected));
-        assert!(service.stop().status.success());
+        let _ = service.stop_with_log();
     }
 }
 
-/// Named by what it shows: neither the route nor its description.
-pub fn without_api_keys_there_is_no_introspection(program: &str, folder: &str) {
-    let settings = [("DATABASE_URL", "memory:"), ("AUTH_SECRET_KEY", SECRET)];
-    let service = Program::start(program, &new_directory(folder), &settings);
-    let target = service.target("");
-    target.send(&Request::post("/auth/introspect").form(&[("token", "x")])).expect_not_found();
+/// Neither the route nor its description exists.
+pub fn without_api_keys_introspection_is_404(program: &str, folder: &str) {
+    let service = Program::start_on_memory(program, folder, &[]);
+    let target = service.target();
+    target.introspect("x").expect_not_found();
     let document = target.send(&Request::get("/openapi.json")).json();
     assert!(document.pointer("/paths/~1auth~1introspect").is_none());
     assert!(document.pointer("/paths/~1auth~1revoke").is_some());
+}
+
+/// The error names the variable. It never has the value of a secret, nor a password in a URL.
+pub fn an_unsafe_setting_is_refused_by_name_and_not_repeated(program: &str, folder: &str) {
+    let directory = new_directory(folder);
+    let refused = [
+        ("AUTH_SECRET_KEY", "", "is missing"),
+        ("AUTH_SECRET_KEY", "your-secret-key", "is a placeholder"),
+        ("AUTH_SECRET_KEY", "k9J2mQ7xVb4TzW8LcR5nYp3HdF6sGa", "is shorter than 32 bytes"),
+        ("AUTH_ACCESS_MINUTES", "0", "must be"),
+        ("AUTH_ACCESS_MINUTES", "15m", "is not a whole number"),
+        ("AUTH_ACCESS_MINUTES", "1441", "is longer than 24 hours"),
+        ("AUTH_REFRESH_DAYS", "401", "is longer than 400 days"),
+        ("AUTH_SESSION_DAYS", "0", "must be"),
+        ("AUTH_REFRESH_GRACE_SECONDS", "61", "is longer than 60 seconds"),
+        ("AUTH_ISSUER", "", "is empty"),
+        ("AUTH_SECRET_KEY_PREVIOUS", "short", "is shorter than 32 bytes"),
+        ("AUTH_SECRET_KEY_PREVIOUS", SECRET, ""),
+        ("AUTH_SIGNING_KEY_FILE", "/nowhere/key.pem", "/nowhere/key.pem cannot be read"),
+        ("AUTH_API_KEYS", "not a key", "a key must be"),
+        ("AUTH_API_KEYS", "k9J2mQ7xVb4TzW8L:a\"b", "a key's scopes"),
+        ("AUTH_API_KEYS", "sk:live_k9J2mQ7xVb4TzW8L", "what stands behind a key's colon"),
+        ("AUTH_API_KEYS", "k9J2mQ7xVb4TzW8L,k9J2mQ7xVb4TzW8L", "a key stands"),
+        ("AUTH_TRUSTED_PROXIES", "localhost", "an entry is neither"),
+        ("AUTH_TRUSTED_PROXIES", "0.0.0.0/0", "a network of all addresses"),
+        ("BIND_ADDR", "nonsense", "nonsense: "),
+        ("DATABASE_URL", "mongodb://x", "must begin with"),
+        ("DATABASE_URL", "sqlite:///nowhere/x.db", "the store could not open the database: "),
+        ("REDIS_URL", "redis://:hush-hush@10.0.0.1/", "the store could not open Redis: plain"),
+        ("ADMIN_PASSWORD", "short-password", "the password is shorter"),
+        ("ADMIN_EMAIL", "nobody", "not a valid email address"),
+    ];
+    for (name, value, problem) in refused {
+        // Later settings replace earlier ones.
+        let settings = [("DATABASE_URL", "memory:"), ("AUTH_SECRET_KEY", SECRET), (name, value)];
+        let error = refusal(program, &directory, &settings);
+        assert!(error.contains(&format!("{name}: {problem}")), "{name}={value}: {error}");
+        assert!(!error.contains("hush-hush") && !error.contains(SECRET), "{error}");
+        let is_secret = ["AUTH_SECRET_KEY", "AUTH_API_KEYS", "ADMIN_PASSWORD"].contains(&name);
+        assert!(!is_secret || value.is_empty() || !error.contains(value), "{name} is repeated: {error}");
+    }
 }

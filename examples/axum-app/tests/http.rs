@@ -1,3 +1,0 @@
-//! The HTTP suites against this service.
-
-example_service::http_suites!(axum_app::serve, env!("CARGO_TARGET_TMPDIR"));
