@@ -13,7 +13,7 @@ use sqlx::{Connection, Sqlite};
 
 use super::SqliteStore;
 use super::file::create_private;
-use crate::Parsed;
+use crate::Failure;
 use crate::connection::Pools;
 use crate::migrations::migrator;
 
@@ -30,14 +30,14 @@ pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 const READERS: u32 = 4;
 
 /// Starts on a new database are retried for 5 seconds, because processes that start at once disturb
-/// each other: SQLite does not wait for a lock when the journal mode changes, and the slower process
-/// finds tables that it was about to create.
+/// each other: SQLite does not wait for a lock when the journal mode changes, and the slower
+/// process finds tables that it was about to create.
 const START_ATTEMPTS: u32 = 50;
 const START_PAUSE: Duration = Duration::from_millis(100);
 
 impl SqliteStore {
-    /// Opens the database at `url` (`sqlite://path` or `sqlite::memory:`), and brings its tables up to
-    /// date. A file that does not exist is created, readable by its owner only.
+    /// Opens the database at `url` (`sqlite://path` or `sqlite::memory:`), and brings its tables up
+    /// to date. A file that does not exist is created, readable by its owner only.
     ///
     /// A database in memory lives as long as the store and its clones.
     ///
@@ -47,7 +47,7 @@ impl SqliteStore {
         Self::connect_with_retries(url).await.map_err(|failure| StoreError::new("open the database", failure))
     }
 
-    async fn connect_with_retries(url: &str) -> Parsed<Self> {
+    async fn connect_with_retries(url: &str) -> Result<Self, Failure> {
         let options = options(url)?;
         for _ in 1..START_ATTEMPTS {
             match Self::open(url, options.clone()).await {
@@ -58,13 +58,16 @@ impl SqliteStore {
         Self::open(url, options).await
     }
 
-    async fn open(url: &str, options: SqliteConnectOptions) -> Parsed<Self> {
+    async fn open(url: &str, options: SqliteConnectOptions) -> Result<Self, Failure> {
         let pool = |connections: u32| {
             SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
         };
         let pools = if is_in_memory(url) {
-            // A database in memory belongs to its only connection and is deleted with it.
-            let only = pool(1).idle_timeout(None).max_lifetime(None).connect_with(options).await?;
+            // A database in memory belongs to its only connection and is deleted with it. A test
+            // before each use would close the connection when an operation is cancelled during the
+            // test.
+            let only = pool(1).idle_timeout(None).max_lifetime(None).test_before_acquire(false);
+            let only = only.connect_with(options).await?;
             Pools { writers: only.clone(), readers: only }
         } else {
             create_private(options.get_filename())?;
@@ -77,9 +80,9 @@ impl SqliteStore {
     }
 }
 
-/// Whether a connection may go back to the pool. After a full disk or an I/O error SQLite has already
-/// rolled back. The driver's own ROLLBACK then fails, and the driver keeps counting a transaction that
-/// does not exist.
+/// Whether a connection may go back to the pool. After a full disk or an I/O error SQLite has
+/// already rolled back. The driver's own ROLLBACK then fails, and the driver keeps counting a
+/// transaction that does not exist.
 async fn is_reusable(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
     connection.ping().await?; // waits until the rollback of a dropped transaction is done
     Ok(!connection.is_in_transaction())
@@ -104,7 +107,7 @@ async fn pause() {
     tokio::time::sleep(START_PAUSE).await;
 }
 
-fn options(url: &str) -> Parsed<SqliteConnectOptions> {
+fn options(url: &str) -> Result<SqliteConnectOptions, Failure> {
     let options = SqliteConnectOptions::from_str(url)?;
     Ok(options
         .create_if_missing(true)
