@@ -8,8 +8,8 @@ use gatewright_core::{
     Account, AccountStore, Email, Epoch, PasswordHash, RoleName, StoreError, UserId, UserStore,
 };
 
-use crate::Parsed;
-use crate::connection::{Checkout, Outcome};
+use crate::Failure;
+use crate::connection::{Checkout, Outcome, Transaction};
 use crate::dialect::Dialect;
 use crate::row::Row;
 use crate::sql::{
@@ -94,9 +94,9 @@ impl<D: Dialect> AccountStore for SqlStore<D> {
     ) -> Result<UpdateOutcome<Account>, StoreError> {
         D::RETRY
             .run("update an account", || async {
-                let mut connection = D::Checkout::begin(&self.pools).await?;
-                let outcome = update::<D>(&mut connection, id, change, protected).await;
-                connection.end(outcome).await
+                let mut transaction = self.pools.begin().await?;
+                let outcome = update(&mut transaction, id, change, protected).await;
+                transaction.end(outcome).await
             })
             .await
     }
@@ -108,9 +108,9 @@ impl<D: Dialect> AccountStore for SqlStore<D> {
     ) -> Result<UpdateOutcome<()>, StoreError> {
         D::RETRY
             .run("delete an account", || async {
-                let mut connection = D::Checkout::begin(&self.pools).await?;
-                let outcome = delete::<D>(&mut connection, id, protected).await;
-                connection.end(outcome).await
+                let mut transaction = self.pools.begin().await?;
+                let outcome = delete(&mut transaction, id, protected).await;
+                transaction.end(outcome).await
             })
             .await
     }
@@ -135,42 +135,42 @@ const fn verdict(changed_rows: u64) -> CompareAndSwap {
 }
 
 async fn update<D: Dialect>(
-    connection: &mut D::Connection,
+    transaction: &mut Transaction<D>,
     id: &UserId,
     change: &AccountChange,
     protected: Option<&RoleName>,
-) -> Parsed<Outcome<UpdateOutcome<Account>>> {
+) -> Result<Outcome<UpdateOutcome<Account>>, Failure> {
     let demotes = change.role.as_ref().is_some_and(|role| Some(role) != protected);
     let disables = change.is_active == Some(false);
-    if (demotes || disables) && is_last_holder::<D>(connection, id, protected).await? {
+    if (demotes || disables) && is_last_holder(transaction, id, protected).await? {
         return Ok(Outcome::RollBack(UpdateOutcome::LastHolder));
     }
-    let select = Statement::<D>::new(D::LOCK_USER).text(id.as_str());
-    let Some(row) = select.fetch_optional(connection).await? else {
+    let select = Statement::new(D::LOCK_USER).text(id.as_str());
+    let Some(row) = transaction.fetch_optional(select).await? else {
         return Ok(Outcome::RollBack(UpdateOutcome::NotFound));
     };
     let mut account = row.account()?;
     account.role = change.role.clone().unwrap_or(account.role);
     account.is_active = change.is_active.unwrap_or(account.is_active);
     account.epoch = change.epoch.unwrap_or(account.epoch);
-    let update = Statement::<D>::new(UPDATE_USER)
+    let update = Statement::new(UPDATE_USER)
         .text(account.role.as_str())
         .flag(account.is_active)
         .epoch(account.epoch)
         .text(id.as_str());
-    update.execute(connection).await?;
+    transaction.execute(update).await?;
     Ok(Outcome::Commit(UpdateOutcome::Updated(account)))
 }
 
 async fn delete<D: Dialect>(
-    connection: &mut D::Connection,
+    transaction: &mut Transaction<D>,
     id: &UserId,
     protected: Option<&RoleName>,
-) -> Parsed<Outcome<UpdateOutcome<()>>> {
-    if is_last_holder::<D>(connection, id, protected).await? {
+) -> Result<Outcome<UpdateOutcome<()>>, Failure> {
+    if is_last_holder(transaction, id, protected).await? {
         return Ok(Outcome::RollBack(UpdateOutcome::LastHolder));
     }
-    Ok(match Statement::<D>::new(DELETE_USER).text(id.as_str()).execute(connection).await? {
+    Ok(match transaction.execute(Statement::new(DELETE_USER).text(id.as_str())).await? {
         0 => Outcome::RollBack(UpdateOutcome::NotFound),
         _ => Outcome::Commit(UpdateOutcome::Updated(())),
     })
@@ -178,16 +178,16 @@ async fn delete<D: Dialect>(
 
 /// Whether the account is the only active holder of the protected role.
 ///
-/// On a server this locks the rows of all holders, always in the same order. Another transaction that
-/// asks the same waits, and then reads what this one committed.
+/// On a server this locks the rows of all holders, always in the same order. Another transaction
+/// that asks the same waits, and then reads what this one committed.
 async fn is_last_holder<D: Dialect>(
-    connection: &mut D::Connection,
+    transaction: &mut Transaction<D>,
     id: &UserId,
     protected: Option<&RoleName>,
-) -> Parsed<bool> {
+) -> Result<bool, Failure> {
     let Some(protected) = protected else { return Ok(false) };
-    let select = Statement::<D>::new(D::LOCK_HOLDERS).text(protected.as_str());
-    Ok(match select.fetch_all(connection).await?.as_slice() {
+    let select = Statement::new(D::LOCK_HOLDERS).text(protected.as_str());
+    Ok(match transaction.fetch_all(select).await?.as_slice() {
         [only] => only.text("id")? == id.as_str(),
         _ => false,
     })

@@ -5,7 +5,7 @@ use std::ops::DerefMut;
 use gatewright_core::StoreError;
 use sqlx::{Database, Pool};
 
-use crate::Parsed;
+use crate::Failure;
 use crate::dialect::Dialect;
 use crate::row::Row;
 use crate::statement::Statement;
@@ -23,6 +23,11 @@ impl<D: Database> Clone for Pools<D> {
 }
 
 impl<D: Dialect> Pools<D> {
+    /// Begins a transaction.
+    pub(crate) async fn begin(&self) -> sqlx::Result<Transaction<D>> {
+        Ok(Transaction(D::Checkout::begin(self).await?))
+    }
+
     /// Runs one statement in a transaction of its own, and returns how many rows it changed.
     pub(crate) async fn execute(
         &self,
@@ -37,7 +42,7 @@ impl<D: Dialect> Pools<D> {
         &self,
         action: &'static str,
         select: impl Fn() -> Statement<D>,
-        parse: fn(&Row<D>) -> Parsed<T>,
+        parse: fn(&Row<D>) -> Result<T, Failure>,
     ) -> Result<Option<T>, StoreError> {
         let read =
             || async { D::Checkout::fetch_optional(self, select()).await?.as_ref().map(parse).transpose() };
@@ -49,10 +54,35 @@ impl<D: Dialect> Pools<D> {
         &self,
         action: &'static str,
         select: impl Fn() -> Statement<D>,
-        parse: fn(&Row<D>) -> Parsed<T>,
+        parse: fn(&Row<D>) -> Result<T, Failure>,
     ) -> Result<Vec<T>, StoreError> {
         let read = || async { D::Checkout::fetch_all(self, select()).await?.iter().map(parse).collect() };
         D::RETRY.run(action, read).await
+    }
+}
+
+/// An open transaction. If it is dropped before [`end`](Self::end), it is rolled back.
+pub(crate) struct Transaction<D: Dialect>(D::Checkout);
+
+impl<D: Dialect> Transaction<D> {
+    /// Runs a statement, and returns how many rows it changed.
+    pub(crate) async fn execute(&mut self, statement: Statement<D>) -> sqlx::Result<u64> {
+        statement.execute(&mut self.0).await
+    }
+
+    /// Reads the first row, if there is one.
+    pub(crate) async fn fetch_optional(&mut self, select: Statement<D>) -> sqlx::Result<Option<Row<D>>> {
+        select.fetch_optional(&mut self.0).await
+    }
+
+    /// Reads all rows.
+    pub(crate) async fn fetch_all(&mut self, select: Statement<D>) -> sqlx::Result<Vec<Row<D>>> {
+        select.fetch_all(&mut self.0).await
+    }
+
+    /// Ends the transaction as `outcome` says. If a statement failed, all changes are rolled back.
+    pub(crate) async fn end<T: Send>(self, outcome: Result<Outcome<T>, Failure>) -> Result<T, Failure> {
+        self.0.end(outcome).await
     }
 }
 
@@ -74,7 +104,10 @@ pub(crate) trait Checkout<D: Dialect>: DerefMut<Target = D::Connection> + Send +
     fn begin(pools: &Pools<D>) -> impl Future<Output = sqlx::Result<Self>> + Send;
 
     /// Ends the transaction as `outcome` says. If a statement failed, all changes are rolled back.
-    fn end<T: Send>(self, outcome: Parsed<Outcome<T>>) -> impl Future<Output = Parsed<T>> + Send;
+    fn end<T: Send>(
+        self,
+        outcome: Result<Outcome<T>, Failure>,
+    ) -> impl Future<Output = Result<T, Failure>> + Send;
 
     /// Runs one statement in a transaction of its own, and returns how many rows it changed.
     fn execute(pools: &Pools<D>, statement: Statement<D>) -> impl Future<Output = sqlx::Result<u64>> + Send;

@@ -2,7 +2,7 @@
 
 use sqlx::SqlStr;
 
-use crate::Parsed;
+use crate::Failure;
 use crate::connection::Checkout;
 use crate::driver::Driver;
 use crate::retry::Retry;
@@ -16,29 +16,31 @@ pub(crate) trait Dialect: Driver {
     /// How operations use connections and transactions.
     type Checkout: Checkout<Self>;
 
-    /// The SQL of each migration, in the order of [`migrations::NAMES`](crate::migrations::NAMES).
+    /// The SQL of each migration, in the order of `migrations::NAMES`.
     const MIGRATIONS: [&'static str; 2];
 
     /// Which failures are retried, and within which time.
     const RETRY: Retry;
 
-    /// Inserts an account. If the address or the id is taken, it changes no row or violates a unique key.
+    /// Inserts an account. If the address or the id is taken, the statement changes no row or
+    /// violates a unique key.
     const INSERT_USER: &'static str = sql::INSERT_USER;
 
     /// Reads a user and locks the row until the transaction ends.
     const LOCK_USER: &'static str = sql::LOCK_USER;
 
-    /// Reads the ids of a role's active holders and locks their rows. If there are several, two are enough.
+    /// Reads the ids of a role's active holders and locks their rows. It may stop after two.
     const LOCK_HOLDERS: &'static str = sql::LOCK_HOLDERS;
 
     /// Reads a session and locks the row until the transaction ends.
     const LOCK_SESSION: &'static str = sql::LOCK_SESSION;
 
-    /// Locks the logins of one user until the transaction ends, so that each login counts the sessions of
-    /// the others. `None` if the transaction already excludes all other writers.
+    /// Locks the logins of one user until the transaction ends, so that each login counts the
+    /// sessions of the others. `None` if the transaction already excludes all other writers.
     const LOCK_LOGINS: Option<&'static str>;
 
-    /// Deletes expired sessions: those that expired at the first value or before, at most as many as the second.
+    /// Deletes the sessions that had expired at the first value (a time), at most as many as the
+    /// second value.
     const DELETE_EXPIRED: &'static str;
 
     /// The statement with this database's placeholders.
@@ -50,11 +52,12 @@ pub(crate) trait Dialect: Driver {
     fn rows_affected(result: &Self::QueryResult) -> u64;
 
     /// Reads a column of text, which may be `NULL`.
-    fn text<'r>(row: &'r Self::Row, column: &str) -> Parsed<Option<&'r str>> {
-        Ok(<Self as Driver>::text(row, column)?)
+    fn text<'r>(row: &'r Self::Row, column: &str) -> Result<Option<&'r str>, Failure> {
+        Ok(Self::get_str(row, column)?)
     }
 
-    /// A password hash in a form that the database can compare with a column; `None` is `NULL`, which equals nothing.
+    /// A password hash as a value that the database accepts. `None` is `NULL`, which equals no
+    /// value.
     fn password_hash(hash: &str) -> Option<&str> {
         Some(hash)
     }

@@ -1,7 +1,7 @@
 //! What sqlx's drivers have in common, as one trait.
 //!
-//! In sqlx every type that generic code binds or reads is a trait bound of its own. [`Driver`] states
-//! these bounds once, so that the rest of the crate only says `D: Dialect`.
+//! In sqlx every type that generic code binds or reads is a trait bound of its own. [`Driver`]
+//! states these bounds once, so that the rest of the crate only says `D: Dialect`.
 
 use std::pin::Pin;
 
@@ -27,7 +27,8 @@ pub(crate) trait Driver: Database<Arguments: IntoArguments<Self>> {
     /// Copies `value` into the query's next placeholder.
     fn bind(query: DriverQuery<Self>, value: Value<'_>) -> DriverQuery<Self>;
 
-    /// Runs a query that returns no rows. A `&'static str` is sent as it is, without being prepared.
+    /// Runs a query that returns no rows. A `&'static str` is sent as it is, without being
+    /// prepared.
     fn execute<'c>(
         connection: &'c mut Self::Connection,
         query: impl Execute<'static, Self> + 'static,
@@ -43,16 +44,16 @@ pub(crate) trait Driver: Database<Arguments: IntoArguments<Self>> {
     fn fetch_all(connection: &mut Self::Connection, query: DriverQuery<Self>) -> Running<'_, Vec<Self::Row>>;
 
     /// Reads a column of numbers.
-    fn number(row: &Self::Row, column: &str) -> sqlx::Result<i64>;
+    fn get_number(row: &Self::Row, column: &str) -> sqlx::Result<i64>;
 
     /// Reads a Boolean column.
-    fn flag(row: &Self::Row, column: &str) -> sqlx::Result<bool>;
+    fn get_flag(row: &Self::Row, column: &str) -> sqlx::Result<bool>;
 
     /// Reads a column of a text type.
-    fn text<'r>(row: &'r Self::Row, column: &str) -> sqlx::Result<Option<&'r str>>;
+    fn get_str<'r>(row: &'r Self::Row, column: &str) -> sqlx::Result<Option<&'r str>>;
 
     /// Reads a column of a binary type.
-    fn bytes<'r>(row: &'r Self::Row, column: &str) -> sqlx::Result<Option<&'r [u8]>>;
+    fn get_bytes<'r>(row: &'r Self::Row, column: &str) -> sqlx::Result<Option<&'r [u8]>>;
 }
 
 impl<D> Driver for D
@@ -92,19 +93,19 @@ where
         connection.fetch_all(query)
     }
 
-    fn number(row: &D::Row, column: &str) -> sqlx::Result<i64> {
+    fn get_number(row: &D::Row, column: &str) -> sqlx::Result<i64> {
         row.try_get(column)
     }
 
-    fn flag(row: &D::Row, column: &str) -> sqlx::Result<bool> {
+    fn get_flag(row: &D::Row, column: &str) -> sqlx::Result<bool> {
         row.try_get(column)
     }
 
-    fn text<'r>(row: &'r D::Row, column: &str) -> sqlx::Result<Option<&'r str>> {
+    fn get_str<'r>(row: &'r D::Row, column: &str) -> sqlx::Result<Option<&'r str>> {
         row.try_get(column)
     }
 
-    fn bytes<'r>(row: &'r D::Row, column: &str) -> sqlx::Result<Option<&'r [u8]>> {
+    fn get_bytes<'r>(row: &'r D::Row, column: &str) -> sqlx::Result<Option<&'r [u8]>> {
         row.try_get(column)
     }
 }

@@ -1,4 +1,5 @@
-//! Users, accounts and sessions in SQL databases, by feature: `sqlite` (default), `postgres`, `mysql`.
+//! Users, accounts and sessions in SQL databases, by feature: `sqlite` (default), `postgres`,
+//! `mysql`.
 //!
 //! ```text
 //! SqliteStore, PostgresStore, MySqlStore     one type, SqlStore<D>, for three databases
@@ -12,15 +13,15 @@
 //! connection.rs   checked-out connections and transactions
 //! ```
 //!
-//! The stores are written once, generic over the trait `Dialect` (`dialect.rs`), which holds everything
-//! that differs between the databases. [`PostgresFeed`] (`feed.rs`) carries revocations between the nodes
-//! that use one PostgreSQL database.
+//! The stores are written once, generic over the trait `Dialect` (`dialect.rs`), which holds
+//! everything that differs between the databases. [`PostgresFeed`] (`feed.rs`) carries revocations
+//! between the nodes that use one PostgreSQL database.
 //!
 //! # Tables
-//! When a store connects, it creates its tables (`gatewright_users`, `gatewright_sessions`) or brings them
-//! up to date. The migrations are recorded in `_gatewright_migrations`, apart from those of the
-//! application. Migrations only add to the tables: nodes of two versions can use one database, and a node
-//! of the older version can start again.
+//! When a store connects, it creates its tables (`gatewright_users`, `gatewright_sessions`) or
+//! brings them up to date. The migrations are recorded in `_gatewright_migrations`, apart from
+//! those of the application. Migrations only add to the tables: nodes of two versions can use one
+//! database, and a node of the older version can start again.
 //!
 //! # The databases compared
 //!
@@ -35,8 +36,9 @@
 //! | comparison of text | bytes | bytes (`COLLATE "C"`) | bytes (`VARBINARY`) |
 //!
 //! # Unknown outcomes
-//! If a connection breaks during a commit, the operation returns an error, although the change may have
-//! happened. A refresh that is retried within the grace window gets the same new token in both cases.
+//! If a connection breaks during a commit, the operation returns an error, although the change may
+//! have happened. A refresh that is retried within the grace window gets the same new token in both
+//! cases.
 #![cfg_attr(
     feature = "sqlite",
     doc = r#"
@@ -89,7 +91,5 @@ pub use server::{CALL_TIMEOUT, MAX_CONNECTIONS, START_TIMEOUT};
 pub use sqlite::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT, SqliteStore};
 pub use store::SqlStore;
 
-/// Any failure below a store operation.
+/// The cause of a `StoreError`.
 type Failure = Box<dyn Error + Send + Sync>;
-/// The result of a step of a store operation.
-type Parsed<T> = Result<T, Failure>;

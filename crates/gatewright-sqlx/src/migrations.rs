@@ -1,8 +1,9 @@
 //! The history of the tables.
 //!
-//! Published migrations must not change, because each database stores their checksums. Migrations only
-//! add tables, indexes, and columns that are nullable or have a default. So nodes of two versions can use
-//! one database, and a node of the older version can start again after the newer one has migrated.
+//! Published migrations must not change, because each database stores their checksums. Migrations
+//! only add tables, indexes, and columns that are nullable or have a default. So nodes of two
+//! versions can use one database, and a node of the older version can start again after the newer
+//! one has migrated.
 
 use sqlx::SqlStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -12,7 +13,8 @@ use crate::dialect::Dialect;
 /// The migrations, numbered from 1.
 const NAMES: [&str; 2] = ["users and sessions", "clients of sessions"];
 
-/// The migrations of a database. They are recorded in `_gatewright_migrations`, apart from those of the application.
+/// The migrations of a database. They are recorded in `_gatewright_migrations`, apart from those of
+/// the application.
 pub(crate) fn migrator<D: Dialect>() -> Migrator {
     let migrations = (1..).zip(NAMES).zip(D::MIGRATIONS).map(|((version, name), statements)| {
         let statements = SqlStr::from_static(statements);

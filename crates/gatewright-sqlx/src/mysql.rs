@@ -5,6 +5,6 @@ mod dialect;
 
 /// Accounts and sessions in a MySQL or MariaDB database. Clones share their connections.
 ///
-/// A commit is as durable as the server's `innodb_flush_log_at_trx_commit` makes it. By default it is on
-/// the disk before it is acknowledged. Developed and tested on MariaDB 10.11.
+/// A commit is as durable as the server's `innodb_flush_log_at_trx_commit` makes it. By default it
+/// is on the disk before it is acknowledged. Developed and tested on MariaDB 10.11.
 pub type MySqlStore = crate::SqlStore<sqlx::MySql>;

@@ -5,17 +5,18 @@ use std::time::Duration;
 use gatewright_core::StoreError;
 use tokio::time::timeout;
 
-use crate::Parsed;
+use crate::Failure;
 
 /// How often an operation runs at most.
 const ATTEMPTS: u32 = 10;
 
 /// Which failures of a database are retried, and within which time.
 pub(crate) struct Retry {
-    /// Whether the database rolled the whole operation back because of another transaction's lock or
-    /// change. Only such a failure is retried: after any other, the outcome may be unknown.
+    /// Whether the database rolled the whole operation back because of another transaction's lock
+    /// or change. Only such a failure is retried: after any other, the outcome may be unknown.
     pub(crate) is_conflict: fn(&sqlx::Error) -> bool,
-    /// How long all attempts together may take, including waits for a connection. `None` if each wait has its own limit.
+    /// How long all attempts together may take, including waits for a connection. `None` if each
+    /// wait has its own limit.
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -27,7 +28,7 @@ impl Retry {
         operation: impl Fn() -> F,
     ) -> Result<T, StoreError>
     where
-        F: Future<Output = Parsed<T>>,
+        F: Future<Output = Result<T, Failure>>,
     {
         let attempts = async {
             for _ in 1..ATTEMPTS {

@@ -7,7 +7,7 @@ use gatewright_core::{
     Account, ClientInfo, Email, Epoch, PasswordHash, RoleName, Scopes, Session, Timestamp, UserAgent, UserId,
 };
 
-use crate::Parsed;
+use crate::Failure;
 use crate::dialect::Dialect;
 
 /// A row, whose columns are read by name.
@@ -19,7 +19,7 @@ impl<D: Dialect> Row<D> {
     }
 
     /// Reads the columns of `gatewright_users`.
-    pub(crate) fn account(&self) -> Parsed<Account> {
+    pub(crate) fn account(&self) -> Result<Account, Failure> {
         let address = self.text("email")?;
         let email = Email::parse(address)?;
         if email.as_str() != address {
@@ -33,12 +33,12 @@ impl<D: Dialect> Row<D> {
             self.epoch()?,
             self.time("created_at")?,
         ));
-        account.is_active = D::flag(&self.0, "is_active")?;
+        account.is_active = D::get_flag(&self.0, "is_active")?;
         Ok(account)
     }
 
     /// Reads the columns of `gatewright_sessions` that belong to the session.
-    pub(crate) fn session(&self) -> Parsed<Session> {
+    pub(crate) fn session(&self) -> Result<Session, Failure> {
         let (id, user) = (self.text("id")?.parse()?, UserId::new(self.text("user_id")?)?);
         let seed = SessionSeed::from_bytes(required("seed", self.bytes("seed")?)?);
         let mut session = Session::new(id, user, self.epoch()?, seed, self.time("created_at")?)
@@ -49,8 +49,9 @@ impl<D: Dialect> Row<D> {
         Ok(session)
     }
 
-    /// Reads the columns of `gatewright_sessions` that belong to the rotation of its refresh tokens.
-    pub(crate) fn rotation(&self) -> Parsed<RotationState> {
+    /// Reads the columns of `gatewright_sessions` that belong to the rotation of its refresh
+    /// tokens.
+    pub(crate) fn rotation(&self) -> Result<RotationState, Failure> {
         let current = required("current_digest", self.bytes("current_digest")?)?;
         let mut state = self.session()?.rotation(TokenDigest::from_bytes(current));
         state.previous = self.bytes("previous_digest")?.map(TokenDigest::from_bytes);
@@ -58,38 +59,38 @@ impl<D: Dialect> Row<D> {
         Ok(state)
     }
 
-    pub(crate) fn text(&self, column: &str) -> Parsed<&str> {
-        required(column, <D as Dialect>::text(&self.0, column)?)
+    pub(crate) fn text(&self, column: &str) -> Result<&str, Failure> {
+        required(column, D::text(&self.0, column)?)
     }
 
-    pub(crate) fn number(&self, column: &str) -> Parsed<i64> {
-        Ok(D::number(&self.0, column)?)
+    pub(crate) fn number(&self, column: &str) -> Result<i64, Failure> {
+        Ok(D::get_number(&self.0, column)?)
     }
 
     /// Reads the result of `count`.
-    pub(crate) fn count(&self, column: &str) -> Parsed<u64> {
+    pub(crate) fn count(&self, column: &str) -> Result<u64, Failure> {
         Ok(self.number(column)?.try_into()?)
     }
 
-    fn bytes(&self, column: &str) -> Parsed<Option<[u8; 32]>> {
-        Ok(D::bytes(&self.0, column)?.map(TryInto::try_into).transpose()?)
+    fn bytes(&self, column: &str) -> Result<Option<[u8; 32]>, Failure> {
+        Ok(D::get_bytes(&self.0, column)?.map(TryInto::try_into).transpose()?)
     }
 
-    fn client(&self) -> Parsed<ClientInfo> {
-        let address = <D as Dialect>::text(&self.0, "address")?.map(str::parse).transpose()?;
-        let user_agent = <D as Dialect>::text(&self.0, "user_agent")?;
+    fn client(&self) -> Result<ClientInfo, Failure> {
+        let address = D::text(&self.0, "address")?.map(str::parse).transpose()?;
+        let user_agent = D::text(&self.0, "user_agent")?;
         Ok(ClientInfo::new(address, user_agent.and_then(|text| UserAgent::clean(text.as_bytes()))))
     }
 
-    fn epoch(&self) -> Parsed<Epoch> {
+    fn epoch(&self) -> Result<Epoch, Failure> {
         Ok(Epoch::from_u64(self.number("epoch")?.cast_unsigned()))
     }
 
-    fn time(&self, column: &str) -> Parsed<Timestamp> {
+    fn time(&self, column: &str) -> Result<Timestamp, Failure> {
         Ok(Timestamp::from_micros(self.count(column)?))
     }
 }
 
-fn required<T>(column: &str, value: Option<T>) -> Parsed<T> {
+fn required<T>(column: &str, value: Option<T>) -> Result<T, Failure> {
     value.ok_or_else(|| format!("column {column}: must not be null").into())
 }

@@ -11,10 +11,11 @@ use sqlx::pool::PoolOptions;
 use sqlx::{Connection, Database};
 use tokio::time::timeout;
 
-use crate::Parsed;
+use crate::Failure;
 
 /// How long an operation on PostgreSQL or MySQL may take: 1.6 seconds, including its waits for a
-/// connection and for locks. A refresh makes three operations, so it fails after 5 seconds at the latest.
+/// connection and for locks. A refresh makes three operations, so it fails after 5 seconds at the
+/// latest.
 pub const CALL_TIMEOUT: Duration = Duration::from_millis(1_600);
 
 /// How many connections a store on PostgreSQL or MySQL opens at most.
@@ -24,7 +25,8 @@ pub const MAX_CONNECTIONS: u32 = 10;
 /// running the migrations.
 pub const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a connection may take to answer a ping, before it is checked out and before it is returned.
+/// How long a connection may take to answer a ping, before it is checked out and before it is
+/// returned.
 ///
 /// If the network drops all packets, no answer ever comes. Without this limit the connection would
 /// occupy a place in the pool until the operating system closes it.
@@ -35,7 +37,8 @@ pub(crate) fn pool<D: Database>() -> PoolOptions<D> {
     PoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
         .acquire_timeout(CALL_TIMEOUT)
-        // The pool's own test has no timeout. If this one fails, the pool opens another connection at once.
+        // The pool's own test has no timeout. If this one fails, the pool opens another connection
+        // at once.
         .test_before_acquire(false)
         .before_acquire(|connection: &mut D::Connection, _| {
             Box::pin(async move { Ok(matches!(timeout(PING_TIMEOUT, connection.ping()).await, Ok(Ok(())))) })
@@ -43,8 +46,16 @@ pub(crate) fn pool<D: Database>() -> PoolOptions<D> {
 }
 
 /// Opens a store or a feed, within [`START_TIMEOUT`].
-pub(crate) async fn start<T>(opening: impl Future<Output = Parsed<T>>) -> Result<T, StoreError> {
+pub(crate) async fn start<T>(opening: impl Future<Output = Result<T, Failure>>) -> Result<T, StoreError> {
     let opened = timeout(START_TIMEOUT, opening).await;
     let opened = opened.unwrap_or_else(|_| Err(format!("timed out after {START_TIMEOUT:?}").into()));
     opened.map_err(|failure| StoreError::new("open the database", failure))
+}
+
+/// Asserts that neither the error nor its cause shows the secret.
+#[cfg(test)]
+pub(crate) fn assert_hides(secret: &str, error: &StoreError) {
+    let cause = std::error::Error::source(error).unwrap();
+    let shown = format!("{error} {error:?} {cause} {cause:?}");
+    assert!(!shown.contains(secret), "{shown}");
 }

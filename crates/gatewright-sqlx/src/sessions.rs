@@ -7,8 +7,8 @@ use gatewright_core::{
     UserId,
 };
 
-use crate::Parsed;
-use crate::connection::{Checkout, Outcome};
+use crate::Failure;
+use crate::connection::{Outcome, Transaction};
 use crate::dialect::Dialect;
 use crate::row::Row;
 use crate::sql::{
@@ -18,7 +18,8 @@ use crate::sql::{
 use crate::statement::Statement;
 use crate::store::SqlStore;
 
-/// How many expired sessions one transaction deletes at most, so that a login never waits for a long one.
+/// How many expired sessions one transaction deletes at most, so that a login never waits for a
+/// long one.
 const DELETE_BATCH: u32 = 1_000;
 
 #[async_trait]
@@ -26,15 +27,15 @@ impl<D: Dialect> SessionStore for SqlStore<D> {
     async fn create(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<u64, StoreError> {
         D::RETRY
             .run("create a session", || async {
-                let mut connection = D::Checkout::begin(&self.pools).await?;
-                let deleted = create::<D>(&mut connection, session, current, limit).await;
-                connection.end(deleted.map(Outcome::Commit)).await
+                let mut transaction = self.pools.begin().await?;
+                let deleted = create(&mut transaction, session, current, limit).await;
+                transaction.end(deleted.map(Outcome::Commit)).await
             })
             .await
     }
 
     async fn find(&self, user: &UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
-        let select = || of_session(FIND_SESSION, user, id);
+        let select = || by_id(FIND_SESSION, user, id);
         self.pools.fetch_optional("find a session", select, Row::session).await
     }
 
@@ -46,15 +47,15 @@ impl<D: Dialect> SessionStore for SqlStore<D> {
     async fn rotate(&self, request: &RotationRequest) -> Result<Rotation, StoreError> {
         D::RETRY
             .run("rotate a refresh token", || async {
-                let mut connection = D::Checkout::begin(&self.pools).await?;
-                let outcome = rotate::<D>(&mut connection, request).await;
-                connection.end(outcome).await
+                let mut transaction = self.pools.begin().await?;
+                let outcome = rotate(&mut transaction, request).await;
+                transaction.end(outcome).await
             })
             .await
     }
 
     async fn delete(&self, user: &UserId, id: SessionId) -> Result<(), StoreError> {
-        let delete = || of_session(DELETE_SESSION, user, id);
+        let delete = || by_id(DELETE_SESSION, user, id);
         self.pools.execute("delete a session", delete).await.map(drop)
     }
 
@@ -66,9 +67,9 @@ impl<D: Dialect> SessionStore for SqlStore<D> {
     async fn delete_others(&self, user: &UserId, keep: SessionId, epoch: Epoch) -> Result<(), StoreError> {
         D::RETRY
             .run("delete a user's other sessions", || async {
-                let mut connection = D::Checkout::begin(&self.pools).await?;
-                let deleted = delete_others::<D>(&mut connection, user, keep, epoch).await;
-                connection.end(deleted.map(Outcome::Commit)).await
+                let mut transaction = self.pools.begin().await?;
+                let deleted = delete_others(&mut transaction, user, keep, epoch).await;
+                transaction.end(deleted.map(Outcome::Commit)).await
             })
             .await
     }
@@ -86,66 +87,67 @@ impl<D: Dialect> SessionStore for SqlStore<D> {
     }
 }
 
-/// A statement whose only values are a session's id and its user's id.
-fn of_session<D: Dialect>(statement: &'static str, user: &UserId, id: SessionId) -> Statement<D> {
+/// A statement whose values are the ids of a session and its user.
+fn by_id<D: Dialect>(statement: &'static str, user: &UserId, id: SessionId) -> Statement<D> {
     Statement::new(statement).text(&*id.to_string()).text(user.as_str())
 }
 
-/// Inserts a session and deletes the user's oldest ones beyond the limit. Returns how many it deleted.
+/// Inserts a session and deletes the user's oldest ones beyond the limit. Returns how many it
+/// deleted.
 async fn create<D: Dialect>(
-    connection: &mut D::Connection,
+    transaction: &mut Transaction<D>,
     session: &Session,
     current: TokenDigest,
     limit: u32,
-) -> Parsed<u64> {
+) -> Result<u64, Failure> {
     let user = session.user.as_str();
     if let Some(lock) = D::LOCK_LOGINS {
-        Statement::<D>::new(lock).text(user).execute(connection).await?;
+        transaction.execute(Statement::new(lock).text(user)).await?;
     }
-    insert::<D>(connection, session, current).await?;
-    let surplus = Statement::<D>::new(FIND_SURPLUS).text(user).number(limit.into());
-    let Some(newest) = surplus.fetch_optional(connection).await? else { return Ok(0) };
-    let delete = Statement::<D>::new(DELETE_UP_TO).text(user).number(newest.number("seq")?);
-    Ok(delete.execute(connection).await?)
+    insert(transaction, session, current).await?;
+    let surplus = Statement::new(FIND_SURPLUS).text(user).number(limit.into());
+    let Some(newest) = transaction.fetch_optional(surplus).await? else { return Ok(0) };
+    let delete = Statement::new(DELETE_UP_TO).text(user).number(newest.number("seq")?);
+    Ok(transaction.execute(delete).await?)
 }
 
 async fn rotate<D: Dialect>(
-    connection: &mut D::Connection,
+    transaction: &mut Transaction<D>,
     request: &RotationRequest,
-) -> Parsed<Outcome<Rotation>> {
+) -> Result<Outcome<Rotation>, Failure> {
     let (user, id) = (&request.user, request.session);
-    let row = of_session::<D>(D::LOCK_SESSION, user, id).fetch_optional(connection).await?;
+    let row = transaction.fetch_optional(by_id(D::LOCK_SESSION, user, id)).await?;
     let Some(row) = row else { return Ok(Outcome::RollBack(Rotation::Unknown)) };
     let mut state = row.rotation()?;
     let verdict = state.rotate(request);
     let statement = match verdict {
         Rotation::Rotated(_) => update_rotation(id, &state),
-        Rotation::Reused => of_session::<D>(DELETE_SESSION, user, id),
+        Rotation::Reused => by_id(DELETE_SESSION, user, id),
         _ => return Ok(Outcome::RollBack(verdict)),
     };
-    statement.execute(connection).await?;
+    transaction.execute(statement).await?;
     Ok(Outcome::Commit(verdict))
 }
 
 async fn delete_others<D: Dialect>(
-    connection: &mut D::Connection,
+    transaction: &mut Transaction<D>,
     user: &UserId,
     keep: SessionId,
     epoch: Epoch,
-) -> Parsed<()> {
-    let update = Statement::<D>::new(UPDATE_EPOCH).epoch(epoch).text(user.as_str()).text(&*keep.to_string());
-    update.execute(connection).await?;
-    Statement::<D>::new(DELETE_OTHERS).text(user.as_str()).epoch(epoch).execute(connection).await?;
+) -> Result<(), Failure> {
+    let update = Statement::new(UPDATE_EPOCH).epoch(epoch).text(user.as_str()).text(&*keep.to_string());
+    transaction.execute(update).await?;
+    transaction.execute(Statement::new(DELETE_OTHERS).text(user.as_str()).epoch(epoch)).await?;
     Ok(())
 }
 
 async fn insert<D: Dialect>(
-    connection: &mut D::Connection,
+    transaction: &mut Transaction<D>,
     session: &Session,
     current: TokenDigest,
-) -> Parsed<()> {
+) -> Result<(), Failure> {
     let address = session.client.address.map(|address| address.to_string());
-    let insert = Statement::<D>::new(INSERT_SESSION)
+    let insert = Statement::new(INSERT_SESSION)
         .text(&*session.id.to_string())
         .text(session.user.as_str())
         .epoch(session.epoch)
@@ -159,7 +161,7 @@ async fn insert<D: Dialect>(
         .time(session.created_at)
         .text(address.as_deref())
         .text(session.client.user_agent.as_ref().map(UserAgent::as_str));
-    insert.execute(connection).await?;
+    transaction.execute(insert).await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The statements. Those that a database needs in another form are in its `dialect.rs`.
 //!
-//! Each placeholder occurs once and in ascending order, because MySQL's placeholders have no numbers:
-//! [`unnumbered`] turns `$1` into `?`.
+//! Each placeholder occurs once and in ascending order, because MySQL's placeholders have no
+//! numbers: [`unnumbered`] turns `$1` into `?`.
 
 /// The columns of a user. Statements name them instead of `*`: a prepared statement with `*` fails
 /// once a migration of a newer node has added a column.

@@ -6,8 +6,8 @@ use sqlx::Database;
 
 use crate::connection::Pools;
 
-/// Users, accounts and sessions in a SQL database: [`SqliteStore`](crate::SqliteStore),
-/// [`PostgresStore`](crate::PostgresStore) or [`MySqlStore`](crate::MySqlStore).
+/// Users, accounts and sessions in a SQL database: `SqliteStore`,
+/// `PostgresStore` or `MySqlStore`.
 ///
 /// It implements `UserStore`, `AccountStore` and `SessionStore` of `gatewright-core`. Clones share
 /// their connections.

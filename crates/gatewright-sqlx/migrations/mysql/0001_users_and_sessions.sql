@@ -1,6 +1,7 @@
--- Times are microseconds since 1970. Epochs are unsigned 64-bit numbers, stored as signed ones with the same bits.
--- Text is stored as bytes, because collations can treat different texts as equal: case, accents, trailing spaces.
--- MySQL commits after each statement that creates a table, so every statement must be repeatable.
+-- Times are microseconds since 1970. Epochs are unsigned 64-bit numbers, stored as signed ones with
+-- the same bits. Text is stored as bytes, because collations can treat different texts as equal:
+-- case, accents, trailing spaces. MySQL commits after each statement that creates a table, so every
+-- statement must be repeatable.
 CREATE TABLE IF NOT EXISTS gatewright_users (
     id VARBINARY(128) NOT NULL PRIMARY KEY,
     email VARBINARY(254) NOT NULL UNIQUE,
@@ -12,8 +13,9 @@ CREATE TABLE IF NOT EXISTS gatewright_users (
     INDEX gatewright_users_role (role, is_active)
 ) ENGINE = InnoDB;
 
--- The users may be in another store, so there is no foreign key. `seq` is the order of creation. The idle expiry is
--- never later than the absolute expiry, so it alone decides when a session has expired.
+-- The users may be in another store, so there is no foreign key. `seq` is the order of creation.
+-- The idle expiry is never later than the absolute expiry, so it alone decides when a session has
+-- expired.
 CREATE TABLE IF NOT EXISTS gatewright_sessions (
     id VARBINARY(36) NOT NULL PRIMARY KEY,
     seq BIGINT NOT NULL AUTO_INCREMENT UNIQUE,
@@ -32,7 +34,8 @@ CREATE TABLE IF NOT EXISTS gatewright_sessions (
     INDEX gatewright_sessions_idle (idle_expires_at)
 ) ENGINE = InnoDB;
 
--- Parallel logins of one user run one after the other: each locks the same row until its transaction ends.
+-- Parallel logins of one user run one after the other: each locks the same row until its
+-- transaction ends.
 CREATE TABLE IF NOT EXISTS gatewright_session_locks (
     stripe INT NOT NULL PRIMARY KEY
 ) ENGINE = InnoDB;

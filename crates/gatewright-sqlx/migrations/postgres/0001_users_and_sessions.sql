@@ -1,5 +1,6 @@
--- Times are microseconds since 1970. Epochs are unsigned 64-bit numbers, stored as signed ones with the same bits.
--- Text is compared and ordered byte for byte; the database's default collation has no effect.
+-- Times are microseconds since 1970. Epochs are unsigned 64-bit numbers, stored as signed ones with
+-- the same bits. Text is compared and ordered byte for byte; the database's default collation has
+-- no effect.
 CREATE TABLE gatewright_users (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     email TEXT COLLATE "C" NOT NULL UNIQUE,
@@ -31,5 +32,6 @@ CREATE TABLE gatewright_sessions (
 
 CREATE INDEX gatewright_sessions_user ON gatewright_sessions (user_id, seq);
 
--- The idle expiry is never later than the absolute expiry, so it alone decides when a session has expired.
+-- The idle expiry is never later than the absolute expiry, so it alone decides when a session has
+-- expired.
 CREATE INDEX gatewright_sessions_idle ON gatewright_sessions (idle_expires_at);

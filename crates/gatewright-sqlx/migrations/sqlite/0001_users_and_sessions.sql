@@ -1,5 +1,5 @@
--- Times are microseconds since 1970. Epochs are unsigned 64-bit numbers, stored as signed ones with the same bits.
--- Text is compared byte for byte.
+-- Times are microseconds since 1970. Epochs are unsigned 64-bit numbers, stored as signed ones with
+-- the same bits. Text is compared byte for byte.
 CREATE TABLE gatewright_users (
     id TEXT NOT NULL PRIMARY KEY,
     email TEXT NOT NULL UNIQUE,
@@ -31,5 +31,6 @@ CREATE TABLE gatewright_sessions (
 
 CREATE INDEX gatewright_sessions_user ON gatewright_sessions (user_id);
 
--- The idle expiry is never later than the absolute expiry, so it alone decides when a session has expired.
+-- The idle expiry is never later than the absolute expiry, so it alone decides when a session has
+-- expired.
 CREATE INDEX gatewright_sessions_idle ON gatewright_sessions (idle_expires_at);

@@ -6,24 +6,24 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions};
 use sqlx::{Connection, query, query_scalar};
 use tokio::time::timeout;
 
-use crate::Parsed;
+use crate::Failure;
 use crate::server::CALL_TIMEOUT;
 
 /// How long it may take to replace lost connections.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Sends an array of messages in one commit, in their order. The server orders notifications by commit,
-/// so every message that any node sends after this statement was answered arrives later.
+/// Sends an array of messages in one commit, in their order. The server orders notifications by
+/// commit, so every message that any node sends after this statement was answered arrives later.
 const NOTIFY: &str = "SELECT pg_catalog.pg_notify($1, message) FROM pg_catalog.unnest($2::text[]) AS message";
 
-/// The required encoding of the database. A database in another encoding could reject a message, and with
-/// it all others of the same statement. A database in `SQL_ASCII` could deliver payloads that are not
-/// UTF-8, which the driver does not handle.
+/// The required encoding of the database. A database in another encoding could reject a message,
+/// and with it all others of the same statement. A database in `SQL_ASCII` could deliver payloads
+/// that are not UTF-8, which the driver does not handle.
 const ENCODING: &str = "UTF8";
 const FIND_ENCODING: &str = "SELECT pg_catalog.current_setting('server_encoding')";
 
-/// Disables the server's timeout for idle connections: a connection that only listens is idle. Servers
-/// before PostgreSQL 14 do not have this setting.
+/// Disables the server's timeout for idle connections: a connection that only listens is idle.
+/// Servers before PostgreSQL 14 do not have this setting.
 const NO_IDLE_TIMEOUT: &str = "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings
      WHERE name = 'idle_session_timeout'";
 
@@ -35,10 +35,10 @@ pub(super) struct Connector {
 
 /// The two connections. If one is lost, messages may be lost too, and both are replaced.
 ///
-/// LISTEN and NOTIFY use separate connections because of poolers. On one connection, a node receives its
-/// own notifications with the response to NOTIFY. This works even through a pooler in transaction mode,
-/// which drops all notifications that arrive between two transactions. The node would receive its own
-/// heartbeats, but no message of another node.
+/// LISTEN and NOTIFY use separate connections because of poolers. On one connection, a node
+/// receives its own notifications with the response to NOTIFY. This works even through a pooler in
+/// transaction mode, which drops all notifications that arrive between two transactions. The node
+/// would receive its own heartbeats, but no message of another node.
 pub(super) struct Connections {
     listener: PgListener,
     sender: PgConnection,
@@ -46,12 +46,12 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) async fn reopen(connector: &Connector) -> Parsed<Self> {
+    pub(super) async fn reopen(connector: &Connector) -> Result<Self, Failure> {
         let opened = timeout(OPEN_TIMEOUT, Self::open(connector)).await;
         opened.map_err(|_| format!("timed out after {OPEN_TIMEOUT:?}"))?
     }
 
-    pub(super) async fn open(connector: &Connector) -> Parsed<Self> {
+    pub(super) async fn open(connector: &Connector) -> Result<Self, Failure> {
         let mut sender = PgConnection::connect_with(&connector.options).await?;
         query(NO_IDLE_TIMEOUT).execute(&mut sender).await?;
         let encoding: String = query_scalar(FIND_ENCODING).fetch_one(&mut sender).await?;
@@ -65,7 +65,7 @@ impl Connections {
     ///
     /// # Cancel safety
     /// A dropped call loses no message.
-    pub(super) async fn receive(&mut self) -> Parsed<String> {
+    pub(super) async fn receive(&mut self) -> Result<String, Failure> {
         // `recv` would reconnect without an error, and hide that messages were lost.
         let received = self.listener.try_recv().await?.ok_or("the connection was lost")?;
         Ok(received.payload().to_owned())
@@ -75,7 +75,7 @@ impl Connections {
     ///
     /// # Cancel safety
     /// After an error or a dropped call, the connections must be replaced.
-    pub(super) async fn send(&mut self, messages: &[&str]) -> Parsed<()> {
+    pub(super) async fn send(&mut self, messages: &[&str]) -> Result<(), Failure> {
         let notify = query(NOTIFY).bind(&self.channel).bind(messages);
         let sent = timeout(CALL_TIMEOUT, notify.execute(&mut self.sender)).await;
         sent.map_err(|_| format!("NOTIFY timed out after {CALL_TIMEOUT:?}"))??;
@@ -83,7 +83,7 @@ impl Connections {
     }
 }
 
-async fn listen(connector: &Connector) -> Parsed<PgListener> {
+async fn listen(connector: &Connector) -> Result<PgListener, Failure> {
     // A `PgListener` takes its connection from a pool. This pool has no other user.
     let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
     let pool = pool.test_before_acquire(false).connect_lazy_with(connector.options.clone());

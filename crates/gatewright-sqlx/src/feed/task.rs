@@ -10,9 +10,10 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use super::connections::{Connections, Connector};
-use crate::{Failure, Parsed};
+use crate::Failure;
 
-/// The pause before the first attempt to reconnect. Each further pause is twice as long, up to [`LONGEST_PAUSE`].
+/// The pause before the first attempt to reconnect. Each further pause is twice as long, up to
+/// [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -88,7 +89,7 @@ impl FeedTask {
     }
 
     /// Sends and delivers until the connections are lost or no longer needed.
-    async fn serve(&mut self, mut connections: Connections) -> Parsed<Close> {
+    async fn serve(&mut self, mut connections: Connections) -> Result<Close, Failure> {
         self.receivers.iter().for_each(RevocationReceiver::clear);
         self.received_at = Instant::now();
         let mut beats = interval(HEARTBEAT_INTERVAL);
@@ -125,7 +126,7 @@ impl FeedTask {
     }
 
     /// The heartbeats to send now. Fails if no message has arrived for [`HEARTBEAT_TIMEOUT`].
-    fn heartbeats(&mut self) -> Parsed<Vec<String>> {
+    fn heartbeats(&mut self) -> Result<Vec<String>, Failure> {
         self.receivers.retain(|receiver| !receiver.is_gone());
         if self.receivers.is_empty() {
             self.received_at = Instant::now();
@@ -137,7 +138,7 @@ impl FeedTask {
     }
 
     /// Sends all waiting messages, then the heartbeats.
-    async fn send(&mut self, connections: &mut Connections, heartbeats: &[String]) -> Parsed<()> {
+    async fn send(&mut self, connections: &mut Connections, heartbeats: &[String]) -> Result<(), Failure> {
         while !self.outgoing.is_empty() {
             let batch: Vec<&str> = self.outgoing.iter().take(BATCH).map(|message| &*message.text).collect();
             let count = batch.len();
@@ -207,7 +208,8 @@ impl FeedTask {
         true
     }
 
-    /// Waits until there is a receiver or a message. Returns `false` if the last handle was dropped.
+    /// Waits until there is a receiver or a message. Returns `false` if the last handle was
+    /// dropped.
     async fn wait_until_needed(&mut self) -> bool {
         self.receivers.retain(|receiver| !receiver.is_gone());
         if self.receivers.is_empty() && self.outgoing.is_empty() {

@@ -3,7 +3,7 @@
 use sqlx::mysql::{MySqlDatabaseError, MySqlQueryResult, MySqlRow};
 use sqlx::{AssertSqlSafe, MySql, SqlSafeStr, SqlStr};
 
-use crate::Parsed;
+use crate::Failure;
 use crate::dialect::Dialect;
 use crate::driver::Driver;
 use crate::retry::Retry;
@@ -19,7 +19,8 @@ impl Dialect for MySql {
         include_str!("../../migrations/mysql/0002_clients_of_sessions.sql"),
     ];
     const RETRY: Retry = Retry { is_conflict, timeout: Some(CALL_TIMEOUT) };
-    // If the address is taken, this violates a unique key. `INSERT IGNORE` would also ignore other errors.
+    // If the address is taken, this violates a unique key. `INSERT IGNORE` would also ignore other
+    // errors.
     const INSERT_USER: &'static str =
         "INSERT INTO gatewright_users (id, email, password_hash, role, is_active, epoch, created_at)
          VALUES ($1, $2, $3, $4, TRUE, $5, $6)";
@@ -37,14 +38,15 @@ impl Dialect for MySql {
     }
 
     /// Text is in binary columns, see `migrations/mysql`.
-    fn text<'r>(row: &'r MySqlRow, column: &str) -> Parsed<Option<&'r str>> {
-        Ok(Self::bytes(row, column)?.map(str::from_utf8).transpose()?)
+    fn text<'r>(row: &'r MySqlRow, column: &str) -> Result<Option<&'r str>, Failure> {
+        Ok(Self::get_bytes(row, column)?.map(str::from_utf8).transpose()?)
     }
 }
 
 /// A deadlock, a lock timeout, or a row that has changed since it was read.
 ///
-/// The server may have rolled back only the one statement. The transaction is rolled back in any case.
+/// The server may have rolled back only the one statement. The transaction is rolled back in any
+/// case.
 fn is_conflict(error: &sqlx::Error) -> bool {
     let error = error.as_database_error().and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>());
     error.is_some_and(|error| matches!(error.number(), 1205 | 1213 | 1020))

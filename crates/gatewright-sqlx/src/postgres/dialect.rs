@@ -28,8 +28,8 @@ impl Dialect for Postgres {
         result.rows_affected()
     }
 
-    /// PostgreSQL rejects text with a NUL byte, so a hash with one is bound as `NULL`: it matches no
-    /// stored hash, and it cannot be stored.
+    /// PostgreSQL rejects text with a NUL byte, so a hash with one is bound as `NULL`: it matches
+    /// no stored hash, and it cannot be stored.
     fn password_hash(hash: &str) -> Option<&str> {
         (!hash.contains('\0')).then_some(hash)
     }

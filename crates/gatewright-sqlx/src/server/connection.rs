@@ -1,10 +1,10 @@
 //! A connection to a server that one operation has checked out of the pool.
 //!
 //! If an operation is cancelled or loses its connection, the driver may not know the connection's
-//! state: there may be an open transaction whose `BEGIN` was not answered yet, or an answer that was
-//! read in part. In such a transaction later changes would be acknowledged and then lost. Therefore the
-//! connection is closed instead of returned, and the server rolls its transaction back. A cancelled
-//! operation costs a connection.
+//! state: there may be an open transaction whose `BEGIN` was not answered yet, or an answer that
+//! was read in part. In such a transaction later changes would be acknowledged and then lost.
+//! Therefore the connection is closed instead of returned, and the server rolls its transaction
+//! back. A cancelled operation costs a connection.
 
 use std::ops::{Deref, DerefMut};
 
@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::PING_TIMEOUT;
-use crate::Parsed;
+use crate::Failure;
 use crate::connection::{Checkout, Outcome, Pools};
 use crate::dialect::Dialect;
 use crate::row::Row;
@@ -50,7 +50,7 @@ impl<D: Dialect> Checkout<D> for ServerConnection<D> {
         Ok(connection)
     }
 
-    async fn end<T: Send>(mut self, outcome: Parsed<Outcome<T>>) -> Parsed<T> {
+    async fn end<T: Send>(mut self, outcome: Result<Outcome<T>, Failure>) -> Result<T, Failure> {
         let (statement, value) = match outcome {
             Ok(Outcome::Commit(value)) => ("COMMIT", value),
             Ok(Outcome::RollBack(value)) => ("ROLLBACK", value),
@@ -108,10 +108,12 @@ impl<D: Dialect> Drop for ServerConnection<D> {
     fn drop(&mut self) {
         let returned = self.is_reusable.then(|| self.connection.return_to_pool());
         match (returned, Handle::try_current()) {
-            // After the timeout the future is dropped, which closes the connection and frees its place.
+            // After the timeout the future is dropped, which closes the connection and frees its
+            // place.
             (Some(returned), Ok(runtime)) => drop(runtime.spawn(timeout(PING_TIMEOUT, returned))),
             (None, Ok(_)) => self.connection.close_on_drop(),
-            // Outside a runtime nothing can be awaited: dropping the future closes the connection at once.
+            // Outside a runtime nothing can be awaited: dropping the future closes the connection
+            // at once.
             (_, Err(_)) => drop(self.connection.return_to_pool()),
         }
     }

@@ -11,7 +11,8 @@ use crate::migrations::migrator;
 /// later users of that table wait behind it; during the pause they get it.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Brings the tables up to date. As long as another node uses one of them, it tries again after a pause.
+/// Brings the tables up to date. As long as another node uses one of them, it tries again after a
+/// pause.
 ///
 /// The caller must hold the lock that excludes the migrations of other nodes.
 pub(crate) async fn migrate<D: Dialect>(connection: &mut D::Connection) -> Result<(), MigrateError>

@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use crate::Parsed;
+use crate::Failure;
 
-/// Rejects the URL of another kind of database. The error does not contain the URL, which may hold a password.
-pub(crate) fn check_scheme(url: &str, schemes: [&'static str; 2]) -> Parsed<()> {
+/// Rejects the URL of another kind of database. The error does not contain the URL, which may hold
+/// a password.
+pub(crate) fn check_scheme(url: &str, schemes: [&'static str; 2]) -> Result<(), Failure> {
     let scheme = url.split(':').next().unwrap_or_default();
     if schemes.contains(&scheme) {
         return Ok(());
@@ -15,8 +16,8 @@ pub(crate) fn check_scheme(url: &str, schemes: [&'static str; 2]) -> Parsed<()> 
 
 /// Whether the connection must use TLS, with a verified certificate and host name.
 ///
-/// This is required unless the server is on this machine or the URL sets another mode. By default the
-/// drivers fall back to plain text.
+/// This is required unless the server is on this machine or the URL sets another mode. By default
+/// the drivers fall back to plain text.
 pub(crate) fn must_verify(url: &str, host: &str, is_socket: bool) -> bool {
     !(is_socket || is_loopback(host) || sets_mode(url))
 }

@@ -1,11 +1,12 @@
 //! What SQLite does in another way than the servers.
 //!
-//! A transaction takes the write lock when it begins, so no row needs a lock of its own, and there are no conflicts to retry.
+//! A transaction takes the write lock when it begins, so no row needs a lock of its own, and there
+//! are no conflicts to retry.
 
 use sqlx::Sqlite;
 use sqlx::sqlite::{SqliteQueryResult, SqliteTransaction};
 
-use crate::Parsed;
+use crate::Failure;
 use crate::connection::{Checkout, Outcome, Pools};
 use crate::dialect::Dialect;
 use crate::retry::Retry;
@@ -20,7 +21,8 @@ impl Dialect for Sqlite {
         include_str!("../../migrations/sqlite/0001_users_and_sessions.sql"),
         include_str!("../../migrations/sqlite/0002_clients_of_sessions.sql"),
     ];
-    // Waits are limited one by one: `ACQUIRE_TIMEOUT` for a connection, `BUSY_TIMEOUT` for the lock.
+    // Waits are limited one by one: `ACQUIRE_TIMEOUT` for a connection, `BUSY_TIMEOUT` for the
+    // lock.
     const RETRY: Retry = Retry { is_conflict: |_| false, timeout: None };
     const LOCK_USER: &'static str = FIND_USER;
     const LOCK_HOLDERS: &'static str =
@@ -35,13 +37,14 @@ impl Dialect for Sqlite {
     }
 }
 
-/// If the transaction is dropped before its end, the driver rolls it back before the connection's next statement.
+/// If the transaction is dropped before its end, the driver rolls it back before the connection's
+/// next statement.
 impl Checkout<Sqlite> for SqliteTransaction<'static> {
     async fn begin(pools: &Pools<Sqlite>) -> sqlx::Result<Self> {
         pools.writers.begin_with("BEGIN IMMEDIATE").await
     }
 
-    async fn end<T: Send>(self, outcome: Parsed<Outcome<T>>) -> Parsed<T> {
+    async fn end<T: Send>(self, outcome: Result<Outcome<T>, Failure>) -> Result<T, Failure> {
         match outcome? {
             Outcome::Commit(value) => {
                 self.commit().await?;
