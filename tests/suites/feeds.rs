@@ -1,7 +1,7 @@
-//! The feed suites on every feed of the workspace, and what one of them adds.
+//! The feed suite on each feed, and tests that only one feed needs.
 
-mod killed;
-mod postgres;
+mod server_crash;
+mod more_on_postgres;
 
 use std::sync::Arc;
 
@@ -18,7 +18,19 @@ async fn local() -> Ends {
 
 gatewright_testkit::local_feed_suite!(local_feed, local);
 
-/// Nodes that each reach one database over a wire.
+/// The address in a server's URL.
+pub(crate) fn server(url: &str) -> &str {
+    let (_, rest) = url.rsplit_once('@').unwrap();
+    rest.split(['/', '?']).next().unwrap()
+}
+
+/// A new wire to the URL's server, and the URL that leads over it.
+pub(crate) async fn wired(url: &str) -> (String, Wire) {
+    let wire = Wire::to(server(url)).await;
+    (url.replacen(server(url), &wire.address().to_string(), 1), wire)
+}
+
+/// Nodes on one database. Each has its own wire to it.
 struct OnPostgres {
     url: String,
 }
@@ -26,30 +38,15 @@ struct OnPostgres {
 #[async_trait]
 impl Network for OnPostgres {
     async fn node(&self) -> Node {
-        let (url, wire) = self.wired().await;
+        let (url, wire) = wired(&self.url).await;
         Node { feed: Arc::new(PostgresFeed::connect(&url).await.unwrap()), wire }
     }
 
     async fn say(&self, text: &str) {
-        let mut anybody = sqlx::PgConnection::connect(&self.url).await.unwrap();
+        let mut client = sqlx::PgConnection::connect(&self.url).await.unwrap();
         let notify = sqlx::query("SELECT pg_notify('gatewright_revocations', $1)").bind(text);
-        notify.execute(&mut anybody).await.unwrap();
+        notify.execute(&mut client).await.unwrap();
     }
-}
-
-impl OnPostgres {
-    /// The database over a new wire.
-    async fn wired(&self) -> (String, Wire) {
-        let server = server(&self.url);
-        let wire = Wire::to(server).await;
-        (self.url.replacen(server, &wire.address().to_string(), 1), wire)
-    }
-}
-
-/// The server's address in a URL.
-pub(crate) fn server(url: &str) -> &str {
-    let (_, rest) = url.rsplit_once('@').unwrap();
-    rest.split(['/', '?']).next().unwrap()
 }
 
 async fn on_a_new_database() -> OnPostgres {
@@ -62,7 +59,7 @@ gatewright_testkit::feed_suite!(
     on_a_new_database
 );
 
-/// Nodes that each reach one channel of Redis over a wire.
+/// Nodes on one Redis channel. Each has its own wire to the server.
 struct OnRedis {
     url: String,
     prefix: Prefix,
@@ -71,17 +68,15 @@ struct OnRedis {
 #[async_trait]
 impl Network for OnRedis {
     async fn node(&self) -> Node {
-        let server = server(&self.url);
-        let wire = Wire::to(server).await;
-        let url = self.url.replacen(server, &wire.address().to_string(), 1);
+        let (url, wire) = wired(&self.url).await;
         Node { feed: Arc::new(RedisFeed::connect_on(&url, &self.prefix).await.unwrap()), wire }
     }
 
     async fn say(&self, text: &str) {
-        let anybody = redis::Client::open(&*self.url).unwrap();
-        let mut anybody = anybody.get_multiplexed_async_connection().await.unwrap();
+        let client = redis::Client::open(&*self.url).unwrap();
+        let mut client = client.get_multiplexed_async_connection().await.unwrap();
         let channel = format!("{}revocations", self.prefix.as_str());
-        redis::cmd("PUBLISH").arg(channel).arg(text).exec_async(&mut anybody).await.unwrap();
+        redis::cmd("PUBLISH").arg(channel).arg(text).exec_async(&mut client).await.unwrap();
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a database on a server adds: starts that overlap or break off, connections that run out, locks of somebody else's.
+//! Tests that database servers need: parallel and cancelled starts, locks, exhausted connections.
 
 mod lost_connections;
 
@@ -7,10 +7,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use example_service::testing::databases;
-use gatewright::{AccountStore, MySqlStore, Operation, PostgresStore, RequestView, StoreError, TokenPair};
+use gatewright::{AccountStore, Endpoint, MySqlStore, PostgresStore, RequestView, StoreError, TokenPair};
 use gatewright_testkit::store::Store;
 use gatewright_tests::World;
-use sqlx::{Connection, Executor};
+use sqlx::{Connection, Executor, MySqlConnection, PgConnection};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -19,89 +19,126 @@ const EMAIL: &str = "ada@example.com";
 /// More callers than a store has connections.
 const CALLERS: usize = 30;
 
-/// The five seconds within which an answer is promised, and what a slow machine may add. The system itself gives a connection
-/// up after minutes.
+/// Calls must end within five seconds. The rest is a reserve for a slow machine. Without a time
+/// limit, the operating system ends a connection after minutes.
 pub(crate) const IN_TIME: Duration = Duration::from_secs(8);
 
-#[tokio::test]
-#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
-async fn many_nodes_may_start_at_once_on_an_empty_database_on_postgres() {
-    for _ in 0..3 {
-        let url = databases::postgres().await;
-        start_at_once(async |url| PostgresStore::connect(&url).await, || url.clone()).await;
-    }
+/// A store on a database server.
+trait ServerStore: Store {
+    type Connection: Connection;
+
+    /// The URL of a new, empty database.
+    async fn new_database() -> String;
+
+    async fn connect(url: String) -> Result<Self, StoreError>;
+
+    /// Runs a statement on a connection without Gatewright.
+    async fn execute(connection: &mut Self::Connection, statement: &'static str);
 }
 
-#[tokio::test]
-#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
-async fn many_nodes_may_start_at_once_on_an_empty_database_on_mysql() {
-    for _ in 0..3 {
-        let url = databases::mysql().await;
-        start_at_once(async |url| MySqlStore::connect(&url).await, || url.clone()).await;
-    }
-}
+macro_rules! impl_server_store {
+    ($store:ident, $connection:ident, $new_database:path) => {
+        impl ServerStore for $store {
+            type Connection = $connection;
 
-/// Eight starts, and none of them fails.
-async fn start_at_once<S: Store>(
-    connect: impl AsyncFn(String) -> Result<S, StoreError>,
-    url: impl Fn() -> String,
-) {
-    let mut starts: Vec<_> = (0..8).map(|_| Box::pin(connect(url()))).collect();
-    let mut stores = Vec::new();
-    // All of them are under way before the first is through.
-    while !starts.is_empty() {
-        let done = poll_fn(|context| {
-            for (number, start) in starts.iter_mut().enumerate() {
-                if let Poll::Ready(store) = start.as_mut().poll(context) {
-                    return Poll::Ready((number, store));
-                }
+            async fn new_database() -> String {
+                $new_database().await
             }
-            Poll::Pending
-        });
-        let (number, store) = done.await;
-        drop(starts.swap_remove(number));
-        stores.push(store.unwrap());
+
+            async fn connect(url: String) -> Result<Self, StoreError> {
+                Self::connect(&url).await
+            }
+
+            async fn execute(connection: &mut $connection, statement: &'static str) {
+                connection.execute(statement).await.unwrap();
+            }
+        }
+    };
+}
+
+impl_server_store!(PostgresStore, PgConnection, databases::postgres);
+impl_server_store!(MySqlStore, MySqlConnection, databases::mysql);
+
+/// Expands each case as two tests, `case::on_postgres` and `case::on_mysql`.
+macro_rules! on_each_server {
+    ($($case:ident)+) => { $(
+        mod $case {
+            #[tokio::test]
+            #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
+            async fn on_postgres() {
+                super::$case::<gatewright::PostgresStore>().await;
+            }
+
+            #[tokio::test]
+            #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
+            async fn on_mysql() {
+                super::$case::<gatewright::MySqlStore>().await;
+            }
+        }
+    )+ };
+}
+use on_each_server;
+
+on_each_server! {
+    many_nodes_can_start_at_once_on_an_empty_database
+    a_cancelled_start_is_completed_by_the_next
+    exhausted_connections_are_503_in_time_and_consume_nothing
+}
+
+async fn many_nodes_can_start_at_once_on_an_empty_database<S: ServerStore>() {
+    const NODES: usize = 8;
+    for _ in 0..3 {
+        let url = S::new_database().await;
+        let mut starts: Vec<_> = (0..NODES).map(|_| Box::pin(S::connect(url.clone()))).collect();
+        let mut stores = Vec::new();
+        // All starts are polled before the first one ends.
+        while !starts.is_empty() {
+            let first_to_end = poll_fn(|context| {
+                for (index, start) in starts.iter_mut().enumerate() {
+                    if let Poll::Ready(store) = start.as_mut().poll(context) {
+                        return Poll::Ready((index, store));
+                    }
+                }
+                Poll::Pending
+            });
+            let (index, store) = first_to_end.await;
+            drop(starts.swap_remove(index));
+            stores.push(store.unwrap());
+        }
+        for store in &stores {
+            assert_eq!(store.count().await.unwrap().total, 0);
+        }
+        assert_eq!(stores.len(), NODES);
     }
-    for store in &stores {
-        assert_eq!(store.count().await.unwrap().total, 0);
-    }
-    assert_eq!(stores.len(), 8);
 }
 
-#[tokio::test]
-#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
-async fn a_start_that_broke_off_is_completed_by_the_next_on_postgres() {
-    broken_off(databases::postgres, async |url| PostgresStore::connect(&url).await).await;
+async fn a_cancelled_start_is_completed_by_the_next<S: ServerStore>() {
+    broken_off(S::new_database, S::connect).await;
 }
 
-#[tokio::test]
-#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
-async fn a_start_that_broke_off_is_completed_by_the_next_on_mysql() {
-    broken_off(databases::mysql, async |url| MySqlStore::connect(&url).await).await;
-}
-
-/// Starts are dropped after one wake, two, and so on until one is through; on the same database the next one is through.
+/// Cancels a start after 0 wakes, another one after 1, and so on, until one ends before. After each
+/// cancelled start, a second start on the same database must succeed.
 pub(crate) async fn broken_off<S: Store>(
     fresh: impl AsyncFn() -> String,
     connect: impl AsyncFn(String) -> Result<S, StoreError>,
 ) {
-    let mut broken = 0;
+    let mut wakes = 0;
     loop {
         let url = fresh().await;
-        if finishes_within(broken, connect(url.clone())).await {
+        if poll_until_woken(connect(url.clone()), wakes).await {
             break;
         }
-        assert_eq!(connect(url).await.unwrap().count().await.unwrap().total, 0, "after {broken} wakes");
-        broken += 1;
+        assert_eq!(connect(url).await.unwrap().count().await.unwrap().total, 0, "after {wakes} wakes");
+        wakes += 1;
     }
-    assert!(broken > 5, "{broken} starts were broken off");
+    assert!(wakes > 5, "only {wakes} starts were cancelled");
 }
 
-/// Drops a start after so many wakes, and says whether it was through by then.
-async fn finishes_within<S>(wakes: usize, start: impl Future<Output = Result<S, StoreError>>) -> bool {
-    let mut start = Box::pin(start);
+/// Polls a call until it has been woken `wakes` times. Returns whether the call has ended.
+async fn poll_until_woken<T>(call: impl Future<Output = T>, wakes: usize) -> bool {
+    let mut call = std::pin::pin!(call);
     let mut woken = 0;
-    poll_fn(|context| match start.as_mut().poll(context) {
+    poll_fn(|context| match call.as_mut().poll(context) {
         Poll::Ready(_) => Poll::Ready(true),
         Poll::Pending if woken == wakes => Poll::Ready(false),
         Poll::Pending => {
@@ -114,11 +151,11 @@ async fn finishes_within<S>(wakes: usize, start: impl Future<Output = Result<S, 
 
 #[tokio::test]
 #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
-async fn half_a_migration_is_completed_and_loses_nothing_on_mysql() {
+async fn half_a_migration_is_completed_without_loss_on_mysql() {
     let url = databases::mysql().await;
     let world = World::new(MySqlStore::connect(&url).await.unwrap());
     world.add(EMAIL).await;
-    let mut raw = sqlx::MySqlConnection::connect(&url).await.unwrap();
+    let mut raw = MySqlConnection::connect(&url).await.unwrap();
     for statement in [
         "DROP TABLE gatewright_sessions",
         "DELETE FROM gatewright_session_locks WHERE stripe > 7",
@@ -132,59 +169,38 @@ async fn half_a_migration_is_completed_and_loses_nothing_on_mysql() {
     assert_eq!(world.status(&pair.access_token).await, 200);
 }
 
-#[tokio::test]
-#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
-async fn connections_that_run_out_are_503_in_time_and_consume_nothing_on_postgres() {
-    let url = databases::postgres().await;
-    let mut raw = sqlx::PgConnection::connect(&url).await.unwrap();
-    let store = PostgresStore::connect(&url).await.unwrap();
-    let lock = async |statement| {
-        raw.execute(statement).await.unwrap();
-    };
-    run_out(store, lock).await;
-}
-
-#[tokio::test]
-#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
-async fn connections_that_run_out_are_503_in_time_and_consume_nothing_on_mysql() {
-    let url = databases::mysql().await;
-    let mut raw = sqlx::MySqlConnection::connect(&url).await.unwrap();
-    let store = MySqlStore::connect(&url).await.unwrap();
-    let lock = async |statement| {
-        raw.execute(statement).await.unwrap();
-    };
-    run_out(store, lock).await;
-}
-
-/// Somebody else holds the session's row, and more callers wait for it than there are connections.
-async fn run_out<S: Store>(store: S, mut lock: impl AsyncFnMut(&'static str)) {
-    let world = World::new(store);
+/// Another client locks the session's row. More callers wait for it than there are connections.
+async fn exhausted_connections_are_503_in_time_and_consume_nothing<S: ServerStore>() {
+    let url = S::new_database().await;
+    let mut other_client = S::Connection::connect(&url).await.unwrap();
+    let world = World::new(S::connect(url).await.unwrap());
     world.add(EMAIL).await;
     let pair = world.login(EMAIL).await;
-    lock("BEGIN").await;
-    lock("SELECT * FROM gatewright_sessions FOR UPDATE").await;
+    S::execute(&mut other_client, "BEGIN").await;
+    S::execute(&mut other_client, "SELECT * FROM gatewright_sessions FOR UPDATE").await;
     unavailable_in_time(&world, &pair).await;
-    lock("ROLLBACK").await;
-    assert!(world.refresh(&pair.refresh_token).await.is_ok(), "nothing was consumed");
+    S::execute(&mut other_client, "ROLLBACK").await;
+    assert!(world.refresh(&pair.refresh_token).await.is_ok(), "the token has not been used");
 }
 
-/// Every refresh of the token is answered 503 with the time to wait, in time, however many callers there are.
+/// Each of [`CALLERS`] refreshes with the same token is answered 503 with `Retry-After`, in time.
 pub(crate) async fn unavailable_in_time<S: Store>(world: &World<S>, pair: &TokenPair) {
     let started = Instant::now();
     let mut callers = JoinSet::new();
     for _ in 0..CALLERS {
         let view = RequestView::new("POST", &Form);
         let body = format!("refresh_token={}", pair.refresh_token.expose());
-        callers.spawn(world.auth.answer(Operation::Refresh, &view, Ok(body.into())));
+        callers.spawn(world.auth.handle(Endpoint::Refresh, &view, Ok(body.into())));
     }
-    let answers = callers.join_all().await;
-    let unavailable = answers
+    let replies = callers.join_all().await;
+    let unavailable = replies
         .iter()
-        .filter(|answer| answer.status == 503 && answer.headers.contains(&("retry-after", "2".to_owned())));
+        .filter(|reply| reply.status == 503 && reply.headers.contains(&("retry-after", "2".to_owned())));
     assert_eq!(unavailable.count(), CALLERS);
     assert!(started.elapsed() < IN_TIME, "{:?}", started.elapsed());
 }
 
+/// The headers of a request with a form.
 struct Form;
 
 impl gatewright::Headers for Form {

@@ -1,110 +1,100 @@
-//! Log out everywhere, and administrators who end sessions.
+//! Logout of all sessions, and administrators who end sessions.
 
-use gatewright::{AuthError, RoleChange, RoleName, TokenPair};
+use gatewright::{AuthError, Identity, MemoryStore, RoleChange, RoleName, SessionStore, TokenPair, UserId};
 use gatewright_testkit::store::Store;
-use gatewright_testkit::{FragileStore, WatchedStore};
-use gatewright_tests::{World, memory, sqlite};
+use gatewright_testkit::{CountingStore, FailingStore};
+use gatewright_tests::{World, memory};
 
-use super::{EMAIL, me};
+use super::{EMAIL, identity, on_each_store};
 
-/// Which of the sessions guards let in, and which may still be refreshed.
-async fn alive<S: Store>(world: &World<S>, pairs: &[&TokenPair]) -> Vec<(bool, bool)> {
-    let mut alive = Vec::new();
+const OTHER_EMAIL: &str = "other@example.com";
+
+/// For each session: whether its access token and its refresh token are accepted.
+async fn accepted<S: Store>(world: &World<S>, pairs: &[TokenPair]) -> Vec<(bool, bool)> {
+    let mut accepted = Vec::new();
     for pair in pairs {
-        let is_let_in = world.status(&pair.access_token).await == 200;
-        alive.push((is_let_in, world.refresh(&pair.refresh_token).await.is_ok()));
+        let is_authenticated = world.status(&pair.access_token).await == 200;
+        accepted.push((is_authenticated, world.refresh(&pair.refresh_token).await.is_ok()));
     }
-    alive
+    accepted
 }
 
-/// Three warm sessions of one user and one of another, in that order.
-async fn warm<S: Store>(world: &World<S>) -> [TokenPair; 4] {
-    for email in [EMAIL, "other@example.com"] {
-        world.add(email).await;
-    }
-    let own = [world.login(EMAIL).await, world.login(EMAIL).await, world.login(EMAIL).await];
-    let [first, second, third] = own;
-    let pairs = [first, second, third, world.login("other@example.com").await];
+/// Creates three cached sessions of one user, then one of another user. Returns the identity of the
+/// first.
+async fn cached_sessions<S: Store>(world: &World<S>) -> ([TokenPair; 4], Identity) {
+    world.add(EMAIL).await;
+    world.add(OTHER_EMAIL).await;
+    let [first, second, third] =
+        [world.login(EMAIL).await, world.login(EMAIL).await, world.login(EMAIL).await];
+    let pairs = [first, second, third, world.login(OTHER_EMAIL).await];
     for pair in &pairs {
         assert_eq!(world.status(&pair.access_token).await, 200);
     }
     let _ = world.events.take();
-    pairs
+    let caller = identity(world, &pairs[0].access_token).await;
+    (pairs, caller)
 }
 
-const ALL: [(bool, bool); 4] = [(false, false), (false, false), (false, false), (true, true)];
+/// The sessions of the first user have ended.
+const ENDED: [(bool, bool); 4] = [(false, false), (false, false), (false, false), (true, true)];
+const ALL_LIVE: [(bool, bool); 4] = [(true, true); 4];
 
-async fn everywhere<S: Store>(store: S) {
+on_each_store! { logout_all_ends_every_session_of_the_user }
+
+async fn logout_all_ends_every_session_of_the_user<S: Store>([store, _]: [S; 2]) {
     let world = World::new(store);
-    let pairs = warm(&world).await;
-    let caller = me(&world, &pairs[1].access_token).await;
+    let (pairs, caller) = cached_sessions(&world).await;
     world.auth.logout_all(&caller).await.unwrap();
     let event = format!("LoggedOutEverywhere {{ user: {:?} }}", caller.user().id);
     assert_eq!(world.events.take(), [event]);
-    assert_eq!(alive(&world, &pairs.each_ref()).await, ALL);
-    assert!(
-        world.store.find(&caller.user().id, caller.session()).await.unwrap().is_none(),
-        "the sessions are gone"
-    );
-    let again = world.login(EMAIL).await;
-    assert_eq!(alive(&world, &[&again]).await, [(true, true)]);
+    assert_eq!(accepted(&world, &pairs).await, ENDED);
+    let found = SessionStore::find(&world.store, &caller.user().id, caller.session()).await.unwrap();
+    assert!(found.is_none(), "the sessions are deleted");
+    let next = world.login(EMAIL).await;
+    assert_eq!(accepted(&world, &[next]).await, [(true, true)]);
 }
 
 #[tokio::test]
-async fn a_logout_everywhere_ends_every_session_in_memory() {
-    everywhere(memory().await[0].clone()).await;
-}
-
-#[tokio::test]
-async fn a_logout_everywhere_ends_every_session_on_sqlite() {
-    everywhere(sqlite().await[0].clone()).await;
-}
-
-#[tokio::test]
-async fn a_logout_everywhere_without_the_session_store_refuses_everything_all_the_same() {
-    let (store, outage) = FragileStore::new(memory().await[0].clone());
+async fn logout_all_without_the_session_store_rejects_every_session() {
+    let (store, outage) = FailingStore::new(MemoryStore::new());
     let world = World::new(store);
-    let pairs = warm(&world).await;
-    let caller = me(&world, &pairs[0].access_token).await;
+    let (pairs, caller) = cached_sessions(&world).await;
     outage.of_sessions();
     assert!(world.auth.logout_all(&caller).await.is_err());
     outage.end();
-    assert_eq!(alive(&world, &pairs.each_ref()).await, ALL, "the epoch came first");
+    assert_eq!(accepted(&world, &pairs).await, ENDED, "the user's epoch is changed first");
     assert!(world.events.take()[0].starts_with("LoggedOutEverywhere"));
 }
 
 #[tokio::test]
-async fn a_logout_everywhere_without_the_users_store_ends_nothing() {
-    let (store, outage) = FragileStore::new(memory().await[0].clone());
+async fn logout_all_without_the_users_store_ends_nothing() {
+    let (store, outage) = FailingStore::new(MemoryStore::new());
     let world = World::new(store);
-    let pairs = warm(&world).await;
-    let caller = me(&world, &pairs[0].access_token).await;
+    let (pairs, caller) = cached_sessions(&world).await;
     outage.of_users();
     assert!(world.auth.logout_all(&caller).await.is_err());
     outage.end();
     assert_eq!(world.events.take(), [""; 0]);
-    assert_eq!(alive(&world, &pairs.each_ref()).await, [(true, true); 4]);
+    assert_eq!(accepted(&world, &pairs).await, ALL_LIVE);
 }
 
 #[tokio::test]
-async fn an_identity_of_another_auth_logs_nobody_out() {
+async fn logout_all_rejects_an_identity_of_another_auth() {
     let [store, other] = memory().await;
     let (world, other) = (World::new(store), World::new(other));
-    let pairs = warm(&world).await;
-    let foreign = me(&other, &pairs[0].access_token).await;
+    let (pairs, _) = cached_sessions(&world).await;
+    let foreign = identity(&other, &pairs[0].access_token).await;
     assert!(matches!(world.auth.logout_all(&foreign).await, Err(AuthError::Access(_))));
-    assert_eq!(alive(&world, &pairs.each_ref()).await, [(true, true); 4]);
+    assert_eq!(accepted(&world, &pairs).await, ALL_LIVE);
 }
 
 #[tokio::test]
-async fn an_administrator_ends_one_session_or_all_of_a_user() {
-    let world = World::new(memory().await[0].clone());
-    let pairs = warm(&world).await;
+async fn an_administrator_can_end_one_session_or_all_of_a_user() {
+    let world = World::new(MemoryStore::new());
+    let (pairs, first) = cached_sessions(&world).await;
     let accounts = world.auth.accounts().unwrap();
-    let first = me(&world, &pairs[0].access_token).await;
-    let user = &first.user().id;
-    accounts.end_session(user, first.session()).await.unwrap();
-    let session = first.session();
+    let (user, session) = (&first.user().id, first.session());
+    accounts.end_session(user, session).await.unwrap();
     assert_eq!(world.events.take(), [format!("SessionEnded {{ user: {user:?}, session: {session:?} }}")]);
     assert_eq!(world.status(&pairs[0].access_token).await, 401);
     assert_eq!(world.status(&pairs[1].access_token).await, 200);
@@ -113,18 +103,17 @@ async fn an_administrator_ends_one_session_or_all_of_a_user() {
     let _ = world.events.take();
     accounts.end_sessions(user).await.unwrap();
     assert_eq!(world.events.take(), [format!("SessionsEnded {{ user: {user:?} }}")]);
-    assert_eq!(alive(&world, &pairs.each_ref()).await, ALL);
+    assert_eq!(accepted(&world, &pairs).await, ENDED);
     assert!(accounts.find(user).await.unwrap().is_active);
-    let nobody = gatewright::UserId::new("nobody").unwrap();
-    assert!(matches!(accounts.end_sessions(&nobody).await, Err(AuthError::NotFound { .. })));
+    let unknown = UserId::new("unknown").unwrap();
+    assert!(matches!(accounts.end_sessions(&unknown).await, Err(AuthError::NotFound { .. })));
 }
 
 #[tokio::test]
-async fn a_login_that_overlaps_a_logout_everywhere_is_refused() {
-    let (store, watch) = WatchedStore::new(memory().await[0].clone());
+async fn a_login_that_overlaps_logout_all_is_rejected() {
+    let (store, watch) = CountingStore::new(MemoryStore::new());
     let world = World::new(store);
-    let pairs = warm(&world).await;
-    let caller = me(&world, &pairs[0].access_token).await;
+    let (_, caller) = cached_sessions(&world).await;
     watch.stop_the_next_begin();
     let late = world.clone();
     let login = tokio::spawn(async move { late.login(EMAIL).await });
@@ -132,31 +121,24 @@ async fn a_login_that_overlaps_a_logout_everywhere_is_refused() {
     world.auth.logout_all(&caller).await.unwrap();
     watch.go_on().await;
     let pair = login.await.unwrap();
-    assert_eq!(alive(&world, &[&pair]).await, [(false, false)], "it carries the epoch that is gone");
+    assert_eq!(accepted(&world, &[pair]).await, [(false, false)], "the session has the old epoch");
 }
 
 #[tokio::test]
-async fn another_role_ends_the_sessions_of_its_user_where_that_is_the_policy_and_nowhere_else() {
-    for (policy, expected) in [
-        (RoleChange::KeepSessions, [(true, true); 4]),
-        (RoleChange::EndSessions, [(false, false), (false, false), (false, false), (true, true)]),
-    ] {
-        let store = memory().await[0].clone();
-        let world = World::with(store, |builder| builder.with_role_change(policy));
-        let pairs = warm(&world).await;
-        let caller = me(&world, &pairs[0].access_token).await;
+async fn a_role_change_ends_sessions_only_if_the_policy_says_so() {
+    for (policy, expected) in [(RoleChange::KeepSessions, ALL_LIVE), (RoleChange::EndSessions, ENDED)] {
+        let world = World::with(MemoryStore::new(), |builder| builder.with_role_change(policy));
+        let (pairs, caller) = cached_sessions(&world).await;
         let accounts = world.auth.accounts().unwrap();
         let role = |name| Some(RoleName::new(name).unwrap());
         accounts.update(&caller.user().id, role("user"), None).await.unwrap();
         for pair in &pairs {
-            assert_eq!(world.status(&pair.access_token).await, 200, "it is the role that they have");
+            assert_eq!(world.status(&pair.access_token).await, 200, "the role is the same");
         }
         accounts.update(&caller.user().id, role("editor"), None).await.unwrap();
-        assert_eq!(alive(&world, &pairs.each_ref()).await, expected, "{policy:?}");
-        let nobody = gatewright::UserId::new("42").unwrap();
-        assert!(matches!(
-            accounts.update(&nobody, role("user"), None).await,
-            Err(AuthError::NotFound { .. })
-        ));
+        assert_eq!(accepted(&world, &pairs).await, expected, "{policy:?}");
+        let unknown = UserId::new("42").unwrap();
+        let updated = accounts.update(&unknown, role("user"), None).await;
+        assert!(matches!(updated, Err(AuthError::NotFound { .. })));
     }
 }

@@ -1,89 +1,101 @@
-//! The contract of a feed between nodes, on one whose every message is delivered by hand.
+//! The cache with a feed between nodes. The test delivers every message itself.
 
 use std::future::Future;
 use std::time::Duration;
 
 use gatewright::{
-    Auth, AuthError, Denial, HEARTBEAT_INTERVAL, MAX_SESSIONS_PER_USER, MAX_SILENCE, MemoryStore,
-    PasswordChange, RequestView, Revocation, RoleName, SessionStore, TokenPair, UserId,
+    Auth, AuthError, Denial, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Identity, MAX_SESSIONS_PER_USER,
+    MemoryStore, Revocation, RoleName, SessionStore, TokenPair, UserId,
 };
-use gatewright_testkit::{FragileStore, ManualFeed, Watch, WatchedStore};
-use gatewright_tests::{Bearer, World, jwt, memory};
+use gatewright_testkit::{CountingStore, FailingStore, ManualFeed, Watch};
+use gatewright_tests::{World, jwt};
 use tokio::time::timeout;
 
-use super::{ANOTHER, EMAIL, PASSWORD, Password, me};
+use super::{EMAIL, TICK, fed, identity, password_change};
 
-const TICK: Duration = Duration::from_micros(1);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Long enough for a store in memory and a hasher that does not hash.
 const SHORT_WHILE: Duration = Duration::from_millis(500);
 
 struct Node {
-    world: World<WatchedStore<MemoryStore>>,
+    world: World<CountingStore<MemoryStore>>,
     watch: Watch,
     feed: ManualFeed,
     pair: TokenPair,
 }
 
 impl Node {
-    /// A node that hears its feed, with a session that it remembers.
-    async fn warm() -> Self {
-        let (store, watch) = WatchedStore::new(memory().await[0].clone());
-        let feed = ManualFeed::new();
-        let world = World::with(store, |builder| builder.with_revocation_feed(feed.clone()));
-        world.add(EMAIL).await;
-        let pair = world.login(EMAIL).await;
-        feed.beat();
-        let node = Self { world, watch, feed, pair };
-        assert_eq!(node.reads().await, 2);
-        assert_eq!(node.reads().await, 0);
+    /// A node whose feed has delivered nothing yet, and a session.
+    async fn new() -> Self {
+        let (world, watch, feed, pair) = fed().await;
+        Self { world, watch, feed, pair }
+    }
+
+    /// A node whose feed works, and a session that it has cached.
+    async fn cached() -> Self {
+        let node = Self::new().await;
+        node.feed.beat();
+        node.expect_one_read("the first request is not cached").await;
         node
     }
 
-    /// How often a request that is let in asks the stores.
+    /// The number of reads of a request, which must succeed.
     async fn reads(&self) -> usize {
         let _ = self.watch.reads();
         assert_eq!(self.world.status(&self.pair.access_token).await, 200);
         self.watch.reads()
     }
+
+    /// The next request reads the stores (session and user); the request after it uses the cache.
+    async fn expect_one_read(&self, why: &str) {
+        assert_eq!((self.reads().await, self.reads().await), (2, 0), "{why}");
+    }
+
+    async fn identity(&self) -> Identity {
+        identity(&self.world, &self.pair.access_token).await
+    }
+
+    async fn status(&self) -> u16 {
+        self.world.status(&self.pair.access_token).await
+    }
+}
+
+/// Checks that exactly one event with this name was emitted since the last call.
+fn expect_event(world: &World<CountingStore<MemoryStore>>, name: &str) {
+    let events = world.events.take();
+    assert_eq!(events.iter().filter(|event| event.starts_with(name)).count(), 1, "{name}: {events:?}");
 }
 
 #[tokio::test]
-async fn before_the_first_heartbeat_comes_back_everything_is_read() {
-    let (store, watch) = WatchedStore::new(memory().await[0].clone());
-    let feed = ManualFeed::new();
-    let world = World::with(store, |builder| builder.with_revocation_feed(feed.clone()));
-    world.add(EMAIL).await;
-    let pair = world.login(EMAIL).await;
-    let node = Node { world, watch, feed, pair };
+async fn the_cache_is_not_used_before_the_first_heartbeat_returns() {
+    let node = Node::new().await;
     for _ in 0..3 {
         assert_eq!(node.reads().await, 2);
     }
-    let other = Node::warm().await;
-    let strangers = other.feed.receiver().heartbeat().unwrap();
-    node.feed.receiver().receive(&strangers);
-    assert_eq!(node.reads().await, 2, "another node's heartbeat says nothing of this node's way");
+    let other = Node::cached().await;
+    let foreign = other.feed.receiver().heartbeat().unwrap();
+    node.feed.receiver().receive(&foreign);
+    assert_eq!(node.reads().await, 2, "a heartbeat of another node does not count");
     node.feed.beat();
-    assert_eq!((node.reads().await, node.reads().await), (2, 0));
+    node.expect_one_read("the cache is used").await;
 }
 
 #[tokio::test]
-async fn a_silent_feed_has_everything_read_until_it_is_back_and_then_read_once_more() {
-    let node = Node::warm().await;
-    node.world.clock.advance(MAX_SILENCE);
-    assert_eq!(node.reads().await, 0, "three seconds are no silence yet");
+async fn a_silent_feed_disables_the_cache_and_clears_it() {
+    let node = Node::cached().await;
+    node.world.clock.advance(HEARTBEAT_TIMEOUT);
+    assert_eq!(node.reads().await, 0, "just before the timeout");
     node.world.clock.advance(TICK);
     for _ in 0..3 {
         assert_eq!(node.reads().await, 2);
     }
     node.feed.beat();
-    assert_eq!(node.reads().await, 2, "what was known before the silence is forgotten");
-    assert_eq!(node.reads().await, 0);
+    node.expect_one_read("entries from before the silence are invalid").await;
 }
 
 #[tokio::test]
-async fn heartbeats_in_time_keep_what_is_remembered() {
-    let node = Node::warm().await;
+async fn regular_heartbeats_keep_the_cache_valid() {
+    let node = Node::cached().await;
     for _ in 0..10 {
         node.world.clock.advance(HEARTBEAT_INTERVAL);
         node.feed.beat();
@@ -92,59 +104,59 @@ async fn heartbeats_in_time_keep_what_is_remembered() {
 }
 
 #[tokio::test]
-async fn a_feed_that_lags_is_as_good_as_silent() {
-    let node = Node::warm().await;
+async fn late_heartbeats_do_not_count() {
+    let node = Node::cached().await;
     for _ in 0..5 {
         let late = node.feed.receiver().heartbeat().unwrap();
-        node.world.clock.advance(MAX_SILENCE + TICK);
+        node.world.clock.advance(HEARTBEAT_TIMEOUT + TICK);
         node.feed.receiver().receive(&late);
         assert_eq!(node.reads().await, 2);
     }
 }
 
 #[tokio::test]
-async fn a_reconnect_and_a_message_that_cannot_be_read_empty_the_cache() {
-    let node = Node::warm().await;
-    node.feed.receiver().reset();
-    assert_eq!((node.reads().await, node.reads().await), (2, 0));
+async fn a_reconnect_and_malformed_messages_clear_the_cache() {
+    let node = Node::cached().await;
+    node.feed.receiver().clear();
+    node.expect_one_read("reconnect").await;
     for message in ["", "key 42", "session 42", "user"] {
         node.feed.receiver().receive(message);
-        assert_eq!((node.reads().await, node.reads().await), (2, 0), "{message:?}");
+        node.expect_one_read(message).await;
     }
 }
 
 #[tokio::test]
-async fn messages_may_come_twice_and_in_any_order() {
-    let node = Node::warm().await;
-    let me = me(&node.world, &node.pair.access_token).await;
+async fn messages_may_be_duplicated_and_reordered() {
+    let node = Node::cached().await;
+    let caller = node.identity().await;
     let receiver = node.feed.receiver();
-    let own = [Revocation::session(me.session()), Revocation::user(me.user().id.clone())];
+    let messages = [Revocation::session(caller.session()), Revocation::user(caller.user().id.clone())];
     for order in [[0, 1], [1, 0], [0, 0], [1, 1]] {
-        for message in order {
-            receiver.receive(&own[message].to_string());
+        for index in order {
+            receiver.receive(&messages[index].to_string());
         }
-        assert_eq!((node.reads().await, node.reads().await), (2, 0), "{order:?}");
+        node.expect_one_read(&format!("{order:?}")).await;
     }
-    node.world.auth.logout(&me).await.unwrap();
-    let said = node.feed.sent();
-    for message in said.iter().chain(said.iter().rev()) {
+    node.world.auth.logout(&caller).await.unwrap();
+    let sent = node.feed.sent();
+    for message in sent.iter().chain(sent.iter().rev()) {
         receiver.receive(message);
-        assert_eq!(node.world.status(&node.pair.access_token).await, 401);
+        assert_eq!(node.status().await, 401);
     }
 }
 
 #[tokio::test]
-async fn everything_that_must_be_seen_is_announced() {
-    let node = Node::warm().await;
+async fn every_revocation_is_published() {
+    let node = Node::cached().await;
     let (auth, feed) = (&node.world.auth, &node.feed);
-    let me = me(&node.world, &node.pair.access_token).await;
-    let (session, user) = (me.session(), me.user().id.clone());
+    let caller = node.identity().await;
+    let (session, user) = (caller.session(), caller.user().id.clone());
     let _ = feed.sent();
     let other = node.world.login(EMAIL).await;
-    assert_eq!(feed.sent(), [""; 0], "a login that ends no session revokes nothing");
+    assert_eq!(feed.sent(), [""; 0], "a login that ends no session");
     let next = node.world.refresh(&node.pair.refresh_token).await.unwrap();
-    assert_eq!(feed.sent(), [""; 0], "a rotation revokes nothing");
-    auth.logout(&me).await.unwrap();
+    assert_eq!(feed.sent(), [""; 0], "a rotation");
+    auth.logout(&caller).await.unwrap();
     auth.logout_by_refresh_token(&next.refresh_token).await.unwrap();
     assert_eq!(feed.sent(), vec![format!("session {session}"); 2]);
     let accounts = auth.accounts().unwrap();
@@ -155,32 +167,32 @@ async fn everything_that_must_be_seen_is_announced() {
     accounts.delete(&user).await.unwrap();
     assert_eq!(feed.sent(), vec![format!("user {user}"); 2]);
     assert!(node.world.refresh(&other.refresh_token).await.is_err());
-    auth.announce(Revocation::user(UserId::new("42").unwrap())).await.unwrap();
-    assert_eq!(feed.sent(), ["user 42"]);
+    auth.invalidate_user(&UserId::new("42").unwrap()).await.unwrap();
+    auth.invalidate_session(session).await.unwrap();
+    assert_eq!(feed.sent(), ["user 42".to_owned(), format!("session {session}")]);
 }
 
 #[tokio::test]
-async fn a_login_that_ends_the_oldest_session_is_announced_and_one_that_ends_none_is_not() {
-    let node = Node::warm().await;
-    let user = me(&node.world, &node.pair.access_token).await.user().id.clone();
+async fn a_login_is_published_only_if_it_ends_a_session() {
+    let node = Node::cached().await;
+    let user = node.identity().await.user().id.clone();
     let _ = node.feed.sent();
     for _ in 1..MAX_SESSIONS_PER_USER {
         node.world.login(EMAIL).await;
-        assert_eq!((node.feed.sent(), node.reads().await), (Vec::new(), 0), "what is remembered stays");
+        assert_eq!((node.feed.sent(), node.reads().await), (Vec::new(), 0), "the cache stays valid");
     }
     node.world.login(EMAIL).await;
     assert_eq!(node.feed.sent(), [format!("user {user}")]);
-    assert_eq!(node.world.status(&node.pair.access_token).await, 401);
+    assert_eq!(node.status().await, 401);
 }
 
 #[tokio::test]
-async fn a_reuse_is_announced() {
-    let node = Node::warm().await;
-    let settings = |builder: gatewright::AuthBuilder<_>| {
+async fn a_reused_refresh_token_is_published() {
+    let node = Node::cached().await;
+    let world = World::with(node.world.store.clone(), |builder| {
         builder.with_refresh_grace(Duration::ZERO).with_revocation_feed(node.feed.clone())
-    };
-    let world = World::with(node.world.store.clone(), settings);
-    let session = me(&node.world, &node.pair.access_token).await.session();
+    });
+    let session = node.identity().await.session();
     world.refresh(&node.pair.refresh_token).await.unwrap();
     let _ = node.feed.sent();
     assert!(world.refresh(&node.pair.refresh_token).await.is_err());
@@ -188,162 +200,152 @@ async fn a_reuse_is_announced() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_announced_is_503_and_counts_here_all_the_same() {
-    let node = Node::warm().await;
+async fn an_unpublished_revocation_is_503_and_takes_effect_on_this_node() {
+    let node = Node::cached().await;
     node.feed.cut();
-    let me = me(&node.world, &node.pair.access_token).await;
-    let error: AuthError = node.world.auth.logout(&me).await.unwrap_err();
+    let error: AuthError = node.world.auth.logout(&node.identity().await).await.unwrap_err();
     assert_eq!(Denial::from(&error), Denial::Unavailable);
-    assert_eq!(node.world.status(&node.pair.access_token).await, 401);
+    assert_eq!(node.status().await, 401);
     for _ in 0..MAX_SESSIONS_PER_USER {
         node.world.login(EMAIL).await;
     }
     let _ = node.world.events.take();
     let pair = node.world.login(EMAIL).await;
-    assert_eq!(node.world.status(&pair.access_token).await, 200, "a login that ends the oldest goes on");
-    assert!(node.world.events.take().iter().any(|event| event.starts_with("Failed")), "and it is known");
+    assert_eq!(node.world.status(&pair.access_token).await, 200, "a login that ends a session succeeds");
+    assert!(node.world.events.take().iter().any(|event| event.starts_with("Failed")));
 }
 
 #[tokio::test]
-async fn what_happened_is_recorded_though_it_cannot_be_announced() {
-    let node = Node::warm().await;
+async fn events_are_emitted_even_if_the_publication_fails() {
+    let node = Node::cached().await;
     let world = &node.world;
     let accounts = world.auth.accounts().unwrap();
-    let me = me(world, &node.pair.access_token).await;
-    let id = me.user().id.clone();
-    let other = super::me(world, &world.login(EMAIL).await.access_token).await;
+    let caller = node.identity().await;
+    let id = caller.user().id.clone();
+    let other = identity(world, &world.login(EMAIL).await.access_token).await;
     node.feed.cut();
     let _ = world.events.take();
-    let recorded = |error: AuthError, name: &str| {
+    let expect = |error: AuthError, name: &str| {
         assert_eq!(Denial::from(&error), Denial::Unavailable);
-        let events = world.events.take();
-        assert_eq!(events.iter().filter(|event| event.starts_with(name)).count(), 1, "{name}: {events:?}");
+        expect_event(world, name);
     };
-    recorded(accounts.update(&id, None, Some(true)).await.unwrap_err(), "AccountChanged");
-    recorded(accounts.end_session(&id, other.session()).await.unwrap_err(), "SessionEnded");
-    recorded(accounts.end_sessions(&id).await.unwrap_err(), "SessionsEnded");
-    recorded(world.auth.logout(&me).await.unwrap_err(), "LoggedOut {");
-    recorded(world.auth.logout_all(&me).await.unwrap_err(), "LoggedOutEverywhere");
-    recorded(accounts.delete(&id).await.unwrap_err(), "AccountDeleted");
+    expect(accounts.update(&id, None, Some(true)).await.unwrap_err(), "AccountChanged");
+    expect(accounts.end_session(&id, other.session()).await.unwrap_err(), "SessionEnded");
+    expect(accounts.end_sessions(&id).await.unwrap_err(), "SessionsEnded");
+    expect(world.auth.logout(&caller).await.unwrap_err(), "LoggedOut {");
+    expect(world.auth.logout_all(&caller).await.unwrap_err(), "LoggedOutEverywhere");
+    expect(accounts.delete(&id).await.unwrap_err(), "AccountDeleted");
 }
 
 #[tokio::test]
-async fn without_accounts_a_logout_everywhere_is_recorded_though_it_cannot_be_announced() {
-    let node = Node::warm().await;
-    let auth = Auth::builder(node.world.store.clone(), node.world.store.clone(), jwt())
+async fn without_accounts_an_unpublished_logout_all_emits_its_event() {
+    let node = Node::cached().await;
+    let World { store, hasher, clock, events, .. } = node.world.clone();
+    let auth = Auth::builder(store.clone(), store, jwt())
         .with_issuer(jwt())
-        .with_hasher(node.world.hasher.clone())
-        .with_clock(node.world.clock.clone())
-        .with_events(node.world.events.clone())
+        .with_hasher(hasher)
+        .with_clock(clock)
+        .with_events(events)
         .with_revocation_feed(node.feed.clone())
         .build()
         .unwrap();
-    let headers = Bearer(format!("Bearer {}", node.pair.access_token.expose()));
-    let me = auth.authenticate(&RequestView::new("GET", &headers)).await.unwrap().unwrap();
+    let world = World { auth, ..node.world };
+    let caller = identity(&world, &node.pair.access_token).await;
     node.feed.cut();
-    let _ = node.world.events.take();
-    assert!(auth.logout_all(&me).await.is_err());
-    let events = node.world.events.take();
-    let recorded = events.iter().filter(|event| event.starts_with("LoggedOutEverywhere"));
-    assert_eq!(recorded.count(), 1, "{events:?}");
+    let _ = world.events.take();
+    assert!(world.auth.logout_all(&caller).await.is_err());
+    expect_event(&world, "LoggedOutEverywhere");
 }
 
 #[tokio::test]
-async fn without_the_feed_a_change_of_two_steps_is_made_whole() {
-    let node = Node::warm().await;
+async fn both_steps_of_a_change_are_done_even_if_the_publication_fails() {
+    let node = Node::cached().await;
     let other = node.world.login(EMAIL).await;
-    let me = me(&node.world, &node.pair.access_token).await;
+    let caller = node.identity().await;
     node.feed.cut();
-    let change = PasswordChange::new(Password::new(PASSWORD), Password::new(ANOTHER)).unwrap();
-    assert!(node.world.auth.change_password(&me, change).await.is_err());
+    assert!(node.world.auth.change_password(&caller, password_change()).await.is_err());
     assert!(node.world.refresh(&other.refresh_token).await.is_err());
     let next = node.world.refresh(&node.pair.refresh_token).await.unwrap();
-    assert_eq!(node.world.status(&next.access_token).await, 200, "the session was kept");
-    let store = &node.world.store;
-    assert!(node.world.auth.logout_all(&me).await.is_err());
-    assert!(
-        SessionStore::find(store, &me.user().id, me.session()).await.unwrap().is_none(),
-        "the sessions have ended"
-    );
+    assert_eq!(node.world.status(&next.access_token).await, 200, "the caller's session continues");
+    assert!(node.world.auth.logout_all(&caller).await.is_err());
+    let found = SessionStore::find(&node.world.store, &caller.user().id, caller.session()).await.unwrap();
+    assert!(found.is_none(), "the sessions are deleted");
 }
 
 #[tokio::test]
-async fn what_changed_nothing_is_not_announced_and_answered_without_the_feed() {
-    let node = Node::warm().await;
+async fn a_call_that_changes_nothing_publishes_nothing() {
+    let node = Node::cached().await;
     let accounts = node.world.auth.accounts().unwrap();
     let _ = node.feed.sent();
-    let nobody = UserId::new("42").unwrap();
+    let unknown = UserId::new("42").unwrap();
     for is_cut in [false, true] {
         if is_cut {
             node.feed.cut();
         }
         let role = Some(RoleName::new("user").unwrap());
-        assert!(matches!(accounts.update(&nobody, role, None).await, Err(AuthError::NotFound { .. })));
-        assert!(matches!(accounts.end_sessions(&nobody).await, Err(AuthError::NotFound { .. })));
+        assert!(matches!(accounts.update(&unknown, role, None).await, Err(AuthError::NotFound { .. })));
+        assert!(matches!(accounts.end_sessions(&unknown).await, Err(AuthError::NotFound { .. })));
         assert_eq!(node.feed.sent(), [""; 0], "cut: {is_cut}");
     }
 }
 
 #[tokio::test]
-async fn a_feed_that_does_not_answer_delays_no_login_and_no_refresh() {
-    let node = Node::warm().await;
+async fn a_stalled_feed_delays_no_login_and_no_refresh() {
+    let node = Node::cached().await;
     node.feed.stall();
-    let answers = async {
+    let calls = async {
         for _ in 0..=MAX_SESSIONS_PER_USER {
             node.world.login(EMAIL).await;
         }
         let pair = node.world.login(EMAIL).await;
         let next = node.world.refresh(&pair.refresh_token).await.unwrap();
         assert!(node.world.refresh(&next.refresh_token).await.is_ok());
-        assert!(node.world.refresh(&pair.refresh_token).await.is_err(), "used before");
+        assert!(node.world.refresh(&pair.refresh_token).await.is_err(), "a used token");
     };
-    timeout(PATIENCE, answers).await.unwrap();
-    assert_eq!(node.feed.sent().len(), 4, "the sessions of three logins, and the reuse");
+    timeout(PATIENCE, calls).await.unwrap();
+    assert_eq!(node.feed.sent().len(), 4, "three logins ended a session, then the reuse");
 }
 
 #[tokio::test]
-async fn what_happened_is_recorded_though_its_caller_gives_up_on_the_feed() {
-    let node = Node::warm().await;
+async fn events_are_emitted_before_a_stalled_publication_is_dropped() {
+    let node = Node::cached().await;
     let (world, auth) = (&node.world, &node.world.auth);
     let accounts = auth.accounts().unwrap();
-    let me = me(world, &node.pair.access_token).await;
-    let id = me.user().id.clone();
+    let caller = node.identity().await;
+    let id = caller.user().id.clone();
     node.feed.stall();
-    let change = PasswordChange::new(Password::new(PASSWORD), Password::new(ANOTHER)).unwrap();
-    given_up(world, "PasswordChanged", auth.change_password(&me, change)).await;
-    given_up(world, "LoggedOutEverywhere", auth.logout_all(&me)).await;
-    given_up(world, "LoggedOut {", auth.logout(&me)).await;
-    given_up(world, "SessionsEnded", accounts.end_sessions(&id)).await;
-    given_up(world, "AccountChanged", accounts.update(&id, None, Some(false))).await;
-    given_up(world, "AccountDeleted", accounts.delete(&id)).await;
+    drop_stalled(world, "PasswordChanged", auth.change_password(&caller, password_change())).await;
+    drop_stalled(world, "LoggedOutEverywhere", auth.logout_all(&caller)).await;
+    drop_stalled(world, "LoggedOut {", auth.logout(&caller)).await;
+    drop_stalled(world, "SessionsEnded", accounts.end_sessions(&id)).await;
+    drop_stalled(world, "AccountChanged", accounts.update(&id, None, Some(false))).await;
+    drop_stalled(world, "AccountDeleted", accounts.delete(&id)).await;
 }
 
-/// Drops a call as soon as it waits for the feed alone.
-async fn given_up<T>(
-    world: &World<WatchedStore<MemoryStore>>,
-    name: &str,
+/// Drops a call that waits for the feed, and checks that it has emitted its event.
+async fn drop_stalled<T>(
+    world: &World<CountingStore<MemoryStore>>,
+    event: &str,
     call: impl Future<Output = Result<T, AuthError>>,
 ) {
     let _ = world.events.take();
-    let given_up = timeout(SHORT_WHILE, call).await;
-    assert!(given_up.is_err(), "{name}: nobody confirmed it");
-    let events = world.events.take();
-    assert_eq!(events.iter().filter(|event| event.starts_with(name)).count(), 1, "{name}: {events:?}");
+    assert!(timeout(SHORT_WHILE, call).await.is_err(), "{event}: the feed never confirms");
+    expect_event(world, event);
 }
 
 #[tokio::test]
-async fn a_change_whose_outcome_is_unknown_is_announced_as_that() {
-    let (store, outage) = FragileStore::new(memory().await[0].clone());
+async fn a_change_with_an_unknown_outcome_is_published_as_unconfirmed() {
+    let (store, outage) = FailingStore::new(MemoryStore::new());
     let feed = ManualFeed::new();
     let world = World::with(store, |builder| builder.with_revocation_feed(feed.clone()));
     let account = world.add(EMAIL).await;
     let pair = world.login(EMAIL).await;
     feed.beat();
-    let me = me(&world, &pair.access_token).await;
+    let caller = identity(&world, &pair.access_token).await;
     let _ = feed.sent();
     outage.of_users();
     outage.of_sessions();
-    assert!(world.auth.logout(&me).await.is_err());
+    assert!(world.auth.logout(&caller).await.is_err());
     assert!(world.auth.accounts().unwrap().delete(&account.id).await.is_err());
-    assert_eq!(feed.sent(), [format!("session? {}", me.session()), format!("user? {}", account.id)]);
+    assert_eq!(feed.sent(), [format!("session? {}", caller.session()), format!("user? {}", account.id)]);
 }

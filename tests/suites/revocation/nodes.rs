@@ -1,20 +1,19 @@
-//! Two nodes on one store: what the one revokes, the other refuses within the bound.
+//! Two nodes on one store: a revocation on one of them takes effect on the other within its bound.
 
 use std::time::Duration;
 
 use gatewright::{
-    LocalFeed, MAX_AGE_WITH_FEED, MAX_AGE_WITHOUT_FEED, MAX_SILENCE, PasswordChange, RevocationCheck,
+    CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED, Clock, HEARTBEAT_TIMEOUT, LocalFeed, MemoryStore,
+    RevocationCheck, RevocationFeed, SessionStore, TokenPair,
 };
 use gatewright_testkit::ManualFeed;
 use gatewright_testkit::store::Store;
 use gatewright_tests::{World, memory, sqlite};
 
-use super::{ANOTHER, EMAIL, PASSWORD, Password, me};
+use super::{EMAIL, TICK, identity, on_each_store, password_change};
 
-const TICK: Duration = Duration::from_micros(1);
-
-/// A second node with the same clock and a feed.
-fn node<S: Store>(world: &World<S>, store: S, feed: impl gatewright::RevocationFeed) -> World<S> {
+/// Another node with the same clock, and a feed.
+fn node<S: Store>(world: &World<S>, store: S, feed: impl RevocationFeed) -> World<S> {
     let clock = world.clock.clone();
     let node = World::with(store, |builder| {
         builder.with_clock(clock).with_revocation_feed(feed).with_refresh_grace(Duration::ZERO)
@@ -22,42 +21,43 @@ fn node<S: Store>(world: &World<S>, store: S, feed: impl gatewright::RevocationF
     World { clock: world.clock.clone(), ..node }
 }
 
-async fn without_a_feed_a_logout_is_seen_within_five_seconds<S: Store>(stores: [S; 2]) {
-    let [here, there] = stores;
+/// Two nodes without a feed.
+fn unfed<S: Store>([here, there]: [S; 2]) -> [World<S>; 2] {
     let here = World::new(here);
     let there = here.node(there);
+    [here, there]
+}
+
+/// A new session that the other node has cached.
+async fn cached_session<S: Store>([here, there]: &[World<S>; 2]) -> TokenPair {
     here.add(EMAIL).await;
     let pair = here.login(EMAIL).await;
     assert_eq!(there.status(&pair.access_token).await, 200);
+    pair
+}
+
+on_each_store! { without_a_feed_a_logout_takes_effect_within_five_seconds }
+
+async fn without_a_feed_a_logout_takes_effect_within_five_seconds<S: Store>(stores: [S; 2]) {
+    let nodes = unfed(stores);
+    let pair = cached_session(&nodes).await;
+    let [here, there] = nodes;
     here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
-    assert_eq!(here.status(&pair.access_token).await, 401, "the acting node knows");
-    there.clock.advance(MAX_AGE_WITHOUT_FEED - TICK);
-    assert_eq!(there.status(&pair.access_token).await, 200, "the bound is what is promised");
+    assert_eq!(here.status(&pair.access_token).await, 401, "at once on the node that made it");
+    there.clock.advance(CACHE_TTL_WITHOUT_FEED - TICK);
+    assert_eq!(there.status(&pair.access_token).await, 200, "just before the bound");
     there.clock.advance(TICK);
     assert_eq!(there.status(&pair.access_token).await, 401);
 }
 
 #[tokio::test]
-async fn without_a_feed_a_logout_is_seen_within_five_seconds_in_memory() {
-    without_a_feed_a_logout_is_seen_within_five_seconds(memory().await).await;
-}
-
-#[tokio::test]
-async fn without_a_feed_a_logout_is_seen_within_five_seconds_on_sqlite() {
-    without_a_feed_a_logout_is_seen_within_five_seconds(sqlite().await).await;
-}
-
-#[tokio::test]
-async fn use_does_not_lengthen_what_is_remembered() {
-    let stores = memory().await;
-    let here = World::new(stores[0].clone());
-    let there = here.node(stores[1].clone());
-    here.add(EMAIL).await;
-    let pair = here.login(EMAIL).await;
-    assert_eq!(there.status(&pair.access_token).await, 200);
+async fn cache_hits_do_not_extend_the_ttl() {
+    let nodes = unfed(memory().await);
+    let pair = cached_session(&nodes).await;
+    let [here, there] = nodes;
     here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
     let mut answers = Vec::new();
-    for _ in 0..MAX_AGE_WITHOUT_FEED.as_secs() {
+    for _ in 0..CACHE_TTL_WITHOUT_FEED.as_secs() {
         there.clock.advance(Duration::from_secs(1));
         answers.push(there.status(&pair.access_token).await);
     }
@@ -65,27 +65,21 @@ async fn use_does_not_lengthen_what_is_remembered() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_back_makes_what_is_remembered_unknown() {
-    let stores = memory().await;
-    let here = World::new(stores[0].clone());
-    let there = here.node(stores[1].clone());
-    here.add(EMAIL).await;
-    let pair = here.login(EMAIL).await;
-    here.clock.advance(Duration::from_secs(2));
-    assert_eq!(there.status(&pair.access_token).await, 200);
+async fn entries_are_invalid_after_the_clock_is_set_back() {
+    let nodes = unfed(memory().await);
+    let pair = cached_session(&nodes).await;
+    let [here, there] = nodes;
     here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
-    let now = gatewright::Clock::now(&here.clock);
-    here.clock.set(now.saturating_sub(TICK));
+    here.clock.set(here.clock.now().saturating_sub(TICK));
     assert_eq!(there.status(&pair.access_token).await, 401);
 }
 
 #[tokio::test]
-async fn two_of_one_process_that_share_a_feed_know_at_once() {
+async fn a_shared_local_feed_revokes_at_once() {
     let stores = sqlite().await;
     let feed = LocalFeed::for_sole_process();
-    let shared = feed.clone();
-    let here = World::with(stores[0].clone(), |builder| builder.with_revocation_feed(shared));
-    let there = node(&here, stores[1].clone(), feed);
+    let here = World::with(stores[0].clone(), |builder| builder.with_revocation_feed(feed.clone()));
+    let there = node(&here, stores[1].clone(), feed.clone());
     let account = here.add(EMAIL).await;
     let (first, second) = (here.login(EMAIL).await, here.login(EMAIL).await);
     for pair in [&first, &second] {
@@ -99,88 +93,84 @@ async fn two_of_one_process_that_share_a_feed_know_at_once() {
 }
 
 #[tokio::test]
-async fn one_that_reads_through_tells_the_others_all_the_same() {
+async fn a_node_without_a_cache_publishes_its_revocations() {
     let stores = memory().await;
     let feed = LocalFeed::for_sole_process();
-    let shared = feed.clone();
     let here = World::with(stores[0].clone(), |builder| {
-        builder.with_revocation_feed(shared).with_revocation_check(RevocationCheck::ReadThrough)
+        builder.with_revocation_feed(feed.clone()).with_revocation_check(RevocationCheck::ReadThrough)
     });
-    let there = node(&here, stores[1].clone(), feed);
-    here.add(EMAIL).await;
-    let pair = here.login(EMAIL).await;
-    assert_eq!(there.status(&pair.access_token).await, 200);
-    here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
-    assert_eq!((here.status(&pair.access_token).await, there.status(&pair.access_token).await), (401, 401));
+    let there = node(&here, stores[1].clone(), feed.clone());
+    let nodes = [here, there];
+    let pair = cached_session(&nodes).await;
+    nodes[0].auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
+    for node in nodes {
+        assert_eq!(node.status(&pair.access_token).await, 401);
+    }
 }
 
 #[tokio::test]
-async fn a_session_that_another_node_gave_a_new_epoch_is_known_again_at_once() {
-    let stores = memory().await;
-    let here = World::new(stores[0].clone());
-    let there = here.node(stores[1].clone());
-    here.add(EMAIL).await;
-    let pair = here.login(EMAIL).await;
-    assert_eq!(there.status(&pair.access_token).await, 200);
-    let change = PasswordChange::new(Password::new(PASSWORD), Password::new(ANOTHER)).unwrap();
-    here.auth.change_password(&me(&here, &pair.access_token).await, change).await.unwrap();
+async fn a_session_with_a_new_epoch_is_accepted_at_once_by_the_other_node() {
+    let nodes = unfed(memory().await);
+    let pair = cached_session(&nodes).await;
+    let [here, there] = nodes;
+    let caller = identity(&here, &pair.access_token).await;
+    here.auth.change_password(&caller, password_change()).await.unwrap();
     let next = here.refresh(&pair.refresh_token).await.unwrap();
-    assert_eq!(there.status(&next.access_token).await, 200, "what is remembered refuses no newer token");
-    assert_eq!(there.status(&pair.access_token).await, 401, "and what was read for it ends the older one");
+    assert_eq!(there.status(&next.access_token).await, 200, "a cached entry rejects no newer token");
+    assert_eq!(there.status(&pair.access_token).await, 401, "the new entry rejects the old token");
 }
 
-/// Two nodes with a feed between them, and a session that both remember.
-async fn fed() -> (World<gatewright::MemoryStore>, World<gatewright::MemoryStore>, ManualFeed, ManualFeed) {
-    let stores = memory().await;
-    let (out, back) = (ManualFeed::new(), ManualFeed::new());
-    let (sending, hearing) = (out.clone(), back.clone());
-    let here = World::with(stores[0].clone(), |builder| builder.with_revocation_feed(sending));
-    let there = node(&here, stores[1].clone(), hearing);
-    here.add(EMAIL).await;
-    out.beat();
-    back.beat();
-    (here, there, out, back)
+/// Two nodes with feeds that the test controls.
+async fn fed() -> ([World<MemoryStore>; 2], ManualFeed, ManualFeed) {
+    let [store, other] = memory().await;
+    let feeds = [ManualFeed::new(), ManualFeed::new()];
+    let here = World::with(store, |builder| builder.with_revocation_feed(feeds[0].clone()));
+    let there = node(&here, other, feeds[1].clone());
+    let [here_feed, there_feed] = feeds;
+    here_feed.beat();
+    there_feed.beat();
+    ([here, there], here_feed, there_feed)
 }
 
 #[tokio::test]
-async fn with_a_feed_a_logout_is_seen_when_its_message_comes() {
-    let (here, there, out, back) = fed().await;
-    let pair = here.login(EMAIL).await;
-    assert_eq!(there.status(&pair.access_token).await, 200);
-    let _ = out.sent();
+async fn with_a_feed_a_logout_takes_effect_when_its_message_arrives() {
+    let (nodes, here_feed, there_feed) = fed().await;
+    let pair = cached_session(&nodes).await;
+    let [here, there] = nodes;
+    let _ = here_feed.sent();
     here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
-    assert_eq!(there.status(&pair.access_token).await, 200, "not heard yet");
-    for message in out.sent() {
-        back.receiver().receive(&message);
+    assert_eq!(there.status(&pair.access_token).await, 200, "the message has not arrived");
+    for message in here_feed.sent() {
+        there_feed.receiver().receive(&message);
     }
     assert_eq!(there.status(&pair.access_token).await, 401);
 }
 
 #[tokio::test]
-async fn with_a_feed_that_is_silent_a_logout_is_seen_within_three_seconds() {
-    let (here, there, _, _) = fed().await;
-    let pair = here.login(EMAIL).await;
-    assert_eq!(there.status(&pair.access_token).await, 200);
+async fn with_a_silent_feed_a_logout_takes_effect_within_three_seconds() {
+    let (nodes, ..) = fed().await;
+    let pair = cached_session(&nodes).await;
+    let [here, there] = nodes;
     here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
-    there.clock.advance(MAX_SILENCE);
-    assert_eq!(there.status(&pair.access_token).await, 200, "the bound is what is promised");
+    there.clock.advance(HEARTBEAT_TIMEOUT);
+    assert_eq!(there.status(&pair.access_token).await, 200, "just before the bound");
     there.clock.advance(TICK);
     assert_eq!(there.status(&pair.access_token).await, 401);
 }
 
 #[tokio::test]
-async fn a_message_that_was_never_sent_is_made_up_for_within_half_a_minute() {
-    let (here, there, _, back) = fed().await;
-    let pair = here.login(EMAIL).await;
-    assert_eq!(there.status(&pair.access_token).await, 200);
-    // As if the acting node had died with the change made and nothing said.
-    let me = me(&here, &pair.access_token).await;
-    gatewright::SessionStore::end(&here.store, &me.user().id, me.session()).await.unwrap();
+async fn an_unpublished_revocation_takes_effect_within_half_a_minute() {
+    let (nodes, _, there_feed) = fed().await;
+    let pair = cached_session(&nodes).await;
+    let [here, there] = nodes;
+    // As if the node had crashed between the change in the store and the publication.
+    let caller = identity(&here, &pair.access_token).await;
+    SessionStore::delete(&here.store, &caller.user().id, caller.session()).await.unwrap();
     let mut seconds = 0;
     while there.status(&pair.access_token).await == 200 {
         there.clock.advance(Duration::from_secs(1));
-        back.beat();
+        there_feed.beat();
         seconds += 1;
     }
-    assert_eq!(seconds, MAX_AGE_WITH_FEED.as_secs());
+    assert_eq!(seconds, CACHE_TTL_WITH_FEED.as_secs());
 }

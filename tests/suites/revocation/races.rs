@@ -1,149 +1,136 @@
-//! Interleavings, each forced: a store that stops in the middle, and what happens meanwhile.
+//! Interleavings of requests and revocations. A store that can be stopped forces each of them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use gatewright::{Revocation, RoleName, SETTLING_TIME, SessionStore, TokenText};
+use gatewright::{
+    LocalFeed, MemoryStore, Revocation, RevocationFeed, RoleName, SessionStore, TokenText, UNCONFIRMED_WINDOW,
+};
 use gatewright_testkit::store::Store;
-use gatewright_testkit::{ManualFeed, WatchedStore, repetitions};
-use gatewright_tests::{World, memory, sqlite};
-use tokio::task::JoinHandle;
+use gatewright_testkit::{CountingStore, Watch, repetitions};
+use gatewright_tests::World;
+use tokio::sync::Barrier;
+use tokio::task::{JoinHandle, JoinSet};
 
-use super::{EMAIL, me, watched};
+use super::{EMAIL, counted, fed, identity, on_each_store};
 
-/// A request that has begun, elsewhere.
-fn request<S: Store>(world: &World<S>, token: &TokenText) -> JoinHandle<u16> {
+/// Starts a request and waits until it has read the user, before it caches the result.
+async fn stopped_request<S: Store>(
+    world: &World<CountingStore<S>>,
+    watch: &Watch,
+    token: &TokenText,
+) -> JoinHandle<u16> {
+    watch.stop_the_next_read();
     let (world, token) = (world.clone(), token.clone());
-    tokio::spawn(async move { world.status(&token).await })
+    let request = tokio::spawn(async move { world.status(&token).await });
+    watch.stopped().await;
+    request
 }
 
-async fn a_read_that_began_before_a_logout_is_not_remembered_after_it<S: Store>(store: S) {
-    let (world, watch, pair) = watched(store).await;
-    watch.stop_the_next_read();
-    let reading = request(&world, &pair.access_token);
-    watch.stopped().await;
-    world.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
+/// Lets a request continue. It succeeds, because it started before the revocation.
+async fn finish(request: JoinHandle<u16>, watch: &Watch) {
     watch.go_on().await;
-    assert_eq!(reading.await.unwrap(), 200, "the request began before the logout");
+    assert_eq!(request.await.unwrap(), 200, "the request started before the revocation");
+}
+
+on_each_store! {
+    a_read_before_a_logout_is_not_cached_after_it
+    no_request_succeeds_after_the_logout_has_returned
+}
+
+async fn a_read_before_a_logout_is_not_cached_after_it<S: Store>([store, _]: [S; 2]) {
+    let (world, watch, pair) = counted(store).await;
+    let request = stopped_request(&world, &watch, &pair.access_token).await;
+    world.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
+    finish(request, &watch).await;
     for _ in 0..3 {
         assert_eq!(world.status(&pair.access_token).await, 401);
     }
 }
 
 #[tokio::test]
-async fn a_read_that_began_before_a_logout_is_not_remembered_after_it_in_memory() {
-    a_read_that_began_before_a_logout_is_not_remembered_after_it(memory().await[0].clone()).await;
-}
-
-#[tokio::test]
-async fn a_read_that_began_before_a_logout_is_not_remembered_after_it_on_sqlite() {
-    a_read_that_began_before_a_logout_is_not_remembered_after_it(sqlite().await[0].clone()).await;
-}
-
-#[tokio::test]
-async fn a_read_that_began_before_a_change_of_the_user_is_not_remembered_after_it() {
-    let (world, watch, pair) = watched(memory().await[0].clone()).await;
-    let id = me(&world, &pair.access_token).await.user().id.clone();
-    world.auth.announce(Revocation::user(id.clone())).await.unwrap();
-    watch.stop_the_next_read();
-    let reading = request(&world, &pair.access_token);
-    watch.stopped().await;
+async fn a_read_before_a_user_change_is_not_cached_after_it() {
+    let (world, watch, pair) = counted(MemoryStore::new()).await;
+    let id = identity(&world, &pair.access_token).await.user().id.clone();
+    world.auth.invalidate_user(&id).await.unwrap();
+    let request = stopped_request(&world, &watch, &pair.access_token).await;
     let moderator = RoleName::new("moderator").unwrap();
     world.auth.accounts().unwrap().update(&id, Some(moderator), None).await.unwrap();
-    watch.go_on().await;
-    assert_eq!(reading.await.unwrap(), 200);
-    assert_eq!(me(&world, &pair.access_token).await.user().role.as_str(), "moderator");
+    finish(request, &watch).await;
+    assert_eq!(identity(&world, &pair.access_token).await.user().role.as_str(), "moderator");
 }
 
 #[tokio::test]
-async fn a_read_that_began_before_a_message_came_is_not_remembered_after_it() {
-    let [store, other] = memory().await;
-    let (store, watch) = WatchedStore::new(store);
-    let feed = ManualFeed::new();
-    let world = World::with(store, |builder| builder.with_revocation_feed(feed.clone()));
-    world.add(EMAIL).await;
-    let pair = world.login(EMAIL).await;
+async fn a_read_before_a_message_is_not_cached_after_it() {
+    let (world, watch, feed, pair) = fed().await;
     feed.beat();
-    let caller = me(&world, &pair.access_token).await;
+    let caller = identity(&world, &pair.access_token).await;
     let session = caller.session();
-    feed.receiver().reset();
-    watch.stop_the_next_read();
-    let reading = request(&world, &pair.access_token);
-    watch.stopped().await;
-    other.end(&caller.user().id, session).await.unwrap();
+    feed.receiver().clear();
+    let request = stopped_request(&world, &watch, &pair.access_token).await;
+    SessionStore::delete(&world.store, &caller.user().id, session).await.unwrap();
     feed.receiver().receive(&Revocation::session(session).to_string());
-    watch.go_on().await;
-    assert_eq!(reading.await.unwrap(), 200);
+    finish(request, &watch).await;
     assert_eq!(world.status(&pair.access_token).await, 401);
 }
 
 #[tokio::test]
-async fn a_read_that_began_before_a_reconnect_or_in_silence_is_not_remembered_after_it() {
-    let (store, watch) = WatchedStore::new(memory().await[0].clone());
-    let feed = ManualFeed::new();
-    let world = World::with(store, |builder| builder.with_revocation_feed(feed.clone()));
-    world.add(EMAIL).await;
-    let pair = world.login(EMAIL).await;
-    // In silence at first, then with the feed heard.
-    let ends: [&dyn Fn(); 2] = [&|| feed.beat(), &|| feed.receiver().reset()];
-    for end in ends {
-        watch.stop_the_next_read();
-        let reading = request(&world, &pair.access_token);
-        watch.stopped().await;
-        end();
-        watch.go_on().await;
-        assert_eq!(reading.await.unwrap(), 200);
+async fn a_read_before_a_reconnect_or_during_silence_is_not_cached() {
+    let (world, watch, feed, pair) = fed().await;
+    // The feed is silent at first. The first heartbeat ends the silence.
+    let changes: [&dyn Fn(); 2] = [&|| feed.beat(), &|| feed.receiver().clear()];
+    for change in changes {
+        let request = stopped_request(&world, &watch, &pair.access_token).await;
+        change();
+        finish(request, &watch).await;
         let _ = watch.reads();
         assert_eq!((world.status(&pair.access_token).await, watch.reads()), (200, 2));
         assert_eq!((world.status(&pair.access_token).await, watch.reads()), (200, 0));
-        feed.receiver().reset();
+        feed.receiver().clear();
     }
 }
 
 #[tokio::test]
-async fn a_logout_that_is_given_up_may_still_take_place_and_nothing_is_remembered_so_long() {
-    let (store, watch) = WatchedStore::new(memory().await[0].clone());
-    let feed = ManualFeed::new();
-    let world = World::with(store, |builder| builder.with_revocation_feed(feed.clone()));
-    world.add(EMAIL).await;
-    let pair = world.login(EMAIL).await;
+async fn a_dropped_logout_disables_the_cache_while_it_can_still_happen() {
+    let (world, watch, feed, pair) = fed().await;
     feed.beat();
-    let caller = me(&world, &pair.access_token).await;
+    let caller = identity(&world, &pair.access_token).await;
     let session = caller.session();
     assert_eq!(world.status(&pair.access_token).await, 200);
     let _ = (feed.sent(), watch.reads());
 
     watch.stop_the_next_end();
-    let (leaving, token) = (world.clone(), pair.refresh_token.clone());
-    let logout = tokio::spawn(async move { leaving.auth.logout_by_refresh_token(&token).await });
+    let (node, token) = (world.clone(), pair.refresh_token.clone());
+    let logout = tokio::spawn(async move { node.auth.logout_by_refresh_token(&token).await });
     watch.stopped().await;
-    assert_eq!(
-        (world.status(&pair.access_token).await, watch.reads()),
-        (200, 0),
-        "nobody was told it is over"
-    );
+    let cached = (world.status(&pair.access_token).await, watch.reads());
+    assert_eq!(cached, (200, 0), "the logout has not returned");
     logout.abort();
     assert!(logout.await.unwrap_err().is_cancelled());
-    assert_eq!(feed.sent(), [format!("session? {session}")], "the others are told");
+    assert_eq!(feed.sent(), [format!("session? {session}")], "published as unconfirmed");
 
     assert_eq!((world.status(&pair.access_token).await, watch.reads()), (200, 2));
-    world.store.end(&caller.user().id, session).await.unwrap(); // now it has taken place, and nobody says so
+    // The database executes the dropped call late.
+    SessionStore::delete(&world.store, &caller.user().id, session).await.unwrap();
     assert_eq!(world.status(&pair.access_token).await, 401);
 
-    world.clock.advance(SETTLING_TIME);
+    world.clock.advance(UNCONFIRMED_WINDOW);
     feed.beat();
     let pair = world.login(EMAIL).await;
     assert_eq!((world.status(&pair.access_token).await, world.status(&pair.access_token).await), (200, 200));
 }
 
 #[tokio::test]
-async fn what_may_still_take_place_is_read_again_until_it_must_have() {
-    let (world, watch, pair) = watched(memory().await[0].clone()).await;
-    let id = me(&world, &pair.access_token).await.user().id.clone();
-    world.auth.announce(Revocation::user(id).unsettled()).await.unwrap();
+async fn an_unconfirmed_revocation_disables_the_cache_for_its_window() {
+    let (store, watch) = CountingStore::new(MemoryStore::new());
+    let feed = LocalFeed::for_sole_process();
+    let world = World::with(store, |builder| builder.with_revocation_feed(feed.clone()));
+    let account = world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    feed.publish(&Revocation::user(account.id).unconfirmed()).await.unwrap();
     let _ = watch.reads();
-    for _ in 0..SETTLING_TIME.as_secs() {
+    for _ in 0..UNCONFIRMED_WINDOW.as_secs() {
         assert_eq!((world.status(&pair.access_token).await, watch.reads()), (200, 2));
         world.clock.advance(Duration::from_secs(1));
     }
@@ -151,25 +138,25 @@ async fn what_may_still_take_place_is_read_again_until_it_must_have() {
     assert_eq!((world.status(&pair.access_token).await, watch.reads()), (200, 0));
 }
 
-/// Guards hammer a session while it ends: from the answer on nobody is let in.
-async fn after_the_answer_to_a_logout_nobody_is_let_in<S: Store>(store: S) {
-    const GUARDS: usize = 8;
+/// Many tasks send requests while the session ends.
+async fn no_request_succeeds_after_the_logout_has_returned<S: Store>([store, _]: [S; 2]) {
+    const TASKS: usize = 8;
     let world = World::new(store);
     world.add(EMAIL).await;
     for repetition in 0..repetitions() {
         let pair = world.login(EMAIL).await;
-        let barrier = Arc::new(tokio::sync::Barrier::new(GUARDS + 1));
-        let over = Arc::new(AtomicUsize::new(0));
-        let mut guards = tokio::task::JoinSet::new();
-        for _ in 0..GUARDS {
+        let barrier = Arc::new(Barrier::new(TASKS + 1));
+        let has_returned = Arc::new(AtomicBool::new(false));
+        let mut tasks = JoinSet::new();
+        for _ in 0..TASKS {
             let (world, token) = (world.clone(), pair.access_token.clone());
-            let (barrier, over) = (Arc::clone(&barrier), Arc::clone(&over));
-            guards.spawn(async move {
+            let (barrier, has_returned) = (Arc::clone(&barrier), Arc::clone(&has_returned));
+            tasks.spawn(async move {
                 barrier.wait().await;
                 loop {
-                    let was_over = over.load(Ordering::SeqCst) == 1;
+                    let had_returned = has_returned.load(Ordering::SeqCst);
                     let status = world.status(&token).await;
-                    if was_over {
+                    if had_returned {
                         return status;
                     }
                     tokio::task::yield_now().await;
@@ -179,19 +166,7 @@ async fn after_the_answer_to_a_logout_nobody_is_let_in<S: Store>(store: S) {
         barrier.wait().await;
         tokio::task::yield_now().await;
         world.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
-        over.store(1, Ordering::SeqCst);
-        assert_eq!(guards.join_all().await, [401; GUARDS], "repetition {repetition}");
+        has_returned.store(true, Ordering::SeqCst);
+        assert_eq!(tasks.join_all().await, [401; TASKS], "repetition {repetition}");
     }
-}
-
-#[test]
-fn after_the_answer_to_a_logout_nobody_is_let_in_from_memory() {
-    let case = async { after_the_answer_to_a_logout_nobody_is_let_in(memory().await[0].clone()).await };
-    gatewright_testkit::block_on(case);
-}
-
-#[test]
-fn after_the_answer_to_a_logout_nobody_is_let_in_on_sqlite() {
-    let case = async { after_the_answer_to_a_logout_nobody_is_let_in(sqlite().await[0].clone()).await };
-    gatewright_testkit::block_on(case);
 }

@@ -1,82 +1,37 @@
-//! Connections that nothing passes over any more, and nobody says so.
+//! Connections that are lost without an error, and calls that are dropped on new connections.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
-use std::task::Poll;
 use std::time::Duration;
 
-use example_service::testing::databases;
-use gatewright::{
-    MySqlStore, PostgresStore, RotationRequest, SessionId, StoreError, SystemRandomness, Timestamp,
-    TokenDigest, UserId,
-};
-use gatewright_testkit::feed::Wire;
+use gatewright::{RotationRequest, SessionId, SystemRandom, Timestamp, TokenDigest, UserId};
 use gatewright_testkit::store::Store;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{CALLERS, IN_TIME};
-use crate::feeds::server;
+use super::{CALLERS, IN_TIME, ServerStore, on_each_server};
+use crate::feeds::wired;
 
-/// As many as a store has connections (`gatewright_sqlx::MAX_CONNECTIONS`).
+/// `gatewright_sqlx::MAX_CONNECTIONS`.
 const CONNECTIONS: usize = 10;
 
-/// How far calls are when the network goes dark: woken so often.
-const DEPTHS: usize = 7;
+/// After up to this many wakes, a call is dropped or its network fails.
+const MAX_WAKES: usize = 7;
 
-#[tokio::test]
-#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
-async fn a_network_that_swallows_everything_costs_one_call_and_no_connection_on_postgres() {
-    swallowed(databases::postgres().await, async |url| PostgresStore::connect(&url).await).await;
+on_each_server! {
+    a_silent_network_costs_one_call_and_no_connection
+    dropped_calls_do_not_occupy_connections
 }
 
-#[tokio::test]
-#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
-async fn a_network_that_swallows_everything_costs_one_call_and_no_connection_on_mysql() {
-    swallowed(databases::mysql().await, async |url| MySqlStore::connect(&url).await).await;
-}
-
-#[tokio::test]
-#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
-async fn dropped_calls_take_no_place_from_later_ones_on_postgres() {
-    dropped_on_new_connections(databases::postgres().await, async |url| PostgresStore::connect(&url).await)
-        .await;
-}
-
-#[tokio::test]
-#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
-async fn dropped_calls_take_no_place_from_later_ones_on_mysql() {
-    dropped_on_new_connections(databases::mysql().await, async |url| MySqlStore::connect(&url).await).await;
-}
-
-/// Each of them on a connection on which its statements are not prepared yet.
-async fn dropped_on_new_connections<S: Store>(
-    url: String,
-    connect: impl AsyncFn(String) -> Result<S, StoreError>,
-) {
-    let mut dropped = 0;
-    for wakes in 0..DEPTHS {
-        let store = connect(url.clone()).await.unwrap();
-        for _ in 0..2 * CONNECTIONS {
-            answers(&store).await;
-            let mut call = Call::rotating(store.clone());
-            call.go_on_until_woken(wakes).await;
-            dropped += usize::from(!call.is_done);
-        }
-        answers(&store).await;
-    }
-    assert!(dropped > CONNECTIONS, "{dropped} calls were dropped");
-}
-
-/// Calls in flight fail in time or are answered, and those who come next are answered over new connections.
-async fn swallowed<S: Store>(url: String, connect: impl AsyncFn(String) -> Result<S, StoreError>) {
-    let wire = Wire::to(server(&url)).await;
-    let store = connect(url.replacen(server(&url), &wire.address().to_string(), 1)).await.unwrap();
-    for round in 0..DEPTHS {
-        all_answer(&store).await;
-        let mut calls: Vec<_> = (0..CONNECTIONS).map(|_| Call::of(store.clone())).collect();
+/// Calls in flight fail in time or succeed. Later calls succeed on new connections.
+async fn a_silent_network_costs_one_call_and_no_connection<S: ServerStore>() {
+    let (url, wire) = wired(&S::new_database().await).await;
+    let store = S::connect(url).await.unwrap();
+    for round in 0..MAX_WAKES {
+        until_all_succeed(&store).await;
+        let mut calls: Vec<_> = (0..CONNECTIONS).map(|_| Call::count(store.clone())).collect();
         for (number, call) in calls.iter_mut().enumerate() {
-            call.go_on_until_woken((round + number) % DEPTHS).await;
+            call.poll_until_woken((round + number) % MAX_WAKES).await;
         }
         wire.hold();
         let started = Instant::now();
@@ -84,20 +39,37 @@ async fn swallowed<S: Store>(url: String, connect: impl AsyncFn(String) -> Resul
             call.finish().await;
         }
         assert!(started.elapsed() < IN_TIME, "{:?}", started.elapsed());
-        all_answer(&store).await;
+        until_all_succeed(&store).await;
     }
 }
 
-/// One caller is answered, and soon, however busy the machine is. What has no place left is never answered again.
-async fn answers<S: Store>(store: &S) {
+/// Each dropped call uses a connection that has not prepared its statements yet.
+async fn dropped_calls_do_not_occupy_connections<S: ServerStore>() {
+    let url = S::new_database().await;
+    let mut dropped = 0;
+    for wakes in 0..MAX_WAKES {
+        let store = S::connect(url.clone()).await.unwrap();
+        for _ in 0..2 * CONNECTIONS {
+            until_one_succeeds(&store).await;
+            let mut call = Call::rotate(store.clone());
+            call.poll_until_woken(wakes).await;
+            dropped += usize::from(!call.is_done);
+        }
+        until_one_succeeds(&store).await;
+    }
+    assert!(dropped > CONNECTIONS, "only {dropped} calls were dropped");
+}
+
+/// Retries, because a busy machine may be slow. A store without free connections never succeeds.
+async fn until_one_succeeds<S: Store>(store: &S) {
     let started = Instant::now();
     while let Err(error) = store.count().await {
         assert!(started.elapsed() < IN_TIME, "{error:?}");
     }
 }
 
-/// More callers than there are connections, and soon each is answered, however busy the machine is.
-async fn all_answer<S: Store>(store: &S) {
+/// Retries until more callers than there are connections all succeed.
+async fn until_all_succeed<S: Store>(store: &S) {
     let started = Instant::now();
     loop {
         let mut callers = JoinSet::new();
@@ -105,49 +77,42 @@ async fn all_answer<S: Store>(store: &S) {
             let store = store.clone();
             callers.spawn(async move { store.count().await.map(drop) });
         }
-        let failed: Vec<_> = callers.join_all().await.into_iter().filter_map(Result::err).collect();
-        if failed.is_empty() {
+        let errors: Vec<_> = callers.join_all().await.into_iter().filter_map(Result::err).collect();
+        if errors.is_empty() {
             return;
         }
-        assert!(started.elapsed() < IN_TIME, "{} of {CALLERS}: {:?}", failed.len(), failed[0]);
+        assert!(started.elapsed() < IN_TIME, "{} of {CALLERS}: {:?}", errors.len(), errors[0]);
     }
 }
 
-/// A call under way.
+/// A call in flight.
 struct Call {
     future: Pin<Box<dyn Future<Output = ()>>>,
     is_done: bool,
 }
 
 impl Call {
-    fn of<S: Store>(store: S) -> Self {
-        // Whether it is answered is for the network to say.
-        let future = Box::pin(async move { drop(store.count().await) });
-        Self { future, is_done: false }
+    fn new(future: impl Future<Output = ()> + 'static) -> Self {
+        Self { future: Box::pin(future), is_done: false }
+    }
+
+    /// Ignores the result, which depends on the network.
+    fn count<S: Store>(store: S) -> Self {
+        Self::new(async move { drop(store.count().await) })
     }
 
     /// A transaction.
-    fn rotating<S: Store>(store: S) -> Self {
+    fn rotate<S: Store>(store: S) -> Self {
         let [now, end] = [1, 2].map(Timestamp::from_seconds);
-        let id = SessionId::generate(now, &SystemRandomness).unwrap();
+        let id = SessionId::generate(now, &SystemRandom).unwrap();
         let [first, second] = [1, 2].map(|byte| TokenDigest::from_bytes([byte; 32]));
-        let ada = UserId::new("ada").unwrap();
-        let request = RotationRequest::new(ada, id, first, second, now, Duration::ZERO, end);
-        let future = Box::pin(async move { drop(store.rotate(&request).await) });
-        Self { future, is_done: false }
+        let user = UserId::new("ada").unwrap();
+        let request = RotationRequest::new(user, id, first, second, now, Duration::ZERO, end);
+        Self::new(async move { drop(store.rotate(&request).await) })
     }
 
-    async fn go_on_until_woken(&mut self, wakes: usize) {
-        let mut woken = 0;
-        self.is_done = poll_fn(|context| match self.future.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(true),
-            Poll::Pending if woken == wakes => Poll::Ready(false),
-            Poll::Pending => {
-                woken += 1;
-                Poll::Pending
-            }
-        })
-        .await;
+    async fn poll_until_woken(&mut self, wakes: usize) {
+        self.is_done = super::poll_until_woken(&mut self.future, wakes).await;
     }
 
     async fn finish(self) {
