@@ -20,6 +20,8 @@ pub const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 /// [`MIN_REFRESH`].
 pub const MAX_COOL_DOWN: Duration = MIN_REFRESH;
 
+const MIN_TIMEOUT: Duration = Duration::from_nanos(1);
+const MIN_COOL_DOWN: Duration = Duration::from_secs(1);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_COOL_DOWN: Duration = Duration::from_secs(30);
 
@@ -153,28 +155,28 @@ impl RemoteIssuerBuilder {
     /// If the URL is not HTTPS, another setting is out of range, or the thread cannot be started.
     /// The error names the setting.
     pub fn build(self) -> Result<RemoteIssuer, BuildError> {
-        if self.timeout.is_zero() || self.timeout > MAX_TIMEOUT {
-            return Err(BuildError::new("timeout", "must be above 0 and at most 60 seconds"));
+        let Self { jwks_url, jwt, ring, clock, timeout, cool_down, max_stale, root, http, redirects } = self;
+        let limits = [
+            ("timeout", MIN_TIMEOUT..=MAX_TIMEOUT, timeout, "must be above 0 and at most 60 seconds"),
+            ("cool_down", MIN_COOL_DOWN..=MAX_COOL_DOWN, cool_down, "must be 1 to 60 seconds"),
+            ("max_stale", MIN_STALE..=MAX_STALE, max_stale, "must be 5 minutes to 30 days"),
+        ];
+        if let Some((setting, .., problem)) =
+            limits.into_iter().find(|(_, range, time, _)| !range.contains(time))
+        {
+            return Err(BuildError::new(setting, problem));
         }
-        if self.cool_down < Duration::from_secs(1) || self.cool_down > MAX_COOL_DOWN {
-            return Err(BuildError::new("cool_down", "must be 1 to 60 seconds"));
-        }
-        if self.max_stale < MIN_STALE || self.max_stale > MAX_STALE {
-            return Err(BuildError::new("max_stale", "must be 5 minutes to 30 days"));
-        }
-        let roots = roots(self.root.as_deref())?;
-        let Self { timeout, http, redirects, ring, clock, cool_down, max_stale, .. } = self;
-        let settings = ConnectionSettings { timeout, roots, http, redirects };
-        let fetcher = Fetcher::new(&self.jwks_url, settings)?;
-        let jwt = self.jwt.build()?;
+        let roots = roots(root.as_deref())?;
+        let fetcher = Fetcher::new(&jwks_url, ConnectionSettings { timeout, roots, http, redirects })?;
+        let jwt = jwt.build()?;
         if !jwt.ring().is_same_ring(&ring) {
             return Err(BuildError::new("rules", "must return the builder that they receive"));
         }
         let (schedule, keys) = (Schedule::new(cool_down, max_stale), Keys::new(ring, max_stale));
-        let shared = Arc::new(Shared::new(jwt.issuer().to_owned(), schedule, keys));
-        let requests = Refresher::spawn(fetcher, Arc::clone(&clock), Arc::clone(&shared));
+        let shared = Arc::new(Shared::new(jwt.issuer().to_owned(), clock, schedule, keys));
+        let requests = Refresher::spawn(fetcher, Arc::clone(&shared));
         let requests = requests.map_err(|_| BuildError::new("thread", "could not be started"))?;
-        Ok(RemoteIssuer { jwt, clock, shared, requests })
+        Ok(RemoteIssuer { jwt, shared, requests })
     }
 }
 

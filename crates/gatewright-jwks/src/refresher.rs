@@ -16,6 +16,7 @@ use crate::schedule::Schedule;
 pub(crate) struct Shared {
     /// For log messages.
     issuer: String,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) schedule: Schedule,
     keys: Keys,
     status: Mutex<Status>,
@@ -33,8 +34,8 @@ pub(crate) struct Status {
 }
 
 impl Shared {
-    pub(crate) fn new(issuer: String, schedule: Schedule, keys: Keys) -> Self {
-        Self { issuer, schedule, keys, status: Mutex::default(), ready: Condvar::new() }
+    pub(crate) fn new(issuer: String, clock: Arc<dyn Clock>, schedule: Schedule, keys: Keys) -> Self {
+        Self { issuer, clock, schedule, keys, status: Mutex::default(), ready: Condvar::new() }
     }
 
     pub(crate) fn status(&self) -> MutexGuard<'_, Status> {
@@ -73,7 +74,6 @@ impl Shared {
 /// verifier is dropped.
 pub(crate) struct Refresher {
     fetcher: Fetcher,
-    clock: Arc<dyn Clock>,
     shared: Arc<Shared>,
     requests: Receiver<()>,
 }
@@ -81,13 +81,9 @@ pub(crate) struct Refresher {
 impl Refresher {
     /// Starts the thread. A message on the returned channel requests a fetch. The channel has room
     /// for one message: if it is full, a fetch is already requested.
-    pub(crate) fn spawn(
-        fetcher: Fetcher,
-        clock: Arc<dyn Clock>,
-        shared: Arc<Shared>,
-    ) -> std::io::Result<SyncSender<()>> {
+    pub(crate) fn spawn(fetcher: Fetcher, shared: Arc<Shared>) -> std::io::Result<SyncSender<()>> {
         let (sender, requests) = sync_channel(1);
-        let refresher = Self { fetcher, clock, shared, requests };
+        let refresher = Self { fetcher, shared, requests };
         thread::Builder::new().name("gatewright-jwks".to_owned()).spawn(move || refresher.run())?;
         Ok(sender)
     }
@@ -95,12 +91,12 @@ impl Refresher {
     fn run(self) {
         let mut requested = false;
         loop {
-            let (schedule, now) = (&self.shared.schedule, self.clock.now());
+            let (schedule, now) = (&self.shared.schedule, self.shared.clock.now());
             self.shared.remove_stale_keys(now);
             if (requested || schedule.is_due(now)) && schedule.may_fetch(now) {
                 self.refresh(now);
             }
-            requested = match self.requests.recv_timeout(schedule.wait(self.clock.now())) {
+            requested = match self.requests.recv_timeout(schedule.wait(self.shared.clock.now())) {
                 Ok(()) => true,
                 Err(RecvTimeoutError::Timeout) => false,
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -138,6 +134,6 @@ impl Refresher {
         }
         self.shared.status().rejected_keys = rejected;
         self.shared.keys.replace(fetched.set, requested_at);
-        self.shared.schedule.finish_fetch(self.clock.now(), fetched.lifetime);
+        self.shared.schedule.finish_fetch(self.shared.clock.now(), fetched.lifetime);
     }
 }

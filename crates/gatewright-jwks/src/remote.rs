@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use gatewright_core::{Clock, Timestamp, TokenError, TokenKind, TokenVerifier, VerifiedClaims};
+use gatewright_core::{Timestamp, TokenError, TokenKind, TokenVerifier, VerifiedClaims};
 use gatewright_jwt::{ExtendedClaims, IssuerVerifier, Jwt, has_key_id};
 use serde::de::DeserializeOwned;
 
@@ -22,7 +22,6 @@ use crate::refresher::Shared;
 /// issuers. The [crate's documentation](crate) lists what is guaranteed.
 pub struct RemoteIssuer {
     pub(crate) jwt: Jwt,
-    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shared: Arc<Shared>,
     /// Requests a fetch from the thread.
     pub(crate) requests: SyncSender<()>,
@@ -58,7 +57,7 @@ impl RemoteIssuer {
     /// The ids of the keys that are in use, sorted.
     #[must_use]
     pub fn key_ids(&self) -> Vec<String> {
-        self.shared.remove_stale_keys(self.clock.now());
+        self.shared.remove_stale_keys(self.shared.clock.now());
         self.jwt.ring().ids()
     }
 
@@ -83,7 +82,7 @@ impl RemoteIssuer {
         token: &str,
         verify: impl FnOnce(&Jwt) -> Result<T, TokenError>,
     ) -> Result<T, TokenError> {
-        let (schedule, now) = (&self.shared.schedule, self.clock.now());
+        let (schedule, now) = (&self.shared.schedule, self.shared.clock.now());
         self.shared.remove_stale_keys(now);
         let verdict = verify(&self.jwt);
         let outdated = verdict.as_ref().is_err_and(|error| self.may_need_another_key(token, *error));

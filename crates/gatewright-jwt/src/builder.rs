@@ -222,35 +222,25 @@ impl JwtBuilder {
     /// of range. The error names the setting.
     pub fn build(self) -> Result<Jwt, BuildError> {
         let rules = self.rules;
-        if rules.issuer.is_empty() {
-            return Err(BuildError::new("issuer", "is empty"));
-        }
-        if rules.audience.is_empty() {
-            return Err(BuildError::new("audience", "is empty"));
-        }
-        if rules.leeway > MAX_LEEWAY {
-            return Err(BuildError::new("leeway", "must be at most 60 seconds"));
-        }
-        if rules.tolerance > MAX_LEEWAY {
-            return Err(BuildError::new("tolerance", "must be at most 60 seconds"));
-        }
-        if self.misplaced_id {
-            return Err(BuildError::new(
-                "key_id",
-                "is only for a secret: the keys of a ring have ids of their own",
-            ));
-        }
+        require(!rules.issuer.is_empty(), "issuer", "is empty")?;
+        require(!rules.audience.is_empty(), "audience", "is empty")?;
+        require(rules.leeway <= MAX_LEEWAY, "leeway", "must be at most 60 seconds")?;
+        require(rules.tolerance <= MAX_LEEWAY, "tolerance", "must be at most 60 seconds")?;
+        let own_ids = "is only for a secret: the keys of a ring have ids of their own";
+        require(!self.misplaced_id, "key_id", own_ids)?;
         let ring = match self.keys {
             Keys::Ring(ring) => ring,
             Keys::Secret { bytes, id } => KeyRing::new(secret_key(&bytes, id)?),
         };
         check_foreign(&rules, &ring)?;
-        if let Some(access_type) = &rules.access_type {
-            check_access_type(access_type)?;
-        }
         let cache = self.cache.map(Cache::new).transpose()?;
         Ok(Jwt { ring, rules, cache })
     }
+}
+
+/// An error for this setting, unless it is valid.
+pub(crate) fn require(valid: bool, setting: &'static str, problem: &'static str) -> Result<(), BuildError> {
+    if valid { Ok(()) } else { Err(BuildError::new(setting, problem)) }
 }
 
 fn secret_key(bytes: &[u8], id: Option<String>) -> Result<SigningKey, BuildError> {
@@ -264,39 +254,19 @@ fn secret_key(bytes: &[u8], id: Option<String>) -> Result<SigningKey, BuildError
     }
 }
 
-/// Settings for foreign tokens are errors on a ring that signs. Otherwise one kind of its tokens
-/// could be taken for another.
+/// Settings for foreign tokens are errors on a ring that signs, and the type of foreign access tokens
+/// must not be that of another kind. Otherwise one kind of token could be taken for another.
 fn check_foreign(rules: &Rules, ring: &KeyRing) -> Result<(), BuildError> {
-    if !ring.state().can_sign() {
-        return Ok(());
-    }
-    if rules.foreign {
-        return Err(BuildError::new("issuer", "must be our own: this ring signs tokens"));
-    }
-    if rules.access_type.is_some() {
-        return Err(BuildError::new(
-            "access_type",
-            "is only for another issuer's tokens: this ring signs its own",
-        ));
-    }
-    if rules.without_kid {
-        return Err(BuildError::new(
-            "without_kid",
-            "is only for another issuer's tokens: this ring signs its own",
-        ));
-    }
-    Ok(())
-}
-
-fn check_access_type(access_type: &str) -> Result<(), BuildError> {
-    if access_type.is_empty() {
-        return Err(BuildError::new("access_type", "is empty"));
-    }
+    let verifies_only = !ring.state().can_sign();
+    let own = "is only for another issuer's tokens: this ring signs its own";
+    require(verifies_only || !rules.foreign, "issuer", "must not be another one: this ring signs tokens")?;
+    require(verifies_only || rules.access_type.is_none(), "access_type", own)?;
+    require(verifies_only || !rules.without_kid, "without_kid", own)?;
+    let Some(access_type) = &rules.access_type else { return Ok(()) };
+    require(!access_type.is_empty(), "access_type", "is empty")?;
     let mut others = TokenKind::ALL.into_iter().filter(|kind| *kind != TokenKind::Access);
-    if others.any(|kind| is_same_type(kind.media_type(), access_type)) {
-        return Err(BuildError::new("access_type", "must not be the type of another token kind"));
-    }
-    Ok(())
+    let taken = others.any(|kind| is_same_type(kind.media_type(), access_type));
+    require(!taken, "access_type", "must not be the type of another token kind")
 }
 
 /// Settings that weaken a check, from [`JwtBuilder::dangerous`]. Each returns to the builder.

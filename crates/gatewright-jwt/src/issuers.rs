@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::token::MAX_TOKEN_BYTES;
 use gatewright_core::{BuildError, Timestamp, TokenError, TokenKind, TokenVerifier, VerifiedClaims};
 
-use crate::builder::Jwt;
+use crate::builder::{Jwt, require};
 use crate::claims::{Expected, RawClaims};
 
 /// A verifier of the tokens of one issuer, to be added to [`Issuers`]. [`Jwt`] and `RemoteIssuer`
@@ -86,20 +86,16 @@ impl Issuers {
     /// # Errors
     /// If the verifier's issuer is empty or was added before, or if an own issuer was added before.
     pub fn with_own(self, verifier: impl IssuerVerifier + 'static) -> Result<Self, BuildError> {
-        if self.0.values().any(|entry| entry.own) {
-            return Err(BuildError::new("issuer", "must be the only one of the application's own"));
-        }
+        let first = !self.0.values().any(|entry| entry.own);
+        require(first, "issuer", "must be the only one of the application's own")?;
         self.add(verifier, true)
     }
 
     fn add(mut self, verifier: impl IssuerVerifier + 'static, own: bool) -> Result<Self, BuildError> {
         let issuer = verifier.issuer().to_owned();
-        if issuer.is_empty() {
-            return Err(BuildError::new("issuer", "is empty"));
-        }
-        if self.0.insert(issuer, Entry { verifier: Arc::new(verifier), own }).is_some() {
-            return Err(BuildError::new("issuer", "was added before"));
-        }
+        require(!issuer.is_empty(), "issuer", "is empty")?;
+        let previous = self.0.insert(issuer, Entry { verifier: Arc::new(verifier), own });
+        require(previous.is_none(), "issuer", "was added before")?;
         Ok(self)
     }
 }

@@ -51,19 +51,15 @@ impl MemoryStore {
         Self::default()
     }
 
+    // A lock that another thread poisoned can be used: no method panics between two writes that
+    // belong together, so the data is consistent.
     fn accounts(&self) -> MutexGuard<'_, Accounts> {
-        lock(&self.accounts)
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sessions(&self) -> MutexGuard<'_, Sessions> {
-        lock(&self.sessions)
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Locks, also after a panic in another thread: no method can panic between two writes that belong
-/// together, so the data is consistent.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for MemoryStore {

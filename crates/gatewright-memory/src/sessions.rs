@@ -24,7 +24,7 @@ struct Entry {
 
 impl Sessions {
     /// The session with this id if it belongs to `user`.
-    fn get_mut(&mut self, user: &UserId, id: SessionId) -> Option<&mut Entry> {
+    fn find(&mut self, user: &UserId, id: SessionId) -> Option<&mut Entry> {
         self.by_id.get_mut(&id).filter(|entry| entry.session.user == *user)
     }
 
@@ -62,7 +62,7 @@ impl SessionStore for MemoryStore {
     }
 
     async fn find(&self, user: &UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
-        Ok(self.sessions().get_mut(user, id).map(|entry| entry.session.clone()))
+        Ok(self.sessions().find(user, id).map(|entry| entry.session.clone()))
     }
 
     async fn list(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
@@ -73,7 +73,7 @@ impl SessionStore for MemoryStore {
 
     async fn rotate(&self, request: &RotationRequest) -> Result<Rotation, StoreError> {
         let mut sessions = self.sessions();
-        let Some(entry) = sessions.get_mut(&request.user, request.session) else {
+        let Some(entry) = sessions.find(&request.user, request.session) else {
             return Ok(Rotation::Unknown);
         };
         let rotation = entry.rotation.rotate(request);
@@ -90,7 +90,7 @@ impl SessionStore for MemoryStore {
 
     async fn delete(&self, user: &UserId, id: SessionId) -> Result<(), StoreError> {
         let mut sessions = self.sessions();
-        if sessions.get_mut(user, id).is_some() {
+        if sessions.find(user, id).is_some() {
             sessions.remove(vec![id]);
         }
         Ok(())
@@ -105,7 +105,7 @@ impl SessionStore for MemoryStore {
 
     async fn delete_others(&self, user: &UserId, keep: SessionId, epoch: Epoch) -> Result<(), StoreError> {
         let mut sessions = self.sessions();
-        if let Some(kept) = sessions.get_mut(user, keep) {
+        if let Some(kept) = sessions.find(user, keep) {
             kept.session.epoch = epoch;
         }
         // Sessions with the new epoch are from logins with the new password.

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::argon::{
     Argon2Costs, MAX_ARGON2_LANES, MAX_ARGON2_MEMORY_KIB, MAX_ARGON2_PASSES, MIN_ARGON2_COSTS,
 };
-use crate::worker::{self, Job};
+use crate::worker::{self, Job, Reply};
 
 /// The default of [`HashingPoolBuilder::with_queue`]: 256 calls can wait for a thread.
 pub const DEFAULT_QUEUE: usize = 256;
@@ -20,7 +20,7 @@ pub const DEFAULT_QUEUE: usize = 256;
 /// Hashes and verifies passwords on its own threads. Clones share the threads. They end when the
 /// last clone is dropped.
 ///
-/// Pass it to `Auth::builder` as the password hasher. The [crate's documentation](crate) has an
+/// Pass it to `Auth::local`, or to `AuthBuilder::with_hasher`. The [crate's documentation](crate) has an
 /// example.
 ///
 /// # Cancel safety
@@ -42,11 +42,14 @@ impl HashingPool {
         }
     }
 
-    fn submit(&self, job: Job) -> Result<(), HasherError> {
-        self.jobs.try_send(job).map_err(|error| match error {
+    /// Queues the job and waits for its result.
+    async fn run<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, HasherError> {
+        let (reply, result) = oneshot::channel();
+        self.jobs.try_send(job(reply)).map_err(|error| match error {
             TrySendError::Full(_) => HasherError::busy(),
             TrySendError::Disconnected(_) => HasherError::failed("all threads of the pool have ended"),
-        })
+        })?;
+        result.await.unwrap_or_else(|closed| Err(HasherError::failed(closed)))
     }
 }
 
@@ -59,9 +62,7 @@ impl fmt::Debug for HashingPool {
 #[async_trait]
 impl PasswordHasher for HashingPool {
     async fn hash(&self, password: Password) -> Result<PasswordHash, HasherError> {
-        let (reply, result) = oneshot::channel();
-        self.submit(Job::Hash { password, reply })?;
-        result.await.unwrap_or_else(|closed| Err(HasherError::failed(closed)))
+        self.run(|reply| Job::Hash { password, reply }).await
     }
 
     async fn verify(
@@ -69,9 +70,7 @@ impl PasswordHasher for HashingPool {
         password: Password,
         stored: Option<PasswordHash>,
     ) -> Result<PasswordVerdict, HasherError> {
-        let (reply, result) = oneshot::channel();
-        self.submit(Job::Verify { password, stored, reply })?;
-        result.await.unwrap_or_else(|closed| Err(HasherError::failed(closed)))
+        self.run(|reply| Job::Verify { password, stored, reply }).await
     }
 }
 
@@ -115,23 +114,17 @@ impl HashingPoolBuilder {
     pub fn build(self) -> Result<HashingPool, BuildError> {
         let Argon2Costs { memory_kib, passes, lanes, .. } = self.costs;
         let strong = MIN_ARGON2_COSTS.iter().any(|(memory, least)| memory_kib >= *memory && passes >= *least);
-        if !strong {
-            return Err(BuildError::new(
-                "costs",
-                "must be at least a recommendation of OWASP, such as 19 MiB and 2 passes",
-            ));
-        }
-        if memory_kib > MAX_ARGON2_MEMORY_KIB
-            || passes > MAX_ARGON2_PASSES
-            || !(1..=MAX_ARGON2_LANES).contains(&lanes)
-        {
-            return Err(BuildError::new("costs", "must be at most 256 MiB, 10 passes and 8 lanes"));
-        }
-        if self.workers == 0 {
-            return Err(BuildError::new("workers", "must be at least 1"));
-        }
-        if self.queue == 0 {
-            return Err(BuildError::new("queue", "must be at least 1"));
+        let affordable = memory_kib <= MAX_ARGON2_MEMORY_KIB
+            && passes <= MAX_ARGON2_PASSES
+            && (1..=MAX_ARGON2_LANES).contains(&lanes);
+        let checks = [
+            (strong, "costs", "must be at least a recommendation of OWASP, such as 19 MiB and 2 passes"),
+            (affordable, "costs", "must be at most 256 MiB, 10 passes and 8 lanes"),
+            (self.workers > 0, "workers", "must be at least 1"),
+            (self.queue > 0, "queue", "must be at least 1"),
+        ];
+        if let Some((_, setting, problem)) = checks.into_iter().find(|(valid, ..)| !valid) {
+            return Err(BuildError::new(setting, problem));
         }
         let (jobs, queue) = bounded(self.queue);
         for _ in 0..self.workers {

@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 use crate::argon::{Argon, Argon2Costs, Outcome};
 use crate::bcrypt_hash;
 
-type Reply<T> = oneshot::Sender<Result<T, HasherError>>;
+/// The channel for the result of a call.
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, HasherError>>;
 
 /// A call that waits for its result. A cancelled call has closed its channel, and its job is
 /// skipped.
