@@ -1,24 +1,35 @@
 //! The examples' Swagger UI in a browser.
 
+use std::process::Command;
+
 use xtask::debian;
 use xtask::tools::{cargo, step, target, works};
 
-/// The programs that are driven, each by the name of its package.
+/// The packages of the programs that are driven.
 const PROGRAMS: [&str; 3] = ["axum-app", "actix-app", "poem-app"];
 
-const BROWSER: &str = "chromium";
-const DRIVER: &str = "chromedriver";
+const DRIVER: &str = "gatewright-browser";
 
-/// Installs what is missing, builds the programs, and drives them. A screenshot of the first is kept if a file is named.
+/// The Debian packages of Chromium and its driver.
+pub(crate) const PACKAGES: &[&str] = &["chromium", "chromium-driver"];
+
+/// Whether Chromium and its driver are installed.
+pub(crate) fn is_installed() -> bool {
+    works("chromium".as_ref()) && works("chromedriver".as_ref())
+}
+
+/// Installs what is missing, builds the programs and drives them. `screenshot` names a file for a
+/// picture of the first.
 pub(crate) fn run(screenshot: Option<&str>) -> Result<(), String> {
-    if !works(BROWSER.as_ref()) || !works(DRIVER.as_ref()) {
-        debian::install(&["chromium", "chromium-driver"])?;
+    if !is_installed() {
+        debian::install(PACKAGES)?;
     }
-    let mut build = cargo(&["build", "--locked", "-p", "gatewright-browser"]);
-    step("building what the browser drives", build.args(PROGRAMS.iter().flat_map(|name| ["-p", name])))?;
+    // `--workspace --all-features`: the same build as that of the tests.
+    let mut build = cargo(&["build", "--workspace", "--all-features", "--locked", "--bin", DRIVER]);
+    step("building what the browser drives", build.args(PROGRAMS.iter().flat_map(|name| ["--bin", name])))?;
 
     let built = target().join("debug");
-    let mut drive = cargo(&["run", "--quiet", "--locked", "-p", "gatewright-browser", "--"]);
+    let mut drive = Command::new(built.join(DRIVER));
     drive.arg(target().join("browser"));
     drive.args(screenshot.iter().flat_map(|file| ["--screenshot", file]));
     step("Swagger UI in a browser", drive.args(PROGRAMS.iter().map(|name| built.join(name))))

@@ -1,26 +1,60 @@
-//! Everything that must hold before a change lands.
+//! Everything that a change must pass.
 
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use xtask::tools::{cargo, cargo_deny, root, step};
 
-use crate::{Settings, browser, documents, fuzz, test};
+use crate::arguments::Settings;
+use crate::markers::LeftOut;
+use crate::prepare::Preparation;
+use crate::programs::EVERYTHING;
+use crate::steps::Steps;
+use crate::{browser, documents, features, test};
 
-/// Formatting, lints, dependencies, documentation, tests, documents, the browser: the quick ones first.
+/// One setting for everything that is built. Debug info costs a fifth of the build, and nothing is
+/// built twice.
+const BUILD: [(&str, &str); 2] = [("CARGO_PROFILE_DEV_DEBUG", "0"), ("CARGO_INCREMENTAL", "0")];
+
+/// Runs every check, and prints how long each took.
 pub(crate) fn run(settings: Settings) -> Result<(), String> {
+    let mut steps = Steps::start();
+    let done = all(&mut steps, settings);
+    print!("{}", steps.table());
+    done.map(|left_out| print!("{}", left_out.text()))
+}
+
+/// Runs this program again if the variables of [`BUILD`] are not set: all its children inherit
+/// them.
+pub(crate) fn restart() -> Option<ExitCode> {
+    if BUILD.iter().all(|(name, value)| std::env::var(name).as_deref() == Ok(value)) {
+        return None;
+    }
+    let again = std::env::current_exe()
+        .and_then(|program| Command::new(program).args(std::env::args_os().skip(1)).envs(BUILD).status());
+    match again {
+        Ok(status) if status.success() => Some(ExitCode::SUCCESS),
+        Ok(_) => Some(ExitCode::FAILURE),
+        Err(error) => {
+            eprintln!("ci: {error}");
+            Some(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// The quick checks first.
+fn all(steps: &mut Steps, settings: Settings) -> Result<LeftOut, String> {
+    let preparation = Preparation::start()?;
     components()?;
-    step("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
-    let lints =
-        ["clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"];
-    step("lints", &mut cargo(&lints))?;
-    dependencies()?;
-    let mut documentation = cargo(&["doc", "--workspace", "--all-features", "--no-deps", "--locked"]);
-    step("documentation", documentation.env("RUSTDOCFLAGS", "-D warnings"))?;
-    front_door()?;
-    fuzz::seeds()?;
-    test::run(settings)?;
-    documents::validate()?;
-    browser::run(None)
+    steps.time("formatting", || step("formatting", &mut cargo(&["fmt", "--all", "--check"])))?;
+    steps.time("lints", lints)?;
+    steps.time("documentation", documentation)?;
+    steps.time("features", features::check)?;
+    steps.time("waiting for tools", || preparation.finish())?;
+    steps.time("dependencies", dependencies)?;
+    let left_out = test::run(steps, settings)?;
+    steps.time("OpenAPI documents", documents::validate)?;
+    steps.time("browser", || browser::run(None))?;
+    Ok(left_out)
 }
 
 /// A minimal toolchain lacks the formatter and the linter.
@@ -34,7 +68,17 @@ fn components() -> Result<(), String> {
     step("installing rustfmt and clippy", rustup.args(["component", "add", "rustfmt", "clippy"]))
 }
 
-/// Bans, licences and sources always; advisories where their database can be fetched.
+fn lints() -> Result<(), String> {
+    let mut clippy = cargo(&["clippy", "--all-targets"]);
+    step("lints", clippy.args(EVERYTHING).args(["--", "-D", "warnings"]))
+}
+
+fn documentation() -> Result<(), String> {
+    let mut doc = cargo(&["doc", "--no-deps"]);
+    step("documentation", doc.args(EVERYTHING).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// Bans, licences and sources always; advisories if their database can be downloaded.
 fn dependencies() -> Result<(), String> {
     let program = cargo_deny()?;
     let deny = |checks: &[&str]| {
@@ -47,29 +91,7 @@ fn dependencies() -> Result<(), String> {
     if fetched.is_ok_and(|output| output.status.success()) {
         step("dependencies: advisories", &mut deny(&["--disable-fetch", "advisories"]))
     } else {
-        println!("\n=== NOT CHECKED: advisories. Their database cannot be fetched from here.");
+        println!("\n=== NOT CHECKED: advisories. Their database cannot be downloaded.");
         Ok(())
     }
-}
-
-/// Each feature of the front door builds alone.
-fn front_door() -> Result<(), String> {
-    let features = [
-        "actix-web",
-        "axum",
-        "jwks",
-        "memory",
-        "mysql",
-        "openapi",
-        "poem",
-        "postgres",
-        "redis",
-        "sqlite",
-        "swagger-ui",
-    ];
-    for feature in features {
-        let check = ["check", "-p", "gatewright", "--no-default-features", "--features", feature, "--locked"];
-        step(&format!("the front door with {feature} alone"), &mut cargo(&check))?;
-    }
-    Ok(())
 }

@@ -1,17 +1,17 @@
-//! Packages of the system's that some steps need.
+//! Packages of the operating system.
 
 use std::io::stderr;
 use std::process::{Command, Stdio};
 
-/// Installs packages where that is possible, and says what to install where it is not. All that it says goes to the
-/// standard error: a caller's standard output may be for a shell to evaluate.
+/// Installs packages if this process is root on Debian; otherwise the error names them. All output
+/// goes to the standard error, because a shell can evaluate the caller's standard output.
 ///
 /// # Errors
-/// When it is not possible, or fails.
+/// If packages cannot be installed on this system, or the installation fails.
 pub fn install(packages: &[&str]) -> Result<(), String> {
     let wanted = format!("apt-get install --no-install-recommends {}", packages.join(" "));
     if !is_root() || !has_apt() {
-        return Err(format!("not installed, and only root on Debian can be helped: {wanted}"));
+        return Err(format!("not installed; only root on Debian can install it automatically: {wanted}"));
     }
     step("updating the list of packages", apt().arg("update"))?;
     step(&wanted, apt().args(["install", "-y", "--no-install-recommends"]).args(packages))
@@ -24,9 +24,10 @@ fn step(name: &str, command: &mut Command) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("{name}: failed ({status})")) }
 }
 
+/// Waits up to five minutes for another process that installs packages.
 fn apt() -> Command {
     let mut command = Command::new("apt-get");
-    command.arg("-q").env("DEBIAN_FRONTEND", "noninteractive");
+    command.args(["-q", "-o", "DPkg::Lock::Timeout=300"]).env("DEBIAN_FRONTEND", "noninteractive");
     command
 }
 

@@ -1,19 +1,25 @@
-//! The OpenAPI documents that the tests were served, held against the specification by somebody else's validator.
+//! Checks the OpenAPI documents that the examples served in the tests, with an independent
+//! validator.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use xtask::debian;
-use xtask::tools::{root, step, target, works};
+use xtask::tools::{root, step, target, tools, works};
 
-/// The variable that names the folder where tests leave the documents they were served.
+/// The environment variable that names the folder in which tests store the documents they receive.
 pub(crate) const FOLDER: &str = "GATEWRIGHT_DOCUMENTS";
 
-/// No document: it has no `info`. A validator that accepts it validates nothing.
+/// An invalid document: `info` is missing. A validator that accepts it checks nothing.
 const BROKEN: &str = r#"{"openapi":"3.1.0","paths":{}}"#;
 
-/// An empty folder for the documents of one run.
+/// The validator and everything it needs, with versions.
+const REQUIREMENTS: &str = include_str!("../validator.txt");
+
+const PROGRAM: &str = "openapi-spec-validator";
+
+/// Creates an empty folder for the documents of one run.
 pub(crate) fn folder() -> Result<PathBuf, String> {
     let folder = path();
     let fail = |error| format!("{}: {error}", folder.display());
@@ -24,17 +30,17 @@ pub(crate) fn folder() -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-/// Validates what the last run of the tests left.
+/// Validates the documents of the last run.
 pub(crate) fn validate() -> Result<(), String> {
     let validator = validator()?;
     let documents = documents()?;
     if documents.is_empty() {
-        return Err("the tests left no document to validate".to_owned());
+        return Err("OpenAPI: the tests stored no document to validate".to_owned());
     }
     let broken = target().join("broken.json");
     fs::write(&broken, BROKEN).map_err(|error| format!("{}: {error}", broken.display()))?;
     if check(&validator, &[broken]).output().is_ok_and(|output| output.status.success()) {
-        return Err("the validator accepts a document without `info`".to_owned());
+        return Err("OpenAPI: the validator accepts a document without `info`".to_owned());
     }
     let name = format!("{} documents as OpenAPI 3.1", documents.len());
     step(&name, &mut check(&validator, &documents))
@@ -55,25 +61,51 @@ fn check(validator: &Path, documents: &[PathBuf]) -> Command {
     command
 }
 
-/// `openapi-spec-validator` in an environment of its own below `target`.
-fn validator() -> Result<PathBuf, String> {
-    let home = target().join("tools/python");
-    let validator = home.join("bin/openapi-spec-validator");
-    if works(&validator) {
+/// Finds or installs the validator, in a Python environment of its own.
+pub(crate) fn validator() -> Result<PathBuf, String> {
+    let version = version(REQUIREMENTS).ok_or("xtask/validator.txt names no version of the validator")?;
+    let home = tools().join(format!("{PROGRAM}-{version}"));
+    let validator = home.join("bin").join(PROGRAM);
+    // Written last: an interrupted installation lacks it, and one for other requirements differs.
+    let installed = home.join("requirements.txt");
+    if works(&validator) && fs::read_to_string(&installed).is_ok_and(|text| text == REQUIREMENTS) {
         return Ok(validator);
     }
     if !has_python() {
-        debian::install(&["python3", "python3-venv"])?;
+        debian::install(PACKAGES)?;
     }
-    step("making a Python environment", Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))?;
+    step(
+        "creating a Python environment",
+        Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home),
+    )?;
     let mut pip = Command::new(home.join("bin/pip"));
     pip.args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r"]);
     step("installing openapi-spec-validator", pip.arg(root().join("xtask/validator.txt")))?;
+    fs::write(&installed, REQUIREMENTS).map_err(|error| format!("{}: {error}", installed.display()))?;
     Ok(validator)
 }
 
-/// Debian's Python comes without what makes environments.
-fn has_python() -> bool {
-    let ensured = Command::new("python3").args(["-c", "import ensurepip, venv"]).output();
-    ensured.is_ok_and(|output| output.status.success())
+fn version(requirements: &str) -> Option<&str> {
+    requirements.lines().find_map(|line| line.strip_prefix(PROGRAM)?.strip_prefix("=="))
+}
+
+/// The Debian packages of Python and `venv`.
+pub(crate) const PACKAGES: &[&str] = &["python3", "python3-venv"];
+
+/// Whether Python can create environments. Debian's package of Python alone cannot.
+pub(crate) fn has_python() -> bool {
+    let imported = Command::new("python3").args(["-c", "import ensurepip, venv"]).output();
+    imported.is_ok_and(|output| output.status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_the_validator_is_found_in_its_requirements() {
+        assert_eq!(version("six==1.17.0\nopenapi-spec-validator==0.9.0\n"), Some("0.9.0"));
+        assert_eq!(version("openapi-spec-validator>=0.9\n"), None);
+        assert!(version(REQUIREMENTS).is_some());
+    }
 }

@@ -7,13 +7,14 @@ use std::process::Command;
 
 use xtask::tools::{cargo, cargo_fuzz, root, step};
 
-/// The toolchain that can instrument.
+/// The toolchain that can instrument programs.
 const TOOLCHAIN: &str = "nightly";
 
-/// Replays the seeds, then runs each target for so many seconds. What a run learns stays below `target`; an input that
-/// fails a target is kept in `fuzz/artifacts`.
+/// Replays the seeds, then runs each target for so many seconds. The grown corpus stays below
+/// `target`; an input that makes a target fail is stored in `fuzz/artifacts`.
 pub(crate) fn run(seconds: u32) -> Result<(), String> {
-    seeds()?;
+    let replay = ["test", "--package", "gatewright-fuzz", "--lib", "--locked"];
+    step("seeds of the fuzz targets", &mut cargo(&replay))?;
     if !has_nightly() {
         println!(
             "\n=== NOT RUN: fuzzing. It needs the {TOOLCHAIN} toolchain: rustup toolchain install {TOOLCHAIN}"
@@ -34,22 +35,7 @@ pub(crate) fn run(seconds: u32) -> Result<(), String> {
     Ok(())
 }
 
-/// Builds the targets and replays the seeds: without the fuzzer, on the stable toolchain.
-pub(crate) fn seeds() -> Result<(), String> {
-    let manifest = root().join("fuzz/Cargo.toml").display().to_string();
-    let common = [
-        "--manifest-path",
-        &manifest,
-        "--no-default-features",
-        "--target-dir",
-        "target/fuzz-check",
-        "--locked",
-    ];
-    step("fuzz targets", cargo(&["check", "--bins"]).args(common))?;
-    step("seeds of the fuzz targets", cargo(&["test", "--lib"]).args(common))
-}
-
-/// The targets, by the files they are in.
+/// The names of the targets: those of their files.
 fn targets() -> Result<Vec<String>, String> {
     let folder = root().join("fuzz/targets");
     let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -64,7 +50,8 @@ fn has_nightly() -> bool {
     command.arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
-/// Another toolchain than the one that runs this program, which left its traces in the environment.
+/// Removes the environment variables and paths of the toolchain that runs this program, and selects
+/// the other.
 fn nightly(mut command: Command) -> Command {
     for name in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN", "RUST_RECURSION_COUNT"] {
         command.env_remove(name);
@@ -72,7 +59,7 @@ fn nightly(mut command: Command) -> Command {
     let own =
         |path: &Path| path.ends_with("bin") && path.components().any(|part| part.as_os_str() == "toolchains");
     if let Some(path) = env::var_os("PATH") {
-        // The running toolchain's own programs stand before rustup's.
+        // The running toolchain's own programs come before rustup's on the path.
         let kept = env::split_paths(&path).filter(|path| !own(path));
         command.env("PATH", env::join_paths(kept).unwrap_or(path.clone()));
     }

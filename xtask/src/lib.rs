@@ -1,5 +1,6 @@
-//! What the repository does with itself, as far as its tests use it too: throw-away servers, and running programs.
+//! The parts of `xtask` that tests and benches also use: temporary servers, packages, and running
+//! programs.
 
+pub mod tools;
 pub mod debian;
 pub mod services;
-pub mod tools;

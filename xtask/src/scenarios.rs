@@ -1,96 +1,110 @@
-//! The refresh scenarios, as a table: what each came to on each storage.
+//! The refresh scenarios as a table: the result of each on each storage.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
 
-/// Runs the scenarios' tests with this command and prints the table. A storage that lacks a scenario is an error.
-pub(crate) fn run(tests: &mut Command) -> Result<(), String> {
-    println!("\n=== refresh scenarios");
-    let output = tests.output().map_err(|error| format!("refresh scenarios: {error}"))?;
-    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-    let table = Table::read(&lines);
-    print!("{}", table.text());
-    if !output.status.success() {
-        return Err(format!("refresh scenarios: failed ({})\n{lines}", output.status));
-    }
-    table.check()
-}
+use crate::cases::Cases;
 
-/// What a test came to, by scenario and storage.
+/// The test program of the scenarios, and the start of their paths.
+pub(crate) const PROGRAM: &str = "gatewright-tests::suites";
+pub(crate) const PREFIX: &str = "scenarios::";
+
+/// Whether a scenario passed, by scenario and storage.
 #[derive(Debug, Default)]
-struct Table<'a> {
+pub(crate) struct Table<'a> {
     storages: BTreeSet<&'a str>,
-    verdicts: BTreeMap<&'a str, BTreeMap<&'a str, &'a str>>,
+    scenarios: BTreeMap<&'a str, BTreeMap<&'a str, bool>>,
 }
 
 impl<'a> Table<'a> {
-    /// Of lines such as `test scenarios::in_memory::restart ... ok`.
-    fn read(lines: &'a str) -> Self {
+    /// From tests such as `scenarios::in_memory::restart`.
+    pub(crate) fn new(cases: &'a Cases) -> Self {
         let mut table = Self::default();
-        for line in lines.lines() {
-            let Some(named) = line.strip_prefix("test scenarios::") else { continue };
-            let Some((name, verdict)) = named.split_once(" ... ") else { continue };
-            let Some((storage, scenario)) = name.split_once("::") else { continue };
+        for (test, passed) in cases.of(PROGRAM) {
+            let Some((storage, scenario)) = test.strip_prefix(PREFIX).and_then(|name| name.split_once("::"))
+            else {
+                continue;
+            };
             table.storages.insert(storage);
-            table.verdicts.entry(scenario).or_default().insert(storage, verdict);
+            table.scenarios.entry(scenario).or_default().insert(storage, passed);
         }
         table
     }
 
-    fn text(&self) -> String {
-        let mut text = format!("{:24}", "");
-        self.storages.iter().for_each(|storage| text.push_str(&format!("{:14}", storage.replace('_', " "))));
-        text = text.trim_end().to_owned();
-        for (scenario, verdicts) in &self.verdicts {
-            text.push_str(&format!("\n{:24}", scenario.replace('_', "-")));
-            for storage in &self.storages {
-                text.push_str(&format!("{:14}", verdicts.get(storage).copied().unwrap_or("MISSING")));
-            }
-            text = text.trim_end().to_owned();
+    pub(crate) fn text(&self) -> String {
+        let row = |name: &str, cells: Vec<String>| {
+            let cells: String = cells.iter().map(|cell| format!("{cell:14}")).collect();
+            format!("{name:24}{cells}").trim_end().to_owned() + "\n"
+        };
+        let mut text = "\n=== refresh scenarios\n".to_owned();
+        text += &row("", self.storages.iter().map(|storage| storage.replace('_', " ")).collect());
+        for (scenario, results) in &self.scenarios {
+            let cell = |storage: &&str| match results.get(*storage) {
+                Some(true) => "ok".to_owned(),
+                Some(false) => "FAILED".to_owned(),
+                None => "MISSING".to_owned(),
+            };
+            text += &row(&scenario.replace('_', "-"), self.storages.iter().map(cell).collect());
         }
-        let (scenarios, storages) = (self.verdicts.len(), self.storages.len());
-        text + &format!("\n{scenarios} scenarios on {storages} storages\n")
+        text + &format!("{} scenarios on {} storages\n", self.scenarios.len(), self.storages.len())
     }
 
-    fn check(&self) -> Result<(), String> {
-        let whole = |verdicts: &BTreeMap<&str, &str>| {
-            self.storages.iter().all(|storage| verdicts.get(storage) == Some(&"ok"))
+    /// Fails unless every scenario passed on every storage.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let passed = |results: &BTreeMap<&str, bool>| {
+            self.storages.iter().all(|storage| results.get(storage) == Some(&true))
         };
-        if !self.verdicts.is_empty() && self.verdicts.values().all(whole) {
+        if !self.scenarios.is_empty() && self.scenarios.values().all(passed) {
             return Ok(());
         }
-        Err("refresh scenarios: not every one held on every storage".to_owned())
+        Err("refresh scenarios: not every scenario passed on every storage".to_owned())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cases::Reader;
 
-    const ONE: &str = "running 2 tests\ntest scenarios::in_memory::rotate_basic ... ok\ntest scenarios::on_mysql::rotate_basic ... ok\n";
-
-    #[test]
-    fn a_table_is_whole_when_every_scenario_held_on_every_storage() {
-        let table = Table::read(ONE);
-        assert!(table.check().is_ok());
-        let lines = ["", "rotate-basic            ok            ok", "1 scenarios on 2 storages"];
-        assert!(table.text().trim().starts_with("in memory     on mysql"), "{}", table.text());
-        assert!(table.text().ends_with(&format!("{}\n", lines.join("\n"))), "{}", table.text());
+    fn cases(lines: &[&str]) -> Cases {
+        let mut reader = Reader::Nextest(Cases::default());
+        for line in lines {
+            let (verdict, test) = line.split_once(' ').unwrap();
+            reader.line(&format!("{verdict} [   0.005s] (1/9) {PROGRAM} {test}"));
+        }
+        reader.into_cases()
     }
 
     #[test]
-    fn nothing_a_failure_an_ignored_case_and_one_that_is_not_there_are_no_whole_table() {
+    fn a_table_is_complete_if_every_scenario_passed_on_every_storage() {
+        let lines = [
+            "PASS scenarios::in_memory::rotate_basic",
+            "PASS scenarios::on_mysql::rotate_basic",
+            "PASS x::y",
+        ];
+        let cases = cases(&lines);
+        let table = Table::new(&cases);
+        assert!(table.check().is_ok());
         let lines = [
             "",
-            "test scenarios::in_memory::restart ... ok\n",
-            "test scenarios::x::rotate_basic ... FAILED\n",
+            "=== refresh scenarios",
+            "                        in memory     on mysql",
+            "rotate-basic            ok            ok",
+            "1 scenarios on 2 storages",
         ];
-        assert!(Table::read("").check().is_err());
-        for line in &lines[1..] {
-            assert!(Table::read(&format!("{ONE}{line}")).check().is_err(), "{line}");
-        }
-        let ignored = "test scenarios::in_memory::restart ... ignored, needs a server\n";
-        assert!(Table::read(ignored).check().is_err());
-        assert!(Table::read(&format!("{ONE}{}", lines[1])).text().contains("MISSING"));
+        assert_eq!(table.text().lines().collect::<Vec<_>>(), lines);
+    }
+
+    #[test]
+    fn failed_and_missing_scenarios_make_a_table_incomplete() {
+        let incomplete = |lines: &[&str]| {
+            let cases = cases(lines);
+            let table = Table::new(&cases);
+            assert!(table.check().is_err(), "{lines:?}");
+            table.text()
+        };
+        incomplete(&[]);
+        let both = "PASS scenarios::in_memory::restart";
+        assert!(incomplete(&[both, "FAIL scenarios::x::restart"]).contains("FAILED"));
+        assert!(incomplete(&[both, "PASS scenarios::x::other"]).contains("MISSING"));
     }
 }

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The versions that are installed when there is none.
+/// The versions that are installed if a tool is missing.
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_FUZZ: &str = "0.13.2";
 
@@ -15,13 +15,21 @@ pub fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
-/// Where cargo builds.
+/// Cargo's target folder.
 #[must_use]
 pub fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |named| root().join(named))
 }
 
-/// Cargo, as it runs this program.
+/// The folder for tools that are installed once on a machine: `gatewright-tools` in Cargo's home.
+#[must_use]
+pub fn tools() -> PathBuf {
+    let home = || env::home_dir().unwrap_or_else(|| root().join("target"));
+    let cargo_home = env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    cargo_home.unwrap_or_else(|| home().join(".cargo")).join("gatewright-tools")
+}
+
+/// The Cargo that runs this program.
 #[must_use]
 pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -29,29 +37,29 @@ pub fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a step, saying which.
+/// Prints the name of a step and runs its command.
 ///
 /// # Errors
-/// When it cannot be run or fails.
+/// If the command cannot be run or fails.
 pub fn step(name: &str, command: &mut Command) -> Result<(), String> {
     println!("\n=== {name}");
     let status = command.status().map_err(|error| format!("{name}: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{name}: failed ({status})")) }
 }
 
-/// `cargo-deny`: the one on the path, or one built below `target`; an unoptimized build takes a minute and is fast
-/// enough.
+/// `cargo-deny`: from the path, or else installed in [`tools`]. The build is not optimized: that
+/// takes a minute, and the program is fast enough.
 ///
 /// # Errors
-/// When it cannot be built.
+/// If it cannot be built.
 pub fn cargo_deny() -> Result<PathBuf, String> {
     tool("cargo-deny", CARGO_DENY)
 }
 
-/// `cargo-fuzz`, likewise.
+/// `cargo-fuzz`, found or installed as [`cargo_deny`].
 ///
 /// # Errors
-/// When it cannot be built.
+/// If it cannot be built.
 pub fn cargo_fuzz() -> Result<PathBuf, String> {
     tool("cargo-fuzz", CARGO_FUZZ)
 }
@@ -61,17 +69,18 @@ fn tool(name: &str, version: &str) -> Result<PathBuf, String> {
     if works(&on_path) {
         return Ok(on_path);
     }
-    let tools = target().join("tools");
-    let installed = tools.join("bin").join(name);
+    let folder = tools().join(format!("{name}-{version}"));
+    let installed = folder.join("bin").join(name);
     if !works(&installed) {
-        let directory = tools.display().to_string();
-        let install = ["install", name, "--version", version, "--locked", "--debug", "--root", &directory];
-        step(&format!("installing {name}"), &mut cargo(&install))?;
+        let root = folder.display().to_string();
+        let mut install =
+            cargo(&["install", name, "--version", version, "--locked", "--debug", "--root", &root]);
+        step(&format!("installing {name}"), install.env("CARGO_PROFILE_DEV_DEBUG", "0"))?;
     }
     Ok(installed)
 }
 
-/// Whether the program is there and says its version.
+/// Whether the program exists and prints its version.
 #[must_use]
 pub fn works(program: &Path) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())

@@ -1,35 +1,37 @@
-//! Servers in containers: where a program is neither installed nor can be, and a Docker engine answers.
+//! Servers in containers: used if a program is not installed and cannot be, and a Docker engine
+//! answers.
 
 use std::io::stderr;
 use std::process::{Command, Stdio};
 
-use super::process::random;
-use super::{Kind, state};
+use super::kind::Kind;
+use super::place::random;
+use super::registry;
 
-/// The variable from which `compose.yaml` takes the password.
+/// The environment variable from which `compose.yaml` reads the password.
 const PASSWORD: &str = "GATEWRIGHT_SERVERS_PASSWORD";
 
-/// How the names of projects begin.
+/// The prefix of project names.
 pub(super) const PREFIX: &str = "gatewright-";
 
-/// The program that speaks Compose.
+/// The Compose program and its first arguments.
 #[derive(Debug)]
 struct Compose {
     program: String,
     first: Vec<String>,
 }
 
-/// Servers in containers, which end with this.
+/// Servers in containers, which end with this value.
 #[derive(Debug)]
 pub(super) struct Project {
     compose: Compose,
     name: String,
     servers: Vec<(Kind, String)>,
-    /// Whether they stay when this ends.
+    /// Whether they keep running when this value is dropped.
     stays: bool,
 }
 
-/// Finds Compose, where an engine answers it.
+/// Finds a Compose program that reaches a Docker engine.
 fn find() -> Result<Compose, String> {
     Compose::new("docker", &[])
         .ask(&["info"])
@@ -43,18 +45,18 @@ fn find() -> Result<Compose, String> {
     })
 }
 
-/// Version 1 cannot wait until servers are ready.
+/// Whether this version has `up --wait`, as version 2 and later do.
 fn can_wait(version: &str) -> bool {
     let version = version.trim().trim_start_matches('v');
     version.split('.').next().and_then(|major| major.parse().ok()).is_some_and(|major: u32| major >= 2)
 }
 
-/// Whether an engine answers, and Compose is there to speak to it.
-pub(super) fn answers() -> bool {
+/// Whether a Docker engine answers and Compose is installed.
+pub(super) fn is_available() -> bool {
     find().is_ok()
 }
 
-/// Ends what another process started, with all that it kept.
+/// Ends a project that another process started, and removes its data.
 pub(super) fn end(project: &str) -> Result<(), String> {
     find()?.end(project)
 }
@@ -64,9 +66,9 @@ impl Compose {
         Self { program: program.to_owned(), first: first.iter().map(|&it| it.to_owned()).collect() }
     }
 
-    /// Runs it, and returns what it says.
+    /// Runs a command to its end and returns its standard output.
     fn ask(&self, arguments: &[&str]) -> Result<String, String> {
-        let fail = |words: &str| format!("{} {}: {words}", self.program, arguments.join(" "));
+        let fail = |reason: &str| format!("{} {}: {reason}", self.program, arguments.join(" "));
         let output = self.command(arguments).output().map_err(|error| fail(&error.to_string()))?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
@@ -81,7 +83,7 @@ impl Compose {
     }
 
     fn end(&self, project: &str) -> Result<(), String> {
-        // There is nothing to be saved: they need not be asked and waited for.
+        // Their data is discarded, so they are killed without a grace period.
         self.ask(&of(project, &["down", "--volumes", "--timeout", "0"])).map(drop)
     }
 }
@@ -96,8 +98,8 @@ impl Project {
         let (name, password) = (format!("{PREFIX}{}", random()?), random()?);
         let mut project = Self { compose, name, servers: Vec::new(), stays: false };
         let services: Vec<&str> = kinds.iter().map(|&kind| service(kind).0).collect();
-        // Before they start: an engine goes on when its client is ended.
-        state::note(&project.name, services.join(" "))?;
+        // Recorded before the start: the engine continues if this process is ended.
+        registry::add(&project.name, services.join(" "))?;
         project.up(&services, &password)?;
         for &kind in kinds {
             let port = project.port(kind)?;
@@ -106,36 +108,36 @@ impl Project {
         Ok(project)
     }
 
-    /// Images may have to be fetched: what it says goes to the standard error as it comes.
+    /// The engine can have to download images: its progress goes to the standard error at once.
     fn up(&self, services: &[&str], password: &str) -> Result<(), String> {
         let mut up = self.compose.command(&of(&self.name, &["up", "--detach", "--wait"]));
         up.args(services).env(PASSWORD, password).stdout(Stdio::from(stderr()));
         eprintln!("\n=== starting in containers: {}", services.join(", "));
-        eprintln!("Tests that start servers of their own need the programs, and fail without.");
+        eprintln!("Tests that start their own servers need the installed programs, and fail without them.");
         let status = up.status().map_err(|error| format!("Compose: {error}"))?;
         if status.success() {
             return Ok(());
         }
         let logs =
             self.compose.ask(&of(&self.name, &["logs", "--no-color", "--tail", "10"])).unwrap_or_default();
-        Err(format!("they do not start ({status})\n{logs}"))
+        Err(format!("the containers do not start ({status})\n{logs}"))
     }
 
     fn port(&self, kind: Kind) -> Result<u16, String> {
         let (service, inside) = service(kind);
         let answer = self.compose.ask(&of(&self.name, &["port", service, inside]))?;
-        published(&answer).ok_or_else(|| format!("{service}: Compose tells no port: {answer}"))
+        published(&answer).ok_or_else(|| format!("{service}: Compose prints no port: {answer}"))
     }
 
-    /// Where the servers are, with their password.
+    /// Each server with its URL, which includes the password.
     pub(super) fn servers(&self) -> impl Iterator<Item = (Kind, &str)> {
         self.servers.iter().map(|(kind, url)| (*kind, url.as_str()))
     }
 
-    /// Leaves them running.
+    /// Leaves the containers running when this process ends.
     pub(super) fn leave(mut self) -> Result<(), String> {
         self.stays = true;
-        state::leave(&self.name)
+        registry::leave(&self.name)
     }
 }
 
@@ -144,14 +146,14 @@ impl Drop for Project {
         if self.stays {
             return;
         }
-        // What cannot be ended stays noted, for the next to end.
+        // On failure the record stays, and a later run ends the containers.
         if self.compose.end(&self.name).is_ok() {
-            state::forget(&self.name);
+            registry::remove(&self.name);
         }
     }
 }
 
-/// What is said to Compose about a project.
+/// Compose's arguments for a command about a project.
 fn of<'a>(project: &'a str, further: &[&'a str]) -> Vec<&'a str> {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/compose.yaml");
     [&["--file", file, "--project-name", project], further].concat()
@@ -166,7 +168,8 @@ const fn service(kind: Kind) -> (&'static str, &'static str) {
     }
 }
 
-/// The port of this machine in what `port` says: `127.0.0.1:32768`. The port 0 stands for none.
+/// The host's port in the output of `port`, such as `127.0.0.1:32768`. Port 0 means that none is
+/// published.
 fn published(answer: &str) -> Option<u16> {
     let (_, port) = answer.lines().next()?.rsplit_once(':')?;
     port.trim().parse().ok().filter(|&port| port != 0)

@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::process::Place;
+use super::place::Place;
 use crate::tools::works;
 
-/// The server, and what makes a data directory.
+/// The server, and the program that creates a data directory.
 pub(super) fn programs() -> Option<(PathBuf, PathBuf)> {
-    // Not everybody's path has the folder for servers.
+    // `/usr/sbin` is not on every user's path.
     let server = ["mariadbd", "/usr/sbin/mariadbd"].into_iter().find(|name| works(Path::new(name)))?;
     let install = ["/usr/bin/mariadb-install-db", "/usr/local/bin/mariadb-install-db"];
     let install = install.into_iter().find(|name| Path::new(name).exists())?;
-    // What makes the directory uses this, which is in another package.
+    // `mariadb-install-db` runs this program, which is in another package.
     Path::new("/usr/bin/my_print_defaults").exists().then(|| (server.into(), install.into()))
 }
 

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::process::Place;
+use super::place::Place;
 use crate::tools::works;
 
-/// The folder of its programs: Debian keeps them apart, by version.
+/// The folder of its programs, empty if they are on the path. Debian has one folder for each
+/// version.
 pub(super) fn programs() -> Option<PathBuf> {
     if works(Path::new("initdb")) && works(Path::new("postgres")) {
         return Some(PathBuf::new());
@@ -25,7 +26,8 @@ fn program(name: &str) -> Result<PathBuf, String> {
 pub(super) fn prepare(place: &Place) -> Result<(), String> {
     let password = place.write("password", &place.password)?;
     let mut initdb = place.command(&program("initdb")?)?;
-    // On loopback a password may travel as it is; to prove that one has it without showing it costs a debug build dear.
+    // Plain passwords are acceptable on loopback. SCRAM would be slow: a debug build hashes 4096
+    // times per connection.
     initdb.args(["--username=gatewright", "--auth=password", "--encoding=UTF8", "--no-sync"]);
     initdb.arg("--pgdata").arg(place.directory.join("data")).arg("--pwfile").arg(&password);
     place.finish(&mut initdb)
@@ -42,7 +44,8 @@ pub(super) fn server(place: &Place) -> Result<Command, String> {
     Ok(postgres)
 }
 
-/// It accepts connections before it answers them; the last line of this file tells.
+/// PostgreSQL accepts connections before it is ready to answer them. The eighth line of this file
+/// holds its state.
 pub(super) fn is_ready(place: &Place) -> bool {
     let status = fs::read_to_string(place.directory.join("data/postmaster.pid")).unwrap_or_default();
     status.lines().nth(7).is_some_and(|line| line.trim() == "ready")
