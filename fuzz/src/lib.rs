@@ -1,6 +1,14 @@
-//! What each target does with its input. A target fails by a panic: of the library, or of an assertion here.
+//! The fuzz targets. A target fails if the library panics, or if an assertion below does.
 //!
-//! `cargo xtask fuzz` replays the seeds and runs each for a minute.
+//! `cargo xtask fuzz` replays the seeds, then runs each target for a minute. `cargo test` replays
+//! the seeds only.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a panic reports a finding"
+)]
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -9,22 +17,24 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright::{
-    Algorithm, Auth, BodyCollector, HashingPool, Headers, Issuers, JwkSet, Jwt, KeyRing, MAX_JWKS_KEYS,
-    MAX_TRUSTED_PROXIES, MemoryStore, Operation, RequestView, RoleName, SigningKey, Timestamp, TokenKind,
+    Algorithm, Auth, BodyCollector, Endpoint, HashingPool, Headers, Issuers, JwkSet, Jwt, KeyRing,
+    MAX_JWKS_KEYS, MAX_TRUSTED_PROXIES, MemoryStore, RequestView, RoleName, SigningKey, Timestamp, TokenKind,
     TokenVerifier, TrustedProxies, VerifyingKey,
 };
+use gatewright_core::http::BearerToken;
 
 const SECRET: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
 const ISSUER: &str = "https://issuer.example";
 const AUDIENCE: &str = "https://api.example";
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
-/// One verifier, in the ways it is used.
+/// One key in four verifiers: plain, with a cache, as the application's own issuer, and as an
+/// outside issuer.
 struct Verifiers {
     plain: Jwt,
     cached: Jwt,
     own: Issuers,
-    another: Issuers,
+    outside: Issuers,
 }
 
 static VERIFIERS: LazyLock<Verifiers> = LazyLock::new(|| {
@@ -32,37 +42,36 @@ static VERIFIERS: LazyLock<Verifiers> = LazyLock::new(|| {
     let ring = KeyRing::new(key);
     let builder = || Jwt::builder(ring.clone(), ISSUER, AUDIENCE);
     let own = Issuers::new().with_own(builder().build().unwrap()).unwrap();
-    let another = Issuers::new().with(builder().build().unwrap()).unwrap();
+    let outside = Issuers::new().with(builder().build().unwrap()).unwrap();
     Verifiers {
         plain: builder().build().unwrap(),
         cached: builder().with_cache(64).build().unwrap(),
         own,
-        another,
+        outside,
     }
 });
 
-/// The cache and the choice of one's own issuer change no verdict; of another issuer no more is believed, and nothing but
-/// access tokens without a session.
-fn judge(token: &str) -> bool {
-    let Verifiers { plain, cached, own, another } = &*VERIFIERS;
-    let mut believed = false;
+/// The cache and the application's own issuer give the plain verdict. From an outside issuer only
+/// access tokens are accepted, and their claims lose the session.
+fn verify(token: &str) {
+    let Verifiers { plain, cached, own, outside } = &*VERIFIERS;
+    let mut accepted = false;
     for kind in TokenKind::ALL {
         let verdict = plain.verify(kind, token, NOW);
         for _ in 0..2 {
             assert_eq!(cached.verify(kind, token, NOW), verdict);
         }
         assert_eq!(own.verify(kind, token, NOW).is_ok(), verdict.is_ok());
-        if let Ok(claims) = another.verify(kind, token, NOW) {
+        if let Ok(claims) = outside.verify(kind, token, NOW) {
             assert_eq!(kind, TokenKind::Access);
             assert_eq!(claims, verdict.clone().unwrap().without_session());
         }
         if let Ok(claims) = verdict {
-            assert!(!believed, "a token of two kinds");
+            assert!(!accepted, "the token is accepted as two kinds");
             assert!(claims.expires_at > NOW && !claims.token_id.as_str().is_empty());
-            believed = true;
+            accepted = true;
         }
     }
-    believed
 }
 
 fn sign(header: &[u8], payload: &[u8]) -> String {
@@ -74,31 +83,31 @@ fn sign(header: &[u8], payload: &[u8]) -> String {
 /// The input is a token.
 pub fn token(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
-        judge(text);
+        verify(text);
     }
 }
 
-/// The input is the header of a token that is signed with the right key.
+/// The input is the header of a correctly signed token.
 pub fn header(data: &[u8]) {
     let payload = format!(
         r#"{{"iss":"{ISSUER}","aud":"{AUDIENCE}","sub":"1","jti":"1","iat":1700000000,"exp":1700000300}}"#
     );
-    judge(&sign(data, payload.as_bytes()));
+    verify(&sign(data, payload.as_bytes()));
 }
 
-/// The input is the payload of a token that is signed with the right key.
+/// The input is the payload of a correctly signed token.
 pub fn claims(data: &[u8]) {
     for typ in ["at+jwt", "rt+jwt"] {
-        judge(&sign(format!(r#"{{"alg":"HS256","typ":"{typ}","kid":"hs1"}}"#).as_bytes(), data));
+        verify(&sign(format!(r#"{{"alg":"HS256","typ":"{typ}","kid":"hs1"}}"#).as_bytes(), data));
     }
 }
 
-/// The input is a key.
+/// The input is a JSON Web Key.
 pub fn jwk(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let _ = SigningKey::from_jwk(text);
     let Ok(key) = VerifyingKey::from_jwk(text) else { return };
-    // What is read is published, and read again as the same key; a secret is not published.
+    // A parsed public key can be published and parsed again. Secrets are not published.
     let (id, algorithm) = (key.id().to_owned(), key.algorithm());
     let set = JwkSet::parse(&KeyRing::verifying([key]).unwrap().jwks()).unwrap();
     match set.keys() {
@@ -108,7 +117,7 @@ pub fn jwk(data: &[u8]) {
     }
 }
 
-/// The input is a set of keys.
+/// The input is a JSON Web Key Set.
 pub fn jwks(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(set) = JwkSet::parse(text) else { return };
@@ -117,7 +126,7 @@ pub fn jwks(data: &[u8]) {
     assert!(KeyRing::verifying(set.into_keys()).is_ok());
 }
 
-/// The input is a key in PEM, or its bytes.
+/// The input is a PEM text, or the DER bytes of one.
 pub fn pem(data: &[u8]) {
     let mut texts = vec![String::from_utf8_lossy(data).into_owned()];
     for label in ["PUBLIC KEY", "PRIVATE KEY"] {
@@ -135,7 +144,7 @@ pub fn pem(data: &[u8]) {
     }
 }
 
-/// Header values, each under the one name asked for.
+/// A header name and its values.
 struct Values<'a>(&'a str, Vec<&'a [u8]>);
 
 impl Headers for Values<'_> {
@@ -146,13 +155,13 @@ impl Headers for Values<'_> {
     }
 }
 
-/// The input is the `Authorization` header, one value a line.
+/// The input is the `Authorization` header, one value per line.
 pub fn authorization(data: &[u8]) {
     let headers = Values("authorization", data.split(|byte| *byte == b'\n').collect());
-    if let Ok(Some(bearer)) = gatewright_core::credential::Bearer::read(&RequestView::new("GET", &headers)) {
+    if let Ok(Some(bearer)) = BearerToken::read(&RequestView::new("GET", &headers)) {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
         assert!(!bearer.expose().is_empty() && bearer.expose().bytes().all(allowed));
-        judge(bearer.expose());
+        verify(bearer.expose());
     }
 }
 
@@ -166,7 +175,8 @@ static AUTH: LazyLock<(Auth, tokio::runtime::Runtime)> = LazyLock::new(|| {
     (auth, tokio::runtime::Builder::new_current_thread().build().unwrap())
 });
 
-/// The input is the `X-Forwarded-For`, one value a line, and a list of proxies.
+/// The input is the `X-Forwarded-For` header, one value per line. It is also parsed as a list of
+/// trusted proxies.
 pub fn forwarded(data: &[u8]) {
     let (auth, _) = &*AUTH;
     let headers = Values("x-forwarded-for", data.split(|byte| *byte == b'\n').collect());
@@ -174,7 +184,7 @@ pub fn forwarded(data: &[u8]) {
         let peer: IpAddr = peer.parse().unwrap();
         auth.client(&RequestView::new("GET", &headers).with_peer(Some(peer))).address.unwrap()
     };
-    assert_eq!(client("192.0.2.1").to_string(), "192.0.2.1", "no proxy of ours");
+    assert_eq!(client("192.0.2.1").to_string(), "192.0.2.1", "192.0.2.1 is not a trusted proxy");
     let seen = client("10.0.0.1");
     assert_eq!(seen, seen.to_canonical());
     if let Ok(proxies) = TrustedProxies::parse(&String::from_utf8_lossy(data)) {
@@ -182,19 +192,26 @@ pub fn forwarded(data: &[u8]) {
     }
 }
 
-/// The input is the form of a refresh, a logout and a revocation: never granted, never an error of ours.
+/// The input is the form of a refresh, a logout and a revocation. None is granted, and none is a
+/// server error.
 pub fn form_body(data: &[u8]) {
     let (auth, runtime) = &*AUTH;
     let headers = Values("content-type", vec![b"application/x-www-form-urlencoded"]);
-    for operation in [Operation::Refresh, Operation::Logout, Operation::Revoke] {
+    for endpoint in [Endpoint::Refresh, Endpoint::Logout, Endpoint::Revoke] {
         let view = RequestView::new("POST", &headers);
         let mut body = BodyCollector::new(&view);
         body.push(data);
-        let reply = runtime.block_on(auth.answer(operation, &view, body.finish()));
+        let reply = runtime.block_on(auth.handle(endpoint, &view, body.finish()));
         assert!(
             (200..500).contains(&reply.status) && !reply.body.windows(12).any(|part| part == b"access_token")
         );
     }
+}
+
+/// Runs a target on each file that the command line names: the `main` of a target without the
+/// fuzzer.
+pub fn replay(target: fn(&[u8])) {
+    std::env::args().skip(1).for_each(|file| target(&std::fs::read(file).unwrap()));
 }
 
 #[cfg(test)]
@@ -203,23 +220,23 @@ mod tests {
     use std::path::Path;
 
     /// Runs a target on each of its seeds.
-    fn replay(name: &str, target: fn(&[u8]), seeds: usize) {
+    fn seeds(name: &str, target: fn(&[u8]), count: usize) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(name);
         let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.iter().for_each(|file| target(&fs::read(file).unwrap()));
-        assert_eq!(files.len(), seeds, "{name}");
+        assert_eq!(files.len(), count, "{name}");
     }
 
     #[test]
-    fn the_seeds_of_every_target() {
-        replay("token", super::token, 12);
-        replay("header", super::header, 8);
-        replay("claims", super::claims, 8);
-        replay("jwk", super::jwk, 4);
-        replay("jwks", super::jwks, 3);
-        replay("pem", super::pem, 9);
-        replay("authorization", super::authorization, 9);
-        replay("forwarded", super::forwarded, 7);
-        replay("form_body", super::form_body, 7);
+    fn seeds_make_no_target_fail() {
+        seeds("token", super::token, 12);
+        seeds("header", super::header, 8);
+        seeds("claims", super::claims, 8);
+        seeds("jwk", super::jwk, 4);
+        seeds("jwks", super::jwks, 3);
+        seeds("pem", super::pem, 9);
+        seeds("authorization", super::authorization, 9);
+        seeds("forwarded", super::forwarded, 7);
+        seeds("form_body", super::form_body, 7);
     }
 }

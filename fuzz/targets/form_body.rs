@@ -1,3 +1,10 @@
-#![no_main]
+//! The target `form_body`.
+
+#![cfg_attr(fuzzing, no_main)]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| gatewright_fuzz::form_body(data));
+
+#[cfg(not(fuzzing))]
+fn main() {
+    gatewright_fuzz::replay(gatewright_fuzz::form_body);
+}

@@ -1,3 +1,10 @@
-#![no_main]
+//! The target `jwk`.
+
+#![cfg_attr(fuzzing, no_main)]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| gatewright_fuzz::jwk(data));
+
+#[cfg(not(fuzzing))]
+fn main() {
+    gatewright_fuzz::replay(gatewright_fuzz::jwk);
+}
