@@ -1,6 +1,6 @@
-//! `cargo bench -p gatewright-benches`: one token of each family, verified and issued.
+//! `cargo bench -p gatewright-benches`: verifies and issues one token of each family of algorithms.
 
-#![allow(missing_docs, reason = "the macros of criterion document nothing")]
+#![allow(missing_docs, reason = "the items that criterion's macros generate have no documentation")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use gatewright_benches::{Signed, Tokens};

@@ -1,4 +1,4 @@
-//! The contenders on one token of an algorithm with key pairs.
+//! Each library on one token of an algorithm with key pairs.
 
 use std::fmt;
 
@@ -15,9 +15,9 @@ use serde::Serialize;
 
 use crate::{AUDIENCE, ISSUER, PeerClaims, claims, rules};
 
-/// The contenders, each with its key parsed, and the token.
+/// Each library with its parsed key, and the token.
 pub struct Signed {
-    /// The token all of them verify.
+    /// The token that every library verifies.
     pub token: String,
     claims: Claims,
     ours: Jwt,
@@ -37,7 +37,7 @@ enum Simple {
     Es(Box<ES256PublicKey>),
 }
 
-/// What the peer issues: as many claims as ours.
+/// The claims that the peer issues: as many as Gatewright's.
 #[derive(Serialize)]
 struct Payload<'a> {
     iss: &'a str,
@@ -52,7 +52,7 @@ struct Payload<'a> {
 }
 
 impl Signed {
-    /// Makes a key and a token of EdDSA.
+    /// Generates a key for EdDSA and issues a token.
     pub fn eddsa() -> Self {
         let new = NewKey::generate(Algorithm::EdDsa).unwrap();
         let pem = new.pem().unwrap();
@@ -62,7 +62,7 @@ impl Signed {
         })
     }
 
-    /// Makes a key and a token of ES256.
+    /// Generates a key for ES256 and issues a token.
     pub fn es256() -> Self {
         let new = NewKey::generate(Algorithm::Es256).unwrap();
         let encoding = jsonwebtoken::EncodingKey::from_ec_der(&der(new.pem().unwrap()));
@@ -113,29 +113,29 @@ impl Signed {
         }
     }
 
-    /// All of our checks.
+    /// Gatewright: the signature and every claim.
     pub fn ours(&self) -> bool {
         self.ours.verify(TokenKind::Access, &self.token, SystemClock.now()).is_ok()
     }
 
-    /// All of our checks, the signature remembered.
+    /// Gatewright with its cache of verified signatures: only the claims are checked again.
     pub fn cached(&self) -> bool {
         self.cached.verify(TokenKind::Access, &self.token, SystemClock.now()).is_ok()
     }
 
-    /// The signature alone, decoded before.
+    /// Only the signature, which is decoded in advance.
     pub fn bare(&self) -> bool {
         let signed = self.token.rsplit_once('.').unwrap().0;
         self.bare.verify_sig(signed.as_bytes(), &self.signature).is_ok()
     }
 
-    /// `jsonwebtoken`, at its strictest.
+    /// `jsonwebtoken` with its strictest settings.
     #[expect(clippy::disallowed_methods, reason = "the peer")]
     pub fn jsonwebtoken(&self) -> bool {
         jsonwebtoken::decode::<PeerClaims>(&self.token, &self.peer_key, &self.peer_rules).is_ok()
     }
 
-    /// `jwt-simple`, with its defaults.
+    /// `jwt-simple` with its default settings.
     pub fn jwt_simple(&self) -> bool {
         let options = Some(VerificationOptions::default());
         match &self.simple {
@@ -144,12 +144,12 @@ impl Signed {
         }
     }
 
-    /// A token of ours.
+    /// Gatewright issues a token.
     pub fn issue(&self) -> bool {
         self.ours.issue(TokenKind::Access, &self.claims).is_ok()
     }
 
-    /// A token of `jsonwebtoken`, as long.
+    /// `jsonwebtoken` issues a token of the same length.
     pub fn jsonwebtoken_issue(&self) -> bool {
         let claims = &self.claims;
         let payload = Payload {
@@ -173,7 +173,7 @@ impl fmt::Debug for Signed {
     }
 }
 
-/// The bytes of a PEM text.
+/// The DER bytes of a PEM text.
 fn der(pem: &str) -> Vec<u8> {
     let lines: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
     base64::engine::general_purpose::STANDARD.decode(lines).unwrap()

@@ -1,11 +1,11 @@
-//! What is measured, and against whom: one function per contender, on the same token.
+//! The measured operations: one method for each library, on the same token.
 
 #![allow(
     clippy::unwrap_used,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
     clippy::indexing_slicing,
-    reason = "a measurement that cannot go on fails"
+    reason = "a panic ends a measurement that cannot continue"
 )]
 
 mod asymmetric;
@@ -17,8 +17,8 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright::{
-    Claims, Clock, Epoch, Jwt, Scopes, SessionId, SystemClock, SystemRandomness, Timestamp, TokenId,
-    TokenIssuer, TokenKind, TokenVerifier, UserId,
+    Claims, Clock, Epoch, Jwt, Scopes, SessionId, SystemClock, SystemRandom, Timestamp, TokenId, TokenIssuer,
+    TokenKind, TokenVerifier, UserId,
 };
 use jwt_simple::algorithms::{HS256Key, MACLike};
 use jwt_simple::common::VerificationOptions;
@@ -26,15 +26,15 @@ use serde::Deserialize;
 
 pub use asymmetric::Signed;
 
-/// The key of every contender.
+/// The key of every library.
 pub const SECRET: &str = "fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa";
 
 pub(crate) const ISSUER: &str = "https://issuer.example";
 pub(crate) const AUDIENCE: &str = "my-api";
 
-/// What the peers read of a token.
+/// The claims that the peers parse from a token.
 #[derive(Debug, Deserialize)]
-#[allow(dead_code, reason = "parsed as an application would, and dropped")]
+#[allow(dead_code, reason = "parsed, as in an application, and never read")]
 pub struct PeerClaims {
     iss: String,
     sub: String,
@@ -47,17 +47,17 @@ pub struct PeerClaims {
     scope: String,
 }
 
-/// What every token says.
+/// The claims of every token.
 pub(crate) fn claims(now: Timestamp) -> Claims {
-    let user = UserId::generate(now, &SystemRandomness).unwrap();
+    let user = UserId::generate(now, &SystemRandom).unwrap();
     let until = now.saturating_add(Duration::from_secs(900));
     Claims::new(user, TokenId::new("c8Gm0Xv3fJq1Yw5ZkRtB7n"), now, until)
-        .with_session(SessionId::generate(now, &SystemRandomness).unwrap())
+        .with_session(SessionId::generate(now, &SystemRandom).unwrap())
         .with_epoch(Epoch::from_u64(7))
         .with_scopes(Scopes::parse("items:read items:write").unwrap())
 }
 
-/// `jsonwebtoken` at its strictest.
+/// The strictest settings of `jsonwebtoken`.
 pub(crate) fn rules(algorithm: jsonwebtoken::Algorithm) -> jsonwebtoken::Validation {
     let mut rules = jsonwebtoken::Validation::new(algorithm);
     rules.set_issuer(&[ISSUER]);
@@ -67,9 +67,9 @@ pub(crate) fn rules(algorithm: jsonwebtoken::Algorithm) -> jsonwebtoken::Validat
     rules
 }
 
-/// The contenders, each with its key parsed, and the token.
+/// Each library with its parsed key, and the HS256 token.
 pub struct Tokens {
-    /// The token all of them verify.
+    /// The token that every library verifies.
     pub token: String,
     ours: Jwt,
     bare: hmac::Key,
@@ -85,7 +85,7 @@ impl fmt::Debug for Tokens {
 }
 
 impl Tokens {
-    /// Makes the token and parses the keys.
+    /// Issues the token and parses the keys.
     pub fn new() -> Self {
         let ours = Jwt::hs256(SECRET, ISSUER, AUDIENCE).build().unwrap();
         let token = ours.issue(TokenKind::Access, &claims(SystemClock.now())).unwrap().expose().to_owned();
@@ -99,24 +99,24 @@ impl Tokens {
         }
     }
 
-    /// All of our checks.
+    /// Gatewright: the signature and every claim.
     pub fn ours(&self) -> bool {
         self.ours.verify(TokenKind::Access, &self.token, SystemClock.now()).is_ok()
     }
 
-    /// `jsonwebtoken`, at its strictest.
+    /// `jsonwebtoken` with its strictest settings.
     #[expect(clippy::disallowed_methods, reason = "the peer")]
     pub fn jsonwebtoken(&self) -> bool {
         jsonwebtoken::decode::<PeerClaims>(&self.token, &self.peer_key, &self.peer_rules).is_ok()
     }
 
-    /// `jwt-simple`, with its defaults.
+    /// `jwt-simple` with its default settings.
     pub fn jwt_simple(&self) -> bool {
         let options = Some(VerificationOptions::default());
         self.simple.verify_token::<serde_json::Value>(&self.token, options).is_ok()
     }
 
-    /// The least anybody must do: HMAC, base64, one parse, no check.
+    /// The minimum: HMAC, base64 and one JSON parse, without a check of the claims.
     pub fn bare(&self) -> bool {
         let (signed, signature) = self.token.rsplit_once('.').unwrap();
         let mut tag = [0; 33];

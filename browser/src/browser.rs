@@ -1,4 +1,4 @@
-//! Chromium behind its driver, both ended with the test.
+//! Chromium and its driver. Both end with the test.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -6,13 +6,14 @@ use std::process::{Child, Command, Stdio};
 
 use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
-/// The driver's program, and the sign that it listens.
+/// The driver's program, and the start of what it prints once it listens.
 const DRIVER: &str = "chromedriver";
 const LISTENS: &str = "started successfully on port ";
 
-/// Without a display, other hosts, or anything of the browser's own on the network. Its sandbox does not work for root.
+/// No display, no other hosts, and no network traffic of the browser's own. The sandbox is off,
+/// because it does not work for root.
 const OPTIONS: [&str; 11] = [
     "--headless",
     "--no-sandbox",
@@ -37,12 +38,12 @@ pub(crate) struct Browser {
 impl Browser {
     pub(crate) async fn start(profile: &Path) -> Outcome<Self> {
         let (driver, port) = Driver::start()?;
-        let mut wishes = DesiredCapabilities::chrome();
+        let mut capabilities = DesiredCapabilities::chrome();
         for option in OPTIONS {
-            wishes.add_arg(option)?;
+            capabilities.add_arg(option)?;
         }
-        wishes.add_arg(&format!("--user-data-dir={}", profile.display()))?;
-        let session = WebDriver::new(format!("http://127.0.0.1:{port}"), wishes).await?;
+        capabilities.add_arg(&format!("--user-data-dir={}", profile.display()))?;
+        let session = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await?;
         Ok(Self { session, _driver: driver })
     }
 
@@ -54,18 +55,18 @@ impl Browser {
 struct Driver(Child);
 
 impl Driver {
-    /// On a free port of this machine, which the driver names once it listens.
+    /// The driver chooses a free port and prints it once it listens.
     fn start() -> Outcome<(Self, u16)> {
         let mut command = Command::new(DRIVER);
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().map_err(|error| format!("{DRIVER}: {error}"))?;
-        let output = child.stdout.take().ok_or("the driver has no output")?;
+        let output = child.stdout.take().ok_or("the driver's output cannot be read")?;
         let driver = Self(child);
         let port = BufReader::new(output).lines().map_while(Result::ok).find_map(|line| {
             let (_, port) = line.split_once(LISTENS)?;
             port.trim_end_matches('.').parse().ok()
         });
-        Ok((driver, port.ok_or("the driver did not start")?))
+        Ok((driver, port.ok_or("the driver ended before it listened")?))
     }
 }
 

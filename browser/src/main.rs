@@ -1,26 +1,26 @@
-//! Drives the Swagger UI of each program named as a person would: log in, call, log out, fail to log in.
+//! Drives the Swagger UI of each named program as a person would: log in, call, log out, fail to
+//! log in.
 //!
-//! A program and not a test: it needs Chromium and its driver, and what is not run must not look as if it had passed.
-//! `cargo xtask test --browser` installs both and runs it.
+//! This is a program, not a test: without Chromium and its driver a test would have to be skipped,
+//! and a skipped test looks like a passed one. `cargo xtask test --browser` installs both and runs
+//! this program.
 //!
 //! ```text
 //! gatewright-browser FOLDER [--screenshot FILE] PROGRAM…
 //! ```
 
-mod browser;
-mod journey;
+mod outcome;
 mod page;
+mod journey;
+mod browser;
 
-use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 
 use example_service::testing::{ADMIN_PASSWORD, Program, new_directory};
 
 use crate::browser::Browser;
-
-/// What a step comes to.
-type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+use crate::outcome::Outcome;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -35,7 +35,7 @@ async fn main() -> ExitCode {
     };
     match done {
         Ok(count) => {
-            println!("{count} programs were driven");
+            println!("drove {count} programs");
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -45,15 +45,15 @@ async fn main() -> ExitCode {
     }
 }
 
-/// A screenshot is taken of the first program alone.
+/// Takes a screenshot of the first program only.
 async fn drive_all(folder: &str, programs: &[&str], mut screenshot: Option<&Path>) -> Outcome<usize> {
     if programs.is_empty() {
-        return Err("no program was named".into());
+        return Err("no program to drive: name at least one".into());
     }
     for program in programs {
         let driven = drive(folder, program, screenshot.take()).await;
         driven.map_err(|error| format!("{program}: {error}"))?;
-        println!("{program}: logged in, called, logged out, and was refused");
+        println!("{program}: logged in, called, logged out, failed to log in");
     }
     Ok(programs.len())
 }
@@ -67,6 +67,6 @@ async fn drive(folder: &str, program: &str, screenshot: Option<&Path>) -> Outcom
     let browser = Browser::start(&directory.join("profile")).await?;
     let driven = journey::drive(&browser.session, &format!("http://{}", running.address), screenshot).await;
     browser.stop().await?;
-    // A profile takes megabytes; that of a failure stays.
+    // A profile takes megabytes. After a failure it stays, for inspection.
     driven.map(|()| drop(std::fs::remove_dir_all(&directory)))
 }

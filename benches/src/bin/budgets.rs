@@ -1,11 +1,11 @@
-//! `cargo run --release -p gatewright-benches --bin budgets`: every budget, measured as a ratio in this run. Exits with
-//! 1 when one is missed.
+//! `cargo run --release -p gatewright-benches --bin budgets`: measures every budget as a ratio
+//! within this run. Exits with 1 if one is missed.
 
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a measurement that cannot go on fails, and asks the system for the time"
+    reason = "a panic ends a measurement that cannot continue; the time is the system's"
 )]
 
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ use gatewright::{
 use gatewright_benches::{SECRET, Signed, Tokens};
 use tower::ServiceExt;
 
-/// How often two contenders take turns; the median of each is compared.
+/// How often two libraries take turns. The medians are compared.
 const ROUNDS: usize = 41;
 
 /// One line of the table.
@@ -118,7 +118,8 @@ async fn hashing() -> Vec<Row> {
     let stored = hash.expose().to_owned();
     let (ask, asked) = mpsc::channel::<()>();
     let (answer, answered) = mpsc::channel();
-    // As applications do it: on a thread for blocking work, with fresh memory at each call.
+    // A plain call as in an application: on a thread for blocking work, which allocates memory for
+    // each call.
     let plain_thread = thread::spawn(move || {
         for () in asked {
             let verdict = Argon2::default().verify_password(b"correct horse battery staple", stored.as_str());
@@ -148,7 +149,7 @@ async fn hashing() -> Vec<Row> {
 
 const PASSWORD: &str = "correct horse battery staple";
 
-/// An application over a store, and a token that it lets in.
+/// An application over a store, and a token that it accepts.
 async fn application<S>(store: S, check: RevocationCheck) -> (Router, String)
 where
     S: AccountStore<User = Account> + SessionStore,
@@ -189,7 +190,7 @@ async fn guards() -> Vec<Row> {
     let mut times = [const { Vec::new() }; 5];
     for _ in 0..ROUNDS {
         for (((app, token), path), times) in contenders.iter().zip(&mut times) {
-            // Outside the measure: what is remembered may have become too old.
+            // Not measured: the cache entry can have expired.
             call(app, path, token).await;
             let start = Instant::now();
             for _ in 0..500 {
@@ -216,7 +217,7 @@ async fn call(app: &Router, path: &str, token: &str) {
     assert_eq!(response.status().as_u16(), 200);
 }
 
-/// Lets two contenders take turns and returns the median time of one call of each.
+/// Lets two libraries take turns and returns the median time of one call of each.
 fn compare(calls: u32, ours: impl Fn(), peer: impl Fn()) -> (Duration, Duration) {
     let time = |call: &dyn Fn()| {
         let start = Instant::now();
@@ -237,7 +238,7 @@ fn at_least(name: &'static str, ours: Duration, peer: Duration, budget: f64) -> 
     row(name, ours, peer, figure, format!(">= {budget}"), figure >= budget)
 }
 
-/// A peer without a budget, for the table alone.
+/// A comparison without a budget: a row of the table.
 fn beside(name: &'static str, ours: Duration, peer: Duration) -> Row {
     let figure = peer.as_secs_f64() / ours.as_secs_f64();
     row(name, ours, peer, figure, "-".to_owned(), true)

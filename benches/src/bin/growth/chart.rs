@@ -1,4 +1,5 @@
-//! The figures as a drawing: both axes logarithmic, medians drawn through, 99th percentiles dashed.
+//! The times as a chart. Both axes are logarithmic; medians are solid lines, 99th percentiles
+//! dashed.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -12,13 +13,13 @@ const RIGHT: f64 = 560.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 370.0;
 
-/// The powers of ten at the ends of the axes: of sessions, and of microseconds.
+/// The powers of ten at the ends of the axes, for sessions and for microseconds.
 const SESSIONS: [f64; 2] = [3.0, 6.0];
 const MICROS: [f64; 2] = [1.0, 5.0];
 
 const COLOURS: [&str; 4] = ["#1b6ca8", "#8a4fb5", "#c8501e", "#2f7d32"];
 
-/// The drawing, as SVG.
+/// The chart as SVG.
 pub(crate) fn draw(series: &[Series]) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \

@@ -1,21 +1,22 @@
-//! Sessions by the hundred thousand, in the stores' own tables: ten to a user, one like the other but for their numbers.
+//! Fills the stores' own tables with sessions, ten for each user. They differ only in their
+//! numbers.
 
 use std::time::Duration;
 
 use gatewright::{SessionId, Timestamp, UserId};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 
-/// How long the sessions live from now.
+/// The time until the sessions expire.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
 
 const SESSIONS_PER_USER: u64 = 10;
 
-/// Whose session it is.
+/// The user of the session.
 pub(crate) fn user_of(session: u64) -> UserId {
     UserId::new(format!("user-{}", session / SESSIONS_PER_USER)).unwrap()
 }
 
-/// The session's id. Ids rise with time, as those of UUIDv7 do.
+/// The session's id. Ids increase with time, as UUIDv7 does.
 pub(crate) fn id_of(session: u64) -> SessionId {
     let hex = format!("{session:012x}");
     let (high, low) = hex.split_at(8);
@@ -34,7 +35,7 @@ const COLUMNS: &str =
     "id, user_id, epoch, seed, scopes, created_at, last_used_at, idle_expires_at, expires_at,
     current_digest, rotated_at";
 
-/// Adds the sessions from `from` up to `to`, and their users.
+/// Inserts the sessions from `from` up to `to`, and their users.
 pub(crate) async fn sqlite(url: &str, from: u64, to: u64, now: Timestamp) {
     let (now, end) = (now.as_micros(), now.saturating_add(LIFETIME).as_micros());
     let numbers = |from, to| {

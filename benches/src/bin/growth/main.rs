@@ -1,12 +1,12 @@
-//! `cargo run --release -p gatewright-benches --bin growth`: how long a guard's reads and a refresh take as the tables grow
-//! from a thousand to a million sessions, in SQLite and on a PostgreSQL of its own. Prints a table, and draws
-//! `docs/latency.svg`.
+//! `cargo run --release -p gatewright-benches --bin growth`: measures the reads of a guard and a
+//! refresh while the tables grow from a thousand to a million sessions, in SQLite and in a
+//! PostgreSQL server that it starts. Prints a table and draws `docs/latency.svg`.
 
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a measurement that cannot go on fails, and asks the system for the time"
+    reason = "a panic ends a measurement that cannot continue; the time is the system's"
 )]
 
 mod chart;
@@ -22,20 +22,20 @@ use gatewright::{
 };
 use xtask::services::{Kind, Server};
 
-/// How many sessions there are at each measurement.
+/// The number of sessions at each measurement.
 const SIZES: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
-/// How many calls are measured at each size, after [`WARM_UP`] that are not.
+/// The number of measured calls at each size, after [`WARM_UP`] calls that are not measured.
 const CALLS: usize = 2_000;
 const WARM_UP: usize = 200;
 
-/// How one thing behaves on one database.
+/// The times of one operation on one database.
 struct Series {
     name: String,
     points: Vec<Point>,
 }
 
-/// What the calls at one size took.
+/// The times at one number of sessions.
 struct Point {
     sessions: u64,
     median: Duration,
@@ -63,7 +63,7 @@ async fn sqlite() -> [Series; 2] {
     series
 }
 
-/// A server as one is installed: it waits for the disk.
+/// The server waits for the disk, as in production.
 async fn postgres() -> [Series; 2] {
     let server = Server::start_durable(Kind::Postgres).unwrap();
     let store = PostgresStore::connect(server.url()).await.unwrap();
@@ -109,7 +109,7 @@ async fn grow<S: SessionStore + UserStore<User = Account>>(
     [guard, refresh]
 }
 
-/// What a guard that reads through asks of the stores; a refresh begins with the same.
+/// The queries of a guard without a cache. A refresh starts with the same queries.
 async fn read<S: SessionStore + UserStore<User = Account>>(store: &S, session: u64) {
     let user = fill::user_of(session);
     let found = store.find(&user, fill::id_of(session)).await.unwrap().unwrap();
@@ -117,7 +117,7 @@ async fn read<S: SessionStore + UserStore<User = Account>>(store: &S, session: u
     assert!(store.find_by_id(&user).await.unwrap().is_some());
 }
 
-/// Each session's tokens are numbered: `step` is its current one.
+/// `step` is the number of the session's current token.
 async fn rotate<S: SessionStore>(store: &S, session: u64, step: &mut u64) {
     let digest = |step| TokenDigest::from_bytes(fill::digest_of(session, step));
     let now = SystemClock.now();
@@ -141,7 +141,7 @@ impl Point {
     }
 }
 
-/// Numbers without order, the same in every run: SplitMix64.
+/// Pseudorandom numbers, the same in every run: SplitMix64.
 struct Random(u64);
 
 impl Random {
@@ -153,7 +153,7 @@ impl Random {
     }
 }
 
-/// In microseconds, median and 99th percentile.
+/// Each cell: median and 99th percentile in microseconds.
 fn print_table(series: &[Series]) {
     let names: Vec<&str> = series.iter().map(|series| series.name.as_str()).collect();
     println!("| sessions | {} |", names.join(" | "));
