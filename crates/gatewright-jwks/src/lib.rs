@@ -2,7 +2,7 @@
 //! fetches a JWK set (RFC 7517) over HTTPS and keeps it fresh. Requests never wait for it.
 //!
 //! ```text
-//! request ─► RemoteIssuer::verify ─► Jwt over a KeyRing ─► verdict, from the present keys
+//! request ─► RemoteIssuer::verify ─► Jwt over a KeyRing ─► verdict, from the current keys
 //!                  │ unknown kid, or the set is due           ▲
 //!                  ▼                                          │ new keys, if it succeeds
 //!            one thread ─► HTTPS, at most once a cool-down ───┘
@@ -30,8 +30,8 @@
 //!   (`without_kid`): there a token that the present key does not verify triggers one, because the
 //!   issuer may have a new key.
 //! - **A failed fetch changes nothing** and is repeated after a cool-down. A fetch fails if there
-//!   is no response, if the response is not a JWK set, or if the set has no usable key. An empty
-//!   set therefore counts as a failure.
+//!   is no response with status 200 and a JWK set, or if the set has no usable key. An empty set
+//!   therefore counts as a failure.
 //! - **A successful fetch replaces the keys.** Keys whose id is not in the new set are removed.
 //!   Unusable keys in the set are skipped; a previous key with the same id stays.
 //! - **Refresh.** The set is fetched again after its `Cache-Control: max-age`, but not before

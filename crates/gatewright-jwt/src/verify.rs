@@ -30,7 +30,7 @@ impl TokenVerifier for Jwt {
     }
 }
 
-/// The verified claims of a token, and the application's own claims.
+/// The verified claims of a token and the application's own claims, from [`Jwt::verify_with`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExtendedClaims<E> {
