@@ -8,7 +8,7 @@ mod refresh;
 mod random_signatures;
 
 use gatewright::{Identity, PasswordChange, RequestView, SessionId, TokenText};
-use gatewright_testkit::http::claims;
+use gatewright_testkit::auth_routes::claims;
 use gatewright_testkit::store::Store;
 use gatewright_tests::{Bearer, PASSWORD, World};
 

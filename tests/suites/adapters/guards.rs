@@ -11,7 +11,7 @@ use std::thread;
 
 use gatewright::{ApiKeys, Auth, Policy, Requirement, Scopes};
 use gatewright_testkit::block_on;
-use gatewright_testkit::http::{Request, Response, Target};
+use gatewright_testkit::auth_routes::{Request, Response, Target};
 use gatewright_tests::{World, memory};
 
 gatewright::roles! { enum Role: role { User = "user", Admin = "admin" } }
@@ -52,7 +52,7 @@ impl Lab {
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap().to_string();
         thread::spawn(move || run(listener, auth, stranger));
-        Self { target: Target::new(&address, "", "", ""), token, strange_token }
+        Self { target: Target::new(&address), token, strange_token }
     }
 
     /// Sends a request. Asserts that the answer passed through the middleware around the

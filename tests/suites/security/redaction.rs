@@ -142,7 +142,7 @@ async fn no_value_shows_the_secrets_it_holds() {
         for token in [&pair.access_token, &pair.refresh_token] {
             secrets.push(token.expose().to_owned());
             secrets
-                .push(gatewright_testkit::http::claims(token.expose())["jti"].as_str().unwrap().to_owned());
+                .push(gatewright_testkit::auth_routes::claims(token.expose())["jti"].as_str().unwrap().to_owned());
         }
     }
     assert_eq!(secrets.len(), 23);

@@ -8,7 +8,7 @@ use gatewright::{
     Auth, ClientInfo, HashingPool, Login, MySqlStore, Password, PostgresStore, Refresh, Registration,
     RoleName, SqliteStore, UserAgent,
 };
-use gatewright_testkit::http::{PASSWORD as HTTP_PASSWORD, Tokens, claims};
+use gatewright_testkit::auth_routes::{PASSWORD as HTTP_PASSWORD, Tokens, claims};
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{FixedClock, TestHasher};
 use gatewright_tests::{PASSWORD, SECRET, World, jwt, new_file};

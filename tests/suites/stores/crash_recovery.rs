@@ -5,7 +5,7 @@ use std::thread;
 
 use example_service::testing::{serve, serve_with_redis};
 use gatewright::Prefix;
-use gatewright_testkit::http::{PASSWORD, Target, Tokens};
+use gatewright_testkit::auth_routes::{PASSWORD, Target, Tokens};
 use gatewright_tests::new_file;
 use tokio::time::Instant;
 use xtask::services::{Kind, Server};
