@@ -1,4 +1,4 @@
-//! What sqlx's drivers have in common, as one trait.
+//! One trait for sqlx's drivers.
 //!
 //! In sqlx every type that generic code binds or reads is a trait bound of its own. [`Driver`]
 //! states these bounds once, so that the rest of the crate only says `D: Dialect`.

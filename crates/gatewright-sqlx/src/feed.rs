@@ -46,6 +46,16 @@ const ACTION: &str = "publish a revocation";
 
 /// A revocation feed between all nodes that use one PostgreSQL database. Clones share one feed.
 ///
+/// ```no_run
+/// use gatewright_sqlx::{PostgresFeed, PostgresStore};
+///
+/// # async fn example() -> Result<(), gatewright_core::StoreError> {
+/// let url = "postgres://app:secret@db.example.com/app";
+/// let (store, feed) = (PostgresStore::connect(url).await?, PostgresFeed::connect(url).await?);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// All nodes must use the same database (the same server is not enough) and the same channel.
 ///
 /// # Connections
@@ -58,9 +68,11 @@ const ACTION: &str = "publish a revocation";
 /// task ends when the last clone is dropped.
 ///
 /// # Messages
-/// A node's messages are sent in the order in which they were published, several in one statement
-/// if several wait. A message that is not sent within [`PUBLISH_TIMEOUT`] fails. The task still
-/// tries to send it until every cache entry that it affects has expired
+/// A node's messages are sent in the order in which they were published. One statement sends all
+/// that are waiting, up to 256.
+///
+/// If a message is not sent within [`PUBLISH_TIMEOUT`], publishing it fails. The task still tries
+/// to send it until every cache entry that it affects has expired
 /// ([`CACHE_TTL_WITH_FEED`](gatewright_core::revocation::CACHE_TTL_WITH_FEED)).
 ///
 /// # PgBouncer

@@ -27,10 +27,10 @@
 //!
 //! | | SQLite | PostgreSQL | MySQL, MariaDB |
 //! |---|---|---|---|
-//! | one operation | a transaction that holds the write lock | one statement, or a transaction with row locks | as PostgreSQL |
+//! | a write | a transaction that holds the write lock | one statement, or a transaction with row locks | as PostgreSQL |
 //! | parallel logins of one user | one writer at a time | an advisory lock | a row lock in `gatewright_session_locks` |
-//! | conflict with another transaction | waits for the lock | up to 10 attempts | as PostgreSQL |
-//! | cancelled operation | is rolled back | is rolled back; its connection is closed | as PostgreSQL |
+//! | a conflict with another transaction | does not occur | up to 10 attempts | as PostgreSQL |
+//! | a cancelled operation | takes effect completely or not at all | the same; its connection is closed | as PostgreSQL |
 //! | an operation fails after at most | 3 s | 1.6 s | 1.6 s |
 //! | TLS | | verified, except on the same machine | as PostgreSQL |
 //! | comparison of text | bytes | bytes (`COLLATE "C"`) | bytes (`VARBINARY`) |
@@ -39,21 +39,6 @@
 //! If a connection breaks during a commit, the operation returns an error, although the change may
 //! have happened. A refresh that is retried within the grace window gets the same new token in both
 //! cases.
-#![cfg_attr(
-    feature = "sqlite",
-    doc = r#"
-# Example
-```
-use gatewright_core::AccountStore;
-use gatewright_sqlx::SqliteStore;
-
-# #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-let store = SqliteStore::connect("sqlite::memory:").await?;
-assert_eq!(store.count().await?.total, 0);
-# Ok(()) }
-```
-"#
-)]
 
 mod driver;
 mod sql;

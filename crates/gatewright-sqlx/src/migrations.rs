@@ -1,9 +1,10 @@
 //! The history of the tables.
 //!
-//! Published migrations must not change, because each database stores their checksums. Migrations
-//! only add tables, indexes, and columns that are nullable or have a default. So nodes of two
-//! versions can use one database, and a node of the older version can start again after the newer
-//! one has migrated.
+//! Published migrations must not change, because each database stores their checksums.
+//!
+//! Migrations only add tables, indexes, and columns that are nullable or have a default. Therefore
+//! nodes of two versions can use one database. A node of the older version can even start again
+//! after the newer one has migrated.
 
 use sqlx::SqlStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};

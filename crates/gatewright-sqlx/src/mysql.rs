@@ -7,4 +7,13 @@ mod dialect;
 ///
 /// A commit is as durable as the server's `innodb_flush_log_at_trx_commit` makes it. By default it
 /// is on the disk before it is acknowledged. Developed and tested on MariaDB 10.11.
+///
+/// ```no_run
+/// use gatewright_sqlx::MySqlStore;
+///
+/// # async fn example() -> Result<(), gatewright_core::StoreError> {
+/// let store = MySqlStore::connect("mysql://app:secret@db.example.com/app").await?;
+/// # Ok(())
+/// # }
+/// ```
 pub type MySqlStore = crate::SqlStore<sqlx::MySql>;

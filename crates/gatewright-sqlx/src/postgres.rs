@@ -7,4 +7,13 @@ mod dialect;
 ///
 /// A commit is as durable as the server's `synchronous_commit` makes it. By default it is on the
 /// disk before it is acknowledged.
+///
+/// ```no_run
+/// use gatewright_sqlx::PostgresStore;
+///
+/// # async fn example() -> Result<(), gatewright_core::StoreError> {
+/// let store = PostgresStore::connect("postgres://app:secret@db.example.com/app").await?;
+/// # Ok(())
+/// # }
+/// ```
 pub type PostgresStore = crate::SqlStore<sqlx::Postgres>;

@@ -12,8 +12,8 @@ const ATTEMPTS: u32 = 10;
 
 /// Which failures of a database are retried, and within which time.
 pub(crate) struct Retry {
-    /// Whether the database rolled the whole operation back because of another transaction's lock
-    /// or change. Only such a failure is retried: after any other, the outcome may be unknown.
+    /// Whether the operation conflicted with another transaction. Such an operation was rolled back,
+    /// so it can run again. After any other failure the outcome may be unknown.
     pub(crate) is_conflict: fn(&sqlx::Error) -> bool,
     /// How long all attempts together may take, including waits for a connection. `None` if each
     /// wait has its own limit.

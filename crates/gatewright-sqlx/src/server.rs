@@ -1,4 +1,4 @@
-//! What PostgreSQL and MySQL have in common: limits, the pool, and the start.
+//! The parts that PostgreSQL and MySQL share: limits, the pool, and the start.
 
 pub(crate) mod connection;
 pub(crate) mod migrate;
@@ -37,8 +37,8 @@ pub(crate) fn pool<D: Database>() -> PoolOptions<D> {
     PoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
         .acquire_timeout(CALL_TIMEOUT)
-        // The pool's own test has no timeout. If this one fails, the pool opens another connection
-        // at once.
+        // The pool's own test has no timeout. If the test below fails, the pool opens another
+        // connection at once.
         .test_before_acquire(false)
         .before_acquire(|connection: &mut D::Connection, _| {
             Box::pin(async move { Ok(matches!(timeout(PING_TIMEOUT, connection.ping()).await, Ok(Ok(())))) })

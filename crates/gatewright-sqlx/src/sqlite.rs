@@ -8,7 +8,20 @@ pub use connect::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT};
 
 /// Accounts and sessions in a SQLite database. Clones share their connections.
 ///
-/// One connection writes and four read, so reads do not wait for a write. Writers in this process
-/// queue for the connection in order; writers in other processes wait for SQLite's lock, see
-/// [`BUSY_TIMEOUT`]. Every commit is on the disk before it is acknowledged (`synchronous = FULL`).
+/// One connection writes and four read, so reads do not wait for a write. Writes in this process
+/// wait for the connection in the order in which they began. Writes of other processes are waited
+/// for up to [`BUSY_TIMEOUT`]. Every commit is on the disk before it is acknowledged (`synchronous
+/// = FULL`).
+///
+/// ```
+/// use gatewright_core::AccountStore;
+/// use gatewright_sqlx::SqliteStore;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), gatewright_core::StoreError> {
+/// let store = SqliteStore::connect("sqlite::memory:").await?;
+/// assert_eq!(store.count().await?.total, 0);
+/// # Ok(())
+/// # }
+/// ```
 pub type SqliteStore = crate::SqlStore<sqlx::Sqlite>;

@@ -9,14 +9,20 @@ use crate::connection::Pools;
 /// Users, accounts and sessions in a SQL database: `SqliteStore`,
 /// `PostgresStore` or `MySqlStore`.
 ///
-/// It implements `UserStore`, `AccountStore` and `SessionStore` of `gatewright-core`. Clones share
-/// their connections.
+/// It implements [`UserStore`](gatewright_core::UserStore),
+/// [`AccountStore`](gatewright_core::AccountStore) and
+/// [`SessionStore`](gatewright_core::SessionStore). Clones share their connections.
+///
+/// # Cancel safety
+/// A dropped call takes effect completely or not at all. On PostgreSQL and MySQL its connection is
+/// closed, and the pool opens another one when it needs it.
 pub struct SqlStore<D: Database> {
     pub(crate) pools: Pools<D>,
 }
 
 impl<D: Database> SqlStore<D> {
-    /// Waits for running operations to end, and closes all connections. Later operations fail.
+    /// Waits for running operations to end, and closes all connections. Later operations on this
+    /// store and its clones fail.
     pub async fn close(&self) {
         self.pools.readers.close().await;
         self.pools.writers.close().await;

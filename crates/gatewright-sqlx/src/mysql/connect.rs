@@ -14,9 +14,11 @@ use crate::server::migrate::migrate;
 use crate::server::url::{check_scheme, must_verify};
 use crate::server::{pool, start};
 
-/// The settings of each connection: values that do not fit are errors, no statement and no lock
-/// outlives the operation that waits for it, and the isolation level is the one that the statements
-/// are written for. MySQL and MariaDB have different names for the time limit of a statement.
+/// The settings of each connection:
+/// - Values that do not fit into a column are errors.
+/// - Statements and waits for locks end before their operation times out (`CALL_TIMEOUT`). MySQL
+///   and MariaDB have different names for the time limit of a statement.
+/// - The isolation level is the one that the statements need.
 const SETTINGS: [&str; 2] = [
     "SET SESSION innodb_lock_wait_timeout = 1, sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')
      /*!50708 , max_execution_time = 1500 */ /*M!100100 , max_statement_time = 1.5 */",
@@ -26,11 +28,11 @@ const SETTINGS: [&str; 2] = [
 /// Excludes the migrations of other nodes until the connection closes. Lock names are valid on the
 /// whole server, so this one contains the database's name.
 ///
-/// sqlx's own lock cannot be used: on MariaDB its timeout is invalid, and it waits forever.
+/// sqlx's own lock does not work on MariaDB: it has a negative timeout, which MariaDB rejects.
 const LOCK_MIGRATIONS: &str = "SELECT GET_LOCK(CONCAT('gatewright_', MD5(DATABASE())), 60)";
 
-/// How long a migration waits for a table, in seconds. Operations that wait behind it time out
-/// later than that.
+/// How long a migration waits for a table, in seconds: less than the timeout of the operations that
+/// wait behind it.
 const LIMIT_LOCK_WAITS: &str = "SET SESSION lock_wait_timeout = 1";
 
 /// Removes the records of migrations that were interrupted. MySQL commits each statement that

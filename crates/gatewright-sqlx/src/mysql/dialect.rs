@@ -1,4 +1,4 @@
-//! What MySQL and MariaDB do in their own way.
+//! MySQL and MariaDB as a dialect.
 
 use sqlx::mysql::{MySqlDatabaseError, MySqlQueryResult, MySqlRow};
 use sqlx::{AssertSqlSafe, MySql, SqlSafeStr, SqlStr};
@@ -37,7 +37,7 @@ impl Dialect for MySql {
         result.rows_affected()
     }
 
-    /// Text is in binary columns, see `migrations/mysql`.
+    /// The columns are binary (see `migrations/mysql`), so the driver returns bytes.
     fn text<'r>(row: &'r MySqlRow, column: &str) -> Result<Option<&'r str>, Failure> {
         Ok(Self::get_bytes(row, column)?.map(str::from_utf8).transpose()?)
     }
@@ -45,8 +45,8 @@ impl Dialect for MySql {
 
 /// A deadlock, a lock timeout, or a row that has changed since it was read.
 ///
-/// The server may have rolled back only the one statement. The transaction is rolled back in any
-/// case.
+/// The server may have rolled back only the failed statement. `Checkout::end` rolls the whole
+/// transaction back.
 fn is_conflict(error: &sqlx::Error) -> bool {
     let error = error.as_database_error().and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>());
     error.is_some_and(|error| matches!(error.number(), 1205 | 1213 | 1020))

@@ -14,8 +14,8 @@ use crate::server::migrate::migrate;
 use crate::server::url::{check_scheme, must_verify};
 use crate::server::{pool, start};
 
-/// The settings of each connection: no statement and no lock outlives the operation that waits for
-/// it, and the isolation level is the one that the statements are written for.
+/// The settings of each connection. Statements and waits for locks end before their operation times
+/// out (`CALL_TIMEOUT`). The isolation level is the one that the statements need.
 const SETTINGS: [(&str, &str); 4] = [
     ("lock_timeout", "1000"),
     ("statement_timeout", "1500"),
@@ -23,8 +23,8 @@ const SETTINGS: [(&str, &str); 4] = [
     ("default_transaction_isolation", "read committed"),
 ];
 
-/// How long a migration waits for a table, in milliseconds. Operations that wait behind it time out
-/// later than that.
+/// How long a migration waits for a table, in milliseconds: less than the timeout of the operations
+/// that wait behind it.
 const LIMIT_LOCK_WAITS: &str = "SET lock_timeout = 500";
 
 impl PostgresStore {

@@ -1,4 +1,4 @@
-//! What PostgreSQL does in its own way.
+//! PostgreSQL as a dialect.
 
 use sqlx::Postgres;
 use sqlx::postgres::PgQueryResult;

@@ -32,7 +32,8 @@ impl<D: Dialect> ServerConnection<D> {
         Ok(Self { connection: pool.acquire().await?, is_reusable: false })
     }
 
-    /// Notes that a single statement has ended.
+    /// Passes on the result of a single statement. After an answer of the server the connection is
+    /// reusable.
     fn finish<T>(mut self, result: sqlx::Result<T>) -> sqlx::Result<T> {
         self.is_reusable = result.as_ref().err().is_none_or(is_answer);
         result

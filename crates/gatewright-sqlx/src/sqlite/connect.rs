@@ -29,9 +29,9 @@ pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Connections that read. SQLite's write-ahead log lets them read during a write.
 const READERS: u32 = 4;
 
-/// Starts on a new database are retried for 5 seconds, because processes that start at once disturb
-/// each other: SQLite does not wait for a lock when the journal mode changes, and the slower
-/// process finds tables that it was about to create.
+/// A start is retried for 5 seconds if another process may have disturbed it. On a new database,
+/// SQLite does not wait for locks while the journal mode changes, and the slower of two processes
+/// finds tables that it was about to create.
 const START_ATTEMPTS: u32 = 50;
 const START_PAUSE: Duration = Duration::from_millis(100);
 
@@ -63,9 +63,8 @@ impl SqliteStore {
             SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
         };
         let pools = if is_in_memory(url) {
-            // A database in memory belongs to its only connection and is deleted with it. A test
-            // before each use would close the connection when an operation is cancelled during the
-            // test.
+            // A database in memory is deleted with its only connection. The pool's test would close
+            // the connection if an operation is cancelled during the test.
             let only = pool(1).idle_timeout(None).max_lifetime(None).test_before_acquire(false);
             let only = only.connect_with(options).await?;
             Pools { writers: only.clone(), readers: only }
@@ -80,9 +79,10 @@ impl SqliteStore {
     }
 }
 
-/// Whether a connection may go back to the pool. After a full disk or an I/O error SQLite has
-/// already rolled back. The driver's own ROLLBACK then fails, and the driver keeps counting a
-/// transaction that does not exist.
+/// Whether a connection may go back to the pool.
+///
+/// After a full disk or an I/O error, SQLite rolls back by itself. The driver's own ROLLBACK then
+/// fails, and the driver continues to count a transaction that no longer exists.
 async fn is_reusable(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
     connection.ping().await?; // waits until the rollback of a dropped transaction is done
     Ok(!connection.is_in_transaction())

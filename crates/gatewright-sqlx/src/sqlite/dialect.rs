@@ -1,4 +1,4 @@
-//! What SQLite does in another way than the servers.
+//! SQLite as a dialect.
 //!
 //! A transaction takes the write lock when it begins, so no row needs a lock of its own, and there
 //! are no conflicts to retry.
@@ -21,8 +21,7 @@ impl Dialect for Sqlite {
         include_str!("../../migrations/sqlite/0001_users_and_sessions.sql"),
         include_str!("../../migrations/sqlite/0002_clients_of_sessions.sql"),
     ];
-    // Waits are limited one by one: `ACQUIRE_TIMEOUT` for a connection, `BUSY_TIMEOUT` for the
-    // lock.
+    // Each wait has its own limit: `ACQUIRE_TIMEOUT` for a connection, `BUSY_TIMEOUT` for the lock.
     const RETRY: Retry = Retry { is_conflict: |_| false, timeout: None };
     const LOCK_USER: &'static str = FIND_USER;
     const LOCK_HOLDERS: &'static str =

@@ -1,5 +1,5 @@
-//! The database file: only its owner may read it, because it will hold password hashes and the
-//! seeds of refresh tokens.
+//! The database file. Only its owner may read it, because it holds password hashes and the seeds of
+//! refresh tokens.
 
 use std::fs::{self, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
@@ -9,9 +9,9 @@ use std::path::Path;
 /// Creates the file if it does not exist, readable by its owner only. SQLite gives its other files
 /// the same permissions.
 ///
-/// The file is created under a random name, closed, and then linked to its own name. It must not be
-/// open under its own name: closing a file releases the locks that other connections of this
-/// process hold on it. A draft name that is taken is an error, so that no existing file is opened.
+/// The file is created under a random draft name, closed, and then linked to its own name. Closing
+/// it under its own name would release the locks that other connections of this process hold on
+/// it. If the draft name exists, this is an error, so that no existing file is opened.
 pub(super) fn create_private(path: &Path) -> io::Result<()> {
     if path.exists() {
         return Ok(());
