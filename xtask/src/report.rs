@@ -35,9 +35,10 @@ pub(crate) fn text(cases: &Cases) -> String {
 /// The suites of one application, each with the number of its cases that ran.
 fn http_counts(cases: &Cases, application: &str) -> String {
     let mut suites = BTreeMap::<&str, usize>::new();
-    let program = format!("{application}::http");
-    for (test, _) in cases.of(&program) {
-        *suites.entry(test.split("::").next().unwrap_or(test)).or_default() += 1;
+    let program = format!("{application}::app");
+    for test in cases.of(&program).filter_map(|(test, _)| test.strip_prefix("http::")) {
+        let path = test.strip_prefix("full_product::").unwrap_or(test);
+        *suites.entry(path.split("::").next().unwrap_or(path)).or_default() += 1;
     }
     let counts: Vec<String> = suites.iter().map(|(suite, count)| format!("{suite} {count}")).collect();
     counts.join(", ")
@@ -51,10 +52,11 @@ mod tests {
     #[test]
     fn http_cases_are_counted_for_each_suite() {
         let mut reader = Reader::Nextest(Cases::default());
-        for test in ["on_memory::login", "on_memory::logout", "on_sqlite::login"] {
-            reader.line(&format!("PASS [   0.005s] (1/3) poem-app::http {test}"));
+        let tests = ["http::on_memory::login", "http::on_memory::logout", "journey::in_memory::login"];
+        for test in tests.into_iter().chain(["http::full_product::on_sqlite::login"]) {
+            reader.line(&format!("PASS [   0.005s] (1/3) poem-app::app {test}"));
         }
-        reader.line("PASS [   0.005s] (1/3) axum-app::http on_mysql::login");
+        reader.line("PASS [   0.005s] (1/3) axum-app::app http::on_mysql::login");
         let cases = reader.into_cases();
         assert_eq!(http_counts(&cases, "poem-app"), "on_memory 2, on_sqlite 1");
         assert_eq!(http_counts(&cases, "axum-app"), "on_mysql 1");
