@@ -1,5 +1,6 @@
 //! Collects what the application declares about its operations.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -64,8 +65,8 @@ impl Document {
 
     /// Adds ready-made endpoints below the prefix, with their bodies, responses and guards. Pass
     /// those that the application mounts: [`Auth::endpoints`](gatewright_core::Auth::endpoints).
-    pub fn with_endpoints(mut self, endpoints: &[Endpoint]) -> Self {
-        self.0.endpoints.extend_from_slice(endpoints);
+    pub fn with_endpoints(mut self, endpoints: impl IntoIterator<Item: Borrow<Endpoint>>) -> Self {
+        self.0.endpoints.extend(endpoints.into_iter().map(|endpoint| *endpoint.borrow()));
         self
     }
 

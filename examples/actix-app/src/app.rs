@@ -1,54 +1,42 @@
-//! The service: its routes, and who may call them.
+//! The service: its routes and their guards.
 
 use std::future::ready;
 
 use actix_web::web::{self, Bytes, Data, Path, PayloadConfig, ServiceConfig};
 use actix_web::{Error, Handler, HttpRequest, Resource, Responder, Route, guard};
-use example_service::actions::{self, Json};
 use example_service::document;
-use example_service::model::{
-    ExternalData, Health, Items, MAX_BODY_BYTES, Maybe, Me, Role, TokenClaims, role, scope,
-};
+use example_service::model::{ExternalData, Health, MAX_BODY_BYTES, Maybe, Me, TokenClaims, role, scope};
+use example_service::service::{Json, Service};
 use gatewright::actix_web::{
     ApiKey, Authorized, CurrentUser, MaybeUser, Rejection, StatelessClaims, guarded, install,
 };
-use gatewright::openapi::{Document, DocumentError, SwaggerUi};
-use gatewright::{AnyOf, Auth, AuthError, Operation, Reply, RequestError, Requirement};
+use gatewright::openapi::{Document, DocumentError};
+use gatewright::{AnyOf, Auth, Reply, RequestError};
 
 type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
 type Reader = Authorized<scope::ItemsRead>;
 type Writer = Authorized<scope::ItemsWrite>;
-const ADMINS: Requirement = Requirement::Role(Role::Admin.as_str());
-
-/// What every handler may use.
-#[derive(Debug)]
-pub struct Service {
-    auth: Auth,
-    items: Items,
-    pages: SwaggerUi,
-}
 
 type AppState = Data<Service>;
 type Id = Result<Path<String>, Error>;
 type Ids = Result<Path<(String, String)>, Error>;
 type Body = Result<Bytes, Error>;
 
-/// What the workers share.
+/// The state that all worker threads share.
 ///
 /// # Errors
-/// When the OpenAPI document does not fit the routes' guards.
+/// When the OpenAPI document and the guards of the routes do not match.
 pub fn service(auth: &Auth) -> Result<Data<Service>, DocumentError> {
-    let pages = document::pages(documented(auth))?;
-    Ok(Data::new(Service { auth: auth.clone(), items: Items::default(), pages }))
+    Ok(Data::new(Service::new(auth, documented(auth))?))
 }
 
-/// The whole service.
+/// The routes of the service.
 pub fn routes(service: &Data<Service>) -> impl FnOnce(&mut ServiceConfig) + use<> {
     let (auth, service) = (service.auth.clone(), service.clone());
     move |app| {
         let (admin_auth, not_found) = (auth.clone(), auth.not_found());
-        let admin = guarded(&auth, ADMINS, move |admin| {
+        let admin = guarded(&auth, role::Admin, move |admin| {
             admin.service(resource(&admin_auth, "/stats", "GET,HEAD").route(get(stats)));
         });
         let user_methods = "GET,HEAD,DELETE,PATCH";
@@ -82,10 +70,9 @@ pub fn routes(service: &Data<Service>) -> impl FnOnce(&mut ServiceConfig) + use<
     }
 }
 
-/// Who may call what, read from the handlers that say so.
+/// The OpenAPI document. It reads the guard of each route from the handler.
 fn documented(auth: &Auth) -> Document {
-    let endpoints: Vec<Operation> = auth.operations().collect();
-    document::draft(&endpoints)
+    document::draft(auth.endpoints())
         .handler("GET", "/users/me", me)
         .handler("GET", "/users/{id}", show_user)
         .handler("DELETE", "/users/{id}", delete_user)
@@ -97,16 +84,17 @@ fn documented(auth: &Auth) -> Document {
         .handler("GET", "/external-data", external_data)
         .handler("GET", "/maybe", maybe)
         .handler("GET", "/stateless/me", stateless_me)
-        .guarded("/admin", ADMINS)
+        .guarded("/admin", role::Admin)
 }
 
-/// A path that answers other methods than those added to it in Gatewright's own words.
+/// A resource at this path. A request with a method that is not added to it gets 405 from
+/// Gatewright.
 fn resource(auth: &Auth, path: &str, allow: &'static str) -> Resource {
     let not_allowed = auth.method_not_allowed(allow);
     web::resource(path).default_service(web::to(move || ready(Rejection::from(not_allowed.clone()))))
 }
 
-/// A route for GET, and for HEAD, which actix-web does not take for the same.
+/// A route for GET and HEAD. actix-web does not treat HEAD as GET.
 fn get<F, A>(handler: F) -> Route
 where
     F: Handler<A>,
@@ -117,7 +105,7 @@ where
 }
 
 async fn page(service: AppState, request: HttpRequest) -> Rejection {
-    service.pages.answer(request.path()).unwrap_or_else(|| service.auth.not_found()).into()
+    service.page(request.path()).into()
 }
 
 async fn public_keys(service: AppState) -> Rejection {
@@ -133,31 +121,31 @@ async fn me(caller: CurrentUser) -> Rejection {
 }
 
 async fn show_user(_: Staff, service: AppState, id: Id) -> Rejection {
-    service.answer(actions::find_user(&service.auth, text(id)).await)
+    service.find_user(text(id)).await.into()
 }
 
 async fn delete_user(_: AdminUser, service: AppState, id: Id) -> Rejection {
-    service.answer(actions::delete_user(&service.auth, text(id)).await)
+    service.delete_user(text(id)).await.into()
 }
 
 async fn change_user(_: AdminUser, service: AppState, id: Id, request: HttpRequest, body: Body) -> Rejection {
-    service.answer(actions::change_user(&service.auth, text(id), json(&request, body)).await)
+    service.change_user(text(id), json(&request, body)).await.into()
 }
 
 async fn user_sessions(_: AdminUser, service: AppState, id: Id) -> Rejection {
-    service.answer(actions::list_sessions(&service.auth, text(id)).await)
+    service.list_sessions(text(id)).await.into()
 }
 
 async fn end_user_session(_: AdminUser, service: AppState, ids: Ids) -> Rejection {
-    service.answer(actions::end_session(&service.auth, ids.ok().map(Path::into_inner)).await)
+    service.end_session(ids.ok().map(Path::into_inner)).await.into()
 }
 
 async fn items(_: Reader, service: AppState) -> Rejection {
-    Reply::json(200, &service.items.list()).into()
+    service.list_items().into()
 }
 
 async fn add_item(_: Writer, service: AppState, request: HttpRequest, body: Body) -> Rejection {
-    service.answer(actions::add_item(&service.items, json(&request, body)))
+    service.add_item(json(&request, body)).into()
 }
 
 async fn external_data(_: ApiKey) -> Rejection {
@@ -173,13 +161,7 @@ async fn stateless_me(StatelessClaims { claims, .. }: StatelessClaims) -> Reject
 }
 
 async fn stats(service: AppState) -> Rejection {
-    service.answer(actions::count_users(&service.auth).await)
-}
-
-impl Service {
-    fn answer(&self, done: Result<Reply, AuthError>) -> Rejection {
-        done.unwrap_or_else(|error| self.auth.reply_to(&error)).into()
-    }
+    service.count_users().await.into()
 }
 
 fn text(id: Id) -> Option<String> {

@@ -1,5 +1,5 @@
-//! The example service on actix-web: `app.rs` is the service, `main.rs` its life. What the examples have in common stands in
-//! `examples/service`.
+//! The example service on actix-web. `app.rs` contains the routes, `main.rs` the program. The code
+//! that the examples share is in `examples/service`.
 
 pub mod app;
 
@@ -9,10 +9,10 @@ use std::net::TcpListener;
 use actix_web::{App, HttpServer};
 use gatewright::Auth;
 
-/// Serves on a listener that is bound, without an end: for tests. The program's own life stands in `main.rs`.
+/// Serves on a bound listener, without graceful shutdown. For tests.
 ///
 /// # Errors
-/// When the system takes the listener away.
+/// When the OpenAPI document cannot be built, or the listener fails.
 pub async fn serve(listener: TcpListener, auth: Auth) -> io::Result<()> {
     let service = app::service(&auth).map_err(io::Error::other)?;
     let server = HttpServer::new(move || App::new().configure(app::routes(&service)));

@@ -22,7 +22,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let stop = Stop::listen()?;
     run::announce(listener.local_addr()?);
 
-    // Requests under way are served to their end; a client that never ends its own is not waited for.
+    // Running requests may finish within `GRACEFUL_STOP`. Slower ones are dropped.
     let server = HttpServer::new(move || App::new().configure(app::routes(&service)))
         .disable_signals()
         .shutdown_timeout(GRACEFUL_STOP.as_secs())
@@ -30,7 +30,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .run();
     let handle = server.handle();
     rt::spawn(async move {
-        stop.wished().await;
+        stop.received().await;
         handle.stop(true).await;
     });
     Ok(server.await?)

@@ -1,4 +1,4 @@
-//! The service: its routes, and who may call them.
+//! The service: its routes and their guards.
 
 use std::sync::Arc;
 
@@ -8,51 +8,43 @@ use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::{delete, get};
-use example_service::actions::{self, Json};
 use example_service::document;
-use example_service::model::{
-    ExternalData, Health, Items, MAX_BODY_BYTES, Maybe, Me, Role, TokenClaims, role, scope,
-};
+use example_service::model::{ExternalData, Health, MAX_BODY_BYTES, Maybe, Me, TokenClaims, role, scope};
+use example_service::service::{Json, Service};
 use gatewright::axum::{
     ApiKey, Authorized, CurrentUser, HasAuth, MaybeUser, Rejection, StatelessClaims, guarded, routes,
 };
-use gatewright::openapi::{Document, DocumentError, SwaggerUi};
-use gatewright::{AnyOf, Auth, AuthError, Operation, Reply, RequestError, Requirement};
+use gatewright::openapi::{Document, DocumentError};
+use gatewright::{AnyOf, Auth, Reply, RequestError};
 
 type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
 type Reader = Authorized<scope::ItemsRead>;
 type Writer = Authorized<scope::ItemsWrite>;
-const ADMINS: Requirement = Requirement::Role(Role::Admin.as_str());
 
-/// What every handler may use.
-#[derive(Debug)]
-struct Service {
-    auth: Auth,
-    items: Items,
-    pages: SwaggerUi,
-}
+/// The router's state. Guards find their `Auth` in it.
+#[derive(Clone)]
+struct App(Arc<Service>);
 
-impl HasAuth for Service {
+impl HasAuth for App {
     fn auth(&self) -> &Auth {
-        &self.auth
+        &self.0.auth
     }
 }
 
-type AppState = State<Arc<Service>>;
+type AppState = State<App>;
 type Id = Result<Path<String>, PathRejection>;
 type Ids = Result<Path<(String, String)>, PathRejection>;
 type Body = Result<Bytes, BytesRejection>;
 
-/// The whole service.
+/// The router of the service.
 ///
 /// # Errors
-/// When the OpenAPI document does not fit the routes' guards.
+/// When the OpenAPI document and the guards of the routes do not match.
 pub fn router(auth: &Auth) -> Result<Router, DocumentError> {
-    let pages = document::pages(documented(auth))?;
-    let service = Arc::new(Service { auth: auth.clone(), items: Items::default(), pages });
+    let app = App(Arc::new(Service::new(auth, documented(auth))?));
     let admin = Router::new().route("/stats", get(stats)).method_not_allowed_fallback(method_not_allowed);
-    let admin = guarded(auth, ADMINS, admin);
+    let admin = guarded(auth, role::Admin, admin);
     let router = Router::new()
         .route("/openapi.json", get(page))
         .route("/docs", get(page))
@@ -69,18 +61,17 @@ pub fn router(auth: &Auth) -> Result<Router, DocumentError> {
         .route("/maybe", get(maybe))
         .route("/stateless/me", get(stateless_me))
         .nest("/auth", routes(auth))
-        .merge(admin.under("/admin", service.clone()))
+        .merge(admin.under("/admin", app.clone()))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(service);
+        .with_state(app);
     Ok(router)
 }
 
-/// Who may call what, read from the handlers that say so.
+/// The OpenAPI document. It reads the guard of each route from the handler.
 fn documented(auth: &Auth) -> Document {
-    let endpoints: Vec<Operation> = auth.operations().collect();
-    document::draft(&endpoints)
+    document::draft(auth.endpoints())
         .handler("GET", "/users/me", me)
         .handler("GET", "/users/{id}", show_user)
         .handler("DELETE", "/users/{id}", delete_user)
@@ -92,14 +83,14 @@ fn documented(auth: &Auth) -> Document {
         .handler("GET", "/external-data", external_data)
         .handler("GET", "/maybe", maybe)
         .handler("GET", "/stateless/me", stateless_me)
-        .guarded("/admin", ADMINS)
+        .guarded("/admin", role::Admin)
 }
 
-async fn page(State(service): AppState, uri: Uri) -> Rejection {
-    service.pages.answer(uri.path()).unwrap_or_else(|| service.auth.not_found()).into()
+async fn page(State(App(service)): AppState, uri: Uri) -> Rejection {
+    service.page(uri.path()).into()
 }
 
-async fn public_keys(State(service): AppState) -> Rejection {
+async fn public_keys(State(App(service)): AppState) -> Rejection {
     service.auth.public_keys().into()
 }
 
@@ -111,39 +102,38 @@ async fn me(caller: CurrentUser) -> Rejection {
     Reply::json(200, &Me::from(&caller.identity)).into()
 }
 
-async fn show_user(_: Staff, State(service): AppState, id: Id) -> Rejection {
-    service.answer(actions::find_user(&service.auth, text(id)).await)
+async fn show_user(_: Staff, State(App(service)): AppState, id: Id) -> Rejection {
+    service.find_user(text(id)).await.into()
 }
 
-async fn delete_user(_: AdminUser, State(service): AppState, id: Id) -> Rejection {
-    service.answer(actions::delete_user(&service.auth, text(id)).await)
+async fn delete_user(_: AdminUser, State(App(service)): AppState, id: Id) -> Rejection {
+    service.delete_user(text(id)).await.into()
 }
 
 async fn change_user(
     _: AdminUser,
-    State(service): AppState,
+    State(App(service)): AppState,
     id: Id,
     headers: HeaderMap,
     body: Body,
 ) -> Rejection {
-    service.answer(actions::change_user(&service.auth, text(id), json(&headers, body)).await)
+    service.change_user(text(id), json(&headers, body)).await.into()
 }
 
-async fn user_sessions(_: AdminUser, State(service): AppState, id: Id) -> Rejection {
-    service.answer(actions::list_sessions(&service.auth, text(id)).await)
+async fn user_sessions(_: AdminUser, State(App(service)): AppState, id: Id) -> Rejection {
+    service.list_sessions(text(id)).await.into()
 }
 
-async fn end_user_session(_: AdminUser, State(service): AppState, ids: Ids) -> Rejection {
-    let ids = ids.ok().map(|Path(ids)| ids);
-    service.answer(actions::end_session(&service.auth, ids).await)
+async fn end_user_session(_: AdminUser, State(App(service)): AppState, ids: Ids) -> Rejection {
+    service.end_session(ids.ok().map(|Path(ids)| ids)).await.into()
 }
 
-async fn items(_: Reader, State(service): AppState) -> Rejection {
-    Reply::json(200, &service.items.list()).into()
+async fn items(_: Reader, State(App(service)): AppState) -> Rejection {
+    service.list_items().into()
 }
 
-async fn add_item(_: Writer, State(service): AppState, headers: HeaderMap, body: Body) -> Rejection {
-    service.answer(actions::add_item(&service.items, json(&headers, body)))
+async fn add_item(_: Writer, State(App(service)): AppState, headers: HeaderMap, body: Body) -> Rejection {
+    service.add_item(json(&headers, body)).into()
 }
 
 async fn external_data(_: ApiKey) -> Rejection {
@@ -158,23 +148,17 @@ async fn stateless_me(StatelessClaims { claims, .. }: StatelessClaims) -> Reject
     Reply::json(200, &TokenClaims::from(&claims)).into()
 }
 
-async fn stats(State(service): AppState) -> Rejection {
-    service.answer(actions::count_users(&service.auth).await)
+async fn stats(State(App(service)): AppState) -> Rejection {
+    service.count_users().await.into()
 }
 
-async fn not_found(State(service): AppState) -> Rejection {
+async fn not_found(State(App(service)): AppState) -> Rejection {
     service.auth.not_found().into()
 }
 
-/// axum adds the methods that are allowed.
-async fn method_not_allowed(State(service): AppState) -> Rejection {
+/// axum adds the `Allow` header.
+async fn method_not_allowed(State(App(service)): AppState) -> Rejection {
     service.auth.method_not_allowed("").into()
-}
-
-impl Service {
-    fn answer(&self, done: Result<Reply, AuthError>) -> Rejection {
-        done.unwrap_or_else(|error| self.auth.reply_to(&error)).into()
-    }
 }
 
 fn text(id: Id) -> Option<String> {

@@ -1,5 +1,5 @@
-//! The example service on axum: `app.rs` is the service, `main.rs` its life. What the examples have in common stands in
-//! `examples/service`.
+//! The example service on axum. `app.rs` contains the routes, `main.rs` the program. The code that
+//! the examples share is in `examples/service`.
 
 pub mod app;
 
@@ -8,10 +8,10 @@ use std::net::{SocketAddr, TcpListener};
 
 use gatewright::Auth;
 
-/// Serves on a listener that is bound, without an end: for tests. The program's own life stands in `main.rs`.
+/// Serves on a bound listener, without graceful shutdown. For tests.
 ///
 /// # Errors
-/// When the system takes the listener away.
+/// When the OpenAPI document cannot be built, or the listener fails.
 pub async fn serve(listener: TcpListener, auth: Auth) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let router = app::router(&auth).map_err(io::Error::other)?;

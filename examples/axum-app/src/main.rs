@@ -26,13 +26,13 @@ async fn serve() -> Result<(), Box<dyn Error>> {
 
     let (stopping, stopped) = oneshot::channel();
     let stop = async move {
-        stop.wished().await;
+        stop.received().await;
         let _ = stopping.send(());
     };
     let served = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>());
     let served = served.with_graceful_shutdown(stop).into_future();
-    // Requests under way are served to their end; a client that never ends its own is not waited for.
-    #[expect(clippy::disallowed_methods, reason = "a deadline in real time is the point")]
+    // Running requests may finish within `GRACEFUL_STOP`. Slower ones are dropped.
+    #[expect(clippy::disallowed_methods, reason = "the deadline is in real time")]
     let deadline = async move {
         let _ = stopped.await;
         tokio::time::sleep(GRACEFUL_STOP).await;

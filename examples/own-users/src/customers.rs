@@ -1,13 +1,18 @@
-//! A shop's own customers: its table, its type, its ids. What Gatewright must know of them is in the two `impl`s.
+//! The shop's customers: its own table, type and ids. The implementations of [`AuthUser`] and
+//! [`UserStore`] connect them to Gatewright.
 
 use async_trait::async_trait;
-use gatewright::{AuthUser, Email, Epoch, PasswordHash, StoreError, Swap, UserId, UserStore};
+use gatewright::{AuthUser, CompareAndSwap, Email, Epoch, PasswordHash, StoreError, UserId, UserStore};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row, SqlitePool, query, query_as};
 
-/// The table as the shop made it. Addresses stand in it as [`Email::parse`] writes them. `epoch` is the one column for
-/// Gatewright: another number in it ends all sessions of the customer. An id must never be given to somebody else, hence
-/// `AUTOINCREMENT`.
+/// The shop's table.
+///
+/// - `email` holds addresses in the form that [`Email::parse`] returns.
+/// - `epoch` is the only column that Gatewright needs: a changed number ends all sessions of the
+///   customer.
+/// - `AUTOINCREMENT` prevents the reuse of ids: a token of a deleted customer must not become one
+///   of another customer.
 pub const TABLE: &str = "CREATE TABLE IF NOT EXISTS customers (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL,
@@ -26,7 +31,7 @@ const BY_EMAIL: &str = "SELECT * FROM customers WHERE email = ?";
 pub struct Customer {
     /// The customer's number.
     pub number: i64,
-    /// What the shop calls the customer.
+    /// The customer's name.
     pub name: String,
     password: PasswordHash,
     staff: bool,
@@ -79,11 +84,11 @@ impl UserStore for Customers {
 
     async fn find_by_id(&self, id: &UserId) -> Result<Option<Customer>, StoreError> {
         let Some(number) = number(id) else { return Ok(None) };
-        query_as(BY_NUMBER).bind(number).fetch_optional(&self.0).await.map_err(broken)
+        query_as(BY_NUMBER).bind(number).fetch_optional(&self.0).await.map_err(failed)
     }
 
     async fn find_by_email(&self, email: &Email) -> Result<Option<Customer>, StoreError> {
-        query_as(BY_EMAIL).bind(email.as_str()).fetch_optional(&self.0).await.map_err(broken)
+        query_as(BY_EMAIL).bind(email.as_str()).fetch_optional(&self.0).await.map_err(failed)
     }
 
     async fn replace_password_hash(
@@ -91,20 +96,20 @@ impl UserStore for Customers {
         id: &UserId,
         expected: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<Swap, StoreError> {
-        let Some(number) = number(id) else { return Ok(Swap::Stale) };
+    ) -> Result<CompareAndSwap, StoreError> {
+        let Some(number) = number(id) else { return Ok(CompareAndSwap::Conflict) };
         let update = query("UPDATE customers SET password = ? WHERE number = ? AND password = ?");
         let update = update.bind(new.expose()).bind(number).bind(expected.expose());
-        let result = update.execute(&self.0).await.map_err(broken)?;
-        Ok(if result.rows_affected() == 0 { Swap::Stale } else { Swap::Done })
+        let result = update.execute(&self.0).await.map_err(failed)?;
+        Ok(if result.rows_affected() == 0 { CompareAndSwap::Conflict } else { CompareAndSwap::Swapped })
     }
 }
 
-/// The number as [`AuthUser::id`] wrote it. Another spelling of a number ("01", "+1") is nobody's id.
+/// The number in an id. Only the form that [`AuthUser::id`] writes is valid, not "01" or "+1".
 fn number(id: &UserId) -> Option<i64> {
     id.as_str().parse().ok().filter(|number| UserId::from(*number) == *id)
 }
 
-fn broken(error: sqlx::Error) -> StoreError {
-    StoreError::new("ask the shop's database", error)
+fn failed(error: sqlx::Error) -> StoreError {
+    StoreError::new("query the shop's database", error)
 }

@@ -1,7 +1,8 @@
-//! A shop with a users table of its own, and Gatewright's sessions beside it: `cargo run -p own-users`.
+//! A shop with its own users table, and Gatewright's sessions in the same database. Run it with
+//! `cargo run -p own-users`.
 //!
-//! `customers.rs` is all that it takes: what guards and login need of a user, and three queries. Gatewright keeps its
-//! sessions in tables of its own in the same database, or in another one.
+//! `customers.rs` is all the code that Gatewright needs: five getters of a user, and three queries.
+//! Gatewright's sessions are in tables of their own. They could also be in another database.
 
 pub mod customers;
 
@@ -15,20 +16,20 @@ use axum::routing::{get, post};
 use customers::{Customer, Customers, TABLE};
 use gatewright::axum::{Authorized, CurrentUser, HasAuth, routes};
 use gatewright::{
-    Auth, Email, HashingPool, Jwt, Password, PasswordHasher, Registration, Revocation, SqliteStore, UserId,
+    Auth, Email, HashingPool, Jwt, Password, PasswordHasher, Registration, SqliteStore, UserId,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{SqlitePool, query};
 
 gatewright::roles! {
-    /// What somebody is to the shop, beside a customer.
+    /// The roles of the shop. A customer without a role only buys.
     pub enum Role: role {
-        /// Works there.
+        /// An employee.
         Staff = "staff",
     }
 }
 
-/// The guards speak of the shop's own users.
+/// An [`Auth`] for the shop's own users.
 pub type Shop = Auth<Customer>;
 
 #[derive(Clone)]
@@ -48,7 +49,7 @@ impl HasAuth<Customer> for App {
 /// # Errors
 /// When the database cannot be opened, or the secret has fewer than 32 bytes.
 pub async fn open(path: &str, secret: &str) -> Result<Router, Box<dyn Error>> {
-    // First, since it makes the file for its owner alone.
+    // This comes first: it creates the file with permissions for its owner only.
     let sessions = SqliteStore::connect(&format!("sqlite://{path}")).await?;
     let customers = SqlitePool::connect_with(SqliteConnectOptions::new().filename(path)).await?;
     query(TABLE).execute(&customers).await?;
@@ -66,21 +67,21 @@ pub async fn open(path: &str, secret: &str) -> Result<Router, Box<dyn Error>> {
         .with_state(App { auth, customers }))
 }
 
-/// Whether somebody was added.
+/// The outcome of [`add`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Added {
-    /// Yes.
+    /// The customer was added.
     New,
-    /// No: the address is another customer's, or this one's already. Nothing was changed.
+    /// A customer with this address exists. Nothing was changed.
     Known,
 }
 
-/// Adds a customer: how they come to the shop is the shop's own matter. The password obeys Gatewright's rules, which
-/// [`Registration`] checks, as well as the address.
+/// Adds a customer. Gatewright has no registration for an application's own users, so the shop
+/// writes the row itself. [`Registration`] checks the address and the password.
 ///
 /// # Errors
-/// When address or password is refused, or the database does not answer.
+/// When the address or the password is invalid, or the database fails.
 pub async fn add(
     path: &str,
     name: &str,
@@ -92,7 +93,8 @@ pub async fn add(
     let customers = SqlitePool::connect_with(SqliteConnectOptions::new().filename(path)).await?;
     let hash = HashingPool::builder().build()?.hash(Password::new(password)).await?;
     let insert = query(
-        "INSERT INTO customers (name, email, password, staff) VALUES (?, ?, ?, ?) ON CONFLICT (email) DO NOTHING",
+        "INSERT INTO customers (name, email, password, staff) VALUES (?, ?, ?, ?) \
+         ON CONFLICT (email) DO NOTHING",
     )
     .bind(name)
     .bind(Email::parse(email)?.as_str().to_owned())
@@ -106,7 +108,8 @@ async fn me(customer: CurrentUser<Customer>) -> String {
     format!("hello {}, customer {}\n", customer.name, customer.number)
 }
 
-/// The shop writes to its own table and says so: whoever is signed in as that customer is out at once.
+/// Blocks a customer in the shop's table and invalidates cached sessions. Sessions of the customer
+/// end at once.
 async fn block(
     _staff: Authorized<role::Staff, Customer>,
     State(app): State<App>,
@@ -114,9 +117,9 @@ async fn block(
 ) -> StatusCode {
     let update = query("UPDATE customers SET blocked = TRUE, epoch = random() WHERE number = ?").bind(number);
     let updated = update.execute(&app.customers).await;
-    // Said even when the answer was lost: the row may have been written.
-    let announced = app.auth.announce(Revocation::user(UserId::from(number))).await;
-    match (updated, announced) {
+    // Also after an error: the row may have been written and only the response was lost.
+    let invalidated = app.auth.invalidate_user(&UserId::from(number)).await;
+    match (updated, invalidated) {
         (Ok(updated), Ok(())) if updated.rows_affected() == 0 => StatusCode::NOT_FOUND,
         (Ok(_), Ok(())) => StatusCode::NO_CONTENT,
         _ => StatusCode::SERVICE_UNAVAILABLE,
@@ -124,12 +127,12 @@ async fn block(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_customer_is_added_once_with_a_long_password_to_a_file_of_the_owners() {
+    async fn customers_are_added_once_to_a_private_file() {
         let path = std::env::temp_dir().join(format!("own-users-{}.db", std::process::id()));
         let path = path.to_str().unwrap();
         let _shop = open(path, "a secret of at least thirty-two bytes").await.unwrap();

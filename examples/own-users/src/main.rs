@@ -1,5 +1,5 @@
-//! The shop: `AUTH_SECRET_KEY=… cargo run -p own-users [NAME EMAIL PASSWORD]`. With three arguments it first adds somebody
-//! who works there.
+//! The shop: `AUTH_SECRET_KEY=… cargo run -p own-users [NAME EMAIL PASSWORD]`. With three arguments
+//! it first adds an employee.
 
 use std::error::Error;
 use std::io::IsTerminal;
@@ -14,7 +14,7 @@ const ADDRESS: &str = "127.0.0.1:3000";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Why a request was refused is in the log alone.
+    // The cause of a rejected request is only in the log.
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_ansi(ansi).with_writer(std::io::stderr).init();
     match serve().await {
@@ -27,17 +27,17 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    let secret = std::env::var("AUTH_SECRET_KEY").map_err(|_| "AUTH_SECRET_KEY: at least 32 random bytes")?;
+    let secret = std::env::var("AUTH_SECRET_KEY")
+        .map_err(|_| "AUTH_SECRET_KEY: is not set; generate one with \"openssl rand -base64 32\"")?;
     let app = own_users::open(FILE, &secret).await?;
     if let [_, name, email, password] = std::env::args().collect::<Vec<_>>().as_slice() {
         let added = own_users::add(FILE, name, email, password, true).await?;
-        let news =
-            if added == Added::New { "works here now" } else { "is a customer already: nothing was changed" };
-        println!("{email} {news}");
+        let outcome = if added == Added::New { "was added" } else { "already exists: nothing was changed" };
+        println!("employee {email} {outcome}");
     }
     let listener = TcpListener::bind(ADDRESS).await.map_err(|error| format!("{ADDRESS}: {error}"))?;
     println!("listening on http://{}", listener.local_addr()?);
-    // With the peer's address: sessions say where they came from.
+    // Passes the peer's address, so that sessions record the address of the client.
     Ok(axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?)
 }
 

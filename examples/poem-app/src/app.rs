@@ -1,17 +1,15 @@
-//! The service: its routes, and who may call them.
+//! The service: its routes and their guards.
 
 use std::sync::Arc;
 
-use example_service::actions::{self, Json};
 use example_service::document;
-use example_service::model::{
-    ExternalData, Health, Items, MAX_BODY_BYTES, Maybe, Me, Role, TokenClaims, role, scope,
-};
-use gatewright::openapi::{Document, DocumentError, SwaggerUi};
+use example_service::model::{ExternalData, Health, MAX_BODY_BYTES, Maybe, Me, TokenClaims, role, scope};
+use example_service::service::{Json, Service};
+use gatewright::openapi::{Document, DocumentError};
 use gatewright::poem::{
     ApiKey, Authorized, CurrentUser, MaybeUser, Rejection, StatelessClaims, guarded, install,
 };
-use gatewright::{AnyOf, Auth, AuthError, Operation, Reply, RequestError, Requirement};
+use gatewright::{AnyOf, Auth, Reply, RequestError};
 use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
 use poem::http::{HeaderMap, Uri};
 use poem::middleware::AddData;
@@ -22,30 +20,20 @@ type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
 type Reader = Authorized<scope::ItemsRead>;
 type Writer = Authorized<scope::ItemsWrite>;
-const ADMINS: Requirement = Requirement::Role(Role::Admin.as_str());
-
-/// What every handler may use.
-#[derive(Debug)]
-struct Service {
-    auth: Auth,
-    items: Items,
-    pages: SwaggerUi,
-}
 
 type AppState<'a> = Data<&'a Arc<Service>>;
 type Id = poem::Result<Path<String>>;
 type Ids = poem::Result<Path<(String, String)>>;
 
-/// The whole service.
+/// The endpoint of the whole service.
 ///
 /// # Errors
-/// When the OpenAPI document does not fit the routes' guards.
+/// When the OpenAPI document and the guards of the routes do not match.
 pub fn service(auth: &Auth) -> Result<impl Endpoint<Output = Response> + use<>, DocumentError> {
-    let pages = document::pages(documented(auth))?;
-    let service = Arc::new(Service { auth: auth.clone(), items: Items::default(), pages });
+    let service = Arc::new(Service::new(auth, documented(auth))?);
     let at = |allow, methods| allowing(auth, allow, methods);
     let admin = Route::new().at("/stats", at("GET,HEAD", read(stats)));
-    let admin = guarded(auth, ADMINS, admin);
+    let admin = guarded(auth, role::Admin, admin);
     let routes = Route::new()
         .at("/openapi.json", at("GET,HEAD", read(page)))
         .at("/docs", at("GET,HEAD", read(page)))
@@ -68,10 +56,10 @@ pub fn service(auth: &Auth) -> Result<impl Endpoint<Output = Response> + use<>, 
     Ok(service)
 }
 
-/// Who may call what, in the types of the handlers that say so: poem's handlers are no plain functions any more.
+/// The OpenAPI document. It names the guard of each route: poem's `#[handler]` turns functions into
+/// types, so the document cannot read the guards from the handlers.
 fn documented(auth: &Auth) -> Document {
-    let endpoints: Vec<Operation> = auth.operations().collect();
-    document::draft(&endpoints)
+    document::draft(auth.endpoints())
         .guard::<CurrentUser>("GET", "/users/me")
         .guard::<Staff>("GET", "/users/{id}")
         .guard::<AdminUser>("DELETE", "/users/{id}")
@@ -83,16 +71,16 @@ fn documented(auth: &Auth) -> Document {
         .guard::<ApiKey>("GET", "/external-data")
         .guard::<MaybeUser>("GET", "/maybe")
         .guard::<StatelessClaims>("GET", "/stateless/me")
-        .guarded("/admin", ADMINS)
+        .guarded("/admin", role::Admin)
 }
 
-/// A route for GET, and for HEAD with the length that GET would have: poem's own answer to HEAD has none.
+/// A route for GET and HEAD. poem itself answers HEAD without the `content-length` of GET.
 fn read(handler: impl Endpoint + 'static) -> RouteMethod {
     let handler = Arc::new(handler);
     get(Arc::clone(&handler)).head(handler)
 }
 
-/// A path that answers other methods than its own in Gatewright's own words.
+/// A route of these methods. A request with another method gets 405 from Gatewright.
 fn allowing(auth: &Auth, allow: &'static str, methods: RouteMethod) -> impl Endpoint + use<> {
     let not_allowed = auth.method_not_allowed(allow);
     methods.catch_error(move |_: MethodNotAllowedError| answer(not_allowed.clone()))
@@ -104,7 +92,7 @@ async fn answer(reply: Reply) -> Response {
 
 #[handler]
 fn page(service: AppState<'_>, uri: &Uri) -> Rejection {
-    service.pages.answer(uri.path()).unwrap_or_else(|| service.auth.not_found()).into()
+    service.page(uri.path()).into()
 }
 
 #[handler]
@@ -124,12 +112,12 @@ fn me(caller: CurrentUser) -> Rejection {
 
 #[handler]
 async fn show_user(_: Staff, service: AppState<'_>, id: Id) -> Rejection {
-    service.answer(actions::find_user(&service.auth, text(id)).await)
+    service.find_user(text(id)).await.into()
 }
 
 #[handler]
 async fn delete_user(_: AdminUser, service: AppState<'_>, id: Id) -> Rejection {
-    service.answer(actions::delete_user(&service.auth, text(id)).await)
+    service.delete_user(text(id)).await.into()
 }
 
 #[handler]
@@ -140,27 +128,27 @@ async fn change_user(
     headers: &HeaderMap,
     body: Body,
 ) -> Rejection {
-    service.answer(actions::change_user(&service.auth, text(id), json(headers, body).await).await)
+    service.change_user(text(id), json(headers, body).await).await.into()
 }
 
 #[handler]
 async fn user_sessions(_: AdminUser, service: AppState<'_>, id: Id) -> Rejection {
-    service.answer(actions::list_sessions(&service.auth, text(id)).await)
+    service.list_sessions(text(id)).await.into()
 }
 
 #[handler]
 async fn end_user_session(_: AdminUser, service: AppState<'_>, ids: Ids) -> Rejection {
-    service.answer(actions::end_session(&service.auth, ids.ok().map(|Path(ids)| ids)).await)
+    service.end_session(ids.ok().map(|Path(ids)| ids)).await.into()
 }
 
 #[handler]
 fn items(_: Reader, service: AppState<'_>) -> Rejection {
-    Reply::json(200, &service.items.list()).into()
+    service.list_items().into()
 }
 
 #[handler]
 async fn add_item(_: Writer, service: AppState<'_>, headers: &HeaderMap, body: Body) -> Rejection {
-    service.answer(actions::add_item(&service.items, json(headers, body).await))
+    service.add_item(json(headers, body).await).into()
 }
 
 #[handler]
@@ -180,13 +168,7 @@ fn stateless_me(StatelessClaims { claims, .. }: StatelessClaims) -> Rejection {
 
 #[handler]
 async fn stats(service: AppState<'_>) -> Rejection {
-    service.answer(actions::count_users(&service.auth).await)
-}
-
-impl Service {
-    fn answer(&self, done: Result<Reply, AuthError>) -> Rejection {
-        done.unwrap_or_else(|error| self.auth.reply_to(&error)).into()
-    }
+    service.count_users().await.into()
 }
 
 fn text(id: Id) -> Option<String> {

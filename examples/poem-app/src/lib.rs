@@ -1,5 +1,5 @@
-//! The example service on poem: `app.rs` is the service, `main.rs` its life. What the examples have in common stands in
-//! `examples/service`.
+//! The example service on poem. `app.rs` contains the routes, `main.rs` the program. The code that
+//! the examples share is in `examples/service`.
 
 pub mod app;
 
@@ -10,10 +10,10 @@ use gatewright::Auth;
 use poem::Server;
 use poem::listener::TcpAcceptor;
 
-/// Serves on a listener that is bound, without an end: for tests. The program's own life stands in `main.rs`.
+/// Serves on a bound listener, without graceful shutdown. For tests.
 ///
 /// # Errors
-/// When the system takes the listener away.
+/// When the OpenAPI document cannot be built, or the listener fails.
 pub async fn serve(listener: TcpListener, auth: Auth) -> io::Result<()> {
     let service = app::service(&auth).map_err(io::Error::other)?;
     Server::new_with_acceptor(TcpAcceptor::from_std(listener)?).run(service).await

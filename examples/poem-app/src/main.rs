@@ -23,7 +23,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     for address in acceptor.local_addr() {
         address.as_socket_addr().copied().into_iter().for_each(run::announce);
     }
-    // Requests under way are served to their end; a client that never ends its own is not waited for.
+    // Running requests may finish within `GRACEFUL_STOP`. Slower ones are dropped.
     let server = Server::new_with_acceptor(acceptor);
-    Ok(server.run_with_graceful_shutdown(service, stop.wished(), Some(GRACEFUL_STOP)).await?)
+    Ok(server.run_with_graceful_shutdown(service, stop.received(), Some(GRACEFUL_STOP)).await?)
 }

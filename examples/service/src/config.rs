@@ -1,4 +1,4 @@
-//! The environment, read once and refused by name.
+//! Reads the settings from environment variables. Errors name the variable.
 
 use std::env::{self, VarError};
 use std::error::Error;
@@ -10,21 +10,21 @@ use std::time::Duration;
 
 use gatewright::Prefix;
 
-/// Where a generated key is kept.
+/// The file of a generated secret.
 const KEY_FILE: &str = "gatewright.key";
 
-/// What the environment says.
+/// The settings.
 #[derive(Clone)]
 pub struct Config {
     /// `BIND_ADDR`.
     pub bind_address: String,
     /// `DATABASE_URL`.
     pub database_url: String,
-    /// `REDIS_URL`, if set: where sessions are instead, and how nodes hear of revocations.
+    /// `REDIS_URL`, if set: the store of sessions, and the feed of revocations between nodes.
     pub redis_url: Option<String>,
-    /// What all keys in Redis begin with.
+    /// The prefix of all keys in Redis.
     pub redis_prefix: Prefix,
-    /// What signs tokens, and what verifies them.
+    /// The keys that sign and verify tokens.
     pub keys: Keys,
     /// `AUTH_ISSUER`.
     pub issuer: String,
@@ -48,15 +48,15 @@ pub struct Config {
     pub admin_password: Option<String>,
 }
 
-/// What signs tokens, and what verifies them.
+/// The keys that sign and verify tokens.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Keys {
     /// A secret.
     Secret {
-        /// `AUTH_SECRET_KEY`, or the generated key.
+        /// `AUTH_SECRET_KEY`, or the generated secret.
         secret: String,
-        /// `AUTH_SECRET_KEY_PREVIOUS`: still verifies, never signs.
+        /// `AUTH_SECRET_KEY_PREVIOUS`: verifies tokens and does not sign.
         previous: Option<String>,
     },
     /// The text of `AUTH_SIGNING_KEY_FILE`.
@@ -79,7 +79,8 @@ impl Config {
     /// Reads the environment.
     ///
     /// # Errors
-    /// When a variable cannot be read or parsed, or the key file cannot be read or made; the error names it.
+    /// When a variable is invalid, or the key file cannot be read or created. The error names the
+    /// variable.
     pub fn from_environment() -> Result<Self, Box<dyn Error>> {
         let database_url = text("DATABASE_URL")?.unwrap_or_else(|| "sqlite://gatewright.db".to_owned());
         let redis_url = text("REDIS_URL")?;
@@ -124,59 +125,65 @@ fn lifetime(name: &str, default: u64, unit: u64) -> Result<Duration, Box<dyn Err
     if lifetime.is_zero() { Err(format!("{name}: must be 1 or more").into()) } else { Ok(lifetime) }
 }
 
-/// A key pair if one is named, or else a secret.
+/// The key pair in `AUTH_SIGNING_KEY_FILE`, if it is set, and otherwise a secret.
 fn keys(is_shared: bool) -> Result<Keys, Box<dyn Error>> {
     let previous = text("AUTH_SECRET_KEY_PREVIOUS")?;
     let Some(file) = text("AUTH_SIGNING_KEY_FILE")? else {
         return Ok(Keys::Secret { secret: secret(is_shared)?, previous });
     };
     if previous.is_some() {
-        return Err("AUTH_SECRET_KEY_PREVIOUS: means nothing beside AUTH_SIGNING_KEY_FILE".into());
+        return Err(
+            "AUTH_SECRET_KEY_PREVIOUS: cannot be used with AUTH_SIGNING_KEY_FILE; unset one of them".into()
+        );
     }
     let key = fs::read_to_string(&file);
     Ok(Keys::Pair(key.map_err(|error| format!("AUTH_SIGNING_KEY_FILE: {file} cannot be read: {error}"))?))
 }
 
-/// Whether other nodes may use the database too.
+/// Whether other processes can use the database too.
 fn is_shared(database_url: &str) -> bool {
     ["postgres", "postgresql", "mysql", "mariadb"]
         .contains(&database_url.split(':').next().unwrap_or_default())
 }
 
-/// The key from the environment or, on a database of this process alone, from a file that is made if it is absent.
-fn secret(shared: bool) -> Result<String, Box<dyn Error>> {
+/// The secret from the environment. If the database is not shared, a generated secret in a file is
+/// the default.
+fn secret(is_shared: bool) -> Result<String, Box<dyn Error>> {
     if let Some(secret) = text("AUTH_SECRET_KEY")? {
         return Ok(secret);
     }
-    if shared {
+    if is_shared {
         return Err(
-            "AUTH_SECRET_KEY: is not set; every node on a shared database or Redis needs the same one".into(),
+            "AUTH_SECRET_KEY: is not set; every node on a shared database or Redis needs the same value"
+                .into(),
         );
     }
     let path = Path::new(KEY_FILE);
     tracing::warn!(
-        "AUTH_SECRET_KEY is not set: using the key in {KEY_FILE}; set it before more than one node runs"
+        "AUTH_SECRET_KEY is not set: using the secret in {KEY_FILE}; set it before you run several nodes"
     );
     if !path.exists() {
-        generate_key(path).map_err(|error| format!("AUTH_SECRET_KEY: {KEY_FILE} cannot be made: {error}"))?;
+        generate_key(path)
+            .map_err(|error| format!("AUTH_SECRET_KEY: {KEY_FILE} cannot be created: {error}"))?;
     }
     if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
-        tracing::warn!("{KEY_FILE} can be read by others than its owner");
+        tracing::warn!("{KEY_FILE}: other users can read it; run \"chmod 600 {KEY_FILE}\"");
     }
     let key = fs::read_to_string(path);
     let key = key.map_err(|error| format!("AUTH_SECRET_KEY: {KEY_FILE} cannot be read: {error}"))?;
     Ok(key.trim_end().to_owned())
 }
 
-/// Writes the key beside its place and links it there, so that nobody ever reads half a key or overwrites another's.
+/// Writes the secret to a draft file and links that to `path`. Another process never reads a
+/// partial secret, and never overwrites an existing one.
 fn generate_key(path: &Path) -> Result<(), Box<dyn Error>> {
     let draft = path.with_extension(format!("key.{}", random_text()?));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     let key = random_text()?;
-    let kept =
+    let linked =
         writeln!(file, "{key}").and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(&draft, path));
     fs::remove_file(&draft)?;
-    match kept {
+    match linked {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
         _ => Ok(()),
     }

@@ -1,39 +1,33 @@
-//! The service's OpenAPI document, but for who may call what: each application reads that from its own guards.
+//! The OpenAPI document of the service, except for access control: each application reads that from
+//! its own guards.
 
-use gatewright::Operation;
-use gatewright::openapi::{Document, DocumentError, SwaggerUi};
+use gatewright::Endpoint;
+use gatewright::openapi::Document;
 use utoipa::OpenApi;
 
 use crate::model::Scope;
 
-/// The document of the service, with the ready-made endpoints that there are below `/auth`. The application names the guards.
+/// The document of the service, with these ready-made endpoints below `/auth`. The application adds
+/// the guards. Without them the document cannot be built:
 ///
 /// ```
-/// let missing = example_service::document::draft(&[]).build().err().unwrap();
-/// assert!(missing.to_string().starts_with("nothing says who may call GET /admin/stats"));
+/// let error = example_service::document::draft([]).build().err().unwrap();
+/// assert!(error.to_string().starts_with("no guard is declared for GET /admin/stats"));
 /// ```
-pub fn draft(endpoints: &[Operation]) -> Document {
+pub fn draft(endpoints: impl IntoIterator<Item = Endpoint>) -> Document {
     Document::new(Service::openapi(), "/auth")
         .with_endpoints(endpoints)
-        .with_scope(Scope::ItemsRead.as_str(), "See the items")
+        .with_scope(Scope::ItemsRead.as_str(), "Read items")
         .with_scope(Scope::ItemsWrite.as_str(), "Add items")
-        .with_scope(Scope::Introspect.as_str(), "Look into tokens")
+        .with_scope(Scope::Introspect.as_str(), "Introspect tokens")
         .open("GET", "/health")
         .open("GET", "/.well-known/jwks.json")
-}
-
-/// The document at `/openapi.json`, and Swagger UI at `/docs`.
-///
-/// # Errors
-/// When the document does not fit what was said about it.
-pub fn pages(document: Document) -> Result<SwaggerUi, DocumentError> {
-    Ok(SwaggerUi::new("/docs", "/openapi.json", &document.build()?))
 }
 
 #[derive(OpenApi)]
 #[openapi(
     info(
-        title = "Gatewright's example service",
+        title = "Gatewright example service",
         description = "Login, refresh, roles, scopes and API keys. Press *Authorize* and log in.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
@@ -56,47 +50,48 @@ pub fn pages(document: Document) -> Result<SwaggerUi, DocumentError> {
 )]
 struct Service;
 
-/// What each route takes and answers. The handlers stand in the applications; these are never called.
+/// The parameters and responses of each route. The applications contain the handlers; these
+/// functions only carry the attributes.
 #[allow(dead_code, reason = "they carry the attributes")]
 mod routes {
     use crate::model::{
         ExternalData, Health, Item, KeySet, Maybe, Me, NewItem, Patch, Stats, TokenClaims, User,
     };
 
-    /// Whether the service answers
+    /// Check that the service is running
     #[utoipa::path(get, path = "/health", tag = "service", responses(
-        (status = 200, description = "The service answers.", body = Health),
+        (status = 200, description = "The service is running.", body = Health),
     ))]
     const fn health() {}
 
-    /// The public keys of the tokens
+    /// List the public keys of the tokens
     #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "service", responses(
         (status = 200, description = "A JWK set.", content_type = "application/jwk-set+json", body = KeySet),
     ))]
     const fn public_keys() {}
 
-    /// Who calls
+    /// Show the caller
     #[utoipa::path(get, path = "/users/me", tag = "users", responses(
         (status = 200, description = "The caller.", body = Me),
     ))]
     const fn me() {}
 
-    /// A user
+    /// Show a user
     #[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = String, Path)), responses(
         (status = 200, description = "The user.", body = User),
-        (status = 404, description = "There is no such user.", body = ref("#/components/schemas/Denial")),
+        (status = 404, description = "The user does not exist.", body = ref("#/components/schemas/Denial")),
     ))]
     const fn user() {}
 
     /// Delete a user
     #[utoipa::path(delete, path = "/users/{id}", tag = "users", params(("id" = String, Path)), responses(
-        (status = 204, description = "The user is gone."),
-        (status = 404, description = "There is no such user.", body = ref("#/components/schemas/Denial")),
+        (status = 204, description = "The user is deleted."),
+        (status = 404, description = "The user does not exist.", body = ref("#/components/schemas/Denial")),
         (status = 409, description = "The last active admin must remain.", body = ref("#/components/schemas/Denial")),
     ))]
     const fn delete_user() {}
 
-    /// Change role or activity of a user
+    /// Change the role of a user, or whether the user is active
     #[utoipa::path(
         patch,
         path = "/users/{id}",
@@ -104,21 +99,21 @@ mod routes {
         params(("id" = String, Path)),
         request_body = Patch,
         responses(
-            (status = 200, description = "The user as changed.", body = User),
-            (status = 400, description = "The body cannot be understood.", body = ref("#/components/schemas/Denial")),
-            (status = 404, description = "There is no such user.", body = ref("#/components/schemas/Denial")),
+            (status = 200, description = "The changed user.", body = User),
+            (status = 400, description = "The body is malformed.", body = ref("#/components/schemas/Denial")),
+            (status = 404, description = "The user does not exist.", body = ref("#/components/schemas/Denial")),
             (status = 409, description = "The last active admin must remain.", body = ref("#/components/schemas/Denial")),
             (status = 413, description = "The body is too large.", body = ref("#/components/schemas/Denial")),
-            (status = 415, description = "The body is no JSON.", body = ref("#/components/schemas/Denial")),
-            (status = 422, description = "There is no such role.", body = ref("#/components/schemas/Denial")),
+            (status = 415, description = "The content type is not JSON.", body = ref("#/components/schemas/Denial")),
+            (status = 422, description = "The role does not exist.", body = ref("#/components/schemas/Denial")),
         )
     )]
     const fn change_user() {}
 
-    /// A user's sessions
+    /// List the sessions of a user
     #[utoipa::path(get, path = "/users/{id}/sessions", tag = "users", params(("id" = String, Path)), responses(
-        (status = 200, description = "The sessions that are alive, the youngest first.", body = ref("#/components/schemas/SessionList")),
-        (status = 404, description = "There is no such user.", body = ref("#/components/schemas/Denial")),
+        (status = 200, description = "The active sessions, newest first.", body = ref("#/components/schemas/SessionList")),
+        (status = 404, description = "The user does not exist.", body = ref("#/components/schemas/Denial")),
     ))]
     const fn user_sessions() {}
 
@@ -135,42 +130,42 @@ mod routes {
     )]
     const fn end_user_session() {}
 
-    /// How many users there are
+    /// Count the users
     #[utoipa::path(get, path = "/admin/stats", tag = "users", responses(
-        (status = 200, description = "How many users there are.", body = Stats),
+        (status = 200, description = "The number of users.", body = Stats),
     ))]
     const fn stats() {}
 
-    /// All items
+    /// List the items
     #[utoipa::path(get, path = "/items", tag = "items", responses(
-        (status = 200, description = "All items, the oldest first.", body = [Item]),
+        (status = 200, description = "All items, oldest first.", body = [Item]),
     ))]
     const fn items() {}
 
     /// Add an item
     #[utoipa::path(post, path = "/items", tag = "items", request_body = NewItem, responses(
-        (status = 201, description = "The item.", body = Item),
-        (status = 400, description = "The body cannot be understood, or the name is empty or too long.", body = ref("#/components/schemas/Denial")),
+        (status = 201, description = "The added item.", body = Item),
+        (status = 400, description = "The body is malformed, or the name is empty or too long.", body = ref("#/components/schemas/Denial")),
         (status = 413, description = "The body is too large.", body = ref("#/components/schemas/Denial")),
-        (status = 415, description = "The body is no JSON.", body = ref("#/components/schemas/Denial")),
+        (status = 415, description = "The content type is not JSON.", body = ref("#/components/schemas/Denial")),
     ))]
     const fn add_item() {}
 
-    /// Data for services
+    /// Get data for services
     #[utoipa::path(get, path = "/external-data", tag = "service", responses(
-        (status = 200, description = "Something for services.", body = ExternalData),
+        (status = 200, description = "The data.", body = ExternalData),
     ))]
     const fn external_data() {}
 
-    /// Who calls, if anybody does
+    /// Show the caller, if the request has a token
     #[utoipa::path(get, path = "/maybe", tag = "users", responses(
-        (status = 200, description = "The caller, or nobody.", body = Maybe),
+        (status = 200, description = "The caller, or `null`.", body = Maybe),
     ))]
     const fn maybe() {}
 
-    /// What the token says
+    /// Show the claims of the token
     #[utoipa::path(get, path = "/stateless/me", tag = "users", responses(
-        (status = 200, description = "What the token says of itself.", body = TokenClaims),
+        (status = 200, description = "The claims of the token.", body = TokenClaims),
     ))]
     const fn stateless_me() {}
 }

@@ -1,4 +1,4 @@
-//! From what the configuration says to the keys of the tokens.
+//! Reads the keys that sign and verify tokens.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -7,14 +7,15 @@ use gatewright::{Algorithm, KeyError, KeyRing, SigningKey, VerifyingKey};
 
 use crate::config::Keys;
 
-/// The algorithm of a PEM file is that of its key, and RS256 for RSA; a JWK names its own.
+/// The algorithms to try for a PEM file, whose key determines the algorithm. For RSA it is RS256. A
+/// JWK names its algorithm.
 const PEM_ALGORITHMS: [Algorithm; 4] =
     [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Es384, Algorithm::Rs256];
 
-/// The ring: one key that signs and, if there is one, the secret that did before.
+/// The key that signs, and the previous secret, if there is one.
 ///
 /// # Errors
-/// When a key is missing or unsafe; the error names the variable.
+/// When a key is invalid or unsafe. The error names the variable.
 pub fn ring(keys: &Keys) -> Result<KeyRing, Box<dyn Error>> {
     match keys {
         Keys::Pair(text) => {
@@ -43,41 +44,41 @@ fn pair(text: &str) -> Result<SigningKey, KeyError> {
     }
 }
 
-/// What stands before the JWK, and the JWK: neither PEM nor white space has a brace.
+/// Splits the text before the first `{` from the JWK. PEM contains no brace.
 fn split(text: &str) -> (&str, Option<&str>) {
     let at = text.find('{').and_then(|start| text.split_at_checked(start));
     at.map_or((text, None), |(pem, jwk)| (pem, Some(jwk)))
 }
 
-/// The JWK, which names its algorithm and its id, if the PEM text holds the same key.
+/// The key of the JWK, which names its algorithm and id, if the PEM text contains the same key.
 fn one_of_both(pem: &str, jwk: &str) -> Result<SigningKey, KeyError> {
     let key = SigningKey::from_jwk(jwk)?;
-    let same = SigningKey::from_pem(key.algorithm(), pem)?.with_id(key.id())?;
-    if published(&same) == published(&key) { Ok(key) } else { Err(KeyError::Format) }
+    let from_pem = SigningKey::from_pem(key.algorithm(), pem)?.with_id(key.id())?;
+    if public_half(&from_pem) == public_half(&key) { Ok(key) } else { Err(KeyError::Format) }
 }
 
-fn published(key: &SigningKey) -> Option<Arc<str>> {
+fn public_half(key: &SigningKey) -> Option<Arc<str>> {
     KeyRing::verifying([key.verifying_key().clone()]).ok().map(|ring| ring.jwks())
 }
 
 fn from_pem(text: &str) -> Result<SigningKey, KeyError> {
     let read = PEM_ALGORITHMS.map(|algorithm| SigningKey::from_pem(algorithm, text));
-    let mut worst = KeyError::Format;
+    let mut problem = KeyError::Format;
     for key in read {
         match key {
             Ok(key) => return Ok(key),
-            // What is wrong for every algorithm is wrong with the file.
-            Err(KeyError::Algorithm | KeyError::Invalid) => worst = KeyError::Invalid,
+            // The file is invalid if it is invalid for every algorithm.
+            Err(KeyError::Algorithm | KeyError::Invalid) => problem = KeyError::Invalid,
             Err(error) => return Err(error),
         }
     }
-    Err(worst)
+    Err(problem)
 }
 
 fn named(variable: &str, error: KeyError) -> String {
     match error {
         KeyError::Short if variable != "AUTH_SIGNING_KEY_FILE" => {
-            format!("{variable}: is shorter than 32 bytes")
+            format!("{variable}: must be at least 32 bytes; generate one with \"openssl rand -base64 32\"")
         }
         other => format!("{variable}: {}", other.problem()),
     }
@@ -89,7 +90,7 @@ mod tests {
     use gatewright::NewKey;
 
     #[test]
-    fn a_key_file_is_pem_or_jwk_of_any_algorithm_and_private() {
+    fn a_key_file_is_a_private_pem_or_jwk_of_any_algorithm() {
         for algorithm in PEM_ALGORITHMS {
             let key = NewKey::generate(algorithm).unwrap();
             for text in [key.pem().unwrap(), key.jwk()] {
@@ -98,12 +99,12 @@ mod tests {
             }
         }
         for text in ["", "{}", "no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
-            refused(text);
+            assert_rejected(text);
         }
     }
 
     #[test]
-    fn a_file_as_the_command_writes_it_signs_with_the_algorithm_it_was_made_for() {
+    fn a_file_of_the_command_keeps_its_algorithm_and_id() {
         for algorithm in [Algorithm::EdDsa, Algorithm::Es384, Algorithm::Ps256] {
             let key = NewKey::generate(algorithm).unwrap();
             let both = format!("{}{}\n", key.pem().unwrap(), key.jwk());
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_two_keys_or_of_anything_beside_a_key_is_refused() {
+    fn a_file_with_two_keys_or_other_content_is_rejected() {
         let [one, other] = [(); 2].map(|()| NewKey::generate(Algorithm::EdDsa).unwrap());
         let (pem, jwk) = (one.pem().unwrap(), one.jwk());
         for text in [
@@ -126,21 +127,20 @@ mod tests {
             format!("more {jwk}"),
             format!("{jwk}{pem}"),
         ] {
-            refused(&text);
+            assert_rejected(&text);
         }
     }
 
-    fn refused(text: &str) {
+    fn assert_rejected(text: &str) {
         let error = ring(&Keys::Pair(text.to_owned())).err().unwrap().to_string();
         assert!(error.starts_with("AUTH_SIGNING_KEY_FILE: "), "{error}");
     }
 
     #[test]
-    fn a_previous_secret_verifies_and_is_published_as_little_as_the_new_one() {
-        let secret = |text: &str| text.to_owned();
+    fn a_previous_secret_verifies_and_is_not_published() {
         let keys = Keys::Secret {
-            secret: secret("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa"),
-            previous: Some(secret("k9J2mQ7xVb4TzW8LcR5nYp3HdF6sGaE1")),
+            secret: "fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa".to_owned(),
+            previous: Some("k9J2mQ7xVb4TzW8LcR5nYp3HdF6sGaE1".to_owned()),
         };
         let ring = ring(&keys).unwrap();
         assert_eq!(ring.ids().len(), 2);

@@ -1,12 +1,19 @@
-//! What the example applications have in common, whatever their framework: `config.rs` reads the environment, `start.rs`
-//! opens the store and builds the [`gatewright::Auth`], `model.rs` is what they keep and answer, `document.rs` describes
-//! it, `actions.rs` is what they do once a guard has let a request in, `run.rs` their life from the first log line to a
-//! graceful stop.
+//! What the example applications share, independent of their framework.
+//!
+//! ```text
+//! config.rs    reads the settings from the environment
+//! model.rs     roles, scopes, and the JSON that the service takes and sends
+//! document.rs  the OpenAPI document, except for the guards
+//! service.rs   the state, and what each route does after its guard
+//! keys.rs      reads the keys that sign and verify tokens
+//! start.rs     opens the store, builds the Auth and creates the first admin
+//! run.rs       logging, clean-up and graceful shutdown
+//! ```
 
 pub mod config;
 pub mod model;
 pub mod document;
-pub mod actions;
+pub mod service;
 pub mod keys;
 pub mod start;
 pub mod run;

@@ -1,4 +1,4 @@
-//! What the service keeps, what it takes and what it answers.
+//! Roles, scopes, items, and the JSON that the service takes and sends.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -8,43 +8,43 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 gatewright::roles! {
-    /// Who may do what.
+    /// The roles of the service.
     pub enum Role: role { User = "user", Moderator = "moderator", Admin = "admin" }
 }
 
 gatewright::scopes! {
-    /// What a token, or an API key, may be good for.
+    /// The scopes of tokens and API keys.
     pub enum Scope: scope { ItemsRead = "items:read", ItemsWrite = "items:write", Introspect = "introspect" }
 }
 
-/// The largest body of a request to the service's own routes, in bytes.
+/// The maximum size of a body that the service's own routes read, in bytes.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
 
-/// How many items are kept; the oldest give way.
+/// The maximum number of items. Adding one more removes the oldest.
 pub const MAX_ITEMS: usize = 1_000;
 
-/// The longest name of an item, in bytes.
+/// The maximum length of an item's name, in bytes.
 pub const MAX_ITEM_NAME_BYTES: usize = 200;
 
-/// That the service answers.
+/// The answer to a health check.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
     status: &'static str,
 }
 
 impl Health {
-    /// It does.
+    /// The service is running.
     pub const OK: Self = Self { status: "ok" };
 }
 
-/// Something for services.
+/// Data for services with an API key.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ExternalData {
     data: &'static str,
 }
 
 impl ExternalData {
-    /// All there is.
+    /// All data.
     pub const ALL: Self = Self { data: "for services" };
 }
 
@@ -54,7 +54,7 @@ pub struct KeySet {
     keys: Vec<serde_json::Value>,
 }
 
-/// A user as that user sees it, with what the token at hand may do.
+/// The caller, with the scopes of the token.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Me<'a> {
     id: &'a str,
@@ -70,7 +70,7 @@ impl<'a> From<&'a Identity> for Me<'a> {
     }
 }
 
-/// The caller of a route that nobody in particular may call as well.
+/// The caller of a route that does not require a token.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Maybe<'a> {
     user: Option<Me<'a>>,
@@ -82,7 +82,7 @@ impl<'a> From<Option<&'a Identity>> for Maybe<'a> {
     }
 }
 
-/// What a token says of itself.
+/// The claims of a token.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TokenClaims<'a> {
     sub: &'a str,
@@ -104,7 +104,7 @@ impl<'a> From<&'a VerifiedClaims> for TokenClaims<'a> {
     }
 }
 
-/// A user as an administrator sees one.
+/// A user, as an administrator sees it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct User<'a> {
     id: &'a str,
@@ -120,22 +120,22 @@ impl<'a> From<&'a Account> for User<'a> {
     }
 }
 
-/// What an admin may change of a user.
+/// A change of a user by an administrator.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Patch {
-    /// The new role, if it changes.
+    /// The new role. Left out, the role does not change.
     pub role: Option<String>,
-    /// Whether the user may log in, if that changes.
+    /// Whether the user may log in. Left out, this does not change.
     pub is_active: Option<bool>,
 }
 
-/// How many users there are.
+/// The number of users.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Stats {
-    /// All of them.
+    /// All users.
     pub users: u64,
-    /// Those who may log in.
+    /// The users who may log in.
     pub active_users: u64,
 }
 
@@ -146,7 +146,7 @@ pub struct Item {
     name: String,
 }
 
-/// An item to be.
+/// An item to add.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewItem {
@@ -156,53 +156,53 @@ pub struct NewItem {
 
 /// The service's items, in memory.
 #[derive(Debug, Default)]
-pub struct Items(Mutex<Kept>);
+pub struct Items(Mutex<State>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct State {
     last_id: u64,
     items: VecDeque<Item>,
 }
 
 impl Items {
-    /// All of them, the oldest first.
+    /// All items, oldest first.
     #[must_use]
     pub fn list(&self) -> Vec<Item> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.items.iter().cloned().collect()
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.items.iter().cloned().collect()
     }
 
-    /// Adds one.
+    /// Adds an item with the next id.
     ///
     /// # Errors
-    /// When its name is empty or longer than [`MAX_ITEM_NAME_BYTES`].
+    /// [`RequestError::Malformed`] if the name is empty or longer than [`MAX_ITEM_NAME_BYTES`].
     pub fn add(&self, NewItem { name }: NewItem) -> Result<Item, RequestError> {
         if !(1..=MAX_ITEM_NAME_BYTES).contains(&name.len()) {
             return Err(RequestError::Malformed);
         }
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.last_id += 1;
-        let item = Item { id: kept.last_id, name };
-        if kept.items.len() == MAX_ITEMS {
-            kept.items.pop_front();
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.last_id += 1;
+        let item = Item { id: state.last_id, name };
+        if state.items.len() == MAX_ITEMS {
+            state.items.pop_front();
         }
-        kept.items.push_back(item.clone());
+        state.items.push_back(item.clone());
         Ok(item)
     }
 }
 
-/// Which scopes the bearer of a role may have.
+/// The scopes that a user with this role may have.
 ///
 /// # Errors
-/// Never: the scopes above are scopes.
+/// Never: the names of the scopes above are valid.
 pub fn scopes_of(role: Role) -> Result<Scopes, gatewright::InvalidScopes> {
     let scopes: &[Scope] = match role {
         Role::User => &[Scope::ItemsRead],
         Role::Moderator => &[Scope::ItemsRead, Scope::ItemsWrite],
         Role::Admin => &[Scope::ItemsRead, Scope::ItemsWrite, Scope::Introspect],
     };
-    let words: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
-    Scopes::parse(&words.join(" "))
+    let names: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+    Scopes::parse(&names.join(" "))
 }
 
 #[cfg(test)]
@@ -210,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_items_give_way_and_ids_are_never_used_again() {
+    fn the_oldest_items_are_removed_and_ids_are_not_reused() {
         let items = Items::default();
         let add = |name: &str| items.add(NewItem { name: name.to_owned() });
         assert_eq!(add("").unwrap_err(), RequestError::Malformed);
@@ -218,7 +218,7 @@ mod tests {
         for _ in 0..=MAX_ITEMS {
             add("x").unwrap();
         }
-        let kept = items.list();
-        assert_eq!((kept.len(), kept.first().unwrap().id), (MAX_ITEMS, 2));
+        let listed = items.list();
+        assert_eq!((listed.len(), listed.first().unwrap().id), (MAX_ITEMS, 2));
     }
 }

@@ -1,4 +1,5 @@
-//! A service's life: logging, the handle, the first admin, the clean-up, and how long a stop may take.
+//! What the programs share from start to shutdown: logging, the first admin, the clean-up of
+//! expired sessions, and the graceful shutdown.
 
 use std::error::Error;
 use std::future::Future;
@@ -14,16 +15,16 @@ use tracing_subscriber::EnvFilter;
 use crate::config::Config;
 use crate::start;
 
-/// What is logged unless `RUST_LOG` says otherwise. PostgreSQL notes at every start that a table is there already.
+/// The default of `RUST_LOG`. It hides the notices of PostgreSQL that a table already exists.
 const LOG_FILTER: &str = "info,sqlx::postgres::notice=warn";
 
-/// How often expired sessions are forgotten.
+/// The interval between deletions of expired sessions.
 const CLEAN_UP_INTERVAL: Duration = Duration::from_secs(600);
 
-/// How long requests under way may take once the service is told to stop.
+/// How long running requests may take after the signal to stop.
 pub const GRACEFUL_STOP: Duration = Duration::from_secs(5);
 
-/// Runs a service to its end and says how it ended.
+/// Runs a service until it ends. Prints an error, if it ends with one.
 pub async fn to_exit(service: impl Future<Output = Result<(), Box<dyn Error>>>) -> ExitCode {
     match service.await {
         Ok(()) => ExitCode::SUCCESS,
@@ -34,10 +35,10 @@ pub async fn to_exit(service: impl Future<Output = Result<(), Box<dyn Error>>>) 
     }
 }
 
-/// Begins to log and reads the environment.
+/// Starts logging and reads the settings.
 ///
 /// # Errors
-/// When a setting is missing or unsafe; the error names the variable.
+/// When a setting is invalid or unsafe. The error names the variable.
 pub fn configure() -> Result<Config, Box<dyn Error>> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
     let ansi = std::io::stderr().is_terminal();
@@ -46,11 +47,14 @@ pub fn configure() -> Result<Config, Box<dyn Error>> {
     Config::from_environment()
 }
 
-/// Opens the store, makes the first admin and begins the clean-up. The address is bound by then: a password that is shown
-/// once must not be lost to a port that is taken.
+/// Opens the store, creates the first admin and starts the clean-up.
+///
+/// Bind the address before: the admin's password is shown only once, so the program must not fail
+/// afterwards because the port is taken.
 ///
 /// # Errors
-/// When a setting is unsafe, or the database cannot be opened; the error names the variable.
+/// When a setting is invalid or unsafe, or the database cannot be opened. The error names the
+/// variable.
 pub async fn prepare(config: &Config) -> Result<Auth, Box<dyn Error>> {
     let auth = start::open(config).await?;
     let email = &config.admin_email;
@@ -68,39 +72,39 @@ async fn clean_up(auth: Auth) {
     let mut ticks = tokio::time::interval(CLEAN_UP_INTERVAL);
     loop {
         ticks.tick().await;
-        if let Err(error) = auth.purge_expired_sessions().await {
-            tracing::warn!(%error, "expired sessions were not forgotten");
+        if let Err(error) = auth.delete_expired_sessions().await {
+            tracing::warn!(%error, "expired sessions could not be deleted");
         }
     }
 }
 
-/// Why the service does not listen.
+/// The error of a program that cannot bind its address.
 #[must_use]
 pub fn cannot_listen(config: &Config, error: &dyn Error) -> Box<dyn Error> {
     format!("BIND_ADDR: {}: {error}", config.bind_address).into()
 }
 
-/// Says where the service listens, once it does.
+/// Prints the address on which the service listens.
 pub fn announce(address: SocketAddr) {
     println!("listening on http://{address}");
 }
 
-/// The wish that the service stop: SIGTERM or Ctrl-C. Made before [`announce`], so that nobody can know that the service
-/// is there and not be heard.
+/// The signal to stop: SIGTERM or Ctrl-C. Make it before [`announce`]: a signal sent as soon as the
+/// address is printed must not be lost.
 #[derive(Debug)]
 pub struct Stop(Signal);
 
 impl Stop {
-    /// Begins to listen.
+    /// Starts to listen for the signal.
     ///
     /// # Errors
-    /// When the system does not let it.
+    /// When the system does not allow a signal handler.
     pub fn listen() -> Result<Self, Box<dyn Error>> {
         Ok(Self(signal(SignalKind::terminate())?))
     }
 
-    /// Waits for the wish.
-    pub async fn wished(mut self) {
+    /// Waits for the signal.
+    pub async fn received(mut self) {
         tokio::select! {
             _ = self.0.recv() => {}
             _ = tokio::signal::ctrl_c() => {}

@@ -1,11 +1,11 @@
-//! From a configuration to an [`Auth`], and the first admin.
+//! Builds the [`Auth`] from the settings, and creates the first admin.
 
 use std::error::Error;
 use std::sync::Arc;
 
 use gatewright::{
     Account, AccountStore, ApiKeys, Auth, AuthBuilder, Email, HashingPool, Jwt, MemoryStore, MySqlStore,
-    Password, PolicyRefusal, PostgresFeed, PostgresStore, RedisFeed, RedisStore, Registration, RoleScopes,
+    Password, PolicyError, PostgresFeed, PostgresStore, RedisFeed, RedisStore, Registration, RoleScopes,
     SHORT_API_KEY_BYTES, SessionStore, SqliteStore, StoreError, TrustedProxies,
 };
 
@@ -13,10 +13,11 @@ use crate::config::{Config, random_text};
 use crate::keys::ring;
 use crate::model::{Role, Scope, scopes_of};
 
-/// Opens the store and builds the handle.
+/// Opens the store and builds the [`Auth`].
 ///
 /// # Errors
-/// When a setting is missing or unsafe, or the database cannot be opened; the error names the variable.
+/// When a setting is invalid or unsafe, or the database cannot be opened. The error names the
+/// variable.
 pub async fn open(config: &Config) -> Result<Auth, Box<dyn Error>> {
     builder(config).await?.build().map_err(|error| {
         let variable = match error.setting {
@@ -30,16 +31,16 @@ pub async fn open(config: &Config) -> Result<Auth, Box<dyn Error>> {
     })
 }
 
-/// Opens the store and sets everything that the configuration says.
+/// Opens the store and applies the settings.
 ///
 /// # Errors
-/// When the key or a list is unsafe, or the database cannot be opened; the error names the variable.
+/// When a setting is invalid, or the database cannot be opened. The error names the variable.
 pub async fn builder(config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>> {
     let url = config.database_url.as_str();
     match url.split(':').next() {
         Some("memory") => with_sessions(MemoryStore::new(), config).await,
         Some("sqlite") => {
-            // Without a password in it, unlike the others'.
+            // The URL of SQLite contains no password, so the error can show it.
             let store = opened(SqliteStore::connect(url).await);
             with_sessions(store.map_err(|error| format!("{error} ({url})"))?, config).await
         }
@@ -48,11 +49,11 @@ pub async fn builder(config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Er
             if config.redis_url.is_some() {
                 return Ok(builder);
             }
-            // Other processes may use it too: what one revokes the others hear at once.
+            // Other processes may use the database too: the feed sends them revocations.
             Ok(builder.with_revocation_feed(opened(PostgresFeed::connect(url).await)?))
         }
         Some("mysql" | "mariadb") => with_sessions(opened(MySqlStore::connect(url).await)?, config).await,
-        _ => Err("DATABASE_URL: must begin with sqlite:, postgres:, mysql: or memory:".into()),
+        _ => Err("DATABASE_URL: must begin with sqlite:, postgres:, mysql:, mariadb: or memory:".into()),
     }
 }
 
@@ -60,19 +61,18 @@ fn opened<S>(store: Result<S, StoreError>) -> Result<S, Box<dyn Error>> {
     store.map_err(|error| format!("DATABASE_URL: {error}: {}", cause(&error)).into())
 }
 
-/// Sessions are kept beside the users, or in Redis where the configuration names one.
+/// Keeps the sessions in Redis if `REDIS_URL` is set, and otherwise in the store of the users.
 async fn with_sessions<S>(store: S, config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>>
 where
     S: AccountStore<User = Account> + SessionStore + Clone,
 {
     let Some(url) = &config.redis_url else { return builder_over(store, config) };
-    let refused = |error: StoreError| format!("REDIS_URL: {error}: {}", cause(&error));
-    let sessions = RedisStore::connect(url).await.map_err(refused)?;
-    let feed = RedisFeed::connect_on(url, &config.redis_prefix).await.map_err(refused)?;
+    let failed = |error: StoreError| format!("REDIS_URL: {error}: {}", cause(&error));
+    let sessions = RedisStore::connect(url).await.map_err(failed)?;
+    let feed = RedisFeed::connect_on(url, &config.redis_prefix).await.map_err(failed)?;
     let tokens = Arc::new(tokens(config)?);
-    let builder =
-        Auth::builder(store.clone(), sessions.with_prefix(config.redis_prefix.clone()), Arc::clone(&tokens));
-    let builder = builder
+    let sessions = sessions.with_prefix(config.redis_prefix.clone());
+    let builder = Auth::builder(store.clone(), sessions, Arc::clone(&tokens))
         .with_accounts(store)
         .with_issuer(tokens)
         .with_hasher(HashingPool::builder().build()?)
@@ -80,10 +80,10 @@ where
     settings(builder, config)
 }
 
-/// Sets everything that the configuration says, over a store that is open.
+/// Applies the settings, with a store that is already open.
 ///
 /// # Errors
-/// When the key or a list is unsafe; the error names the variable.
+/// When a setting is invalid. The error names the variable.
 pub fn builder_over<S>(store: S, config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>>
 where
     S: AccountStore<User = Account> + SessionStore,
@@ -93,9 +93,8 @@ where
 
 fn tokens(config: &Config) -> Result<Jwt, Box<dyn Error>> {
     let tokens = Jwt::builder(ring(&config.keys)?, config.issuer.as_str(), config.audience.as_str());
-    let refused =
-        |error: gatewright::BuildError| format!("AUTH_{}: {}", error.setting.to_uppercase(), error.problem);
-    Ok(tokens.build().map_err(refused)?)
+    let tokens = tokens.build();
+    Ok(tokens.map_err(|error| format!("AUTH_{}: {}", error.setting.to_uppercase(), error.problem))?)
 }
 
 fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>> {
@@ -109,7 +108,7 @@ fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilde
     }
     if api_keys.has_short() {
         tracing::warn!(
-            "AUTH_API_KEYS: a key has fewer than {SHORT_API_KEY_BYTES} characters: it can be guessed"
+            "AUTH_API_KEYS: a key has fewer than {SHORT_API_KEY_BYTES} characters and can be guessed"
         );
     }
     let proxies = TrustedProxies::parse(&config.trusted_proxies);
@@ -126,20 +125,17 @@ fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilde
         .with_refresh_grace(config.refresh_grace))
 }
 
-/// Does not repeat what stands there: it may be the rest of a key that has a colon in it.
+/// Does not quote the value: it can be a part of a key that contains a colon.
 fn unknown_scope() -> String {
     let known: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
-    let known = known.join(", ");
-    format!(
-        "AUTH_API_KEYS: what stands behind a key's colon are not scopes of this service, which are {known}"
-    )
+    format!("AUTH_API_KEYS: unknown scope after a key's colon; use {}", known.join(", "))
 }
 
-/// Makes the first admin in an empty store. A password that had to be generated is shown before it counts: one that
-/// nobody saw would lock everybody out.
+/// Creates the first admin if the store has no accounts. A generated password is shown before the
+/// account is created: a password that was never shown would lock the admin out.
 ///
 /// # Errors
-/// When the store does not answer, the configured address or password is refused, or the password cannot be shown.
+/// When the store fails, the address or password is invalid, or the password cannot be shown.
 pub async fn first_admin(
     auth: &Auth,
     config: &Config,
@@ -160,15 +156,15 @@ pub async fn first_admin(
     };
     let admin =
         Registration::new(&config.admin_email, Password::new(password)).map_err(|error| match error {
-            PolicyRefusal::Password(cause) => format!("ADMIN_PASSWORD: {cause}"),
+            PolicyError::Password(cause) => format!("ADMIN_PASSWORD: {cause}"),
             other => format!("ADMIN_EMAIL: {other}"),
         })?;
-    // Taken: another process was quicker, and its admin is the first.
+    // If the address is taken, another process has created the first admin meanwhile.
     let _ = accounts.create(admin, Role::Admin.name()?).await?;
     Ok(())
 }
 
-/// Why a store failed, as its driver says it.
+/// The error of the database driver.
 fn cause(error: &dyn Error) -> String {
     error.source().map(ToString::to_string).unwrap_or_default()
 }
