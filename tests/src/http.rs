@@ -142,19 +142,16 @@ impl fmt::Display for Store {
 pub type Settings = fn(AuthBuilder<Account>) -> AuthBuilder<Account>;
 
 /// Refusals are problem documents.
-#[must_use]
 pub fn problems(builder: AuthBuilder<Account>) -> AuthBuilder<Account> {
     builder.with_renderer(ProblemRenderer)
 }
 
 /// The token endpoints answer as RFC 6749 requires.
-#[must_use]
 pub fn rfc6749(builder: AuthBuilder<Account>) -> AuthBuilder<Account> {
     builder.with_token_endpoint(TokenEndpoint::Rfc6749)
 }
 
 /// The proxies at 127.0.0.1 and in 10.0.0.0/8 are trusted.
-#[must_use]
 pub fn proxies(builder: AuthBuilder<Account>) -> AuthBuilder<Account> {
     builder.with_trusted_proxies(TrustedProxies::parse("127.0.0.1, 10.0.0.0/8").unwrap())
 }

@@ -2,7 +2,10 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::missing_panics_doc,
     reason = "a test fails by panicking"
 )]
@@ -22,9 +25,9 @@ use std::time::Duration;
 
 use example_service::testing::new_directory;
 use gatewright::{
-    Account, AccountStore, Auth, AuthBuilder, CreateOutcome, Email, Epoch, Jwt, Login, MemoryStore, NewAccount, Password,
-    PasswordHash, Refresh, RoleName, RoleScopes, Scopes, SqliteStore, SystemRandom, TokenPair, TokenText,
-    UserId,
+    Account, AccountStore, Auth, AuthBuilder, CreateOutcome, Email, Epoch, Jwt, Login, MemoryStore,
+    NewAccount, Password, PasswordHash, Refresh, RoleName, RoleScopes, Scopes, SqliteStore, SystemRandom,
+    TokenPair, TokenText, UserId,
 };
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{EventRecorder, FixedClock, TestHasher};

@@ -10,8 +10,8 @@ use axum::Router;
 use axum::routing::get;
 use gatewright::axum::{CurrentUser, routes};
 use gatewright::{
-    AccountStore, ApiKeys, Auth, Clock, CreateOutcome, Email, Epoch, MemoryStore, NewAccount, RoleName, Scopes,
-    SystemClock, SystemRandom, UserId,
+    AccountStore, ApiKeys, Auth, Clock, CreateOutcome, Email, Epoch, MemoryStore, NewAccount, RoleName,
+    Scopes, SystemClock, SystemRandom, UserId,
 };
 use gatewright_testkit::auth_routes::{PASSWORD, Target};
 use gatewright_testkit::{TestHasher, block_on};

@@ -5,9 +5,7 @@
 use std::slice;
 
 use gatewright_testkit::auth_routes::Target;
-use gatewright_tests::http::compare::{
-    Answer, Selection, compare, compare_after, to_problem, to_rfc6749,
-};
+use gatewright_tests::http::compare::{Answer, Selection, compare, compare_after, to_problem, to_rfc6749};
 use gatewright_tests::http::{Settings, Store, problems, rfc6749, serve_with};
 
 #[test]
@@ -95,7 +93,8 @@ fn compare_all(store: Store) {
 }
 
 fn compare_a_sample(store: Store, share: usize) {
-    let targets = [Store::Memory, store].map(|store| (format!("axum on {store}"), store.serve(axum_app::serve)));
+    let targets =
+        [Store::Memory, store].map(|store| (format!("axum on {store}"), store.serve(axum_app::serve)));
     compare(&targets, Selection::Share(share)).expect_equal();
 }
 

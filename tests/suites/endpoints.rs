@@ -7,17 +7,39 @@ mod tokens;
 mod refresh;
 mod random_signatures;
 
-use gatewright::{Identity, PasswordChange, RequestView, SessionId, TokenText};
+use gatewright::{Identity, MemoryStore, Password, PasswordChange, RequestView, SessionId, TokenText};
 use gatewright_testkit::auth_routes::claims;
 use gatewright_testkit::store::Store;
+use gatewright_testkit::{FailingStore, Outage};
 use gatewright_tests::{Bearer, PASSWORD, World};
+
+/// The address of the only user of a world.
+pub(crate) const EMAIL: &str = "ada@example.com";
+
+/// A world on this store, with one user.
+pub(crate) async fn world_on<S: Store>(store: S) -> World<S> {
+    let world = World::new(store);
+    world.add(EMAIL).await;
+    world
+}
+
+/// A world in memory, with one user.
+pub(crate) async fn world() -> World<MemoryStore> {
+    world_on(MemoryStore::new()).await
+}
+
+/// As [`world`], on a store that fails on demand.
+pub(crate) async fn failing_world() -> (World<FailingStore<MemoryStore>>, Outage) {
+    let (store, outage) = FailingStore::new(MemoryStore::new());
+    (world_on(store).await, outage)
+}
 
 /// The password that [`new_password`] sets.
 pub(crate) const NEW_PASSWORD: &str = "another correct horse";
 
 /// A change from the usual password to [`NEW_PASSWORD`].
 pub(crate) fn new_password() -> PasswordChange {
-    let [old, new] = [PASSWORD, NEW_PASSWORD].map(gatewright::Password::new);
+    let [old, new] = [PASSWORD, NEW_PASSWORD].map(Password::new);
     PasswordChange::new(old, new).unwrap()
 }
 

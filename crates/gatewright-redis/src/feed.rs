@@ -46,13 +46,14 @@ const PUBLISH: &str = "publish a revocation";
 /// # Delivery
 /// A node's messages are sent in the order of the `publish` calls, up to 256 in one round trip. A
 /// message that is equal to a waiting one is not queued twice. A publication fails after
-/// [`CALL_TIMEOUT`](crate::CALL_TIMEOUT), or at once if [`MAX_WAITING`] messages wait. The feed
-/// continues to send its message until every cache entry that it affects has expired
-/// ([`CACHE_TTL_WITH_FEED`]).
+/// [`CALL_TIMEOUT`](crate::CALL_TIMEOUT), or at once if [`MAX_WAITING`] messages wait. After a
+/// timeout, the feed continues to send the message until every cache entry that it affects has
+/// expired ([`CACHE_TTL_WITH_FEED`]).
 ///
 /// Redis does not keep messages for subscribers that are not connected. A node therefore clears its
-/// cache after each new subscription. Messages that a failed primary had not replicated are lost.
-/// Caches then still hold revoked entries, for at most [`CACHE_TTL_WITH_FEED`].
+/// cache after each new subscription. A message is lost if the primary fails after it has accepted
+/// the message and before it delivers it. Caches then still hold revoked entries, for at most
+/// [`CACHE_TTL_WITH_FEED`].
 ///
 /// # Requirements
 /// All nodes must use the same server and the same prefix. A cluster does not keep one order for
@@ -60,6 +61,15 @@ const PUBLISH: &str = "publish a revocation";
 /// its nodes: the same one for all.
 ///
 /// A client that can publish on the channel can clear caches, and nothing else.
+///
+/// ```no_run
+/// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
+/// use gatewright_redis::{Prefix, RedisFeed};
+///
+/// let url = "rediss://app:secret@redis.example.com/";
+/// let feed = RedisFeed::connect_on(url, &Prefix::new("shop:")?).await?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct RedisFeed {
     outbox: Outbox,
@@ -94,7 +104,7 @@ impl RedisFeed {
 
     async fn open(url: &str, prefix: &Prefix) -> Result<Self> {
         let address = Address::parse(url)?;
-        let connection = SharedConnection::to_server(&address)?;
+        let connection = SharedConnection::for_server(&address)?;
         let connector = Connector::new(address.subscribing_client()?, prefix.channel());
         let subscription = connector.open().await?;
         let outbox = Outbox::open(connection, prefix.channel());

@@ -37,10 +37,10 @@
 //! All callers share one connection. No command takes longer than [`CALL_TIMEOUT`]. After a timeout
 //! or a connection failure, the next call opens a new connection.
 //!
-//! A command is sent once. If its reply is lost, the outcome is unknown and the call returns an
-//! error. Within the grace window, a second refresh with the same token returns the same successor
-//! in both cases. A command that has reached the server may be executed after its caller has given
-//! up.
+//! A command is sent again only if the server replied that it did not execute it. If the reply is
+//! lost, the outcome is unknown and the call returns an error. Within the grace window, a second
+//! refresh with the same token returns the same successor in both cases. A command that has reached
+//! the server may be executed after its caller has given up.
 //!
 //! # Servers
 //! The server must be Redis 7 or later, or compatible with it, and must be a primary. The role is

@@ -54,7 +54,7 @@ impl RedisStore {
     /// If the URL is invalid, or if no primary accepts the connection within
     /// [`CALL_TIMEOUT`](crate::CALL_TIMEOUT). The error does not contain the password.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let opening = async { Self::open(SharedConnection::to_server(&Address::parse(url)?)?).await };
+        let opening = async { Self::open(SharedConnection::for_server(&Address::parse(url)?)?).await };
         opening.await.map_err(store_error(CONNECT))
     }
 
@@ -67,7 +67,7 @@ impl RedisStore {
     pub async fn connect_cluster(urls: &[&str]) -> Result<Self, StoreError> {
         let opening = async {
             let nodes = urls.iter().map(|url| Address::parse(url)).collect::<Result<Vec<_>>>()?;
-            Self::open(SharedConnection::to_cluster(&nodes)?).await
+            Self::open(SharedConnection::for_cluster(&nodes)?).await
         };
         opening.await.map_err(store_error(CONNECT))
     }

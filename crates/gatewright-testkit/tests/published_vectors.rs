@@ -17,7 +17,8 @@ mod needs_vectors {
         let table = std::fs::read_to_string(Path::new(&folder).join("refresh_scenarios.json")).unwrap();
         let table: Value = serde_json::from_str(&table).unwrap();
         let scenarios = table["scenarios"].as_array().unwrap().iter();
-        let published: BTreeSet<_> = scenarios.map(|scenario| scenario["id"].as_str().unwrap().to_owned()).collect();
+        let published: BTreeSet<_> =
+            scenarios.map(|scenario| scenario["id"].as_str().unwrap().to_owned()).collect();
         let covered: BTreeSet<_> = SCENARIOS.iter().map(|name| name.replace('_', "-")).collect();
         assert_eq!(covered, published);
         assert_eq!(published.len(), 16);

@@ -80,7 +80,7 @@ impl Example for Target {
     }
 
     fn id_of(&self, access: &str) -> String {
-        self.me(access).json()["id"].as_str().unwrap().to_owned()
+        self.me(access).json().pointer("/id").unwrap().as_str().unwrap().to_owned()
     }
 
     fn patch_user(&self, id: &str, body: &str) -> Response {

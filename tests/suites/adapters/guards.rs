@@ -10,8 +10,8 @@ use std::net::TcpListener;
 use std::thread;
 
 use gatewright::{ApiKeys, Auth, Policy, Requirement, Scopes};
-use gatewright_testkit::block_on;
 use gatewright_testkit::auth_routes::{Request, Response, Target};
+use gatewright_testkit::block_on;
 use gatewright_tests::{World, memory};
 
 gatewright::roles! { enum Role: role { User = "user", Admin = "admin" } }

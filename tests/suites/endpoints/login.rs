@@ -5,17 +5,15 @@ use std::future::Future;
 use std::time::Duration;
 
 use gatewright::{
-    AccountStore, Auth, AuthError, CompareAndSwap, Denial, Epoch, Jwt, Login, LoginError, Password,
-    PasswordHash, RequestView, Scopes, SessionStore, Timestamp, TokenPair, UserStore,
+    AccountStore, Auth, AuthError, CompareAndSwap, Denial, Epoch, Jwt, Login, LoginError, MemoryStore,
+    Password, PasswordHash, RequestView, Scopes, SessionStore, Timestamp, TokenPair, UserStore,
 };
 use gatewright_testkit::TestHasher;
 use gatewright_testkit::store::Store;
-use gatewright_tests::{PASSWORD, SECRET, World, jwt, memory, sqlite};
+use gatewright_tests::{PASSWORD, SECRET, World, jwt, sqlite};
 use tokio::task::JoinHandle;
 
-use super::{NEW_PASSWORD, authenticate, bearer, new_password, session_of};
-
-const EMAIL: &str = "ada@example.com";
+use super::{EMAIL, NEW_PASSWORD, authenticate, bearer, new_password, session_of, world, world_on};
 
 fn login(email: &str, password: &str) -> Login {
     Login::new(email, Password::new(password))
@@ -49,9 +47,7 @@ async fn pause_login<S: Store>(world: &World<S>) -> JoinHandle<Result<TokenPair,
 
 #[tokio::test]
 async fn every_refused_login_costs_one_hash_and_gets_the_same_answer() {
-    let [store, _] = memory().await;
-    let world = World::new(store);
-    world.add(EMAIL).await;
+    let world = world().await;
     world.add_with_hash("unusable@example.com", PasswordHash::new("!")).await;
     let disabled = world.add("disabled@example.com").await;
     world.auth.accounts().unwrap().update(&disabled.id, None, Some(false)).await.unwrap();
@@ -79,8 +75,7 @@ async fn every_refused_login_costs_one_hash_and_gets_the_same_answer() {
 
 /// The password changes after the login has read the user and before its hash is verified.
 async fn login_uses_the_epoch_of_the_verified_user<S: Store>(store: S) {
-    let world = World::new(store);
-    world.add(EMAIL).await;
+    let world = world_on(store).await;
     let mine = world.login(EMAIL).await;
     let slow = pause_login(&world).await;
     let other = Auth::local(world.store.clone(), jwt(), TestHasher::new())
@@ -100,20 +95,17 @@ async fn login_uses_the_epoch_of_the_verified_user<S: Store>(store: S) {
 
 #[tokio::test]
 async fn login_uses_the_epoch_of_the_verified_user_in_memory() {
-    let [store, _] = memory().await;
-    login_uses_the_epoch_of_the_verified_user(store).await;
+    login_uses_the_epoch_of_the_verified_user(MemoryStore::new()).await;
 }
 
 #[tokio::test]
 async fn login_uses_the_epoch_of_the_verified_user_in_sqlite() {
-    let [store, _] = sqlite().await;
-    login_uses_the_epoch_of_the_verified_user(store).await;
+    login_uses_the_epoch_of_the_verified_user(sqlite().await[0].clone()).await;
 }
 
 #[tokio::test]
 async fn login_upgrades_a_weak_hash_and_keeps_all_sessions() {
-    let [store, _] = sqlite().await;
-    let world = World::new(store);
+    let world = World::new(sqlite().await[0].clone());
     let account = world.add_with_hash(EMAIL, TestHasher::stored_weakly(PASSWORD)).await;
     let first = world.login(EMAIL).await;
     let after = world.store.find_by_id(&account.id).await.unwrap().unwrap();
@@ -128,8 +120,7 @@ async fn login_upgrades_a_weak_hash_and_keeps_all_sessions() {
 
 #[tokio::test]
 async fn login_succeeds_when_the_hash_upgrade_fails() {
-    let [store, _] = memory().await;
-    let world = World::new(store);
+    let world = World::new(MemoryStore::new());
     world.add_with_hash(EMAIL, TestHasher::stored_weakly(PASSWORD)).await;
     let login = pause_login(&world).await;
     world.hasher.be_busy(1);
@@ -147,8 +138,7 @@ fn expect_not_upgraded<S: Store>(world: &World<S>, cause: &str) {
 
 #[tokio::test]
 async fn password_change_prevails_over_an_upgrade_of_the_old_hash() {
-    let [store, _] = memory().await;
-    let world = World::new(store);
+    let world = World::new(MemoryStore::new());
     let account = world.add_with_hash(EMAIL, TestHasher::stored_weakly(PASSWORD)).await;
     let login = pause_login(&world).await;
     let (old, new) = (account.password_hash.clone(), TestHasher::stored(NEW_PASSWORD));
@@ -164,8 +154,7 @@ async fn password_change_prevails_over_an_upgrade_of_the_old_hash() {
 
 #[tokio::test]
 async fn password_change_succeeds_despite_a_concurrent_hash_upgrade() {
-    let [store, _] = memory().await;
-    let world = World::new(store);
+    let world = World::new(MemoryStore::new());
     let account = world.add(EMAIL).await;
     let pair = world.login(EMAIL).await;
     let (me, auth) = (authenticate(&world, &pair.access_token).await, world.auth.clone());
@@ -182,9 +171,7 @@ async fn password_change_succeeds_despite_a_concurrent_hash_upgrade() {
 
 #[tokio::test]
 async fn a_busy_hasher_is_unavailable_and_creates_no_session() {
-    let [store, _] = memory().await;
-    let world = World::new(store);
-    world.add(EMAIL).await;
+    let world = world().await;
     world.hasher.be_busy(1);
     let error = world.auth.login(login(EMAIL, PASSWORD)).await.unwrap_err();
     let reply = world.auth.reply_to(&error);
@@ -198,8 +185,7 @@ async fn a_busy_hasher_is_unavailable_and_creates_no_session() {
 
 #[tokio::test]
 async fn disabling_or_deleting_an_account_deletes_its_sessions() {
-    let [store, _] = memory().await;
-    let world = World::new(store);
+    let world = World::new(MemoryStore::new());
     let [disabled, deleted] = [world.add(EMAIL).await, world.add("eve@example.com").await];
     world.login(EMAIL).await;
     world.login("eve@example.com").await;
@@ -212,7 +198,7 @@ async fn disabling_or_deleting_an_account_deletes_its_sessions() {
 
 #[tokio::test]
 async fn disabled_users_and_foreign_identities_cannot_change_a_password() {
-    let [store, _] = memory().await;
+    let store = MemoryStore::new();
     let world = World::new(store.clone());
     let account = world.add(EMAIL).await;
     let pair = world.login(EMAIL).await;
@@ -233,7 +219,7 @@ async fn disabled_users_and_foreign_identities_cannot_change_a_password() {
 
 #[tokio::test]
 async fn token_leeway_does_not_extend_the_session() {
-    let [store, _] = memory().await;
+    let store = MemoryStore::new();
     let hour = Duration::from_secs(3_600);
     let world = World::with(store.clone(), |builder| {
         builder.with_access_lifetime(hour).with_refresh_lifetime(hour).with_session_lifetime(hour)
@@ -254,9 +240,7 @@ async fn token_leeway_does_not_extend_the_session() {
 
 #[tokio::test]
 async fn the_101st_session_ends_the_first() {
-    let [store, _] = sqlite().await;
-    let world = World::new(store);
-    world.add(EMAIL).await;
+    let world = world_on(sqlite().await[0].clone()).await;
     let mut pairs = Vec::new();
     for _ in 0..101 {
         pairs.push(world.login(EMAIL).await);
@@ -269,9 +253,7 @@ async fn the_101st_session_ends_the_first() {
 
 #[tokio::test]
 async fn login_grants_only_the_requested_scopes_that_are_allowed() {
-    let [store, _] = memory().await;
-    let world = World::new(store);
-    world.add(EMAIL).await;
+    let world = world().await;
     let login = login(EMAIL, PASSWORD).with_scopes(Scopes::parse("admin read").unwrap());
     let pair = world.auth.login(login).await.unwrap();
     assert_eq!(pair.scopes.as_str(), "read");
@@ -279,8 +261,7 @@ async fn login_grants_only_the_requested_scopes_that_are_allowed() {
 
 #[tokio::test]
 async fn a_token_with_another_epoch_than_its_session_is_refused() {
-    let [store, _] = memory().await;
-    let world = World::new(store);
+    let world = World::new(MemoryStore::new());
     let account = world.add(EMAIL).await;
     let pair = world.login(EMAIL).await;
     let session = session_of(&pair.access_token);

@@ -8,8 +8,8 @@ use example_service::testing::serve_with_keys;
 use gatewright::{
     Algorithm, Claims, Jwt, KeyRing, NewKey, SigningKey, Timestamp, TokenId, TokenIssuer, TokenKind, UserId,
 };
-use gatewright_testkit::auth_routes::refresh::a_retried_refresh_is_repeated_and_reuse_ends_the_session;
 use gatewright_testkit::auth_routes::expect_same_token;
+use gatewright_testkit::auth_routes::refresh::a_retried_refresh_is_repeated_and_reuse_ends_the_session;
 use gatewright_tests::storages::InMemory;
 
 /// The key of all tokens.

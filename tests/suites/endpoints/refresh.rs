@@ -6,7 +6,8 @@ use gatewright::{AuthError, TokenText};
 use gatewright_testkit::store::Store;
 use gatewright_tests::{World, sqlite};
 
-const EMAIL: &str = "ada@example.com";
+use super::{EMAIL, world_on};
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 async fn is_refused<S: Store>(world: &World<S>, token: &TokenText) -> bool {
@@ -36,9 +37,7 @@ async fn every_node_returns_the_identical_token_within_the_grace_window() {
 
 #[tokio::test]
 async fn a_session_expires_when_idle_and_at_its_maximum_age() {
-    let [store, _] = sqlite().await;
-    let world = World::new(store);
-    world.add(EMAIL).await;
+    let world = world_on(sqlite().await[0].clone()).await;
     let idle = world.login(EMAIL).await;
     world.clock.advance(7 * DAY);
     assert!(is_refused(&world, &idle.refresh_token).await);

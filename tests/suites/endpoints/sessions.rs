@@ -3,16 +3,14 @@
 use std::time::Duration;
 
 use gatewright::{
-    Auth, AuthError, Bytes, Clock, Denial, Endpoint, Headers, Identity, Login, Password, Reply, RequestView,
-    SessionId, SessionStore, TokenPair, UserId,
+    Auth, AuthError, Bytes, Clock, Denial, Endpoint, Headers, Identity, Login, MemoryStore, Password, Reply,
+    RequestView, SessionId, SessionStore, TokenPair, UserId,
 };
+use gatewright_testkit::Outage;
 use gatewright_testkit::store::Store;
-use gatewright_testkit::{FailingStore, Outage};
-use gatewright_tests::{World, memory, sqlite};
+use gatewright_tests::{World, sqlite};
 
-use super::{NEW_PASSWORD, authenticate, bearer, new_password};
-
-const EMAIL: &str = "ada@example.com";
+use super::{EMAIL, NEW_PASSWORD, authenticate, bearer, failing_world, new_password, world, world_on};
 
 async fn me<S: Store>(world: &World<S>, pair: &TokenPair) -> Identity {
     authenticate(world, &pair.access_token).await
@@ -30,8 +28,7 @@ async fn listed<S: Store>(world: &World<S>, pair: &TokenPair) -> Vec<SessionId> 
 }
 
 async fn live_sessions_are_listed_newest_first<S: Store>(store: S) {
-    let world = World::new(store);
-    world.add(EMAIL).await;
+    let world = world_on(store).await;
     let first = world.login(EMAIL).await;
     let first_id = me(&world, &first).await.session();
     world.clock.advance(Duration::from_secs(86_400));
@@ -58,7 +55,7 @@ async fn live_sessions_are_listed_newest_first<S: Store>(store: S) {
 
 #[tokio::test]
 async fn live_sessions_are_listed_newest_first_in_memory() {
-    live_sessions_are_listed_newest_first(memory().await[0].clone()).await;
+    live_sessions_are_listed_newest_first(MemoryStore::new()).await;
 }
 
 #[tokio::test]
@@ -68,8 +65,7 @@ async fn live_sessions_are_listed_newest_first_in_sqlite() {
 
 #[tokio::test]
 async fn the_list_has_exactly_the_documented_fields_in_whole_seconds() {
-    let world = World::new(memory().await[0].clone());
-    world.add(EMAIL).await;
+    let world = world().await;
     let created = world.clock.now().as_seconds();
     let pair = world.login(EMAIL).await;
     world.clock.advance(Duration::from_millis(90_900));
@@ -88,9 +84,7 @@ async fn the_list_has_exactly_the_documented_fields_in_whole_seconds() {
 /// The password change could not delete the sessions, but they have an old epoch.
 #[tokio::test]
 async fn sessions_with_an_old_epoch_are_not_listed() {
-    let (store, outage) = FailingStore::new(memory().await[0].clone());
-    let world = World::new(store);
-    world.add(EMAIL).await;
+    let (world, outage) = failing_world().await;
     let [first, second] = [world.login(EMAIL).await, world.login(EMAIL).await];
     let (caller, other) = (me(&world, &second).await, me(&world, &first).await.session());
     outage.of_sessions();
@@ -106,8 +100,7 @@ async fn sessions_with_an_old_epoch_are_not_listed() {
 
 #[tokio::test]
 async fn ending_a_session_emits_an_event_and_never_ends_another_users() {
-    let world = World::new(memory().await[0].clone());
-    world.add(EMAIL).await;
+    let world = world().await;
     world.add("other@example.com").await;
     let [first, second] = [world.login(EMAIL).await, world.login(EMAIL).await];
     let other = world.login("other@example.com").await;
@@ -125,9 +118,8 @@ async fn ending_a_session_emits_an_event_and_never_ends_another_users() {
 
 #[tokio::test]
 async fn an_identity_of_another_auth_cannot_list_or_end_sessions() {
-    let [store, other] = memory().await;
-    let (world, other) = (World::new(store), World::new(other));
-    world.add(EMAIL).await;
+    let world = world().await;
+    let other = World::new(world.store.clone());
     let pair = world.login(EMAIL).await;
     let foreign = me(&other, &pair).await;
     assert!(matches!(world.auth.sessions(&foreign).await, Err(AuthError::Access(_))));
@@ -138,9 +130,7 @@ async fn an_identity_of_another_auth_cannot_list_or_end_sessions() {
 
 #[tokio::test]
 async fn without_a_store_the_list_and_the_deletion_are_unavailable() {
-    let (store, outage) = FailingStore::new(memory().await[0].clone());
-    let world = World::new(store);
-    world.add(EMAIL).await;
+    let (world, outage) = failing_world().await;
     let pair = world.login(EMAIL).await;
     let (caller, accounts) = (me(&world, &pair).await, world.auth.accounts().unwrap());
     let user = caller.user().id.clone();
@@ -165,8 +155,7 @@ async fn without_a_store_the_list_and_the_deletion_are_unavailable() {
 
 #[tokio::test]
 async fn endpoints_refuse_other_methods_and_list_their_own() {
-    let world = World::new(memory().await[0].clone());
-    world.add(EMAIL).await;
+    let world = world().await;
     let pair = world.login(EMAIL).await;
     let headers = bearer(&pair.access_token);
     let (mut refused, mut allowed) = (0, 0);

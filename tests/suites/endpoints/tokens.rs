@@ -6,12 +6,11 @@ use gatewright::{Denial, Introspection, LocalFeed, MemoryStore, TokenPair, Token
 use gatewright_testkit::{FailingStore, Outage};
 use gatewright_tests::{World, memory};
 
-const EMAIL: &str = "ada@example.com";
+use super::{EMAIL, authenticate, failing_world, world};
 
 /// A world with one user who is logged in. Its events so far are taken.
 async fn logged_in() -> (World<MemoryStore>, TokenPair) {
-    let world = World::new(memory().await[0].clone());
-    world.add(EMAIL).await;
+    let world = world().await;
     let pair = world.login(EMAIL).await;
     let _ = world.events.take();
     (world, pair)
@@ -19,9 +18,7 @@ async fn logged_in() -> (World<MemoryStore>, TokenPair) {
 
 /// As [`logged_in`], on a store that fails on demand.
 async fn logged_in_with_outage() -> (World<FailingStore<MemoryStore>>, TokenPair, Outage) {
-    let (store, outage) = FailingStore::new(memory().await[0].clone());
-    let world = World::new(store);
-    world.add(EMAIL).await;
+    let (world, outage) = failing_world().await;
     let pair = world.login(EMAIL).await;
     (world, pair, outage)
 }
@@ -88,9 +85,8 @@ async fn revocation_without_the_session_store_is_unavailable_and_can_be_retried(
 
 #[tokio::test]
 async fn introspection_reads_the_stores_and_not_the_cache() {
-    let [one, two] = memory().await;
-    let (here, there) = (World::new(one), World::new(two));
-    here.add(EMAIL).await;
+    let here = world().await;
+    let there = World::new(here.store.clone());
     let pair = here.login(EMAIL).await;
     assert_eq!(there.status(&pair.access_token).await, 200);
     here.auth.revoke(&pair.refresh_token).await.unwrap();
@@ -107,7 +103,7 @@ async fn introspection_shows_claims_and_scopes_until_the_token_expires() {
     let (world, pair) = logged_in().await;
     match world.auth.introspect(&pair.access_token).await.unwrap() {
         Introspection::Active(token) => {
-            assert_eq!(token.claims.subject, super::authenticate(&world, &pair.access_token).await.user().id);
+            assert_eq!(token.claims.subject, authenticate(&world, &pair.access_token).await.user().id);
             assert_eq!(
                 (token.claims.issuer(), token.claims.audience()),
                 ("https://issuer.example", Some("api"))

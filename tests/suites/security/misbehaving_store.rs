@@ -9,9 +9,7 @@ use gatewright::{
 use gatewright_testkit::{Hook, Intercepted};
 use gatewright_tests::{World, jwt};
 
-use crate::endpoints::bearer;
-
-const EMAIL: &str = "ada@example.com";
+use crate::endpoints::{EMAIL, bearer};
 
 /// Returns this session from every `find`, if there is one.
 #[derive(Clone, Default)]

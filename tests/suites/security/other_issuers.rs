@@ -1,15 +1,14 @@
 //! Tokens of another issuer never reach a session or a user of this service.
 
 use gatewright::{
-    Auth, AuthError, Clock, Introspection, Issuers, Jwt, Login, MemoryStore, Password, Refresh, RefreshError,
-    RequestView, TokenError, TokenIssuer, TokenKind, TokenText, TokenVerifier,
+    Auth, AuthError, Clock, Introspection, Issuers, Jwt, Login, Password, Refresh, RefreshError, RequestView,
+    TokenError, TokenIssuer, TokenKind, TokenText, TokenVerifier,
 };
 use gatewright_testkit::TestHasher;
-use gatewright_tests::{PASSWORD, World, jwt};
+use gatewright_tests::{PASSWORD, jwt};
 
-use crate::endpoints::bearer;
+use crate::endpoints::{EMAIL, bearer, world};
 
-const EMAIL: &str = "ada@example.com";
 const PARTNER: &str = "https://partner.example";
 
 fn partner() -> Jwt {
@@ -18,8 +17,7 @@ fn partner() -> Jwt {
 
 #[tokio::test]
 async fn tokens_of_another_issuer_reach_no_session_and_no_user() {
-    let world = World::new(MemoryStore::new());
-    world.add(EMAIL).await;
+    let world = world().await;
     let pair = world.login(EMAIL).await;
     let now = world.clock.now();
     let issuers = Issuers::new().with_own(jwt()).unwrap().with(partner()).unwrap();
@@ -57,8 +55,7 @@ async fn tokens_of_another_issuer_reach_no_session_and_no_user() {
 
 #[tokio::test]
 async fn a_resource_server_verifies_claims_and_has_no_users_or_sessions() {
-    let world = World::new(MemoryStore::new());
-    world.add(EMAIL).await;
+    let world = world().await;
     let pair = world.login(EMAIL).await;
     let ours = jwt().verify(TokenKind::Access, pair.access_token.expose(), world.clock.now()).unwrap();
     let token = partner().issue(TokenKind::Access, &ours).unwrap();

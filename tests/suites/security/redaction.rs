@@ -141,8 +141,9 @@ async fn no_value_shows_the_secrets_it_holds() {
     for pair in [&first, &second] {
         for token in [&pair.access_token, &pair.refresh_token] {
             secrets.push(token.expose().to_owned());
-            secrets
-                .push(gatewright_testkit::auth_routes::claims(token.expose())["jti"].as_str().unwrap().to_owned());
+            secrets.push(
+                gatewright_testkit::auth_routes::claims(token.expose())["jti"].as_str().unwrap().to_owned(),
+            );
         }
     }
     assert_eq!(secrets.len(), 23);

@@ -1,17 +1,17 @@
 //! A store that fails leads to 503, never to 401 or 403, and leaves nothing half-written.
 
 use gatewright::{
-    AccountStore, Auth, AuthError, Denial, Login, Password, Refresh, RequestView, SessionId, SessionStore,
-    SqliteStore, TokenDigest, TokenPair,
+    AccountStore, Auth, AuthError, Denial, Login, MemoryStore, Password, Refresh, RequestView, SessionId,
+    SessionStore, SqliteStore, TokenDigest, TokenPair,
 };
 use gatewright_testkit::{FailingStore, Outage};
-use gatewright_tests::{PASSWORD, World, memory, new_file, sqlite};
+use gatewright_tests::{PASSWORD, World, new_file, sqlite};
 use sqlx::{Connection, SqliteConnection};
 
-use crate::endpoints::{NEW_PASSWORD, authenticate, bearer, new_password, session_of};
+use crate::endpoints::{
+    EMAIL, NEW_PASSWORD, authenticate, bearer, failing_world, new_password, session_of, world_on,
+};
 use crate::servers::{IN_TIME, broken_off, unavailable_in_time};
-
-const EMAIL: &str = "ada@example.com";
 
 fn is_outage<T: std::fmt::Debug>(auth: &Auth, result: Result<T, AuthError>) {
     let error = result.unwrap_err();
@@ -29,8 +29,7 @@ fn login() -> Login {
 /// file.
 async fn on_a_file(name: &str) -> (World<SqliteStore>, TokenPair, SqliteConnection) {
     let url = format!("sqlite://{}", new_file(name).display());
-    let world = World::new(SqliteStore::connect(&url).await.unwrap());
-    world.add(EMAIL).await;
+    let world = world_on(SqliteStore::connect(&url).await.unwrap()).await;
     let pair = world.login(EMAIL).await;
     (world, pair, SqliteConnection::connect(&url).await.unwrap())
 }
@@ -41,17 +40,16 @@ async fn run(connection: &mut SqliteConnection, statement: &'static str) {
 
 #[tokio::test]
 async fn failing_stores_make_requests_unavailable_and_consume_nothing() {
-    let (store, outage) = FailingStore::new(memory().await[0].clone());
-    let world = World::new(store);
-    let account = world.add(EMAIL).await;
+    let (world, outage) = failing_world().await;
     let mut pair = world.login(EMAIL).await;
     let headers = bearer(&pair.access_token);
     let view = RequestView::new("GET", &headers);
     let me = authenticate(&world, &pair.access_token).await;
+    let id = &me.user().id;
     for start in [Outage::of_users, Outage::of_sessions] {
         start(&outage);
         // Without a cache entry the guard must ask both stores.
-        world.auth.invalidate_user(&account.id).await.unwrap();
+        world.auth.invalidate_user(id).await.unwrap();
         assert_eq!(world.auth.authenticate(&view).await.unwrap_err().status, 503);
         is_outage(&world.auth, world.auth.login(login()).await);
         is_outage(&world.auth, world.auth.refresh(Refresh::new(pair.refresh_token.clone())).await);
@@ -61,16 +59,14 @@ async fn failing_stores_make_requests_unavailable_and_consume_nothing() {
     }
     outage.of_sessions();
     is_outage(&world.auth, world.auth.logout(&me).await);
-    is_outage(&world.auth, world.auth.accounts().unwrap().delete(&account.id).await);
+    is_outage(&world.auth, world.auth.accounts().unwrap().delete(id).await);
     outage.end();
     assert_eq!(world.status(&pair.access_token).await, 401, "the account was deleted before its sessions");
 }
 
 #[tokio::test]
 async fn password_change_without_the_session_store_ends_every_session() {
-    let (store, outage) = FailingStore::new(memory().await[0].clone());
-    let world = World::new(store);
-    world.add(EMAIL).await;
+    let (world, outage) = failing_world().await;
     let pair = world.login(EMAIL).await;
     let me = authenticate(&world, &pair.access_token).await;
     outage.of_sessions();
@@ -83,7 +79,7 @@ async fn password_change_without_the_session_store_ends_every_session() {
 
 #[tokio::test]
 async fn a_second_deletion_completes_one_that_failed_midway() {
-    let (store, outage) = FailingStore::new(memory().await[0].clone());
+    let (store, outage) = FailingStore::new(MemoryStore::new());
     let world = World::new(store.clone());
     let (account, bystander) = (world.add(EMAIL).await, world.add("eve@example.com").await);
     world.login(EMAIL).await;
@@ -103,11 +99,9 @@ async fn a_second_deletion_completes_one_that_failed_midway() {
 
 #[tokio::test]
 async fn a_closed_database_is_unavailable() {
-    let [store, _] = sqlite().await;
-    let world = World::new(store.clone());
-    world.add(EMAIL).await;
+    let world = world_on(sqlite().await[0].clone()).await;
     let pair = world.login(EMAIL).await;
-    store.close().await;
+    world.store.close().await;
     assert_eq!(world.status(&pair.access_token).await, 503);
     is_outage(&world.auth, world.refresh(&pair.refresh_token).await);
     is_outage(&world.auth, world.auth.login(login()).await);
@@ -170,16 +164,14 @@ async fn the_writer_works_after_the_database_rolled_back_by_itself() {
 
 #[tokio::test]
 async fn an_outage_is_503_on_every_route_without_its_cause() {
-    let [store, _] = sqlite().await;
-    let world = World::new(store.clone());
-    world.add(EMAIL).await;
+    let world = world_on(sqlite().await[0].clone()).await;
     let pair = world.login(EMAIL).await;
     let app: axum::Router = axum::Router::new()
         .route("/me", axum::routing::get(async |_: gatewright::axum::CurrentUser| "ok"))
         .route("/maybe", axum::routing::get(async |_: gatewright::axum::MaybeUser| "ok"))
         .nest("/auth", gatewright::axum::routes(&world.auth))
         .with_state(world.auth.clone());
-    store.close().await;
+    world.store.close().await;
     let (form, json) = (Some("application/x-www-form-urlencoded"), Some("application/json"));
     let login = format!("username={EMAIL}&password={}", PASSWORD.replace(' ', "+"));
     let refresh = format!("refresh_token={}", pair.refresh_token.expose());

@@ -49,11 +49,11 @@ struct Current {
 }
 
 impl SharedConnection {
-    pub(crate) fn to_server(address: &Address) -> Result<Self> {
+    pub(crate) fn for_server(address: &Address) -> Result<Self> {
         Ok(Self::new(Opener::Server(Box::new(address.client()?))))
     }
 
-    pub(crate) fn to_cluster(nodes: &[Address]) -> Result<Self> {
+    pub(crate) fn for_cluster(nodes: &[Address]) -> Result<Self> {
         Ok(Self::new(Opener::Cluster(Box::new(Address::cluster_client(nodes)?))))
     }
 

@@ -10,8 +10,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use gatewright::{Algorithm, NewKey};
-use gatewright_testkit::block_on;
 use gatewright_testkit::auth_routes::{PASSWORD, Request, Target, Tokens};
+use gatewright_testkit::block_on;
 
 use super::{ADMIN_EMAIL, Example, Program, SECRET, databases, new_directory};
 

@@ -5,8 +5,8 @@ use std::iter;
 use std::time::Duration;
 
 use gatewright::{CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED};
-use gatewright_testkit::block_on;
 use gatewright_testkit::auth_routes::{PASSWORD, Request, Target};
+use gatewright_testkit::block_on;
 use sqlx::{Connection, Executor};
 use tokio::task;
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ use super::{ADMIN_PASSWORD, Example, PATIENCE, Program, SECRET, databases, new_d
 const LOGOUTS: usize = 100;
 
 /// The log line of a start without a feed.
-const WITHOUT_FEED: &str = "what other processes revoke is seen within 5 seconds";
+const WITHOUT_FEED: &str = "revocations made by other processes take effect within 5 s";
 
 /// The times from the answer to a logout until another node rejected the session.
 #[derive(Debug)]

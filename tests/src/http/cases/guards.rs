@@ -80,6 +80,9 @@ pub fn an_identity_has_the_granted_scopes_that_are_still_allowed(target: &Target
     let user = target.user().access;
     let scopes = |token: &str| target.me(token).json()["scopes"].clone();
     assert_eq!(scopes(&user), json!(["items:read"]));
-    assert_eq!(scopes(&target.forge_claim(&user, "scope", "items:write items:read introspect")), json!(["items:read"]));
+    assert_eq!(
+        scopes(&target.forge_claim(&user, "scope", "items:write items:read introspect")),
+        json!(["items:read"])
+    );
     assert_eq!(scopes(&target.forge_claim(&user, "scope", "")), Value::Array(Vec::new()));
 }

@@ -28,8 +28,9 @@ pub fn the_admin_is_granted_every_scope_and_may_narrow_a_refresh(target: &Target
     let admin =
         [("username", ADMIN_EMAIL), ("password", ADMIN_PASSWORD), ("scope", "items:read items:write")];
     let tokens = Tokens::expect_granted(&target.login_with(&admin));
-    let refresh =
-        |scope| target.send(&target.post("/refresh").form(&[("refresh_token", &tokens.refresh), ("scope", scope)]));
+    let refresh = |scope| {
+        target.send(&target.post("/refresh").form(&[("refresh_token", &tokens.refresh), ("scope", scope)]))
+    };
     for scope in ["items:read introspect", "introspect", "a\"b"] {
         refresh(scope).expect_invalid_scope();
     }

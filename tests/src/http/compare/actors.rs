@@ -11,6 +11,8 @@ pub(super) struct Actors {
     pub(super) user_id: String,
     /// Sessions of the same user that requests may end.
     pub(super) spare: [Tokens; 8],
+    /// The access token of one more, for `logout` with all kinds of bodies.
+    pub(super) ending: String,
     pub(super) admin: Tokens,
     pub(super) admin_id: String,
     /// The admin's session for `items:read` alone.
@@ -29,6 +31,7 @@ impl Actors {
     pub(super) fn new(target: &Target) -> Self {
         let user = sign_up(target, EMAIL);
         let spare = [(); 8].map(|()| target.login(EMAIL, PASSWORD));
+        let ending = target.login(EMAIL, PASSWORD).access;
         let admin = target.admin();
         let form = [("username", ADMIN_EMAIL), ("password", ADMIN_PASSWORD), ("scope", "items:read")];
         let reader = Tokens::from(&target.login_with(&form));
@@ -41,7 +44,7 @@ impl Actors {
         let path = format!("/users/{}", target.id_of(&deleted));
         target.send(&Request::new("DELETE", &path).bearer(&admin.access)).expect_no_content();
         let [user_id, admin_id] = [&user.access, &admin.access].map(|token| target.id_of(token));
-        Self { user, user_id, spare, admin, admin_id, reader, leaving, logged_out, disabled, deleted }
+        Self { user, user_id, spare, ending, admin, admin_id, reader, leaving, logged_out, disabled, deleted }
     }
 
     /// Bearer tokens by name, valid and invalid.

@@ -122,8 +122,9 @@ impl Table<'_> {
             credentials(self.target, self.actors).into_iter().enumerate()
         {
             for (at_route, (route, request)) in routes.iter().enumerate() {
-                let request =
-                    headers.iter().fold(request.clone(), |request, (name, value)| request.header(name, value));
+                let request = headers
+                    .iter()
+                    .fold(request.clone(), |request, (name, value)| request.header(name, value));
                 self.add(at_credential + at_route, format!("{route} with {credential}"), request);
             }
         }
@@ -175,8 +176,11 @@ impl Table<'_> {
         let mut routes: Vec<_> = self.target.endpoints().into_iter().map(|path| ("POST", path)).collect();
         routes.extend([("POST", "/items".to_owned()), ("PATCH", "/users/nobody".to_owned())]);
         for (at_route, (method, path)) in routes.into_iter().enumerate() {
-            let ends_a_session = LOGOUTS.contains(&path.as_str());
-            let token = if ends_a_session { INVALID_TOKEN } else { &self.actors.admin.access };
+            let token = match path.as_str() {
+                "/auth/logout" => &self.actors.ending,
+                "/auth/logout-all" => INVALID_TOKEN,
+                _ => &self.actors.admin.access,
+            };
             let request = Request::new(method, &path).bearer(token);
             let request =
                 if path == INTROSPECT { request.api_key(&self.target.scoped_api_key) } else { request };
@@ -197,7 +201,8 @@ impl Table<'_> {
             for (at_length, length) in [0, LIMIT, LIMIT + 1, 50_000].into_iter().enumerate() {
                 for (at_type, media) in [FORM, JSON, "text/plain"].into_iter().enumerate() {
                     let request = Request::post(&path).body(media, vec![b'a'; length]);
-                    let (position, name) = (at_path + at_length + at_type, format!("{path} of {length} as {media}"));
+                    let (position, name) =
+                        (at_path + at_length + at_type, format!("{path} of {length} as {media}"));
                     self.add(position, name.clone(), request.clone());
                     self.add(position + 1, format!("{name} in chunks"), request.chunked());
                 }
@@ -225,7 +230,8 @@ impl Table<'_> {
             ("x-forwarded-for", "10.0.0.1"),
             ("cookie", "a=b"),
         ];
-        let paths = ["/health", "/users/me", "/admin/stats", "/items", "/external-data", "/none", "/auth/login"];
+        let paths =
+            ["/health", "/users/me", "/admin/stats", "/items", "/external-data", "/none", "/auth/login"];
         for (at_header, (name, value)) in headers.into_iter().enumerate() {
             for (at_path, path) in paths.into_iter().enumerate() {
                 let request = Request::get(path).header(name, value);
@@ -320,7 +326,10 @@ impl Table<'_> {
             ("the admin", on_user("GET", &actors.admin_id)),
             ("an unknown role", on_user("PATCH", &actors.user_id).json(r#"{"role":"root"}"#)),
             ("an item", by_admin("POST", "/items").json(r#"{"name":"a lamp"}"#)),
-            ("an item by a reader", Request::post("/items").bearer(&actors.reader.access).json(r#"{"name":"x"}"#)),
+            (
+                "an item by a reader",
+                Request::post("/items").bearer(&actors.reader.access).json(r#"{"name":"x"}"#),
+            ),
             ("items", Request::get("/items").bearer(user)),
             ("counts", by_admin("GET", "/admin/stats")),
         ];
@@ -331,7 +340,8 @@ impl Table<'_> {
     fn add_introspections(&mut self) {
         let Self { target, actors, .. } = *self;
         for (name, token) in actors.tokens(target) {
-            let request = target.post("/introspect").form(&[("token", &token)]).api_key(&target.scoped_api_key);
+            let request =
+                target.post("/introspect").form(&[("token", &token)]).api_key(&target.scoped_api_key);
             self.requests.push((format!("introspection: {name}"), request));
         }
     }
