@@ -3,7 +3,9 @@
 use std::process::Command;
 
 use xtask::debian;
-use xtask::tools::{cargo, step, target, works};
+use xtask::tools::{cargo, root, step, target, works};
+
+use crate::programs::TESTED;
 
 /// The packages of the programs that are driven.
 const PROGRAMS: [&str; 3] = ["axum-app", "actix-app", "poem-app"];
@@ -24,13 +26,13 @@ pub(crate) fn run(screenshot: Option<&str>) -> Result<(), String> {
     if !is_installed() {
         debian::install(PACKAGES)?;
     }
-    // `--workspace --all-features`: the same build as that of the tests.
-    let mut build = cargo(&["build", "--workspace", "--all-features", "--locked", "--bin", DRIVER]);
-    step("building what the browser drives", build.args(PROGRAMS.iter().flat_map(|name| ["--bin", name])))?;
+    let mut build = cargo(&["build", "--bin", DRIVER]);
+    build.args(TESTED).args(PROGRAMS.iter().flat_map(|name| ["--bin", name]));
+    step("building the programs for the browser", &mut build)?;
 
     let built = target().join("debug");
     let mut drive = Command::new(built.join(DRIVER));
-    drive.arg(target().join("browser"));
+    drive.current_dir(root()).arg(target().join("browser"));
     drive.args(screenshot.iter().flat_map(|file| ["--screenshot", file]));
     step("Swagger UI in a browser", drive.args(PROGRAMS.iter().map(|name| built.join(name))))
 }
