@@ -38,7 +38,7 @@ pub(crate) fn describe(endpoint: Endpoint, style: Style) -> (Operation, Guards) 
         .summary(Some(about.summary))
         .parameters(id_in(endpoint.path()).map(|id| [id]))
         .request_body(about.request_body())
-        .response(about.success.0.to_string(), success(about.success));
+        .response(about.status.to_string(), about.response());
     let operation = error_responses(endpoint, style)
         .into_iter()
         .fold(operation, |operation, (status, response)| operation.response(status.to_string(), response));
@@ -66,117 +66,110 @@ fn guards_of(endpoint: Endpoint) -> Guards {
     }
 }
 
-/// What the document says of an endpoint.
+/// What the document says of an endpoint. Without [`takes`](Self::takes) it has no request body,
+/// without [`returns`](Self::returns) it replies 204.
 struct About {
     id: &'static str,
     summary: &'static str,
-    /// The content types of the request's body; empty if it has none.
+    /// The description of the response to a request that succeeds.
+    success: &'static str,
+    status: u16,
+    response: Option<&'static str>,
     content_types: &'static [&'static str],
-    /// The name of the schema of the request's body.
-    schema: &'static str,
-    success: Success,
+    request: &'static str,
 }
 
-/// Status, schema and description of the response to a request that succeeds.
-type Success = (u16, Option<&'static str>, &'static str);
-
 impl About {
+    const fn new(id: &'static str, summary: &'static str, success: &'static str) -> Self {
+        Self { id, summary, success, status: 204, response: None, content_types: &[], request: "" }
+    }
+
+    /// The content types and the schema of the request body.
+    const fn takes(self, content_types: &'static [&'static str], request: &'static str) -> Self {
+        Self { content_types, request, ..self }
+    }
+
+    /// The status and the schema of the response to a request that succeeds.
+    const fn returns(self, status: u16, response: Option<&'static str>) -> Self {
+        Self { status, response, ..self }
+    }
+
     const fn of(endpoint: Endpoint) -> Self {
-        let (id, summary, content_types, schema, success): (_, _, &[_], _, Success) = match endpoint {
-            Endpoint::Register => (
-                "register",
-                "Register an account",
-                &[JSON],
-                REGISTRATION,
-                (201, Some(REGISTERED), "Registered, or the address was already registered."),
-            ),
-            Endpoint::Login => {
-                ("login", "Log in", &[FORM], LOGIN, (200, Some(TOKEN_PAIR), "The tokens of a new session."))
+        match endpoint {
+            Endpoint::Register => {
+                let success = "Registered, or the address was already registered.";
+                Self::new("register", "Register an account", success)
+                    .takes(&[JSON], REGISTRATION)
+                    .returns(201, Some(REGISTERED))
             }
-            Endpoint::Refresh => (
-                "refresh",
-                "Exchange a refresh token for new tokens",
-                &[FORM, JSON],
-                REFRESH,
-                (200, Some(TOKEN_PAIR), "The next tokens of the session."),
-            ),
-            Endpoint::Logout => (
-                "logout",
-                "End the session of the access token, or of the refresh token in the body",
-                &[FORM, JSON],
-                LOGOUT,
-                (204, None, "The session has ended."),
-            ),
-            Endpoint::LogoutAll => (
-                "logout_all",
-                "End every session of the caller",
-                &[],
-                "",
-                (204, None, "Every session has ended. All tokens issued before are invalid."),
-            ),
-            Endpoint::ChangePassword => (
-                "change_password",
-                "Change the password and end every other session",
-                &[JSON],
-                PASSWORD_CHANGE,
-                (204, None, "The password has changed. All access tokens issued before are invalid."),
-            ),
-            Endpoint::Sessions => (
-                "sessions",
-                "List the caller's sessions",
-                &[],
-                "",
-                (200, Some(SESSION_LIST), "The active sessions, newest first."),
-            ),
-            Endpoint::EndSession => (
-                "end_session",
-                "End one of the caller's sessions",
-                &[],
-                "",
-                (204, None, "The session has ended."),
-            ),
-            Endpoint::Revoke => (
-                "revoke",
-                "Revoke a token and end its session (RFC 7009)",
-                &[FORM],
-                REVOCATION,
-                (200, None, "The session has ended, or the token was invalid."),
-            ),
-            Endpoint::Introspect => (
-                "introspect",
-                "Introspect a token (RFC 7662)",
-                &[FORM],
-                INTROSPECTION,
-                (200, Some(INTROSPECTED), "The claims of an active access token, or `active: false`."),
-            ),
-            _ => ("", "", &[], "", (204, None, "")),
-        };
-        Self { id, summary, content_types, schema, success }
+            Endpoint::Login => Self::new("login", "Log in", "The tokens of a new session.")
+                .takes(&[FORM], LOGIN)
+                .returns(200, Some(TOKEN_PAIR)),
+            Endpoint::Refresh => {
+                let summary = "Exchange a refresh token for new tokens";
+                Self::new("refresh", summary, "The next tokens of the session.")
+                    .takes(&[FORM, JSON], REFRESH)
+                    .returns(200, Some(TOKEN_PAIR))
+            }
+            Endpoint::Logout => {
+                let summary = "End the session of the access token, or of the refresh token in the body";
+                Self::new("logout", summary, "The session has ended.").takes(&[FORM, JSON], LOGOUT)
+            }
+            Endpoint::LogoutAll => {
+                let success = "Every session has ended. All tokens issued before are invalid.";
+                Self::new("logout_all", "End every session of the caller", success)
+            }
+            Endpoint::ChangePassword => {
+                let success = "The password has changed. All access tokens issued before are invalid.";
+                Self::new("change_password", "Change the password and end every other session", success)
+                    .takes(&[JSON], PASSWORD_CHANGE)
+            }
+            Endpoint::Sessions => {
+                Self::new("sessions", "List the caller's sessions", "The active sessions, newest first.")
+                    .returns(200, Some(SESSION_LIST))
+            }
+            Endpoint::EndSession => {
+                Self::new("end_session", "End one of the caller's sessions", "The session has ended.")
+            }
+            Endpoint::Revoke => {
+                let success = "The session has ended, or the token was invalid.";
+                Self::new("revoke", "Revoke a token and end its session (RFC 7009)", success)
+                    .takes(&[FORM], REVOCATION)
+                    .returns(200, None)
+            }
+            Endpoint::Introspect => {
+                let success = "The claims of an active access token, or `active: false`.";
+                Self::new("introspect", "Introspect a token (RFC 7662)", success)
+                    .takes(&[FORM], INTROSPECTION)
+                    .returns(200, Some(INTROSPECTED))
+            }
+            _ => Self::new("", "", ""),
+        }
     }
 
     fn request_body(&self) -> Option<RequestBody> {
         if self.content_types.is_empty() {
             return None;
         }
-        let required = if self.schema == LOGOUT { Required::False } else { Required::True };
+        let required = if self.request == LOGOUT { Required::False } else { Required::True };
         let body = RequestBodyBuilder::new().required(Some(required));
-        let add = |body: RequestBodyBuilder, media: &&str| body.content(*media, content(self.schema));
+        let add = |body: RequestBodyBuilder, media: &&str| body.content(*media, content(self.request));
         Some(self.content_types.iter().fold(body, add).build())
+    }
+
+    fn response(&self) -> Response {
+        let response = ResponseBuilder::new().description(self.success);
+        let Some(schema) = self.response else { return response.build() };
+        let response = response.content(JSON, content(schema));
+        if schema == REGISTERED {
+            return response.build();
+        }
+        response.header("Cache-Control", no_store()).header("Pragma", no_store()).build()
     }
 }
 
 fn content(schema: &str) -> Content {
     Content::new(Some(Ref::from_schema_name(schema)))
-}
-
-fn success((_, schema, description): Success) -> Response {
-    let response = ResponseBuilder::new().description(description);
-    let Some(schema) = schema else { return response.build() };
-    let response = response.content(JSON, content(schema));
-    if schema == REGISTERED {
-        return response.build();
-    }
-    response.header("Cache-Control", no_store()).header("Pragma", no_store()).build()
 }
 
 /// RFC 6749 §5.1.

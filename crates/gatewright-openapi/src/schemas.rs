@@ -122,8 +122,8 @@ fn introspected() -> Schema {
         [
             ("scope", text("The effective scopes, separated by spaces.")),
             ("token_type", always("Bearer")),
-            ("exp", seconds("The time of expiry, in seconds since 1970.")),
-            ("iat", seconds("The time of issue, in seconds since 1970.")),
+            ("exp", time("The time of expiry")),
+            ("iat", time("The time of issue")),
             ("sub", text("The id of the user.")),
             ("aud", text("The audience.")),
             ("iss", text("The issuer.")),
@@ -142,9 +142,9 @@ fn session() -> Schema {
         "A session.",
         [
             ("id", text("The id of the session.")),
-            ("created_at", seconds("The time of the login, in seconds since 1970.")),
-            ("last_used_at", seconds("The time of the last login or refresh, in seconds since 1970.")),
-            ("expires_at", seconds("The time of expiry if there is no refresh, in seconds since 1970.")),
+            ("created_at", time("The time of the login")),
+            ("last_used_at", time("The time of the last login or refresh")),
+            ("expires_at", time("The time of expiry if there is no refresh")),
             ("address", or_null("The IP address of the client at login.")),
             ("user_agent", or_null("The `User-Agent` of the client at login.")),
         ],
@@ -175,6 +175,11 @@ fn boolean(description: &str) -> Schema {
 
 fn seconds(description: &str) -> Schema {
     described(Type::Integer, description).minimum(Some(0)).build().into()
+}
+
+/// A Unix time.
+fn time(what: &str) -> Schema {
+    seconds(&format!("{what}, in seconds since 1970."))
 }
 
 fn or_null(description: &str) -> Schema {

@@ -121,9 +121,9 @@ fn error_responses_match_the_guard() {
     assert_eq!(description(&behind::<AdminOrWriter>()), "Requires the role `admin` or the scope `write`.");
     assert_eq!(description(&behind::<Unmeetable>()), "Requires a permission that no caller can have.");
     assert_eq!(description(&behind::<ScopedKey>()), "The API key is invalid. Requires the scope `read`.");
-    let refused = &behind::<User>()["responses"]["401"];
-    assert_eq!(refused["headers"]["WWW-Authenticate"]["schema"]["type"], "string");
-    let content = &refused["content"]["application/json"];
+    let unauthenticated = &behind::<User>()["responses"]["401"];
+    assert_eq!(unauthenticated["headers"]["WWW-Authenticate"]["schema"]["type"], "string");
+    let content = &unauthenticated["content"]["application/json"];
     assert_eq!(content["schema"]["$ref"], "#/components/schemas/Denial");
     assert_eq!(content["example"], json!({ "detail": "Not authenticated" }));
 }
@@ -144,10 +144,10 @@ fn several_guards_of_one_operation_are_combined() {
 #[test]
 fn own_responses_are_merged_with_those_of_guards() {
     let document = finished(document().open("GET", "/a").guard::<Admin>("POST", "/b/c"));
-    let answers = &document["paths"]["/b/c"]["post"]["responses"];
+    let responses = &document["paths"]["/b/c"]["post"]["responses"];
     let text = "No C. The `Authorization` header is malformed or repeated.";
-    assert_eq!(answers["400"]["description"], text);
-    assert_eq!(answers["403"]["description"], "Not today. Requires the role `admin`.");
+    assert_eq!(responses["400"]["description"], text);
+    assert_eq!(responses["403"]["description"], "Not today. Requires the role `admin`.");
     assert_eq!(document["components"]["responses"]["Shared"]["description"], "Not today.");
     assert_eq!(document["paths"]["/a"]["get"]["security"], json!([]));
 }
@@ -213,7 +213,7 @@ fn endpoints_are_documented_as_they_are_mounted() {
 #[test]
 fn token_endpoint_and_renderer_settings_are_documented() {
     let login = |document: Document| {
-        let document = document.with_endpoints(&[Endpoint::Login]).open("GET", "/a").open("POST", "/b/c");
+        let document = document.with_endpoints([Endpoint::Login]).open("GET", "/a").open("POST", "/b/c");
         finished(document)["paths"]["/auth/login"]["post"]["responses"].take()
     };
     assert!(login(document())["401"]["content"]["application/json"].is_object());
@@ -250,7 +250,7 @@ fn mismatched_declarations_are_rejected_by_name() {
         ),
         (Document::new(with_own_security(), "").guarded("", ADMIN), get_a.as_str()),
         (
-            declared().with_endpoints(&[Endpoint::Login, Endpoint::Login]),
+            declared().with_endpoints([Endpoint::Login, Endpoint::Login]),
             "the document already has an operation POST /auth/login",
         ),
         (twice, "two operations have the id a"),
