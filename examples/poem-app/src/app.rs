@@ -52,7 +52,7 @@ pub fn service(auth: &Auth) -> Result<impl Endpoint<Output = Response> + use<>, 
     let not_found = auth.not_found();
     let service = install(auth, "/auth", admin.under("/admin", routes))
         .with(AddData::new(service))
-        .catch_error(move |_: NotFoundError| answer(not_found.clone()));
+        .catch_error(move |_: NotFoundError| respond(not_found.clone()));
     Ok(service)
 }
 
@@ -83,10 +83,10 @@ fn read(handler: impl Endpoint + 'static) -> RouteMethod {
 /// A route of these methods. A request with another method gets 405 from Gatewright.
 fn allowing(auth: &Auth, allow: &'static str, methods: RouteMethod) -> impl Endpoint + use<> {
     let not_allowed = auth.method_not_allowed(allow);
-    methods.catch_error(move |_: MethodNotAllowedError| answer(not_allowed.clone()))
+    methods.catch_error(move |_: MethodNotAllowedError| respond(not_allowed.clone()))
 }
 
-async fn answer(reply: Reply) -> Response {
+async fn respond(reply: Reply) -> Response {
     Rejection::from(reply).into_response()
 }
 
