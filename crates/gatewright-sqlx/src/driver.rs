@@ -27,7 +27,7 @@ pub(crate) trait Driver: Database<Arguments: IntoArguments<Self>> {
     /// Copies `value` into the query's next placeholder.
     fn bind(query: DriverQuery<Self>, value: Value<'_>) -> DriverQuery<Self>;
 
-    /// Runs a query that returns no rows. A `&'static str` is sent as it is, without being
+    /// Runs a query without reading rows. A query that is a `&'static str` is sent without being
     /// prepared.
     fn execute<'c>(
         connection: &'c mut Self::Connection,

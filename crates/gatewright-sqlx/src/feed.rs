@@ -38,8 +38,8 @@ pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many messages may wait to be sent: 10 000. Publishing another one fails at once.
 pub const MAX_WAITING: usize = 10_000;
 
-/// The settings of each connection. Notifications are not written to the server's log, so a commit
-/// need not wait for the disk or for a standby.
+/// The settings of each connection. Notifications are not written to the write-ahead log, so a
+/// commit need not wait for the disk or for a standby.
 const SETTINGS: [(&str, &str); 2] = [("statement_timeout", "1500"), ("synchronous_commit", "off")];
 
 const ACTION: &str = "publish a revocation";
@@ -56,7 +56,7 @@ const ACTION: &str = "publish a revocation";
 /// # }
 /// ```
 ///
-/// All nodes must use the same database (the same server is not enough) and the same channel.
+/// All nodes must use the same channel of the same database. The same server is not enough.
 ///
 /// # Connections
 /// The feed has two connections and a background task, which runs in the runtime that called

@@ -57,6 +57,7 @@ pub(crate) const LIST_SESSIONS: &str =
 /// The newest session beyond the limit.
 pub(crate) const FIND_SURPLUS: &str =
     "SELECT seq FROM gatewright_sessions WHERE user_id = $1 ORDER BY seq DESC LIMIT 1 OFFSET $2";
+/// Deletes this session and all older ones.
 pub(crate) const DELETE_UP_TO: &str = "DELETE FROM gatewright_sessions WHERE user_id = $1 AND seq <= $2";
 pub(crate) const UPDATE_ROTATION: &str =
     "UPDATE gatewright_sessions SET current_digest = $1, previous_digest = $2,
@@ -65,6 +66,7 @@ pub(crate) const UPDATE_EPOCH: &str =
     "UPDATE gatewright_sessions SET epoch = $1 WHERE user_id = $2 AND id = $3";
 pub(crate) const DELETE_SESSION: &str = "DELETE FROM gatewright_sessions WHERE id = $1 AND user_id = $2";
 pub(crate) const DELETE_ALL: &str = "DELETE FROM gatewright_sessions WHERE user_id = $1";
+/// Deletes the sessions that have another epoch.
 pub(crate) const DELETE_OTHERS: &str = "DELETE FROM gatewright_sessions WHERE user_id = $1 AND epoch <> $2";
 
 /// The statement with MySQL's placeholders.

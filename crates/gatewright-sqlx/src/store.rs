@@ -6,8 +6,8 @@ use sqlx::Database;
 
 use crate::connection::Pools;
 
-/// Users, accounts and sessions in a SQL database: `SqliteStore`,
-/// `PostgresStore` or `MySqlStore`.
+/// Users, accounts and sessions in a SQL database: the type behind `SqliteStore`, `PostgresStore`
+/// and `MySqlStore`.
 ///
 /// It implements [`UserStore`](gatewright_core::UserStore),
 /// [`AccountStore`](gatewright_core::AccountStore) and
