@@ -28,7 +28,7 @@ pub fn a_body_of_16_kib_is_read_and_one_byte_more_is_413(target: &Target) {
     }
 }
 
-/// With and without a token, whatever the media type.
+/// With and without a token, and with any media type.
 pub fn a_body_beyond_the_limit_is_413_on_every_endpoint(target: &Target) {
     let user = target.user().access;
     for path in target.endpoints() {

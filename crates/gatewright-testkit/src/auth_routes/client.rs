@@ -22,7 +22,7 @@ const CHUNK: usize = 5_000;
 enum Framing {
     /// `content-length`, if there is a body or the method has one.
     Length,
-    /// `content-length` with this value, whatever the length of the body.
+    /// `content-length` with this value, which may differ from the length of the body.
     Announced(usize),
     /// In chunks.
     Chunked,
@@ -112,7 +112,7 @@ impl Request {
         self
     }
 
-    /// Sends this `content-length`, whatever the length of the body.
+    /// Sends this `content-length`, which may differ from the length of the body.
     #[must_use]
     pub const fn announcing(mut self, length: usize) -> Self {
         self.framing = Framing::Announced(length);

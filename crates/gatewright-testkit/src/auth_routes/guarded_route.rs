@@ -41,15 +41,6 @@ pub fn the_scheme_is_read_in_any_case_and_spaces_may_repeat(target: &Target) {
     }
 }
 
-/// RFC 9700 §2.6.
-pub fn tokens_in_the_query_are_ignored(target: &Target) {
-    let token = target.user().access;
-    let query = format!("?access_token={token}");
-    let request = target.guarded().with_query(&query);
-    target.send(&request).expect_unauthenticated();
-    target.send(&request.bearer(&token)).expect_ok();
-}
-
 /// Whether the signature, the times or another claim is wrong.
 pub fn every_invalid_token_gets_the_same_answer(target: &Target) {
     let tokens = target.user();

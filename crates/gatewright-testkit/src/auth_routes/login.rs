@@ -107,7 +107,7 @@ pub fn login_accepts_forms_only(target: &Target) {
 }
 
 /// RFC 6749 §3.3: of the requested scopes, login grants those that the user may have.
-pub fn login_grants_no_more_than_the_users_scopes(target: &Target) {
+pub fn login_grants_only_scopes_of_the_user(target: &Target) {
     let email = target.register();
     let all = target.login(&email, PASSWORD).scope;
     let granted = |scope: &str| {

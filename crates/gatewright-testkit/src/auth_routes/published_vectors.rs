@@ -56,10 +56,12 @@ pub fn rs_two_headers(target: &Target) {
     target.send(&target.guarded().bearer(&token).bearer(&token)).expect_malformed_credentials();
 }
 
-/// RFC 9700 §2.6: the query is not read.
+/// RFC 9700 §2.6: the query is not read, with and without a header.
 pub fn rs_header_and_query(target: &Target) {
     let token = target.user().access;
-    target.send(&target.guarded().with_query(&format!("?access_token={token}")).bearer(&token)).expect_ok();
+    let query = target.guarded().with_query(&format!("?access_token={token}"));
+    target.send(&query).expect_unauthenticated();
+    target.send(&query.bearer(&token)).expect_ok();
 }
 
 /// Refused before any decoding.

@@ -239,7 +239,7 @@ fn refresh_repeatedly(current: &Current, first: &Tokens, answers: &Sender<Outcom
     tokens
 }
 
-/// The running program; there is none between a kill and the next start.
+/// The running program. It is absent between a kill and the next start.
 struct Current(Mutex<Option<Target>>, Condvar);
 
 impl Current {

@@ -102,7 +102,7 @@ pub fn a_bearer_token_is_not_an_api_key(target: &Target) {
     }
 }
 
-/// On routes for users, whatever their guard. A key beside a valid token is ignored.
+/// On routes for users, with every kind of guard. A key beside a valid token is ignored.
 pub fn an_api_key_is_not_a_bearer_token(target: &Target) {
     let user = target.user().access;
     for key in [&target.api_key, &target.scoped_api_key] {

@@ -5,7 +5,7 @@ use example_service::testing::Example;
 use gatewright_testkit::auth_routes::{Request, Target, claims};
 use serde_json::{Value, json};
 
-/// `MaybeUser` tells missing credentials from invalid ones.
+/// `MaybeUser` admits requests without credentials and refuses invalid ones.
 pub fn an_optional_user_is_absent_present_or_refused(target: &Target) {
     let token = target.user().access;
     let maybe = || Request::get("/maybe");

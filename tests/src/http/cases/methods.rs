@@ -20,7 +20,7 @@ const ROUTES: [(&str, &str); 9] = [
 /// A route behind the guard of a prefix.
 const GUARDED: &str = "/admin/stats";
 
-/// `Allow` names the methods of the route, whatever the credentials are.
+/// `Allow` names the methods of the route, with and without valid credentials.
 pub fn other_methods_are_405(target: &Target) {
     let admin = target.admin().access;
     let mut sent = 0;
@@ -48,8 +48,8 @@ pub fn behind_a_guarded_prefix_only_authorized_callers_get_405(target: &Target) 
     }
 }
 
-/// RFC 9110 §9.3.2: status and headers of `GET`, `content-length` included, whatever the
-/// credentials are.
+/// RFC 9110 §9.3.2: status and headers of `GET`, `content-length` included, with all kinds of
+/// credentials.
 pub fn head_is_get_without_the_body(target: &Target) {
     let admin = target.admin().access;
     let paths = ROUTES.map(|(path, _)| path).into_iter().filter(|path| *path != "/items");

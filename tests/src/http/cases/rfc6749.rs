@@ -2,7 +2,7 @@
 
 use gatewright_testkit::auth_routes::{PASSWORD, Target};
 
-/// Login and refresh, whatever the reason. The body is the one of the default token endpoint.
+/// Login and refresh, for every reason. The body is that of the default token endpoint.
 pub fn a_refused_grant_is_400_without_a_challenge(target: &Target) {
     let login = r#"{"detail":"Incorrect email or password","error":"invalid_grant"}"#;
     let email = target.register();

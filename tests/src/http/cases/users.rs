@@ -71,7 +71,7 @@ pub fn an_invalid_change_of_a_user_is_refused(target: &Target) {
     assert_eq!(target.me(&user).json()["role"], "user");
 }
 
-/// Nobody can demote, disable or delete the last active admin.
+/// The last active admin cannot be demoted, disabled or deleted.
 pub fn the_last_admin_remains(target: &Target) {
     let admin = target.admin().access;
     let id = target.id_of(&admin);
