@@ -42,7 +42,7 @@ impl Network for OnPostgres {
         Node { feed: Arc::new(PostgresFeed::connect(&url).await.unwrap()), wire }
     }
 
-    async fn say(&self, text: &str) {
+    async fn send_raw(&self, text: &str) {
         let mut client = sqlx::PgConnection::connect(&self.url).await.unwrap();
         let notify = sqlx::query("SELECT pg_notify('gatewright_revocations', $1)").bind(text);
         notify.execute(&mut client).await.unwrap();
@@ -72,7 +72,7 @@ impl Network for OnRedis {
         Node { feed: Arc::new(RedisFeed::connect_on(&url, &self.prefix).await.unwrap()), wire }
     }
 
-    async fn say(&self, text: &str) {
+    async fn send_raw(&self, text: &str) {
         let client = redis::Client::open(&*self.url).unwrap();
         let mut client = client.get_multiplexed_async_connection().await.unwrap();
         let channel = format!("{}revocations", self.prefix.as_str());

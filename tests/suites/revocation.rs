@@ -222,7 +222,7 @@ async fn a_cached_expiry_does_not_reject_a_refreshed_session() {
 
 #[tokio::test]
 async fn during_an_outage_cached_sessions_are_accepted_until_the_ttl() {
-    for begin in [Outage::of_users, Outage::of_sessions] {
+    for begin in [Outage::fail_users, Outage::fail_sessions] {
         let (store, outage) = FailingStore::new(MemoryStore::new());
         let world = World::new(store);
         world.add(EMAIL).await;
@@ -234,7 +234,7 @@ async fn during_an_outage_cached_sessions_are_accepted_until_the_ttl() {
         assert_eq!(world.status(&uncached.access_token).await, 503);
         world.clock.advance(TICK);
         assert_eq!(world.status(&cached.access_token).await, 503, "never 401");
-        outage.end();
+        outage.recover();
         assert_eq!(world.status(&cached.access_token).await, 200);
     }
 }
@@ -247,10 +247,10 @@ async fn a_deleted_user_is_not_accepted_during_an_outage() {
     let pair = world.login(EMAIL).await;
     assert_eq!(world.status(&pair.access_token).await, 200);
     world.auth.accounts().unwrap().delete(&account.id).await.unwrap();
-    outage.of_users();
-    outage.of_sessions();
+    outage.fail_users();
+    outage.fail_sessions();
     assert_eq!(world.status(&pair.access_token).await, 503, "the cache has no entry, the stores fail");
-    outage.end();
+    outage.recover();
     assert_eq!(world.status(&pair.access_token).await, 401);
 }
 

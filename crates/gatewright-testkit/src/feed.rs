@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use gatewright_core::RevocationFeed;
 
-pub use listener::{Heard, Listener};
+pub use listener::{Listener, Received};
 pub use wire::Wire;
 
 /// One new feed without messages, and the nodes that use it.
@@ -21,7 +21,7 @@ pub trait Network: Send + Sync {
     async fn node(&self) -> Node;
 
     /// Sends a text to all nodes, like another program with write access to the feed.
-    async fn say(&self, text: &str);
+    async fn send_raw(&self, text: &str);
 }
 
 /// One node's end of a feed.

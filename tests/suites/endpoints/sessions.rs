@@ -87,9 +87,9 @@ async fn sessions_with_an_old_epoch_are_not_listed() {
     let (world, outage) = failing_world().await;
     let [first, second] = [world.login(EMAIL).await, world.login(EMAIL).await];
     let (caller, other) = (me(&world, &second).await, me(&world, &first).await.session());
-    outage.of_sessions();
+    outage.fail_sessions();
     assert!(world.auth.change_password(&caller, new_password()).await.is_err());
-    outage.end();
+    outage.recover();
     let third = world.auth.login(Login::new(EMAIL, Password::new(NEW_PASSWORD))).await.unwrap();
     let stored = world.store.list(&caller.user().id).await.unwrap();
     assert_eq!(stored.len(), 3, "the store still has the old sessions");
@@ -134,7 +134,8 @@ async fn without_a_store_the_list_and_the_deletion_are_unavailable() {
     let pair = world.login(EMAIL).await;
     let (caller, accounts) = (me(&world, &pair).await, world.auth.accounts().unwrap());
     let user = caller.user().id.clone();
-    for (start, is_of_sessions) in [(Outage::of_sessions as fn(&Outage), true), (Outage::of_users, false)] {
+    for (start, is_of_sessions) in [(Outage::fail_sessions as fn(&Outage), true), (Outage::fail_users, false)]
+    {
         start(&outage);
         // `Auth::sessions` reads only the session store. The endpoints and `Accounts` read both
         // stores.
@@ -146,7 +147,7 @@ async fn without_a_store_the_list_and_the_deletion_are_unavailable() {
             let reply = handle(&world.auth, endpoint, &bearer(&pair.access_token), Some(&id)).await;
             assert_eq!(reply.status, 503, "{endpoint:?}");
         }
-        outage.end();
+        outage.recover();
     }
     assert_eq!(world.status(&pair.access_token).await, 200);
     let nobody = UserId::new("nobody").unwrap();

@@ -72,13 +72,13 @@ async fn revocation_reaches_other_nodes_through_the_feed() {
 #[tokio::test]
 async fn revocation_without_the_session_store_is_unavailable_and_can_be_retried() {
     let (world, pair, outage) = logged_in_with_outage().await;
-    outage.of_sessions();
+    outage.fail_sessions();
     for token in [&pair.access_token, &pair.refresh_token] {
         let error = world.auth.revoke(token).await.unwrap_err();
         assert_eq!(Denial::from(&error), Denial::Unavailable);
     }
     world.auth.revoke(&TokenText::new("x")).await.unwrap();
-    outage.end();
+    outage.recover();
     world.auth.revoke(&pair.refresh_token).await.unwrap();
     assert_eq!(world.status(&pair.access_token).await, 401);
 }
@@ -124,12 +124,12 @@ async fn introspection_shows_claims_and_scopes_until_the_token_expires() {
 async fn introspection_without_a_store_is_unavailable_and_never_inactive() {
     let (world, pair, outage) = logged_in_with_outage().await;
     assert_eq!(world.status(&pair.access_token).await, 200);
-    for start in [Outage::of_sessions, Outage::of_users] {
+    for start in [Outage::fail_sessions, Outage::fail_users] {
         start(&outage);
         let error = world.auth.introspect(&pair.access_token).await.unwrap_err();
         assert_eq!(Denial::from(&error), Denial::Unavailable);
         let malformed = world.auth.introspect(&TokenText::new("x")).await.unwrap();
         assert_eq!(malformed, Introspection::Inactive, "a malformed token needs no store");
-        outage.end();
+        outage.recover();
     }
 }

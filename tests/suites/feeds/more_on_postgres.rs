@@ -5,7 +5,7 @@ use std::time::Duration;
 use example_service::testing::databases;
 use gatewright::{HEARTBEAT_TIMEOUT, PostgresFeed, PostgresStore, Revocation, RevocationFeed, UserId};
 use gatewright_testkit::block_on;
-use gatewright_testkit::feed::{Heard, Listener, Network, Node};
+use gatewright_testkit::feed::{Listener, Network, Node, Received};
 use gatewright_tests::World;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use tokio::time::Instant;
@@ -19,8 +19,9 @@ fn user(id: impl ToString) -> Revocation {
     Revocation::user(UserId::new(id.to_string()).unwrap())
 }
 
-fn revocations(heard: Vec<Heard>) -> Vec<Revocation> {
-    let revocation = |heard| if let Heard::Revocation(revocation) = heard { Some(revocation) } else { None };
+fn revocations(heard: Vec<Received>) -> Vec<Revocation> {
+    let revocation =
+        |heard| if let Received::Revocation(revocation) = heard { Some(revocation) } else { None };
     heard.into_iter().filter_map(revocation).collect()
 }
 
@@ -28,7 +29,7 @@ fn revocations(heard: Vec<Heard>) -> Vec<Revocation> {
 async fn disconnected_node(network: &OnPostgres) -> (Node, Node, std::sync::Arc<Listener>) {
     let (here, there) = (network.node().await, network.node().await);
     let listener = Listener::to(&*there.feed);
-    listener.until_beaten(1).await;
+    listener.until_heartbeats(1).await;
     here.wire.shut();
     here.wire.until_connections(0).await;
     (here, there, listener)
@@ -43,7 +44,7 @@ async fn waiting_messages_are_sent_in_order_after_a_reconnect() {
         drop(here.feed.publish(message));
     }
     here.wire.open();
-    assert_eq!(revocations(listener.until_revoked(messages.last().unwrap()).await), messages);
+    assert_eq!(revocations(listener.until_received(messages.last().unwrap()).await), messages);
 }
 
 #[tokio::test]
@@ -59,10 +60,10 @@ async fn a_full_queue_rejects_messages_at_once_and_sends_the_others() {
         assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     }
     here.wire.open();
-    let received = revocations(listener.until_revoked(&user(MAX_WAITING - 1)).await).len();
+    let received = revocations(listener.until_received(&user(MAX_WAITING - 1)).await).len();
     assert!(received >= MAX_WAITING, "{received}");
     here.feed.publish(&user("next")).await.unwrap();
-    assert!(!revocations(listener.until_revoked(&user("next")).await).contains(&user(MAX_WAITING)));
+    assert!(!revocations(listener.until_received(&user("next")).await).contains(&user(MAX_WAITING)));
 }
 
 #[tokio::test]
@@ -74,7 +75,7 @@ async fn a_node_without_listeners_reconnects_to_publish() {
     for number in 0..2 {
         here.wire.until_connections(0).await;
         here.feed.publish(&user(number)).await.unwrap();
-        listener.until_revoked(&user(number)).await;
+        listener.until_received(&user(number)).await;
     }
 }
 
@@ -89,15 +90,15 @@ async fn connections_that_the_server_terminates_are_replaced() {
         WHERE datname = current_database() AND pid <> pg_backend_pid()";
     for round in 0..3 {
         for listener in &listeners {
-            listener.until_beaten(1).await;
+            listener.until_heartbeats(1).await;
         }
-        let before = listeners.each_ref().map(|listener| listener.resets());
+        let before = listeners.each_ref().map(|listener| listener.clears());
         admin.execute(terminate).await.unwrap();
         for (listener, before) in listeners.iter().zip(before) {
-            listener.until("the cache is cleared", |_| listener.resets() > before).await;
+            listener.until("the cache is cleared", |_| listener.clears() > before).await;
         }
         here.feed.publish(&user(round)).await.unwrap();
-        listeners[1].until_revoked(&user(round)).await;
+        listeners[1].until_received(&user(round)).await;
     }
 }
 
@@ -111,11 +112,11 @@ async fn idle_session_timeout_does_not_end_the_listening_connection() {
     admin.execute(AssertSqlSafe(timeout)).await.unwrap();
     let node = network.node().await;
     let listener = Listener::to(&*node.feed);
-    listener.until_beaten(1).await;
-    let before = listener.resets();
-    listener.until_beaten(9).await;
+    listener.until_heartbeats(1).await;
+    let before = listener.clears();
+    listener.until_heartbeats(9).await;
     // The timeout would end four connections in this time. A slow machine can lose one without it.
-    assert!(listener.resets() - before < 3, "{:?}", listener.heard());
+    assert!(listener.clears() - before < 3, "{:?}", listener.received());
 }
 
 #[tokio::test]
@@ -134,7 +135,7 @@ async fn messages_on_other_channels_or_databases_are_not_received() {
         feed.publish(&user(number)).await.unwrap();
     }
     for (number, listener) in listeners.iter().enumerate() {
-        assert_eq!(revocations(listener.until_revoked(&user(number)).await), [user(number)]);
+        assert_eq!(revocations(listener.until_received(&user(number)).await), [user(number)]);
     }
 }
 
@@ -162,15 +163,15 @@ fn publishing_after_the_runtime_has_ended_is_an_error() {
     let (feed, listener) = block_on(async {
         let feed = PostgresFeed::connect(&databases::postgres().await).await.unwrap();
         let listener = Listener::to(&feed);
-        listener.until_beaten(1).await;
+        listener.until_heartbeats(1).await;
         (feed, listener)
     });
-    let heard = listener.heard();
+    let heard = listener.received();
     block_on(async {
         feed.publish(&user(1)).await.unwrap_err();
-        assert_eq!(Listener::to(&feed).heard(), []);
+        assert_eq!(Listener::to(&feed).received(), []);
     });
-    assert_eq!(listener.heard(), heard);
+    assert_eq!(listener.received(), heard);
 }
 
 /// The feed stays connected while the store is unreachable.
@@ -184,11 +185,11 @@ async fn cached_requests_send_no_query_to_the_database() {
     let feed = PostgresFeed::connect(&network.url).await.unwrap();
     let listener = Listener::to(&feed);
     let world = World::with(store, |builder| builder.with_revocation_feed(feed));
-    listener.until_beaten(2).await;
+    listener.until_heartbeats(2).await;
     world.add("ada@example.com").await;
     let (cached, uncached) = (world.login("ada@example.com").await, world.login("ada@example.com").await);
     // Revocations that the logins published arrive first. They invalidate the user's entries.
-    listener.until_beaten(2).await;
+    listener.until_heartbeats(2).await;
     assert_eq!(world.status(&cached.access_token).await, 200);
     wire.shut();
     wire.until_connections(0).await;

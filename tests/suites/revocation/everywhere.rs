@@ -59,9 +59,9 @@ async fn logout_all_without_the_session_store_rejects_every_session() {
     let (store, outage) = FailingStore::new(MemoryStore::new());
     let world = World::new(store);
     let (pairs, caller) = cached_sessions(&world).await;
-    outage.of_sessions();
+    outage.fail_sessions();
     assert!(world.auth.logout_all(&caller).await.is_err());
-    outage.end();
+    outage.recover();
     assert_eq!(accepted(&world, &pairs).await, ENDED, "the user's epoch is changed first");
     assert!(world.events.take()[0].starts_with("LoggedOutEverywhere"));
 }
@@ -71,9 +71,9 @@ async fn logout_all_without_the_users_store_ends_nothing() {
     let (store, outage) = FailingStore::new(MemoryStore::new());
     let world = World::new(store);
     let (pairs, caller) = cached_sessions(&world).await;
-    outage.of_users();
+    outage.fail_users();
     assert!(world.auth.logout_all(&caller).await.is_err());
-    outage.end();
+    outage.recover();
     assert_eq!(world.events.take(), [""; 0]);
     assert_eq!(accepted(&world, &pairs).await, ALL_LIVE);
 }
@@ -114,12 +114,12 @@ async fn a_login_that_overlaps_logout_all_is_rejected() {
     let (store, watch) = CountingStore::new(MemoryStore::new());
     let world = World::new(store);
     let (_, caller) = cached_sessions(&world).await;
-    watch.stop_the_next_begin();
+    watch.pause_next_create();
     let late = world.clone();
     let login = tokio::spawn(async move { late.login(EMAIL).await });
-    watch.stopped().await;
+    watch.paused().await;
     world.auth.logout_all(&caller).await.unwrap();
-    watch.go_on().await;
+    watch.resume().await;
     let pair = login.await.unwrap();
     assert_eq!(accepted(&world, &[pair]).await, [(false, false)], "the session has the old epoch");
 }

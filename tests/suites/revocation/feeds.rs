@@ -343,8 +343,8 @@ async fn a_change_with_an_unknown_outcome_is_published_as_unconfirmed() {
     feed.beat();
     let caller = identity(&world, &pair.access_token).await;
     let _ = feed.sent();
-    outage.of_users();
-    outage.of_sessions();
+    outage.fail_users();
+    outage.fail_sessions();
     assert!(world.auth.logout(&caller).await.is_err());
     assert!(world.auth.accounts().unwrap().delete(&account.id).await.is_err());
     assert_eq!(feed.sent(), [format!("session? {}", caller.session()), format!("user? {}", account.id)]);

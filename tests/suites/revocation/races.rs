@@ -21,16 +21,16 @@ async fn stopped_request<S: Store>(
     watch: &Watch,
     token: &TokenText,
 ) -> JoinHandle<u16> {
-    watch.stop_the_next_read();
+    watch.pause_next_read();
     let (world, token) = (world.clone(), token.clone());
     let request = tokio::spawn(async move { world.status(&token).await });
-    watch.stopped().await;
+    watch.paused().await;
     request
 }
 
 /// Lets a request continue. It succeeds, because it started before the revocation.
 async fn finish(request: JoinHandle<u16>, watch: &Watch) {
-    watch.go_on().await;
+    watch.resume().await;
     assert_eq!(request.await.unwrap(), 200, "the request started before the revocation");
 }
 
@@ -100,10 +100,10 @@ async fn a_dropped_logout_disables_the_cache_while_it_can_still_happen() {
     assert_eq!(world.status(&pair.access_token).await, 200);
     let _ = (feed.sent(), watch.reads());
 
-    watch.stop_the_next_end();
+    watch.pause_next_delete();
     let (node, token) = (world.clone(), pair.refresh_token.clone());
     let logout = tokio::spawn(async move { node.auth.logout_by_refresh_token(&token).await });
-    watch.stopped().await;
+    watch.paused().await;
     let cached = (world.status(&pair.access_token).await, watch.reads());
     assert_eq!(cached, (200, 0), "the logout has not returned");
     logout.abort();

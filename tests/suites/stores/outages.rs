@@ -46,21 +46,21 @@ async fn failing_stores_make_requests_unavailable_and_consume_nothing() {
     let view = RequestView::new("GET", &headers);
     let me = authenticate(&world, &pair.access_token).await;
     let id = &me.user().id;
-    for start in [Outage::of_users, Outage::of_sessions] {
+    for start in [Outage::fail_users, Outage::fail_sessions] {
         start(&outage);
         // Without a cache entry the guard must ask both stores.
         world.auth.invalidate_user(id).await.unwrap();
         assert_eq!(world.auth.authenticate(&view).await.unwrap_err().status, 503);
         is_outage(&world.auth, world.auth.login(login()).await);
         is_outage(&world.auth, world.auth.refresh(Refresh::new(pair.refresh_token.clone())).await);
-        outage.end();
+        outage.recover();
         assert_eq!(world.status(&pair.access_token).await, 200);
         pair = world.refresh(&pair.refresh_token).await.unwrap();
     }
-    outage.of_sessions();
+    outage.fail_sessions();
     is_outage(&world.auth, world.auth.logout(&me).await);
     is_outage(&world.auth, world.auth.accounts().unwrap().delete(id).await);
-    outage.end();
+    outage.recover();
     assert_eq!(world.status(&pair.access_token).await, 401, "the account was deleted before its sessions");
 }
 
@@ -69,9 +69,9 @@ async fn password_change_without_the_session_store_ends_every_session() {
     let (world, outage) = failing_world().await;
     let pair = world.login(EMAIL).await;
     let me = authenticate(&world, &pair.access_token).await;
-    outage.of_sessions();
+    outage.fail_sessions();
     is_outage(&world.auth, world.auth.change_password(&me, new_password()).await);
-    outage.end();
+    outage.recover();
     assert_eq!(world.status(&pair.access_token).await, 401);
     assert!(world.refresh(&pair.refresh_token).await.is_err());
     assert!(world.auth.login(Login::new(EMAIL, Password::new(NEW_PASSWORD))).await.is_ok());
@@ -85,15 +85,15 @@ async fn a_second_deletion_completes_one_that_failed_midway() {
     world.login(EMAIL).await;
     world.login("eve@example.com").await;
     let accounts = world.auth.accounts().unwrap();
-    outage.of_sessions();
+    outage.fail_sessions();
     is_outage(&world.auth, accounts.delete(&account.id).await);
-    outage.end();
+    outage.recover();
     assert_eq!(store.list(&account.id).await.unwrap().len(), 1);
     let again = accounts.delete(&account.id).await;
     assert!(matches!(again, Err(AuthError::NotFound { .. })), "{again:?}");
     assert!(store.list(&account.id).await.unwrap().is_empty());
     assert_eq!(store.list(&bystander.id).await.unwrap().len(), 1);
-    outage.of_sessions();
+    outage.fail_sessions();
     is_outage(&world.auth, accounts.delete(&account.id).await);
 }
 

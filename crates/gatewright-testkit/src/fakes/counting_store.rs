@@ -15,14 +15,14 @@ pub type CountingStore<S> = Intercepted<S, Watch>;
 
 /// The counter and the pauses of a [`CountingStore`]. Clones belong to the same store.
 ///
-/// A test pauses one call at a time: [`stopped`](Self::stopped) waits until the call has paused,
-/// and [`go_on`](Self::go_on) resumes it.
+/// A test pauses one call at a time: [`paused`](Self::paused) waits until the call has paused,
+/// and [`resume`](Self::resume) resumes it.
 #[derive(Debug, Clone)]
 pub struct Watch {
     reads: Arc<AtomicUsize>,
-    read_stops: Arc<AtomicBool>,
-    create_stops: Arc<AtomicBool>,
-    delete_stops: Arc<AtomicBool>,
+    pause_read: Arc<AtomicBool>,
+    pause_create: Arc<AtomicBool>,
+    pause_delete: Arc<AtomicBool>,
     reached: Arc<Barrier>,
     released: Arc<Barrier>,
 }
@@ -32,7 +32,7 @@ impl Watch {
         let flag = || Arc::new(AtomicBool::new(false));
         let barrier = || Arc::new(Barrier::new(2));
         let (reads, reached, released) = (Arc::default(), barrier(), barrier());
-        Self { reads, read_stops: flag(), create_stops: flag(), delete_stops: flag(), reached, released }
+        Self { reads, pause_read: flag(), pause_create: flag(), pause_delete: flag(), reached, released }
     }
 
     /// Returns the number of reads since the last call of this method: users by id, sessions by id
@@ -43,27 +43,27 @@ impl Watch {
     }
 
     /// Pauses the next `find_by_id` after the inner store has answered, before it returns.
-    pub fn stop_the_next_read(&self) {
-        self.read_stops.store(true, Ordering::SeqCst);
+    pub fn pause_next_read(&self) {
+        self.pause_read.store(true, Ordering::SeqCst);
     }
 
     /// Pauses the next `SessionStore::create` before it reaches the inner store.
-    pub fn stop_the_next_begin(&self) {
-        self.create_stops.store(true, Ordering::SeqCst);
+    pub fn pause_next_create(&self) {
+        self.pause_create.store(true, Ordering::SeqCst);
     }
 
     /// Pauses the next `SessionStore::delete` before it reaches the inner store.
-    pub fn stop_the_next_end(&self) {
-        self.delete_stops.store(true, Ordering::SeqCst);
+    pub fn pause_next_delete(&self) {
+        self.pause_delete.store(true, Ordering::SeqCst);
     }
 
     /// Waits until a call has paused.
-    pub async fn stopped(&self) {
+    pub async fn paused(&self) {
         self.reached.wait().await;
     }
 
     /// Resumes the paused call.
-    pub async fn go_on(&self) {
+    pub async fn resume(&self) {
         self.released.wait().await;
     }
 
@@ -91,8 +91,8 @@ impl Hook for Watch {
             Method::FindUserById | Method::FindSession | Method::ListSessions => {
                 self.reads.fetch_add(1, Ordering::SeqCst);
             }
-            Method::CreateSession => self.pause_if(&self.create_stops).await,
-            Method::DeleteSession => self.pause_if(&self.delete_stops).await,
+            Method::CreateSession => self.pause_if(&self.pause_create).await,
+            Method::DeleteSession => self.pause_if(&self.pause_delete).await,
             _ => {}
         }
         Ok(())
@@ -100,7 +100,7 @@ impl Hook for Watch {
 
     async fn after(&self, method: Method) {
         if method == Method::FindUserById {
-            self.pause_if(&self.read_stops).await;
+            self.pause_if(&self.pause_read).await;
         }
     }
 }

@@ -16,9 +16,9 @@ use super::intercepted::{Hook, Intercepted, Method};
 ///
 /// # async fn example(store: impl SessionStore) {
 /// let (store, outage) = FailingStore::new(store);
-/// outage.of_sessions();
+/// outage.fail_sessions();
 /// assert!(store.delete_expired(Timestamp::from_seconds(0)).await.is_err());
-/// outage.end();
+/// outage.recover();
 /// # }
 /// ```
 pub type FailingStore<S> = Intercepted<S, Outage>;
@@ -32,17 +32,17 @@ pub struct Outage {
 
 impl Outage {
     /// Makes every method of `UserStore` and `AccountStore` fail.
-    pub fn of_users(&self) {
+    pub fn fail_users(&self) {
         self.users.store(true, Ordering::SeqCst);
     }
 
     /// Makes every method of `SessionStore` fail.
-    pub fn of_sessions(&self) {
+    pub fn fail_sessions(&self) {
         self.sessions.store(true, Ordering::SeqCst);
     }
 
     /// Ends both outages.
-    pub fn end(&self) {
+    pub fn recover(&self) {
         self.users.store(false, Ordering::SeqCst);
         self.sessions.store(false, Ordering::SeqCst);
     }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::listener::{DEADLINE, resets};
+use super::listener::{DEADLINE, count_clears};
 use super::messages::{session, user};
-use super::{Heard, Listener, Network};
+use super::{Listener, Network, Received};
 
 /// The number of times that a node is disconnected.
 const CUTS: usize = 3;
@@ -20,23 +20,23 @@ const TOO_LONG: Duration = Duration::from_secs(8);
 pub async fn cache_is_cleared_after_a_reconnect_before_any_message(network: impl Network) {
     let (here, there) = (network.node().await, network.node().await);
     let listener = Listener::to(&*there.feed);
-    listener.until_beaten(1).await;
+    listener.until_heartbeats(1).await;
     for cut in 0..CUTS {
-        let old = listener.heard().len();
+        let old = listener.received().len();
         there.wire.cut();
         // Publishes continuously, to have a message arrive as early as possible after the
         // reconnect. On a slow machine the next connection may be lost too.
         let (begun, mut sent, mut first) = (Instant::now(), Vec::new(), None);
         while first.is_none() {
-            assert!(begun.elapsed() < DEADLINE, "{:?}", listener.heard());
+            assert!(begun.elapsed() < DEADLINE, "{:?}", listener.received());
             let message = user(&format!("{cut} {}", sent.len()));
             here.feed.publish(&message).await.unwrap();
-            sent.push(Heard::Revocation(message));
-            first = listener.heard()[old..].iter().position(|heard| sent.contains(heard));
+            sent.push(Received::Revocation(message));
+            first = listener.received()[old..].iter().position(|received| sent.contains(received));
         }
-        let heard = &listener.heard()[old..];
-        assert!(resets(&heard[..first.unwrap()]) > 0, "{heard:?}");
-        listener.until_beaten(1).await;
+        let received = &listener.received()[old..];
+        assert!(count_clears(&received[..first.unwrap()]) > 0, "{received:?}");
+        listener.until_heartbeats(1).await;
     }
 }
 
@@ -44,23 +44,24 @@ pub async fn cache_is_cleared_after_a_reconnect_before_any_message(network: impl
 pub async fn disconnected_node_receives_no_heartbeats_until_it_reconnects(network: impl Network) {
     let (here, there) = (network.node().await, network.node().await);
     let (other, listener) = (Listener::to(&*here.feed), Listener::to(&*there.feed));
-    listener.until_beaten(1).await;
+    listener.until_heartbeats(1).await;
     there.wire.shut();
     there.wire.until_connections(0).await;
-    let made = listener.made().len();
+    let made = listener.heartbeats().len();
     here.feed.publish(&session()).await.unwrap();
-    other.until_beaten(2).await;
-    let heard = listener.heard();
-    let late = |made: &[String]| made.iter().any(|text| heard.contains(&Heard::Heartbeat(text.clone())));
-    assert!(!late(listener.made().get(made..).unwrap_or_default()), "{heard:?}");
+    other.until_heartbeats(2).await;
+    let received = listener.received();
+    let late =
+        |made: &[String]| made.iter().any(|text| received.contains(&Received::Heartbeat(text.clone())));
+    assert!(!late(listener.heartbeats().get(made..).unwrap_or_default()), "{received:?}");
 
-    let before = listener.resets();
+    let before = listener.clears();
     there.wire.open();
-    listener.until("the cache is cleared", |heard| resets(heard) > before).await;
-    listener.until_beaten(2).await;
+    listener.until("the cache is cleared", |received| count_clears(received) > before).await;
+    listener.until_heartbeats(2).await;
     let message = session();
     here.feed.publish(&message).await.unwrap();
-    listener.until_revoked(&message).await;
+    listener.until_received(&message).await;
 }
 
 /// Covers a closed connection and a server that no longer answers. When the server answers again,
@@ -88,7 +89,7 @@ pub async fn failed_publication_returns_an_error_within_five_seconds(network: im
     while here.feed.publish(&message).await.is_err() {
         assert!(begun.elapsed() < DEADLINE, "no publication succeeded after the reconnect");
     }
-    listener.until_revoked(&message).await;
+    listener.until_received(&message).await;
 }
 
 /// The node detects such a connection only because its own heartbeats do not return. No heartbeat
@@ -96,42 +97,43 @@ pub async fn failed_publication_returns_an_error_within_five_seconds(network: im
 pub async fn silent_connection_is_replaced(network: impl Network) {
     let (here, there) = (network.node().await, network.node().await);
     let listener = Listener::to(&*there.feed);
-    listener.until_beaten(1).await;
-    let before = listener.resets();
+    listener.until_heartbeats(1).await;
+    let before = listener.clears();
     there.wire.hold();
     // The first heartbeat may have been created before the wire was held.
-    let since = listener.until_made().await;
-    let heard = listener.until("the cache is cleared", |heard| resets(heard) > before).await;
-    let made = listener.made();
-    let late: Vec<_> = made[since..].iter().map(|text| Heard::Heartbeat(text.clone())).collect();
-    let until_reset = &heard[..=heard.iter().rposition(|heard| *heard == Heard::Reset).unwrap()];
-    assert!(!until_reset.iter().any(|heard| late.contains(heard)), "{late:?} in {until_reset:?}");
-    listener.until_beaten(1).await;
+    let since = listener.until_heartbeat_requested().await;
+    let received = listener.until("the cache is cleared", |received| count_clears(received) > before).await;
+    let made = listener.heartbeats();
+    let late: Vec<_> = made[since..].iter().map(|text| Received::Heartbeat(text.clone())).collect();
+    let until_reset =
+        &received[..=received.iter().rposition(|received| *received == Received::Clear).unwrap()];
+    assert!(!until_reset.iter().any(|received| late.contains(received)), "{late:?} in {until_reset:?}");
+    listener.until_heartbeats(1).await;
     let message = session();
     here.feed.publish(&message).await.unwrap();
-    listener.until_revoked(&message).await;
+    listener.until_received(&message).await;
 }
 
 /// The node may lose only the direction in which it sends, or only the one in which it receives.
 pub async fn node_recovers_whichever_connection_goes_silent(network: impl Network) {
     let (here, there) = (network.node().await, network.node().await);
     let (other, listener) = (Listener::to(&*here.feed), Listener::to(&*there.feed));
-    listener.until_beaten(1).await;
+    listener.until_heartbeats(1).await;
     let connections = there.wire.connections();
     for number in 0..connections {
         there.wire.hold_one(number);
         // The first two heartbeats may have been sent before the connection was held.
-        listener.until_made().await;
-        listener.until_made().await;
-        listener.until_beaten(1).await;
+        listener.until_heartbeat_requested().await;
+        listener.until_heartbeat_requested().await;
+        listener.until_heartbeats(1).await;
         let (foreign, own) = (session(), session());
         here.feed.publish(&foreign).await.unwrap();
-        listener.until_revoked(&foreign).await;
+        listener.until_received(&foreign).await;
         there.feed.publish(&own).await.unwrap();
-        other.until_revoked(&own).await;
+        other.until_received(&own).await;
         // Closes the replaced connection before the next one is held.
         there.wire.cut();
-        listener.until_beaten(2).await;
+        listener.until_heartbeats(2).await;
     }
     assert!(connections > 0);
 }
@@ -140,19 +142,21 @@ pub async fn node_recovers_whichever_connection_goes_silent(network: impl Networ
 pub async fn malformed_messages_clear_the_cache(network: impl Network) {
     let node = network.node().await;
     let listener = Listener::to(&*node.feed);
-    listener.until_beaten(1).await;
+    listener.until_heartbeats(1).await;
     let long = "x".repeat(7_000);
     let texts = ["", "key 42", "session 42", "user", "user\u{1}42", "\u{fffd}", "heartbeats 1 2", &long];
     for text in texts {
-        let before = listener.resets();
-        network.say(text).await;
-        listener.until("the cache is cleared", |heard| resets(heard) > before).await;
+        let before = listener.clears();
+        network.send_raw(text).await;
+        listener.until("the cache is cleared", |received| count_clears(received) > before).await;
     }
-    network.say("heartbeat 1 2").await;
+    network.send_raw("heartbeat 1 2").await;
     listener
-        .until("a heartbeat arrives", |heard| heard.contains(&Heard::Heartbeat("heartbeat 1 2".into())))
+        .until("a heartbeat arrives", |received| {
+            received.contains(&Received::Heartbeat("heartbeat 1 2".into()))
+        })
         .await;
-    listener.until_beaten(1).await;
+    listener.until_heartbeats(1).await;
 }
 
 /// The handle of the feed still exists, and a new listener can subscribe through it.
@@ -160,7 +164,7 @@ pub async fn connections_close_when_the_last_listener_is_dropped(network: impl N
     let node = network.node().await;
     for _ in 0..2 {
         let listener = Listener::to(&*node.feed);
-        listener.until_beaten(1).await;
+        listener.until_heartbeats(1).await;
         assert!(node.wire.connections() > 0);
         drop(listener);
         node.wire.until_connections(0).await;
@@ -171,7 +175,7 @@ pub async fn connections_close_when_the_last_listener_is_dropped(network: impl N
 pub async fn connections_close_when_the_last_handle_is_dropped(network: impl Network) {
     let node = network.node().await;
     let listener = Listener::to(&*node.feed);
-    listener.until_beaten(1).await;
+    listener.until_heartbeats(1).await;
     let wire = node.wire.clone();
     drop((node, listener));
     wire.until_connections(0).await;

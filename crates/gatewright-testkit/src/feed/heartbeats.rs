@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::messages::user;
-use super::{Heard, Listener, Network};
+use super::{Listener, Network, Received};
 
 /// The number of heartbeats that a case waits for.
 const BEATS: usize = 4;
@@ -19,20 +19,21 @@ pub async fn heartbeats_are_sent_every_second_and_return_in_order(network: impl 
     let node = network.node().await;
     assert_eq!(node.feed.reach(), FeedReach::Cluster);
     let listener = Listener::to(&*node.feed);
-    listener.until_beaten(1).await;
-    let (begun, before) = (Instant::now(), listener.made().len());
-    let heard = listener.until_beaten(BEATS).await;
+    listener.until_heartbeats(1).await;
+    let (begun, before) = (Instant::now(), listener.heartbeats().len());
+    let received = listener.until_heartbeats(BEATS).await;
     let passed = begun.elapsed();
-    let made = listener.made();
+    let made = listener.heartbeats();
     let most = usize::try_from(passed.as_millis() / HEARTBEAT_INTERVAL.as_millis()).unwrap() + 2;
     assert!(made.len() - before <= most, "{} heartbeats in {passed:?}", made.len() - before);
-    let back: Vec<&String> = heard.iter().filter_map(heartbeat).filter(|text| made.contains(text)).collect();
+    let back: Vec<&String> =
+        received.iter().filter_map(heartbeat).filter(|text| made.contains(text)).collect();
     let in_order: Vec<&String> = made.iter().filter(|text| back.contains(text)).collect();
     assert_eq!(back, in_order);
 }
 
-fn heartbeat(heard: &Heard) -> Option<&String> {
-    if let Heard::Heartbeat(text) = heard { Some(text) } else { None }
+fn heartbeat(received: &Received) -> Option<&String> {
+    if let Received::Heartbeat(text) = received { Some(text) } else { None }
 }
 
 /// Every node also receives its own heartbeats.
@@ -41,8 +42,9 @@ pub async fn every_node_receives_the_heartbeats_of_all_nodes(network: impl Netwo
     let listeners = nodes.each_ref().map(|node| Listener::to(&*node.feed));
     for listener in &listeners {
         for other in &listeners {
-            let of_other =
-                |heard: &[Heard]| heard.iter().filter_map(heartbeat).any(|text| other.made().contains(text));
+            let of_other = |received: &[Received]| {
+                received.iter().filter_map(heartbeat).any(|text| other.heartbeats().contains(text))
+            };
             listener.until("a heartbeat of every node arrives", of_other).await;
         }
     }
@@ -57,7 +59,7 @@ pub async fn every_node_receives_the_heartbeats_of_all_nodes(network: impl Netwo
 pub async fn heartbeats_never_overtake_earlier_revocations(network: impl Network) {
     let (here, there) = (network.node().await, network.node().await);
     let listener = Listener::to(&*there.feed);
-    listener.until_beaten(1).await;
+    listener.until_heartbeats(1).await;
     // Each revocation with the number of heartbeats created when its publication completed.
     let published: Arc<Mutex<Vec<(usize, Revocation)>>> = Arc::default();
     let mut publishers = JoinSet::new();
@@ -68,23 +70,23 @@ pub async fn heartbeats_never_overtake_earlier_revocations(network: impl Network
             for number in 0.. {
                 let message = user(&format!("{publisher} {number}"));
                 feed.publish(&message).await.unwrap();
-                let made = listener.made().len();
+                let made = listener.heartbeats().len();
                 published.lock().unwrap().push((made, message));
             }
         });
     }
-    let heard = listener.until_beaten(BEATS).await;
+    let received = listener.until_heartbeats(BEATS).await;
     publishers.abort_all();
 
-    let (made, published) = (listener.made(), published.lock().unwrap().clone());
+    let (made, published) = (listener.heartbeats(), published.lock().unwrap().clone());
     let mut known = HashSet::new();
     // The first heartbeat since the last clear.
     let mut first = None;
     let mut checked = 0;
-    for heard in &heard {
-        match heard {
-            Heard::Revocation(revocation) => drop(known.insert(revocation.to_string())),
-            Heard::Heartbeat(text) => {
+    for received in &received {
+        match received {
+            Received::Revocation(revocation) => drop(known.insert(revocation.to_string())),
+            Received::Heartbeat(text) => {
                 let Some(number) = made.iter().position(|made| made == text) else { continue };
                 let since = *first.get_or_insert(number) + 1;
                 for (_, message) in published.iter().filter(|(made, _)| (since..=number).contains(made)) {
@@ -92,7 +94,7 @@ pub async fn heartbeats_never_overtake_earlier_revocations(network: impl Network
                     checked += 1;
                 }
             }
-            Heard::Reset => first = None,
+            Received::Clear => first = None,
         }
     }
     assert!(checked > 100, "{checked} pairs were compared");
@@ -102,8 +104,8 @@ pub async fn heartbeats_never_overtake_earlier_revocations(network: impl Network
 pub async fn late_subscribers_receive_heartbeats(network: impl Network) {
     let node = network.node().await;
     let first = Listener::to(&*node.feed);
-    first.until_beaten(1).await;
+    first.until_heartbeats(1).await;
     let second = Listener::to(&*node.feed);
-    second.until_beaten(1).await;
-    first.until_beaten(1).await;
+    second.until_heartbeats(1).await;
+    first.until_heartbeats(1).await;
 }

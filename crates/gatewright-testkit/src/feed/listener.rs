@@ -18,21 +18,21 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// A call that a listener received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Heard {
+pub enum Received {
     /// A heartbeat arrived.
     Heartbeat(String),
     /// A revocation arrived.
     Revocation(Revocation),
     /// The cache must be cleared.
-    Reset,
+    Clear,
 }
 
 /// Records everything that a feed delivers to it.
 #[derive(Debug)]
 pub struct Listener {
     number: u64,
-    heard: Mutex<Vec<Heard>>,
-    made: Mutex<Vec<String>>,
+    received: Mutex<Vec<Received>>,
+    heartbeats: Mutex<Vec<String>>,
     changes: watch::Sender<()>,
 }
 
@@ -43,8 +43,8 @@ impl Listener {
         static COUNT: AtomicU64 = AtomicU64::new(1);
         let listener = Arc::new(Self {
             number: COUNT.fetch_add(1, Ordering::Relaxed),
-            heard: Mutex::default(),
-            made: Mutex::default(),
+            received: Mutex::default(),
+            heartbeats: Mutex::default(),
             changes: watch::Sender::new(()),
         });
         let receiving: Arc<dyn RevocationListener> = Arc::clone(&listener) as _;
@@ -63,7 +63,7 @@ impl Listener {
         let reached = async {
             loop {
                 feed.publish(&hello).await.expect("the publication succeeds");
-                if timeout(AGAIN, listener.until_revoked(&hello)).await.is_ok() {
+                if timeout(AGAIN, listener.until_received(&hello)).await.is_ok() {
                     break;
                 }
             }
@@ -74,14 +74,14 @@ impl Listener {
 
     /// Returns everything received so far.
     #[must_use]
-    pub fn heard(&self) -> Vec<Heard> {
-        lock(&self.heard).clone()
+    pub fn received(&self) -> Vec<Received> {
+        lock(&self.received).clone()
     }
 
     /// Returns the heartbeats that the feed has requested from this listener so far.
     #[must_use]
-    pub fn made(&self) -> Vec<String> {
-        lock(&self.made).clone()
+    pub fn heartbeats(&self) -> Vec<String> {
+        lock(&self.heartbeats).clone()
     }
 
     /// Waits until `enough` accepts everything received so far, and returns it. `what` describes
@@ -89,70 +89,70 @@ impl Listener {
     ///
     /// # Panics
     /// If that takes longer than 30 seconds.
-    pub async fn until(&self, what: &str, enough: impl Fn(&[Heard]) -> bool) -> Vec<Heard> {
+    pub async fn until(&self, what: &str, enough: impl Fn(&[Received]) -> bool) -> Vec<Received> {
         let mut changes = self.changes.subscribe();
         let waiting = async {
             loop {
                 changes.borrow_and_update();
-                let heard = self.heard();
-                if enough(&heard) {
-                    return heard;
+                let received = self.received();
+                if enough(&received) {
+                    return received;
                 }
                 changes.changed().await.expect("the listener owns the sender");
             }
         };
         match timeout(DEADLINE, waiting).await {
-            Ok(heard) => heard,
-            Err(_) => panic!("not within {DEADLINE:?}: {what}; received: {:?}", self.heard()),
+            Ok(received) => received,
+            Err(_) => panic!("not within {DEADLINE:?}: {what}; received: {:?}", self.received()),
         }
     }
 
     /// Waits until a revocation has arrived, and returns everything received so far.
-    pub async fn until_revoked(&self, revocation: &Revocation) -> Vec<Heard> {
-        let wanted = Heard::Revocation(revocation.clone());
-        self.until(&format!("`{revocation}` arrives"), |heard| heard.contains(&wanted)).await
+    pub async fn until_received(&self, revocation: &Revocation) -> Vec<Received> {
+        let wanted = Received::Revocation(revocation.clone());
+        self.until(&format!("`{revocation}` arrives"), |received| received.contains(&wanted)).await
     }
 
     /// Waits until `times` heartbeats of this listener have returned. Counts only heartbeats
     /// created after this call.
-    pub async fn until_beaten(&self, times: usize) -> Vec<Heard> {
-        let before = self.made().len();
-        let back = |heard: &[Heard]| {
-            let made = self.made();
+    pub async fn until_heartbeats(&self, times: usize) -> Vec<Received> {
+        let before = self.heartbeats().len();
+        let back = |received: &[Received]| {
+            let made = self.heartbeats();
             let new = made.iter().skip(before);
-            new.filter(|text| heard.contains(&Heard::Heartbeat((*text).clone()))).count()
+            new.filter(|text| received.contains(&Received::Heartbeat((*text).clone()))).count()
         };
-        self.until("own heartbeats return", |heard| back(heard) >= times).await
+        self.until("own heartbeats return", |received| back(received) >= times).await
     }
 
     /// Waits until the feed requests another heartbeat, and returns the number of heartbeats so
     /// far.
-    pub async fn until_made(&self) -> usize {
-        let before = self.made().len();
-        self.until("the feed requests a heartbeat", |_| self.made().len() > before).await;
-        self.made().len()
+    pub async fn until_heartbeat_requested(&self) -> usize {
+        let before = self.heartbeats().len();
+        self.until("the feed requests a heartbeat", |_| self.heartbeats().len() > before).await;
+        self.heartbeats().len()
     }
 
     /// Returns how often the feed has cleared the cache so far.
     #[must_use]
-    pub fn resets(&self) -> usize {
-        resets(&self.heard())
+    pub fn clears(&self) -> usize {
+        count_clears(&self.received())
     }
 
-    fn note(&self, heard: Heard) {
-        lock(&self.heard).push(heard);
+    fn note(&self, received: Received) {
+        lock(&self.received).push(received);
         self.changes.send_replace(());
     }
 }
 
 /// Counts the clears.
-pub(super) fn resets(heard: &[Heard]) -> usize {
-    heard.iter().filter(|heard| **heard == Heard::Reset).count()
+pub(super) fn count_clears(received: &[Received]) -> usize {
+    received.iter().filter(|received| **received == Received::Clear).count()
 }
 
 impl RevocationListener for Listener {
     fn heartbeat(&self) -> Option<String> {
-        let mut made = lock(&self.made);
+        let mut made = lock(&self.heartbeats);
         let text = format!("heartbeat {:016x} {}", self.number, made.len());
         made.push(text.clone());
         drop(made);
@@ -163,17 +163,17 @@ impl RevocationListener for Listener {
     fn receive_heartbeat(&self, text: &str) -> bool {
         let is_one = text.starts_with("heartbeat ");
         if is_one {
-            self.note(Heard::Heartbeat(text.to_owned()));
+            self.note(Received::Heartbeat(text.to_owned()));
         }
         is_one
     }
 
     fn invalidate(&self, revocation: &Revocation) {
-        self.note(Heard::Revocation(revocation.clone()));
+        self.note(Received::Revocation(revocation.clone()));
     }
 
     fn clear(&self) {
-        self.note(Heard::Reset);
+        self.note(Received::Clear);
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::listener::DEADLINE;
-use super::{Ends, Heard, Listener};
+use super::{Ends, Listener, Received};
 
 /// The number of parallel publications.
 const AT_ONCE: usize = 1_000;
@@ -34,7 +34,7 @@ pub async fn revocations_arrive_unchanged([here, there]: Ends) {
     }
     for message in &messages {
         here.publish(message).await.unwrap();
-        listener.until_revoked(message).await;
+        listener.until_received(message).await;
     }
     assert_eq!(messages.len(), 9);
 }
@@ -47,7 +47,7 @@ pub async fn publications_are_sent_without_being_awaited([here, there]: Ends) {
         drop(here.publish(message));
     }
     for message in &messages {
-        listener.until_revoked(message).await;
+        listener.until_received(message).await;
     }
 }
 
@@ -63,7 +63,7 @@ pub async fn many_parallel_publications_all_arrive(ends: Ends) {
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), AT_ONCE);
     for (listener, other) in listeners.iter().zip([1, 0]) {
         for message in messages.iter().skip(other).step_by(2) {
-            listener.until_revoked(message).await;
+            listener.until_received(message).await;
         }
     }
 }
@@ -79,9 +79,9 @@ pub async fn every_listener_of_a_node_receives([here, there]: Ends) {
     here.publish(&from_here).await.unwrap();
     there.publish(&from_there).await.unwrap();
     for listener in &listeners[..2] {
-        listener.until_revoked(&from_here).await;
+        listener.until_received(&from_here).await;
     }
-    listeners[2].until_revoked(&from_there).await;
+    listeners[2].until_received(&from_there).await;
 }
 
 /// The remaining listeners receive later messages.
@@ -89,11 +89,11 @@ pub async fn dropped_listener_does_not_block_others([here, there]: Ends) {
     let (gone, listener) = (Listener::attached(&*there).await, Listener::attached(&*there).await);
     let (first, second) = (user("1"), user("2"));
     here.publish(&first).await.unwrap();
-    gone.until_revoked(&first).await;
+    gone.until_received(&first).await;
     drop(gone);
     here.publish(&second).await.unwrap();
-    let heard = listener.until_revoked(&second).await;
-    assert!(heard.contains(&Heard::Revocation(first)));
+    let received = listener.until_received(&second).await;
+    assert!(received.contains(&Received::Revocation(first)));
 }
 
 /// The feed holds only weak references to its listeners.
@@ -101,7 +101,7 @@ pub async fn feed_does_not_keep_listeners_alive([here, there]: Ends) {
     let listener = Listener::attached(&*there).await;
     let message = user("42");
     here.publish(&message).await.unwrap();
-    listener.until_revoked(&message).await;
+    listener.until_received(&message).await;
     let weak = Arc::downgrade(&listener);
     drop(listener);
     // The feed may hold a listener while it delivers a message.
@@ -110,7 +110,7 @@ pub async fn feed_does_not_keep_listeners_alive([here, there]: Ends) {
     for number in 43.. {
         let message = user(&number.to_string());
         here.publish(&message).await.unwrap();
-        next.until_revoked(&message).await;
+        next.until_received(&message).await;
         if weak.strong_count() == 0 {
             break;
         }

@@ -181,14 +181,14 @@ impl Node {
     /// Makes every call of a store fail. From now on, an answer other than 503 proves that the node
     /// did not call a store.
     pub fn cut_off(&self) {
-        self.no_accounts.of_users();
-        self.no_sessions.of_sessions();
+        self.no_accounts.fail_users();
+        self.no_sessions.fail_sessions();
     }
 
     /// Makes the stores work again.
     pub fn reconnect(&self) {
-        self.no_accounts.end();
-        self.no_sessions.end();
+        self.no_accounts.recover();
+        self.no_sessions.recover();
     }
 
     /// Returns the number of events of this kind since the last call of this method.

@@ -5,7 +5,7 @@ use example_service::testing::Example;
 use gatewright_testkit::Outage;
 use gatewright_testkit::auth_routes::{PASSWORD, Request, Target, Tokens};
 
-const BOTH: [fn(&Outage); 2] = [Outage::of_users, Outage::of_sessions];
+const BOTH: [fn(&Outage); 2] = [Outage::fail_users, Outage::fail_sessions];
 
 fn guarded(token: &str) -> impl Iterator<Item = Request> {
     let paths =
@@ -20,7 +20,7 @@ pub fn rs_key_store_down((target, outage): &(Target, Outage)) {
         begin(outage);
         target.me(&token).expect_unavailable();
         target.send(&Request::new("HEAD", "/users/me").bearer(&token)).expect_head_of(&target.me(&token));
-        outage.end();
+        outage.recover();
         target.me(&token).expect_ok();
     }
 }
@@ -50,13 +50,13 @@ pub fn every_route_that_needs_a_failed_store_is_503((target, outage): &(Target, 
         for token in ["x", &user.refresh] {
             target.introspect(token).expect_inactive();
         }
-        outage.end();
+        outage.recover();
     }
-    outage.of_users();
+    outage.fail_users();
     target.register_as("new@example.com", PASSWORD).expect_unavailable();
     target.try_login("nobody@example.com", PASSWORD).expect_unavailable();
-    outage.end();
-    outage.of_sessions();
+    outage.recover();
+    outage.fail_sessions();
     unavailable(target.post("/logout").form(&[("refresh_token", &user.refresh)]));
     for token in [&user.access, &user.refresh] {
         target.revoke(token).expect_unavailable();
@@ -68,8 +68,8 @@ pub fn every_route_that_needs_a_failed_store_is_503((target, outage): &(Target, 
 /// store.
 pub fn requests_that_need_no_store_succeed((target, outage): &(Target, Outage)) {
     let user = target.user();
-    outage.of_users();
-    outage.of_sessions();
+    outage.fail_users();
+    outage.fail_sessions();
     target.send(&Request::get("/health")).expect(200, &[], r#"{"status":"ok"}"#);
     target.send(&Request::get("/maybe")).expect(200, &[], r#"{"user":null}"#);
     target.send(&Request::get("/external-data").api_key(&target.api_key)).expect_ok();
@@ -96,7 +96,7 @@ pub fn after_an_outage_nothing_is_lost((target, outage): &(Target, Outage)) {
         target.refresh(&tokens.refresh).expect_unavailable();
         target.refresh(&tokens.refresh).expect_unavailable();
         target.logout(&tokens.access).expect_unavailable();
-        outage.end();
+        outage.recover();
         target.me(&tokens.access).expect_ok();
         let next = Tokens::from(&target.refresh(&tokens.refresh));
         assert_ne!(next.refresh, tokens.refresh);
