@@ -1,8 +1,8 @@
-//! The core of Gatewright: authentication and authorization for web services. It is independent of
-//! frameworks, databases and ciphers: adapters bring the framework, store crates the database,
-//! `gatewright-jwt` and `gatewright-password` the ciphers.
+//! The core of Gatewright: authentication and authorization for web services. It contains no
+//! framework, no database, no token signatures and no password hashing. Adapters and store crates add
+//! those, `gatewright-jwt` signs and verifies tokens, and `gatewright-password` hashes passwords.
 //!
-//! Applications use it through the front door, the crate `gatewright`. A crate that implements one of
+//! Applications use it through the crate `gatewright`. A crate that implements one of
 //! the traits ([`UserStore`], [`SessionStore`], [`PasswordHasher`], [`RevocationFeed`], …) needs this
 //! crate alone, and tests the implementation with the suites of `gatewright-testkit`.
 //!
@@ -46,7 +46,7 @@
 //! # }).unwrap();
 //! ```
 //!
-//! The folders below are in the order of the path of a request. Each uses only those above it.
+//! The modules below are in the order of their dependencies: each uses only those above it.
 
 pub mod types;
 pub mod token;

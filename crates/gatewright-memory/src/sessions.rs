@@ -33,7 +33,7 @@ impl Sessions {
         self.by_user.get(user).cloned().unwrap_or_default()
     }
 
-    /// Removes these sessions from both maps. Returns how many ids were given.
+    /// Removes these sessions from both maps. Every id must exist. Returns their number.
     fn remove(&mut self, ids: Vec<SessionId>) -> u64 {
         let removed = u64::try_from(ids.len()).unwrap_or(u64::MAX);
         for id in ids {
@@ -108,7 +108,7 @@ impl SessionStore for MemoryStore {
         if let Some(kept) = sessions.find(user, keep) {
             kept.session.epoch = epoch;
         }
-        // Sessions with the new epoch are from logins with the new password.
+        // Other sessions that already have the new epoch stay: they are logins with the new password.
         let mut others = sessions.ids_of(user);
         others.retain(|id| sessions.by_id.get(id).is_some_and(|entry| entry.session.epoch != epoch));
         sessions.remove(others);

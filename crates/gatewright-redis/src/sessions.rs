@@ -1,7 +1,8 @@
 //! The session store.
 //!
-//! Each operation is one command or one script on one key: the hash of the user's sessions, with a
-//! field per session.
+//! All sessions of a user are in one key: a Redis hash with a field per session. An operation is one
+//! command or one script on that key, except `rotate` (a compare-and-swap loop) and `delete_expired`
+//! (a scan over all keys).
 
 use std::time::Duration;
 
@@ -19,15 +20,15 @@ use crate::record::{Record, sortable};
 use crate::scripts::{COMPARE_AND_SWAP, CREATE, DELETE_EXPIRED, DELETE_OTHERS};
 use crate::store::RedisStore;
 
-/// How much longer than its sessions a key is kept. The callers' clocks decide when a session
+/// How long a key is kept after its last session expired. The callers' clocks decide when a session
 /// expires, and they may be set back.
 const KEY_TTL_MARGIN: Duration = Duration::from_secs(86_400);
 
-/// How often a rotation is attempted. Each conflict means that another call on the same session
+/// How many times a rotation is attempted. Each conflict means that another call on the same session
 /// succeeded.
 const MAX_ROTATION_ATTEMPTS: usize = 10;
 
-/// How many keys a `SCAN` looks at.
+/// About how many keys one `SCAN` examines.
 const SCAN_COUNT: usize = 1_000;
 
 #[async_trait]

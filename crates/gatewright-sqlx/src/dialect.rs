@@ -10,8 +10,9 @@ use crate::sql;
 
 /// One of the databases that [`SqlStore`](crate::SqlStore) works with.
 ///
-/// The stores are generic over this trait. The statements that all databases share are in `sql.rs`;
-/// each implementation overrides those that its database needs in another form.
+/// The stores are generic over this trait. The statements that all databases share are in `sql.rs`.
+/// An implementation overrides those that its database needs in another form, and adds those without
+/// a common form.
 pub(crate) trait Dialect: Driver {
     /// How operations use connections and transactions.
     type Checkout: Checkout<Self>;
@@ -35,8 +36,8 @@ pub(crate) trait Dialect: Driver {
     /// Reads a session and locks the row until the transaction ends.
     const LOCK_SESSION: &'static str = sql::LOCK_SESSION;
 
-    /// Locks the logins of one user until the transaction ends, so that each login counts the
-    /// sessions of the others. `None` if the transaction already excludes all other writers.
+    /// Makes logins of one user run one after the other, so that each sees the sessions that earlier
+    /// logins created. `None` if the transaction already excludes all other writers.
     const LOCK_LOGINS: Option<&'static str>;
 
     /// Deletes the sessions that had expired at the first value (a time), at most as many as the
@@ -56,8 +57,8 @@ pub(crate) trait Dialect: Driver {
         Ok(Self::get_str(row, column)?)
     }
 
-    /// A password hash as a value that the database accepts. `None` is `NULL`, which equals no
-    /// value.
+    /// The value to bind for a password hash. `None` if the database cannot store this text: it is
+    /// bound as `NULL`, and a comparison with `NULL` never matches.
     fn password_hash(hash: &str) -> Option<&str> {
         Some(hash)
     }

@@ -18,8 +18,8 @@ use crate::sql::{
 use crate::statement::Statement;
 use crate::store::SqlStore;
 
-/// How many expired sessions one transaction deletes at most, so that a login never waits for a
-/// long one.
+/// The largest number of expired sessions that one transaction deletes. Short transactions keep
+/// logins from waiting.
 const DELETE_BATCH: u32 = 1_000;
 
 #[async_trait]

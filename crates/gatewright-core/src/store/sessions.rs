@@ -105,7 +105,7 @@ impl Session {
         RotationState::new(current, self.created_at, self.idle_expires_at, self.expires_at)
     }
 
-    /// Whether it has expired at `now`. It has at the very moment of expiry.
+    /// Whether the session has expired at `now`. At exactly the expiry time it has expired.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now >= self.idle_expires_at || now >= self.expires_at
@@ -118,7 +118,7 @@ impl Session {
 /// and a store may keep all sessions of a user in one place.
 ///
 /// # Contract
-/// - Every method is atomic, also between processes.
+/// - Every method is atomic, also between processes. Only `delete_expired` may work in several steps.
 /// - A change is durable when the method returns. Neither a race nor a power cut lets a refresh token
 ///   be used twice.
 /// - A read sees every change that was acknowledged before the read began.
@@ -133,7 +133,8 @@ impl Session {
 ///   5. otherwise it deletes the session: [`Rotation::Reused`].
 /// - Only `Rotated` changes `last_used_at` and the idle expiry.
 /// - Of many parallel `rotate` calls with one token and zero grace, exactly one is `Rotated`.
-/// - A store keeps only what the types hold. No token can be derived from the stored data.
+/// - A store keeps only the fields of [`Session`] and [`RotationState`]. No token can be derived from
+///   them.
 ///
 /// ```
 /// # use gatewright_core::store::{SessionSeed, TokenDigest};
@@ -159,11 +160,11 @@ impl Session {
 /// `session_suite!` of `gatewright-testkit` runs one test for each rule of the contract.
 #[async_trait]
 pub trait SessionStore: Send + Sync + 'static {
-    /// Creates a session whose first refresh token has the digest `current`. Returns how many older
-    /// sessions it deleted to keep the `limit`.
+    /// Creates a session whose first refresh token has the digest `current`. Returns how many sessions
+    /// it deleted: the oldest ones beyond `limit`, and perhaps expired ones.
     ///
-    /// If it deleted any, the user's cached sessions are invalidated on all nodes. A store that does
-    /// not know the exact number returns a larger one.
+    /// If the result is not 0, [`Auth`](crate::Auth) invalidates the user's cached sessions on all
+    /// nodes. So a store that does not know the number returns 1 or more, never 0.
     ///
     /// # Errors
     /// The store failed. No session is created then.
@@ -185,8 +186,8 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Uses a refresh token: decides as the contract says, and applies the decision.
     ///
     /// # Errors
-    /// The store failed. Either nothing changed, or the store does not know the outcome. A retry inside
-    /// the grace window then returns the same new token.
+    /// The store failed. The rotation may or may not have happened. In both cases, a retry with the
+    /// same token inside the grace window succeeds.
     ///
     /// # Cancel safety
     /// A cancelled call is atomic: it has rotated completely or not at all.
@@ -204,8 +205,8 @@ pub trait SessionStore: Send + Sync + 'static {
     /// The store failed. No session is deleted then, unless the outcome is unknown.
     async fn delete_all(&self, user: &UserId) -> Result<(), StoreError>;
 
-    /// Sets the epoch of the user's session `keep`, and deletes the user's other sessions that have
-    /// another epoch.
+    /// Sets the epoch of the user's session `keep` to `epoch`, and deletes all sessions of the user whose
+    /// epoch is not `epoch`.
     ///
     /// # Errors
     /// The store failed. Nothing is changed then, unless the outcome is unknown.
