@@ -21,6 +21,9 @@ impl<U: AuthUser> Auth<U> {
     /// stores again before the next request of that user. The other nodes do so when the message
     /// reaches them.
     ///
+    /// If your change failed and may still take effect, call it as well, and again after
+    /// [`UNCONFIRMED_WINDOW`](crate::revocation::UNCONFIRMED_WINDOW).
+    ///
     /// # Errors
     /// [`AuthError::Store`] if the feed did not take the message within 5 seconds. The cache of this
     /// `Auth` is invalidated in any case.
