@@ -26,7 +26,9 @@ pub(crate) fn run(screenshot: Option<&str>) -> Result<(), String> {
     if !is_installed() {
         debian::install(PACKAGES)?;
     }
-    let mut build = cargo(&["build", "--bin", DRIVER]);
+    // Without `--tests`, Cargo would build dependencies again, without the features that only
+    // development dependencies enable.
+    let mut build = cargo(&["build", "--tests", "--bin", DRIVER]);
     build.args(TESTED).args(PROGRAMS.iter().flat_map(|name| ["--bin", name]));
     step("building the programs for the browser", &mut build)?;
 
