@@ -16,8 +16,8 @@
 pub struct Readme;
 
 mod log;
+pub mod database;
 pub mod http;
-pub mod servers;
 pub mod storages;
 
 use std::path::PathBuf;
@@ -47,8 +47,7 @@ pub async fn memory() -> [MemoryStore; 2] {
 
 /// Two handles on one new, empty SQLite file, each with its own connections.
 pub async fn sqlite() -> [SqliteStore; 2] {
-    let url = format!("sqlite://{}", new_file("store.db").display());
-    [SqliteStore::connect(&url).await.unwrap(), SqliteStore::connect(&url).await.unwrap()]
+    database::handles().await
 }
 
 /// A path in a new directory below `target`.

@@ -1,18 +1,14 @@
 //! The storages of the refresh suite: every store of the workspace, and what it keeps over a
 //! restart.
 
-use std::path::PathBuf;
+use std::marker::PhantomData;
 
 use example_service::testing::databases;
-use gatewright::{
-    AccountStore, Jwt, MemoryStore, MySqlStore, PostgresStore, Prefix, RedisStore, SessionStore, SqliteStore,
-};
+use gatewright::{AccountStore, Jwt, MemoryStore, Prefix, RedisStore, SessionStore};
 use gatewright_testkit::refresh::{Durability, Storage};
-use sqlx::{AssertSqlSafe, Connection, Row};
 
-use crate::{SECRET, new_file};
-
-const TABLES: [&str; 2] = ["gatewright_users", "gatewright_sessions"];
+use crate::SECRET;
+use crate::database::Database;
 
 /// An issuer and verifier with this issuer's name and the key of every test.
 #[must_use]
@@ -59,126 +55,34 @@ impl Storage for InMemory {
     }
 }
 
-/// In a SQLite file: a node is a handle with its own connections.
+/// In a SQL database: a node is a handle with its own connections.
 #[derive(Debug)]
-pub struct InSqlite(PathBuf);
-
-impl InSqlite {
-    /// A new, empty file.
-    pub async fn fresh() -> Self {
-        Self(new_file("refresh.db"))
-    }
-
-    fn url(&self) -> String {
-        format!("sqlite://{}", self.0.display())
-    }
+pub struct InDatabase<D> {
+    url: String,
+    store: PhantomData<D>,
 }
 
-impl Storage for InSqlite {
-    type Accounts = SqliteStore;
-    type Sessions = SqliteStore;
-    const SESSIONS: Durability = Durability::Durable;
-
-    async fn open(&self) -> (SqliteStore, SqliteStore) {
-        let store = SqliteStore::connect(&self.url()).await.unwrap();
-        (store.clone(), store)
-    }
-
-    fn restart(&mut self) {}
-
-    async fn values(&self) -> Vec<Vec<u8>> {
-        let mut raw = sqlx::SqliteConnection::connect(&self.url()).await.unwrap();
-        let mut values = Vec::new();
-        for table in TABLES {
-            let columns = format!("SELECT name FROM pragma_table_info('{table}')");
-            let columns: Vec<String> =
-                sqlx::query_scalar(AssertSqlSafe(columns)).fetch_all(&mut raw).await.unwrap();
-            for column in columns {
-                let select = format!("SELECT coalesce(CAST({column} AS BLOB), x'') FROM {table}");
-                let rows = sqlx::query(AssertSqlSafe(select)).fetch_all(&mut raw).await.unwrap();
-                values.extend(rows.iter().map(|row| row.get::<Vec<u8>, _>(0)));
-            }
-        }
-        values
-    }
-}
-
-/// In a database on PostgreSQL.
-#[derive(Debug)]
-pub struct OnPostgres(String);
-
-impl OnPostgres {
+impl<D: Database> InDatabase<D> {
     /// A new, empty database.
     pub async fn fresh() -> Self {
-        Self(databases::postgres().await)
+        Self { url: D::new_url().await, store: PhantomData }
     }
 }
 
-impl Storage for OnPostgres {
-    type Accounts = PostgresStore;
-    type Sessions = PostgresStore;
+impl<D: Database> Storage for InDatabase<D> {
+    type Accounts = D;
+    type Sessions = D;
     const SESSIONS: Durability = Durability::Durable;
 
-    async fn open(&self) -> (PostgresStore, PostgresStore) {
-        let store = PostgresStore::connect(&self.0).await.unwrap();
+    async fn open(&self) -> (D, D) {
+        let store = D::open(&self.url).await.unwrap();
         (store.clone(), store)
     }
 
     fn restart(&mut self) {}
 
     async fn values(&self) -> Vec<Vec<u8>> {
-        let mut raw = sqlx::PgConnection::connect(&self.0).await.unwrap();
-        let columns = "SELECT table_name::text, column_name::text, data_type::text
-            FROM information_schema.columns WHERE table_name LIKE 'gatewright%'";
-        let mut values = Vec::new();
-        for column in sqlx::query(columns).fetch_all(&mut raw).await.unwrap() {
-            let [table, name, kind] = [0, 1, 2].map(|at| column.get::<&str, _>(at));
-            let bytes =
-                if kind == "bytea" { name.to_owned() } else { format!("convert_to({name}::text, 'UTF8')") };
-            let select = format!("SELECT coalesce({bytes}, ''::bytea) FROM {table}");
-            let rows = sqlx::query(AssertSqlSafe(select)).fetch_all(&mut raw).await.unwrap();
-            values.extend(rows.iter().map(|row| row.get::<Vec<u8>, _>(0)));
-        }
-        values
-    }
-}
-
-/// In a database on MySQL or MariaDB.
-#[derive(Debug)]
-pub struct OnMysql(String);
-
-impl OnMysql {
-    /// A new, empty database.
-    pub async fn fresh() -> Self {
-        Self(databases::mysql().await)
-    }
-}
-
-impl Storage for OnMysql {
-    type Accounts = MySqlStore;
-    type Sessions = MySqlStore;
-    const SESSIONS: Durability = Durability::Durable;
-
-    async fn open(&self) -> (MySqlStore, MySqlStore) {
-        let store = MySqlStore::connect(&self.0).await.unwrap();
-        (store.clone(), store)
-    }
-
-    fn restart(&mut self) {}
-
-    async fn values(&self) -> Vec<Vec<u8>> {
-        let mut raw = sqlx::MySqlConnection::connect(&self.0).await.unwrap();
-        let columns =
-            "SELECT CAST(table_name AS CHAR), CAST(column_name AS CHAR) FROM information_schema.columns
-            WHERE table_schema = DATABASE() AND table_name IN ('gatewright_users', 'gatewright_sessions')";
-        let mut values = Vec::new();
-        for column in sqlx::query(columns).fetch_all(&mut raw).await.unwrap() {
-            let [table, name] = [0, 1].map(|at| column.get::<&str, _>(at));
-            let select = format!("SELECT coalesce(CAST({name} AS BINARY), '') FROM {table}");
-            let rows = sqlx::query(AssertSqlSafe(select)).fetch_all(&mut raw).await.unwrap();
-            values.extend(rows.iter().map(|row| row.get::<Vec<u8>, _>(0)));
-        }
-        values
+        D::values(&self.url).await
     }
 }
 

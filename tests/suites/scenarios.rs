@@ -1,20 +1,21 @@
 //! The refresh suite on every storage of the workspace. `cargo xtask test` prints a table of the
 //! results.
 
-use gatewright_tests::storages::{InMemory, InSqlite, OnMysql, OnPostgres, OnRedis, tokens};
+use gatewright::{MySqlStore, PostgresStore, SqliteStore};
+use gatewright_tests::storages::{InDatabase, InMemory, OnRedis, tokens};
 
 gatewright_testkit::refresh_suite!(in_memory, InMemory::fresh, tokens);
-gatewright_testkit::refresh_suite!(in_sqlite, InSqlite::fresh, tokens);
+gatewright_testkit::refresh_suite!(in_sqlite, InDatabase::<SqliteStore>::fresh, tokens);
 gatewright_testkit::refresh_suite!(
     #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
     on_postgres,
-    OnPostgres::fresh,
+    InDatabase::<PostgresStore>::fresh,
     tokens
 );
 gatewright_testkit::refresh_suite!(
     #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
     on_mysql,
-    OnMysql::fresh,
+    InDatabase::<MySqlStore>::fresh,
     tokens
 );
 gatewright_testkit::refresh_suite!(

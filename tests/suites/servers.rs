@@ -7,10 +7,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use example_service::testing::databases;
-use gatewright::{AccountStore, Endpoint, MySqlStore, PostgresStore, RequestView, StoreError, TokenPair};
+use gatewright::{AccountStore, Endpoint, MySqlStore, RequestView, TokenPair};
 use gatewright_testkit::store::Store;
 use gatewright_tests::World;
-use sqlx::{Connection, Executor, MySqlConnection, PgConnection};
+use gatewright_tests::database::Database;
+use sqlx::{Connection, Executor, MySqlConnection};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -22,42 +23,6 @@ const CALLERS: usize = 30;
 /// Calls must end within five seconds. The rest is a reserve for a slow machine. Without a time
 /// limit, the operating system ends a connection after minutes.
 pub(crate) const IN_TIME: Duration = Duration::from_secs(8);
-
-/// A store on a database server.
-trait ServerStore: Store {
-    type Connection: Connection;
-
-    /// The URL of a new, empty database.
-    async fn new_database() -> String;
-
-    async fn connect(url: String) -> Result<Self, StoreError>;
-
-    /// Runs a statement on a connection without Gatewright.
-    async fn execute(connection: &mut Self::Connection, statement: &'static str);
-}
-
-macro_rules! impl_server_store {
-    ($store:ident, $connection:ident, $new_database:path) => {
-        impl ServerStore for $store {
-            type Connection = $connection;
-
-            async fn new_database() -> String {
-                $new_database().await
-            }
-
-            async fn connect(url: String) -> Result<Self, StoreError> {
-                Self::connect(&url).await
-            }
-
-            async fn execute(connection: &mut $connection, statement: &'static str) {
-                connection.execute(statement).await.unwrap();
-            }
-        }
-    };
-}
-
-impl_server_store!(PostgresStore, PgConnection, databases::postgres);
-impl_server_store!(MySqlStore, MySqlConnection, databases::mysql);
 
 /// Expands each case as two tests, `case::on_postgres` and `case::on_mysql`.
 macro_rules! on_each_server {
@@ -85,11 +50,11 @@ on_each_server! {
     exhausted_connections_are_503_in_time_and_consume_nothing
 }
 
-async fn many_nodes_can_start_at_once_on_an_empty_database<S: ServerStore>() {
+async fn many_nodes_can_start_at_once_on_an_empty_database<S: Database>() {
     const NODES: usize = 8;
     for _ in 0..3 {
-        let url = S::new_database().await;
-        let mut starts: Vec<_> = (0..NODES).map(|_| Box::pin(S::connect(url.clone()))).collect();
+        let url = S::new_url().await;
+        let mut starts: Vec<_> = (0..NODES).map(|_| Box::pin(S::open(&url))).collect();
         let mut stores = Vec::new();
         // All starts are polled before the first one ends.
         while !starts.is_empty() {
@@ -112,23 +77,20 @@ async fn many_nodes_can_start_at_once_on_an_empty_database<S: ServerStore>() {
     }
 }
 
-async fn a_cancelled_start_is_completed_by_the_next<S: ServerStore>() {
-    broken_off(S::new_database, S::connect).await;
+async fn a_cancelled_start_is_completed_by_the_next<S: Database>() {
+    broken_off::<S>().await;
 }
 
 /// Cancels a start after 0 wakes, another one after 1, and so on, until one ends before. After each
 /// cancelled start, a second start on the same database must succeed.
-pub(crate) async fn broken_off<S: Store>(
-    fresh: impl AsyncFn() -> String,
-    connect: impl AsyncFn(String) -> Result<S, StoreError>,
-) {
+pub(crate) async fn broken_off<S: Database>() {
     let mut wakes = 0;
     loop {
-        let url = fresh().await;
-        if poll_until_woken(connect(url.clone()), wakes).await {
+        let url = S::new_url().await;
+        if poll_until_woken(S::open(&url), wakes).await {
             break;
         }
-        assert_eq!(connect(url).await.unwrap().count().await.unwrap().total, 0, "after {wakes} wakes");
+        assert_eq!(S::open(&url).await.unwrap().count().await.unwrap().total, 0, "after {wakes} wakes");
         wakes += 1;
     }
     assert!(wakes > 5, "only {wakes} starts were cancelled");
@@ -170,10 +132,10 @@ async fn half_a_migration_is_completed_without_loss_on_mysql() {
 }
 
 /// Another client locks the session's row. More callers wait for it than there are connections.
-async fn exhausted_connections_are_503_in_time_and_consume_nothing<S: ServerStore>() {
-    let url = S::new_database().await;
+async fn exhausted_connections_are_503_in_time_and_consume_nothing<S: Database>() {
+    let url = S::new_url().await;
     let mut other_client = S::Connection::connect(&url).await.unwrap();
-    let world = World::new(S::connect(url).await.unwrap());
+    let world = World::new(S::open(&url).await.unwrap());
     world.add(EMAIL).await;
     let pair = world.login(EMAIL).await;
     S::execute(&mut other_client, "BEGIN").await;

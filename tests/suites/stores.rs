@@ -5,41 +5,38 @@ mod schema_upgrade;
 mod outages;
 mod crash_recovery;
 
-use gatewright::{MySqlStore, PostgresStore, SqliteStore};
-use gatewright_tests::servers::{mysql, postgres, redis};
-use gatewright_tests::{memory, sqlite};
+use gatewright::{MySqlStore, PostgresStore, RedisStore, SqliteStore};
+use gatewright_testkit::refresh::Storage;
+use gatewright_tests::database::{Database, handles};
+use gatewright_tests::memory;
+use gatewright_tests::storages::OnRedis;
 
-async fn closed_sqlite() -> SqliteStore {
-    let [store, _] = sqlite().await;
+/// A store whose connections are closed.
+async fn closed<D: Database>() -> D {
+    let [store, _] = handles::<D>().await;
     store.close().await;
     store
 }
 
-async fn closed_postgres() -> PostgresStore {
-    let [store, _] = postgres().await;
-    store.close().await;
-    store
-}
-
-async fn closed_mysql() -> MySqlStore {
-    let [store, _] = mysql().await;
-    store.close().await;
-    store
+/// Two handles on sessions below a new prefix, each with its own connection.
+async fn redis() -> [RedisStore; 2] {
+    let storage = OnRedis::fresh().await;
+    [storage.open().await.1, storage.open().await.1]
 }
 
 gatewright_testkit::store_suite!(memory_store, memory, in_memory);
-gatewright_testkit::store_suite!(sqlite_store, sqlite, closed_sqlite);
+gatewright_testkit::store_suite!(sqlite_store, handles::<SqliteStore>, closed::<SqliteStore>);
 gatewright_testkit::store_suite!(
     #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
     on_postgres,
-    postgres,
-    closed_postgres
+    handles::<PostgresStore>,
+    closed::<PostgresStore>
 );
 gatewright_testkit::store_suite!(
     #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
     on_mysql,
-    mysql,
-    closed_mysql
+    handles::<MySqlStore>,
+    closed::<MySqlStore>
 );
 gatewright_testkit::session_suite!(
     #[ignore = "needs GATEWRIGHT_TEST_REDIS_URL"]

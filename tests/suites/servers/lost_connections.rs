@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use gatewright::{RotationRequest, SessionId, SystemRandom, Timestamp, TokenDigest, UserId};
 use gatewright_testkit::store::Store;
+use gatewright_tests::database::Database;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{CALLERS, IN_TIME, ServerStore, on_each_server};
+use super::{CALLERS, IN_TIME, on_each_server};
 use crate::feeds::wired;
 
 /// `gatewright_sqlx::MAX_CONNECTIONS`.
@@ -24,9 +25,9 @@ on_each_server! {
 }
 
 /// Calls in flight fail in time or succeed. Later calls succeed on new connections.
-async fn a_silent_network_costs_one_call_and_no_connection<S: ServerStore>() {
-    let (url, wire) = wired(&S::new_database().await).await;
-    let store = S::connect(url).await.unwrap();
+async fn a_silent_network_costs_one_call_and_no_connection<S: Database>() {
+    let (url, wire) = wired(&S::new_url().await).await;
+    let store = S::open(&url).await.unwrap();
     for round in 0..MAX_WAKES {
         until_all_succeed(&store).await;
         let mut calls: Vec<_> = (0..CONNECTIONS).map(|_| Call::count(store.clone())).collect();
@@ -44,11 +45,11 @@ async fn a_silent_network_costs_one_call_and_no_connection<S: ServerStore>() {
 }
 
 /// Each dropped call uses a connection that has not prepared its statements yet.
-async fn dropped_calls_do_not_occupy_connections<S: ServerStore>() {
-    let url = S::new_database().await;
+async fn dropped_calls_do_not_occupy_connections<S: Database>() {
+    let url = S::new_url().await;
     let mut dropped = 0;
     for wakes in 0..MAX_WAKES {
-        let store = S::connect(url.clone()).await.unwrap();
+        let store = S::open(&url).await.unwrap();
         for _ in 0..2 * CONNECTIONS {
             until_one_succeeds(&store).await;
             let mut call = Call::rotate(store.clone());
