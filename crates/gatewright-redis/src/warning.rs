@@ -85,14 +85,17 @@ pub(crate) async fn check_settings(connection: &SharedConnection) -> Result<Vec<
     Ok(warnings)
 }
 
+/// Reads each setting with a call of its own: servers before Redis 7 refuse several names at once.
 async fn check_server(connection: &SharedConnection, slot: Option<u16>) -> Result<Vec<Warning>> {
-    let mut command = cmd("CONFIG");
-    command.arg("GET").arg(&SETTINGS);
-    let reply = connection.query_at::<HashMap<String, String>>(slot, &command, call_deadline()).await;
-    let settings = match reply {
-        Err(failure) if failure.downcast_ref::<RedisError>().is_some_and(is_refusal) => HashMap::new(),
-        reply => reply?,
-    };
+    let mut settings = HashMap::<String, String>::new();
+    for name in SETTINGS {
+        let mut command = cmd("CONFIG");
+        command.arg("GET").arg(name);
+        match connection.query_at::<HashMap<String, String>>(slot, &command, call_deadline()).await {
+            Err(failure) if failure.downcast_ref::<RedisError>().is_some_and(is_refusal) => break,
+            reply => settings.extend(reply?),
+        }
+    }
     let [Some(policy), Some(append), Some(sync), Some(on_rewrite), Some(save)] =
         SETTINGS.map(|name| settings.get(name).map(String::as_str))
     else {
