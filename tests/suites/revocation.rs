@@ -8,16 +8,16 @@ mod races;
 use std::time::Duration;
 
 use gatewright::{
-    Account, Auth, AuthBuilder, CACHE_TTL_WITHOUT_FEED, Endpoint, Headers, Identity, LocalFeed, Login,
-    MAX_CACHE_CAPACITY, MAX_SESSIONS_PER_USER, MemoryStore, Password, PasswordChange, RequestView,
-    RevocationCheck, RoleName, TokenPair, TokenText,
+    Account, Auth, AuthBuilder, CACHE_TTL_WITHOUT_FEED, Endpoint, Headers, LocalFeed, Login,
+    MAX_CACHE_CAPACITY, MAX_SESSIONS_PER_USER, MemoryStore, Password, RequestView, RevocationCheck, RoleName,
+    TokenPair, TokenText,
 };
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{CountingStore, FailingStore, ManualFeed, Outage, TestHasher, Watch};
-use gatewright_tests::{Bearer, Log, PASSWORD, World, jwt, memory};
+use gatewright_tests::{Log, PASSWORD, World, jwt, memory};
 
-const EMAIL: &str = "ada@example.com";
-const NEW_PASSWORD: &str = "another correct horse";
+use crate::endpoints::{EMAIL, NEW_PASSWORD, authenticate, bearer, failing_world, new_password, world_on};
+
 /// The smallest step of a clock.
 const TICK: Duration = Duration::from_micros(1);
 
@@ -47,23 +47,10 @@ on_each_store! {
     revocations_take_effect_at_once_on_the_node_that_made_them
 }
 
-fn bearer(token: &TokenText) -> Bearer {
-    Bearer(format!("Bearer {}", token.expose()))
-}
-
-async fn identity<S: Store>(world: &World<S>, token: &TokenText) -> Identity {
-    world.auth.authenticate(&RequestView::new("GET", &bearer(token))).await.unwrap().unwrap()
-}
-
-fn password_change() -> PasswordChange {
-    PasswordChange::new(Password::new(PASSWORD), Password::new(NEW_PASSWORD)).unwrap()
-}
-
 /// A node on a counting store, and a new session.
 async fn counted<S: Store>(store: S) -> (World<CountingStore<S>>, Watch, TokenPair) {
     let (store, watch) = CountingStore::new(store);
-    let world = World::new(store);
-    world.add(EMAIL).await;
+    let world = world_on(store).await;
     let pair = world.login(EMAIL).await;
     let _ = watch.reads();
     (world, watch, pair)
@@ -126,7 +113,7 @@ async fn revocations_take_effect_at_once_on_the_node_that_made_them<S: Store>([s
     };
 
     let pair = cached().await;
-    world.auth.logout(&identity(&world, &pair.access_token).await).await.unwrap();
+    world.auth.logout(&authenticate(&world, &pair.access_token).await).await.unwrap();
     assert_eq!(world.status(&pair.access_token).await, 401, "logout");
 
     let pair = cached().await;
@@ -142,8 +129,8 @@ async fn revocations_take_effect_at_once_on_the_node_that_made_them<S: Store>([s
     }
 
     let (kept, other) = (cached().await, cached().await);
-    let caller = identity(&world, &kept.access_token).await;
-    world.auth.change_password(&caller, password_change()).await.unwrap();
+    let caller = authenticate(&world, &kept.access_token).await;
+    world.auth.change_password(&caller, new_password()).await.unwrap();
     for pair in [&kept, &other] {
         assert_eq!(world.status(&pair.access_token).await, 401, "password change");
     }
@@ -151,7 +138,7 @@ async fn revocations_take_effect_at_once_on_the_node_that_made_them<S: Store>([s
     assert_eq!(world.status(&next.access_token).await, 200, "the caller's session continues");
 
     accounts.update(&account.id, Some(RoleName::new("moderator").unwrap()), None).await.unwrap();
-    let changed = identity(&world, &next.access_token).await;
+    let changed = authenticate(&world, &next.access_token).await;
     assert_eq!(changed.user().role.as_str(), "moderator");
     assert!(changed.scopes().as_str().is_empty(), "the scopes of the old role do not apply");
 
@@ -179,7 +166,7 @@ async fn a_login_beyond_the_limit_ends_the_oldest_session_at_once() {
 #[tokio::test]
 async fn rejections_are_not_cached() {
     let (world, watch, pair) = counted(MemoryStore::new()).await;
-    let id = identity(&world, &pair.access_token).await.user().id.clone();
+    let id = authenticate(&world, &pair.access_token).await.user().id.clone();
     world.auth.accounts().unwrap().update(&id, None, Some(false)).await.unwrap();
     let _ = watch.reads();
     for _ in 0..3 {
@@ -223,9 +210,7 @@ async fn a_cached_expiry_does_not_reject_a_refreshed_session() {
 #[tokio::test]
 async fn during_an_outage_cached_sessions_are_accepted_until_the_ttl() {
     for begin in [Outage::fail_users, Outage::fail_sessions] {
-        let (store, outage) = FailingStore::new(MemoryStore::new());
-        let world = World::new(store);
-        world.add(EMAIL).await;
+        let (world, outage) = failing_world().await;
         let (cached, uncached) = (world.login(EMAIL).await, world.login(EMAIL).await);
         assert_eq!(world.status(&cached.access_token).await, 200);
         begin(&outage);
@@ -288,7 +273,7 @@ async fn endpoints_that_change_something_do_not_use_the_cache() {
     assert_eq!(there.status(&pair.access_token).await, 200);
     here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
     assert_eq!(there.status(&pair.access_token).await, 200, "still cached");
-    let id = identity(&there, &pair.access_token).await.session().to_string();
+    let id = authenticate(&there, &pair.access_token).await.session().to_string();
     for endpoint in Endpoint::ALL.iter().filter(|endpoint| !WITHOUT_BEARER_TOKEN.contains(endpoint)) {
         let headers = JsonRequest(format!("Bearer {}", pair.access_token.expose()));
         let body = match endpoint {

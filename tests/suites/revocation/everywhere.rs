@@ -5,7 +5,7 @@ use gatewright_testkit::store::Store;
 use gatewright_testkit::{CountingStore, FailingStore};
 use gatewright_tests::{World, memory};
 
-use super::{EMAIL, identity, on_each_store};
+use super::{EMAIL, authenticate, on_each_store};
 
 const OTHER_EMAIL: &str = "other@example.com";
 
@@ -31,7 +31,7 @@ async fn cached_sessions<S: Store>(world: &World<S>) -> ([TokenPair; 4], Identit
         assert_eq!(world.status(&pair.access_token).await, 200);
     }
     let _ = world.events.take();
-    let caller = identity(world, &pairs[0].access_token).await;
+    let caller = authenticate(world, &pairs[0].access_token).await;
     (pairs, caller)
 }
 
@@ -83,7 +83,7 @@ async fn logout_all_rejects_an_identity_of_another_auth() {
     let [store, other] = memory().await;
     let (world, other) = (World::new(store), World::new(other));
     let (pairs, _) = cached_sessions(&world).await;
-    let foreign = identity(&other, &pairs[0].access_token).await;
+    let foreign = authenticate(&other, &pairs[0].access_token).await;
     assert!(matches!(world.auth.logout_all(&foreign).await, Err(AuthError::Access(_))));
     assert_eq!(accepted(&world, &pairs).await, ALL_LIVE);
 }

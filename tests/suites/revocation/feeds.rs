@@ -11,7 +11,7 @@ use gatewright_testkit::{CountingStore, FailingStore, ManualFeed, Watch};
 use gatewright_tests::{World, jwt};
 use tokio::time::timeout;
 
-use super::{EMAIL, TICK, fed, identity, password_change};
+use super::{EMAIL, TICK, authenticate, fed, new_password};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Long enough for a store in memory and a hasher that does not hash.
@@ -52,7 +52,7 @@ impl Node {
     }
 
     async fn identity(&self) -> Identity {
-        identity(&self.world, &self.pair.access_token).await
+        authenticate(&self.world, &self.pair.access_token).await
     }
 
     async fn status(&self) -> u16 {
@@ -222,7 +222,7 @@ async fn events_are_emitted_even_if_the_publication_fails() {
     let accounts = world.auth.accounts().unwrap();
     let caller = node.identity().await;
     let id = caller.user().id.clone();
-    let other = identity(world, &world.login(EMAIL).await.access_token).await;
+    let other = authenticate(world, &world.login(EMAIL).await.access_token).await;
     node.feed.cut();
     let _ = world.events.take();
     let expect = |error: AuthError, name: &str| {
@@ -250,7 +250,7 @@ async fn without_accounts_an_unpublished_logout_all_emits_its_event() {
         .build()
         .unwrap();
     let world = World { auth, ..node.world };
-    let caller = identity(&world, &node.pair.access_token).await;
+    let caller = authenticate(&world, &node.pair.access_token).await;
     node.feed.cut();
     let _ = world.events.take();
     assert!(world.auth.logout_all(&caller).await.is_err());
@@ -263,7 +263,7 @@ async fn both_steps_of_a_change_are_done_even_if_the_publication_fails() {
     let other = node.world.login(EMAIL).await;
     let caller = node.identity().await;
     node.feed.cut();
-    assert!(node.world.auth.change_password(&caller, password_change()).await.is_err());
+    assert!(node.world.auth.change_password(&caller, new_password()).await.is_err());
     assert!(node.world.refresh(&other.refresh_token).await.is_err());
     let next = node.world.refresh(&node.pair.refresh_token).await.unwrap();
     assert_eq!(node.world.status(&next.access_token).await, 200, "the caller's session continues");
@@ -314,7 +314,7 @@ async fn events_are_emitted_before_a_stalled_publication_is_dropped() {
     let caller = node.identity().await;
     let id = caller.user().id.clone();
     node.feed.stall();
-    drop_stalled(world, "PasswordChanged", auth.change_password(&caller, password_change())).await;
+    drop_stalled(world, "PasswordChanged", auth.change_password(&caller, new_password())).await;
     drop_stalled(world, "LoggedOutEverywhere", auth.logout_all(&caller)).await;
     drop_stalled(world, "LoggedOut {", auth.logout(&caller)).await;
     drop_stalled(world, "SessionsEnded", accounts.end_sessions(&id)).await;
@@ -341,7 +341,7 @@ async fn a_change_with_an_unknown_outcome_is_published_as_unconfirmed() {
     let account = world.add(EMAIL).await;
     let pair = world.login(EMAIL).await;
     feed.beat();
-    let caller = identity(&world, &pair.access_token).await;
+    let caller = authenticate(&world, &pair.access_token).await;
     let _ = feed.sent();
     outage.fail_users();
     outage.fail_sessions();

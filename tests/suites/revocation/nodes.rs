@@ -10,7 +10,7 @@ use gatewright_testkit::ManualFeed;
 use gatewright_testkit::store::Store;
 use gatewright_tests::{World, memory, sqlite};
 
-use super::{EMAIL, TICK, identity, on_each_store, password_change};
+use super::{EMAIL, TICK, authenticate, new_password, on_each_store};
 
 /// Another node with the same clock, and a feed.
 fn node<S: Store>(world: &World<S>, store: S, feed: impl RevocationFeed) -> World<S> {
@@ -28,20 +28,18 @@ fn unfed<S: Store>([here, there]: [S; 2]) -> [World<S>; 2] {
     [here, there]
 }
 
-/// A new session that the other node has cached.
-async fn cached_session<S: Store>([here, there]: &[World<S>; 2]) -> TokenPair {
+/// Two nodes, and a new session that the second node has cached.
+async fn cached_session<S: Store>([here, there]: [World<S>; 2]) -> (World<S>, World<S>, TokenPair) {
     here.add(EMAIL).await;
     let pair = here.login(EMAIL).await;
     assert_eq!(there.status(&pair.access_token).await, 200);
-    pair
+    (here, there, pair)
 }
 
 on_each_store! { without_a_feed_a_logout_takes_effect_within_five_seconds }
 
 async fn without_a_feed_a_logout_takes_effect_within_five_seconds<S: Store>(stores: [S; 2]) {
-    let nodes = unfed(stores);
-    let pair = cached_session(&nodes).await;
-    let [here, there] = nodes;
+    let (here, there, pair) = cached_session(unfed(stores)).await;
     here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
     assert_eq!(here.status(&pair.access_token).await, 401, "at once on the node that made it");
     there.clock.advance(CACHE_TTL_WITHOUT_FEED - TICK);
@@ -52,9 +50,7 @@ async fn without_a_feed_a_logout_takes_effect_within_five_seconds<S: Store>(stor
 
 #[tokio::test]
 async fn cache_hits_do_not_extend_the_ttl() {
-    let nodes = unfed(memory().await);
-    let pair = cached_session(&nodes).await;
-    let [here, there] = nodes;
+    let (here, there, pair) = cached_session(unfed(memory().await)).await;
     here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
     let mut answers = Vec::new();
     for _ in 0..CACHE_TTL_WITHOUT_FEED.as_secs() {
@@ -66,9 +62,12 @@ async fn cache_hits_do_not_extend_the_ttl() {
 
 #[tokio::test]
 async fn entries_are_invalid_after_the_clock_is_set_back() {
-    let nodes = unfed(memory().await);
-    let pair = cached_session(&nodes).await;
-    let [here, there] = nodes;
+    let [here, there] = unfed(memory().await);
+    here.add(EMAIL).await;
+    let pair = here.login(EMAIL).await;
+    // The clock is not set back to before the login.
+    here.clock.advance(Duration::from_secs(2));
+    assert_eq!(there.status(&pair.access_token).await, 200);
     here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
     here.clock.set(here.clock.now().saturating_sub(TICK));
     assert_eq!(there.status(&pair.access_token).await, 401);
@@ -100,21 +99,18 @@ async fn a_node_without_a_cache_publishes_its_revocations() {
         builder.with_revocation_feed(feed.clone()).with_revocation_check(RevocationCheck::ReadThrough)
     });
     let there = node(&here, stores[1].clone(), feed.clone());
-    let nodes = [here, there];
-    let pair = cached_session(&nodes).await;
-    nodes[0].auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
-    for node in nodes {
+    let (here, there, pair) = cached_session([here, there]).await;
+    here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
+    for node in [here, there] {
         assert_eq!(node.status(&pair.access_token).await, 401);
     }
 }
 
 #[tokio::test]
 async fn a_session_with_a_new_epoch_is_accepted_at_once_by_the_other_node() {
-    let nodes = unfed(memory().await);
-    let pair = cached_session(&nodes).await;
-    let [here, there] = nodes;
-    let caller = identity(&here, &pair.access_token).await;
-    here.auth.change_password(&caller, password_change()).await.unwrap();
+    let (here, there, pair) = cached_session(unfed(memory().await)).await;
+    let caller = authenticate(&here, &pair.access_token).await;
+    here.auth.change_password(&caller, new_password()).await.unwrap();
     let next = here.refresh(&pair.refresh_token).await.unwrap();
     assert_eq!(there.status(&next.access_token).await, 200, "a cached entry rejects no newer token");
     assert_eq!(there.status(&pair.access_token).await, 401, "the new entry rejects the old token");
@@ -135,8 +131,7 @@ async fn fed() -> ([World<MemoryStore>; 2], ManualFeed, ManualFeed) {
 #[tokio::test]
 async fn with_a_feed_a_logout_takes_effect_when_its_message_arrives() {
     let (nodes, here_feed, there_feed) = fed().await;
-    let pair = cached_session(&nodes).await;
-    let [here, there] = nodes;
+    let (here, there, pair) = cached_session(nodes).await;
     let _ = here_feed.sent();
     here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
     assert_eq!(there.status(&pair.access_token).await, 200, "the message has not arrived");
@@ -149,8 +144,7 @@ async fn with_a_feed_a_logout_takes_effect_when_its_message_arrives() {
 #[tokio::test]
 async fn with_a_silent_feed_a_logout_takes_effect_within_three_seconds() {
     let (nodes, ..) = fed().await;
-    let pair = cached_session(&nodes).await;
-    let [here, there] = nodes;
+    let (here, there, pair) = cached_session(nodes).await;
     here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
     there.clock.advance(HEARTBEAT_TIMEOUT);
     assert_eq!(there.status(&pair.access_token).await, 200, "just before the bound");
@@ -161,10 +155,9 @@ async fn with_a_silent_feed_a_logout_takes_effect_within_three_seconds() {
 #[tokio::test]
 async fn an_unpublished_revocation_takes_effect_within_half_a_minute() {
     let (nodes, _, there_feed) = fed().await;
-    let pair = cached_session(&nodes).await;
-    let [here, there] = nodes;
+    let (here, there, pair) = cached_session(nodes).await;
     // As if the node had crashed between the change in the store and the publication.
-    let caller = identity(&here, &pair.access_token).await;
+    let caller = authenticate(&here, &pair.access_token).await;
     SessionStore::delete(&here.store, &caller.user().id, caller.session()).await.unwrap();
     let mut seconds = 0;
     while there.status(&pair.access_token).await == 200 {

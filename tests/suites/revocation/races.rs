@@ -13,7 +13,7 @@ use gatewright_tests::World;
 use tokio::sync::Barrier;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::{EMAIL, counted, fed, identity, on_each_store};
+use super::{EMAIL, authenticate, counted, fed, on_each_store};
 
 /// Starts a request and waits until it has read the user, before it caches the result.
 async fn stopped_request<S: Store>(
@@ -52,20 +52,20 @@ async fn a_read_before_a_logout_is_not_cached_after_it<S: Store>([store, _]: [S;
 #[tokio::test]
 async fn a_read_before_a_user_change_is_not_cached_after_it() {
     let (world, watch, pair) = counted(MemoryStore::new()).await;
-    let id = identity(&world, &pair.access_token).await.user().id.clone();
+    let id = authenticate(&world, &pair.access_token).await.user().id.clone();
     world.auth.invalidate_user(&id).await.unwrap();
     let request = stopped_request(&world, &watch, &pair.access_token).await;
     let moderator = RoleName::new("moderator").unwrap();
     world.auth.accounts().unwrap().update(&id, Some(moderator), None).await.unwrap();
     finish(request, &watch).await;
-    assert_eq!(identity(&world, &pair.access_token).await.user().role.as_str(), "moderator");
+    assert_eq!(authenticate(&world, &pair.access_token).await.user().role.as_str(), "moderator");
 }
 
 #[tokio::test]
 async fn a_read_before_a_message_is_not_cached_after_it() {
     let (world, watch, feed, pair) = fed().await;
     feed.beat();
-    let caller = identity(&world, &pair.access_token).await;
+    let caller = authenticate(&world, &pair.access_token).await;
     let session = caller.session();
     feed.receiver().clear();
     let request = stopped_request(&world, &watch, &pair.access_token).await;
@@ -95,7 +95,7 @@ async fn a_read_before_a_reconnect_or_during_silence_is_not_cached() {
 async fn a_dropped_logout_disables_the_cache_while_it_can_still_happen() {
     let (world, watch, feed, pair) = fed().await;
     feed.beat();
-    let caller = identity(&world, &pair.access_token).await;
+    let caller = authenticate(&world, &pair.access_token).await;
     let session = caller.session();
     assert_eq!(world.status(&pair.access_token).await, 200);
     let _ = (feed.sent(), watch.reads());

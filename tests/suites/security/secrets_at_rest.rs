@@ -1,5 +1,4 @@
-//! No store contains a secret in clear: the tests search every column and the database
-//! files.
+//! No store contains a secret in clear: the tests search every column and the database files.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
