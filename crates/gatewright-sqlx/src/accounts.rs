@@ -178,8 +178,9 @@ async fn delete<D: Dialect>(
 
 /// Whether the account is the only active holder of the protected role.
 ///
-/// On a server this locks the rows of all holders, always in the same order. Another transaction
-/// that asks the same waits, and then reads what this one committed.
+/// PostgreSQL and MySQL lock the rows of the active holders, always in the same order. A second
+/// transaction that makes this check waits until the first one ends, and then reads what it
+/// committed. In SQLite the transaction already excludes other writers.
 async fn is_last_holder<D: Dialect>(
     transaction: &mut Transaction<D>,
     id: &UserId,
