@@ -18,24 +18,14 @@ pub(crate) struct Settings {
 /// Parses the options of a command that runs tests. `usage` is the error for an unknown option.
 pub(crate) fn settings(options: &[&str], usage: &str) -> Result<Settings, String> {
     let (mut repeat, mut only_embedded, mut full) = (None, false, false);
-    let mut options = options;
-    loop {
-        options = match options {
-            [] => break,
-            ["--full", rest @ ..] => {
-                full = true;
-                rest
-            }
-            ["--only", "embedded", rest @ ..] => {
-                only_embedded = true;
-                rest
-            }
-            ["--repeat", number, rest @ ..] => {
-                repeat = Some(count("--repeat", number)?);
-                rest
-            }
+    let mut options = options.iter().copied();
+    while let Some(option) = options.next() {
+        match option {
+            "--full" => full = true,
+            "--only" if options.next() == Some("embedded") => only_embedded = true,
+            "--repeat" => repeat = Some(count(option, options.next().unwrap_or_default())?),
             _ => return Err(usage.to_owned()),
-        };
+        }
     }
     let repeat = repeat.unwrap_or(if full { FULL_REPEAT } else { REPEAT });
     Ok(Settings { repeat, only_embedded, full })

@@ -5,7 +5,7 @@ use std::process::Command;
 use xtask::debian;
 use xtask::tools::{cargo, root, step, target, works};
 
-use crate::programs::TESTED;
+use crate::runner::TESTED;
 
 /// The packages of the programs that are driven.
 const PROGRAMS: [&str; 3] = ["axum-app", "actix-app", "poem-app"];
@@ -17,7 +17,7 @@ pub(crate) const PACKAGES: &[&str] = &["chromium", "chromium-driver"];
 
 /// Whether Chromium and its driver are installed.
 pub(crate) fn is_installed() -> bool {
-    works("chromium".as_ref()) && works("chromedriver".as_ref())
+    works("chromium") && works("chromedriver")
 }
 
 /// Installs what is missing, builds the programs and drives them. `screenshot` names a file for a

@@ -2,12 +2,12 @@
 
 use std::process::{Command, ExitCode};
 
-use xtask::tools::{cargo, cargo_deny, root, step};
+use xtask::tools::{cargo, cargo_deny, root, step, succeeds};
 
 use crate::arguments::Settings;
 use crate::markers::LeftOut;
 use crate::prepare::Preparation;
-use crate::programs::EVERYTHING;
+use crate::runner::EVERYTHING;
 use crate::steps::Steps;
 use crate::{browser, documents, features, test};
 
@@ -45,9 +45,11 @@ pub(crate) fn restart() -> Option<ExitCode> {
 fn all(steps: &mut Steps, settings: Settings) -> Result<LeftOut, String> {
     let preparation = Preparation::start()?;
     components()?;
-    steps.time("formatting", || step("formatting", &mut cargo(&["fmt", "--all", "--check"])))?;
-    steps.time("lints", lints)?;
-    steps.time("documentation", documentation)?;
+    steps.run("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
+    let mut lints = cargo(&["clippy", "--all-targets"]);
+    steps.run("lints", lints.args(EVERYTHING).args(["--", "-D", "warnings"]))?;
+    let mut documentation = cargo(&["doc", "--no-deps"]);
+    steps.run("documentation", documentation.args(EVERYTHING).env("RUSTDOCFLAGS", "-D warnings"))?;
     steps.time("features", features::check)?;
     steps.time("waiting for tools", || preparation.finish())?;
     steps.time("dependencies", dependencies)?;
@@ -59,23 +61,11 @@ fn all(steps: &mut Steps, settings: Settings) -> Result<LeftOut, String> {
 
 /// A minimal toolchain lacks the formatter and the linter.
 fn components() -> Result<(), String> {
-    let present =
-        |name: &str| cargo(&[name, "--version"]).output().is_ok_and(|output| output.status.success());
-    if present("fmt") && present("clippy") {
+    if ["fmt", "clippy"].into_iter().all(|name| succeeds(&mut cargo(&[name, "--version"]))) {
         return Ok(());
     }
     let mut rustup = Command::new("rustup");
     step("installing rustfmt and clippy", rustup.args(["component", "add", "rustfmt", "clippy"]))
-}
-
-fn lints() -> Result<(), String> {
-    let mut clippy = cargo(&["clippy", "--all-targets"]);
-    step("lints", clippy.args(EVERYTHING).args(["--", "-D", "warnings"]))
-}
-
-fn documentation() -> Result<(), String> {
-    let mut doc = cargo(&["doc", "--no-deps"]);
-    step("documentation", doc.args(EVERYTHING).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 /// Bans, licences and sources always; advisories if their database can be downloaded.
@@ -87,8 +77,7 @@ fn dependencies() -> Result<(), String> {
         command
     };
     step("dependencies: bans, licenses, sources", &mut deny(&["bans", "licenses", "sources"]))?;
-    let fetched = Command::new(&program).args(["fetch", "db"]).current_dir(root()).output();
-    if fetched.is_ok_and(|output| output.status.success()) {
+    if succeeds(Command::new(&program).args(["fetch", "db"]).current_dir(root())) {
         step("dependencies: advisories", &mut deny(&["--disable-fetch", "advisories"]))
     } else {
         println!("\n=== NOT CHECKED: advisories. Their database cannot be downloaded.");

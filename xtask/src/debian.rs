@@ -3,6 +3,8 @@
 use std::io::stderr;
 use std::process::{Command, Stdio};
 
+use crate::tools::{finish, works};
+
 /// Installs packages if this process is root on Debian; otherwise the error names them. All output
 /// goes to the standard error, because a shell can evaluate the caller's standard output.
 ///
@@ -10,7 +12,7 @@ use std::process::{Command, Stdio};
 /// If packages cannot be installed on this system, or the installation fails.
 pub fn install(packages: &[&str]) -> Result<(), String> {
     let wanted = format!("apt-get install --no-install-recommends {}", packages.join(" "));
-    if !is_root() || !has_apt() {
+    if !is_root() || !works("apt-get") {
         return Err(format!("not installed; only root on Debian can install it automatically: {wanted}"));
     }
     step("updating the list of packages", apt().arg("update"))?;
@@ -19,9 +21,7 @@ pub fn install(packages: &[&str]) -> Result<(), String> {
 
 fn step(name: &str, command: &mut Command) -> Result<(), String> {
     eprintln!("\n=== {name}");
-    let status =
-        command.stdout(Stdio::from(stderr())).status().map_err(|error| format!("{name}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{name}: failed ({status})")) }
+    finish(name, command.stdout(Stdio::from(stderr())))
 }
 
 /// Waits up to five minutes for another process that installs packages.
@@ -29,10 +29,6 @@ fn apt() -> Command {
     let mut command = Command::new("apt-get");
     command.args(["-q", "-o", "DPkg::Lock::Timeout=300"]).env("DEBIAN_FRONTEND", "noninteractive");
     command
-}
-
-fn has_apt() -> bool {
-    Command::new("apt-get").arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
 fn is_root() -> bool {

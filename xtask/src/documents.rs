@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use xtask::debian;
-use xtask::tools::{root, step, target, tools, works};
+use xtask::tools::{root, step, succeeds, target, tools, works};
 
 /// The environment variable that names the folder in which tests store the documents they receive.
 pub(crate) const FOLDER: &str = "GATEWRIGHT_DOCUMENTS";
@@ -39,7 +39,7 @@ pub(crate) fn validate() -> Result<(), String> {
     }
     let broken = target().join("broken.json");
     fs::write(&broken, BROKEN).map_err(|error| format!("{}: {error}", broken.display()))?;
-    if check(&validator, &[broken]).output().is_ok_and(|output| output.status.success()) {
+    if succeeds(&mut check(&validator, &[broken])) {
         return Err("OpenAPI: the validator accepts a document without `info`".to_owned());
     }
     let name = format!("{} documents as OpenAPI 3.1", documents.len());
@@ -74,10 +74,8 @@ pub(crate) fn validator() -> Result<PathBuf, String> {
     if !has_python() {
         debian::install(PACKAGES)?;
     }
-    step(
-        "creating a Python environment",
-        Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home),
-    )?;
+    let mut python = Command::new("python3");
+    step("creating a Python environment", python.args(["-m", "venv", "--clear"]).arg(&home))?;
     let mut pip = Command::new(home.join("bin/pip"));
     pip.args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r"]);
     step("installing openapi-spec-validator", pip.arg(root().join("xtask/validator.txt")))?;
@@ -94,8 +92,7 @@ pub(crate) const PACKAGES: &[&str] = &["python3", "python3-venv"];
 
 /// Whether Python can create environments. Debian's package of Python alone cannot.
 pub(crate) fn has_python() -> bool {
-    let imported = Command::new("python3").args(["-c", "import ensurepip, venv"]).output();
-    imported.is_ok_and(|output| output.status.success())
+    succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"]))
 }
 
 #[cfg(test)]

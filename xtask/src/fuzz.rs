@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use xtask::tools::{cargo, cargo_fuzz, root, step};
+use xtask::tools::{cargo, cargo_fuzz, root, step, succeeds};
 
 /// The toolchain that can instrument programs.
 const TOOLCHAIN: &str = "nightly";
@@ -15,7 +15,7 @@ const TOOLCHAIN: &str = "nightly";
 pub(crate) fn run(seconds: u32) -> Result<(), String> {
     let replay = ["test", "--package", "gatewright-fuzz", "--lib", "--locked"];
     step("seeds of the fuzz targets", &mut cargo(&replay))?;
-    if !has_nightly() {
+    if !succeeds(nightly(Command::new("cargo")).arg("--version")) {
         println!(
             "\n=== NOT RUN: fuzzing. It needs the {TOOLCHAIN} toolchain: rustup toolchain install {TOOLCHAIN}"
         );
@@ -43,11 +43,6 @@ fn targets() -> Result<Vec<String>, String> {
     let mut names: Vec<String> = entries.flatten().filter_map(|entry| name(entry.path())).collect();
     names.sort_unstable();
     Ok(names)
-}
-
-fn has_nightly() -> bool {
-    let mut command = nightly(Command::new("cargo"));
-    command.arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
 /// Removes the environment variables and paths of the toolchain that runs this program, and selects

@@ -11,7 +11,6 @@ mod arguments;
 mod markers;
 mod steps;
 mod cases;
-mod programs;
 mod runner;
 mod report;
 mod scenarios;
@@ -50,7 +49,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[&str]) -> Result<(), String> {
-    let usage = usage::text();
+    let usage = usage::TEXT;
     match arguments {
         ["help"] => {
             print!("{usage}");
@@ -59,17 +58,17 @@ fn run(arguments: &[&str]) -> Result<(), String> {
         ["test", "--browser"] => browser::run(None),
         ["test", "--browser", file] => browser::run(Some(file)),
         ["test", options @ ..] => {
-            let left_out = test::run(&mut Steps::start(), settings(options, &usage)?)?;
+            let left_out = test::run(&mut Steps::start(), settings(options, usage)?)?;
             print!("{}", left_out.text());
             Ok(())
         }
-        ["scenarios", options @ ..] => test::scenarios(settings(options, &usage)?),
+        ["scenarios", options @ ..] => test::scenarios(settings(options, usage)?),
         ["services", "up"] => services::up().map(|lines| print!("{lines}")),
         ["services", "down"] => services::down().map(|ended| eprintln!("{ended} servers ended")),
-        ["ci", options @ ..] => checks::run(settings(options, &usage)?),
+        ["ci", options @ ..] => checks::run(settings(options, usage)?),
         ["prepare"] => prepare::run(),
         ["fuzz"] => fuzz::run(60),
         ["fuzz", "--seconds", seconds] => fuzz::run(count("--seconds", seconds)?),
-        _ => Err(usage),
+        _ => Err(usage.to_owned()),
     }
 }

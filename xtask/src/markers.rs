@@ -1,81 +1,52 @@
 //! The names of tests that do not always run: a part of their path says what they need.
 
-use xtask::services::Kind;
-
 use crate::arguments::Settings;
 
 /// The environment variable that names the folder of published test vectors.
 pub(crate) const VECTORS: &str = "GATEWRIGHT_VECTORS";
 
-/// What a test can need.
-const NEEDS: [Need; 5] = [
-    Need::Server(Kind::Postgres),
-    Need::Server(Kind::Mysql),
-    Need::Server(Kind::Redis),
-    Need::Vectors,
-    Need::Full,
-];
+/// Tests that one option leaves out: the markers in their paths, and why they did not run.
+type Group = (&'static [&'static str], &'static str);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Need {
-    Server(Kind),
-    Vectors,
-    Full,
-}
-
-impl Need {
-    const fn marker(self) -> &'static str {
-        match self {
-            Self::Server(Kind::Postgres) => "on_postgres",
-            Self::Server(Kind::Mysql) => "on_mysql",
-            Self::Server(Kind::Redis) => "on_redis",
-            Self::Vectors => "needs_vectors",
-            Self::Full => "full_product",
-        }
-    }
-}
+const SERVERS: Group = (
+    &["on_postgres", "on_mysql", "on_redis"],
+    "every test on PostgreSQL, MySQL and Redis, because of --only embedded",
+);
+const PUBLISHED: Group =
+    (&["needs_vectors"], "tests against published vectors. Set GATEWRIGHT_VECTORS to their folder");
+const FULL: Group = (&["full_product"], "tests in full size. They run with --full");
 
 /// What this run leaves out.
 #[derive(Debug)]
-pub(crate) struct LeftOut(Vec<Need>);
+pub(crate) struct LeftOut(Vec<Group>);
 
 impl LeftOut {
     pub(crate) fn new(settings: Settings, has_vectors: bool) -> Self {
-        let is_left_out = |need: &Need| match need {
-            Need::Server(_) => settings.only_embedded,
-            Need::Vectors => !has_vectors,
-            Need::Full => !settings.full,
-        };
-        Self(NEEDS.into_iter().filter(is_left_out).collect())
+        let groups = [(SERVERS, settings.only_embedded), (PUBLISHED, !has_vectors), (FULL, !settings.full)];
+        Self(groups.into_iter().filter_map(|(group, is_left_out)| is_left_out.then_some(group)).collect())
     }
 
     /// A test whose path contains one of these does not run.
     pub(crate) fn markers(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().map(|need| need.marker())
+        self.0.iter().flat_map(|(markers, _)| *markers).copied()
     }
 
     /// One line for each group of tests that did not run.
     pub(crate) fn text(&self) -> String {
-        let mut lines = String::new();
-        if self.0.contains(&Need::Server(Kind::Postgres)) {
-            lines +=
-                "\n=== NOT RUN: every test on PostgreSQL, MySQL and Redis, because of --only embedded.\n";
-        }
-        if self.0.contains(&Need::Vectors) {
-            lines +=
-                &format!("\n=== NOT RUN: tests against published vectors. Set {VECTORS} to their folder.\n");
-        }
-        if self.0.contains(&Need::Full) {
-            lines += "\n=== NOT RUN: tests in full size. They run with --full.\n";
-        }
-        lines
+        self.0.iter().map(|(_, reason)| format!("\n=== NOT RUN: {reason}.\n")).collect()
     }
 }
 
-/// The tests among these that are ignored but whose path contains no marker: they would run, and
-/// fail, on a machine without what they need.
-pub(crate) fn without_marker<'a>(ignored: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    ignored.filter(|test| !NEEDS.iter().any(|need| test.contains(need.marker()))).collect()
+/// Fails if the path of an ignored test contains no marker: the test would run, and fail, on a
+/// machine without what it needs. `list` has lines such as `feeds::on_redis::restart: test`.
+pub(crate) fn check_ignored(list: &str) -> Result<(), String> {
+    let markers = [SERVERS.0, PUBLISHED.0, FULL.0].concat();
+    let tests = list.lines().filter_map(|line| line.strip_suffix(": test"));
+    let unmarked: Vec<_> = tests.filter(|test| !markers.iter().any(|marker| test.contains(marker))).collect();
+    if unmarked.is_empty() {
+        return Ok(());
+    }
+    Err(format!("ignored tests must name what they need in their path: {}", unmarked.join(", ")))
 }
 
 #[cfg(test)]
@@ -99,12 +70,15 @@ mod tests {
         let embedded = Settings { only_embedded: true, ..PLAIN };
         let text = LeftOut::new(embedded, false).text();
         assert_eq!(text.matches("NOT RUN").count(), 3, "{text}");
+        assert!(text.contains(VECTORS), "{text}");
         assert_eq!(LeftOut::new(Settings { full: true, ..PLAIN }, true).text(), "");
     }
 
     #[test]
     fn ignored_tests_without_a_marker_are_found() {
-        let ignored = ["feeds::on_redis::restart", "slow", "published::needs_vectors::rsa"];
-        assert_eq!(without_marker(ignored.into_iter()), ["slow"]);
+        let marked =
+            "feeds::on_redis::restart: test\n\npublished::needs_vectors::rsa: test\n2 tests, 0 benchmarks\n";
+        assert_eq!(check_ignored(marked), Ok(()));
+        assert!(check_ignored(&format!("{marked}slow: test\n")).unwrap_err().ends_with(": slow"));
     }
 }

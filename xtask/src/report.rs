@@ -12,8 +12,8 @@ use crate::cases::Cases;
 /// The environment variable that names a file to which tests append lines for this report.
 pub(crate) const FILE: &str = "GATEWRIGHT_REPORT";
 
-/// The example applications. Each runs the HTTP suites.
-const APPLICATIONS: [&str; 3] = ["actix-app", "axum-app", "poem-app"];
+/// The test programs of the example applications. Each runs the HTTP suites.
+const PROGRAMS: [&str; 3] = ["actix_suites", "axum_suites", "poem_suites"];
 
 /// Creates an empty file for the lines of one run.
 pub(crate) fn new_file() -> Result<PathBuf, String> {
@@ -25,18 +25,27 @@ pub(crate) fn new_file() -> Result<PathBuf, String> {
 /// The counts of HTTP cases, and the lines that tests wrote.
 pub(crate) fn text(cases: &Cases) -> String {
     let mut text = "\n=== HTTP suites, cases\n".to_owned();
-    for application in APPLICATIONS {
-        text += &format!("{application}: {}\n", http_counts(cases, application));
+    for program in PROGRAMS {
+        text += &format!("{program}: {}\n", http_counts(cases, program));
     }
     let lines = fs::read_to_string(target().join("report.txt")).unwrap_or_default();
     text + "\n=== differences between the frameworks\n" + &lines
 }
 
+/// Fails if an application ran no HTTP case.
+pub(crate) fn check(cases: &Cases) -> Result<(), String> {
+    match PROGRAMS.into_iter().find(|program| http_counts(cases, program).is_empty()) {
+        Some(program) => Err(format!(
+            "HTTP suites: the test program {program} ran no case; its name must be that in xtask/src/report.rs"
+        )),
+        None => Ok(()),
+    }
+}
+
 /// The suites of one application, each with the number of its cases that ran.
-fn http_counts(cases: &Cases, application: &str) -> String {
+fn http_counts(cases: &Cases, program: &str) -> String {
     let mut suites = BTreeMap::<&str, usize>::new();
-    let program = format!("{application}::app");
-    for test in cases.of(&program).filter_map(|(test, _)| test.strip_prefix("http::")) {
+    for test in cases.of(program).filter_map(|(test, _)| test.strip_prefix("http::")) {
         let path = test.strip_prefix("full_product::").unwrap_or(test);
         *suites.entry(path.split("::").next().unwrap_or(path)).or_default() += 1;
     }
@@ -47,18 +56,32 @@ fn http_counts(cases: &Cases, application: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cases::Reader;
+
+    fn cases(tests: &[&str]) -> Cases {
+        let mut cases = Cases::default();
+        tests.iter().for_each(|test| cases.line(&format!("PASS [   0.005s] (1/3) package::{test}")));
+        cases
+    }
 
     #[test]
     fn http_cases_are_counted_for_each_suite() {
-        let mut reader = Reader::Nextest(Cases::default());
-        let tests = ["http::on_memory::login", "http::on_memory::logout", "journey::in_memory::login"];
-        for test in tests.into_iter().chain(["http::full_product::on_sqlite::login"]) {
-            reader.line(&format!("PASS [   0.005s] (1/3) poem-app::app {test}"));
-        }
-        reader.line("PASS [   0.005s] (1/3) axum-app::app http::on_mysql::login");
-        let cases = reader.into_cases();
-        assert_eq!(http_counts(&cases, "poem-app"), "on_memory 2, on_sqlite 1");
-        assert_eq!(http_counts(&cases, "axum-app"), "on_mysql 1");
+        let cases = cases(&[
+            "poem_suites http::on_memory::login",
+            "poem_suites http::on_memory::logout",
+            "poem_suites http::full_product::on_sqlite::login",
+            "poem_suites journeys::in_memory::login",
+            "axum_suites http::on_mysql::login",
+        ]);
+        assert_eq!(http_counts(&cases, "poem_suites"), "on_memory 2, on_sqlite 1");
+        assert_eq!(http_counts(&cases, "axum_suites"), "on_mysql 1");
+    }
+
+    #[test]
+    fn an_application_without_http_cases_is_an_error() {
+        let tests = PROGRAMS.map(|program| format!("{program} http::on_memory::login"));
+        let mut tests = tests.each_ref().map(String::as_str);
+        assert_eq!(check(&cases(&tests)), Ok(()));
+        tests[0] = "actix_suites journeys::in_memory::login";
+        assert!(check(&cases(&tests)).unwrap_err().contains("actix_suites"));
     }
 }

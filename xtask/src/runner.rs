@@ -1,94 +1,86 @@
-//! Running the tests: with `cargo nextest`, or with `cargo test` if it is not installed.
+//! Building and running the tests: with `cargo nextest`, or with `cargo test` if it is not
+//! installed.
 
 use std::io::{BufRead, BufReader, pipe};
 use std::process::Command;
 
-use xtask::tools::cargo;
+use xtask::tools::{cargo, step, succeeds};
 
-use crate::cases::{Cases, Reader};
-use crate::programs::{self, Program, TESTED};
+use crate::cases::Cases;
+use crate::markers::LeftOut;
 
-/// What runs.
-#[derive(Debug)]
-pub(crate) struct Run<'a> {
-    /// Cargo's arguments that select programs, beside those of the build.
-    pub(crate) selection: &'a [&'a str],
-    /// Parts of the paths of tests: to run only some, and to leave some out.
-    pub(crate) only: Option<&'a str>,
-    pub(crate) skip: Vec<&'a str>,
-    pub(crate) variables: Vec<(&'a str, String)>,
+/// The selection of commands that only check. With another selection, Cargo would check dependencies
+/// again, with other features.
+pub(crate) const EVERYTHING: [&str; 3] = ["--workspace", "--all-features", "--locked"];
+
+/// The selection of commands that build programs, for the same reason. The benches have no tests,
+/// and many dependencies.
+pub(crate) const TESTED: [&str; 5] =
+    ["--workspace", "--exclude", "gatewright-benches", "--all-features", "--locked"];
+
+/// The arguments that select every test program, without the examples in the documentation.
+pub(crate) const PROGRAMS: &[&str] = &["--lib", "--bins", "--tests"];
+
+/// A command of Cargo for the test programs, and perhaps tests, that `selection` names.
+fn tested(command: &[&str], selection: &[&str]) -> Command {
+    let mut command = cargo(command);
+    command.args(TESTED).args(selection);
+    command
 }
 
-impl Run<'_> {
-    /// Runs the tests and returns what each came to, also if some failed.
-    ///
-    /// # Errors
-    /// If the runner cannot be started.
-    pub(crate) fn start(&self, built: &[Program]) -> Result<(Cases, Result<(), String>), String> {
-        println!("\n=== tests");
-        let (command, reader) = if has_nextest() {
-            (self.nextest(), Reader::Nextest(Cases::default()))
-        } else {
-            let programs = programs::by_file(built);
-            (
-                self.cargo_test(),
-                Reader::CargoTest { programs, current: String::new(), cases: Cases::default() },
-            )
-        };
-        follow(command, reader).map_err(|error| format!("tests: {error}"))
-    }
-
-    fn nextest(&self) -> Command {
-        let mut command = cargo(&["nextest", "run", "--no-fail-fast", "--status-level", "pass"]);
-        command.args(["--test-threads", &threads()]);
-        self.rest(command)
-    }
-
-    fn cargo_test(&self) -> Command {
-        let mut command = cargo(&["test", "--no-fail-fast"]);
-        if self.selection.is_empty() {
-            // Every program, without the examples in the documentation.
-            command.args(["--lib", "--bins", "--tests"]);
-        }
-        command.env("RUST_TEST_THREADS", threads());
-        self.rest(command)
-    }
-
-    fn rest(&self, mut command: Command) -> Command {
-        command.args(TESTED).args(self.selection);
-        command.arg("--").args(self.only);
-        // What needs something is ignored, so that it never passes without it. Here it is left out
-        // by its name.
-        command.arg("--include-ignored").args(self.skip.iter().flat_map(|part| ["--skip", part]));
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command
-    }
+/// Builds the test programs.
+pub(crate) fn build(selection: &[&str]) -> Result<(), String> {
+    step("build of the tests", &mut tested(&["test", "--no-run"], selection))
 }
 
-/// Many tests wait for a server or a heartbeat: twice as many run at once as there are cores.
-fn threads() -> String {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    (2 * cores).to_string()
+/// Lists the tests that are ignored by default: lines such as `feeds::on_redis::restart: test`.
+pub(crate) fn ignored() -> Result<String, String> {
+    let output = tested(&["test"], PROGRAMS).args(["--", "--list", "--ignored"]).output();
+    let output = output.map_err(|error| format!("list of ignored tests: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("list of ignored tests: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-fn has_nextest() -> bool {
-    cargo(&["nextest", "--version"]).output().is_ok_and(|output| output.status.success())
+/// Runs the tests and returns the result of each, and whether the runner succeeded.
+///
+/// # Errors
+/// If the runner cannot be started.
+pub(crate) fn run(
+    selection: &[&str],
+    left_out: &LeftOut,
+    variables: Vec<(&str, String)>,
+) -> Result<(Cases, Result<(), String>), String> {
+    println!("\n=== tests");
+    let has_nextest = succeeds(&mut cargo(&["nextest", "--version"]));
+    let runner: &[&str] = if has_nextest { &["nextest", "run", "--status-level", "pass"] } else { &["test"] };
+    let mut command = tested(runner, selection);
+    // Tests that need something are ignored, so that they never pass without it. This run includes
+    // them, and skips by name those whose needs are not met.
+    command.args(["--no-fail-fast", "--", "--include-ignored"]);
+    command.args(left_out.markers().flat_map(|marker| ["--skip", marker])).envs(variables);
+    // Many tests wait for a server or a heartbeat: twice as many run at once as there are cores.
+    let threads = (2 * std::thread::available_parallelism().map_or(1, usize::from)).to_string();
+    command.env("NEXTEST_TEST_THREADS", &threads).env("RUST_TEST_THREADS", &threads);
+    follow(command).map_err(|error| format!("tests: {error}"))
 }
 
 /// Prints the output of the command as it comes, and reads the tests' results in it.
-fn follow(mut command: Command, mut reader: Reader) -> std::io::Result<(Cases, Result<(), String>)> {
+fn follow(mut command: Command) -> std::io::Result<(Cases, Result<(), String>)> {
     let (output, input) = pipe()?;
     command.stdout(input.try_clone()?).stderr(input);
     let mut child = command.spawn()?;
     // The command holds the writing ends of the pipe, which would keep it open.
     drop(command);
+    let mut cases = Cases::default();
     for line in BufReader::new(output).split(b'\n') {
         let line = line?;
         let line = String::from_utf8_lossy(&line);
         println!("{line}");
-        reader.line(&line);
+        cases.line(&line);
     }
     let status = child.wait()?;
     let done = if status.success() { Ok(()) } else { Err(format!("tests: failed ({status})")) };
-    Ok((reader.into_cases(), done))
+    Ok((cases, done))
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::cases::Cases;
 
 /// The test program of the scenarios, and the start of their paths.
-pub(crate) const PROGRAM: &str = "gatewright-tests::suites";
+pub(crate) const PROGRAM: &str = "suites";
 pub(crate) const PREFIX: &str = "scenarios::";
 
 /// Whether a scenario passed, by scenario and storage.
@@ -63,15 +63,14 @@ impl<'a> Table<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cases::Reader;
 
     fn cases(lines: &[&str]) -> Cases {
-        let mut reader = Reader::Nextest(Cases::default());
+        let mut cases = Cases::default();
         for line in lines {
             let (verdict, test) = line.split_once(' ').unwrap();
-            reader.line(&format!("{verdict} [   0.005s] (1/9) {PROGRAM} {test}"));
+            cases.line(&format!("{verdict} [   0.005s] (1/9) package::{PROGRAM} {test}"));
         }
-        reader.into_cases()
+        cases
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Running programs, and finding or installing those that are not part of Rust.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -43,6 +44,11 @@ pub fn cargo(arguments: &[&str]) -> Command {
 /// If the command cannot be run or fails.
 pub fn step(name: &str, command: &mut Command) -> Result<(), String> {
     println!("\n=== {name}");
+    finish(name, command)
+}
+
+/// Runs a command. The error contains the name.
+pub(crate) fn finish(name: &str, command: &mut Command) -> Result<(), String> {
     let status = command.status().map_err(|error| format!("{name}: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{name}: failed ({status})")) }
 }
@@ -82,6 +88,12 @@ fn tool(name: &str, version: &str) -> Result<PathBuf, String> {
 
 /// Whether the program exists and prints its version.
 #[must_use]
-pub fn works(program: &Path) -> bool {
-    Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
+pub fn works(program: impl AsRef<OsStr>) -> bool {
+    succeeds(Command::new(program).arg("--version"))
+}
+
+/// Whether the command can be run and succeeds. Its output is discarded.
+#[must_use]
+pub fn succeeds(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
 }

@@ -9,7 +9,7 @@ use crate::tools::works;
 /// The server, and the program that creates a data directory.
 pub(super) fn programs() -> Option<(PathBuf, PathBuf)> {
     // `/usr/sbin` is not on every user's path.
-    let server = ["mariadbd", "/usr/sbin/mariadbd"].into_iter().find(|name| works(Path::new(name)))?;
+    let server = ["mariadbd", "/usr/sbin/mariadbd"].into_iter().find(|name| works(name))?;
     let install = ["/usr/bin/mariadb-install-db", "/usr/local/bin/mariadb-install-db"];
     let install = install.into_iter().find(|name| Path::new(name).exists())?;
     // `mariadb-install-db` runs this program, which is in another package.

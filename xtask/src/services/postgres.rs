@@ -1,7 +1,7 @@
 //! PostgreSQL.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::place::Place;
@@ -10,13 +10,13 @@ use crate::tools::works;
 /// The folder of its programs, empty if they are on the path. Debian has one folder for each
 /// version.
 pub(super) fn programs() -> Option<PathBuf> {
-    if works(Path::new("initdb")) && works(Path::new("postgres")) {
+    if works("initdb") && works("postgres") {
         return Some(PathBuf::new());
     }
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
     let mut folders: Vec<PathBuf> = versions.flatten().map(|version| version.path().join("bin")).collect();
     folders.sort();
-    folders.into_iter().rfind(|folder| works(&folder.join("initdb")) && works(&folder.join("postgres")))
+    folders.into_iter().rfind(|folder| works(folder.join("initdb")) && works(folder.join("postgres")))
 }
 
 fn program(name: &str) -> Result<PathBuf, String> {

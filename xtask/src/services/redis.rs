@@ -1,13 +1,13 @@
 //! Redis.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::place::Place;
 use crate::tools::works;
 
 pub(super) fn program() -> Option<PathBuf> {
-    works(Path::new("redis-server")).then(|| PathBuf::from("redis-server"))
+    works("redis-server").then(|| PathBuf::from("redis-server"))
 }
 
 /// Writes the configuration. The password is in the file, because every user can read a program's
