@@ -209,8 +209,21 @@ pub fn form_body(data: &[u8]) {
     }
 }
 
-/// Runs a target on each file that the command line names: the `main` of a target without the
-/// fuzzer.
+/// The program of a target. Without the fuzzer, its `main` runs the target on each file that the
+/// command line names.
+#[macro_export]
+macro_rules! target {
+    ($name:ident) => {
+        libfuzzer_sys::fuzz_target!(|data: &[u8]| $crate::$name(data));
+
+        #[cfg(not(fuzzing))]
+        fn main() {
+            $crate::replay($crate::$name);
+        }
+    };
+}
+
+/// Runs a target on each file that the command line names.
 pub fn replay(target: fn(&[u8])) {
     std::env::args().skip(1).for_each(|file| target(&std::fs::read(file).unwrap()));
 }

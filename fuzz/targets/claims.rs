@@ -2,9 +2,4 @@
 
 #![cfg_attr(fuzzing, no_main)]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| gatewright_fuzz::claims(data));
-
-#[cfg(not(fuzzing))]
-fn main() {
-    gatewright_fuzz::replay(gatewright_fuzz::claims);
-}
+gatewright_fuzz::target!(claims);
