@@ -1,0 +1,101 @@
+//! The SQL databases of the tests: a new database, the store on it, and a connection without
+//! Gatewright.
+
+use std::future::Future;
+
+use example_service::testing::databases;
+use gatewright::{MySqlStore, PostgresStore, SqliteStore, StoreError};
+use gatewright_testkit::store::Store;
+use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, PgConnection, SqliteConnection};
+
+use crate::new_file;
+
+/// A store of accounts and sessions in a SQL database.
+pub trait Database: Store {
+    /// A connection without Gatewright.
+    type Connection: Connection;
+
+    /// The URL of a new, empty database.
+    fn new_url() -> impl Future<Output = String>;
+
+    /// Opens a handle with its own connections.
+    fn open(url: &str) -> impl Future<Output = Result<Self, StoreError>> + Send;
+
+    /// Closes the connections of this handle and its clones.
+    fn close(&self) -> impl Future<Output = ()>;
+
+    /// Runs a statement on a connection without Gatewright.
+    fn execute(connection: &mut Self::Connection, statement: &'static str) -> impl Future<Output = ()>;
+
+    /// Returns the bytes of every value in every row of every table. Values that are not bytes are
+    /// returned as text.
+    fn values(url: &str) -> impl Future<Output = Vec<Vec<u8>>>;
+}
+
+/// Implements [`Database`]. `$columns` selects each column: its table, and the expression for its
+/// bytes.
+macro_rules! impl_database {
+    ($store:ident, $connection:ident, $new_url:expr, $columns:literal) => {
+        impl Database for $store {
+            type Connection = $connection;
+
+            async fn new_url() -> String {
+                $new_url
+            }
+
+            async fn open(url: &str) -> Result<Self, StoreError> {
+                Self::connect(url).await
+            }
+
+            async fn close(&self) {
+                Self::close(self).await;
+            }
+
+            async fn execute(connection: &mut $connection, statement: &'static str) {
+                connection.execute(statement).await.unwrap();
+            }
+
+            async fn values(url: &str) -> Vec<Vec<u8>> {
+                let mut raw = $connection::connect(url).await.unwrap();
+                let columns: Vec<(String, String)> =
+                    sqlx::query_as($columns).fetch_all(&mut raw).await.unwrap();
+                let mut values = Vec::new();
+                for (table, bytes) in columns {
+                    let select = sqlx::query_scalar(AssertSqlSafe(format!("SELECT {bytes} FROM {table}")));
+                    let rows: Vec<Option<Vec<u8>>> = select.fetch_all(&mut raw).await.unwrap();
+                    values.extend(rows.into_iter().flatten());
+                }
+                values
+            }
+        }
+    };
+}
+
+impl_database!(
+    SqliteStore,
+    SqliteConnection,
+    format!("sqlite://{}", new_file("store.db").display()),
+    "SELECT tables.name, 'CAST(' || columns.name || ' AS BLOB)'
+     FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'"
+);
+impl_database!(
+    PostgresStore,
+    PgConnection,
+    databases::postgres().await,
+    "SELECT table_name::text, CASE data_type WHEN 'bytea' THEN column_name::text
+         ELSE format('convert_to(%I::text, ''UTF8'')', column_name) END
+     FROM information_schema.columns WHERE table_schema = 'public'"
+);
+impl_database!(
+    MySqlStore,
+    MySqlConnection,
+    databases::mysql().await,
+    "SELECT CAST(table_name AS CHAR), CAST(CONCAT('CAST(', column_name, ' AS BINARY)') AS CHAR)
+     FROM information_schema.columns WHERE table_schema = DATABASE()"
+);
+
+/// Two handles on one new, empty database, each with its own connections.
+pub async fn handles<D: Database>() -> [D; 2] {
+    let url = D::new_url().await;
+    [D::open(&url).await.unwrap(), D::open(&url).await.unwrap()]
+}
