@@ -105,8 +105,18 @@ impl<S: Store> World<S> {
     /// A second node on the same store, with the same clock.
     #[must_use]
     pub fn node(&self, store: S) -> Self {
+        self.node_with(store, |builder| builder.with_refresh_grace(Duration::ZERO))
+    }
+
+    /// As [`World::node`], with the settings that `settings` adds instead of its grace window.
+    #[must_use]
+    pub fn node_with(
+        &self,
+        store: S,
+        settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account>,
+    ) -> Self {
         let clock = self.clock.clone();
-        let node = Self::with(store, |builder| builder.with_refresh_grace(Duration::ZERO).with_clock(clock));
+        let node = Self::with(store, |builder| settings(builder.with_clock(clock)));
         Self { clock: self.clock.clone(), ..node }
     }
 

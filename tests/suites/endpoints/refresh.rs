@@ -21,8 +21,7 @@ async fn every_node_returns_the_identical_token_within_the_grace_window() {
         builder.with_refresh_grace(Duration::from_secs(10))
     };
     let here = World::with(here, grace);
-    let clock = here.clock.clone();
-    let there = World::with(there, |builder| grace(builder).with_clock(clock));
+    let there = here.node_with(there, grace);
     here.add(EMAIL).await;
     let first = here.login(EMAIL).await;
     here.clock.advance(Duration::from_millis(1_234));

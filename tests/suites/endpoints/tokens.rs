@@ -60,8 +60,7 @@ async fn only_the_event_says_why_nothing_was_revoked() {
 async fn revocation_reaches_other_nodes_through_the_feed() {
     let ([one, two], feed) = (memory().await, LocalFeed::new());
     let here = World::with(one, |builder| builder.with_revocation_feed(feed.clone()));
-    let clock = here.clock.clone();
-    let there = World::with(two, |builder| builder.with_revocation_feed(feed).with_clock(clock));
+    let there = here.node_with(two, |builder| builder.with_revocation_feed(feed));
     here.add(EMAIL).await;
     let pair = here.login(EMAIL).await;
     assert_eq!(there.status(&pair.access_token).await, 200);

@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use example_service::testing::databases;
 use gatewright::{
-    CACHE_TTL_WITH_FEED, HEARTBEAT_TIMEOUT, Identity, MemoryStore, Prefix, RedisFeed, RequestView,
-    Revocation, RevocationFeed, SessionId, SessionStore, TokenPair, TokenText, UserId,
+    CACHE_TTL_WITH_FEED, HEARTBEAT_TIMEOUT, Identity, MemoryStore, Prefix, RedisFeed, Revocation,
+    RevocationFeed, SessionId, SessionStore, TokenPair, TokenText, UserId,
 };
 use gatewright_testkit::{CountingStore, Watch};
-use gatewright_tests::{Bearer, World};
+use gatewright_tests::World;
 use redis::aio::{MultiplexedConnection, PubSubStream};
 use tokio::time::{Instant, timeout};
 use xtask::services::Server;
 
 use super::{query, raw, run, user};
+use crate::endpoints::authenticate;
 
 pub(super) const EMAIL: &str = "ada@example.com";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -52,8 +53,7 @@ impl Node {
     }
 
     pub(super) async fn identity(&self, token: &TokenText) -> Identity {
-        let headers = Bearer(format!("Bearer {}", token.expose()));
-        self.world.auth.authenticate(&RequestView::new("GET", &headers)).await.unwrap().unwrap()
+        authenticate(&self.world, token).await
     }
 
     /// Deletes the token's session in the store and publishes nothing.

@@ -4,22 +4,13 @@ use std::time::Duration;
 
 use gatewright::{
     CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED, Clock, HEARTBEAT_TIMEOUT, LocalFeed, MemoryStore,
-    RevocationCheck, RevocationFeed, SessionStore, TokenPair,
+    RevocationCheck, SessionStore, TokenPair,
 };
 use gatewright_testkit::ManualFeed;
 use gatewright_testkit::store::Store;
 use gatewright_tests::{World, memory, sqlite};
 
 use super::{EMAIL, TICK, authenticate, new_password, on_each_store};
-
-/// Another node with the same clock, and a feed.
-fn node<S: Store>(world: &World<S>, store: S, feed: impl RevocationFeed) -> World<S> {
-    let clock = world.clock.clone();
-    let node = World::with(store, |builder| {
-        builder.with_clock(clock).with_revocation_feed(feed).with_refresh_grace(Duration::ZERO)
-    });
-    World { clock: world.clock.clone(), ..node }
-}
 
 /// Two nodes without a feed.
 fn unfed<S: Store>([here, there]: [S; 2]) -> [World<S>; 2] {
@@ -78,7 +69,7 @@ async fn a_shared_local_feed_revokes_at_once() {
     let stores = sqlite().await;
     let feed = LocalFeed::for_sole_process();
     let here = World::with(stores[0].clone(), |builder| builder.with_revocation_feed(feed.clone()));
-    let there = node(&here, stores[1].clone(), feed.clone());
+    let there = here.node_with(stores[1].clone(), |builder| builder.with_revocation_feed(feed.clone()));
     let account = here.add(EMAIL).await;
     let (first, second) = (here.login(EMAIL).await, here.login(EMAIL).await);
     for pair in [&first, &second] {
@@ -98,7 +89,7 @@ async fn a_node_without_a_cache_publishes_its_revocations() {
     let here = World::with(stores[0].clone(), |builder| {
         builder.with_revocation_feed(feed.clone()).with_revocation_check(RevocationCheck::ReadThrough)
     });
-    let there = node(&here, stores[1].clone(), feed.clone());
+    let there = here.node_with(stores[1].clone(), |builder| builder.with_revocation_feed(feed.clone()));
     let (here, there, pair) = cached_session([here, there]).await;
     here.auth.logout_by_refresh_token(&pair.refresh_token).await.unwrap();
     for node in [here, there] {
@@ -121,7 +112,7 @@ async fn fed() -> ([World<MemoryStore>; 2], ManualFeed, ManualFeed) {
     let [store, other] = memory().await;
     let feeds = [ManualFeed::new(), ManualFeed::new()];
     let here = World::with(store, |builder| builder.with_revocation_feed(feeds[0].clone()));
-    let there = node(&here, other, feeds[1].clone());
+    let there = here.node_with(other, |builder| builder.with_revocation_feed(feeds[1].clone()));
     let [here_feed, there_feed] = feeds;
     here_feed.beat();
     there_feed.beat();
