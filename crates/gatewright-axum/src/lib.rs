@@ -47,7 +47,7 @@
 //! let app: Router = Router::new().route("/me", get(me)).with_state(());
 //! ```
 //!
-//! `Option<CurrentUser>` does not compile either: it could not tell a missing token from an invalid
+//! `Option<CurrentUser>` does not compile either: it could not distinguish a missing token from an invalid
 //! one. Use [`MaybeUser`]:
 //!
 //! ```compile_fail,E0277

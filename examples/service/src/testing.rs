@@ -42,8 +42,8 @@ pub const ADMIN_PASSWORD: &str = "the admin's long password";
 /// An API key without scopes, and one with a scope.
 pub const API_KEYS: &str = "k9J2mQ7xVb4TzW8LcR5nYp3H,R5nYp3HdF6sGaE1cX8wQz7Lm:introspect";
 
-/// Journeys and comparisons repeat a request up to this many times while the response is 503: on a
-/// busy machine a store may miss its deadline.
+/// How many times the tests repeat a request while the response is 503: on a busy machine a store
+/// may miss its deadline.
 pub const PATIENCE: usize = 5;
 
 /// The `serve` function of an example, as `axum_app::serve`.

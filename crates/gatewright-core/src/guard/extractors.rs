@@ -19,8 +19,7 @@ macro_rules! extractors {
         /// combination such as `AnyOf<(role::Moderator, role::Admin)>`.
         ///
         /// A missing or invalid token is rejected with 401, a user who does not meet the policy
-        /// with
-        /// 403. It dereferences to the user.
+        /// with 403. It dereferences to the user.
         #[non_exhaustive]
         pub struct Authorized<P, U = $crate::Account> {
             /// The user, as the guard read it for this request.
