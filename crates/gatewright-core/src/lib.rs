@@ -1,6 +1,7 @@
 //! The core of Gatewright: authentication and authorization for web services. It contains no
-//! framework, no database, no token signatures and no password hashing. Adapters and store crates add
-//! those, `gatewright-jwt` signs and verifies tokens, and `gatewright-password` hashes passwords.
+//! framework, no database, no token signatures and no password hashing. Adapter crates add the
+//! frameworks and store crates the databases. `gatewright-jwt` signs and verifies tokens, and
+//! `gatewright-password` hashes passwords.
 //!
 //! Applications use it through the crate `gatewright`. A crate that implements one of
 //! the traits ([`UserStore`], [`SessionStore`], [`PasswordHasher`], [`RevocationFeed`], …) needs this

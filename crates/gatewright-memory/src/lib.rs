@@ -9,7 +9,7 @@
 //! - `sessions.rs` implements [`SessionStore`](gatewright_core::SessionStore).
 //!
 //! Every method is atomic: it takes one lock before it reads and releases it after its last write.
-//! A store on a database needs a transaction or a single statement in its place.
+//! A store on a database needs a transaction or a single statement instead of the lock.
 
 mod accounts;
 mod sessions;

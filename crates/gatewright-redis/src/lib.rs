@@ -20,15 +20,16 @@
 //! let feed = RedisFeed::connect(url).await?;
 //! # Ok(()) }
 //! ```
-//! Give both to `AuthBuilder`: the store with the users' store, the feed with
-//! `with_revocation_feed`.
+//! Pass the store to `Auth::builder`, as its second argument after the store of the users, and the
+//! feed to `AuthBuilder::with_revocation_feed`.
 //!
 //! # How sessions are stored
 //! - All sessions of a user are one hash with a field per session. The key contains the user id in
 //!   braces, so in a cluster all sessions of a user are in one slot.
-//! - Each operation is one command or one Lua script on that key. A rotation reads the record,
-//!   calls `RotationState::rotate`, and writes the result if the record has not changed meanwhile.
-//!   So the rules of rotation are in one place for all stores.
+//! - Each operation is one command or one Lua script on that key, with two exceptions. A rotation
+//!   reads the record, calls `RotationState::rotate`, and writes the result with a script if the
+//!   record has not changed meanwhile; otherwise it starts again. So the rules of rotation are in
+//!   one place for all stores. `delete_expired` scans the keys and runs one script for each.
 //! - The callers' clocks decide when a session expires; the server's clock is not used. A key is
 //!   kept for a day longer than the longest lifetime of its sessions.
 //! - A login deletes the expired sessions of its user. `delete_expired` deletes those of all users.
@@ -38,28 +39,31 @@
 //! or a connection failure, the next call opens a new connection.
 //!
 //! A command is sent again only if the server replied that it did not execute it. If the reply is
-//! lost, the outcome is unknown and the call returns an error. Within the grace window, a second
-//! refresh with the same token returns the same successor in both cases. A command that has reached
+//! lost, the outcome is unknown and the call returns an error. Within the grace window, the client
+//! can send a refresh again: it gets the one successor of its token, whether the first attempt was
+//! executed or not. A command that has reached
 //! the server may be executed after its caller has given up.
 //!
 //! # Servers
 //! The server must be Redis 7 or later, or compatible with it, and must be a primary. The role is
 //! checked when a connection is opened, at the first call more than one second after the last
 //! check, and with each heartbeat. A demoted server (`FAILOVER`, `REPLICAOF`) continues to answer
-//! with old data. It is not used until its name resolves to a primary.
+//! with old data. Calls then fail until the host name in the URL leads to a primary: another server,
+//! or this one after it was promoted again.
 //!
 //! In a cluster, replicas redirect callers to the primary. While a slot moves to another node
-//! (`ASK`), callers follow to a target node that owns a slot already. They cannot follow to a node
-//! without slots: until it owns its first slot, calls fail for users of the moving slot whose key
-//! has moved or does not exist.
+//! (`ASK`), callers follow to a target node that owns a slot already. If the target node owns no slot
+//! yet, callers cannot follow. Until the move of its first slot is complete, calls then fail for two
+//! groups of users in this slot: users whose key has already moved, and users without sessions.
 //!
 //! # Durability
 //! With most settings, Redis acknowledges a write before the disk or the replicas have it. Such
 //! writes can be lost in a crash or failover: new sessions disappear, logged-out sessions come
-//! back, used refresh tokens become valid again. Passwords, roles and disabled users are not
-//! affected if users are kept elsewhere, because each session is checked against its user's epoch.
-//! A client that continues from a lost rotation presents an unknown token, and its session ends. A
-//! token has only one successor, so a lost rotation never creates two chains of valid tokens.
+//! back, used refresh tokens become valid again. Changed passwords and roles and
+//! disabled users are not affected, because `RedisStore` does not store users. A password change
+//! also sets a new epoch: a session from before the change is rejected, even if it comes back. If
+//! Redis loses a rotation, the client has a refresh token that Redis does not know. The next refresh
+//! with it counts as reuse, and the session ends. A token has only one successor, so a lost rotation never creates two chains of valid tokens.
 //!
 //! | server settings | what can be lost |
 //! |---|---|

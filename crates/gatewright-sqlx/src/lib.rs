@@ -19,8 +19,8 @@
 //!
 //! # Tables
 //! When a store connects, it creates its tables (`gatewright_users`, `gatewright_sessions`) or
-//! brings them up to date. The migrations are recorded in `_gatewright_migrations`, apart from
-//! those of the application. Migrations only add to the tables: nodes of two versions can use one
+//! brings them up to date. A table of its own, `_gatewright_migrations`, records Gatewright's
+//! migrations, so they do not mix with those of the application. Migrations only add to the tables: nodes of two versions can use one
 //! database, and a node of the older version can start again.
 //!
 //! # The databases compared
@@ -37,8 +37,8 @@
 //!
 //! # Unknown outcomes
 //! If a connection breaks during a commit, the operation returns an error, although the change may
-//! have happened. A refresh that is retried within the grace window gets the same new token in both
-//! cases.
+//! have happened. Each refresh token has exactly one successor. A client that sends the refresh
+//! again within the grace window gets this successor, whether the change has happened or not.
 
 mod driver;
 mod sql;

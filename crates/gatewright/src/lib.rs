@@ -125,8 +125,9 @@ pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
 /// requests to such handlers fail with 500, and the log names the fix.
 ///
 /// `Option<CurrentUser>` is `None` for an invalid token too: use `MaybeUser`. actix-web extracts
-/// all arguments of a handler concurrently: put `guarded` or `require` around routes that must read
-/// bodies only from authorized callers.
+/// all arguments of a handler concurrently, so it may read the body before the guard rejects the
+/// caller. If a route must read bodies only from authorized callers, put `guarded` or `require`
+/// around it.
 #[cfg(feature = "actix-web")]
 pub mod actix_web {
     pub use gatewright_actix_web::{
