@@ -6,6 +6,7 @@ mod sessions;
 mod tokens;
 mod refresh;
 mod random_signatures;
+mod change_password;
 
 use gatewright::{Identity, MemoryStore, Password, PasswordChange, RequestView, SessionId, TokenText};
 use gatewright_testkit::auth_routes::claims;

@@ -13,6 +13,7 @@ mod feeds;
 mod builder_validation;
 mod endpoints;
 mod scenarios;
+mod tabs;
 mod revocation;
 mod security;
 mod adapters;

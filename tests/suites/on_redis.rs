@@ -176,11 +176,14 @@ async fn malformed_records_are_errors_and_nothing_is_written() {
     // The scripts cannot read the seq of such a record, so they fail before they write.
     assert!(store.create(&session("ada", 2, DAY), digest("t0"), 1).await.is_err());
     run(&mut raw, &["HSET", &key, &field, "short"]).await;
-    assert!(store.delete_others(&good.user, good.id, Epoch::from_u64(9)).await.is_err());
-    assert_eq!(store.find(&good.user, good.id).await.unwrap().unwrap().epoch, good.epoch);
+    assert!(store.list(&good.user).await.is_err());
     assert_eq!(query::<u64>(&mut raw, &["HLEN", &key]).await, 2);
     store.delete(&bad.user, bad.id).await.unwrap();
     assert_eq!(store.list(&good.user).await.unwrap().len(), 1);
+    run(&mut raw, &["HSET", &key, &field, "short"]).await;
+    let new = session("ada", 3, DAY);
+    store.replace_all(&new, digest("t0")).await.unwrap();
+    assert_eq!(store.list(&good.user).await.unwrap().len(), 1, "a malformed record is deleted, too");
 }
 
 #[tokio::test]
@@ -195,7 +198,7 @@ async fn a_key_of_another_type_is_an_error_in_every_operation_that_reads() {
     assert!(store.list(&one.user).await.is_err());
     assert!(store.rotate(&request(&one, Duration::ZERO)).await.is_err());
     assert!(store.create(&session("ada", 1, DAY), digest("t0"), 5).await.is_err());
-    assert!(store.delete_others(&one.user, one.id, one.epoch).await.is_err());
+    assert!(store.replace_all(&session("ada", 2, DAY), digest("t0")).await.is_err());
     assert!(store.delete(&one.user, one.id).await.is_err());
     assert!(store.delete_expired(START).await.is_err());
 }
@@ -208,6 +211,7 @@ async fn a_session_id_cannot_be_created_twice() {
     create(&store, &one).await;
     assert!(matches!(store.rotate(&request(&one, Duration::ZERO)).await.unwrap(), Rotation::Rotated(_)));
     assert!(store.create(&one, digest("t0"), 5).await.is_err(), "a used token would become valid again");
+    assert!(store.replace_all(&one, digest("t0")).await.is_err());
     assert_eq!(store.rotate(&request(&one, Duration::ZERO)).await.unwrap(), Rotation::Reused);
 }
 
@@ -272,6 +276,7 @@ async fn a_full_server_rejects_logins_and_accepts_logouts() {
     own.set("maxmemory", "1").await;
     let OwnServer { store, session: oldest, .. } = &own;
     assert!(store.create(&session("ada", 1, DAY), digest("t0"), 1).await.is_err());
+    assert!(store.replace_all(&session("ada", 1, DAY), digest("t0")).await.is_err());
     assert!(store.rotate(&request(oldest, Duration::ZERO)).await.is_err());
     assert!(exists(store, oldest).await, "the failed login deleted nothing");
     store.delete(&oldest.user, oldest.id).await.unwrap();
@@ -290,16 +295,15 @@ async fn missing_permissions_never_leave_half_an_operation() {
         all.iter().map(|session| (session.id, session.epoch)).collect()
     };
     let before = sessions().await;
-    for (forbidden, is_needed_by_delete_others) in
-        [("-pttl", false), ("-pexpire", false), ("-hdel", true), ("-hset", true)]
+    for (forbidden, is_needed_by_replace_all) in
+        [("-pttl", false), ("-pexpire", true), ("-hdel", true), ("-hset", true)]
     {
         let limited = own.store_without(forbidden).await;
         // One session too many, which also lives longer than the key.
         let next = session("ada", 2, 9 * DAY);
         assert!(limited.create(&next, digest("t0"), 2).await.is_err(), "{forbidden}");
-        if is_needed_by_delete_others {
-            let deleted = limited.delete_others(&one.user, one.id, Epoch::from_u64(2)).await;
-            assert!(deleted.is_err(), "{forbidden}");
+        if is_needed_by_replace_all {
+            assert!(limited.replace_all(&next, digest("t0")).await.is_err(), "{forbidden}");
         }
         assert_eq!(sessions().await, before, "{forbidden}");
     }

@@ -130,12 +130,12 @@ async fn revocations_take_effect_at_once_on_the_node_that_made_them<S: Store>([s
 
     let (kept, other) = (cached().await, cached().await);
     let caller = authenticate(&world, &kept.access_token).await;
-    world.auth.change_password(&caller, new_password()).await.unwrap();
+    let next = world.auth.change_password(&caller, new_password()).await.unwrap();
     for pair in [&kept, &other] {
         assert_eq!(world.status(&pair.access_token).await, 401, "password change");
+        assert!(world.refresh(&pair.refresh_token).await.is_err(), "password change");
     }
-    let next = world.refresh(&kept.refresh_token).await.unwrap();
-    assert_eq!(world.status(&next.access_token).await, 200, "the caller's session continues");
+    assert_eq!(world.status(&next.access_token).await, 200, "the caller has a new session");
 
     accounts.update(&account.id, Some(RoleName::new("moderator").unwrap()), None).await.unwrap();
     let changed = authenticate(&world, &next.access_token).await;

@@ -9,9 +9,11 @@ mod sessions;
 mod revoke;
 mod introspect;
 mod accounts;
+mod change_password;
 mod dispatch;
 
-pub use accounts::{Accounts, PasswordChange, Registration};
+pub use accounts::{Accounts, Registration};
+pub use change_password::PasswordChange;
 pub use endpoint::{Endpoint, PUBLIC_KEYS_MAX_AGE};
 pub use introspect::{ActiveToken, INTROSPECTION, Introspection};
 pub use login::Login;

@@ -218,6 +218,14 @@ pub enum RefreshError {
     /// The token was used before, so someone else may have a copy.
     #[error("the token was used before; its session has ended")]
     Reused,
+    /// After three rotations in a row, a used token came from another network, so someone else seems to
+    /// have a copy.
+    #[error("used tokens came from another network after three rotations in a row; the session has ended")]
+    GraceAbused,
+    /// The store accepted the token, but the session's current token cannot be derived from it: the
+    /// stored seed or digest was changed.
+    #[error("the session's current token does not follow from the token: the stored session is damaged")]
+    Underivable,
 }
 
 /// Which rule a new account or password breaks.

@@ -1,9 +1,10 @@
 //! Events: what happened, for logs and audits. The cause of a refusal is in its event and nowhere else.
 
 use crate::error::{AccessError, AuthError, LoginError, RefreshError, RequestError};
-use crate::types::{SessionId, UserId};
+use crate::types::{ClientInfo, SessionId, UserId};
 
-/// Something that happened. It contains ids of users, but no address, password, hash or token.
+/// Something that happened. It contains ids of users, and in some events the client's network address, but
+/// no email address, password, hash or token.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -53,7 +54,7 @@ pub enum Event<'a> {
         user: &'a UserId,
         /// The session.
         session: SessionId,
-        /// Whether it was a retry with the previous token inside the grace window.
+        /// Whether nothing was rotated: a used token inside the grace window returned the current token.
         grace: bool,
     },
     /// A refresh was refused.
@@ -71,6 +72,21 @@ pub enum Event<'a> {
         user: &'a UserId,
         /// The ended session.
         session: SessionId,
+    },
+    /// A used refresh token was accepted inside the grace window, from another client than the one that
+    /// rotated last. This is a second device behind a changing address, or someone who has a copy.
+    #[non_exhaustive]
+    GraceFromAnotherClient {
+        /// The user.
+        user: &'a UserId,
+        /// The session.
+        session: SessionId,
+        /// The client that presented the used token.
+        client: &'a ClientInfo,
+        /// Whether the client is in another network. Otherwise only its user agent is another one.
+        other_network: bool,
+        /// Whether the session was ended instead, because it happened after three rotations in a row.
+        session_ended: bool,
     },
     /// A user ended one of their sessions.
     #[non_exhaustive]
@@ -106,7 +122,7 @@ pub enum Event<'a> {
         /// The user.
         user: &'a UserId,
     },
-    /// A user changed the password. All other sessions ended.
+    /// A user changed the password. All sessions ended, and the caller got a new one.
     #[non_exhaustive]
     PasswordChanged {
         /// The user.
@@ -205,7 +221,7 @@ pub trait EventSink: Send + Sync + 'static {
 /// | level | events |
 /// |---|---|
 /// | `error` | failures |
-/// | `warn` | a reused refresh token; refused logins, refreshes and permissions |
+/// | `warn` | a reused refresh token, or a used one from another client; refused logins, refreshes and permissions |
 /// | `info` | all others, including rejected access tokens |
 /// | `debug` | malformed requests |
 #[derive(Debug, Clone, Copy, Default)]
@@ -219,6 +235,12 @@ impl EventSink for TracingSink {
             }
             Event::TokenReused { user, session } => {
                 tracing::warn!(target: "gatewright", %user, %session, "refresh token used twice, session ended");
+            }
+            Event::GraceFromAnotherClient { user, session, client, other_network, session_ended } => {
+                tracing::warn!(
+                    target: "gatewright", %user, %session, ?client, other_network, session_ended,
+                    "used refresh token came from another client",
+                );
             }
             Event::HashNotUpgraded { user, cause: Some(error) } => {
                 tracing::error!(target: "gatewright", %user, cause = chain(error), "password hash not upgraded");

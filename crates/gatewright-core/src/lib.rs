@@ -84,7 +84,8 @@ pub use revocation::{
     RevocationReceiver, Revoked,
 };
 pub use store::{
-    Account, AccountStore, AuthUser, Rotation, RotationRequest, Session, SessionStore, StoreError, UserStore,
+    Account, AccountStore, AuthUser, GracePolicy, Rotation, RotationRequest, Session, SessionStore,
+    StoreError, UserStore,
 };
 pub use token::{Claims, TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims};
 pub use types::{

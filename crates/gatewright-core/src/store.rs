@@ -2,15 +2,20 @@
 
 mod error;
 mod users;
+mod token_chain;
 mod rotation;
 mod sessions;
 
 pub use error::StoreError;
-pub use rotation::{Rotation, RotationRequest, RotationState, SessionSeed, TokenDigest, Validity};
-pub use sessions::{MAX_SESSIONS_PER_USER, Session, SessionStore};
+pub use rotation::{
+    GraceClient, GracePolicy, InvalidUsedTokens, MAX_FOREIGN_GRACES, MAX_USED_TOKENS, Rotation,
+    RotationRequest, RotationState, StateChange, USED_TOKEN_RETENTION, UsedToken, Validity,
+};
+pub use sessions::{MAX_SESSIONS_PER_USER, Session, SessionStore, USE_DISCLOSURE_DELAY};
+pub use token_chain::{SessionSeed, TokenDigest};
 pub use users::{
     Account, AccountChange, AccountCounts, AccountStore, AuthUser, CompareAndSwap, CreateOutcome, NewAccount,
     UpdateOutcome, UserStore,
 };
 
-pub(crate) use rotation::{access_token_id, first_token_id};
+pub(crate) use token_chain::{access_token_id, first_token_id};

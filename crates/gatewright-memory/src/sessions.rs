@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use gatewright_core::store::{RotationState, TokenDigest};
+use gatewright_core::store::{RotationState, StateChange, TokenDigest};
 use gatewright_core::{
-    Epoch, Rotation, RotationRequest, Session, SessionId, SessionStore, StoreError, Timestamp, UserId,
+    Rotation, RotationRequest, Session, SessionId, SessionStore, StoreError, Timestamp, UserId,
 };
 
 use crate::MemoryStore;
@@ -26,6 +26,12 @@ impl Sessions {
     /// The session with this id if it belongs to `user`.
     fn find(&mut self, user: &UserId, id: SessionId) -> Option<&mut Entry> {
         self.by_id.get_mut(&id).filter(|entry| entry.session.user == *user)
+    }
+
+    fn insert(&mut self, session: &Session, current: TokenDigest) {
+        let entry = Entry { session: session.clone(), rotation: session.rotation(current) };
+        self.by_id.insert(session.id, entry);
+        self.by_user.entry(session.user.clone()).or_default().push(session.id);
     }
 
     /// The ids of the user's sessions, oldest first.
@@ -52,9 +58,7 @@ impl Sessions {
 impl SessionStore for MemoryStore {
     async fn create(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<u64, StoreError> {
         let mut sessions = self.sessions();
-        let entry = Entry { session: session.clone(), rotation: session.rotation(current) };
-        sessions.by_id.insert(session.id, entry);
-        sessions.by_user.entry(session.user.clone()).or_default().push(session.id);
+        sessions.insert(session, current);
         let mut excess = sessions.ids_of(&session.user);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         excess.truncate(excess.len().saturating_sub(limit));
@@ -76,14 +80,12 @@ impl SessionStore for MemoryStore {
         let Some(entry) = sessions.find(&request.user, request.session) else {
             return Ok(Rotation::Unknown);
         };
-        let rotation = entry.rotation.rotate(request);
-        match rotation {
-            Rotation::Rotated(validity) => {
-                entry.session.last_used_at = validity.issued_at;
-                entry.session.idle_expires_at = validity.expires_at;
-            }
-            Rotation::Reused => _ = sessions.remove(vec![request.session]),
-            _ => {}
+        let (rotation, change) = entry.rotation.rotate(request);
+        entry.session.apply(&rotation);
+        match change {
+            // The state is changed in place.
+            StateChange::Keep | StateChange::Replace => {}
+            StateChange::Delete => _ = sessions.remove(vec![request.session]),
         }
         Ok(rotation)
     }
@@ -103,15 +105,11 @@ impl SessionStore for MemoryStore {
         Ok(())
     }
 
-    async fn delete_others(&self, user: &UserId, keep: SessionId, epoch: Epoch) -> Result<(), StoreError> {
+    async fn replace_all(&self, new: &Session, current: TokenDigest) -> Result<(), StoreError> {
         let mut sessions = self.sessions();
-        if let Some(kept) = sessions.find(user, keep) {
-            kept.session.epoch = epoch;
-        }
-        // Other sessions that already have the new epoch stay: they are logins with the new password.
-        let mut others = sessions.ids_of(user);
-        others.retain(|id| sessions.by_id.get(id).is_some_and(|entry| entry.session.epoch != epoch));
-        sessions.remove(others);
+        let old = sessions.ids_of(&new.user);
+        sessions.remove(old);
+        sessions.insert(new, current);
         Ok(())
     }
 

@@ -107,7 +107,7 @@ impl About {
                 .returns(200, Some(TOKEN_PAIR)),
             Endpoint::Refresh => {
                 let summary = "Exchange a refresh token for new tokens";
-                Self::new("refresh", summary, "The next tokens of the session.")
+                Self::new("refresh", summary, "The current tokens of the session.")
                     .takes(&[FORM, JSON], REFRESH)
                     .returns(200, Some(TOKEN_PAIR))
             }
@@ -120,9 +120,11 @@ impl About {
                 Self::new("logout_all", "End every session of the caller", success)
             }
             Endpoint::ChangePassword => {
-                let success = "The password has changed. All access tokens issued before are invalid.";
-                Self::new("change_password", "Change the password and end every other session", success)
+                let success = "The tokens of a new session. All tokens issued before are invalid.";
+                let summary = "Change the password and replace every session with a new one";
+                Self::new("change_password", summary, success)
                     .takes(&[JSON], PASSWORD_CHANGE)
+                    .returns(200, Some(TOKEN_PAIR))
             }
             Endpoint::Sessions => {
                 Self::new("sessions", "List the caller's sessions", "The active sessions, newest first.")

@@ -32,7 +32,7 @@ pub(crate) fn schemas_of(endpoint: Endpoint) -> Vec<(&'static str, Schema)> {
         Endpoint::Sessions => vec![(SESSION_LIST, session_list())],
         Endpoint::Revoke => vec![(REVOCATION, revocation())],
         Endpoint::Introspect => vec![(INTROSPECTION, introspection()), (INTROSPECTED, introspected())],
-        Endpoint::ChangePassword => vec![(PASSWORD_CHANGE, password_change())],
+        Endpoint::ChangePassword => vec![(PASSWORD_CHANGE, password_change()), (TOKEN_PAIR, token_pair())],
         _ => Vec::new(),
     }
 }
@@ -63,7 +63,7 @@ fn refresh() -> Schema {
     let scope = text("Fewer scopes for the next access token, separated by spaces.");
     object(
         "A refresh token.",
-        [("refresh_token", text("The refresh token. It can be used once."))],
+        [("refresh_token", text("The refresh token. Each use returns the next one."))],
         [("scope", scope), ("grant_type", grant_type("refresh_token"))],
     )
 }
@@ -143,7 +143,12 @@ fn session() -> Schema {
         [
             ("id", text("The id of the session.")),
             ("created_at", time("The time of the login")),
-            ("last_used_at", time("The time of the last login or refresh")),
+            (
+                "last_used_at",
+                time(
+                    "The time of the last login or refresh. The caller's own list leaves out refreshes of the last two minutes and rounds down to a minute",
+                ),
+            ),
             ("expires_at", time("The time of expiry if there is no refresh")),
             ("address", or_null("The IP address of the client at login.")),
             ("user_agent", or_null("The `User-Agent` of the client at login.")),

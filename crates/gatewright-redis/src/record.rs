@@ -27,14 +27,23 @@ const EPOCH: usize = 16;
 struct Body {
     seed: String,
     current: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    previous: Option<String>,
+    used: String,
     scopes: String,
     created_at: u64,
     last_used_at: u64,
+    earlier_used_at: u64,
     rotated_at: u64,
     idle_expires_at: u64,
     expires_at: u64,
+    client: Client,
+    rotated_by: Client,
+    foreign_graces: u8,
+    foreign_grace_seen: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Client {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     address: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,23 +75,20 @@ impl Record {
         let epoch: Epoch = epoch.parse()?;
         let mut session = Session::new(id, user.clone(), epoch, seed, created_at)
             .with_scopes(Scopes::parse(&body.scopes)?)
-            .with_client(body.client()?)
+            .with_client(body.client.parse()?)
             .with_expiry(
                 Timestamp::from_micros(body.idle_expires_at),
                 Timestamp::from_micros(body.expires_at),
             );
         session.last_used_at = Timestamp::from_micros(body.last_used_at);
+        session.earlier_used_at = Timestamp::from_micros(body.earlier_used_at);
         let mut rotation = session.rotation(TokenDigest::from_bytes(decode(&body.current)?));
-        rotation.previous = body.previous.as_deref().map(decode).transpose()?.map(TokenDigest::from_bytes);
+        rotation.used = RotationState::decode_used(&STANDARD.decode(&body.used)?)?;
         rotation.rotated_at = Timestamp::from_micros(body.rotated_at);
+        rotation.rotated_by = body.rotated_by.parse()?;
+        rotation.foreign_graces = body.foreign_graces;
+        rotation.foreign_grace_seen = body.foreign_grace_seen;
         Ok(Self { seq: seq.parse()?, session, rotation })
-    }
-
-    /// Copies the result of a rotation into the session.
-    pub(crate) fn rotated(mut self) -> Self {
-        self.session.last_used_at = self.rotation.rotated_at;
-        self.session.idle_expires_at = self.rotation.idle_expires_at;
-        self
     }
 
     pub(crate) fn to_text(&self) -> Result<String> {
@@ -95,15 +101,18 @@ impl Record {
         let body = Body {
             seed: STANDARD.encode(session.seed.expose()),
             current: STANDARD.encode(rotation.current.as_bytes()),
-            previous: rotation.previous.map(|digest| STANDARD.encode(digest.as_bytes())),
+            used: STANDARD.encode(rotation.encode_used()),
             scopes: session.scopes.as_str().to_owned(),
             created_at: session.created_at.as_micros(),
             last_used_at: session.last_used_at.as_micros(),
+            earlier_used_at: session.earlier_used_at.as_micros(),
             rotated_at: rotation.rotated_at.as_micros(),
             idle_expires_at: session.idle_expires_at.as_micros(),
             expires_at: session.expires_at.as_micros(),
-            address: session.client.address.map(|address| address.to_string()),
-            user_agent: session.client.user_agent.as_ref().map(|agent| agent.as_str().to_owned()),
+            client: Client::new(&session.client),
+            rotated_by: Client::new(&rotation.rotated_by),
+            foreign_graces: rotation.foreign_graces,
+            foreign_grace_seen: rotation.foreign_grace_seen,
         };
         let ends_at = sortable(session.idle_expires_at.min(session.expires_at));
         Ok(format!("{ends_at}{}{}", session.epoch, serde_json::to_string(&body)?))
@@ -112,8 +121,15 @@ impl Record {
 
 const TOO_SHORT: &str = "malformed session record: too short";
 
-impl Body {
-    fn client(&self) -> Result<ClientInfo> {
+impl Client {
+    fn new(client: &ClientInfo) -> Self {
+        Self {
+            address: client.address.map(|address| address.to_string()),
+            user_agent: client.user_agent.as_ref().map(|agent| agent.as_str().to_owned()),
+        }
+    }
+
+    fn parse(&self) -> Result<ClientInfo> {
         let address = self.address.as_deref().map(str::parse).transpose()?;
         let user_agent = self.user_agent.as_ref().and_then(|text| UserAgent::clean(text.as_bytes()));
         Ok(ClientInfo::new(address, user_agent))
@@ -139,6 +155,7 @@ mod tests {
     use std::time::Duration;
 
     use gatewright_core::TokenId;
+    use gatewright_core::store::UsedToken;
 
     use super::*;
 
@@ -170,7 +187,7 @@ mod tests {
 
     fn all(record: &Record) -> String {
         let Record { seq, session, rotation } = record;
-        let digests = (rotation.current.as_bytes(), rotation.previous.map(|digest| *digest.as_bytes()));
+        let digests = (rotation.current.as_bytes(), rotation.encode_used());
         format!("{seq} {session:?} {:?} {rotation:?} {digests:?}", session.seed.expose())
     }
 
@@ -179,11 +196,16 @@ mod tests {
         let mut record = record();
         record.seq = u64::MAX;
         assert_eq!(all(&parse(&record.to_text().unwrap()).unwrap()), all(&record));
-        record.rotation.previous = Some(TokenDigest::from_bytes([9; 32]));
-        record.rotation.rotated_at = NOW.saturating_add(Duration::from_micros(1));
-        record.rotation.idle_expires_at = NOW.saturating_add(Duration::from_micros(3));
-        let record = record.rotated();
-        assert_eq!(record.session.last_used_at, record.rotation.rotated_at);
+        let times = [1, 2, 3, 4, 5].map(|micros| NOW.saturating_add(Duration::from_micros(micros)));
+        record.rotation.used = [(8, times[0]), (9, times[1])]
+            .map(|(byte, used_at)| UsedToken::new(TokenDigest::from_bytes([byte; 32]), used_at))
+            .to_vec();
+        record.rotation.rotated_at = times[1];
+        record.rotation.rotated_by = ClientInfo::new(Some("192.0.2.1".parse().unwrap()), None);
+        (record.rotation.foreign_graces, record.rotation.foreign_grace_seen) = (2, true);
+        (record.session.last_used_at, record.session.earlier_used_at) = (times[1], times[2]);
+        record.session.idle_expires_at = times[3];
+        record.rotation.idle_expires_at = times[3];
         assert_eq!(all(&parse(&record.to_text().unwrap()).unwrap()), all(&record));
     }
 
@@ -206,6 +228,9 @@ mod tests {
             ("{\"seed\"", "{\"later\":1,\"seed\""),
             ("\"seed\":\"", "\"seed\":\"AAAA"),
             ("\"current\":\"", "\"current\":\"!"),
+            ("\"used\":\"", "\"used\":\"AAAA"),
+            ("\"foreign_graces\":0", "\"foreign_graces\":256"),
+            ("\"rotated_by\":{", "\"rotated_by\":{\"later\":1"),
             ("2001:db8::1", "nowhere"),
             ("\"a b\"", "\"a  \\\"\""),
             ("fffffffffffffffe", "FFFFFFFFFFFFFFFE"),

@@ -13,8 +13,8 @@ type Lazy = LazyLock<HashedScript>;
 pub(crate) static CREATE: Lazy = Lazy::new(|| HashedScript::new(include_str!("scripts/create.lua")));
 pub(crate) static COMPARE_AND_SWAP: Lazy =
     Lazy::new(|| HashedScript::new(include_str!("scripts/compare_and_swap.lua")));
-pub(crate) static DELETE_OTHERS: Lazy =
-    Lazy::new(|| HashedScript::new(include_str!("scripts/delete_others.lua")));
+pub(crate) static REPLACE_ALL: Lazy =
+    Lazy::new(|| HashedScript::new(include_str!("scripts/replace_all.lua")));
 pub(crate) static DELETE_EXPIRED: Lazy =
     Lazy::new(|| HashedScript::new(include_str!("scripts/delete_expired.lua")));
 

@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gatewright_core::store::TokenDigest;
+use gatewright_core::store::{StateChange, TokenDigest};
 use gatewright_core::{
-    Epoch, Rotation, RotationRequest, Session, SessionId, SessionStore, StoreError, Timestamp, UserId,
+    Rotation, RotationRequest, Session, SessionId, SessionStore, StoreError, Timestamp, UserId,
 };
 use redis::cmd;
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::connection::call_deadline;
 use crate::failure::{Result, store_error};
 use crate::record::{Record, sortable};
-use crate::scripts::{COMPARE_AND_SWAP, CREATE, DELETE_EXPIRED, DELETE_OTHERS};
+use crate::scripts::{COMPARE_AND_SWAP, CREATE, DELETE_EXPIRED, REPLACE_ALL};
 use crate::store::RedisStore;
 
 /// How long a key is kept after its last session expired. The callers' clocks decide when a session
@@ -65,15 +65,19 @@ impl SessionStore for RedisStore {
         deleted.map_err(store_error("delete a user's sessions"))
     }
 
-    async fn delete_others(&self, user: &UserId, keep: SessionId, epoch: Epoch) -> Result<(), StoreError> {
-        let (key, keep, epoch) = (self.prefix.sessions_key(user), keep.to_string(), epoch.to_string());
-        let deleted = DELETE_OTHERS.run(&self.connection, &key, &[&keep, &epoch], call_deadline()).await;
-        deleted.map_err(store_error("delete a user's other sessions"))
+    async fn replace_all(&self, new: &Session, current: TokenDigest) -> Result<(), StoreError> {
+        self.replace_sessions(new, current).await.map_err(store_error("replace a user's sessions"))
     }
 
     async fn delete_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.delete_expired_sessions(&sortable(now)).await.map_err(store_error("delete expired sessions"))
     }
+}
+
+/// How long the key is needed for this session, in milliseconds.
+fn key_ttl(session: &Session) -> String {
+    let lifetime = session.expires_at.as_micros().saturating_sub(session.created_at.as_micros());
+    Duration::from_micros(lifetime).saturating_add(KEY_TTL_MARGIN).as_millis().to_string()
 }
 
 /// What a rotation does to the session's record.
@@ -85,11 +89,16 @@ enum Write {
 impl RedisStore {
     async fn create_session(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<u64> {
         let record = Record::new(session, current).without_seq()?;
-        let lifetime = session.expires_at.as_micros().saturating_sub(session.created_at.as_micros());
-        let ttl = Duration::from_micros(lifetime).saturating_add(KEY_TTL_MARGIN).as_millis().to_string();
+        let ttl = key_ttl(session);
         let (key, id) = (self.prefix.sessions_key(&session.user), session.id.to_string());
         let (now, limit) = (sortable(session.created_at), limit.to_string());
         CREATE.run(&self.connection, &key, &[&id, &record, &now, &limit, &ttl], call_deadline()).await
+    }
+
+    async fn replace_sessions(&self, new: &Session, current: TokenDigest) -> Result<()> {
+        let record = Record::new(new, current).without_seq()?;
+        let (key, id, ttl) = (self.prefix.sessions_key(&new.user), new.id.to_string(), key_ttl(new));
+        REPLACE_ALL.run(&self.connection, &key, &[&id, &record, &ttl], call_deadline()).await
     }
 
     async fn find_session(&self, user: &UserId, id: SessionId) -> Result<Option<Session>> {
@@ -120,11 +129,12 @@ impl RedisStore {
                 return Ok(Rotation::Unknown);
             };
             let mut record = Record::parse(&request.user, request.session, &expected)?;
-            let rotation = record.rotation.rotate(request);
-            let write = match rotation {
-                Rotation::Rotated(_) => Write::Replace(record.rotated().to_text()?),
-                Rotation::Reused => Write::Delete,
-                _ => return Ok(rotation),
+            let (rotation, change) = record.rotation.rotate(request);
+            record.session.apply(&rotation);
+            let write = match change {
+                StateChange::Keep => return Ok(rotation),
+                StateChange::Replace => Write::Replace(record.to_text()?),
+                StateChange::Delete => Write::Delete,
             };
             if self.compare_and_swap(request, &expected, &write, deadline).await? {
                 return Ok(rotation);

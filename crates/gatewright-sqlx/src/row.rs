@@ -43,9 +43,10 @@ impl<D: Dialect> Row<D> {
         let seed = SessionSeed::from_bytes(required("seed", self.bytes("seed")?)?);
         let mut session = Session::new(id, user, self.epoch()?, seed, self.time("created_at")?)
             .with_scopes(Scopes::parse(self.text("scopes")?)?)
-            .with_client(self.client()?)
+            .with_client(self.client("address", "user_agent")?)
             .with_expiry(self.time("idle_expires_at")?, self.time("expires_at")?);
         session.last_used_at = self.time("last_used_at")?;
+        session.earlier_used_at = self.time("earlier_used_at")?;
         Ok(session)
     }
 
@@ -54,8 +55,11 @@ impl<D: Dialect> Row<D> {
     pub(crate) fn rotation(&self) -> Result<RotationState, Failure> {
         let current = required("current_digest", self.bytes("current_digest")?)?;
         let mut state = self.session()?.rotation(TokenDigest::from_bytes(current));
-        state.previous = self.bytes("previous_digest")?.map(TokenDigest::from_bytes);
+        state.used = RotationState::decode_used(required("used", D::get_bytes(&self.0, "used")?)?)?;
         state.rotated_at = self.time("rotated_at")?;
+        state.rotated_by = self.client("rotated_by_address", "rotated_by_user_agent")?;
+        state.foreign_graces = self.number("foreign_graces")?.try_into()?;
+        state.foreign_grace_seen = D::get_flag(&self.0, "foreign_grace_seen")?;
         Ok(state)
     }
 
@@ -76,9 +80,9 @@ impl<D: Dialect> Row<D> {
         Ok(D::get_bytes(&self.0, column)?.map(TryInto::try_into).transpose()?)
     }
 
-    fn client(&self) -> Result<ClientInfo, Failure> {
-        let address = D::text(&self.0, "address")?.map(str::parse).transpose()?;
-        let user_agent = D::text(&self.0, "user_agent")?;
+    fn client(&self, address: &str, user_agent: &str) -> Result<ClientInfo, Failure> {
+        let address = D::text(&self.0, address)?.map(str::parse).transpose()?;
+        let user_agent = D::text(&self.0, user_agent)?;
         Ok(ClientInfo::new(address, user_agent.and_then(|text| UserAgent::clean(text.as_bytes()))))
     }
 

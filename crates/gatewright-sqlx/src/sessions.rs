@@ -1,10 +1,10 @@
 //! Sessions and the rotation of their refresh tokens.
 
 use async_trait::async_trait;
-use gatewright_core::store::{RotationState, TokenDigest};
+use gatewright_core::store::{RotationState, StateChange, TokenDigest};
 use gatewright_core::{
-    Epoch, Rotation, RotationRequest, Session, SessionId, SessionStore, StoreError, Timestamp, UserAgent,
-    UserId,
+    ClientInfo, Rotation, RotationRequest, Session, SessionId, SessionStore, StoreError, Timestamp,
+    UserAgent, UserId,
 };
 
 use crate::Failure;
@@ -12,8 +12,8 @@ use crate::connection::{Outcome, Transaction};
 use crate::dialect::Dialect;
 use crate::row::Row;
 use crate::sql::{
-    DELETE_ALL, DELETE_OTHERS, DELETE_SESSION, DELETE_UP_TO, FIND_SESSION, FIND_SURPLUS, INSERT_SESSION,
-    LIST_SESSIONS, UPDATE_EPOCH, UPDATE_ROTATION,
+    DELETE_ALL, DELETE_SESSION, DELETE_UP_TO, FIND_SESSION, FIND_SURPLUS, INSERT_SESSION, LIST_SESSIONS,
+    UPDATE_ROTATION,
 };
 use crate::statement::Statement;
 use crate::store::SqlStore;
@@ -64,12 +64,12 @@ impl<D: Dialect> SessionStore for SqlStore<D> {
         self.pools.execute("delete a user's sessions", delete).await.map(drop)
     }
 
-    async fn delete_others(&self, user: &UserId, keep: SessionId, epoch: Epoch) -> Result<(), StoreError> {
+    async fn replace_all(&self, new: &Session, current: TokenDigest) -> Result<(), StoreError> {
         D::RETRY
-            .run("delete a user's other sessions", || async {
+            .run("replace a user's sessions", || async {
                 let mut transaction = self.pools.begin().await?;
-                let deleted = delete_others(&mut transaction, user, keep, epoch).await;
-                transaction.end(deleted.map(Outcome::Commit)).await
+                let replaced = replace_all(&mut transaction, new, current).await;
+                transaction.end(replaced.map(Outcome::Commit)).await
             })
             .await
     }
@@ -100,10 +100,8 @@ async fn create<D: Dialect>(
     current: TokenDigest,
     limit: u32,
 ) -> Result<u64, Failure> {
+    lock_logins(transaction, &session.user).await?;
     let user = session.user.as_str();
-    if let Some(lock) = D::LOCK_LOGINS {
-        transaction.execute(Statement::new(lock).text(user)).await?;
-    }
     insert(transaction, session, current).await?;
     let surplus = Statement::new(FIND_SURPLUS).text(user).number(limit.into());
     let Some(newest) = transaction.fetch_optional(surplus).await? else { return Ok(0) };
@@ -118,26 +116,35 @@ async fn rotate<D: Dialect>(
     let (user, id) = (&request.user, request.session);
     let row = transaction.fetch_optional(by_id(D::LOCK_SESSION, user, id)).await?;
     let Some(row) = row else { return Ok(Outcome::RollBack(Rotation::Unknown)) };
-    let mut state = row.rotation()?;
-    let verdict = state.rotate(request);
-    let statement = match verdict {
-        Rotation::Rotated(_) => update_rotation(id, &state),
-        Rotation::Reused => by_id(DELETE_SESSION, user, id),
-        _ => return Ok(Outcome::RollBack(verdict)),
+    let (mut session, mut state) = (row.session()?, row.rotation()?);
+    let (rotation, change) = state.rotate(request);
+    session.apply(&rotation);
+    let statement = match change {
+        StateChange::Keep => return Ok(Outcome::RollBack(rotation)),
+        StateChange::Replace => {
+            with_state(Statement::new(UPDATE_ROTATION), &session, &state).text(&*id.to_string())
+        }
+        StateChange::Delete => by_id(DELETE_SESSION, user, id),
     };
     transaction.execute(statement).await?;
-    Ok(Outcome::Commit(verdict))
+    Ok(Outcome::Commit(rotation))
 }
 
-async fn delete_others<D: Dialect>(
+async fn replace_all<D: Dialect>(
     transaction: &mut Transaction<D>,
-    user: &UserId,
-    keep: SessionId,
-    epoch: Epoch,
+    new: &Session,
+    current: TokenDigest,
 ) -> Result<(), Failure> {
-    let update = Statement::new(UPDATE_EPOCH).epoch(epoch).text(user.as_str()).text(&*keep.to_string());
-    transaction.execute(update).await?;
-    transaction.execute(Statement::new(DELETE_OTHERS).text(user.as_str()).epoch(epoch)).await?;
+    lock_logins(transaction, &new.user).await?;
+    transaction.execute(Statement::new(DELETE_ALL).text(new.user.as_str())).await?;
+    insert(transaction, new, current).await
+}
+
+/// Makes calls that create sessions of one user run one after the other.
+async fn lock_logins<D: Dialect>(transaction: &mut Transaction<D>, user: &UserId) -> Result<(), Failure> {
+    if let Some(lock) = D::LOCK_LOGINS {
+        transaction.execute(Statement::new(lock).text(user.as_str())).await?;
+    }
     Ok(())
 }
 
@@ -146,31 +153,34 @@ async fn insert<D: Dialect>(
     session: &Session,
     current: TokenDigest,
 ) -> Result<(), Failure> {
-    let address = session.client.address.map(|address| address.to_string());
     let insert = Statement::new(INSERT_SESSION)
         .text(&*session.id.to_string())
         .text(session.user.as_str())
         .epoch(session.epoch)
         .bytes(session.seed.expose().as_slice())
         .text(session.scopes.as_str())
-        .time(session.created_at)
-        .time(session.last_used_at)
-        .time(session.idle_expires_at)
-        .time(session.expires_at)
-        .bytes(current.as_bytes().as_slice())
-        .time(session.created_at)
-        .text(address.as_deref())
-        .text(session.client.user_agent.as_ref().map(UserAgent::as_str));
-    transaction.execute(insert).await?;
+        .time(session.created_at);
+    let insert = with_client(insert, &session.client).time(session.expires_at);
+    transaction.execute(with_state(insert, session, &session.rotation(current))).await?;
     Ok(())
 }
 
-fn update_rotation<D: Dialect>(id: SessionId, state: &RotationState) -> Statement<D> {
-    Statement::new(UPDATE_ROTATION)
+/// Binds what a rotation can change, in the order in which the statements name the columns.
+fn with_state<D: Dialect>(statement: Statement<D>, session: &Session, state: &RotationState) -> Statement<D> {
+    let statement = statement
+        .time(session.last_used_at)
+        .time(session.earlier_used_at)
+        .time(session.idle_expires_at)
         .bytes(state.current.as_bytes().as_slice())
-        .bytes(state.previous.as_ref().map(|digest| digest.as_bytes().as_slice()))
-        .time(state.rotated_at)
-        .time(state.rotated_at)
-        .time(state.idle_expires_at)
-        .text(&*id.to_string())
+        .bytes(&*state.encode_used())
+        .time(state.rotated_at);
+    with_client(statement, &state.rotated_by)
+        .number(state.foreign_graces.into())
+        .flag(state.foreign_grace_seen)
+}
+
+/// Binds address and user agent.
+fn with_client<D: Dialect>(statement: Statement<D>, client: &ClientInfo) -> Statement<D> {
+    let address = client.address.map(|address| address.to_string());
+    statement.text(address.as_deref()).text(client.user_agent.as_ref().map(UserAgent::as_str))
 }

@@ -7,6 +7,7 @@ mod failing_store;
 mod hasher;
 mod intercepted;
 mod manual_feed;
+mod seeded_random;
 
 pub use clock::FixedClock;
 pub use counting_store::{CountingStore, Watch};
@@ -15,3 +16,4 @@ pub use failing_store::{FailingStore, Outage};
 pub use hasher::TestHasher;
 pub use intercepted::{Hook, Intercepted, Method};
 pub use manual_feed::ManualFeed;
+pub use seeded_random::SeededRandom;

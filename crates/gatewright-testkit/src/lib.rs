@@ -67,7 +67,7 @@ pub mod auth_routes;
 
 pub use fakes::{
     CountingStore, EventRecorder, FailingStore, FixedClock, Hook, Intercepted, ManualFeed, Method, Outage,
-    TestHasher, Watch,
+    SeededRandom, TestHasher, Watch,
 };
 
 use std::future::Future;

@@ -4,6 +4,8 @@ pub mod users;
 pub mod accounts;
 pub mod broken;
 pub mod sessions;
+pub mod rotation;
+pub mod replacement;
 pub mod user_isolation;
 pub mod cancellation;
 
@@ -166,24 +168,35 @@ macro_rules! session_suite {
             $crate::store_cases! { [$(#[$attribute])*] sessions ($fresh().await),
                 session_fields_round_trip
                 unknown_sessions_are_absent
+                session_limit_deletes_the_oldest
+                parallel_creates_keep_the_session_limit
+                delete_is_final_and_deletes_nothing_else
+                delete_expired_deletes_only_expired_sessions
+                parallel_cleanups_delete_each_expired_session_once
+                user_ids_are_compared_byte_for_byte
+            }
+            $crate::store_cases! { [$(#[$attribute])*] rotation ($fresh().await),
                 current_token_rotates
-                previous_token_gets_the_same_successor_within_the_grace_window
-                previous_token_is_reuse_after_its_successor_was_used
-                previous_token_is_reuse_after_the_grace_window
+                used_tokens_get_the_current_token_within_the_grace_window
+                used_token_is_reuse_after_its_grace_window
                 grace_window_tolerates_only_small_clock_differences
+                times_of_use_never_go_back
+                current_token_does_not_rotate_with_eight_used_ones_in_the_window
+                graces_in_another_network_end_the_session_at_the_third_rotation
+                a_rotation_without_a_grace_in_another_network_resets_the_count
+                other_user_agents_and_reported_networks_do_not_end_the_session
                 unknown_token_of_a_session_is_reuse
                 expired_session_does_not_rotate
                 deleted_session_is_unknown
                 idle_expiry_never_exceeds_the_absolute_expiry
                 one_of_many_parallel_rotations_without_grace_succeeds
                 parallel_rotations_with_grace_share_one_successor
-                session_limit_deletes_the_oldest
-                parallel_creates_keep_the_session_limit
-                delete_is_final_and_deletes_nothing_else
-                delete_others_updates_the_epoch_of_the_kept_session
-                delete_expired_deletes_only_expired_sessions
-                parallel_cleanups_delete_each_expired_session_once
-                user_ids_are_compared_byte_for_byte
+            }
+            $crate::store_cases! { [$(#[$attribute])*] replacement ($fresh().await),
+                replace_all_leaves_only_the_new_session
+                replace_all_creates_a_users_first_session
+                parallel_replacements_leave_one_session
+                replace_all_is_atomic_between_logins_rotations_and_logouts
             }
             $crate::store_cases! { [$(#[$attribute])*] user_isolation ($fresh().await),
                 methods_never_reach_sessions_of_other_users
@@ -196,7 +209,7 @@ macro_rules! session_suite {
                 [
                     cancelled_rotation_is_atomic
                     cancelled_session_creation_is_atomic
-                    cancelled_delete_others_is_atomic
+                    cancelled_replacement_is_atomic
                     writes_after_cancelled_calls_are_not_lost
                 ]
                 $fresh $(, $in_memory)?

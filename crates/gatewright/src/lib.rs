@@ -97,8 +97,10 @@ pub use gatewright_core::revocation::{
 };
 pub use gatewright_core::store::{
     Account, AccountChange, AccountCounts, AccountStore, AuthUser, CompareAndSwap, CreateOutcome,
-    MAX_SESSIONS_PER_USER, NewAccount, Rotation, RotationRequest, RotationState, Session, SessionSeed,
-    SessionStore, StoreError, TokenDigest, UpdateOutcome, UserStore, Validity,
+    GraceClient, GracePolicy, InvalidUsedTokens, MAX_FOREIGN_GRACES, MAX_SESSIONS_PER_USER, MAX_USED_TOKENS,
+    NewAccount, Rotation, RotationRequest, RotationState, Session, SessionSeed, SessionStore, StateChange,
+    StoreError, TokenDigest, USE_DISCLOSURE_DELAY, USED_TOKEN_RETENTION, UpdateOutcome, UsedToken, UserStore,
+    Validity,
 };
 pub use gatewright_core::token::{
     Claims, FUTURE_TOLERANCE, IssueError, MAX_ACCESS_LIFETIME, MAX_REFRESH_LIFETIME, MAX_TOKEN_BYTES,

@@ -5,8 +5,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use gatewright::{
-    AccountStore, Auth, AuthError, CompareAndSwap, Denial, Epoch, Jwt, Login, LoginError, MemoryStore,
-    Password, PasswordHash, RequestView, Scopes, SessionStore, Timestamp, TokenPair, UserStore,
+    AccountChange, AccountStore, Auth, AuthError, CompareAndSwap, Denial, Epoch, Jwt, Login, LoginError,
+    MemoryStore, Password, PasswordHash, RequestView, Scopes, SessionStore, Timestamp, TokenDigest,
+    TokenPair, UserStore,
 };
 use gatewright_testkit::TestHasher;
 use gatewright_testkit::store::Store;
@@ -84,13 +85,13 @@ async fn login_uses_the_epoch_of_the_verified_user<S: Store>(store: S) {
         .unwrap();
     let headers = bearer(&mine.access_token);
     let me = other.authenticate(&RequestView::new("GET", &headers)).await.unwrap().unwrap();
-    other.change_password(&me, new_password()).await.unwrap();
+    let mine = other.change_password(&me, new_password()).await.unwrap();
     world.hasher.resume();
 
     let pair = slow.await.unwrap().unwrap();
     assert_eq!(world.status(&pair.access_token).await, 401, "its access token is refused");
     assert!(world.refresh(&pair.refresh_token).await.is_err(), "its refresh token is refused");
-    assert!(world.refresh(&mine.refresh_token).await.is_ok(), "the session that made the change continues");
+    assert!(world.refresh(&mine.refresh_token).await.is_ok(), "the caller's new session continues");
 }
 
 #[tokio::test]
@@ -204,14 +205,17 @@ async fn disabled_users_and_foreign_identities_cannot_change_a_password() {
     let pair = world.login(EMAIL).await;
     let me = authenticate(&world, &pair.access_token).await;
     let other = World::new(store);
-    for error in [other.auth.change_password(&me, new_password()).await, other.auth.logout(&me).await] {
+    let change = other.auth.change_password(&me, new_password()).await.map(drop);
+    for error in [change, other.auth.logout(&me).await] {
         assert_eq!(
             Denial::from(&error.unwrap_err()),
             Denial::InvalidToken,
             "the identity is from another Auth"
         );
     }
-    world.auth.accounts().unwrap().update(&account.id, None, Some(false)).await.unwrap();
+    let mut disabled = AccountChange::default();
+    disabled.is_active = Some(false);
+    let _ = world.store.update(&account.id, &disabled, None).await.unwrap();
     let error = world.auth.change_password(&me, new_password()).await.unwrap_err();
     assert_eq!(Denial::from(&error), Denial::IncorrectPassword);
     assert!(world.events.take().iter().any(|event| event.starts_with("PasswordChangeRefused")));
@@ -265,7 +269,9 @@ async fn a_token_with_another_epoch_than_its_session_is_refused() {
     let account = world.add(EMAIL).await;
     let pair = world.login(EMAIL).await;
     let session = session_of(&pair.access_token);
-    world.store.delete_others(&account.id, session, Epoch::from_u64(1)).await.unwrap();
+    let mut other = SessionStore::find(&world.store, &account.id, session).await.unwrap().unwrap();
+    other.epoch = Epoch::from_u64(1);
+    world.store.replace_all(&other, TokenDigest::from_bytes([0; 32])).await.unwrap();
     assert_eq!(world.status(&pair.access_token).await, 401);
     assert!(world.refresh(&pair.refresh_token).await.is_err());
 }

@@ -9,7 +9,7 @@ use gatewright::{
     Algorithm, Claims, Jwt, KeyRing, NewKey, SigningKey, Timestamp, TokenId, TokenIssuer, TokenKind, UserId,
 };
 use gatewright_testkit::auth_routes::expect_same_token;
-use gatewright_testkit::auth_routes::refresh::a_retried_refresh_is_repeated_and_reuse_ends_the_session;
+use gatewright_testkit::auth_routes::refresh::a_used_token_returns_the_current_one_within_the_grace_window;
 use gatewright_tests::storages::InMemory;
 
 /// The key of all tokens.
@@ -35,5 +35,5 @@ fn issuing_the_same_claims_twice_gives_two_texts() {
 #[test]
 fn an_application_with_random_signatures_repeats_a_lost_answer() {
     let target = serve_with_keys("memory:", Keys::Pair(KEY.jwk().to_owned()), axum_app::serve);
-    a_retried_refresh_is_repeated_and_reuse_ends_the_session(&target);
+    a_used_token_returns_the_current_one_within_the_grace_window(&target);
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use gatewright::{AuthError, TokenText};
+use gatewright::{
+    AuthError, Bytes, Endpoint, Headers, MemoryStore, RequestView, TokenPair, TokenText, TrustedProxies,
+};
 use gatewright_testkit::store::Store;
 use gatewright_tests::{World, sqlite};
 
@@ -32,6 +34,40 @@ async fn every_node_returns_the_identical_token_within_the_grace_window() {
     here.clock.advance(Duration::from_millis(1));
     assert!(is_refused(&there, &first.refresh_token).await);
     assert!(is_refused(&here, &second.refresh_token).await);
+}
+
+/// A JSON request of this client behind a proxy.
+struct From(&'static str, &'static str);
+
+impl Headers for From {
+    fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+        match name {
+            "content-type" => see(b"application/json"),
+            "x-forwarded-for" => see(self.0.as_bytes()),
+            "user-agent" => see(self.1.as_bytes()),
+            _ => {}
+        }
+    }
+}
+
+/// The endpoint passes the address behind a trusted proxy and the user agent to the rotation.
+#[tokio::test]
+async fn the_endpoint_reports_used_tokens_from_other_clients() {
+    let proxies = TrustedProxies::parse("10.0.0.0/8").unwrap();
+    let world = World::with(MemoryStore::new(), |builder| builder.with_trusted_proxies(proxies));
+    world.add(EMAIL).await;
+    let first = world.login(EMAIL).await;
+    let reported = async |pair: &TokenPair, headers: From| {
+        let view = RequestView::new("POST", &headers).with_peer("10.0.0.1".parse().ok());
+        let body = format!(r#"{{"refresh_token":"{}"}}"#, pair.refresh_token.expose());
+        let reply = world.auth.handle(Endpoint::Refresh, &view, Ok(Bytes::from(body))).await;
+        let report = world.events.take().into_iter().find(|event| event.starts_with("GraceFromAnother"));
+        (reply.status, report.map(|event| event.contains("other_network: true")))
+    };
+    assert_eq!(reported(&first, From("192.0.2.1", "lamp/1")).await, (200, None), "the rotation");
+    assert_eq!(reported(&first, From("192.0.2.9", "lamp/1")).await, (200, None), "the same network");
+    assert_eq!(reported(&first, From("192.0.2.1", "lamp/2")).await, (200, Some(false)));
+    assert_eq!(reported(&first, From("198.51.100.1", "lamp/1")).await, (200, Some(true)));
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use gatewright::{
     Auth, AuthError, Bytes, Clock, Denial, Endpoint, Headers, Identity, Login, MemoryStore, Password, Reply,
     RequestView, SessionId, SessionStore, TokenPair, UserId,
 };
-use gatewright_testkit::Outage;
 use gatewright_testkit::store::Store;
+use gatewright_testkit::{Method, Outage};
 use gatewright_tests::{World, sqlite};
 
 use super::{EMAIL, NEW_PASSWORD, authenticate, bearer, failing_world, new_password, world, world_on};
@@ -71,8 +71,10 @@ async fn the_list_has_exactly_the_documented_fields_in_whole_seconds() {
     world.clock.advance(Duration::from_millis(90_900));
     let pair = world.refresh(&pair.refresh_token).await.unwrap();
     let id = me(&world, &pair).await.session();
+    world.clock.advance(Duration::from_secs(120));
     let reply = handle(&world.auth, Endpoint::Sessions, &bearer(&pair.access_token), None).await;
-    let (used, expires) = (created + 90, created + 90 + 7 * 86_400);
+    let used = (created + 90) / 60 * 60;
+    let expires = used + 7 * 86_400;
     let times = format!(r#""created_at":{created},"last_used_at":{used},"expires_at":{expires}"#);
     let body = format!(
         r#"{{"sessions":[{{"id":"{id}",{times},"address":null,"user_agent":null,"current":true}}]}}"#
@@ -81,13 +83,54 @@ async fn the_list_has_exactly_the_documented_fields_in_whole_seconds() {
     assert!(reply.headers.contains(&("cache-control", "no-store".to_owned())));
 }
 
+/// A thief who has an access token reads the list each second. The list changes two minutes after a
+/// refresh and never before, so it does not show when the grace window is open.
+async fn the_list_never_shows_a_recent_refresh<S: Store>(store: S) {
+    let world = world_on(store).await;
+    let mut pair = world.login(EMAIL).await;
+    let thief = me(&world, &pair).await;
+    let start = world.clock.now().as_seconds();
+    let refreshes = [300_u64, 600, 660, 779, 1_000];
+    let mut shown = Vec::new();
+    for second in 0..1_200 {
+        if refreshes.contains(&second) {
+            pair = world.refresh(&pair.refresh_token).await.unwrap();
+        }
+        let list = world.auth.sessions(&thief).await.unwrap();
+        let info = &list.sessions[0];
+        assert_eq!(info.expires_at, info.last_used_at.saturating_add(Duration::from_secs(7 * 86_400)));
+        let used = info.last_used_at.as_seconds();
+        if shown.last().is_none_or(|(_, last)| *last != used) {
+            shown.push((second, used));
+        }
+        world.clock.advance(Duration::from_secs(1));
+    }
+    // The refreshes at 600 and 660 are left out: the session was used again within two minutes.
+    let minute = |second: u64| (start + second) / 60 * 60;
+    assert_eq!(shown, [(0, minute(0)), (420, minute(300)), (899, minute(779)), (1_120, minute(1_000))]);
+
+    let exact = world.auth.accounts().unwrap().sessions(&thief.user().id).await.unwrap();
+    assert_eq!(exact.sessions[0].last_used_at.as_seconds(), start + 1_000);
+    assert_eq!(exact.sessions[0].expires_at.as_seconds(), start + 1_000 + 7 * 86_400);
+}
+
+#[tokio::test]
+async fn the_list_never_shows_a_recent_refresh_in_memory() {
+    the_list_never_shows_a_recent_refresh(MemoryStore::new()).await;
+}
+
+#[tokio::test]
+async fn the_list_never_shows_a_recent_refresh_in_sqlite() {
+    the_list_never_shows_a_recent_refresh(sqlite().await[0].clone()).await;
+}
+
 /// The password change could not delete the sessions, but they have an old epoch.
 #[tokio::test]
 async fn sessions_with_an_old_epoch_are_not_listed() {
     let (world, outage) = failing_world().await;
     let [first, second] = [world.login(EMAIL).await, world.login(EMAIL).await];
     let (caller, other) = (me(&world, &second).await, me(&world, &first).await.session());
-    outage.fail_sessions();
+    outage.fail_method(Method::ReplaceAllSessions);
     assert!(world.auth.change_password(&caller, new_password()).await.is_err());
     outage.recover();
     let third = world.auth.login(Login::new(EMAIL, Password::new(NEW_PASSWORD))).await.unwrap();

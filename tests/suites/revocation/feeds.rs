@@ -4,14 +4,14 @@ use std::future::Future;
 use std::time::Duration;
 
 use gatewright::{
-    Auth, AuthError, Denial, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Identity, MAX_SESSIONS_PER_USER,
-    MemoryStore, Revocation, RoleName, SessionStore, TokenPair, UserId,
+    Auth, AuthError, Denial, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Identity, Login, MAX_SESSIONS_PER_USER,
+    MemoryStore, Password, Revocation, RoleName, SessionStore, TokenPair, UserId,
 };
 use gatewright_testkit::{CountingStore, FailingStore, ManualFeed, Watch};
 use gatewright_tests::{World, jwt};
 use tokio::time::timeout;
 
-use super::{EMAIL, TICK, authenticate, fed, new_password};
+use super::{EMAIL, NEW_PASSWORD, TICK, authenticate, fed, new_password};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Long enough for a store in memory and a hasher that does not hash.
@@ -265,11 +265,16 @@ async fn both_steps_of_a_change_are_done_even_if_the_publication_fails() {
     node.feed.cut();
     assert!(node.world.auth.change_password(&caller, new_password()).await.is_err());
     assert!(node.world.refresh(&other.refresh_token).await.is_err());
-    let next = node.world.refresh(&node.pair.refresh_token).await.unwrap();
-    assert_eq!(node.world.status(&next.access_token).await, 200, "the caller's session continues");
+    assert!(node.world.refresh(&node.pair.refresh_token).await.is_err());
+    let sessions = SessionStore::list(&node.world.store, &caller.user().id).await.unwrap();
+    assert_eq!(sessions.len(), 1, "the new session replaced both");
+    assert_ne!(sessions[0].id, caller.session());
+    let new = Login::new(EMAIL, Password::new(NEW_PASSWORD));
+    let next = node.world.auth.login(new).await.unwrap();
+    let caller = authenticate(&node.world, &next.access_token).await;
     assert!(node.world.auth.logout_all(&caller).await.is_err());
-    let found = SessionStore::find(&node.world.store, &caller.user().id, caller.session()).await.unwrap();
-    assert!(found.is_none(), "the sessions are deleted");
+    let sessions = SessionStore::list(&node.world.store, &caller.user().id).await.unwrap();
+    assert!(sessions.is_empty(), "the sessions are deleted");
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
-//! An `Auth` detects a store that returns another session than the requested one.
+//! An `Auth` detects a store that returns another session than the requested one, or a damaged one.
 
 use std::sync::{Arc, Mutex};
 
 use gatewright::{
-    AccessError, Auth, AuthError, MemoryStore, Refresh, RefreshError, RequestView, Session, SessionStore,
-    TokenText,
+    AccessError, Auth, AuthError, Denial, MemoryStore, Refresh, RefreshError, RequestView, Session,
+    SessionSeed, SessionStore, TokenText,
 };
 use gatewright_testkit::{Hook, Intercepted};
 use gatewright_tests::{World, jwt};
@@ -51,4 +51,28 @@ async fn a_token_is_refused_when_the_store_returns_another_session() {
         panic!("{refused:?}")
     };
     assert!(auth.refresh(Refresh::new(live.refresh_token)).await.is_ok());
+}
+
+/// Someone has changed the seed in the store. The token of the grace window cannot be derived, and no other
+/// token is signed. The session goes on when the seed is restored.
+#[tokio::test]
+async fn a_damaged_seed_is_refused_and_consumes_nothing() {
+    let mistake = Mistake::default();
+    let store = Intercepted::with_hook(MemoryStore::new(), mistake.clone());
+    let world = World::with(store, |builder| builder);
+    let ada = world.add(EMAIL).await;
+    let first = world.login(EMAIL).await;
+    let second = world.refresh(&first.refresh_token).await.unwrap();
+    let mut damaged = world.store.list(&ada.id).await.unwrap().remove(0);
+    damaged.seed = SessionSeed::from_bytes([7; 32]);
+    *mistake.0.lock().unwrap() = Some(damaged);
+    let _ = world.events.take();
+    let refused = world.refresh(&first.refresh_token).await.unwrap_err();
+    assert!(matches!(refused, AuthError::Refresh(RefreshError::Underivable)), "{refused:?}");
+    assert_eq!(Denial::from(&refused), Denial::RefreshRefused);
+    let events = world.events.take();
+    assert!(matches!(&events[..], [event] if event.contains("Underivable")), "{events:?}");
+    *mistake.0.lock().unwrap() = None;
+    let again = world.refresh(&first.refresh_token).await.unwrap();
+    assert_eq!(again.refresh_token.expose(), second.refresh_token.expose());
 }

@@ -79,9 +79,13 @@ async fn no_value_shows_the_secrets_it_holds() {
     let second = world.auth.refresh(refresh.clone()).await.unwrap();
     let change = PasswordChange::new(password(), Password::new("another secret passphrase")).unwrap();
     shown.push(format!("{change:?} {:?}", second.to_reply()));
-    world.auth.change_password(&me, change).await.unwrap();
+    let third = world.auth.change_password(&me, change).await.unwrap();
+    shown.push(format!("{third:?}"));
 
     shown.push(chain(&world.auth.refresh(refresh).await.unwrap_err()));
+    let again = Refresh::new(third.refresh_token.clone());
+    shown.push(format!("{:?}", world.auth.refresh(again.clone()).await.unwrap()));
+    shown.push(chain(&world.auth.refresh(again).await.unwrap_err()));
     shown.push(chain(&world.auth.refresh(Refresh::new(first.access_token.clone())).await.unwrap_err()));
     for (name, word) in
         [(EMAIL, "wrong but secret too"), (PASSPHRASE, "x"), ("nobody.at.all@example.com", PASSPHRASE)]
@@ -138,7 +142,7 @@ async fn no_value_shows_the_secrets_it_holds() {
     ]
     .map(str::to_owned)
     .to_vec();
-    for pair in [&first, &second] {
+    for pair in [&first, &second, &third] {
         for token in [&pair.access_token, &pair.refresh_token] {
             secrets.push(token.expose().to_owned());
             secrets.push(
@@ -146,7 +150,7 @@ async fn no_value_shows_the_secrets_it_holds() {
             );
         }
     }
-    assert_eq!(secrets.len(), 23);
+    assert_eq!(secrets.len(), 27);
     assert!(shown.len() > 20, "only {} texts were collected", shown.len());
     let logged = shown.last().unwrap();
     let lines = ["LoginRefused", "refresh token used twice", "LoggedIn", "AccessRefused"];

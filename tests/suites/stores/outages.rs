@@ -4,7 +4,7 @@ use gatewright::{
     AccountStore, Auth, AuthError, Denial, Login, MemoryStore, Password, Refresh, RequestView, SessionId,
     SessionStore, SqliteStore, TokenDigest, TokenPair,
 };
-use gatewright_testkit::{FailingStore, Outage};
+use gatewright_testkit::{FailingStore, Method, Outage};
 use gatewright_tests::{PASSWORD, World, new_file, sqlite};
 use sqlx::{Connection, SqliteConnection};
 
@@ -72,6 +72,10 @@ async fn password_change_without_the_session_store_ends_every_session() {
     outage.fail_sessions();
     is_outage(&world.auth, world.auth.change_password(&me, new_password()).await);
     outage.recover();
+    assert_eq!(world.status(&pair.access_token).await, 200, "nothing was changed");
+    outage.fail_method(Method::ReplaceAllSessions);
+    is_outage(&world.auth, world.auth.change_password(&me, new_password()).await);
+    outage.recover();
     assert_eq!(world.status(&pair.access_token).await, 401);
     assert!(world.refresh(&pair.refresh_token).await.is_err());
     assert!(world.auth.login(Login::new(EMAIL, Password::new(NEW_PASSWORD))).await.is_ok());
@@ -119,6 +123,18 @@ async fn a_locked_database_is_unavailable_in_time_and_consumes_nothing() {
     assert!(world.refresh(&pair.refresh_token).await.is_ok(), "nothing was consumed");
 }
 
+/// Statements that make deletions and insertions fail, and those that undo them.
+const BROKEN: [(&str, &str); 2] = [
+    (
+        "CREATE TRIGGER broken BEFORE DELETE ON gatewright_sessions BEGIN SELECT RAISE(ABORT, 'broken'); END",
+        "DROP TRIGGER broken",
+    ),
+    (
+        "CREATE TRIGGER broken BEFORE INSERT ON gatewright_sessions BEGIN SELECT RAISE(ABORT, 'broken'); END",
+        "DROP TRIGGER broken",
+    ),
+];
+
 #[tokio::test]
 async fn a_method_that_fails_midway_leaves_nothing_half_written() {
     let (world, kept, mut raw) = on_a_file("half.db").await;
@@ -127,22 +143,18 @@ async fn a_method_that_fails_midway_leaves_nothing_half_written() {
         world.auth.accounts().unwrap().page(None, 1).await.unwrap().remove(0),
         session_of(&kept.access_token),
     );
-    let trigger =
-        "CREATE TRIGGER broken BEFORE DELETE ON gatewright_sessions BEGIN SELECT RAISE(ABORT, 'broken'); END";
-    run(&mut raw, trigger).await;
-
-    // The method first updates the epoch of the kept session, then deletes the other session.
-    let epoch = gatewright::Epoch::from_u64(7);
-    assert!(world.store.delete_others(&account.id, id, epoch).await.is_err());
     let mut session = world.store.find(&account.id, id).await.unwrap().unwrap();
-    assert_eq!(session.epoch, account.epoch);
-    // The method first inserts the new session, then deletes the oldest sessions.
     session.id = SessionId::generate(session.created_at, &gatewright::SystemRandom).unwrap();
-    let created = SessionStore::create(&world.store, &session, TokenDigest::from_bytes([1; 32]), 1).await;
-    assert!(created.is_err());
-    assert!(world.store.find(&account.id, session.id).await.unwrap().is_none());
-
-    run(&mut raw, "DROP TRIGGER broken").await;
+    let current = TokenDigest::from_bytes([1; 32]);
+    for (trigger, drop) in BROKEN {
+        run(&mut raw, trigger).await;
+        // One method first inserts the new session, then deletes the oldest ones; the other deletes first.
+        assert!(SessionStore::create(&world.store, &session, current, 1).await.is_err());
+        assert!(world.store.replace_all(&session, current).await.is_err());
+        run(&mut raw, drop).await;
+        assert_eq!(world.store.list(&account.id).await.unwrap().len(), 2);
+        assert!(world.store.find(&account.id, session.id).await.unwrap().is_none());
+    }
     for pair in [kept, other] {
         assert!(world.refresh(&pair.refresh_token).await.is_ok());
     }

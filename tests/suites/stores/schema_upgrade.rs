@@ -177,9 +177,12 @@ async fn call_session_methods<S: Sessions>(store: &S, user: &UserId) {
     assert_eq!(store.list(user).await.unwrap().len(), 1);
     let request = RotationRequest::new(user.clone(), id, first, second, NOW, Duration::ZERO, end);
     assert!(matches!(store.rotate(&request).await.unwrap(), Rotation::Rotated(_)));
-    store.delete_others(user, id, Epoch::from_u64(2)).await.unwrap();
-    assert_eq!(store.delete_expired(NOW).await.unwrap(), 0);
-    store.delete(user, id).await.unwrap();
-    store.delete_all(user).await.unwrap();
+    let mut new = session.clone();
+    new.id = SessionId::generate(NOW, &SystemRandom).unwrap();
+    store.replace_all(&new, first).await.unwrap();
     assert!(store.find(user, id).await.unwrap().is_none());
+    assert_eq!(store.delete_expired(NOW).await.unwrap(), 0);
+    store.delete(user, new.id).await.unwrap();
+    store.delete_all(user).await.unwrap();
+    assert!(store.list(user).await.unwrap().is_empty());
 }

@@ -12,7 +12,7 @@ use crate::password::PasswordHasher;
 use crate::revocation::{
     FeedReach, LocalFeed, RevocationCheck, RevocationFeed, RevocationListener, RevocationReceiver,
 };
-use crate::store::{Account, AccountStore, AuthUser, SessionStore, UserStore};
+use crate::store::{Account, AccountStore, AuthUser, GracePolicy, SessionStore, UserStore};
 use crate::token::{MAX_ACCESS_LIFETIME, MAX_REFRESH_LIFETIME, TokenIssuer, TokenVerifier};
 use crate::types::{
     ApiKeys, Clock, MAX_SCOPES_BYTES, RoleChange, RoleName, RoleScopes, SecureRandom, SystemClock,
@@ -26,7 +26,7 @@ pub const DEFAULT_ACCESS_LIFETIME: Duration = Duration::from_secs(15 * 60);
 pub const DEFAULT_REFRESH_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How long a session lasts at most, used or not, unless set: 30 days.
 pub const DEFAULT_SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// How long a retry with the previous refresh token returns the same new token unless set: 10 seconds.
+/// How long after its use a refresh token returns the session's current token unless set: 10 seconds.
 pub const DEFAULT_REFRESH_GRACE: Duration = Duration::from_secs(10);
 /// The longest grace window that can be set: 60 seconds.
 pub const MAX_REFRESH_GRACE: Duration = Duration::from_secs(60);
@@ -153,6 +153,7 @@ impl<U: AuthUser> AuthBuilder<U> {
                 refresh_lifetime: DEFAULT_REFRESH_LIFETIME,
                 session_lifetime: DEFAULT_SESSION_LIFETIME,
                 refresh_grace: DEFAULT_REFRESH_GRACE,
+                grace_policy: GracePolicy::default(),
                 role_scopes: RoleScopes::new(),
                 registration_role: None,
                 protected_role: None,
@@ -250,13 +251,25 @@ impl<U: AuthUser> AuthBuilder<U> {
         self
     }
 
-    /// Sets how long a retry with the previous refresh token returns the same new token: at most
+    /// Sets how long after its use a refresh token returns the session's current token: at most
     /// [`MAX_REFRESH_GRACE`], and [`DEFAULT_REFRESH_GRACE`] unless set.
     ///
     /// With zero, every reuse ends the session. That includes the retry of a client that never
-    /// received the reply.
+    /// received the reply, and a second tab that loads at the same time. The clocks of nodes must not
+    /// differ by more than this time.
     pub fn with_refresh_grace(mut self, grace: Duration) -> Self {
         self.settings.refresh_grace = grace;
+        self
+    }
+
+    /// Sets what happens when used refresh tokens are accepted from another network after three
+    /// rotations in a row; [`GracePolicy::EndSession`] unless set.
+    ///
+    /// [`GracePolicy::Report`] is for users whose address changes from request to request. A thief who
+    /// shares a session with its owner is then only reported
+    /// ([`Event::GraceFromAnotherClient`](crate::Event::GraceFromAnotherClient)).
+    pub const fn with_grace_policy(mut self, policy: GracePolicy) -> Self {
+        self.settings.grace_policy = policy;
         self
     }
 

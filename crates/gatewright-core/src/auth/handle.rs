@@ -10,7 +10,7 @@ use crate::event::{Event, EventSink};
 use crate::http::{Denial, DenialResponder, Reply, RequestView, TrustedProxies};
 use crate::password::PasswordHasher;
 use crate::revocation::RevocationFeed;
-use crate::store::{Account, AccountStore, AuthUser, SessionStore, UserStore};
+use crate::store::{Account, AccountStore, AuthUser, GracePolicy, SessionStore, UserStore};
 use crate::token::{TokenIssuer, TokenVerifier};
 use crate::types::{
     ApiKeys, ClientInfo, Clock, RoleChange, RoleName, RoleScopes, Scopes, SecureRandom, Timestamp,
@@ -90,6 +90,7 @@ pub(crate) struct Settings {
     pub(crate) refresh_lifetime: Duration,
     pub(crate) session_lifetime: Duration,
     pub(crate) refresh_grace: Duration,
+    pub(crate) grace_policy: GracePolicy,
     pub(crate) role_scopes: RoleScopes,
     pub(crate) registration_role: Option<RoleName>,
     pub(crate) protected_role: Option<RoleName>,
@@ -120,8 +121,9 @@ impl<U: AuthUser> Auth<U> {
         Ok(self.inner.sessions.delete_expired(self.inner.now()).await?)
     }
 
-    /// The client's address and user agent, for an application's own login (with
-    /// [`Login::with_client`](crate::Login::with_client)), throttle or log.
+    /// The client's address and user agent, for an application's own login and refresh (with
+    /// [`Login::with_client`](crate::Login::with_client) and
+    /// [`Refresh::with_client`](crate::Refresh::with_client)), throttle or log.
     ///
     /// The address is the peer's, or the one in `X-Forwarded-For` if the peer is one of the
     /// [`TrustedProxies`].

@@ -124,8 +124,8 @@ impl SessionStore for Nothing {
         Err(StoreError::new("delete a user's sessions", REASON))
     }
 
-    async fn delete_others(&self, _: &UserId, _: SessionId, _: Epoch) -> Result<(), StoreError> {
-        Err(StoreError::new("delete a user's other sessions", REASON))
+    async fn replace_all(&self, _: &Session, _: TokenDigest) -> Result<(), StoreError> {
+        Err(StoreError::new("replace a user's sessions", REASON))
     }
 
     async fn delete_expired(&self, _: Timestamp) -> Result<u64, StoreError> {

@@ -1,4 +1,4 @@
-//! Accounts: registration, password changes and administration.
+//! Accounts: registration and administration.
 //!
 //! A change that must invalidate tokens has two steps, because accounts and sessions may be in two stores.
 //! The first writes a new epoch, which rejects all earlier tokens. The second deletes the sessions.
@@ -11,18 +11,14 @@ use super::sessions::SessionList;
 use crate::auth::{Auth, Inner};
 use crate::error::{AuthError, PolicyError, RequestError};
 use crate::event::Event;
-use crate::guard::Identity;
 use crate::http::Fields;
-use crate::password::{PasswordVerdict, check_policy, verify_bounded};
+use crate::password::check_policy;
 use crate::revocation::Revocation;
 use crate::store::{
-    Account, AccountChange, AccountCounts, AccountStore, AuthUser, CompareAndSwap, CreateOutcome, NewAccount,
-    StoreError, UpdateOutcome,
+    Account, AccountChange, AccountCounts, AccountStore, AuthUser, CreateOutcome, NewAccount, StoreError,
+    UpdateOutcome,
 };
-use crate::types::{Email, Epoch, Password, PasswordHash, RoleChange, RoleName, SessionId, UserId};
-
-/// How often a password change is tried if another change replaces the hash at the same time.
-const MAX_PASSWORD_CHANGE_ATTEMPTS: u32 = 3;
+use crate::types::{Email, Epoch, Password, RoleChange, RoleName, SessionId, UserId};
 
 /// A registration: address and password of a new account, both checked.
 #[derive(Debug, Clone)]
@@ -45,29 +41,6 @@ impl Registration {
     pub(crate) fn from_fields(fields: &Fields) -> Result<Self, AuthError> {
         let field = |name| fields.verbatim(name)?.ok_or(RequestError::Malformed);
         Ok(Self::new(field("email")?, Password::new(field("password")?))?)
-    }
-}
-
-/// A password change: the current and the new password.
-#[derive(Debug, Clone)]
-pub struct PasswordChange {
-    current: Password,
-    new: Password,
-}
-
-impl PasswordChange {
-    /// Checks the new password.
-    ///
-    /// # Errors
-    /// The rule that it breaks.
-    pub fn new(current: Password, new: Password) -> Result<Self, PolicyError> {
-        check_policy(&new)?;
-        Ok(Self { current, new })
-    }
-
-    pub(crate) fn from_fields(fields: &Fields) -> Result<Self, AuthError> {
-        let field = |name| fields.verbatim(name)?.ok_or(RequestError::Malformed);
-        Ok(Self::new(Password::new(field("current_password")?), Password::new(field("new_password")?))?)
     }
 }
 
@@ -94,24 +67,6 @@ impl<U: AuthUser> Auth<U> {
         let role = self.inner.settings.registration_role.clone().ok_or(missing)?;
         let _ = self.accounts()?.create(registration, role).await?;
         Ok(())
-    }
-
-    /// Changes the caller's own password.
-    ///
-    /// All access tokens issued before are rejected, and all other sessions end. The caller's session
-    /// continues: its refresh token gets a new access token.
-    ///
-    /// # Errors
-    /// [`AuthError::IncorrectPassword`] if the current password is wrong. If a store fails between the
-    /// change and the end of the sessions, the password is changed, and all sessions are rejected, including
-    /// the caller's.
-    pub async fn change_password(
-        &self,
-        identity: &Identity<U>,
-        change: PasswordChange,
-    ) -> Result<(), AuthError> {
-        identity.must_be_of(self)?;
-        self.accounts()?.change_password(identity, change).await
     }
 }
 
@@ -141,8 +96,8 @@ impl<U: AuthUser> Auth<U> {
 /// # }).unwrap();
 /// ```
 pub struct Accounts<U = Account> {
-    inner: Arc<Inner<U>>,
-    store: Arc<dyn AccountStore<User = U>>,
+    pub(super) inner: Arc<Inner<U>>,
+    pub(super) store: Arc<dyn AccountStore<User = U>>,
 }
 
 impl<U> fmt::Debug for Accounts<U> {
@@ -289,14 +244,6 @@ impl<U: AuthUser> Accounts<U> {
         Ok(self.store.page(after, limit).await?)
     }
 
-    async fn change_password(&self, identity: &Identity<U>, change: PasswordChange) -> Result<(), AuthError> {
-        let id = identity.user().id();
-        let epoch = Epoch::generate(&*self.inner.randomness)?;
-        self.replace_password(&id, &change, epoch).await?;
-        let delete_others = self.inner.sessions.delete_others(&id, identity.session(), epoch);
-        self.inner.revoke_and_wait(Revocation::user(id.clone()), delete_others, |&()| true).await
-    }
-
     /// Emits the event if the change was made, and returns whether it was.
     fn record<T>(&self, change: &UpdateOutcome<T>, event: &Event<'_>) -> bool {
         let made = matches!(change, UpdateOutcome::Updated(_));
@@ -308,58 +255,13 @@ impl<U: AuthUser> Accounts<U> {
 
     /// Runs the first of two steps. It does not wait for the feed, because the second step does. So a feed that
     /// is down does not stop a change halfway.
-    async fn first_step<T>(
+    pub(super) async fn first_step<T>(
         &self,
         id: &UserId,
         operation: impl Future<Output = Result<T, StoreError>> + Send,
         record: impl FnOnce(&T) -> bool + Send,
     ) -> Result<T, AuthError> {
         self.inner.revoke_without_waiting(Revocation::user(id.clone()), operation, record).await
-    }
-
-    /// Replaces the hash that the current password was verified against. If that hash changed meanwhile, because
-    /// of a login that upgraded it or another password change, it verifies the current password again.
-    async fn replace_password(
-        &self,
-        id: &UserId,
-        change: &PasswordChange,
-        epoch: Epoch,
-    ) -> Result<(), AuthError> {
-        let mut hash = None;
-        for _ in 0..MAX_PASSWORD_CHANGE_ATTEMPTS {
-            let stored = self.verify_current(id, &change.current).await?;
-            let new = match hash.take() {
-                Some(new) => new,
-                None => self.inner.hasher.hash(change.new.clone()).await?,
-            };
-            let record = |swap: &CompareAndSwap| {
-                let swapped = *swap == CompareAndSwap::Swapped;
-                if swapped {
-                    self.inner.emit(&Event::PasswordChanged { user: id });
-                }
-                swapped
-            };
-            let swap = self.store.change_password(id, &stored, &new, epoch);
-            match self.first_step(id, swap, record).await? {
-                CompareAndSwap::Swapped => return Ok(()),
-                CompareAndSwap::Conflict => hash = Some(new),
-            }
-        }
-        Err(AuthError::Contended {})
-    }
-
-    /// Verifies the current password, and returns the stored hash that it matches.
-    async fn verify_current(&self, id: &UserId, current: &Password) -> Result<PasswordHash, AuthError> {
-        let user = self.store.find_by_id(id).await?.filter(AuthUser::is_active);
-        let stored = user.as_ref().and_then(AuthUser::password_hash);
-        let verdict = verify_bounded(&*self.inner.hasher, current, stored.clone()).await?;
-        match (verdict, stored) {
-            (PasswordVerdict::Match | PasswordVerdict::MatchUpgrade, Some(stored)) => Ok(stored),
-            _ => {
-                self.inner.emit(&Event::PasswordChangeRefused { user: id });
-                Err(AuthError::IncorrectPassword {})
-            }
-        }
     }
 }
 

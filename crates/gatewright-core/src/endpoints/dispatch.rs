@@ -5,7 +5,8 @@ use std::future::Future;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::accounts::{PasswordChange, Registration};
+use super::accounts::Registration;
+use super::change_password::PasswordChange;
 use super::endpoint::{Endpoint, PUBLIC_KEYS_MAX_AGE};
 use super::introspect::INTROSPECTION;
 use super::login::Login;
@@ -171,7 +172,7 @@ impl<U: AuthUser> Auth<U> {
 
     async fn handle_refresh(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
         let refresh = Refresh::from_fields(&request.fields(&[MediaType::Form, MediaType::Json])?)?;
-        Ok(self.refresh(refresh).await?.to_reply())
+        Ok(self.refresh(refresh.with_client(request.client.clone())).await?.to_reply())
     }
 
     async fn handle_logout(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
@@ -192,8 +193,7 @@ impl<U: AuthUser> Auth<U> {
     async fn handle_change_password(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
         let caller = self.caller(request).await?;
         let change = PasswordChange::from_fields(&request.fields(&[MediaType::Json])?)?;
-        self.change_password(&caller, change).await?;
-        Ok(Reply::no_content())
+        Ok(self.change_password(&caller, change).await?.to_reply())
     }
 
     async fn handle_sessions(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
@@ -242,8 +242,8 @@ impl EndpointRequest {
             return Err(RequestError::BodySize);
         }
         let (media, bearer, api_key) = (MediaType::read(view), BearerToken::read(view), read_api_key(view));
-        let logs_in = endpoint == Endpoint::Login;
-        let client = if logs_in { auth.client(view) } else { ClientInfo::default() };
+        let needs_client = matches!(endpoint, Endpoint::Login | Endpoint::Refresh);
+        let client = if needs_client { auth.client(view) } else { ClientInfo::default() };
         let id = view.id().and_then(|text| text.parse().ok());
         Ok(Self { media, bearer, api_key, client, id, body })
     }

@@ -8,22 +8,25 @@ use crate::event::Event;
 use crate::guard::find_user;
 use crate::http::Fields;
 use crate::revocation::Revocation;
-use crate::store::{AuthUser, Rotation, RotationRequest, Session, TokenDigest, Validity};
+use crate::store::{
+    AuthUser, GraceClient, MAX_USED_TOKENS, Rotation, RotationRequest, Session, TokenDigest, Validity,
+};
 use crate::token::{TokenId, TokenKind, VerifiedClaims};
-use crate::types::{Scopes, SessionId, Timestamp, TokenText};
+use crate::types::{ClientInfo, Scopes, SessionId, Timestamp, TokenText};
 
-/// A refresh: the token and the requested scopes.
+/// A refresh: the token, the requested scopes and the client.
 #[derive(Debug, Clone)]
 pub struct Refresh {
     token: TokenText,
     scopes: Option<Scopes>,
+    client: ClientInfo,
 }
 
 impl Refresh {
     /// Creates a refresh that requests all scopes that were granted at login.
     #[must_use]
     pub fn new(token: TokenText) -> Self {
-        Self { token, scopes: None }
+        Self { token, scopes: None, client: ClientInfo::default() }
     }
 
     /// Requests fewer scopes, for the next access token alone.
@@ -33,13 +36,24 @@ impl Refresh {
         self
     }
 
+    /// Sets address and user agent of the client. A used token that comes from another client than the
+    /// latest refresh is reported, and may end the session ([`GracePolicy`](crate::GracePolicy)).
+    ///
+    /// The ready-made endpoint sets them. An application's own endpoint gets them from [`Auth::client`].
+    /// It must set them in every refresh or in none.
+    #[must_use]
+    pub fn with_client(mut self, client: ClientInfo) -> Self {
+        self.client = client;
+        self
+    }
+
     pub(crate) fn from_fields(fields: &Fields) -> Result<Self, RequestError> {
         if fields.optional("grant_type")?.is_some_and(|grant| grant != "refresh_token") {
             return Err(RequestError::GrantType);
         }
         let token = TokenText::new(fields.required("refresh_token")?);
         let scopes = fields.scopes()?;
-        Ok(Self { token, scopes })
+        Ok(Self { scopes, ..Self::new(token) })
     }
 }
 
@@ -47,8 +61,10 @@ impl<U: AuthUser> Auth<U> {
     /// Exchanges a refresh token for the next pair of tokens.
     ///
     /// It verifies the token, reads the session and its user, rotates and signs. The rotation is the last
-    /// step that can fail in a store, so a refusal or an outage before it consumes nothing. A token that
-    /// was used before ends its session.
+    /// step that can fail in a store, so a refusal or an outage before it consumes nothing.
+    ///
+    /// Inside the grace window, a token that was used before returns the session's current token. So a
+    /// retry and a second tab get the same token. After the window, it ends its session.
     ///
     /// ```
     /// use gatewright_core::{Auth, Login, Refresh};
@@ -83,8 +99,8 @@ impl<U: AuthUser> Auth<U> {
         let claims = self.inner.verify_refresh(&refresh.token, now)?;
         let (session, user) = self.inner.open_session(&claims, now).await?;
         let scopes = self.inner.effective_scopes(&narrow(&session, refresh.scopes)?, user.get());
-        let (successor, validity) = self.inner.rotate(&session, &claims.token_id, now).await?;
-        sign(&self.inner, &session, successor, validity, scopes)
+        let (current, validity) = self.inner.rotate(&session, &claims.token_id, now, refresh.client).await?;
+        sign(&self.inner, &session, current, validity, scopes)
     }
 }
 
@@ -123,11 +139,13 @@ impl<U: AuthUser> Inner<U> {
         Ok((session.get().clone(), user))
     }
 
+    /// Uses the token. Returns the id and the times of the session's current token.
     async fn rotate(
         &self,
         session: &Session,
         presented: &TokenId,
         now: Timestamp,
+        client: ClientInfo,
     ) -> Result<(TokenId, Validity), AuthError> {
         let successor = session.seed.successor(presented);
         let request = RotationRequest {
@@ -138,26 +156,44 @@ impl<U: AuthUser> Inner<U> {
             now,
             grace: self.settings.refresh_grace,
             idle_expires_at: now.saturating_add(self.settings.refresh_lifetime),
+            client,
+            grace_policy: self.settings.grace_policy,
         };
         let refuse = |cause| Err(self.refuse_refresh(Some(session.id), cause));
         let rotation = self.sessions.rotate(&request);
-        let record = |rotation: &Rotation| {
-            let reused = matches!(rotation, Rotation::Reused);
-            if reused {
-                self.emit(&Event::TokenReused { user: &session.user, session: session.id });
-            }
-            reused
-        };
+        let record = |rotation: &Rotation| self.record_rotation(&request, rotation);
         let rotation = self.revoke_without_waiting(Revocation::session(session.id), rotation, record).await?;
-        let (validity, grace) = match rotation {
-            Rotation::Rotated(validity) => (validity, false),
-            Rotation::Grace(validity) => (validity, true),
+        let (current, validity, grace) = match rotation {
+            Rotation::Rotated(validity) => (Some(successor), validity, false),
+            Rotation::Grace { validity, current, .. } => {
+                (session.seed.derive_current(presented, current, MAX_USED_TOKENS), validity, true)
+            }
             Rotation::Reused => return refuse(RefreshError::Reused),
+            Rotation::GraceAbused => return refuse(RefreshError::GraceAbused),
             Rotation::Expired => return refuse(RefreshError::Session(AccessError::SessionExpired)),
             Rotation::Unknown => return refuse(RefreshError::Session(AccessError::SessionEnded)),
         };
+        let Some(current) = current else { return refuse(RefreshError::Underivable) };
         self.emit(&Event::Refreshed { user: &session.user, session: session.id, grace });
-        Ok((successor, validity))
+        Ok((current, validity))
+    }
+
+    /// Emits what a rotation shows about the holders of the session's tokens. Returns whether the session was
+    /// deleted.
+    fn record_rotation(&self, request: &RotationRequest, rotation: &Rotation) -> bool {
+        let RotationRequest { user, session, client, .. } = request;
+        let foreign = |other_network, session_ended| {
+            let session = *session;
+            self.emit(&Event::GraceFromAnotherClient { user, session, client, other_network, session_ended });
+        };
+        match rotation {
+            Rotation::Grace { client: GraceClient::OtherUserAgent, .. } => foreign(false, false),
+            Rotation::Grace { client: GraceClient::OtherNetwork, .. } => foreign(true, false),
+            Rotation::GraceAbused => foreign(true, true),
+            Rotation::Reused => self.emit(&Event::TokenReused { user, session: *session }),
+            _ => {}
+        }
+        matches!(rotation, Rotation::Reused | Rotation::GraceAbused)
     }
 
     /// Emits the cause as an event, and returns it as the error.

@@ -20,9 +20,11 @@ pub struct SessionInfo {
     pub id: SessionId,
     /// The time of the login.
     pub created_at: Timestamp,
-    /// The time of the latest refresh, or of the login.
+    /// The time of the latest refresh, or of the login. In the user's own list, refreshes of the latest two
+    /// minutes are left out, and the time is rounded down to a minute.
     pub last_used_at: Timestamp,
-    /// When it expires unless it is refreshed before.
+    /// When it expires unless it is refreshed before. In the user's own list, it follows from
+    /// `last_used_at`, so the session may expire slightly later.
     pub expires_at: Timestamp,
     /// Address and user agent of the login.
     pub client: ClientInfo,
@@ -41,12 +43,18 @@ pub struct SessionList {
 impl<U: AuthUser> Auth<U> {
     /// Lists the caller's own sessions.
     ///
+    /// The list does not show when a session was used within the latest two minutes
+    /// ([`USE_DISCLOSURE_DELAY`](crate::store::USE_DISCLOSURE_DELAY)). A thief with an access token would
+    /// otherwise learn when to use a stolen refresh token inside the grace window.
+    /// [`Accounts::sessions`](crate::Accounts::sessions) shows administrators all times exactly.
+    ///
     /// # Errors
     /// The store failed, or another `Auth` made the identity.
     pub async fn sessions(&self, identity: &Identity<U>) -> Result<SessionList, AuthError> {
         identity.must_be_of(self)?;
-        let list = self.inner.list_sessions(&**identity.user()).await?;
-        Ok(SessionList { current: Some(identity.session()), ..list })
+        let sessions = self.inner.live_sessions(&**identity.user()).await?.into_iter();
+        let sessions = sessions.map(|session| self.inner.disclosed(session)).collect();
+        Ok(SessionList { sessions, current: Some(identity.session()) })
     }
 
     /// Ends one of the caller's own sessions. Ending the current one is a logout.
@@ -65,12 +73,27 @@ impl<U: AuthUser> Auth<U> {
 }
 
 impl<U: AuthUser> Inner<U> {
-    /// The stored sessions of a user, without expired ones and those of an earlier epoch.
+    /// The user's live sessions with exact times, for administrators.
     pub(crate) async fn list_sessions(&self, user: &U) -> Result<SessionList, AuthError> {
+        let sessions = self.live_sessions(user).await?.into_iter().map(SessionInfo::from).collect();
+        Ok(SessionList { sessions, current: None })
+    }
+
+    /// The stored sessions of a user, without expired ones and those of an earlier epoch, newest first.
+    async fn live_sessions(&self, user: &U) -> Result<Vec<Session>, AuthError> {
         let (now, epoch) = (self.now(), user.epoch());
         let kept = self.sessions.list(&user.id()).await?.into_iter().rev();
-        let alive = kept.filter(|session| is_live(session, epoch, now));
-        Ok(SessionList { sessions: alive.map(SessionInfo::from).collect(), current: None })
+        Ok(kept.filter(|session| is_live(session, epoch, now)).collect())
+    }
+
+    /// The session as its own user sees it.
+    ///
+    /// `expires_at` is not derived from the stored idle expiry, which would disclose the latest use.
+    fn disclosed(&self, session: Session) -> SessionInfo {
+        let last_used_at = session.disclosed_use(self.now());
+        let idle_expires_at = last_used_at.saturating_add(self.settings.refresh_lifetime);
+        let expires_at = idle_expires_at.min(session.expires_at);
+        SessionInfo { last_used_at, expires_at, ..SessionInfo::from(session) }
     }
 }
 

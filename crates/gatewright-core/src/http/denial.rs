@@ -103,9 +103,13 @@ impl From<&AuthError> for Denial {
                 | LoginError::WrongPassword
                 | LoginError::PasswordTooLong,
             ) => Self::LoginRefused,
-            AuthError::Refresh(RefreshError::Token(_) | RefreshError::Session(_) | RefreshError::Reused) => {
-                Self::RefreshRefused
-            }
+            AuthError::Refresh(
+                RefreshError::Token(_)
+                | RefreshError::Session(_)
+                | RefreshError::Reused
+                | RefreshError::GraceAbused
+                | RefreshError::Underivable,
+            ) => Self::RefreshRefused,
             AuthError::IncorrectPassword {} => Self::IncorrectPassword,
             AuthError::Policy(refusal) => Self::Unprocessable(*refusal),
             AuthError::NotFound {} => Self::NotFound,

@@ -1,13 +1,22 @@
 //! Sessions and the trait that stores them. A login creates a session, a logout deletes it.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::error::StoreError;
-use super::rotation::{Rotation, RotationRequest, RotationState, SessionSeed, TokenDigest};
+use super::rotation::{Rotation, RotationRequest, RotationState};
+use super::token_chain::{SessionSeed, TokenDigest};
 use crate::types::{ClientInfo, Epoch, Scopes, SessionId, Timestamp, UserId};
 
 /// How many sessions a user may have: 100. A login beyond that deletes the oldest session.
 pub const MAX_SESSIONS_PER_USER: u32 = 100;
+
+/// How old a use of a session must be before the user's own list shows it: 2 minutes.
+///
+/// The list would otherwise show a thief with an access token when to use a stolen refresh token: inside
+/// the grace window after the owner's refresh.
+pub const USE_DISCLOSURE_DELAY: Duration = Duration::from_secs(120);
 
 /// A session: a login and all tokens that follow from it.
 ///
@@ -37,7 +46,7 @@ pub struct Session {
     pub id: SessionId,
     /// The user who logged in.
     pub user: UserId,
-    /// The user's epoch at login, or after the password change that kept this session.
+    /// The user's epoch at login, or after the password change that created this session.
     pub epoch: Epoch,
     /// The seed from which the ids of its refresh tokens are derived.
     pub seed: SessionSeed,
@@ -47,8 +56,11 @@ pub struct Session {
     pub client: ClientInfo,
     /// The time of the login.
     pub created_at: Timestamp,
-    /// The time of the latest refresh, or of the login.
+    /// The time of the latest rotation, or of the login.
     pub last_used_at: Timestamp,
+    /// The latest use that was at least [`USE_DISCLOSURE_DELAY`] old when the session was used again. The
+    /// time of the login at first.
+    pub earlier_used_at: Timestamp,
     /// When it expires unless it is refreshed before. Never later than `expires_at`.
     pub idle_expires_at: Timestamp,
     /// When it expires in any case.
@@ -71,6 +83,7 @@ impl Session {
             client: ClientInfo::default(),
             created_at: now,
             last_used_at: now,
+            earlier_used_at: now,
             idle_expires_at: now,
             expires_at: now,
         }
@@ -101,8 +114,40 @@ impl Session {
 
     /// The rotation state of a new session. `current` is the digest of its first refresh token.
     #[must_use]
-    pub const fn rotation(&self, current: TokenDigest) -> RotationState {
-        RotationState::new(current, self.created_at, self.idle_expires_at, self.expires_at)
+    pub fn rotation(&self, current: TokenDigest) -> RotationState {
+        RotationState::new(current, self.last_used_at, self.idle_expires_at, self.expires_at)
+    }
+
+    /// Applies the outcome of [`RotationState::rotate`] to the session: after [`Rotation::Rotated`] it has
+    /// other times of use and another idle expiry. For implementations of [`SessionStore`].
+    pub fn apply(&mut self, rotation: &Rotation) {
+        if let Rotation::Rotated(validity) = rotation {
+            self.record_use(validity.issued_at);
+            self.idle_expires_at = validity.expires_at;
+        }
+    }
+
+    /// Continues the times of use of `earlier`, with a use at `now`.
+    #[must_use]
+    pub(crate) fn used_since(mut self, earlier: &Self, now: Timestamp) -> Self {
+        (self.last_used_at, self.earlier_used_at) = (earlier.last_used_at, earlier.earlier_used_at);
+        self.record_use(now);
+        self
+    }
+
+    /// Sets the time of the latest use.
+    fn record_use(&mut self, used_at: Timestamp) {
+        if self.last_used_at.saturating_add(USE_DISCLOSURE_DELAY) <= used_at {
+            self.earlier_used_at = self.last_used_at;
+        }
+        self.last_used_at = used_at;
+    }
+
+    /// The time of the latest use that the user's own list may show at `now`, without its seconds.
+    pub(crate) fn disclosed_use(&self, now: Timestamp) -> Timestamp {
+        let is_old = self.last_used_at.saturating_add(USE_DISCLOSURE_DELAY) <= now;
+        let used_at = if is_old { self.last_used_at } else { self.earlier_used_at };
+        used_at.floor_to_minute()
     }
 
     /// Whether the session has expired at `now`. At exactly the expiry time it has expired.
@@ -124,15 +169,14 @@ impl Session {
 /// - A read sees every change that was acknowledged before the read began.
 /// - `create` deletes the user's oldest sessions beyond `limit` in the same step. The oldest are those
 ///   created first, regardless of the clocks of their nodes.
-/// - `rotate` decides in this order:
-///   1. the user has no such session: [`Rotation::Unknown`];
-///   2. the session has expired at `now`: [`Rotation::Expired`];
-///   3. the token is current: [`Rotation::Rotated`];
-///   4. the token is the previous one, and `now` is before the last rotation plus a nonzero `grace`:
-///      [`Rotation::Grace`];
-///   5. otherwise it deletes the session: [`Rotation::Reused`].
-/// - Only `Rotated` changes `last_used_at` and the idle expiry.
+/// - `rotate` returns [`Rotation::Unknown`] if the user has no such session. Otherwise it calls
+///   [`RotationState::rotate`], which has the rules, and applies the
+///   [`StateChange`](crate::store::StateChange) to the state and the [`Rotation`] to the session
+///   ([`Session::apply`]).
+/// - So only `Rotated` changes the times of use and the idle expiry.
 /// - Of many parallel `rotate` calls with one token and zero grace, exactly one is `Rotated`.
+/// - `replace_all` leaves the user with exactly the new session. A `create`, `rotate` or `delete` of the
+///   same user at the same time happens completely before or after it.
 /// - A store keeps only the fields of [`Session`] and [`RotationState`]. No token can be derived from
 ///   them.
 ///
@@ -205,12 +249,15 @@ pub trait SessionStore: Send + Sync + 'static {
     /// The store failed. No session is deleted then, unless the outcome is unknown.
     async fn delete_all(&self, user: &UserId) -> Result<(), StoreError>;
 
-    /// Sets the epoch of the user's session `keep` to `epoch`, and deletes all sessions of the user whose
-    /// epoch is not `epoch`.
+    /// Deletes all sessions of the user of `new`, and creates `new`, whose first refresh token has the
+    /// digest `current`, in one step. A password change calls it.
     ///
     /// # Errors
     /// The store failed. Nothing is changed then, unless the outcome is unknown.
-    async fn delete_others(&self, user: &UserId, keep: SessionId, epoch: Epoch) -> Result<(), StoreError>;
+    ///
+    /// # Cancel safety
+    /// A cancelled call is atomic: it has replaced all sessions or none.
+    async fn replace_all(&self, new: &Session, current: TokenDigest) -> Result<(), StoreError>;
 
     /// Deletes sessions that have expired at `now`, and returns how many. Many nodes may call it at once.
     ///

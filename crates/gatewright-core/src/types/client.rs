@@ -6,10 +6,13 @@ use std::net::IpAddr;
 /// The longest user agent that is kept: 256 bytes. The rest is cut off.
 pub const MAX_USER_AGENT_BYTES: usize = 256;
 
-/// Address and user agent of a login.
+/// Address and user agent of a client.
 ///
-/// They are only shown to the user and never decide anything: an address may be shared, and a client
-/// may send any user agent.
+/// A session keeps those of its login, to show them to the user, and those of its latest refresh. They
+/// never prove who a client is: an address may be shared, and a client may send any user agent. They
+/// decide one thing. A used refresh token that the grace window still accepts is reported if it comes
+/// from another network or user agent than the latest refresh. Repeated use from another network ends
+/// the session ([`GracePolicy`](crate::GracePolicy)).
 ///
 /// ```
 /// use gatewright_core::ClientInfo;
@@ -32,6 +35,25 @@ impl ClientInfo {
     #[must_use]
     pub fn new(address: Option<IpAddr>, user_agent: Option<UserAgent>) -> Self {
         Self { address: address.map(|address| address.to_canonical()), user_agent }
+    }
+
+    /// Whether both addresses are in one network: the same /24 of IPv4, or the same /48 of IPv6. An
+    /// unknown address is only in the network of another unknown one, so that an application without
+    /// addresses (behind a Unix socket) has one network, and none of its users is in another.
+    pub(crate) fn is_in_network_of(&self, other: &Self) -> bool {
+        match (self.address, other.address) {
+            (Some(one), Some(other)) => share_network(one.to_canonical(), other.to_canonical()),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
+}
+
+fn share_network(one: IpAddr, other: IpAddr) -> bool {
+    match (one, other) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => one.to_bits() >> 8 == other.to_bits() >> 8,
+        (IpAddr::V6(one), IpAddr::V6(other)) => one.to_bits() >> 80 == other.to_bits() >> 80,
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
     }
 }
 
@@ -120,6 +142,25 @@ mod tests {
         for usual in ["Mozilla/5.0 (X11; Linux x86_64) \"quoted\" 'it' \\ é e\u{301} ก็ 東京", "curl/8.5.0"]
         {
             assert_eq!(UserAgent::clean(usual.as_bytes()).unwrap().as_str(), usual);
+        }
+    }
+
+    #[test]
+    fn networks_are_a_24_of_ipv4_and_a_48_of_ipv6() {
+        let client = |address: &str| ClientInfo::new(address.parse().ok(), None);
+        for (one, other, share) in [
+            ("192.0.2.1", "192.0.2.254", true),
+            ("192.0.2.1", "192.0.3.1", false),
+            ("192.0.2.1", "::ffff:192.0.2.9", true),
+            ("2001:db8:7::1", "2001:db8:7:ffff::2", true),
+            ("2001:db8:7::1", "2001:db8:8::1", false),
+            ("192.0.2.1", "2001:db8::1", false),
+            ("", "", true),
+            ("", "192.0.2.1", false),
+            ("", "::", false),
+        ] {
+            assert_eq!(client(one).is_in_network_of(&client(other)), share, "{one} {other}");
+            assert_eq!(client(other).is_in_network_of(&client(one)), share, "{other} {one}");
         }
     }
 

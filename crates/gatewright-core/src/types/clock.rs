@@ -54,6 +54,12 @@ impl Timestamp {
         Self::from_seconds(self.as_seconds())
     }
 
+    /// The same time without its seconds within the minute.
+    #[must_use]
+    pub(crate) const fn floor_to_minute(self) -> Self {
+        Self(self.0 - self.0 % (60 * MICROS_PER_SECOND))
+    }
+
     /// The time `span` later, or the latest possible one.
     #[must_use]
     pub fn saturating_add(self, span: Duration) -> Self {

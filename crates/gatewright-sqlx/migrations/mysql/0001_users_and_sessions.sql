@@ -25,11 +25,16 @@ CREATE TABLE IF NOT EXISTS gatewright_sessions (
     scopes BLOB NOT NULL,
     created_at BIGINT NOT NULL,
     last_used_at BIGINT NOT NULL,
+    earlier_used_at BIGINT NOT NULL,
     idle_expires_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     current_digest VARBINARY(32) NOT NULL CHECK (length(current_digest) = 32),
-    previous_digest VARBINARY(32) CHECK (length(previous_digest) = 32),
+    used VARBINARY(320) NOT NULL,
     rotated_at BIGINT NOT NULL,
+    rotated_by_address VARBINARY(45),
+    rotated_by_user_agent VARBINARY(256),
+    foreign_graces BIGINT NOT NULL,
+    foreign_grace_seen BOOLEAN NOT NULL,
     INDEX gatewright_sessions_user (user_id, seq),
     INDEX gatewright_sessions_idle (idle_expires_at)
 ) ENGINE = InnoDB;

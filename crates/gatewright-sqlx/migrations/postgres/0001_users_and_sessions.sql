@@ -23,11 +23,16 @@ CREATE TABLE gatewright_sessions (
     scopes TEXT COLLATE "C" NOT NULL,
     created_at BIGINT NOT NULL,
     last_used_at BIGINT NOT NULL,
+    earlier_used_at BIGINT NOT NULL,
     idle_expires_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     current_digest BYTEA NOT NULL CHECK (octet_length(current_digest) = 32),
-    previous_digest BYTEA CHECK (octet_length(previous_digest) = 32),
-    rotated_at BIGINT NOT NULL
+    used BYTEA NOT NULL CHECK (octet_length(used) <= 320),
+    rotated_at BIGINT NOT NULL,
+    rotated_by_address TEXT COLLATE "C",
+    rotated_by_user_agent TEXT COLLATE "C",
+    foreign_graces BIGINT NOT NULL,
+    foreign_grace_seen BOOLEAN NOT NULL
 );
 
 CREATE INDEX gatewright_sessions_user ON gatewright_sessions (user_id, seq);

@@ -22,11 +22,16 @@ CREATE TABLE gatewright_sessions (
     scopes TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     last_used_at INTEGER NOT NULL,
+    earlier_used_at INTEGER NOT NULL,
     idle_expires_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     current_digest BLOB NOT NULL CHECK (length(current_digest) = 32),
-    previous_digest BLOB CHECK (length(previous_digest) = 32),
-    rotated_at INTEGER NOT NULL
+    used BLOB NOT NULL CHECK (length(used) <= 320),
+    rotated_at INTEGER NOT NULL,
+    rotated_by_address TEXT,
+    rotated_by_user_agent TEXT,
+    foreign_graces INTEGER NOT NULL,
+    foreign_grace_seen INTEGER NOT NULL CHECK (foreign_grace_seen IN (0, 1))
 ) STRICT;
 
 CREATE INDEX gatewright_sessions_user ON gatewright_sessions (user_id);

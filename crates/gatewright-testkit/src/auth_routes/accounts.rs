@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{FORM, JSON, PASSWORD, Target, Tokens};
+use super::{FORM, JSON, PASSWORD, Target, Tokens, session_id};
 
 const NEW_PASSWORD: &str = "another correct horse battery";
 const TOO_SHORT: &str =
@@ -55,17 +55,21 @@ pub fn malformed_registrations_are_refused(target: &Target) {
     }
 }
 
-/// Access tokens from before are rejected, that of the caller included. The refresh token of the
-/// caller stays valid.
-pub fn a_password_change_ends_all_other_sessions(target: &Target) {
+/// The answer is the first pair of a new session. All tokens from before are rejected, those of the
+/// caller included, and do not end the new session.
+pub fn a_password_change_replaces_all_sessions(target: &Target) {
     let email = target.register();
     let [here, there] = [(); 2].map(|()| target.login(&email, PASSWORD));
-    target.change_password(&here.access, PASSWORD, NEW_PASSWORD).expect_no_content();
-    target.expect_ended(&there);
-    target.me(&here.access).expect_invalid_token();
-    let next = Tokens::from(&target.refresh(&here.refresh));
-    target.me(&next.access).expect_ok();
-    target.me(&here.access).expect_invalid_token();
+    let changed = target.change_password(&here.access, PASSWORD, NEW_PASSWORD);
+    let mut next = Tokens::expect_granted(&changed);
+    assert_ne!(session_id(&next.access), session_id(&here.access));
+    for _ in 0..3 {
+        for old in [&here, &there] {
+            target.expect_ended(old);
+        }
+        next = Tokens::expect_granted(&target.refresh(&next.refresh));
+        target.me(&next.access).expect_ok();
+    }
     target.try_login(&email, PASSWORD).expect_login_refused();
     target.me(&target.login(&email, NEW_PASSWORD).access).expect_ok();
 }
@@ -92,13 +96,16 @@ pub fn a_refused_password_change_changes_nothing(target: &Target) {
     target.try_login(&email, PASSWORD).expect_ok();
 }
 
-/// The session goes on: `revoke` ignores an access token from before the change and ends the
-/// session with a newer one.
-pub fn access_tokens_from_before_a_password_change_revoke_nothing(target: &Target) {
+/// The new session goes on: `revoke` and `logout` end nothing with a token from before the change.
+pub fn tokens_from_before_a_password_change_revoke_nothing(target: &Target) {
     let user = target.user();
-    target.change_password(&user.access, PASSWORD, NEW_PASSWORD).expect_no_content();
-    target.revoke(&user.access).expect(200, &[], "");
-    let next = Tokens::from(&target.refresh(&user.refresh));
+    let changed = target.change_password(&user.access, PASSWORD, NEW_PASSWORD);
+    let next = Tokens::expect_granted(&changed);
+    for old in [&user.access, &user.refresh] {
+        target.revoke(old).expect(200, &[], "");
+    }
+    target.send(&target.post("/logout").form(&[("refresh_token", &user.refresh)])).expect_no_content();
+    target.logout(&user.access).expect_invalid_token();
     target.me(&next.access).expect_ok();
     target.revoke(&next.access).expect(200, &[], "");
     target.expect_ended(&next);

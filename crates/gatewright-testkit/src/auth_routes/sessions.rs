@@ -38,18 +38,40 @@ impl Response {
     }
 }
 
-/// A session in the list, from its first and its last token pair. `user_agent` is JSON, and
-/// `current` what follows it.
+/// A session in an administrator's list, from its first and its last token pair. `user_agent` is JSON,
+/// and `current` what follows it.
 #[must_use]
 pub fn session_row(first: &Tokens, last: &Tokens, user_agent: &str, current: &str) -> String {
     let (first, last) = (claims(&first.refresh), claims(&last.refresh));
     let (id, created, used, expires) = (&first["sid"], &first["iat"], &last["iat"], &last["exp"]);
+    row(id, created, used, expires, user_agent, current)
+}
+
+/// A session in the caller's own list, from its first token pair: the time of its use is rounded down to
+/// a minute. `user_agent` is JSON.
+fn own_session_row(first: &Tokens, user_agent: &str, is_current: bool) -> String {
+    let claims = claims(&first.refresh);
+    let time = |name: &str| claims[name].as_u64().expect("a token has times");
+    let used = time("iat") / 60 * 60;
+    let expires = used + time("exp") - time("iat");
+    let current = format!(r#","current":{is_current}"#);
+    row(&claims["sid"], &claims["iat"], &json!(used), &json!(expires), user_agent, &current)
+}
+
+fn row(
+    id: &Value,
+    created: &Value,
+    used: &Value,
+    expires: &Value,
+    user_agent: &str,
+    current: &str,
+) -> String {
     let times = format!(r#""created_at":{created},"last_used_at":{used},"expires_at":{expires}"#);
     format!(r#"{{"id":{id},{times},"address":"127.0.0.1","user_agent":{user_agent}{current}}}"#)
 }
 
 /// The list is in order of age, the youngest first, with the address and the user agent of the
-/// login; it marks the caller's own session. A refresh changes `last_used_at`.
+/// login; it marks the caller's own session. It does not show a refresh of the last two minutes.
 pub fn own_sessions_are_listed_with_their_origin(target: &Target) {
     let email = target.register();
     let first = target.login(&email, PASSWORD);
@@ -59,11 +81,10 @@ pub fn own_sessions_are_listed_with_their_origin(target: &Target) {
     let long = format!("\"{}\"", "é".repeat(128));
     let replaced = "\"lamp/1 (\u{fffd}\u{fffd}\\\"x\\\")\"";
     for (caller, current) in [(&third, 0), (&second, 1), (&next, 2), (&first, 2)] {
-        let own = |at: usize| format!(r#","current":{}"#, at == current);
         let rows = [
-            session_row(&third, &third, &long, &own(0)),
-            session_row(&second, &second, replaced, &own(1)),
-            session_row(&first, &next, "null", &own(2)),
+            own_session_row(&third, &long, current == 0),
+            own_session_row(&second, replaced, current == 1),
+            own_session_row(&first, "null", current == 2),
         ];
         target.send(&list(target).bearer(&caller.access)).expect_sessions(&rows);
     }

@@ -80,7 +80,7 @@ macro_rules! auth_routes_cases {
                 every_refused_refresh_gets_the_same_answer
                 a_refresh_for_more_scopes_is_refused_and_consumes_nothing
                 malformed_refresh_requests_are_400
-                a_retried_refresh_is_repeated_and_reuse_ends_the_session
+                a_used_token_returns_the_current_one_within_the_grace_window
             }
             logout {
                 logout_ends_the_session
@@ -127,9 +127,9 @@ macro_rules! auth_routes_cases {
                 registration_does_not_disclose_whether_an_address_is_taken
                 registration_with_a_refused_password_or_address_is_422
                 malformed_registrations_are_refused
-                a_password_change_ends_all_other_sessions
+                a_password_change_replaces_all_sessions
                 a_refused_password_change_changes_nothing
-                access_tokens_from_before_a_password_change_revoke_nothing
+                tokens_from_before_a_password_change_revoke_nothing
             }
         }
     };

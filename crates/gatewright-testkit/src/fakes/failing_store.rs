@@ -1,7 +1,7 @@
 //! A store that fails on demand.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use gatewright_core::StoreError;
@@ -28,6 +28,7 @@ pub type FailingStore<S> = Intercepted<S, Outage>;
 pub struct Outage {
     users: Arc<AtomicBool>,
     sessions: Arc<AtomicBool>,
+    method: Arc<Mutex<Option<Method>>>,
 }
 
 impl Outage {
@@ -41,8 +42,20 @@ impl Outage {
         self.sessions.store(true, Ordering::SeqCst);
     }
 
-    /// Ends both outages.
+    /// Makes this method alone fail.
+    ///
+    /// # Panics
+    /// Never: the lock is not held across a panic.
+    pub fn fail_method(&self, method: Method) {
+        *self.method.lock().expect("no panic") = Some(method);
+    }
+
+    /// Ends all outages.
+    ///
+    /// # Panics
+    /// Never: the lock is not held across a panic.
     pub fn recover(&self) {
+        *self.method.lock().expect("no panic") = None;
         self.users.store(false, Ordering::SeqCst);
         self.sessions.store(false, Ordering::SeqCst);
     }
@@ -61,7 +74,8 @@ impl<S> FailingStore<S> {
 impl Hook for Outage {
     async fn before(&self, method: Method) -> Result<(), StoreError> {
         let is_down = if method.is_of_sessions() { &self.sessions } else { &self.users };
-        if is_down.load(Ordering::SeqCst) {
+        let fails = *self.method.lock().expect("no panic") == Some(method);
+        if fails || is_down.load(Ordering::SeqCst) {
             return Err(StoreError::new("answer", "connection refused"));
         }
         Ok(())

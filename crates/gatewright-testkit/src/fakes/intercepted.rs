@@ -81,7 +81,7 @@ pub enum Method {
     RotateSession,
     DeleteSession,
     DeleteAllSessions,
-    DeleteOtherSessions,
+    ReplaceAllSessions,
     DeleteExpiredSessions,
 }
 
@@ -97,7 +97,7 @@ impl Method {
                 | Self::RotateSession
                 | Self::DeleteSession
                 | Self::DeleteAllSessions
-                | Self::DeleteOtherSessions
+                | Self::ReplaceAllSessions
                 | Self::DeleteExpiredSessions
         )
     }
@@ -215,8 +215,8 @@ impl<S: SessionStore, H: Hook> SessionStore for Intercepted<S, H> {
         self.run(Method::DeleteAllSessions, self.store.delete_all(user)).await
     }
 
-    async fn delete_others(&self, user: &UserId, keep: SessionId, epoch: Epoch) -> Result<(), StoreError> {
-        self.run(Method::DeleteOtherSessions, self.store.delete_others(user, keep, epoch)).await
+    async fn replace_all(&self, new: &Session, current: TokenDigest) -> Result<(), StoreError> {
+        self.run(Method::ReplaceAllSessions, self.store.replace_all(new, current)).await
     }
 
     async fn delete_expired(&self, now: Timestamp) -> Result<u64, StoreError> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gatewright_core::{
     Account, Auth, AuthBuilder, Bytes, Email, Endpoint, Headers, Identity, Password, PasswordChange,
-    Registration, Reply, RequestView, RoleName, RoleScopes, Scopes, TokenEndpoint, UserId,
+    Registration, Reply, RequestView, RoleName, RoleScopes, Scopes, TokenEndpoint, TokenText, UserId,
 };
 use serde_json::Value;
 
@@ -162,14 +162,14 @@ impl Node {
         self.authenticate(access).await.map_or_else(|status| status, |_| 200)
     }
 
-    /// Changes the password of the user with this access token.
-    pub async fn change_password(&self, access: &str) {
+    /// Changes the password of the user with this access token, and returns the new pair.
+    pub async fn change_password(&self, access: &str) -> Pair {
         let who = self.authenticate(access).await.expect("the access token is accepted");
         let change = PasswordChange::new(Password::new(PASSWORD), Password::new("another correct horse"));
-        self.auth
-            .change_password(&who, change.expect("the policy accepts the password"))
-            .await
-            .expect("the stores answer");
+        let change = change.expect("the policy accepts the password");
+        let pair = self.auth.change_password(&who, change).await.expect("the stores answer");
+        let text = |token: TokenText| token.expose().to_owned();
+        Pair { access: text(pair.access_token), refresh: text(pair.refresh_token) }
     }
 
     /// Enables or disables an account.

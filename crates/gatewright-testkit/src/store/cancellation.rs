@@ -10,9 +10,10 @@ use gatewright_core::store::{
 use gatewright_core::{AuthUser, Epoch, RoleName, Rotation};
 
 use super::accounts::{add, new_account};
+use super::replacement::replacement;
 use super::sessions::{
     GRACE, START, after, count_existing, create_session, digest, exists, new_session, request, rotate,
-    rotated, store_session, stored,
+    store_session,
 };
 use super::users::{add_user, email, hash};
 use super::{Accounts, Sessions, Users};
@@ -70,7 +71,7 @@ pub async fn session_calls_complete_at_first_poll<S: Sessions>([store, _]: [S; 2
     assert_eq!(at_once(store.list(&session.user)).unwrap().len(), 1);
     let rotation = at_once(store.rotate(&request(&session, "t0", "t1", after(5), GRACE))).unwrap();
     assert!(matches!(rotation, Rotation::Rotated(_)), "{rotation:?}");
-    at_once(store.delete_others(&session.user, session.id, Epoch::from_u64(7))).unwrap();
+    at_once(store.replace_all(&replacement("ada"), digest("n0"))).unwrap();
     assert_eq!(at_once(store.delete_expired(START)).unwrap(), 0);
     at_once(store.delete(&session.user, session.id)).unwrap();
     at_once(store.delete_all(&session.user)).unwrap();
@@ -99,14 +100,17 @@ pub async fn account_calls_complete_at_first_poll<S: Accounts>([store, _]: [S; 2
     assert!(matches!(at_once(store.delete(&account.id, None)).unwrap(), UpdateOutcome::Updated(())));
 }
 
-/// The token is then the current or the previous token, and the session still exists.
+/// The token is then the current or a used token, and the session still exists.
 pub async fn cancelled_rotation_is_atomic<S: Sessions>([store, other]: [S; 2]) {
     cancel_after_each_wake(async |_, wakes| {
         let session = create_session(&store, "ada").await;
         let step = request(&session, "t0", "t1", after(5), GRACE);
         let finished = finishes_within(wakes, store.rotate(&step)).await;
         let again = rotate(&other, &step).await;
-        assert!(matches!(again, Rotation::Rotated(_) | Rotation::Grace(_)), "{again:?} after {wakes} wakes");
+        assert!(
+            matches!(again, Rotation::Rotated(_) | Rotation::Grace { .. }),
+            "{again:?} after {wakes} wakes"
+        );
         finished
     })
     .await;
@@ -133,17 +137,19 @@ pub async fn cancelled_session_creation_is_atomic<S: Sessions>([store, other]: [
     .await;
 }
 
-/// Either the kept session has the new epoch and the others were deleted, or neither.
-pub async fn cancelled_delete_others_is_atomic<S: Sessions>([store, other]: [S; 2]) {
-    let epoch = Epoch::from_u64(7);
+/// Either the new session replaced the others, or nothing changed.
+pub async fn cancelled_replacement_is_atomic<S: Sessions>([store, other]: [S; 2]) {
     cancel_after_each_wake(async |attempt, wakes| {
         let owner = format!("ada-{attempt}");
-        let [kept, ended] = [create_session(&store, &owner).await, create_session(&store, &owner).await];
-        let finished = finishes_within(wakes, store.delete_others(&kept.user, kept.id, epoch)).await;
-        // The server may still run the cancelled call. A change of the same session waits for it.
-        rotated(&other, &request(&kept, "t0", "t1", after(5), GRACE)).await;
-        let happened = stored(&other, &kept).await.epoch == epoch;
-        assert_eq!(exists(&other, &ended).await, !happened, "after {wakes} wakes");
+        let old = [create_session(&store, &owner).await, create_session(&store, &owner).await];
+        let new = replacement(&owner);
+        let finished = finishes_within(wakes, store.replace_all(&new, digest("n0"))).await;
+        // The server may still run the cancelled call. A login of the same user on this handle comes after it.
+        store_session(&store, &new_session(&owner, after(1)), MAX_SESSIONS_PER_USER).await;
+        let happened = exists(&other, &new).await;
+        assert!(happened || !finished);
+        let kept = count_existing(&other, &old).await;
+        assert_eq!(kept, if happened { 0 } else { 2 }, "after {wakes} wakes");
         finished
     })
     .await;
@@ -178,11 +184,10 @@ pub async fn writes_after_cancelled_calls_are_not_lost<S: Sessions>([store, othe
 async fn transactions_finish_within<S: Sessions>(wakes: usize, store: &S) -> bool {
     let session = new_session("eve", START);
     let step = request(&session, "t0", "t1", after(5), GRACE);
-    let epoch = Epoch::from_u64(7);
     let finished = [
         finishes_within(wakes, store.create(&session, digest("t0"), MAX_SESSIONS_PER_USER)).await,
-        finishes_within(wakes, store.delete_others(&session.user, session.id, epoch)).await,
         finishes_within(wakes, store.rotate(&step)).await,
+        finishes_within(wakes, store.replace_all(&replacement("eve"), digest("n0"))).await,
     ];
     finished == [true; 3]
 }

@@ -7,13 +7,12 @@ use gatewright_core::{
     Epoch, Rotation, RotationRequest, Scopes, Session, SessionId, SystemRandom, Timestamp, TokenId, UserId,
 };
 
-use super::{RACERS, Sessions, race, race_of};
-use crate::repetitions;
+use super::{Sessions, race_of};
 
 /// A time with a fraction of a second, to detect stores that round.
 pub(super) const START: Timestamp = Timestamp::from_micros(1_700_000_000_123_457);
 pub(super) const IDLE: Duration = Duration::from_secs(3_600);
-const ABSOLUTE: Duration = Duration::from_secs(10_000);
+pub(super) const ABSOLUTE: Duration = Duration::from_secs(10_000);
 pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 pub(super) fn user(id: &str) -> UserId {
@@ -28,7 +27,7 @@ pub(super) fn after(seconds: u64) -> Timestamp {
     START.saturating_add(Duration::from_secs(seconds))
 }
 
-fn just_before(time: Timestamp) -> Timestamp {
+pub(super) fn just_before(time: Timestamp) -> Timestamp {
     Timestamp::from_micros(time.as_micros() - 1)
 }
 
@@ -127,149 +126,7 @@ pub async fn unknown_sessions_are_absent<S: Sessions>([store, _]: [S; 2]) {
     assert_eq!(rotate(&store, &request(&session, "t0", "t1", START, GRACE)).await, Rotation::Unknown);
     store.delete(&session.user, session.id).await.unwrap();
     store.delete_all(&session.user).await.unwrap();
-    store.delete_others(&session.user, session.id, Epoch::from_u64(1)).await.unwrap();
     assert!(!exists(&store, &session).await);
-}
-
-/// A rotation changes `last_used_at` and the idle expiry. Nothing else changes them.
-pub async fn current_token_rotates<S: Sessions>([store, other]: [S; 2]) {
-    let mut session = create_session(&store, "ada").await;
-    for (step, seconds) in [(0, 5), (1, 600), (2, 601)] {
-        let (presented, successor) = (format!("t{step}"), format!("t{}", step + 1));
-        let validity =
-            rotated(&store, &request(&session, &presented, &successor, after(seconds), GRACE)).await;
-        assert_eq!(validity, Validity::new(after(seconds), after(seconds).saturating_add(IDLE)));
-        session.last_used_at = validity.issued_at;
-        session.idle_expires_at = validity.expires_at;
-        expect_stored(&other, &session).await;
-    }
-}
-
-/// Each retry gets the same successor, up to 1 µs before the window closes. A retry changes
-/// nothing.
-pub async fn previous_token_gets_the_same_successor_within_the_grace_window<S: Sessions>(
-    [store, other]: [S; 2],
-) {
-    let session = create_session(&store, "ada").await;
-    let validity = rotated(&store, &request(&session, "t0", "t1", after(5), GRACE)).await;
-    let after_rotation = stored(&store, &session).await;
-    let last = just_before(after(15));
-    for now in [after(5), after(6), last, after(1)] {
-        let again = rotate(&other, &request(&session, "t0", "t1", now, GRACE)).await;
-        assert_eq!(again, Rotation::Grace(validity), "{now:?}");
-    }
-    expect_stored(&store, &after_rotation).await;
-    rotated(&store, &request(&session, "t1", "t2", last, GRACE)).await;
-}
-
-/// This holds even within the grace window.
-pub async fn previous_token_is_reuse_after_its_successor_was_used<S: Sessions>([store, other]: [S; 2]) {
-    let session = create_session(&store, "ada").await;
-    rotated(&store, &request(&session, "t0", "t1", after(5), GRACE)).await;
-    rotated(&store, &request(&session, "t1", "t2", after(6), GRACE)).await;
-    assert_eq!(rotate(&other, &request(&session, "t0", "t1", after(7), GRACE)).await, Rotation::Reused);
-    assert!(!exists(&store, &session).await);
-    assert_eq!(rotate(&store, &request(&session, "t2", "t3", after(7), GRACE)).await, Rotation::Unknown);
-}
-
-/// The end of the window itself counts as after it. With zero grace there is no window.
-pub async fn previous_token_is_reuse_after_the_grace_window<S: Sessions>([store, other]: [S; 2]) {
-    for (now, grace) in [(after(15), GRACE), (after(5), Duration::ZERO)] {
-        let session = create_session(&store, "ada").await;
-        rotated(&store, &request(&session, "t0", "t1", after(5), grace)).await;
-        assert_eq!(rotate(&other, &request(&session, "t0", "t1", now, grace)).await, Rotation::Reused);
-        assert!(!exists(&store, &session).await);
-    }
-}
-
-/// The clocks of two nodes may differ by the grace period. A token that appears to be used longer
-/// before the rotation is reuse.
-pub async fn grace_window_tolerates_only_small_clock_differences<S: Sessions>([store, other]: [S; 2]) {
-    let session = create_session(&store, "ada").await;
-    let validity = rotated(&store, &request(&session, "t0", "t1", after(30), GRACE)).await;
-    let again = rotate(&other, &request(&session, "t0", "t1", after(20), GRACE)).await;
-    assert_eq!(again, Rotation::Grace(validity));
-    let earlier = just_before(after(20));
-    assert_eq!(rotate(&other, &request(&session, "t0", "t1", earlier, GRACE)).await, Rotation::Reused);
-    assert!(!exists(&store, &session).await);
-}
-
-/// The token is neither the current nor the previous token of the session.
-pub async fn unknown_token_of_a_session_is_reuse<S: Sessions>([store, other]: [S; 2]) {
-    let bystander = create_session(&store, "ada").await;
-    let session = create_session(&store, "ada").await;
-    assert_eq!(rotate(&other, &request(&session, "t1", "t2", after(5), GRACE)).await, Rotation::Reused);
-    assert!(!exists(&store, &session).await);
-    assert!(exists(&store, &bystander).await);
-}
-
-/// Covers idle and absolute expiry. The moment of expiry counts as expired. Reuse of a token is not
-/// detected in an expired session.
-pub async fn expired_session_does_not_rotate<S: Sessions>([store, _]: [S; 2]) {
-    let session = create_session(&store, "ada").await;
-    let idle_end = START.saturating_add(IDLE);
-    for token in ["t0", "other"] {
-        assert_eq!(rotate(&store, &request(&session, token, "t1", idle_end, GRACE)).await, Rotation::Expired);
-    }
-    expect_stored(&store, &session).await;
-    rotated(&store, &request(&session, "t0", "t1", just_before(idle_end), GRACE)).await;
-    let absolute_end = START.saturating_add(ABSOLUTE);
-    assert_eq!(rotate(&store, &request(&session, "t1", "t2", absolute_end, GRACE)).await, Rotation::Expired);
-}
-
-/// The result is `Unknown`, not `Reused`.
-pub async fn deleted_session_is_unknown<S: Sessions>([store, other]: [S; 2]) {
-    let session = create_session(&store, "ada").await;
-    store.delete(&session.user, session.id).await.unwrap();
-    assert_eq!(rotate(&other, &request(&session, "t0", "t1", after(5), GRACE)).await, Rotation::Unknown);
-}
-
-/// Rotations extend the idle expiry only up to the absolute expiry.
-pub async fn idle_expiry_never_exceeds_the_absolute_expiry<S: Sessions>([store, _]: [S; 2]) {
-    let session = create_session(&store, "ada").await;
-    let end = START.saturating_add(ABSOLUTE);
-    for (step, seconds) in [3_000, 6_000, 9_000, 9_999].into_iter().enumerate() {
-        let (presented, successor) = (format!("t{step}"), format!("t{}", step + 1));
-        let validity =
-            rotated(&store, &request(&session, &presented, &successor, after(seconds), GRACE)).await;
-        assert_eq!(validity.expires_at, after(seconds).saturating_add(IDLE).min(end));
-    }
-    assert_eq!(stored(&store, &session).await.idle_expires_at, end);
-}
-
-/// All calls present the current token, on both handles. One other call detects the reuse and
-/// deletes the session; the rest find no session.
-pub async fn one_of_many_parallel_rotations_without_grace_succeeds<S: Sessions>(stores: [S; 2]) {
-    for repetition in 0..repetitions() {
-        let session = create_session(&stores[0], "ada").await;
-        let results = race(&stores, |store, _| {
-            let request = request(&session, "t0", "t1", after(5), Duration::ZERO);
-            async move { store.rotate(&request).await.unwrap() }
-        })
-        .await;
-        let count =
-            |verdict: fn(&Rotation) -> bool| results.iter().filter(|rotation| verdict(rotation)).count();
-        assert_eq!(count(|rotation| matches!(rotation, Rotation::Rotated(_))), 1, "repetition {repetition}");
-        assert_eq!(count(|rotation| *rotation == Rotation::Reused), 1, "repetition {repetition}");
-        assert_eq!(count(|rotation| *rotation == Rotation::Unknown), RACERS - 2, "repetition {repetition}");
-        assert!(!exists(&stores[1], &session).await);
-    }
-}
-
-/// All calls present the current token, on both handles. One call rotates; the others are retries.
-pub async fn parallel_rotations_with_grace_share_one_successor<S: Sessions>(stores: [S; 2]) {
-    for repetition in 0..repetitions() {
-        let session = create_session(&stores[0], "ada").await;
-        let results = race(&stores, |store, _| {
-            let request = request(&session, "t0", "t1", after(5), GRACE);
-            async move { store.rotate(&request).await.unwrap() }
-        })
-        .await;
-        let validity = Validity::new(after(5), after(5).saturating_add(IDLE));
-        let count = |expected| results.iter().filter(|rotation| **rotation == expected).count();
-        assert_eq!(count(Rotation::Rotated(validity)), 1, "repetition {repetition}");
-        assert_eq!(count(Rotation::Grace(validity)), RACERS - 1, "repetition {repetition}");
-    }
 }
 
 /// The step that creates a session also deletes the oldest sessions of the same user beyond the
@@ -325,29 +182,6 @@ pub async fn delete_is_final_and_deletes_nothing_else<S: Sessions>([store, other
         assert!(!exists(&other, &two).await && !exists(&other, &three).await);
     }
     assert!(exists(&other, &bystander).await);
-}
-
-/// Sessions that already have the new epoch are not deleted: they began after the password change.
-pub async fn delete_others_updates_the_epoch_of_the_kept_session<S: Sessions>([store, other]: [S; 2]) {
-    let epoch = Epoch::from_u64(7);
-    let [kept, ended, bystander] = [
-        create_session(&store, "ada").await,
-        create_session(&store, "ada").await,
-        create_session(&store, "eve").await,
-    ];
-    let mut younger = new_session("ada", after(1));
-    younger.epoch = epoch;
-    store_session(&store, &younger, MAX_SESSIONS_PER_USER).await;
-
-    store.delete_others(&kept.user, kept.id, epoch).await.unwrap();
-    assert_eq!(stored(&other, &kept).await.epoch, epoch);
-    assert!(!exists(&other, &ended).await && exists(&other, &younger).await);
-    expect_stored(&other, &bystander).await;
-
-    // The session to keep belongs to another user.
-    store.delete_others(&kept.user, bystander.id, Epoch::from_u64(8)).await.unwrap();
-    expect_stored(&other, &bystander).await;
-    assert!(!exists(&other, &kept).await);
 }
 
 /// A second call, on another node, deletes nothing.

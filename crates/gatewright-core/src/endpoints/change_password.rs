@@ -1,0 +1,196 @@
+//! Password changes. A change replaces all sessions of the user with a new one of the caller.
+//!
+//! It has two steps, because accounts and sessions may be in two stores. The first writes the hash and a
+//! new epoch, which rejects all earlier tokens. The second replaces the sessions.
+
+use super::accounts::Accounts;
+use super::token_pair::{TokenPair, sign};
+use crate::auth::{Auth, Inner};
+use crate::error::{AccessError, AuthError, PolicyError, RequestError};
+use crate::event::Event;
+use crate::guard::Identity;
+use crate::http::Fields;
+use crate::password::{PasswordVerdict, check_policy, verify_bounded};
+use crate::revocation::Revocation;
+use crate::store::{AuthUser, CompareAndSwap, Session, SessionSeed, TokenDigest, Validity, first_token_id};
+use crate::types::{Epoch, Password, PasswordHash, SessionId, UserId};
+
+/// How often a password change is tried if another change replaces the hash at the same time.
+const MAX_PASSWORD_CHANGE_ATTEMPTS: u32 = 3;
+
+/// A password change: the current and the new password.
+#[derive(Debug, Clone)]
+pub struct PasswordChange {
+    current: Password,
+    new: Password,
+}
+
+impl PasswordChange {
+    /// Checks the new password.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn new(current: Password, new: Password) -> Result<Self, PolicyError> {
+        check_policy(&new)?;
+        Ok(Self { current, new })
+    }
+
+    pub(crate) fn from_fields(fields: &Fields) -> Result<Self, AuthError> {
+        let field = |name| fields.verbatim(name)?.ok_or(RequestError::Malformed);
+        Ok(Self::new(Password::new(field("current_password")?), Password::new(field("new_password")?))?)
+    }
+}
+
+impl<U: AuthUser> Auth<U> {
+    /// Changes the caller's own password, and returns the first pair of tokens of a new session.
+    ///
+    /// The new session replaces all sessions of the user, the caller's included. It continues that one: it
+    /// has its client, its scopes, the time of its login and its absolute expiry. All tokens issued before
+    /// are rejected, also a refresh token that someone has copied.
+    ///
+    /// ```
+    /// use gatewright_core::{Auth, Headers, Login, PasswordChange, Refresh, RequestView};
+    /// # use gatewright_core::{Password, Registration, RoleName};
+    /// # use gatewright_memory::MemoryStore;
+    /// # struct Bearer(String);
+    /// # impl Headers for Bearer {
+    /// #     fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+    /// #         if name == "authorization" { see(self.0.as_bytes()); }
+    /// #     }
+    /// # }
+    ///
+    /// # gatewright_testkit::block_on(async {
+    /// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+    /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+    /// # let builder = Auth::local(MemoryStore::new(), tokens, hasher).with_registration_role(RoleName::new("user")?);
+    /// # let auth = builder.build()?;
+    /// # let password = Password::new("correct horse battery staple");
+    /// # auth.register(Registration::new("ada@example.com", password.clone())?).await?;
+    /// let old = auth.login(Login::new("ada@example.com", password.clone())).await?;
+    /// # let headers = Bearer(format!("Bearer {}", old.access_token.expose()));
+    /// # let identity = auth.authenticate(&RequestView::new("POST", &headers)).await.unwrap().unwrap();
+    /// let change = PasswordChange::new(password, Password::new("another correct horse"))?;
+    /// let new = auth.change_password(&identity, change).await?;
+    /// assert!(auth.refresh(Refresh::new(old.refresh_token)).await.is_err());
+    /// auth.refresh(Refresh::new(new.refresh_token)).await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// - [`AuthError::IncorrectPassword`] if the current password is wrong.
+    /// - [`AuthError::Access`] if the caller's session has ended meanwhile. Nothing is changed then.
+    /// - Any other error if a store, the hasher or the issuer failed. If the session store or the feed fails
+    ///   after the first step, the password is changed and every token issued before is rejected. The user
+    ///   logs in with the new password.
+    ///
+    /// # Cancel safety
+    /// A cancelled call has changed nothing, or the password is changed and every token issued before is
+    /// rejected.
+    pub async fn change_password(
+        &self,
+        identity: &Identity<U>,
+        change: PasswordChange,
+    ) -> Result<TokenPair, AuthError> {
+        identity.must_be_of(self)?;
+        self.accounts()?.change_password(identity, &change).await
+    }
+}
+
+impl<U: AuthUser> Accounts<U> {
+    async fn change_password(
+        &self,
+        identity: &Identity<U>,
+        change: &PasswordChange,
+    ) -> Result<TokenPair, AuthError> {
+        let inner = &*self.inner;
+        // Everything that can fail without the stores comes before the first step.
+        let epoch = Epoch::generate(&*inner.randomness)?;
+        let old = current_session(inner, identity).await?;
+        let session = replacement(inner, &old, epoch)?;
+        let first = first_token_id(&*inner.randomness)?;
+        let user = self.replace_password(&old, change, epoch).await?;
+        let replace = inner.sessions.replace_all(&session, TokenDigest::of(&first));
+        inner.revoke_and_wait(Revocation::user(session.user.clone()), replace, |&()| true).await?;
+        let validity = Validity::new(session.last_used_at, session.idle_expires_at);
+        let scopes = inner.effective_scopes(&session.scopes, &user);
+        sign(inner, &session, first, validity, scopes)
+    }
+
+    /// Replaces the hash that the current password was verified against. If that hash changed meanwhile, because
+    /// of a login that upgraded it or another password change, it verifies the current password again.
+    ///
+    /// Returns the user whose password was verified.
+    async fn replace_password(
+        &self,
+        session: &Session,
+        change: &PasswordChange,
+        epoch: Epoch,
+    ) -> Result<U, AuthError> {
+        let id = &session.user;
+        let mut hash = None;
+        for _ in 0..MAX_PASSWORD_CHANGE_ATTEMPTS {
+            let (user, stored) = self.verify_current(id, &change.current).await?;
+            if user.epoch() != session.epoch {
+                return Err(AccessError::EpochReplaced.into());
+            }
+            let new = match hash.take() {
+                Some(new) => new,
+                None => self.inner.hasher.hash(change.new.clone()).await?,
+            };
+            let record = |swap: &CompareAndSwap| {
+                let swapped = *swap == CompareAndSwap::Swapped;
+                if swapped {
+                    self.inner.emit(&Event::PasswordChanged { user: id });
+                }
+                swapped
+            };
+            let swap = self.store.change_password(id, &stored, &new, epoch);
+            match self.first_step(id, swap, record).await? {
+                CompareAndSwap::Swapped => return Ok(user),
+                CompareAndSwap::Conflict => hash = Some(new),
+            }
+        }
+        Err(AuthError::Contended {})
+    }
+
+    /// Verifies the current password, and returns the user with the stored hash that it matches.
+    async fn verify_current(&self, id: &UserId, current: &Password) -> Result<(U, PasswordHash), AuthError> {
+        let user = self.store.find_by_id(id).await?.filter(AuthUser::is_active);
+        let stored = user.as_ref().and_then(AuthUser::password_hash);
+        let verdict = verify_bounded(&*self.inner.hasher, current, stored.clone()).await?;
+        match (verdict, user.zip(stored)) {
+            (PasswordVerdict::Match | PasswordVerdict::MatchUpgrade, Some(verified)) => Ok(verified),
+            _ => {
+                self.inner.emit(&Event::PasswordChangeRefused { user: id });
+                Err(AuthError::IncorrectPassword {})
+            }
+        }
+    }
+}
+
+/// The caller's session, if it still exists and is live.
+async fn current_session<U: AuthUser>(
+    inner: &Inner<U>,
+    identity: &Identity<U>,
+) -> Result<Session, AuthError> {
+    let found = inner.sessions.find(&identity.claims().subject, identity.session()).await?;
+    let session = found.ok_or(AccessError::SessionEnded)?;
+    if session.is_expired(inner.now()) {
+        return Err(AccessError::SessionExpired.into());
+    }
+    Ok(session)
+}
+
+/// A new session that continues `old`. No token of `old` is one of its tokens.
+fn replacement<U: AuthUser>(inner: &Inner<U>, old: &Session, epoch: Epoch) -> Result<Session, AuthError> {
+    let (now, randomness) = (inner.now(), &*inner.randomness);
+    let id = SessionId::generate(now, randomness)?;
+    let seed = SessionSeed::generate(randomness)?;
+    let idle = now.saturating_add(inner.settings.refresh_lifetime);
+    let session = Session::new(id, old.user.clone(), epoch, seed, old.created_at)
+        .with_scopes(old.scopes.clone())
+        .with_client(old.client.clone())
+        .with_expiry(idle, old.expires_at);
+    Ok(session.used_since(old, now))
+}
