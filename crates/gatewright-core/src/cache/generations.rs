@@ -1,9 +1,10 @@
 //! Invalidation counters.
 //!
-//! Each revocation increments a counter, the *generation* of a session or a user. A reader takes a
-//! snapshot of both generations before it queries the store, and stores the snapshot with the cache
-//! entry. The entry is valid while neither generation has changed. So a read that began before a
-//! revocation is never used after it, whichever of the two finishes first.
+//! Each revocation increments a counter, the *generation* of a session or a user. One more counter, the
+//! global generation, invalidates everything at once. A reader takes a snapshot of all three before it
+//! queries the store, and stores the snapshot with the cache entry. The entry is valid while none of
+//! them has changed. So a read that began before a revocation is never used after it, whichever of the
+//! two finishes first.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,15 +24,17 @@ struct Slot {
 }
 
 pub(crate) struct Generations {
+    global: GlobalGeneration,
     slots: Box<[Slot]>,
     // Randomly keyed, so that an attacker cannot choose which entries share a counter.
     hasher: RandomState,
 }
 
-/// The generations of a session and its user, taken before both were read. Each is the index of the
-/// counter and its value.
+/// The generations of everything, of a session and of its user, taken before both were read. The last
+/// two are the index of the counter and its value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GenerationSnapshot {
+    global: u64,
     session: (usize, u64),
     user: (usize, u64),
     pub(crate) taken_at: Timestamp,
@@ -39,7 +42,8 @@ pub(crate) struct GenerationSnapshot {
 
 impl Generations {
     pub(crate) fn new() -> Self {
-        Self { slots: (0..SLOTS).map(|_| Slot::default()).collect(), hasher: RandomState::new() }
+        let slots = (0..SLOTS).map(|_| Slot::default()).collect();
+        Self { global: GlobalGeneration::new(), slots, hasher: RandomState::new() }
     }
 
     /// Takes a snapshot. `None` while an unconfirmed revocation may still take effect.
@@ -49,16 +53,19 @@ impl Generations {
         user: &UserId,
         now: Timestamp,
     ) -> Option<GenerationSnapshot> {
+        let global = self.global.snapshot();
         let session = self.confirmed(self.index(&session), now)?;
         let user = self.confirmed(self.index(user), now)?;
-        Some(GenerationSnapshot { session, user, taken_at: now })
+        Some(GenerationSnapshot { global, session, user, taken_at: now })
     }
 
     /// Whether session and user were not revoked since the snapshot.
     pub(crate) fn is_current(&self, snapshot: &GenerationSnapshot) -> bool {
-        [snapshot.session, snapshot.user].iter().all(|(index, generation)| {
-            self.slots.get(*index).is_some_and(|slot| slot.generation.load(Ordering::SeqCst) == *generation)
-        })
+        self.global.is_current(snapshot.global)
+            && [snapshot.session, snapshot.user].iter().all(|(index, generation)| {
+                let slot = self.slots.get(*index);
+                slot.is_some_and(|slot| slot.generation.load(Ordering::SeqCst) == *generation)
+            })
     }
 
     /// Invalidates every snapshot of the revoked session or user.
@@ -75,11 +82,10 @@ impl Generations {
         slot.generation.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Invalidates every snapshot.
+    /// Invalidates every snapshot, at the cost of one counter. Without a snapshot since the last call it
+    /// does nothing.
     pub(crate) fn bump_all(&self) {
-        for slot in &self.slots {
-            slot.generation.fetch_add(1, Ordering::SeqCst);
-        }
+        self.global.bump();
     }
 
     fn confirmed(&self, index: usize, now: Timestamp) -> Option<(usize, u64)> {
@@ -94,6 +100,41 @@ impl Generations {
         let hash = self.hasher.hash_one(key);
         usize::try_from(hash % SLOTS as u64).unwrap_or_default()
     }
+}
+
+/// The generation of everything. One atomic word holds it together with the mark that a snapshot was
+/// taken: an odd value has one, an even value has none. So taking a snapshot is one step, and no bump can
+/// come between the mark and the value.
+struct GlobalGeneration(AtomicU64);
+
+impl GlobalGeneration {
+    const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Marks the generation as taken, and returns it.
+    fn snapshot(&self) -> u64 {
+        let value = self.0.load(Ordering::SeqCst);
+        // Most snapshots find the mark, and leave the word in the caches of all cores.
+        if is_taken(value) { value } else { self.0.fetch_or(TAKEN, Ordering::SeqCst) | TAKEN }
+    }
+
+    fn is_current(&self, snapshot: u64) -> bool {
+        self.0.load(Ordering::SeqCst) == snapshot
+    }
+
+    /// Starts the next generation, unless no snapshot of this one was taken.
+    fn bump(&self) {
+        let next = |value: u64| is_taken(value).then(|| value.wrapping_add(1));
+        // It fails only if there is nothing to invalidate.
+        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next);
+    }
+}
+
+const TAKEN: u64 = 1;
+
+const fn is_taken(value: u64) -> bool {
+    value & TAKEN == TAKEN
 }
 
 #[cfg(test)]
@@ -116,9 +157,53 @@ mod tests {
             generations.bump(&revocation, NOW);
             assert!(!generations.is_current(&snapshot), "{revocation}");
         }
-        let snapshot = generations.snapshot(session, &user, NOW).unwrap();
+    }
+
+    #[test]
+    fn bumping_everything_invalidates_every_earlier_snapshot_and_no_later_one() {
+        let generations = Generations::new();
+        let all: Vec<_> = (0..100).map(|_| ids()).collect();
+        let snapshots =
+            || all.iter().map(|(session, user)| generations.snapshot(*session, user, NOW).unwrap());
+        let before: Vec<_> = snapshots().collect();
         generations.bump_all();
-        assert!(!generations.is_current(&snapshot));
+        let after: Vec<_> = snapshots().collect();
+        assert!(!before.iter().any(|snapshot| generations.is_current(snapshot)));
+        assert!(after.iter().all(|snapshot| generations.is_current(snapshot)));
+        generations.bump_all();
+        assert!(![before, after].iter().flatten().any(|snapshot| generations.is_current(snapshot)));
+    }
+
+    #[test]
+    fn bumping_everything_writes_nothing_unless_a_snapshot_was_taken_since() {
+        let (generations, (session, user)) = (Generations::new(), ids());
+        let word = || generations.global.0.load(Ordering::SeqCst);
+        for _ in 0..3 {
+            let unused = word();
+            generations.bump_all();
+            assert_eq!(word(), unused, "nothing to invalidate");
+            let snapshot = generations.snapshot(session, &user, NOW).unwrap();
+            generations.bump_all();
+            assert_ne!(word(), unused);
+            assert!(!generations.is_current(&snapshot));
+        }
+    }
+
+    /// A bump that came between the mark and the load of a snapshot would be skipped by the next one.
+    #[test]
+    fn no_snapshot_survives_a_bump_that_began_after_it() {
+        let global = GlobalGeneration::new();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..10_000 {
+                        let snapshot = global.snapshot();
+                        global.bump();
+                        assert!(!global.is_current(snapshot));
+                    }
+                });
+            }
+        });
     }
 
     #[test]
