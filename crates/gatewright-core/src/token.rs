@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::types::{Epoch, Scopes, SessionId, Timestamp, TokenText, UserId};
+use crate::types::{DerivedKey, Epoch, Scopes, SessionId, Timestamp, TokenText, UserId};
 
 /// The longest token that is processed: 8 KiB. A longer one is rejected unread.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -231,8 +231,21 @@ pub trait TokenIssuer: Send + Sync {
     ///
     /// It never contains secrets or private members. An issuer without public keys returns `{"keys":[]}`.
     fn public_keys(&self) -> Arc<str>;
+
+    /// Derives a key for another purpose from each secret that the issuer holds: the first from the one
+    /// that signs, then from those that sign later or signed before. `label` names the purpose.
+    ///
+    /// - Issuers with the same secret derive the same key, whatever format the secret was read from.
+    /// - A derived key reveals neither the secret nor the keys of other labels.
+    /// - Nothing is derived from what is public.
+    ///
+    /// An issuer without access to its secret (a key management service) derives nothing. The default.
+    fn derive_keys(&self, _label: &'static str) -> Vec<DerivedKey> {
+        Vec::new()
+    }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl<T: TokenIssuer + ?Sized> TokenIssuer for Arc<T> {
     fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
         (**self).issue(kind, claims)
@@ -240,6 +253,10 @@ impl<T: TokenIssuer + ?Sized> TokenIssuer for Arc<T> {
 
     fn public_keys(&self) -> Arc<str> {
         (**self).public_keys()
+    }
+
+    fn derive_keys(&self, label: &'static str) -> Vec<DerivedKey> {
+        (**self).derive_keys(label)
     }
 }
 

@@ -25,7 +25,7 @@ pub use role::{MAX_ROLE_BYTES, RoleChange, RoleName, UnknownRole};
 #[doc(hidden)]
 pub use scope::assert_scopes;
 pub use scope::{InvalidScopes, MAX_SCOPES_BYTES, RoleScopes, Scopes};
-pub use secret::{Password, PasswordHash, TokenText};
+pub use secret::{DerivedKey, Password, PasswordHash, TokenText};
 #[doc(hidden)]
 pub use typed_names::assert_distinct;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::token::{IssueError, MAX_TOKEN_BYTES};
+use gatewright_core::types::DerivedKey;
 use gatewright_core::{Claims, TokenError, TokenIssuer, TokenKind, TokenText};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -37,6 +38,12 @@ impl TokenIssuer for Jwt {
 
     fn public_keys(&self) -> Arc<str> {
         self.ring().jwks()
+    }
+
+    /// By HKDF-SHA-256 (RFC 5869) with an empty salt, and the label as `info`. The input is the HMAC
+    /// secret, the seed of an Ed25519 key, the private number of an EC key, or the primes of an RSA key.
+    fn derive_keys(&self, label: &'static str) -> Vec<DerivedKey> {
+        self.ring().derive_keys(label)
     }
 }
 

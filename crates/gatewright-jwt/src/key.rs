@@ -11,6 +11,7 @@ use gatewright_core::TokenError;
 use zeroize::Zeroizing;
 
 use crate::algorithm::{Algorithm, Family};
+use crate::derive::Derivation;
 use crate::error::KeyError;
 use crate::jwk::{Jwk, Wanted};
 use crate::pem;
@@ -49,7 +50,7 @@ type Fingerprint = [u8; 32];
 
 #[derive(Clone)]
 enum Verifier {
-    Hmac(Arc<hmac::Key>),
+    Hmac { key: Arc<hmac::Key>, derivation: Derivation },
     Public { key: ParsedPublicKey, members: Arc<PublicMembers> },
 }
 
@@ -95,7 +96,8 @@ impl VerifyingKey {
         let key = hmac::Key::new(hash, bytes);
         let id = derive_id(&key).into();
         let material = fingerprint(trim_zeros(bytes));
-        Ok(Self { id, algorithm, signature_bytes, material, verifier: Verifier::Hmac(Arc::new(key)) })
+        let verifier = Verifier::Hmac { key: Arc::new(key), derivation: Derivation::from_secret(bytes) };
+        Ok(Self { id, algorithm, signature_bytes, material, verifier })
     }
 
     pub(crate) fn from_parsed(
@@ -156,7 +158,7 @@ impl VerifyingKey {
     /// The members that may be published. `None` for a secret.
     pub(crate) fn members(&self) -> Option<&PublicMembers> {
         match &self.verifier {
-            Verifier::Hmac(_) => None,
+            Verifier::Hmac { .. } => None,
             Verifier::Public { members, .. } => Some(members),
         }
     }
@@ -173,7 +175,15 @@ impl VerifyingKey {
 
     pub(crate) fn hmac(&self) -> Option<&Arc<hmac::Key>> {
         match &self.verifier {
-            Verifier::Hmac(key) => Some(key),
+            Verifier::Hmac { key, .. } => Some(key),
+            Verifier::Public { .. } => None,
+        }
+    }
+
+    /// What other keys are derived from. `None` for a public key: a key derived from it would be public.
+    pub(crate) const fn derivation(&self) -> Option<&Derivation> {
+        match &self.verifier {
+            Verifier::Hmac { derivation, .. } => Some(derivation),
             Verifier::Public { .. } => None,
         }
     }
@@ -203,7 +213,7 @@ impl VerifyingKey {
 
     fn verify_bytes(&self, message: &[u8], signature: &[u8]) -> Result<(), TokenError> {
         let verdict = match &self.verifier {
-            Verifier::Hmac(key) => hmac::verify(key, message, signature),
+            Verifier::Hmac { key, .. } => hmac::verify(key, message, signature),
             Verifier::Public { key, .. } => key.verify_sig(message, signature),
         };
         verdict.map_err(|_| TokenError::Signature)

@@ -52,6 +52,7 @@ mod claims;
 mod algorithm;
 mod error;
 mod secret;
+mod derive;
 mod public;
 mod jwk;
 mod pem;

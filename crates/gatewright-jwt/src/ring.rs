@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use gatewright_core::TokenKind;
+use gatewright_core::types::DerivedKey;
 
+use crate::derive::Derivation;
 use crate::error::RingError;
 use crate::header;
 use crate::jwks::{self, JwkSet};
@@ -203,6 +205,12 @@ impl KeyRing {
         self.state().active.as_ref().map(|active| active.key.id().to_owned())
     }
 
+    /// A key for another purpose from each secret of the ring: the first from the key that signs.
+    /// Empty if no key signs.
+    pub(crate) fn derive_keys(&self, label: &str) -> Vec<DerivedKey> {
+        self.state().derivations().into_iter().filter_map(|from| from.derive(label)).collect()
+    }
+
     /// The current state. Takes no lock.
     pub(crate) fn state(&self) -> Guard<Arc<State>> {
         self.shared.state.load()
@@ -301,6 +309,16 @@ impl State {
             (Some(key), None) => Some(key),
             _ => None,
         }
+    }
+
+    /// Those of the active key, of the other keys that can sign, and of secrets that only verify.
+    fn derivations(&self) -> Vec<&Derivation> {
+        let Some(active) = &self.active else { return Vec::new() };
+        let other = self.signing.iter().filter(|key| key.id() != active.key.id());
+        let is_signing = |key: &VerifyingKey| self.signing.iter().any(|own| own.id() == key.id());
+        let trusted = self.keys.values().filter(|key| !is_signing(key));
+        let signing = std::iter::once(&active.key).chain(other).map(|key| key.derivation());
+        signing.chain(trusted.filter_map(|key| key.derivation())).collect()
     }
 
     /// The state after replacing all keys by those of `next`. `None` if they are the same.

@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::algorithm::{Algorithm, Family};
+use crate::derive::Derivation;
 use crate::error::KeyError;
 use crate::jwk::{Jwk, Wanted};
 use crate::key::VerifyingKey;
@@ -32,6 +33,7 @@ use crate::public::{PublicParts, check_pkcs8, point, strip_zeros};
 pub struct SigningKey {
     verifying: VerifyingKey,
     signer: Signer,
+    derivation: Derivation,
 }
 
 enum Signer {
@@ -86,7 +88,8 @@ impl SigningKey {
     pub fn from_secret(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, KeyError> {
         let verifying = VerifyingKey::from_secret(algorithm, bytes)?;
         let key = Arc::clone(verifying.hmac().ok_or(KeyError::Algorithm)?);
-        Ok(Self { verifying, signer: Signer::Hmac(key) })
+        let derivation = verifying.derivation().ok_or(KeyError::Algorithm)?.clone();
+        Ok(Self { verifying, signer: Signer::Hmac(key), derivation })
     }
 
     /// Gives the key another id: the `kid` of its tokens.
@@ -116,6 +119,11 @@ impl SigningKey {
         &self.verifying
     }
 
+    /// What other keys are derived from.
+    pub(crate) const fn derivation(&self) -> &Derivation {
+        &self.derivation
+    }
+
     fn from_parsed(jwk: &Jwk<'_>, expected: Option<Algorithm>) -> Result<Self, KeyError> {
         jwk.check_use(Wanted::Signing)?;
         let algorithm = jwk.algorithm(expected)?;
@@ -138,7 +146,13 @@ impl SigningKey {
             (Signer::Rsa(pair, _), _) => PublicParts::from_pkcs1(pair.public_key().as_ref())?,
             _ => return Err(KeyError::Algorithm),
         };
-        Ok(Self { verifying: VerifyingKey::from_parts(algorithm, parts)?, signer })
+        let derivation = match &signer {
+            Signer::Hmac(_) => return Err(KeyError::Algorithm),
+            Signer::Ed25519(pair) => Derivation::from_ed25519(pair)?,
+            Signer::Ec(pair) => Derivation::from_ec(pair)?,
+            Signer::Rsa(pair, _) => Derivation::from_rsa(pair)?,
+        };
+        Ok(Self { verifying: VerifyingKey::from_parts(algorithm, parts)?, signer, derivation })
     }
 
     /// Appends the signature of `text`, in base64url.

@@ -1,4 +1,4 @@
-//! Secret text: passwords, password hashes and tokens.
+//! Secrets: passwords, password hashes, tokens and derived keys.
 //!
 //! None of these types can be displayed, compared or serialized. Their `Debug` is redacted, and their
 //! memory is wiped on drop. `expose` is the only accessor, so one search finds every place that reads a
@@ -7,6 +7,7 @@
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
 
 /// A password as the user typed it: neither trimmed nor normalised.
 ///
@@ -85,5 +86,29 @@ impl TokenText {
 impl fmt::Debug for TokenText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TokenText(..)")
+    }
+}
+
+/// A key that a [`TokenIssuer`](crate::TokenIssuer) derived from one of its own: 32 bytes.
+#[derive(Clone)]
+pub struct DerivedKey(Zeroizing<[u8; 32]>);
+
+impl DerivedKey {
+    /// Wraps the bytes of a derived key.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// Exposes the key, for a MAC.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DerivedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DerivedKey(..)")
     }
 }

@@ -11,6 +11,7 @@ mod common;
 
 mod algorithms;
 mod cache;
+mod derived_keys;
 mod differential;
 mod exceptions;
 mod hostile;
