@@ -25,10 +25,11 @@ use std::time::Duration;
 
 use example_service::testing::new_directory;
 use gatewright::{
-    Account, AccountStore, Auth, AuthBuilder, CreateOutcome, Email, Epoch, Jwt, Login, MemoryStore,
-    NewAccount, Password, PasswordHash, Refresh, RoleName, RoleScopes, Scopes, SqliteStore, SystemRandom,
-    TokenPair, TokenText, UserId,
+    Account, AccountStore, Auth, AuthBuilder, CreateOutcome, Email, Epoch, FeedMessage, Jwt, Login,
+    MemoryStore, NewAccount, Password, PasswordHash, Refresh, Revocation, RoleName, RoleScopes, Scopes,
+    SqliteStore, SystemRandom, TokenPair, TokenText, UserId,
 };
+use gatewright_testkit::feed::sealed_by;
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{EventRecorder, FixedClock, TestHasher};
 
@@ -60,6 +61,12 @@ pub fn new_file(name: &str) -> PathBuf {
 #[must_use]
 pub fn jwt() -> Jwt {
     Jwt::hs256(SECRET, "https://issuer.example", "api").build().unwrap()
+}
+
+/// The message of another node: every [`World`] accepts it.
+#[must_use]
+pub fn from_another_node(revocation: &Revocation) -> FeedMessage {
+    sealed_by(&jwt(), revocation)
 }
 
 /// An `Auth` on a store, with a fixed clock, a hasher that counts its calls and a sink that records

@@ -1,9 +1,13 @@
 //! `AuthBuilder::build` refuses missing and invalid settings and names the setting.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use gatewright::{Account, Auth, AuthBuilder, Endpoint, HashingPool, Jwt, MemoryStore, RoleName};
-use gatewright_testkit::TestHasher;
+use gatewright::{
+    Account, Auth, AuthBuilder, Claims, Endpoint, FeedKey, HashingPool, IssueError, Jwt, MAX_FEED_KEYS,
+    MemoryStore, RoleName, SystemRandom, TokenIssuer, TokenKind, TokenText,
+};
+use gatewright_testkit::{ManualFeed, TestHasher};
 use gatewright_tests::jwt;
 
 fn setting(change: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account>) -> &'static str {
@@ -42,6 +46,56 @@ fn missing_settings_are_refused_by_name() {
     assert_eq!(Jwt::hs256(gatewright_tests::SECRET, "", "aud").build().unwrap_err().setting, "issuer");
     assert_eq!(Jwt::hs256(gatewright_tests::SECRET, "iss", "").build().unwrap_err().setting, "audience");
     assert_eq!(HashingPool::builder().with_workers(0).build().unwrap_err().setting, "workers");
+}
+
+/// An issuer that signs in a key management service, which does not give its key away.
+struct Remote(Jwt);
+
+impl TokenIssuer for Remote {
+    fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
+        self.0.issue(kind, claims)
+    }
+
+    fn public_keys(&self) -> Arc<str> {
+        self.0.public_keys()
+    }
+}
+
+fn with_remote_issuer() -> AuthBuilder<Account> {
+    Auth::local(MemoryStore::new(), jwt(), TestHasher::new()).with_issuer(Remote(jwt()))
+}
+
+fn feed_key() -> FeedKey {
+    FeedKey::generate(&SystemRandom).unwrap()
+}
+
+#[test]
+fn a_feed_between_nodes_needs_a_key() {
+    let builder = || with_remote_issuer().with_revocation_feed(ManualFeed::new());
+    let error = builder().build().unwrap_err();
+    assert_eq!(error.setting, "feed_key");
+    assert!(error.to_string().contains("`with_feed_key`"), "{error}");
+    let previous = builder().with_previous_feed_keys([feed_key()]).build();
+    assert_eq!(previous.unwrap_err().setting, "feed_key", "a previous key does not sign");
+    assert!(builder().with_feed_key(feed_key()).build().is_ok());
+    assert!(builder().dangerous().with_unauthenticated_feed().build().is_ok());
+    assert!(with_remote_issuer().build().is_ok(), "without a feed between nodes");
+    let derived = Auth::local(MemoryStore::new(), jwt(), TestHasher::new());
+    assert!(derived.with_revocation_feed(ManualFeed::new()).build().is_ok(), "derived from the secret");
+}
+
+#[test]
+fn invalid_feed_keys_are_refused_by_name() {
+    let weak = || FeedKey::from_bytes([7; 32]);
+    assert_eq!(setting(|b| b.with_feed_key(weak())), "feed_key");
+    assert_eq!(setting(|b| b.with_previous_feed_keys([feed_key(), weak()])), "previous_feed_keys");
+    let many = |count: usize| std::iter::repeat_with(feed_key).take(count);
+    assert_eq!(setting(|b| b.with_previous_feed_keys(many(MAX_FEED_KEYS))), "previous_feed_keys");
+    let most = Auth::local(MemoryStore::new(), jwt(), TestHasher::new()).with_feed_key(feed_key());
+    assert!(most.with_previous_feed_keys(many(MAX_FEED_KEYS - 1)).build().is_ok());
+    let unused =
+        |b: AuthBuilder<Account>| b.dangerous().with_unauthenticated_feed().with_feed_key(feed_key());
+    assert_eq!(setting(unused), "feed_key");
 }
 
 #[tokio::test]

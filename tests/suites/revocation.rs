@@ -2,6 +2,7 @@
 
 mod everywhere;
 mod feeds;
+mod forged_messages;
 mod nodes;
 mod races;
 
@@ -58,9 +59,16 @@ async fn counted<S: Store>(store: S) -> (World<CountingStore<S>>, Watch, TokenPa
 
 /// A node on a counting store in memory, with a feed that the test controls, and a new session.
 async fn fed() -> (World<CountingStore<MemoryStore>>, Watch, ManualFeed, TokenPair) {
+    fed_with(|builder| builder).await
+}
+
+/// As [`fed`], with settings.
+async fn fed_with(
+    settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account>,
+) -> (World<CountingStore<MemoryStore>>, Watch, ManualFeed, TokenPair) {
     let (store, watch) = CountingStore::new(MemoryStore::new());
     let feed = ManualFeed::new();
-    let world = World::with(store, |builder| builder.with_revocation_feed(feed.clone()));
+    let world = World::with(store, |builder| settings(builder.with_revocation_feed(feed.clone())));
     world.add(EMAIL).await;
     let pair = world.login(EMAIL).await;
     (world, watch, feed, pair)

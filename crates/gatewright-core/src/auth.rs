@@ -1,14 +1,19 @@
 //! The handle that an application builds once and clones into every handler.
 
 mod handle;
+mod build_error;
+mod feed_keys;
 mod builder;
+mod dangerous;
 mod resource_server;
 mod publish;
 
+pub use build_error::BuildError;
 pub use builder::{
-    AuthBuilder, BuildError, DEFAULT_ACCESS_LIFETIME, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME,
+    AuthBuilder, DEFAULT_ACCESS_LIFETIME, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME,
     DEFAULT_SESSION_LIFETIME, MAX_REFRESH_GRACE,
 };
+pub use dangerous::DangerousAuthBuilder;
 pub use handle::Auth;
 pub use resource_server::NoUser;
 

@@ -2,6 +2,8 @@
 
 mod generations;
 mod heartbeat;
+mod distrust;
+mod recent_messages;
 mod cached_session;
 mod session_cache;
 

@@ -167,6 +167,14 @@ pub enum Event<'a> {
     /// A guard refused a known API key that lacks a scope.
     #[non_exhaustive]
     ApiKeyForbidden {},
+    /// The revocation feed delivered messages that are not authentic. A node with another feed key or
+    /// version sent them, or an attacker. Emitted once a minute at most. Meanwhile a session stays cached
+    /// for 5 s at most.
+    #[non_exhaustive]
+    FeedMessagesRejected {
+        /// How many there were since the last event.
+        count: u64,
+    },
     /// A request failed on the server, or the feed failed to take a revocation at once. A feed that queues
     /// messages and cannot send them logs that itself.
     #[non_exhaustive]
@@ -221,7 +229,7 @@ pub trait EventSink: Send + Sync + 'static {
 /// | level | events |
 /// |---|---|
 /// | `error` | failures |
-/// | `warn` | a reused refresh token, or a used one from another client; refused logins, refreshes and permissions |
+/// | `warn` | a reused refresh token, or a used one from another client; refused logins, refreshes and permissions; rejected messages of the feed |
 /// | `info` | all others, including rejected access tokens |
 /// | `debug` | malformed requests |
 #[derive(Debug, Clone, Copy, Default)]
@@ -232,6 +240,14 @@ impl EventSink for TracingSink {
         match event {
             Event::Failed { error } => {
                 tracing::error!(target: "gatewright", cause = chain(error), "request failed");
+            }
+            Event::FeedMessagesRejected { count } => {
+                tracing::warn!(
+                    target: "gatewright",
+                    count,
+                    "rejected messages of the revocation feed, sessions are cached for 5 s at most: all nodes need \
+                     the same feed key (`with_feed_key`), and nobody else the right to write to the feed"
+                );
             }
             Event::TokenReused { user, session } => {
                 tracing::warn!(target: "gatewright", %user, %session, "refresh token used twice, session ended");

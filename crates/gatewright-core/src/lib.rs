@@ -64,7 +64,7 @@ pub mod endpoints;
 
 pub use bytes::Bytes;
 
-pub use auth::{Auth, AuthBuilder, BuildError, NoUser};
+pub use auth::{Auth, AuthBuilder, BuildError, DangerousAuthBuilder, NoUser};
 pub use endpoints::{
     Accounts, ActiveToken, Endpoint, INTROSPECTION, Introspection, Login, PasswordChange, Refresh,
     Registration, SessionInfo, SessionList, TokenPair,
@@ -80,8 +80,8 @@ pub use http::{
 };
 pub use password::{HasherError, PasswordHasher, PasswordVerdict};
 pub use revocation::{
-    FeedReach, InvalidRevocation, LocalFeed, Publication, Revocation, RevocationCheck, RevocationFeed,
-    RevocationReceiver, Revoked,
+    FeedKey, FeedMessage, FeedReach, InvalidFeedKey, InvalidRevocation, LocalFeed, Publication, Received,
+    Revocation, RevocationCheck, RevocationFeed, RevocationReceiver, Revoked,
 };
 pub use store::{
     Account, AccountStore, AuthUser, GracePolicy, Rotation, RotationRequest, Session, SessionStore,

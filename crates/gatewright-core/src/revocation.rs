@@ -1,10 +1,19 @@
-//! Revocation between nodes: the messages, and the feed that carries them.
+//! Revocation between nodes: the messages, their authentication, and the feed that carries them.
 
 mod message;
+mod feed_key;
+mod envelope;
 mod feed;
 
-pub use feed::{FeedReach, LocalFeed, Publication, RevocationFeed, RevocationListener, RevocationReceiver};
+pub use envelope::{
+    FEED_KEY_LABEL, FeedCodec, FeedMessage, InvalidFeedMessage, MAX_FEED_KEYS, MAX_FEED_MESSAGE_BYTES,
+    OpenedMessage,
+};
+pub use feed::{
+    FeedReach, LocalFeed, Publication, Received, RevocationFeed, RevocationListener, RevocationReceiver,
+};
+pub use feed_key::{FEED_KEY_BYTES, FeedKey, InvalidFeedKey};
 pub use message::{
-    CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, InvalidRevocation,
-    Revocation, RevocationCheck, Revoked, UNCONFIRMED_WINDOW,
+    CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED, DISTRUST_WINDOW, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT,
+    InvalidRevocation, Revocation, RevocationCheck, Revoked, UNCONFIRMED_WINDOW,
 };

@@ -16,8 +16,8 @@ use std::fmt;
 use std::future::ready;
 use std::time::Duration;
 
-use gatewright_core::revocation::{CACHE_TTL_WITH_FEED, Revocation};
-use gatewright_core::{FeedReach, Publication, RevocationFeed, RevocationReceiver, StoreError};
+use gatewright_core::revocation::CACHE_TTL_WITH_FEED;
+use gatewright_core::{FeedMessage, FeedReach, Publication, RevocationFeed, RevocationReceiver, StoreError};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::connection::{Address, SharedConnection, call_deadline, until};
@@ -45,7 +45,7 @@ const PUBLISH: &str = "publish a revocation";
 ///
 /// # Delivery
 /// A node's messages are sent in the order of the `publish` calls, up to 256 in one round trip. A
-/// message that is equal to a waiting one is not queued twice. A publication fails after
+/// message that revokes the same as a waiting one is not queued twice. A publication fails after
 /// [`CALL_TIMEOUT`](crate::CALL_TIMEOUT), or at once if [`MAX_WAITING`] messages wait. After a
 /// timeout, the feed continues to send the message until every cache entry that it affects has
 /// expired ([`CACHE_TTL_WITH_FEED`]).
@@ -60,7 +60,8 @@ const PUBLISH: &str = "publish a revocation";
 /// the messages of all its nodes, nor does a primary with its replicas. On a cluster, name one of
 /// its nodes: the same one for all.
 ///
-/// A client that can publish on the channel can clear caches, and nothing else.
+/// A client that can publish on the channel makes guards slower and admits nobody: see
+/// [`RevocationFeed`].
 ///
 /// ```no_run
 /// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
@@ -129,8 +130,8 @@ impl RevocationFeed for RedisFeed {
         }
     }
 
-    fn publish(&self, revocation: &Revocation) -> Publication {
-        let Some(mut sent) = self.outbox.push(revocation.to_string(), CACHE_TTL_WITH_FEED) else {
+    fn publish(&self, message: &FeedMessage) -> Publication {
+        let Some(mut sent) = self.outbox.push(message, CACHE_TTL_WITH_FEED) else {
             let cause = format!("{MAX_WAITING} messages wait already, or the feed's runtime has ended");
             return Box::pin(ready(Err(StoreError::new(PUBLISH, cause))));
         };

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use gatewright_core::RevocationFeed;
 
-pub use listener::{Listener, Received};
+pub use listener::{Listener, Received, sealed, sealed_by};
 pub use wire::Wire;
 
 /// One new feed without messages, and the nodes that use it.
@@ -76,7 +76,7 @@ macro_rules! feed_suite {
                 failed_publication_returns_an_error_within_five_seconds
                 silent_connection_is_replaced
                 node_recovers_whichever_connection_goes_silent
-                malformed_messages_clear_the_cache
+                malformed_messages_are_rejected
                 connections_close_when_the_last_listener_is_dropped
                 connections_close_when_the_last_handle_is_dropped
             }

@@ -67,7 +67,7 @@
 
 pub use gatewright_core::auth::{
     Auth, AuthBuilder, BuildError, DEFAULT_ACCESS_LIFETIME, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME,
-    DEFAULT_SESSION_LIFETIME, MAX_REFRESH_GRACE, NoUser,
+    DEFAULT_SESSION_LIFETIME, DangerousAuthBuilder, MAX_REFRESH_GRACE, NoUser,
 };
 pub use gatewright_core::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY};
 pub use gatewright_core::endpoints::{
@@ -91,9 +91,10 @@ pub use gatewright_core::password::{
     PasswordVerdict,
 };
 pub use gatewright_core::revocation::{
-    CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED, FeedReach, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT,
-    InvalidRevocation, LocalFeed, Publication, Revocation, RevocationCheck, RevocationFeed,
-    RevocationReceiver, Revoked, UNCONFIRMED_WINDOW,
+    CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED, DISTRUST_WINDOW, FEED_KEY_BYTES, FeedKey, FeedMessage,
+    FeedReach, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, InvalidFeedKey, InvalidRevocation, LocalFeed,
+    MAX_FEED_KEYS, MAX_FEED_MESSAGE_BYTES, Publication, Received, Revocation, RevocationCheck,
+    RevocationFeed, RevocationReceiver, Revoked, UNCONFIRMED_WINDOW,
 };
 pub use gatewright_core::store::{
     Account, AccountChange, AccountCounts, AccountStore, AuthUser, CompareAndSwap, CreateOutcome,
@@ -107,11 +108,11 @@ pub use gatewright_core::token::{
     TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims,
 };
 pub use gatewright_core::types::{
-    AllOf, AnyOf, ApiKeys, Authenticated, ClientInfo, Clock, Email, Epoch, InvalidApiKey, InvalidEmail,
-    InvalidId, InvalidScopes, MAX_API_KEY_BYTES, MAX_EMAIL_BYTES, MAX_ROLE_BYTES, MAX_SCOPES_BYTES,
-    MAX_USER_AGENT_BYTES, Password, PasswordHash, Policy, RandomError, Requirement, RoleChange, RoleName,
-    RoleScopes, SHORT_API_KEY_BYTES, Scopes, SecureRandom, SessionId, SystemClock, SystemRandom, Timestamp,
-    TokenText, UnknownRole, UserAgent, UserId,
+    AllOf, AnyOf, ApiKeys, Authenticated, ClientInfo, Clock, DerivedKey, Email, Epoch, InvalidApiKey,
+    InvalidEmail, InvalidId, InvalidScopes, MAX_API_KEY_BYTES, MAX_EMAIL_BYTES, MAX_ROLE_BYTES,
+    MAX_SCOPES_BYTES, MAX_USER_AGENT_BYTES, Password, PasswordHash, Policy, RandomError, Requirement,
+    RoleChange, RoleName, RoleScopes, SHORT_API_KEY_BYTES, Scopes, SecureRandom, SessionId, SystemClock,
+    SystemRandom, Timestamp, TokenText, UnknownRole, UserAgent, UserId,
 };
 pub use gatewright_core::{Bytes, roles, scopes};
 pub use gatewright_jwt::{

@@ -5,7 +5,7 @@ use std::time::Duration;
 use example_service::testing::databases;
 use gatewright::{HEARTBEAT_TIMEOUT, PostgresFeed, PostgresStore, Revocation, RevocationFeed, UserId};
 use gatewright_testkit::block_on;
-use gatewright_testkit::feed::{Listener, Network, Node, Received};
+use gatewright_testkit::feed::{Listener, Network, Node, Received, sealed};
 use gatewright_tests::World;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use tokio::time::Instant;
@@ -41,7 +41,7 @@ async fn waiting_messages_are_sent_in_order_after_a_reconnect() {
     let (here, _there, listener) = disconnected_node(&on_a_new_database().await).await;
     let messages: Vec<Revocation> = (0..700).map(user).collect();
     for message in &messages {
-        drop(here.feed.publish(message));
+        drop(here.feed.publish(&sealed(message)));
     }
     here.wire.open();
     assert_eq!(revocations(listener.until_received(messages.last().unwrap()).await), messages);
@@ -52,17 +52,17 @@ async fn waiting_messages_are_sent_in_order_after_a_reconnect() {
 async fn a_full_queue_rejects_messages_at_once_and_sends_the_others() {
     let (here, _there, listener) = disconnected_node(&on_a_new_database().await).await;
     for number in 0..MAX_WAITING {
-        drop(here.feed.publish(&user(number)));
+        drop(here.feed.publish(&sealed(&user(number))));
     }
     for number in 0..3 {
         let started = Instant::now();
-        here.feed.publish(&user(MAX_WAITING + number)).await.unwrap_err();
+        here.feed.publish(&sealed(&user(MAX_WAITING + number))).await.unwrap_err();
         assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     }
     here.wire.open();
     let received = revocations(listener.until_received(&user(MAX_WAITING - 1)).await).len();
     assert!(received >= MAX_WAITING, "{received}");
-    here.feed.publish(&user("next")).await.unwrap();
+    here.feed.publish(&sealed(&user("next"))).await.unwrap();
     assert!(!revocations(listener.until_received(&user("next")).await).contains(&user(MAX_WAITING)));
 }
 
@@ -74,7 +74,7 @@ async fn a_node_without_listeners_reconnects_to_publish() {
     let listener = Listener::to(&*there.feed);
     for number in 0..2 {
         here.wire.until_connections(0).await;
-        here.feed.publish(&user(number)).await.unwrap();
+        here.feed.publish(&sealed(&user(number))).await.unwrap();
         listener.until_received(&user(number)).await;
     }
 }
@@ -97,7 +97,7 @@ async fn connections_that_the_server_terminates_are_replaced() {
         for (listener, before) in listeners.iter().zip(before) {
             listener.until("the cache is cleared", |_| listener.clears() > before).await;
         }
-        here.feed.publish(&user(round)).await.unwrap();
+        here.feed.publish(&sealed(&user(round))).await.unwrap();
         listeners[1].until_received(&user(round)).await;
     }
 }
@@ -132,7 +132,7 @@ async fn messages_on_other_channels_or_databases_are_not_received() {
     ];
     let listeners = feeds.each_ref().map(|feed| Listener::to(feed));
     for (number, feed) in feeds.iter().enumerate() {
-        feed.publish(&user(number)).await.unwrap();
+        feed.publish(&sealed(&user(number))).await.unwrap();
     }
     for (number, listener) in listeners.iter().enumerate() {
         assert_eq!(revocations(listener.until_received(&user(number)).await), [user(number)]);
@@ -168,7 +168,7 @@ fn publishing_after_the_runtime_has_ended_is_an_error() {
     });
     let heard = listener.received();
     block_on(async {
-        feed.publish(&user(1)).await.unwrap_err();
+        feed.publish(&sealed(&user(1))).await.unwrap_err();
         assert_eq!(Listener::to(&feed).received(), []);
     });
     assert_eq!(listener.received(), heard);

@@ -6,6 +6,7 @@ use gatewright::{
     HEARTBEAT_TIMEOUT, MemoryStore, Prefix, RedisFeed, RedisStore, Revocation, RevocationFeed, SessionStore,
     TokenPair,
 };
+use gatewright_tests::from_another_node;
 use redis::aio::MultiplexedConnection;
 use xtask::services::Server;
 
@@ -118,7 +119,7 @@ async fn publishing_on_a_demoted_server_is_an_error() {
     there.until_cached(&tokens.access_token).await;
     let session = there.delete_silently(&tokens.access_token).await;
     for _ in 0..3 {
-        assert!(here.feed.publish(&Revocation::session(session)).await.is_err());
+        assert!(here.feed.publish(&from_another_node(&Revocation::session(session))).await.is_err());
     }
     assert!(there.is_cached(&tokens.access_token).await, "it cannot receive the message");
     there.publish(Revocation::session(session)).await;

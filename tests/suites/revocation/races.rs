@@ -7,6 +7,7 @@ use std::time::Duration;
 use gatewright::{
     LocalFeed, MemoryStore, Revocation, RevocationFeed, RoleName, SessionStore, TokenText, UNCONFIRMED_WINDOW,
 };
+use gatewright_testkit::feed::sealed;
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{CountingStore, Watch, repetitions};
 use gatewright_tests::World;
@@ -70,7 +71,7 @@ async fn a_read_before_a_message_is_not_cached_after_it() {
     feed.receiver().clear();
     let request = stopped_request(&world, &watch, &pair.access_token).await;
     SessionStore::delete(&world.store, &caller.user().id, session).await.unwrap();
-    feed.receiver().receive(&Revocation::session(session).to_string());
+    feed.receiver().invalidate(&Revocation::session(session));
     finish(request, &watch).await;
     assert_eq!(world.status(&pair.access_token).await, 401);
 }
@@ -108,7 +109,7 @@ async fn a_dropped_logout_disables_the_cache_while_it_can_still_happen() {
     assert_eq!(cached, (200, 0), "the logout has not returned");
     logout.abort();
     assert!(logout.await.unwrap_err().is_cancelled());
-    assert_eq!(feed.sent(), [format!("session? {session}")], "published as unconfirmed");
+    assert_eq!(feed.revocations(), [format!("session? {session}")], "published as unconfirmed");
 
     assert_eq!((world.status(&pair.access_token).await, watch.reads()), (200, 2));
     // The database executes the dropped call late.
@@ -128,7 +129,7 @@ async fn an_unconfirmed_revocation_disables_the_cache_for_its_window() {
     let world = World::with(store, |builder| builder.with_revocation_feed(feed.clone()));
     let account = world.add(EMAIL).await;
     let pair = world.login(EMAIL).await;
-    feed.publish(&Revocation::user(account.id).unconfirmed()).await.unwrap();
+    feed.publish(&sealed(&Revocation::user(account.id).unconfirmed())).await.unwrap();
     let _ = watch.reads();
     for _ in 0..UNCONFIRMED_WINDOW.as_secs() {
         assert_eq!((world.status(&pair.access_token).await, watch.reads()), (200, 2));

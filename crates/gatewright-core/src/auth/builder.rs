@@ -4,13 +4,15 @@ use std::fmt;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use super::build_error::BuildError;
+use super::feed_keys::FeedKeys;
 use super::handle::{Auth, Inner, Settings};
 use crate::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY, SessionCache};
 use crate::event::{EventSink, TracingSink};
 use crate::http::{DenialResponder, Renderer, TokenEndpoint, TrustedProxies, is_realm};
 use crate::password::PasswordHasher;
 use crate::revocation::{
-    FeedReach, LocalFeed, RevocationCheck, RevocationFeed, RevocationListener, RevocationReceiver,
+    FeedKey, FeedReach, LocalFeed, RevocationCheck, RevocationFeed, RevocationListener, RevocationReceiver,
 };
 use crate::store::{Account, AccountStore, AuthUser, GracePolicy, SessionStore, UserStore};
 use crate::token::{MAX_ACCESS_LIFETIME, MAX_REFRESH_LIFETIME, TokenIssuer, TokenVerifier};
@@ -30,25 +32,6 @@ pub const DEFAULT_SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 
 pub const DEFAULT_REFRESH_GRACE: Duration = Duration::from_secs(10);
 /// The longest grace window that can be set: 60 seconds.
 pub const MAX_REFRESH_GRACE: Duration = Duration::from_secs(60);
-
-/// A setting that is missing, invalid or unsafe.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-#[error("{setting}: {problem}")]
-pub struct BuildError {
-    /// The setting: the name of the builder's method without `with_`.
-    pub setting: &'static str,
-    /// The rule that the setting breaks, and how to fix it.
-    pub problem: &'static str,
-}
-
-impl BuildError {
-    /// Creates an error. For builders of other crates.
-    #[must_use]
-    pub const fn new(setting: &'static str, problem: &'static str) -> Self {
-        Self { setting, problem }
-    }
-}
 
 impl Auth<Account> {
     /// Starts the builder with Gatewright's own accounts.
@@ -112,6 +95,7 @@ pub struct AuthBuilder<U> {
     randomness: Arc<dyn SecureRandom>,
     events: Arc<dyn EventSink>,
     feed: Arc<dyn RevocationFeed>,
+    feed_keys: FeedKeys,
     revocation_check: RevocationCheck,
     cache_capacity: usize,
     api_keys: ApiKeys,
@@ -143,6 +127,7 @@ impl<U: AuthUser> AuthBuilder<U> {
             randomness: Arc::new(SystemRandom),
             events: Arc::new(TracingSink),
             feed: Arc::new(LocalFeed::new()),
+            feed_keys: FeedKeys::default(),
             revocation_check: RevocationCheck::default(),
             cache_capacity: DEFAULT_CACHE_CAPACITY,
             api_keys: ApiKeys::new(),
@@ -217,9 +202,38 @@ impl<U: AuthUser> AuthBuilder<U> {
     /// Unless set, it is a [`LocalFeed`] of this `Auth` alone. Changes that other processes make in
     /// the stores then take effect within
     /// [`CACHE_TTL_WITHOUT_FEED`](crate::revocation::CACHE_TTL_WITHOUT_FEED). An `Auth` with
-    /// [`RevocationCheck::ReadThrough`] publishes its revocations too.
+    /// [`RevocationCheck::ReadThrough`] publishes its revocations too. A feed that reaches other nodes
+    /// needs a key: see [`with_feed_key`](Self::with_feed_key).
     pub fn with_revocation_feed(mut self, feed: impl RevocationFeed) -> Self {
         self.feed = Arc::new(feed);
+        self
+    }
+
+    /// Sets the key under which nodes authenticate the messages of the feed. All nodes need the same one.
+    ///
+    /// Unless set, the key is derived from the issuer's secret or private key, so nodes that sign with the
+    /// same key share it. Set one if the issuer cannot derive any (a key management service), or if `Auth`s
+    /// with different signing keys share a feed. A key that was set replaces the derived ones.
+    ///
+    /// A wrong key costs speed, never a revocation: see
+    /// [`DISTRUST_WINDOW`](crate::revocation::DISTRUST_WINDOW).
+    pub fn with_feed_key(mut self, key: FeedKey) -> Self {
+        self.feed_keys.key = Some(key);
+        self
+    }
+
+    /// Sets further keys that verify messages of the feed and do not sign: 7 at most, none unless set.
+    ///
+    /// To replace a key without a loss of speed, give all nodes the next key here first, then make it the
+    /// [`feed key`](Self::with_feed_key) and keep the former one here until all nodes have the new one.
+    /// Derived keys need none of this: those of all secrets in the issuer's key ring verify.
+    pub fn with_previous_feed_keys(mut self, keys: impl IntoIterator<Item = FeedKey>) -> Self {
+        self.feed_keys.previous = keys.into_iter().collect();
+        self
+    }
+
+    pub(super) const fn without_feed_key(mut self) -> Self {
+        self.feed_keys.is_unauthenticated = true;
         self
     }
 
@@ -348,9 +362,15 @@ impl<U: AuthUser> AuthBuilder<U> {
         }
         let issuer = self.issuer.ok_or(BuildError::new("issuer", "is missing; set it with `with_issuer`"))?;
         let hasher = self.hasher.ok_or(BuildError::new("hasher", "is missing; set it with `with_hasher`"))?;
+        let codec = Arc::new(self.feed_keys.codec(self.feed.reach(), &issuer)?);
         let cache = match self.revocation_check {
             RevocationCheck::ReadThrough => None,
-            RevocationCheck::Cached => Some(subscribed_cache(self.cache_capacity, &*self.feed, &self.clock)),
+            RevocationCheck::Cached => {
+                let (codec, clock) = (Arc::clone(&codec), Arc::clone(&self.clock));
+                let events = Arc::clone(&self.events);
+                let cache = SessionCache::new(self.cache_capacity, self.feed.reach(), codec, clock, events);
+                Some(subscribed(cache, &*self.feed))
+            }
         };
         let inner = Inner {
             users: self.users,
@@ -363,6 +383,7 @@ impl<U: AuthUser> AuthBuilder<U> {
             randomness: self.randomness,
             events: self.events,
             feed: self.feed,
+            codec,
             cache,
             api_keys: self.api_keys,
             trusted_proxies: self.trusted_proxies,
@@ -374,19 +395,14 @@ impl<U: AuthUser> AuthBuilder<U> {
     }
 }
 
-/// Creates the cache and subscribes it to the feed. Logs once if the feed does not reach other
-/// processes.
-fn subscribed_cache<U: AuthUser>(
-    capacity: usize,
-    feed: &dyn RevocationFeed,
-    clock: &Arc<dyn Clock>,
-) -> Arc<SessionCache<U>> {
+/// Subscribes the cache to the feed. Logs once if the feed does not reach other processes.
+fn subscribed<U: AuthUser>(cache: SessionCache<U>, feed: &dyn RevocationFeed) -> Arc<SessionCache<U>> {
     let reach = feed.reach();
     if reach == FeedReach::Process {
         let seconds = reach.cache_ttl().as_secs();
         tracing::info!(target: "gatewright", "revocations made by other processes take effect within {seconds} s");
     }
-    let cache = Arc::new(SessionCache::new(capacity, reach, Arc::clone(clock)));
+    let cache = Arc::new(cache);
     let listener: Arc<dyn RevocationListener> = Arc::clone(&cache) as _;
     feed.subscribe(RevocationReceiver::new(&listener));
     cache

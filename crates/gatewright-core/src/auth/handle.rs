@@ -9,7 +9,7 @@ use crate::error::{AccessError, AuthError};
 use crate::event::{Event, EventSink};
 use crate::http::{Denial, DenialResponder, Reply, RequestView, TrustedProxies};
 use crate::password::PasswordHasher;
-use crate::revocation::RevocationFeed;
+use crate::revocation::{FeedCodec, RevocationFeed};
 use crate::store::{Account, AccountStore, AuthUser, GracePolicy, SessionStore, UserStore};
 use crate::token::{TokenIssuer, TokenVerifier};
 use crate::types::{
@@ -73,6 +73,8 @@ pub(crate) struct Inner<U> {
     pub(crate) randomness: Arc<dyn SecureRandom>,
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) feed: Arc<dyn RevocationFeed>,
+    /// Makes the messages of the feed.
+    pub(crate) codec: Arc<FeedCodec>,
     /// `None` with [`RevocationCheck::ReadThrough`](crate::RevocationCheck::ReadThrough).
     pub(crate) cache: Option<Arc<SessionCache<U>>>,
     pub(crate) api_keys: ApiKeys,

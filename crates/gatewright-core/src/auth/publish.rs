@@ -104,12 +104,12 @@ impl<U: AuthUser> Inner<U> {
     /// Invalidates this node's cache, then hands the message to the feed.
     fn invalidate(
         &self,
-        revocation: &Revocation,
+        revocation: Revocation,
     ) -> impl Future<Output = Result<(), StoreError>> + Send + use<U> {
         if let Some(cache) = &self.cache {
-            cache.invalidate(revocation);
+            cache.invalidate(&revocation);
         }
-        self.feed.publish(revocation)
+        self.feed.publish(&self.codec.seal(revocation, self.now()))
     }
 }
 
@@ -128,7 +128,7 @@ impl<'a, U: AuthUser> PendingRevocation<'a, U> {
     /// The operation revoked something.
     async fn publish(mut self) -> Result<(), AuthError> {
         let Some(revocation) = self.revocation.take() else { return Ok(()) };
-        Ok(self.inner.invalidate(&revocation).await?)
+        Ok(self.inner.invalidate(revocation).await?)
     }
 
     /// The operation revoked nothing.
@@ -140,7 +140,7 @@ impl<'a, U: AuthUser> PendingRevocation<'a, U> {
 impl<U: AuthUser> Drop for PendingRevocation<'_, U> {
     fn drop(&mut self) {
         if let Some(revocation) = self.revocation.take() {
-            drop(self.inner.invalidate(&revocation.unconfirmed()));
+            drop(self.inner.invalidate(revocation.unconfirmed()));
         }
     }
 }

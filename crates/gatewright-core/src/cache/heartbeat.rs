@@ -9,12 +9,13 @@
 //! read and write the feed cannot forge a later heartbeat to hide that messages are held back.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::revocation::HEARTBEAT_TIMEOUT;
+use crate::revocation::{HEARTBEAT_TIMEOUT, Received};
 use crate::types::{SystemRandom, Timestamp, random_bytes};
 
 /// Sends heartbeats, and tracks when the latest one that came back was sent.
@@ -22,17 +23,29 @@ pub(crate) struct HeartbeatMonitor {
     /// The key of the MACs. `None` if the source of randomness failed: then the feed is never live.
     key: Option<Zeroizing<[u8; 64]>>,
     /// When the latest heartbeat that came back was sent, in microseconds; 0 before the first one.
+    /// Written under the lock of `era`.
     sent_at: AtomicU64,
+    /// How often the feed was suspended. A heartbeat counts only in the era in which it was made.
+    era: Mutex<u64>,
 }
 
 impl HeartbeatMonitor {
     pub(crate) fn new() -> Self {
-        Self { key: random_bytes(&SystemRandom).ok().map(Zeroizing::new), sent_at: AtomicU64::new(0) }
+        let key = random_bytes(&SystemRandom).ok().map(Zeroizing::new);
+        Self { key, sent_at: AtomicU64::new(0), era: Mutex::new(0) }
     }
 
     /// The heartbeat to send at `now`.
     pub(crate) fn heartbeat(&self, now: Timestamp) -> String {
-        format!("heartbeat {:016x} {}", self.tag(now.as_micros()).unwrap_or(0), now.as_micros())
+        let era = *self.era.lock().unwrap_or_else(PoisonError::into_inner);
+        format!("heartbeat {:016x} {}", self.tag(era, now.as_micros()).unwrap_or(0), now.as_micros())
+    }
+
+    /// From now on the feed is not live. Only a heartbeat that is made later ends that.
+    pub(crate) fn suspend(&self) {
+        let mut era = self.era.lock().unwrap_or_else(PoisonError::into_inner);
+        *era = era.wrapping_add(1);
+        self.sent_at.store(0, Ordering::SeqCst);
     }
 
     /// Whether the feed is live at `now`. It is not after the clock was set back by more than
@@ -42,25 +55,28 @@ impl HeartbeatMonitor {
         sent_at != 0 && u128::from(sent_at.abs_diff(now.as_micros())) <= HEARTBEAT_TIMEOUT.as_micros()
     }
 
-    /// Handles an incoming message, and returns whether it was a heartbeat. Calls `clear` first if this
+    /// Handles an incoming message. `None` if it is not a heartbeat. Calls `clear` first if this
     /// heartbeat ends a silence, because messages may have been lost meanwhile.
-    pub(crate) fn receive(&self, text: &str, now: Timestamp, clear: impl FnOnce()) -> bool {
-        let Some((tag, sent_at)) = read(text) else { return false };
+    pub(crate) fn receive(&self, text: &str, now: Timestamp, clear: impl FnOnce()) -> Option<Received> {
+        let (tag, sent_at) = read(text)?;
+        let era = self.era.lock().unwrap_or_else(PoisonError::into_inner);
         let latest = self.sent_at.load(Ordering::SeqCst);
         let overtaken = sent_at <= latest && latest <= now.as_micros();
-        if self.tag(sent_at) == Some(tag) && sent_at <= now.as_micros() && !overtaken {
-            if !self.is_live(now) {
-                clear();
-            }
-            self.sent_at.store(sent_at, Ordering::SeqCst);
+        if self.tag(*era, sent_at) != Some(tag) || sent_at > now.as_micros() || overtaken {
+            return Some(Received::Ignored);
         }
-        true
+        if !self.is_live(now) {
+            clear();
+        }
+        self.sent_at.store(sent_at, Ordering::SeqCst);
+        Some(Received::Accepted)
     }
 
-    /// The first 64 bits of HMAC-SHA-256 of the time. 64 bits are enough: each guess costs the attacker
+    /// The first 64 bits of HMAC-SHA-256 of era and time. 64 bits are enough: each guess costs the attacker
     /// one message over the feed.
-    fn tag(&self, sent_at: u64) -> Option<u64> {
+    fn tag(&self, era: u64, sent_at: u64) -> Option<u64> {
         let mut mac = Hmac::<Sha256>::new((&**self.key.as_ref()?).into());
+        mac.update(&era.to_be_bytes());
         mac.update(&sent_at.to_be_bytes());
         mac.finalize().into_bytes().first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
     }
@@ -92,7 +108,7 @@ mod tests {
     /// Delivers a heartbeat, and returns whether the cache was cleared.
     fn deliver(monitor: &HeartbeatMonitor, text: &str, now: Timestamp) -> bool {
         let cleared = Cell::new(false);
-        assert!(monitor.receive(text, now, || cleared.set(true)), "{text}");
+        assert!(monitor.receive(text, now, || cleared.set(true)).is_some(), "{text}");
         cleared.get()
     }
 
@@ -134,7 +150,7 @@ mod tests {
 
     #[test]
     fn without_randomness_the_feed_is_never_live() {
-        let monitor = HeartbeatMonitor { key: None, sent_at: AtomicU64::new(0) };
+        let monitor = HeartbeatMonitor { key: None, ..HeartbeatMonitor::new() };
         assert!(!deliver(&monitor, &monitor.heartbeat(NOW), NOW));
         assert!(!monitor.is_live(NOW));
     }
@@ -174,7 +190,22 @@ mod tests {
     fn malformed_heartbeats_are_not_heartbeats() {
         let monitor = HeartbeatMonitor::new();
         for text in ["", "heartbeat", "heartbeat 1", "heartbeat x 1", "heartbeat 1 x", "user 42"] {
-            assert!(!monitor.receive(text, NOW, || ()), "{text}");
+            assert_eq!(monitor.receive(text, NOW, || ()), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_suspension_ends_only_with_a_heartbeat_that_was_made_after_it() {
+        let monitor = HeartbeatMonitor::new();
+        deliver(&monitor, &monitor.heartbeat(NOW), NOW);
+        let (seen, at) = (monitor.heartbeat(later(1)), later(2));
+        monitor.suspend();
+        assert!(!monitor.is_live(at));
+        assert_eq!(monitor.receive(&seen, at, || ()), Some(Received::Ignored), "recorded and replayed");
+        assert!(!monitor.is_live(at));
+        let next = monitor.heartbeat(at);
+        assert!(deliver(&monitor, &next, at), "entries from before the suspension are cleared");
+        assert!(monitor.is_live(at));
+        assert_eq!(monitor.receive(&next, at, || ()), Some(Received::Ignored), "it counts once");
     }
 }

@@ -11,9 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cached_session::CachedSession;
+use super::distrust::Distrust;
 use super::generations::{GenerationSnapshot, Generations};
 use super::heartbeat::{HeartbeatMonitor, is_heartbeat};
-use crate::revocation::{FeedReach, Revocation, RevocationListener, Revoked};
+use super::recent_messages::RecentMessages;
+use crate::event::{Event, EventSink};
+use crate::revocation::{
+    CACHE_TTL_WITHOUT_FEED, FeedCodec, FeedReach, Received, Revocation, RevocationListener, Revoked,
+};
 use crate::store::AuthUser;
 use crate::token::VerifiedClaims;
 use crate::types::{Clock, Epoch, SessionId, Timestamp, UserId};
@@ -28,9 +33,13 @@ pub(crate) struct SessionCache<U> {
     generations: Generations,
     /// `None` for a feed within one process: it cannot lose messages.
     heartbeat: Option<HeartbeatMonitor>,
-    /// How old an entry may be.
+    codec: Arc<FeedCodec>,
+    recent: RecentMessages,
+    distrust: Distrust,
+    /// How old an entry may be while the feed is trusted.
     ttl: Duration,
     clock: Arc<dyn Clock>,
+    events: Arc<dyn EventSink>,
 }
 
 /// A cached session, valid while the generations of the snapshot are unchanged.
@@ -46,13 +55,23 @@ impl<U> Clone for Entry<U> {
 }
 
 impl<U: AuthUser> SessionCache<U> {
-    pub(crate) fn new(capacity: usize, reach: FeedReach, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        capacity: usize,
+        reach: FeedReach,
+        codec: Arc<FeedCodec>,
+        clock: Arc<dyn Clock>,
+        events: Arc<dyn EventSink>,
+    ) -> Self {
         Self {
             sessions: quick_cache::sync::Cache::new(capacity),
             generations: Generations::new(),
             heartbeat: (reach == FeedReach::Cluster).then(HeartbeatMonitor::new),
+            codec,
+            recent: RecentMessages::new(),
+            distrust: Distrust::default(),
             ttl: reach.cache_ttl(),
             clock,
+            events,
         }
     }
 
@@ -104,21 +123,59 @@ impl<U: AuthUser> SessionCache<U> {
     fn is_fresh(&self, entry: &Entry<U>, now: Timestamp) -> bool {
         let GenerationSnapshot { taken_at, .. } = entry.snapshot;
         now >= taken_at
-            && now < taken_at.saturating_add(self.ttl)
+            && now < taken_at.saturating_add(self.ttl(now))
             && self.generations.is_current(&entry.snapshot)
+    }
+
+    /// How old an entry may be now.
+    fn ttl(&self, now: Timestamp) -> Duration {
+        if self.distrust.is_active(now) { self.ttl.min(CACHE_TTL_WITHOUT_FEED) } else { self.ttl }
+    }
+
+    fn receive_heartbeat(&self, text: &str) -> Option<Received> {
+        match &self.heartbeat {
+            Some(heartbeat) => heartbeat.receive(text, self.clock.now(), || self.clear()),
+            None => is_heartbeat(text).then_some(Received::Ignored),
+        }
+    }
+
+    /// Emits an event about rejected messages, once a minute at most.
+    fn report(&self) {
+        if let Some(count) = self.distrust.report(self.clock.now()) {
+            self.events.emit(&Event::FeedMessagesRejected { count });
+        }
     }
 }
 
 impl<U: AuthUser> RevocationListener for SessionCache<U> {
     fn heartbeat(&self) -> Option<String> {
-        Some(self.heartbeat.as_ref()?.heartbeat(self.clock.now()))
+        let heartbeat = self.heartbeat.as_ref()?;
+        self.codec.refresh();
+        self.report();
+        Some(heartbeat.heartbeat(self.clock.now()))
     }
 
-    fn receive_heartbeat(&self, text: &str) -> bool {
-        match &self.heartbeat {
-            Some(heartbeat) => heartbeat.receive(text, self.clock.now(), || self.clear()),
-            None => is_heartbeat(text),
+    fn receive(&self, text: &str) -> Received {
+        if let Some(received) = self.receive_heartbeat(text) {
+            return received;
         }
+        let Ok(message) = self.codec.open(text) else {
+            self.reject();
+            return Received::Rejected;
+        };
+        if message.id().is_some_and(|id| self.recent.contains(id)) {
+            return Received::Ignored;
+        }
+        self.invalidate(message.revocation());
+        message.id().inspect(|id| self.recent.insert(*id));
+        Received::Accepted
+    }
+
+    fn reject(&self) {
+        if self.distrust.reject(self.clock.now()) {
+            self.clear();
+        }
+        self.report();
     }
 
     fn invalidate(&self, revocation: &Revocation) {
@@ -129,8 +186,16 @@ impl<U: AuthUser> RevocationListener for SessionCache<U> {
         }
     }
 
+    fn suspend(&self) {
+        match &self.heartbeat {
+            Some(heartbeat) => heartbeat.suspend(),
+            None => self.clear(),
+        }
+    }
+
+    /// Invalid entries stay in memory until they are looked up or replaced, as expired ones do: removing
+    /// all of them would take as long as the cache is large.
     fn clear(&self) {
         self.generations.bump_all();
-        self.sessions.clear();
     }
 }

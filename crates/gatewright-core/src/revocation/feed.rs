@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use super::envelope::FeedMessage;
 use super::message::{CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED, Revocation};
 use crate::store::StoreError;
 
@@ -60,15 +61,28 @@ pub type Publication = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Sen
 ///   [`HEARTBEAT_INTERVAL`](super::HEARTBEAT_INTERVAL), the same way as all messages. It
 ///   passes every incoming message, its own and those of other nodes, to
 ///   [`RevocationReceiver::receive`].
+/// - It bounds the messages that wait to be passed on, in number and in bytes. Beyond the bound, or after
+///   a run of [rejected](Received::Rejected) ones, it calls [`RevocationReceiver::suspend`] and replaces
+///   its connection. It passes on no message that is longer than
+///   [`MAX_FEED_MESSAGE_BYTES`](super::MAX_FEED_MESSAGE_BYTES) or not UTF-8, and calls
+///   [`RevocationReceiver::reject`] instead.
 /// - If a message may have been lost (a new connection, an overrun), the feed calls
 ///   [`RevocationReceiver::clear`] once it is subscribed again, before it passes on any message.
 /// - The feed keeps no receiver alive. It stops when [`RevocationReceiver::is_gone`].
 ///
 /// # Security
-/// An attacker who can write to the feed can clear caches, and nothing more. A heartbeat counts only for
-/// the receiver that made it, and by the time at which it was made. An attacker who can suppress
-/// messages can delay revocations: by [`HEARTBEAT_TIMEOUT`](super::HEARTBEAT_TIMEOUT) if all
-/// messages are suppressed, otherwise by [`CACHE_TTL_WITH_FEED`].
+/// A revocation carries a MAC under the [`FeedKey`](super::FeedKey), so an attacker who can write to the
+/// feed cannot invent one. What the attacker can do makes guards slower and admits nobody:
+/// - A message that is not authentic invalidates all cache entries, once a second at most, and the node
+///   is on [`CACHE_TTL_WITHOUT_FEED`] until [`DISTRUST_WINDOW`](super::DISTRUST_WINDOW) has passed
+///   without another one.
+/// - A message that was recorded and is sent again is ignored for as long as the receiver has it among
+///   its recent ones. After that it invalidates one session or user once more.
+/// - A heartbeat counts only for the receiver that made it, and by the time at which it was made.
+///
+/// An attacker who can suppress messages can delay revocations: by
+/// [`HEARTBEAT_TIMEOUT`](super::HEARTBEAT_TIMEOUT) if all messages are suppressed, otherwise by
+/// [`CACHE_TTL_WITH_FEED`]. An attacker who can read the feed learns the ids of users and sessions.
 ///
 /// # Testing an implementation
 /// `feed_suite!` of `gatewright-testkit` tests a feed between nodes.
@@ -79,8 +93,8 @@ pub trait RevocationFeed: Send + Sync + 'static {
     /// Delivers to `receiver` every revocation that is published from now on.
     fn subscribe(&self, receiver: RevocationReceiver);
 
-    /// Sends a revocation to every receiver.
-    fn publish(&self, revocation: &Revocation) -> Publication;
+    /// Sends a message to every receiver: the text of [`FeedMessage::as_str`], unchanged.
+    fn publish(&self, message: &FeedMessage) -> Publication;
 }
 
 impl<T: RevocationFeed + ?Sized> RevocationFeed for Arc<T> {
@@ -92,22 +106,44 @@ impl<T: RevocationFeed + ?Sized> RevocationFeed for Arc<T> {
         (**self).subscribe(receiver);
     }
 
-    fn publish(&self, revocation: &Revocation) -> Publication {
-        (**self).publish(revocation)
+    fn publish(&self, message: &FeedMessage) -> Publication {
+        (**self).publish(message)
     }
 }
 
+/// What a receiver did with a message.
+///
+/// If several receivers got one message, the greatest value is the verdict: one of them may have another
+/// key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Received {
+    /// Not authentic, or unreadable. An attacker sent it, or a node with another key or version.
+    Rejected,
+    /// Had no effect: a heartbeat of another node, whose origin this node cannot check, or an authentic
+    /// message that arrived before.
+    Ignored,
+    /// Authentic: a revocation, or a heartbeat of this receiver.
+    Accepted,
+}
+
 /// What handles a feed's messages: the cache of an [`Auth`](crate::Auth), or a test. Its methods must not
-/// block.
+/// block, and their work must not depend on the size of the cache.
 pub trait RevocationListener: Send + Sync + 'static {
     /// The heartbeat to send now, if the feed needs one.
     fn heartbeat(&self) -> Option<String>;
 
-    /// Handles a heartbeat. Returns `false` if the text is not a heartbeat.
-    fn receive_heartbeat(&self, text: &str) -> bool;
+    /// Handles an incoming message.
+    fn receive(&self, text: &str) -> Received;
+
+    /// Handles an incoming message that the feed could not read.
+    fn reject(&self);
 
     /// Invalidates what is cached of the revoked session or user.
     fn invalidate(&self, revocation: &Revocation);
+
+    /// Uses no cache entry until a heartbeat that is made from now on comes back.
+    fn suspend(&self);
 
     /// Clears the cache.
     fn clear(&self);
@@ -126,23 +162,35 @@ impl RevocationReceiver {
         Self(Arc::downgrade(listener))
     }
 
-    /// Handles an incoming message: a heartbeat of this or another node, or a revocation. A message that
-    /// cannot be parsed clears the cache.
-    pub fn receive(&self, text: &str) {
-        let Some(listener) = self.0.upgrade() else { return };
-        if listener.receive_heartbeat(text) {
-            return;
-        }
-        match text.parse() {
-            Ok(revocation) => listener.invalidate(&revocation),
-            Err(_) => listener.clear(),
+    /// Handles an incoming message: a heartbeat of this or another node, or a revocation.
+    ///
+    /// A message that is not authentic invalidates all cache entries, once a second at most, and shortens
+    /// the life of later ones. See [`DISTRUST_WINDOW`](super::DISTRUST_WINDOW).
+    pub fn receive(&self, text: &str) -> Received {
+        self.0.upgrade().map_or(Received::Ignored, |listener| listener.receive(text))
+    }
+
+    /// Handles an incoming message that the feed cannot pass on, because it is too long or not UTF-8: as
+    /// [`receive`](Self::receive) handles one that is not authentic.
+    pub fn reject(&self) {
+        if let Some(listener) = self.0.upgrade() {
+            listener.reject();
         }
     }
 
-    /// Handles a revocation.
+    /// Handles a revocation by another `Auth` of this process. It is not authenticated.
     pub fn invalidate(&self, revocation: &Revocation) {
         if let Some(listener) = self.0.upgrade() {
             listener.invalidate(revocation);
+        }
+    }
+
+    /// Stops the use of the cache, because the feed gives up its connection. Guards read the stores until
+    /// a heartbeat that this receiver makes from now on comes back. A feed without heartbeats clears the
+    /// cache.
+    pub fn suspend(&self) {
+        if let Some(listener) = self.0.upgrade() {
+            listener.suspend();
         }
     }
 
@@ -229,8 +277,9 @@ impl RevocationFeed for LocalFeed {
         self.receivers.lock().unwrap_or_else(PoisonError::into_inner).push(receiver);
     }
 
-    fn publish(&self, revocation: &Revocation) -> Publication {
-        self.live_receivers().iter().for_each(|receiver| receiver.invalidate(revocation));
+    fn publish(&self, message: &FeedMessage) -> Publication {
+        let receivers = self.live_receivers();
+        receivers.iter().for_each(|receiver| receiver.invalidate(message.revocation()));
         Box::pin(ready(Ok(())))
     }
 }

@@ -16,6 +16,9 @@ pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// How old the latest heartbeat that came back may be: 3 seconds. After that, guards read the stores
 /// until the next heartbeat.
 pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a node distrusts a feed after a message that it rejected: 60 seconds. Meanwhile a cache entry
+/// may be [`CACHE_TTL_WITHOUT_FEED`] old, because a revocation may have been among the rejected messages.
+pub const DISTRUST_WINDOW: Duration = Duration::from_secs(60);
 /// How long a change whose outcome is unknown may still take effect: 5 seconds, within which every store
 /// method returns. For that long, the sessions and users that it concerns are not cached.
 pub const UNCONFIRMED_WINDOW: Duration = Duration::from_secs(5);
@@ -50,7 +53,8 @@ pub enum Revoked {
     User(UserId),
 }
 
-/// A revocation: the message that says what other nodes must invalidate. Feeds carry its text form.
+/// A revocation: what other nodes must invalidate. A feed carries it in a
+/// [`FeedMessage`](super::FeedMessage), which contains its text form.
 ///
 /// ```
 /// use gatewright_core::revocation::Revocation;
@@ -110,8 +114,7 @@ impl fmt::Display for Revocation {
     }
 }
 
-/// The message cannot be parsed, for example because a newer version sent it. The receiver must clear
-/// its cache.
+/// The text cannot be parsed, for example because a newer version sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error("not a revocation of this version")]

@@ -211,16 +211,19 @@ impl Listener {
         }
     }
 
-    /// Passes a message to all receivers. A message that is not UTF-8 has an unknown format, so all
-    /// receivers are cleared.
+    /// Passes a message to all receivers, or rejects it if it is not UTF-8.
     fn pass_on(&self, message: &Value) {
         let text = match message {
             Value::BulkString(bytes) => str::from_utf8(bytes).ok(),
             _ => None,
         };
-        match text {
-            Some(text) => self.receivers.iter().for_each(|receiver| receiver.receive(text)),
-            None => self.receivers.iter().for_each(RevocationReceiver::clear),
+        for receiver in &self.receivers {
+            match text {
+                Some(text) => {
+                    receiver.receive(text);
+                }
+                None => receiver.reject(),
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The queue of messages to send. Equal messages are queued once.
+//! The queue of messages to send. Messages with the same effect are queued once.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,9 @@ pub(super) type Sent = watch::Receiver<bool>;
 
 /// A message to send.
 pub(super) struct Message {
-    pub(super) text: Arc<str>,
+    pub(super) text: String,
+    /// What the message revokes.
+    key: Arc<str>,
     /// From then on the message has no effect.
     pub(super) expires_at: Instant,
     pub(super) is_heartbeat: bool,
@@ -38,7 +40,7 @@ pub(super) struct Queue(Arc<Mutex<Entries>>);
 #[derive(Default)]
 struct Entries {
     messages: VecDeque<Message>,
-    /// The number of each message since the queue was created. Its index in `messages` is the
+    /// By key: the number of each message since the queue was created. Its index in `messages` is the
     /// number minus `taken`.
     numbers: HashMap<Arc<str>, usize>,
     /// How many messages have left the queue.
@@ -46,12 +48,18 @@ struct Entries {
 }
 
 impl Queue {
-    /// Appends a message. If an equal message waits already, that one is used for both: it will be
+    /// Appends a message. If one with the same key waits already, that one is used for both: it will be
     /// sent after this call, and it expires at the later of the two times. `None` if
     /// [`MAX_WAITING`] messages wait.
-    pub(super) fn add(&self, text: String, expires_at: Instant, is_heartbeat: bool) -> Option<Sent> {
+    pub(super) fn add(
+        &self,
+        key: String,
+        text: String,
+        expires_at: Instant,
+        is_heartbeat: bool,
+    ) -> Option<Sent> {
         let mut entries = self.entries();
-        if let Some(index) = entries.numbers.get(&*text).map(|number| number.wrapping_sub(entries.taken)) {
+        if let Some(index) = entries.numbers.get(&*key).map(|number| number.wrapping_sub(entries.taken)) {
             let message = entries.messages.get_mut(index)?;
             message.expires_at = message.expires_at.max(expires_at);
             return Some(message.sent.subscribe());
@@ -60,10 +68,10 @@ impl Queue {
             return None;
         }
         let (sent, receiver) = watch::channel(false);
-        let text: Arc<str> = text.into();
+        let key: Arc<str> = key.into();
         let number = entries.taken.wrapping_add(entries.messages.len());
-        entries.numbers.insert(Arc::clone(&text), number);
-        entries.messages.push_back(Message { text, expires_at, is_heartbeat, sent });
+        entries.numbers.insert(Arc::clone(&key), number);
+        entries.messages.push_back(Message { text, key, expires_at, is_heartbeat, sent });
         Some(receiver)
     }
 
@@ -77,7 +85,7 @@ impl Queue {
             let may_join = |message: &mut Message| batch.is_empty() || !message.is_heartbeat;
             let Some(message) = entries.messages.pop_front_if(may_join) else { break };
             entries.taken = entries.taken.wrapping_add(1);
-            entries.numbers.remove(&message.text);
+            entries.numbers.remove(&message.key);
             batch.push(message);
         }
         (!batch.is_empty()).then_some(batch)
@@ -93,11 +101,11 @@ mod tests {
     use super::*;
 
     fn add(queue: &Queue, text: &str, is_heartbeat: bool) -> Option<Sent> {
-        queue.add(text.to_owned(), Instant::now(), is_heartbeat)
+        queue.add(text.to_owned(), text.to_owned(), Instant::now(), is_heartbeat)
     }
 
     fn texts(batch: Option<Vec<Message>>) -> Vec<String> {
-        batch.into_iter().flatten().map(|message| message.text.to_string()).collect()
+        batch.into_iter().flatten().map(|message| message.text).collect()
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use gatewright_core::FeedMessage;
 use redis::{Pipeline, cmd, pipe};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
@@ -34,20 +35,21 @@ impl Outbox {
     }
 
     /// Appends a revocation. `None` if the queue is full or the task has ended.
-    pub(super) fn push(&self, text: String, lifetime: Duration) -> Option<Sent> {
-        self.add(text, lifetime, false)
+    pub(super) fn push(&self, message: &FeedMessage, lifetime: Duration) -> Option<Sent> {
+        let key = message.revocation().to_string();
+        self.add(key, message.to_string(), lifetime, false)
     }
 
     /// Appends a heartbeat, or drops it if the queue is full.
     pub(super) fn push_heartbeat(&self, text: String, lifetime: Duration) {
-        self.add(text, lifetime, true);
+        self.add(text.clone(), text, lifetime, true);
     }
 
-    fn add(&self, text: String, lifetime: Duration, is_heartbeat: bool) -> Option<Sent> {
+    fn add(&self, key: String, text: String, lifetime: Duration, is_heartbeat: bool) -> Option<Sent> {
         if self.wake.is_closed() {
             return None;
         }
-        let sent = self.queue.add(text, Instant::now() + lifetime, is_heartbeat)?;
+        let sent = self.queue.add(key, text, Instant::now() + lifetime, is_heartbeat)?;
         // If the channel is full, the task has been woken already.
         let _ = self.wake.try_send(());
         Some(sent)

@@ -116,7 +116,9 @@ impl FeedTask {
     }
 
     fn deliver(&mut self, message: &str) {
-        self.receivers.iter().for_each(|receiver| receiver.receive(message));
+        for receiver in &self.receivers {
+            receiver.receive(message);
+        }
         self.received_at = Instant::now();
         // Only a received message shows that the connections work; opening them is not enough.
         self.pause = FIRST_PAUSE;

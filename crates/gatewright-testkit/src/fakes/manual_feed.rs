@@ -3,20 +3,22 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use gatewright_core::{FeedReach, Publication, Revocation, RevocationFeed, RevocationReceiver, StoreError};
+use gatewright_core::{
+    FeedMessage, FeedReach, Publication, Received, RevocationFeed, RevocationReceiver, StoreError,
+};
 
 /// One node's end of a feed of [`FeedReach::Cluster`]. Clones are the same end.
 ///
 /// Messages do not travel by themselves. The feed records what the node publishes until the test
-/// takes it with [`sent`](Self::sent). The test delivers messages to the
-/// [`receiver`](Self::receiver).
+/// takes it with [`sent`](Self::sent) or [`revocations`](Self::revocations). The test delivers the
+/// texts of messages to the [`receiver`](Self::receiver).
 #[derive(Debug, Clone, Default)]
 pub struct ManualFeed(Arc<Line>);
 
 #[derive(Debug, Default)]
 struct Line {
     receivers: Mutex<Vec<RevocationReceiver>>,
-    sent: Mutex<Vec<String>>,
+    sent: Mutex<Vec<FeedMessage>>,
     is_cut: AtomicBool,
     is_stalled: AtomicBool,
 }
@@ -28,9 +30,19 @@ impl ManualFeed {
         Self::default()
     }
 
-    /// Returns the messages that the node has published since the last call of this method.
+    /// Takes the messages that the node has published: their texts, as other nodes receive them.
     #[must_use]
     pub fn sent(&self) -> Vec<String> {
+        self.take().iter().map(ToString::to_string).collect()
+    }
+
+    /// Takes the messages that the node has published: what each of them revokes.
+    #[must_use]
+    pub fn revocations(&self) -> Vec<String> {
+        self.take().iter().map(|message| message.revocation().to_string()).collect()
+    }
+
+    fn take(&self) -> Vec<FeedMessage> {
         std::mem::take(&mut self.0.sent.lock().expect("methods do not panic"))
     }
 
@@ -43,7 +55,8 @@ impl ManualFeed {
     /// Sends one heartbeat of the node and delivers it back to the node.
     pub fn beat(&self) {
         let receiver = self.receiver();
-        receiver.receive(&receiver.heartbeat().expect("the receiver still exists"));
+        let received = receiver.receive(&receiver.heartbeat().expect("the receiver still exists"));
+        assert_ne!(received, Received::Rejected, "the node rejects its own heartbeat");
     }
 
     /// Makes every later publication fail.
@@ -66,11 +79,11 @@ impl RevocationFeed for ManualFeed {
         self.0.receivers.lock().expect("methods do not panic").push(receiver);
     }
 
-    fn publish(&self, revocation: &Revocation) -> Publication {
+    fn publish(&self, message: &FeedMessage) -> Publication {
         if self.0.is_cut.load(Ordering::SeqCst) {
             return Box::pin(std::future::ready(Err(StoreError::new("publish", "connection refused"))));
         }
-        self.0.sent.lock().expect("methods do not panic").push(revocation.to_string());
+        self.0.sent.lock().expect("methods do not panic").push(message.clone());
         if self.0.is_stalled.load(Ordering::SeqCst) {
             return Box::pin(std::future::pending());
         }

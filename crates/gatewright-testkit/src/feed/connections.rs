@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout};
 
 use super::listener::{DEADLINE, count_clears};
 use super::messages::{session, user};
-use super::{Listener, Network, Received};
+use super::{Listener, Network, Received, sealed};
 
 /// The number of times that a node is disconnected.
 const CUTS: usize = 3;
@@ -30,7 +30,7 @@ pub async fn cache_is_cleared_after_a_reconnect_before_any_message(network: impl
         while first.is_none() {
             assert!(begun.elapsed() < DEADLINE, "{:?}", listener.received());
             let message = user(&format!("{cut} {}", sent.len()));
-            here.feed.publish(&message).await.unwrap();
+            here.feed.publish(&sealed(&message)).await.unwrap();
             sent.push(Received::Revocation(message));
             first = listener.received()[old..].iter().position(|received| sent.contains(received));
         }
@@ -48,7 +48,7 @@ pub async fn disconnected_node_receives_no_heartbeats_until_it_reconnects(networ
     there.wire.shut();
     there.wire.until_connections(0).await;
     let made = listener.heartbeats().len();
-    here.feed.publish(&session()).await.unwrap();
+    here.feed.publish(&sealed(&session())).await.unwrap();
     other.until_heartbeats(2).await;
     let received = listener.received();
     let late =
@@ -60,7 +60,7 @@ pub async fn disconnected_node_receives_no_heartbeats_until_it_reconnects(networ
     listener.until("the cache is cleared", |received| count_clears(received) > before).await;
     listener.until_heartbeats(2).await;
     let message = session();
-    here.feed.publish(&message).await.unwrap();
+    here.feed.publish(&sealed(&message)).await.unwrap();
     listener.until_received(&message).await;
 }
 
@@ -69,9 +69,9 @@ pub async fn disconnected_node_receives_no_heartbeats_until_it_reconnects(networ
 pub async fn failed_publication_returns_an_error_within_five_seconds(network: impl Network) {
     let (here, there) = (network.node().await, network.node().await);
     let (_own, listener) = (Listener::to(&*here.feed), Listener::to(&*there.feed));
-    here.feed.publish(&session()).await.unwrap();
+    here.feed.publish(&sealed(&session())).await.unwrap();
     let in_time = async |must_fail: bool| {
-        let answer = timeout(TOO_LONG, here.feed.publish(&session())).await;
+        let answer = timeout(TOO_LONG, here.feed.publish(&sealed(&session()))).await;
         let answer =
             answer.expect("a publication returns within five seconds, plus three for a slow machine");
         assert!(answer.is_err() || !must_fail, "a publication succeeded without a connection");
@@ -86,7 +86,7 @@ pub async fn failed_publication_returns_an_error_within_five_seconds(network: im
     here.wire.open();
     let message = session();
     let begun = Instant::now();
-    while here.feed.publish(&message).await.is_err() {
+    while here.feed.publish(&sealed(&message)).await.is_err() {
         assert!(begun.elapsed() < DEADLINE, "no publication succeeded after the reconnect");
     }
     listener.until_received(&message).await;
@@ -110,7 +110,7 @@ pub async fn silent_connection_is_replaced(network: impl Network) {
     assert!(!until_reset.iter().any(|received| late.contains(received)), "{late:?} in {until_reset:?}");
     listener.until_heartbeats(1).await;
     let message = session();
-    here.feed.publish(&message).await.unwrap();
+    here.feed.publish(&sealed(&message)).await.unwrap();
     listener.until_received(&message).await;
 }
 
@@ -127,9 +127,9 @@ pub async fn node_recovers_whichever_connection_goes_silent(network: impl Networ
         listener.until_heartbeat_requested().await;
         listener.until_heartbeats(1).await;
         let (foreign, own) = (session(), session());
-        here.feed.publish(&foreign).await.unwrap();
+        here.feed.publish(&sealed(&foreign)).await.unwrap();
         listener.until_received(&foreign).await;
-        there.feed.publish(&own).await.unwrap();
+        there.feed.publish(&sealed(&own)).await.unwrap();
         other.until_received(&own).await;
         // Closes the replaced connection before the next one is held.
         there.wire.cut();
@@ -138,17 +138,32 @@ pub async fn node_recovers_whichever_connection_goes_silent(network: impl Networ
     assert!(connections > 0);
 }
 
-/// A newer version may have sent such a message.
-pub async fn malformed_messages_clear_the_cache(network: impl Network) {
+/// A newer version, a node with another key, or an attacker may have sent such a message.
+pub async fn malformed_messages_are_rejected(network: impl Network) {
     let node = network.node().await;
     let listener = Listener::to(&*node.feed);
     listener.until_heartbeats(1).await;
     let long = "x".repeat(7_000);
-    let texts = ["", "key 42", "session 42", "user", "user\u{1}42", "\u{fffd}", "heartbeats 1 2", &long];
+    let (valid, number) = (sealed(&session()), sealed(&session()));
+    let forged = valid.as_str().replacen('7', "8", 1);
+    let moved =
+        [number.as_str().split(' ').next().unwrap(), valid.as_str().split_once(' ').unwrap().1].join(" ");
+    let texts = [
+        "",
+        "user 42",
+        "session 42",
+        "user",
+        "user\u{1}42",
+        "\u{fffd}",
+        "heartbeats 1 2",
+        &long,
+        &forged,
+        &moved,
+    ];
     for text in texts {
-        let before = listener.clears();
+        let before = listener.rejections();
         network.send_raw(text).await;
-        listener.until("the cache is cleared", |received| count_clears(received) > before).await;
+        listener.until("the message is rejected", |_| listener.rejections() > before).await;
     }
     network.send_raw("heartbeat 1 2").await;
     listener

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::messages::user;
-use super::{Listener, Network, Received};
+use super::{Listener, Network, Received, sealed};
 
 /// The number of heartbeats that a case waits for.
 const BEATS: usize = 4;
@@ -69,7 +69,7 @@ pub async fn heartbeats_never_overtake_earlier_revocations(network: impl Network
         publishers.spawn(async move {
             for number in 0.. {
                 let message = user(&format!("{publisher} {number}"));
-                feed.publish(&message).await.unwrap();
+                feed.publish(&sealed(&message)).await.unwrap();
                 let made = listener.heartbeats().len();
                 published.lock().unwrap().push((made, message));
             }
@@ -94,7 +94,7 @@ pub async fn heartbeats_never_overtake_earlier_revocations(network: impl Network
                     checked += 1;
                 }
             }
-            Received::Clear => first = None,
+            Received::Rejected | Received::Suspend | Received::Clear => first = None,
         }
     }
     assert!(checked > 100, "{checked} pairs were compared");

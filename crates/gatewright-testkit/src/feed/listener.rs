@@ -1,11 +1,14 @@
 //! A listener that records everything it receives from a feed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
 
-use gatewright_core::revocation::RevocationListener;
-use gatewright_core::{Revocation, RevocationFeed, RevocationReceiver, UserId};
+use gatewright_core::revocation::{FEED_KEY_LABEL, FeedCodec, FeedKey, RevocationListener};
+use gatewright_core::{
+    FeedMessage, Received as Verdict, Revocation, RevocationFeed, RevocationReceiver, Timestamp, TokenIssuer,
+    UserId,
+};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -15,6 +18,26 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 /// The time after which a message to a new listener is sent again.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// What makes and opens the messages of all listeners.
+static CODEC: LazyLock<FeedCodec> =
+    LazyLock::new(|| FeedCodec::with_key(FeedKey::from_bytes(*b"fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa")));
+
+/// Makes the message that carries a revocation. Every [`Listener`] accepts it.
+#[must_use]
+pub fn sealed(revocation: &Revocation) -> FeedMessage {
+    CODEC.seal(revocation.clone(), Timestamp::from_seconds(1_700_000_000))
+}
+
+/// Makes the message of another node, which signs its tokens with the same key as this issuer.
+///
+/// # Panics
+/// If the issuer has no secret to derive a key from.
+#[must_use]
+pub fn sealed_by(issuer: &dyn TokenIssuer, revocation: &Revocation) -> FeedMessage {
+    let key = issuer.derive_keys(FEED_KEY_LABEL).into_iter().next().expect("the issuer has a secret");
+    FeedCodec::with_key(FeedKey::from(key)).seal(revocation.clone(), Timestamp::from_seconds(1_700_000_000))
+}
+
 /// A call that a listener received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -23,6 +46,10 @@ pub enum Received {
     Heartbeat(String),
     /// A revocation arrived.
     Revocation(Revocation),
+    /// A message arrived that is not authentic, or that the feed could not read.
+    Rejected,
+    /// The cache must not be used until the next heartbeat.
+    Suspend,
     /// The cache must be cleared.
     Clear,
 }
@@ -62,7 +89,7 @@ impl Listener {
         let hello = Revocation::user(hello);
         let reached = async {
             loop {
-                feed.publish(&hello).await.expect("the publication succeeds");
+                feed.publish(&sealed(&hello)).await.expect("the publication succeeds");
                 if timeout(AGAIN, listener.until_received(&hello)).await.is_ok() {
                     break;
                 }
@@ -133,6 +160,12 @@ impl Listener {
         self.heartbeats().len()
     }
 
+    /// Returns how many messages that are not authentic have arrived so far.
+    #[must_use]
+    pub fn rejections(&self) -> usize {
+        count(&self.received(), &Received::Rejected)
+    }
+
     /// Returns how often the feed has cleared the cache so far.
     #[must_use]
     pub fn clears(&self) -> usize {
@@ -147,7 +180,11 @@ impl Listener {
 
 /// Counts the clears.
 pub(super) fn count_clears(received: &[Received]) -> usize {
-    received.iter().filter(|received| **received == Received::Clear).count()
+    count(received, &Received::Clear)
+}
+
+pub(super) fn count(received: &[Received], what: &Received) -> usize {
+    received.iter().filter(|received| *received == what).count()
 }
 
 impl RevocationListener for Listener {
@@ -160,16 +197,34 @@ impl RevocationListener for Listener {
         Some(text)
     }
 
-    fn receive_heartbeat(&self, text: &str) -> bool {
-        let is_one = text.starts_with("heartbeat ");
-        if is_one {
+    fn receive(&self, text: &str) -> Verdict {
+        if text.starts_with("heartbeat ") {
+            let is_own = lock(&self.heartbeats).iter().any(|made| made == text);
             self.note(Received::Heartbeat(text.to_owned()));
+            return if is_own { Verdict::Accepted } else { Verdict::Ignored };
         }
-        is_one
+        match CODEC.open(text) {
+            Ok(message) => {
+                self.invalidate(message.revocation());
+                Verdict::Accepted
+            }
+            Err(_) => {
+                self.reject();
+                Verdict::Rejected
+            }
+        }
+    }
+
+    fn reject(&self) {
+        self.note(Received::Rejected);
     }
 
     fn invalidate(&self, revocation: &Revocation) {
         self.note(Received::Revocation(revocation.clone()));
+    }
+
+    fn suspend(&self) {
+        self.note(Received::Suspend);
     }
 
     fn clear(&self) {

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::listener::DEADLINE;
-use super::{Ends, Listener, Received};
+use super::{Ends, Listener, Received, sealed};
 
 /// The number of parallel publications.
 const AT_ONCE: usize = 1_000;
@@ -33,7 +33,7 @@ pub async fn revocations_arrive_unchanged([here, there]: Ends) {
         messages.push(user(id));
     }
     for message in &messages {
-        here.publish(message).await.unwrap();
+        here.publish(&sealed(message)).await.unwrap();
         listener.until_received(message).await;
     }
     assert_eq!(messages.len(), 9);
@@ -44,7 +44,7 @@ pub async fn publications_are_sent_without_being_awaited([here, there]: Ends) {
     let listener = Listener::attached(&*there).await;
     let messages = [session(), session().unconfirmed(), user("42"), user("42").unconfirmed()];
     for message in &messages {
-        drop(here.publish(message));
+        drop(here.publish(&sealed(message)));
     }
     for message in &messages {
         listener.until_received(message).await;
@@ -57,7 +57,7 @@ pub async fn many_parallel_publications_all_arrive(ends: Ends) {
     let messages: Vec<Revocation> = (0..AT_ONCE).map(|number| user(&number.to_string())).collect();
     let mut publications = JoinSet::new();
     for (number, message) in messages.iter().enumerate() {
-        publications.spawn(ends[number % 2].publish(message));
+        publications.spawn(ends[number % 2].publish(&sealed(message)));
     }
     let answers = publications.join_all().await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), AT_ONCE);
@@ -76,8 +76,8 @@ pub async fn every_listener_of_a_node_receives([here, there]: Ends) {
         Listener::attached(&*here).await,
     ];
     let (from_here, from_there) = (user("from here"), user("from there"));
-    here.publish(&from_here).await.unwrap();
-    there.publish(&from_there).await.unwrap();
+    here.publish(&sealed(&from_here)).await.unwrap();
+    there.publish(&sealed(&from_there)).await.unwrap();
     for listener in &listeners[..2] {
         listener.until_received(&from_here).await;
     }
@@ -88,10 +88,10 @@ pub async fn every_listener_of_a_node_receives([here, there]: Ends) {
 pub async fn dropped_listener_does_not_block_others([here, there]: Ends) {
     let (gone, listener) = (Listener::attached(&*there).await, Listener::attached(&*there).await);
     let (first, second) = (user("1"), user("2"));
-    here.publish(&first).await.unwrap();
+    here.publish(&sealed(&first)).await.unwrap();
     gone.until_received(&first).await;
     drop(gone);
-    here.publish(&second).await.unwrap();
+    here.publish(&sealed(&second)).await.unwrap();
     let received = listener.until_received(&second).await;
     assert!(received.contains(&Received::Revocation(first)));
 }
@@ -100,7 +100,7 @@ pub async fn dropped_listener_does_not_block_others([here, there]: Ends) {
 pub async fn feed_does_not_keep_listeners_alive([here, there]: Ends) {
     let listener = Listener::attached(&*there).await;
     let message = user("42");
-    here.publish(&message).await.unwrap();
+    here.publish(&sealed(&message)).await.unwrap();
     listener.until_received(&message).await;
     let weak = Arc::downgrade(&listener);
     drop(listener);
@@ -109,7 +109,7 @@ pub async fn feed_does_not_keep_listeners_alive([here, there]: Ends) {
     let begun = Instant::now();
     for number in 43.. {
         let message = user(&number.to_string());
-        here.publish(&message).await.unwrap();
+        here.publish(&sealed(&message)).await.unwrap();
         next.until_received(&message).await;
         if weak.strong_count() == 0 {
             break;
