@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use gatewright::{
     Auth, AuthError, Denial, FeedKey, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Identity, Login,
-    MAX_SESSIONS_PER_USER, MemoryStore, Password, Revocation, RoleName, SessionStore, SystemRandom, TokenPair,
-    UserId,
+    MAX_SESSIONS_PER_USER, MemoryStore, Password, Revocation, RoleName, SessionStore, SystemRandom,
+    TokenPair, UserId,
 };
 use gatewright_testkit::{CountingStore, FailingStore, ManualFeed, Watch};
 use gatewright_tests::{World, from_another_node, jwt};
