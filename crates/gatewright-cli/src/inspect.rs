@@ -1,4 +1,5 @@
-//! `gatewright token inspect`: decodes a token and explains it, without verification.
+//! `gatewright token inspect`: decodes the token in the first line of standard input and explains it,
+//! without verification.
 
 use std::fmt::Write;
 use std::io;
@@ -12,6 +13,7 @@ use gatewright_core::{Clock, SystemClock, TokenError};
 use gatewright_jwt::{Algorithm, inspection};
 use serde_json::Value;
 
+use crate::arguments::UnwantedTokens;
 use crate::lines;
 use crate::output::{Failure, write};
 
@@ -20,8 +22,8 @@ const WARNING: &str = "NOT VERIFIED: neither the signature nor the times were ch
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// The token; without it, the first line of standard input is read
-    token: Option<String>,
+    #[command(flatten)]
+    unwanted: UnwantedTokens,
     /// The current time in seconds since 1970, instead of the system's time
     #[arg(long, value_name = "UNIX")]
     now: Option<u64>,
@@ -29,10 +31,8 @@ pub(crate) struct Inspect {
 
 impl Inspect {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
-        let token = match self.token {
-            Some(token) => token,
-            None => first_line()?,
-        };
+        self.unwanted.refuse("inspect < FILE")?;
+        let token = first_line()?;
         let now = self.now.unwrap_or_else(|| SystemClock.now().as_seconds());
         write(&explain(&token, now)?)?;
         Ok(ExitCode::SUCCESS)

@@ -3,6 +3,7 @@
 
 mod output;
 mod lines;
+mod arguments;
 mod keys;
 mod inspect;
 mod verify;
@@ -31,7 +32,7 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Token {
-    /// Decode a token and explain it, without verification
+    /// Decode the token in the first line of standard input and explain it, without verification
     Inspect(inspect::Inspect),
     /// Verify the tokens on standard input, one per line, and print `accepted` or `refused:
     /// <reason>` for each

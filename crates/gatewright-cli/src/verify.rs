@@ -11,6 +11,7 @@ use gatewright_core::token::MAX_TOKEN_BYTES;
 use gatewright_core::{Clock, SystemClock, Timestamp, TokenError, TokenKind, TokenVerifier};
 use gatewright_jwt::{Algorithm, JwkSet, Jwt, KeyError, KeyRing, VerifyingKey, inspection};
 
+use crate::arguments::UnwantedTokens;
 use crate::lines;
 use crate::output::{Failure, warn};
 
@@ -25,6 +26,8 @@ pub(crate) fn reasons() -> String {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
+    #[command(flatten)]
+    unwanted: UnwantedTokens,
     /// The JWK set with the keys; it may contain secrets (`oct`)
     #[arg(long, value_name = "FILE")]
     jwks: PathBuf,
@@ -54,6 +57,7 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        self.unwanted.refuse("verify … < FILE")?;
         let (verifier, now) = (self.verifier()?, self.now);
         let now = || now.map_or_else(|| SystemClock.now(), Timestamp::from_seconds);
         let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());

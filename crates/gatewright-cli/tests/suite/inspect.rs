@@ -12,7 +12,8 @@ fn encode(text: &str) -> String {
 
 /// Inspects a token with this header and payload.
 fn inspect(header: &str, payload: &str) -> Done {
-    let done = run(&["token", "inspect", &format!("{}.{}.AA", encode(header), encode(payload))], b"");
+    let token = format!("{}.{}.AA", encode(header), encode(payload));
+    let done = run(&["token", "inspect"], token.as_bytes());
     assert_eq!(done.code, 0, "{}", done.err);
     done
 }
@@ -20,18 +21,34 @@ fn inspect(header: &str, payload: &str) -> Done {
 #[test]
 fn the_explanation_says_twice_that_nothing_is_verified() {
     let token = baseline();
-    for done in [
-        run(&["token", "inspect", "--now", "1700000000", &token], b""),
-        run(&["token", "inspect", "--now", "1700000000"], format!("{token}\n").as_bytes()),
-    ] {
+    for input in [token.clone(), format!("{token}\n")] {
+        let done = run(&["token", "inspect", "--now", "1700000000"], input.as_bytes());
         assert_eq!(done.code, 0, "{}", done.err);
         assert_eq!(done.out.matches("NOT VERIFIED").count(), 2);
         assert!(done.out.contains("valid until 300 seconds from now"), "{}", done.out);
         assert!(done.out.contains("issued 10 seconds ago") && done.out.contains("of the kind Access"));
     }
     for broken in ["", "a.b", "a.b.c.d", "!.e30.x", "e30.!.x"] {
-        assert_eq!(run(&["token", "inspect", broken], b"").code, 2, "{broken}");
+        assert_eq!(run(&["token", "inspect"], broken.as_bytes()).code, 2, "{broken}");
     }
+}
+
+/// Other users of the machine can read the arguments of a process. The error must not write the token
+/// to a log either.
+#[test]
+fn a_token_in_the_arguments_is_refused_and_not_repeated() {
+    let token = baseline();
+    let verify = ["verify", "--jwks", "keys.json", "--issuer", "a", "--audience", "b"];
+    for command in [&["inspect"][..], &["inspect", "--now", "1700000000"], &verify] {
+        let arguments = [&["token"], command, &[&token]].concat();
+        let done = run(&arguments, token.as_bytes());
+        assert_eq!((done.code, done.out.as_str()), (2, ""), "{command:?}: {}", done.err);
+        let usage = format!("write it to standard input: gatewright token {}", command[0]);
+        assert!(done.err.contains(&usage), "{command:?}: {}", done.err);
+        assert!(!done.err.contains(token.split_once('.').unwrap().0), "{command:?}: {}", done.err);
+    }
+    let help = run(&["token", "inspect", "--help"], b"");
+    assert!(!help.out.to_lowercase().contains("[token"), "{}", help.out);
 }
 
 #[test]
@@ -79,7 +96,7 @@ fn inspection_and_verification_refuse_the_same_headers() {
     let verdicts = verify(&Value::Null, "headers", tokens.join("\n").as_bytes()).out;
     assert_eq!(verdicts.lines().count(), tokens.len());
     for ((member, token), verdict) in members.iter().zip(&tokens).zip(verdicts.lines()) {
-        let inspected = run(&["token", "inspect", token], b"").out;
+        let inspected = run(&["token", "inspect"], token.as_bytes()).out;
         // If the header is not refused, the invalid signature is.
         let refused = verdict != "refused: signature";
         assert_eq!(inspected.contains("refused"), refused, "{member}: {verdict}\n{inspected}");
