@@ -1,5 +1,6 @@
-//! The endpoints of an `Auth`: login, refresh, sessions, logout, revocation and introspection.
+//! The endpoints of an `Auth`: registration, login, refresh, sessions, logout, revocation and introspection.
 
+mod registration;
 mod login;
 mod client_info;
 mod sessions;

@@ -3,8 +3,8 @@
 use crate::error::{AccessError, AuthError, LoginError, RefreshError, RequestError};
 use crate::types::{ClientInfo, SessionId, UserId};
 
-/// Something that happened. It contains ids of users, and in some events the client's network address, but
-/// no email address, password, hash or token.
+/// Something that happened. It contains ids of users, but no email address, password, hash or token. Some
+/// events contain the client: its network address and its cleaned user agent.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -14,9 +14,16 @@ pub enum Event<'a> {
         /// The user.
         user: &'a UserId,
     },
-    /// A registration used a taken address. The client got the same answer as for a new one.
+    /// A registration used a taken address. The client got the same answer as for a new one. An application
+    /// may notify the user: perhaps the user does not know about the account any more, or someone else tries
+    /// addresses.
     #[non_exhaustive]
-    RegistrationRepeated {},
+    RegistrationRepeated {
+        /// The user who has the address. `None` if the account was created or deleted at the same time.
+        user: Option<&'a UserId>,
+        /// The client that sent the registration.
+        client: &'a ClientInfo,
+    },
     /// A login succeeded.
     #[non_exhaustive]
     LoggedIn {

@@ -18,13 +18,14 @@ use crate::store::{
     Account, AccountChange, AccountCounts, AccountStore, AuthUser, CreateOutcome, NewAccount, StoreError,
     UpdateOutcome,
 };
-use crate::types::{Email, Epoch, Password, RoleChange, RoleName, SessionId, UserId};
+use crate::types::{ClientInfo, Email, Epoch, Password, RoleChange, RoleName, SessionId, UserId};
 
 /// A registration: address and password of a new account, both checked.
 #[derive(Debug, Clone)]
 pub struct Registration {
     email: Email,
     password: Password,
+    client: ClientInfo,
 }
 
 impl Registration {
@@ -35,7 +36,17 @@ impl Registration {
     pub fn new(email: &str, password: Password) -> Result<Self, PolicyError> {
         let email = Email::parse(email)?;
         check_policy(&password)?;
-        Ok(Self { email, password })
+        Ok(Self { email, password, client: ClientInfo::default() })
+    }
+
+    /// Sets address and user agent of the client, for [`Event::RegistrationRepeated`].
+    ///
+    /// The ready-made endpoint sets them. An application's own registration gets them from
+    /// [`Auth::client`].
+    #[must_use]
+    pub fn with_client(mut self, client: ClientInfo) -> Self {
+        self.client = client;
+        self
     }
 
     pub(crate) fn from_fields(fields: &Fields) -> Result<Self, AuthError> {
@@ -109,12 +120,13 @@ impl<U> fmt::Debug for Accounts<U> {
 impl<U: AuthUser> Accounts<U> {
     /// Creates an account, unless the address is taken.
     ///
-    /// The hash is computed in both cases. A store may still take slightly longer to write a row than to
-    /// find an existing one.
+    /// In both cases it looks the address up and computes the hash. A store may still take slightly longer to
+    /// write a row than to find an existing one.
     ///
     /// # Errors
     /// The store or the hasher failed.
     pub async fn create(&self, new: Registration, role: RoleName) -> Result<CreateOutcome<U>, AuthError> {
+        let holder = self.store.find_by_email(&new.email).await?.map(|user| user.id());
         let password_hash = self.inner.hasher.hash(new.password).await?;
         let now = self.inner.now();
         let id = UserId::generate(now, &*self.inner.randomness)?;
@@ -123,7 +135,10 @@ impl<U: AuthUser> Accounts<U> {
             self.store.create(NewAccount::new(id, new.email, password_hash, role, epoch, now)).await?;
         match &created {
             CreateOutcome::Created(user) => self.inner.emit(&Event::Registered { user: &user.id() }),
-            CreateOutcome::Taken => self.inner.emit(&Event::RegistrationRepeated {}),
+            CreateOutcome::Taken => {
+                let (user, client) = (holder.as_ref(), &new.client);
+                self.inner.emit(&Event::RegistrationRepeated { user, client });
+            }
         }
         Ok(created)
     }

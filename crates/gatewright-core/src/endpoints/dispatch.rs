@@ -161,7 +161,7 @@ impl<U: AuthUser> Auth<U> {
             detail: &'static str,
         }
         let registration = Registration::from_fields(&request.fields(&[MediaType::Json])?)?;
-        self.register(registration).await?;
+        self.register(registration.with_client(request.client.clone())).await?;
         Ok(Reply::json(201, &Registered { detail: "Registered" }))
     }
 
@@ -242,7 +242,7 @@ impl EndpointRequest {
             return Err(RequestError::BodySize);
         }
         let (media, bearer, api_key) = (MediaType::read(view), BearerToken::read(view), read_api_key(view));
-        let needs_client = matches!(endpoint, Endpoint::Login | Endpoint::Refresh);
+        let needs_client = matches!(endpoint, Endpoint::Login | Endpoint::Refresh | Endpoint::Register);
         let client = if needs_client { auth.client(view) } else { ClientInfo::default() };
         let id = view.id().and_then(|text| text.parse().ok());
         Ok(Self { media, bearer, api_key, client, id, body })

@@ -1,4 +1,4 @@
-//! The client that logs in: its address and its user agent.
+//! The client that logs in or registers: its address and its user agent.
 
 use std::fmt;
 use std::net::IpAddr;
