@@ -4,3 +4,4 @@ mod redaction;
 mod secrets_at_rest;
 mod misbehaving_store;
 mod other_issuers;
+mod token_text;
