@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use actix_app::app;
 use actix_web::{App, HttpServer, rt};
-use example_service::run::{self, GRACEFUL_STOP, Stop};
+use example_service::run::{self, CLIENT_TIMEOUT, GRACEFUL_STOP, Stop};
 
 #[actix_web::main]
 async fn main() -> ExitCode {
@@ -25,6 +25,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     // Running requests may finish within `GRACEFUL_STOP`. Slower ones are dropped.
     let server = HttpServer::new(move || App::new().configure(app::routes(&service)))
         .disable_signals()
+        .client_request_timeout(CLIENT_TIMEOUT)
+        .keep_alive(CLIENT_TIMEOUT)
         .shutdown_timeout(GRACEFUL_STOP.as_secs())
         .listen(listener)?
         .run();

@@ -8,6 +8,13 @@ mod journeys {
     example_service::journeys!(env!("CARGO_BIN_EXE_axum-app"), env!("CARGO_TARGET_TMPDIR"));
 }
 
+mod connections {
+    example_service::program_tests! {
+        [] connections env!("CARGO_BIN_EXE_axum-app"), env!("CARGO_TARGET_TMPDIR");
+        half_sent_headers_after_a_request_are_cut
+    }
+}
+
 mod nodes {
     example_service::nodes!(env!("CARGO_BIN_EXE_axum-app"), env!("CARGO_TARGET_TMPDIR"));
 }

@@ -7,3 +7,10 @@ mod http {
 mod journeys {
     example_service::journeys!(env!("CARGO_BIN_EXE_poem-app"), env!("CARGO_TARGET_TMPDIR"));
 }
+
+mod connections {
+    example_service::program_tests! {
+        [] connections env!("CARGO_BIN_EXE_poem-app"), env!("CARGO_TARGET_TMPDIR");
+        half_sent_headers_after_a_request_are_cut
+    }
+}

@@ -8,6 +8,7 @@
 //! keys.rs      reads the keys that sign and verify tokens
 //! start.rs     opens the store, builds the Auth and creates the first admin
 //! run.rs       logging, clean-up and graceful shutdown
+//! server.rs    the server of the examples on axum and poem
 //! ```
 
 pub mod config;
@@ -17,5 +18,6 @@ pub mod service;
 pub mod keys;
 pub mod start;
 pub mod run;
+pub mod server;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -24,6 +24,10 @@ const CLEAN_UP_INTERVAL: Duration = Duration::from_secs(600);
 /// How long running requests may take after the signal to stop.
 pub const GRACEFUL_STOP: Duration = Duration::from_secs(5);
 
+/// How long a client may take to send the headers of a request, and how long a connection may be
+/// idle. Then the server closes the connection.
+pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Runs a service until it ends. Prints an error, if it ends with one.
 pub async fn to_exit(service: impl Future<Output = Result<(), Box<dyn Error>>>) -> ExitCode {
     match service.await {

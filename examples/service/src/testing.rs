@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+pub mod connections;
 pub mod databases;
 pub mod journeys;
 pub mod nodes;

@@ -20,6 +20,7 @@ pub use configured::{
     without_api_keys_introspection_is_404,
 };
 
+pub use super::connections::half_sent_headers_and_idle_connections_are_cut;
 pub use super::revocations::{
     revocations_reach_the_other_program_on_postgres, revocations_reach_the_other_program_on_redis,
     without_a_feed_the_start_logs_the_delay_in_sqlite, without_a_feed_the_start_logs_the_delay_on_mysql,
@@ -42,6 +43,7 @@ macro_rules! journeys {
             a_session_keeps_the_address_of_its_login
             without_api_keys_introspection_is_404
             an_incomplete_request_does_not_delay_the_stop
+            half_sent_headers_and_idle_connections_are_cut
             only_the_owner_can_read_the_database
             a_shared_database_requires_a_configured_key
             without_a_feed_the_start_logs_the_delay_in_sqlite
