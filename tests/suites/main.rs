@@ -14,6 +14,7 @@ mod builder_validation;
 mod endpoints;
 mod scenarios;
 mod tabs;
+mod rotation_scenarios;
 mod revocation;
 mod security;
 mod adapters;

@@ -53,6 +53,7 @@ fn all(steps: &mut Steps, settings: Settings) -> Result<LeftOut, String> {
     steps.time("features", features::check)?;
     steps.time("waiting for tools", || preparation.finish())?;
     steps.time("dependencies", dependencies)?;
+    steps.time("test vectors", vectors)?;
     let left_out = test::run(steps, settings)?;
     steps.time("OpenAPI documents", documents::validate)?;
     steps.time("browser", || browser::run(None))?;
@@ -66,6 +67,13 @@ fn components() -> Result<(), String> {
     }
     let mut rustup = Command::new("rustup");
     step("installing rustfmt and clippy", rustup.args(["component", "add", "rustfmt", "clippy"]))
+}
+
+/// The other implementation of the rotation's rules makes the same test vectors.
+fn vectors() -> Result<(), String> {
+    let mut python = Command::new("python3");
+    python.arg(root().join("crates/gatewright-testkit/vectors/rotation.py")).arg("--check");
+    step("test vectors of the rotation", &mut python)
 }
 
 /// Bans, licences and sources always; advisories if their database can be downloaded.

@@ -1,26 +1,53 @@
-//! The refresh scenarios as a table: the result of each on each storage.
+//! The refresh scenarios and the test vectors of the rotation as tables: the result of each on each
+//! storage.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cases::Cases;
 
-/// The test program of the scenarios, and the start of their paths.
+/// The test program of the scenarios, and a part of all their paths.
 pub(crate) const PROGRAM: &str = "suites";
-pub(crate) const PREFIX: &str = "scenarios::";
+pub(crate) const FILTER: &str = "scenarios::";
+
+/// The title of each table, and the start of the paths of its tests.
+const TABLES: [(&str, &str); 2] = [
+    ("refresh scenarios", "scenarios::"),
+    ("scenarios of the rotation's test vectors", "rotation_scenarios::"),
+];
+
+/// Every table.
+#[derive(Debug)]
+pub(crate) struct Tables<'a>([Table<'a>; 2]);
+
+impl<'a> Tables<'a> {
+    pub(crate) fn new(cases: &'a Cases) -> Self {
+        Self(TABLES.map(|(title, prefix)| Table::new(title, prefix, cases)))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.0.iter().map(Table::text).collect()
+    }
+
+    /// Fails unless every scenario passed on every storage.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.0.iter().try_for_each(Table::check)
+    }
+}
 
 /// Whether a scenario passed, by scenario and storage.
-#[derive(Debug, Default)]
-pub(crate) struct Table<'a> {
+#[derive(Debug)]
+struct Table<'a> {
+    title: &'static str,
     storages: BTreeSet<&'a str>,
     scenarios: BTreeMap<&'a str, BTreeMap<&'a str, bool>>,
 }
 
 impl<'a> Table<'a> {
     /// From tests such as `scenarios::in_memory::restart`.
-    pub(crate) fn new(cases: &'a Cases) -> Self {
-        let mut table = Self::default();
+    fn new(title: &'static str, prefix: &str, cases: &'a Cases) -> Self {
+        let mut table = Self { title, storages: BTreeSet::new(), scenarios: BTreeMap::new() };
         for (test, passed) in cases.of(PROGRAM) {
-            let Some((storage, scenario)) = test.strip_prefix(PREFIX).and_then(|name| name.split_once("::"))
+            let Some((storage, scenario)) = test.strip_prefix(prefix).and_then(|name| name.split_once("::"))
             else {
                 continue;
             };
@@ -30,12 +57,13 @@ impl<'a> Table<'a> {
         table
     }
 
-    pub(crate) fn text(&self) -> String {
+    fn text(&self) -> String {
+        let width = self.scenarios.keys().map(|name| name.len() + 2).max().unwrap_or_default().max(24);
         let row = |name: &str, cells: Vec<String>| {
             let cells: String = cells.iter().map(|cell| format!("{cell:14}")).collect();
-            format!("{name:24}{cells}").trim_end().to_owned() + "\n"
+            format!("{name:width$}{cells}").trim_end().to_owned() + "\n"
         };
-        let mut text = "\n=== refresh scenarios\n".to_owned();
+        let mut text = format!("\n=== {}\n", self.title);
         text += &row("", self.storages.iter().map(|storage| storage.replace('_', " ")).collect());
         for (scenario, results) in &self.scenarios {
             let cell = |storage: &&str| match results.get(*storage) {
@@ -48,21 +76,25 @@ impl<'a> Table<'a> {
         text + &format!("{} scenarios on {} storages\n", self.scenarios.len(), self.storages.len())
     }
 
-    /// Fails unless every scenario passed on every storage.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), String> {
         let passed = |results: &BTreeMap<&str, bool>| {
             self.storages.iter().all(|storage| results.get(storage) == Some(&true))
         };
         if !self.scenarios.is_empty() && self.scenarios.values().all(passed) {
             return Ok(());
         }
-        Err("refresh scenarios: not every scenario passed on every storage".to_owned())
+        Err(format!("{}: not every scenario passed on every storage", self.title))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn table(cases: &Cases) -> Table<'_> {
+        let (title, prefix) = TABLES[0];
+        Table::new(title, prefix, cases)
+    }
 
     fn cases(lines: &[&str]) -> Cases {
         let mut cases = Cases::default();
@@ -81,7 +113,7 @@ mod tests {
             "PASS x::y",
         ];
         let cases = cases(&lines);
-        let table = Table::new(&cases);
+        let table = table(&cases);
         assert!(table.check().is_ok());
         let lines = [
             "",
@@ -97,13 +129,29 @@ mod tests {
     fn failed_and_missing_scenarios_make_a_table_incomplete() {
         let incomplete = |lines: &[&str]| {
             let cases = cases(lines);
-            let table = Table::new(&cases);
+            let table = table(&cases);
             assert!(table.check().is_err(), "{lines:?}");
             table.text()
         };
         incomplete(&[]);
+        incomplete(&["PASS rotation_scenarios::in_memory::restart"]);
         let both = "PASS scenarios::in_memory::restart";
         assert!(incomplete(&[both, "FAIL scenarios::x::restart"]).contains("FAILED"));
         assert!(incomplete(&[both, "PASS scenarios::x::other"]).contains("MISSING"));
+    }
+
+    #[test]
+    fn each_table_has_its_own_scenarios() {
+        let refresh = "PASS scenarios::in_memory::restart";
+        let vectors = "PASS rotation_scenarios::in_memory::second_tab_does_not_end_the_row";
+        let both = cases(&[refresh, vectors]);
+        let tables = Tables::new(&both);
+        assert!(tables.check().is_ok());
+        let text = tables.text();
+        assert_eq!(text.matches("1 scenarios on 1 storages").count(), 2, "{text}");
+        assert!(text.contains("\nsecond-tab-does-not-end-the-row  ok\n"), "{text}");
+        for one in [refresh, vectors] {
+            assert!(Tables::new(&cases(&[one])).check().is_err(), "a table without {one} is incomplete");
+        }
     }
 }

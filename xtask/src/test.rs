@@ -8,7 +8,7 @@ use xtask::tools::cargo;
 use crate::arguments::Settings;
 use crate::markers::{LeftOut, VECTORS, check_ignored};
 use crate::runner::{self, PROGRAMS, TESTED};
-use crate::scenarios::Table;
+use crate::scenarios::Tables;
 use crate::steps::Steps;
 use crate::{documents, report, scenarios};
 
@@ -25,23 +25,23 @@ pub(crate) fn run(steps: &mut Steps, settings: Settings) -> Result<LeftOut, Stri
     variables.extend(vectors.map(|folder| (VECTORS, folder.display().to_string())));
     let (cases, passed) = steps.time("tests", || runner::run(PROGRAMS, &left_out, variables))?;
 
-    let table = Table::new(&cases);
-    print!("{}{}", report::text(&cases), table.text());
+    let tables = Tables::new(&cases);
+    print!("{}{}", report::text(&cases), tables.text());
     passed?;
     report::check(&cases)?;
-    table.check()?;
+    tables.check()?;
     steps.run("examples of the documentation", cargo(&["test", "--doc"]).args(TESTED))?;
     Ok(left_out)
 }
 
-/// Runs the refresh scenarios alone.
+/// Runs the refresh scenarios and the test vectors of the rotation alone.
 pub(crate) fn scenarios(settings: Settings) -> Result<(), String> {
-    let selection = ["--test", scenarios::PROGRAM, scenarios::PREFIX];
+    let selection = ["--test", scenarios::PROGRAM, scenarios::FILTER];
     let (_services, variables) = start(&mut Steps::start(), settings, &selection)?;
     let (cases, passed) = runner::run(&selection, &LeftOut::new(settings, true), variables)?;
-    let table = Table::new(&cases);
-    print!("{}", table.text());
-    passed.and_then(|()| table.check())
+    let tables = Tables::new(&cases);
+    print!("{}", tables.text());
+    passed.and_then(|()| tables.check())
 }
 
 /// Environment variables: name and value.

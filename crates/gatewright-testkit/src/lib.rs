@@ -7,6 +7,8 @@
 //!   combines the last two for a store of accounts and sessions.
 //! - [`refresh_suite!`] tests refresh tokens on a storage, in sixteen scenarios: theft, lost
 //!   answers, races, restarts and others. [`refresh::SCENARIOS`] lists them.
+//! - [`rotation_vector_suite!`] runs the test vectors of the rotation's specification on a
+//!   [`SessionStore`](gatewright_core::SessionStore). [`rotation_vectors`] reads them.
 //! - [`feed_suite!`] tests a [`RevocationFeed`](gatewright_core::RevocationFeed) between nodes. It
 //!   cuts the connections of the nodes at a [`Wire`](feed::Wire). [`local_feed_suite!`] tests a
 //!   feed within a process.
@@ -62,6 +64,7 @@
 mod fakes;
 pub mod store;
 pub mod refresh;
+pub mod rotation_vectors;
 pub mod feed;
 pub mod auth_routes;
 
