@@ -40,10 +40,9 @@ CREATE TABLE IF NOT EXISTS gatewright_sessions (
 ) ENGINE = InnoDB;
 
 -- Parallel logins of one user run one after the other: each locks the same row until its
--- transaction ends. Unlike a named lock, a row cannot be locked by a user without rights on the
--- table.
+-- transaction ends.
 CREATE TABLE IF NOT EXISTS gatewright_session_locks (
-    stripe BIGINT NOT NULL PRIMARY KEY
+    stripe INT NOT NULL PRIMARY KEY
 ) ENGINE = InnoDB;
 
 INSERT IGNORE INTO gatewright_session_locks (stripe)
