@@ -1,14 +1,16 @@
 //! Password changes: the session that replaces all others, and what happens at the same time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gatewright::{
     AccessError, AuthError, ClientInfo, Clock, Denial, Login, MemoryStore, Password, PasswordChange,
-    RefreshError, Scopes, TokenPair, UserAgent, UserId,
+    RefreshError, Scopes, StoreError, TokenPair, UserAgent, UserId,
 };
 use gatewright_testkit::store::{Sessions, Store};
-use gatewright_testkit::{CountingStore, FailingStore, Method};
+use gatewright_testkit::{CountingStore, FailingStore, Hook, Intercepted, Method};
 use gatewright_tests::{PASSWORD, World, sqlite};
+use tokio::sync::Barrier;
 
 use super::{EMAIL, NEW_PASSWORD, authenticate, new_password, session_of, world, world_on};
 
@@ -136,10 +138,50 @@ async fn one_of_two_changes_at_once_succeeds() {
     assert_eq!(count(&world.store, &user_of(&world).await).await, 1);
 }
 
-/// A thief refreshes between the two steps of the change, and a login with the old password creates a
-/// session after them. None of their tokens is accepted.
+/// Pauses `replace_all`, the second step of a change, before it reaches the store.
+#[derive(Clone)]
+struct BetweenTheSteps {
+    reached: Arc<Barrier>,
+    released: Arc<Barrier>,
+}
+
+#[async_trait::async_trait]
+impl Hook for BetweenTheSteps {
+    async fn before(&self, method: Method) -> Result<(), StoreError> {
+        if method == Method::ReplaceAllSessions {
+            self.reached.wait().await;
+            self.released.wait().await;
+        }
+        Ok(())
+    }
+}
+
+/// Between the two steps, a thief refreshes and uses an access token, and someone logs in with the new
+/// password. Only the pair of the change is valid afterwards.
 #[tokio::test]
-async fn nothing_that_happens_during_a_change_survives_it() {
+async fn no_token_is_valid_between_the_steps_and_no_other_session_is_left() {
+    let barrier = || Arc::new(Barrier::new(2));
+    let hook = BetweenTheSteps { reached: barrier(), released: barrier() };
+    let world = world_on(Intercepted::with_hook(MemoryStore::new(), hook.clone())).await;
+    let old = world.login(EMAIL).await;
+    let caller = authenticate(&world, &old.access_token).await;
+    let auth = world.auth.clone();
+    let changing = tokio::spawn(async move { auth.change_password(&caller, new_password()).await });
+    hook.reached.wait().await;
+    assert_eq!(world.status(&old.access_token).await, 401);
+    assert!(world.refresh(&old.refresh_token).await.is_err());
+    let between = world.auth.login(Login::new(EMAIL, Password::new(NEW_PASSWORD))).await.unwrap();
+    hook.released.wait().await;
+    let new = changing.await.unwrap().unwrap();
+    assert_eq!(world.status(&between.access_token).await, 401);
+    assert!(world.refresh(&between.refresh_token).await.is_err());
+    assert_eq!(world.status(&new.access_token).await, 200);
+    assert_eq!(count(&world.store, &user_of(&world).await).await, 1);
+}
+
+/// The login has read the user before the change, and creates its session after it.
+#[tokio::test]
+async fn a_login_with_the_old_password_does_not_survive_a_change() {
     let (store, watch) = CountingStore::new(MemoryStore::new());
     let world = world_on(store).await;
     let old = world.login(EMAIL).await;
