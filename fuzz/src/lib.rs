@@ -12,6 +12,7 @@
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -169,6 +170,7 @@ pub fn authorization(data: &[u8]) {
 static AUTH: LazyLock<(Auth, tokio::runtime::Runtime)> = LazyLock::new(|| {
     let tokens = Jwt::hs256(*SECRET, ISSUER, AUDIENCE).build().unwrap();
     let auth = Auth::local(MemoryStore::new(), tokens, HashingPool::builder().build().unwrap())
+        .with_refusal_floor(Duration::ZERO)
         .with_registration_role(RoleName::new("user").unwrap())
         .with_trusted_proxies(TrustedProxies::parse("10.0.0.0/8").unwrap())
         .build()

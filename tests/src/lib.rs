@@ -101,6 +101,7 @@ impl<S: Store> World<S> {
         let scopes = RoleScopes::new().with("user", Scopes::parse("read write").unwrap());
         let builder = Auth::local(store.clone(), jwt(), hasher.clone())
             .with_clock(clock.clone())
+            .with_refusal_floor(Duration::ZERO)
             .with_events(events.clone())
             .with_role_scopes(scopes)
             .with_registration_role(RoleName::new("user").unwrap())

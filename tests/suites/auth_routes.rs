@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
@@ -29,6 +30,7 @@ fn complete() -> &'static Target {
         let keys = ApiKeys::new().with(PLAIN_KEY, Scopes::default()).unwrap();
         let keys = keys.with(SCOPED_KEY, Scopes::parse("introspect").unwrap()).unwrap();
         let auth = Auth::local(MemoryStore::new(), jwt(), TestHasher::new())
+            .with_refusal_floor(Duration::ZERO)
             .with_registration_role(RoleName::new("user").unwrap())
             .with_api_keys(keys);
         serve(auth.build().unwrap()).with_api_keys(PLAIN_KEY, SCOPED_KEY)
@@ -44,7 +46,8 @@ fn minimal() -> &'static Target {
         let tokens = std::sync::Arc::new(jwt());
         let auth = Auth::builder(USERS.clone(), MemoryStore::new(), std::sync::Arc::clone(&tokens))
             .with_issuer(tokens)
-            .with_hasher(TestHasher::new());
+            .with_hasher(TestHasher::new())
+            .with_refusal_floor(Duration::ZERO);
         serve(auth.build().unwrap()).with_sign_up(add_user)
     });
     &TARGET

@@ -20,7 +20,7 @@ use axum::http::Request;
 use axum::routing::get;
 use gatewright::axum::{CurrentUser, StatelessClaims};
 use gatewright::{
-    Account, AccountStore, Auth, HashingPool, Jwt, Login, MemoryStore, Password, PasswordHasher,
+    Account, AccountStore, Auth, HashContext, HashingPool, Jwt, Login, MemoryStore, Password, PasswordHasher,
     PasswordVerdict, Registration, RevocationCheck, RoleName, RoleScopes, Scopes, SessionStore, SqliteStore,
 };
 use gatewright_benches::{SECRET, Signed, Tokens};
@@ -114,7 +114,7 @@ fn key_pairs() -> Vec<Row> {
 
 async fn hashing() -> Vec<Row> {
     let pool = HashingPool::builder().with_workers(1).build().unwrap();
-    let hash = pool.hash(Password::new("correct horse battery staple")).await.unwrap();
+    let hash = pool.hash(Password::new("correct horse battery staple"), &HashContext::new()).await.unwrap();
     let stored = hash.expose().to_owned();
     let (ask, asked) = mpsc::channel::<()>();
     let (answer, answered) = mpsc::channel();
@@ -129,7 +129,8 @@ async fn hashing() -> Vec<Row> {
     let (mut pooled, mut plain) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let start = Instant::now();
-        let verdict = pool.verify(Password::new("correct horse battery staple"), Some(hash.clone())).await;
+        let password = Password::new("correct horse battery staple");
+        let verdict = pool.verify(password, Some(hash.clone()), &HashContext::new()).await;
         pooled.push(start.elapsed());
         assert_eq!(verdict.unwrap(), PasswordVerdict::Match);
         let start = Instant::now();

@@ -1,5 +1,7 @@
 //! The handle that an application builds once and clones into every handler.
 
+mod reports;
+mod refusal_floor;
 mod handle;
 mod build_error;
 mod feed_keys;
@@ -10,11 +12,12 @@ mod publish;
 
 pub use build_error::BuildError;
 pub use builder::{
-    AuthBuilder, DEFAULT_ACCESS_LIFETIME, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME,
-    DEFAULT_SESSION_LIFETIME, MAX_REFRESH_GRACE,
+    AuthBuilder, DEFAULT_ACCESS_LIFETIME, DEFAULT_HASH_WAIT, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME,
+    DEFAULT_SESSION_LIFETIME, MAX_HASH_WAIT, MAX_REFRESH_GRACE,
 };
 pub use dangerous::DangerousAuthBuilder;
 pub use handle::Auth;
+pub use refusal_floor::{DEFAULT_REFUSAL_FLOOR, MAX_HELD_REFUSALS, MAX_REFUSAL_FLOOR};
 pub use resource_server::NoUser;
 
 pub(crate) use handle::Inner;

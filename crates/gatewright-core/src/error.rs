@@ -63,6 +63,11 @@ pub enum AuthError {
     /// The password hasher failed.
     #[error("the password hasher failed")]
     Hasher(#[from] HasherError),
+    /// Too many refusals wait for the refusal floor:
+    /// [`MAX_HELD_REFUSALS`](crate::auth::MAX_HELD_REFUSALS).
+    #[error("too many refusals wait for the refusal floor")]
+    #[non_exhaustive]
+    TooManyRefusals {},
     /// The source of randomness failed.
     #[error("no identifier could be generated")]
     Random(#[from] RandomError),

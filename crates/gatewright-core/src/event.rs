@@ -1,5 +1,7 @@
 //! Events: what happened, for logs and audits. The cause of a refusal is in its event and nowhere else.
 
+use std::time::Duration;
+
 use crate::error::{AccessError, AuthError, LoginError, RefreshError, RequestError};
 use crate::types::{ClientInfo, SessionId, UserId};
 
@@ -40,19 +42,34 @@ pub enum Event<'a> {
         /// The cause.
         cause: LoginError,
     },
-    /// A password hash was replaced by a stronger one of the same password.
+    /// A password hash was replaced by a new one of the same password.
     #[non_exhaustive]
     HashUpgraded {
         /// The user.
         user: &'a UserId,
     },
-    /// A password hash could not be replaced by a stronger one. The login continued.
+    /// A password hash could not be replaced by a new one. The login continued.
     #[non_exhaustive]
     HashNotUpgraded {
         /// The user.
         user: &'a UserId,
         /// The failure. `None` if the hash or the user changed meanwhile.
         cause: Option<&'a AuthError>,
+    },
+    /// Refusals took longer than the refusal floor, so their time may show whether an account exists. It is
+    /// emitted at most once a minute.
+    ///
+    /// Raise `with_refusal_floor`. If old hashes are dearer than new ones, replace them at the next login with
+    /// `with_hash_upgrade(Upgrade::ToCurrent)` of the hashing pool. If the pool is overloaded, give it more
+    /// threads.
+    #[non_exhaustive]
+    RefusalFloorExceeded {
+        /// The refusal floor.
+        floor: Duration,
+        /// How long the last of the refusals took.
+        elapsed: Duration,
+        /// How many refusals took longer since the last of these events.
+        count: u64,
     },
     /// A refresh token was exchanged for the next pair.
     #[non_exhaustive]
@@ -182,6 +199,17 @@ pub enum Event<'a> {
         /// How many there were since the last event.
         count: u64,
     },
+    /// Passwords were not hashed because too many waited, and the clients got 503. It is emitted at most once a
+    /// minute.
+    ///
+    /// If this is no attack, give the hashing pool more threads.
+    #[non_exhaustive]
+    Overloaded {
+        /// The failure of the last request.
+        error: &'a AuthError,
+        /// How many requests failed since the last of these events.
+        count: u64,
+    },
     /// A request failed on the server, or the feed failed to take a revocation at once. A feed that queues
     /// messages and cannot send them logs that itself.
     #[non_exhaustive]
@@ -236,7 +264,7 @@ pub trait EventSink: Send + Sync + 'static {
 /// | level | events |
 /// |---|---|
 /// | `error` | failures |
-/// | `warn` | a reused refresh token, or a used one from another client; refused logins, refreshes and permissions; rejected messages of the feed |
+/// | `warn` | a reused refresh token, or a used one from another client; an exceeded refusal floor; an overload; refused logins, refreshes and permissions; rejected messages of the feed |
 /// | `info` | all others, including rejected access tokens |
 /// | `debug` | malformed requests |
 #[derive(Debug, Clone, Copy, Default)]
@@ -256,6 +284,9 @@ impl EventSink for TracingSink {
                      the same feed key (`with_feed_key`), and nobody else the right to write to the feed"
                 );
             }
+            Event::Overloaded { error, count } => {
+                tracing::warn!(target: "gatewright", cause = chain(error), count, "too many passwords wait");
+            }
             Event::TokenReused { user, session } => {
                 tracing::warn!(target: "gatewright", %user, %session, "refresh token used twice, session ended");
             }
@@ -264,6 +295,10 @@ impl EventSink for TracingSink {
                     target: "gatewright", %user, %session, ?client, other_network, session_ended,
                     "used refresh token came from another client",
                 );
+            }
+            Event::RefusalFloorExceeded { floor, elapsed, count } => {
+                let fix = "raise with_refusal_floor; replace dear hashes with with_hash_upgrade(Upgrade::ToCurrent)";
+                tracing::warn!(target: "gatewright", ?floor, ?elapsed, count, fix, "refusals took longer than the refusal floor");
             }
             Event::HashNotUpgraded { user, cause: Some(error) } => {
                 tracing::error!(target: "gatewright", %user, cause = chain(error), "password hash not upgraded");

@@ -78,7 +78,7 @@ pub use http::{
     BodyCollector, Denial, DetailRenderer, Headers, MAX_BODY_BYTES, MAX_DISCARDED_BYTES, ProblemRenderer,
     Rendered, Renderer, Reply, RequestView, TokenEndpoint, TrustedProxies,
 };
-pub use password::{HasherError, PasswordHasher, PasswordVerdict};
+pub use password::{AccountKey, HashContext, HasherError, PasswordHasher, PasswordVerdict};
 pub use revocation::{
     FeedKey, FeedMessage, FeedReach, InvalidFeedKey, InvalidRevocation, LocalFeed, Publication, Received,
     Revocation, RevocationCheck, RevocationFeed, RevocationReceiver, Revoked,
@@ -89,10 +89,10 @@ pub use store::{
 };
 pub use token::{Claims, TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims};
 pub use types::{
-    AllOf, AnyOf, ApiKeys, Authenticated, ClientInfo, Clock, Email, Epoch, InvalidApiKey, InvalidEmail,
-    InvalidId, InvalidScopes, Password, PasswordHash, Policy, RandomError, Requirement, RoleChange, RoleName,
-    RoleScopes, Scopes, SecureRandom, SessionId, SystemClock, SystemRandom, Timestamp, TokenText,
-    UnknownRole, UserAgent, UserId,
+    AllOf, AnyOf, ApiKeys, Authenticated, ClientInfo, ClientNetwork, Clock, Deadline, Email, Epoch,
+    InvalidApiKey, InvalidEmail, InvalidId, InvalidScopes, Password, PasswordHash, Policy, RandomError,
+    Requirement, RoleChange, RoleName, RoleScopes, Scopes, SecureRandom, SessionId, SystemClock,
+    SystemRandom, SystemTimer, Timer, Timestamp, TokenText, UnknownRole, UserAgent, UserId,
 };
 #[doc(hidden)]
 pub use types::{assert_distinct, assert_roles, assert_scopes};

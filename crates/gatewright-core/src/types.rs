@@ -1,11 +1,13 @@
-//! Small value types that all other folders use: ids, secrets, time, randomness, roles and scopes.
+//! Small value types that all other folders use: ids, secrets, time, waiting, randomness, roles and scopes.
 
 mod secret;
 mod clock;
+mod timer;
 mod random;
 mod id;
 mod email;
 mod client;
+mod network;
 mod typed_names;
 mod scope;
 mod role;
@@ -17,6 +19,7 @@ pub use client::{ClientInfo, MAX_USER_AGENT_BYTES, UserAgent};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use email::{Email, InvalidEmail, MAX_EMAIL_BYTES};
 pub use id::{Epoch, InvalidId, MAX_USER_ID_BYTES, SessionId, UserId};
+pub use network::ClientNetwork;
 pub use random::{RandomError, SecureRandom, SystemRandom};
 pub use requirement::{AllOf, AnyOf, Authenticated, Policy, Requirement};
 #[doc(hidden)]
@@ -26,6 +29,7 @@ pub use role::{MAX_ROLE_BYTES, RoleChange, RoleName, UnknownRole};
 pub use scope::assert_scopes;
 pub use scope::{InvalidScopes, MAX_SCOPES_BYTES, RoleScopes, Scopes};
 pub use secret::{DerivedKey, Password, PasswordHash, TokenText};
+pub use timer::{Deadline, SystemTimer, Timer};
 #[doc(hidden)]
 pub use typed_names::assert_distinct;
 

@@ -58,9 +58,25 @@ impl Default for Argon2Costs {
     }
 }
 
+/// Which stored hashes a login replaces by a new one, for
+/// [`HashingPoolBuilder::with_hash_upgrade`](crate::HashingPoolBuilder::with_hash_upgrade).
+///
+/// The password is known only at a login, so a hash is replaced then and not earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Upgrade {
+    /// Those that are easier to crack than a new one. Dearer ones stay. The default.
+    #[default]
+    Weaker,
+    /// All whose costs are not those of new hashes, also dearer ones. A dear hash takes longer to verify than
+    /// a new one: if that exceeds the refusal floor, the time shows that the account exists.
+    ToCurrent,
+}
+
 /// argon2id with the costs of new hashes, and the memory that it works in.
 pub(crate) struct Argon {
     params: Params,
+    upgrade: Upgrade,
     memory: Vec<Block>,
     /// How many hashes were computed.
     #[cfg(test)]
@@ -75,10 +91,11 @@ pub(crate) enum Outcome {
 }
 
 impl Argon {
-    pub(crate) fn new(costs: Argon2Costs) -> Result<Self, argon2::Error> {
+    pub(crate) fn new(costs: Argon2Costs, upgrade: Upgrade) -> Result<Self, argon2::Error> {
         let params = Params::new(costs.memory_kib, costs.passes, costs.lanes, Some(OUTPUT_BYTES))?;
         Ok(Self {
             params,
+            upgrade,
             memory: Vec::new(),
             #[cfg(test)]
             runs: 0,
@@ -110,7 +127,7 @@ impl Argon {
         self.run(&argon, password, &stored.salt, &mut output)?;
         Ok(Outcome::Verdict(if !bool::from(output.ct_eq(&stored.output)) {
             PasswordVerdict::Mismatch
-        } else if self.is_weaker(&stored) {
+        } else if self.is_weaker(&stored) || (self.upgrade == Upgrade::ToCurrent && self.differs(&stored)) {
             PasswordVerdict::MatchUpgrade
         } else {
             PasswordVerdict::Match
@@ -158,6 +175,12 @@ impl Argon {
             || stored.params.t_cost() < self.params.t_cost()
             || stored.salt.len() < SALT_BYTES
             || stored.output.len() < OUTPUT_BYTES
+    }
+
+    /// Whether a new hash has other costs.
+    fn differs(&self, stored: &Stored) -> bool {
+        let costs = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+        costs(&stored.params) != costs(&self.params)
     }
 }
 

@@ -2,7 +2,7 @@
 //! hashes are verified.
 //!
 //! ```text
-//! HashingPool ──► queue (bounded) ──► worker, with its own memory ──► argon2 | bcrypt ──► verdict
+//! HashingPool ──► queue (bounded, fair) ──► worker, with its own memory ──► argon2 | bcrypt ──► verdict
 //! ```
 //!
 //! Hashing occupies a core for milliseconds, so it never runs on an async thread.
@@ -11,30 +11,60 @@
 //! memory of a pool does not grow with the load. A stored hash that needs more gets it while it is
 //! verified, up to [`MAX_ARGON2_MEMORY_KIB`]. The next hash overwrites the memory; it is not wiped.
 //!
-//! **Load.** If the queue is full, a call fails at once because the hasher is busy (503).
+//! **Load.** A call waits for a thread until the deadline of its [`HashContext`](gatewright_core::HashContext):
+//! 2 seconds, as an `Auth` sets it. Then it fails because the hasher is busy (503). A queue longer than
+//! that is of no use, so its places are limited, and shared:
+//!
+//! | share | places | setting |
+//! |---|---|---|
+//! | all calls | 256 | [`with_queue`](HashingPoolBuilder::with_queue) |
+//! | one network: an IPv4 address, or a /64 of IPv6 | a quarter of the queue | [`with_network_share`](HashingPoolBuilder::with_network_share) |
+//! | one account from one network | 4 | [`with_account_share`](HashingPoolBuilder::with_account_share) |
+//!
+//! A call that finds its share full takes the place of the oldest call in it, which fails at once. If
+//! the whole queue is full, the network with the most calls loses its oldest one. Networks take turns:
+//! next is a call of the network that was served longest ago. So a flood from few networks delays a
+//! login from another one by no more than one hash for each of these networks. Among equal calls the
+//! oldest is next; while the queue is at least half full, the newest. A flood from hundreds of networks
+//! is not held off here: that is the task of a throttle in front of the application.
+//!
+//! **Clients that have gone.** A call whose future is dropped gives its place free at once. Not every
+//! framework drops it when the client closes the connection:
+//!
+//! | framework | drops the handler of a client that has gone |
+//! |---|---|
+//! | axum | yes |
+//! | actix-web | with `HttpServer::h1_allow_half_closed(false)`. The default is `true` |
+//! | poem 3.1 | no. The call stays in the queue until its turn, its deadline, or a newer call of its share |
 //!
 //! **Timing.** Each verification computes one hash, also if the user does not exist, the stored
 //! text is not a hash, or the hash costs more than the maximum. So these cases take as long as a
-//! user with a new hash.
+//! user with a new hash. A stored hash with other costs takes another time: the refusal floor of the
+//! `Auth` hides the difference if it is above all of them. With [`Upgrade::ToCurrent`] the differences
+//! disappear as users log in.
 //!
 //! ```
-//! use gatewright_core::{Password, PasswordHasher, PasswordVerdict};
+//! use gatewright_core::{HashContext, Password, PasswordHasher, PasswordVerdict};
 //! use gatewright_password::HashingPool;
 //!
 //! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let pool = HashingPool::builder().build()?;
-//! let hash = pool.hash(Password::new("correct horse battery staple")).await?;
+//! let hash = pool.hash(Password::new("correct horse battery staple"), &HashContext::new()).await?;
 //! assert!(hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-//! let verdict = pool.verify(Password::new("correct horse battery staple"), Some(hash)).await?;
+//! let password = Password::new("correct horse battery staple");
+//! let verdict = pool.verify(password, Some(hash), &HashContext::new()).await?;
 //! assert_eq!(verdict, PasswordVerdict::Match);
 //! # Ok(()) }
 //! ```
 
 mod argon;
 mod bcrypt_hash;
+mod queue;
 mod worker;
 mod pool;
 
-pub use argon::{Argon2Costs, MAX_ARGON2_LANES, MAX_ARGON2_MEMORY_KIB, MAX_ARGON2_PASSES, MIN_ARGON2_COSTS};
+pub use argon::{
+    Argon2Costs, MAX_ARGON2_LANES, MAX_ARGON2_MEMORY_KIB, MAX_ARGON2_PASSES, MIN_ARGON2_COSTS, Upgrade,
+};
 pub use bcrypt_hash::{MAX_BCRYPT_COST, MAX_BCRYPT_PASSWORD_BYTES};
-pub use pool::{DEFAULT_QUEUE, HashingPool, HashingPoolBuilder};
+pub use pool::{DEFAULT_ACCOUNT_SHARE, DEFAULT_QUEUE, HashingPool, HashingPoolBuilder, MAX_QUEUE};

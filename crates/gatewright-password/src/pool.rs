@@ -1,76 +1,191 @@
-//! The pool: a bounded queue in front of a few threads.
+//! The pool: a bounded, fair queue in front of a few threads.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::thread;
 
 use async_trait::async_trait;
-use crossbeam_channel::{Sender, TrySendError, bounded};
-use gatewright_core::{BuildError, HasherError, Password, PasswordHash, PasswordHasher, PasswordVerdict};
+use gatewright_core::{
+    BuildError, Deadline, HashContext, HasherError, Password, PasswordHash, PasswordHasher, PasswordVerdict,
+};
 use tokio::sync::oneshot;
 
 use crate::argon::{
-    Argon2Costs, MAX_ARGON2_LANES, MAX_ARGON2_MEMORY_KIB, MAX_ARGON2_PASSES, MIN_ARGON2_COSTS,
+    Argon2Costs, MAX_ARGON2_LANES, MAX_ARGON2_MEMORY_KIB, MAX_ARGON2_PASSES, MIN_ARGON2_COSTS, Upgrade,
 };
-use crate::worker::{self, Job, Reply};
+use crate::queue::{Caller, Queue, Shares, Ticket};
+use crate::worker::{self, Job, Reply, Work};
 
 /// The default of [`HashingPoolBuilder::with_queue`]: 256 calls can wait for a thread.
 pub const DEFAULT_QUEUE: usize = 256;
+/// The longest queue: 4,096 calls.
+pub const MAX_QUEUE: usize = 4096;
+/// The default of [`HashingPoolBuilder::with_account_share`]: four calls for one account from one
+/// network can wait.
+pub const DEFAULT_ACCOUNT_SHARE: usize = 4;
 
 /// Hashes and verifies passwords on its own threads. Clones share the threads. They end when the
 /// last clone is dropped.
 ///
 /// Pass it to `Auth::local`, or to `AuthBuilder::with_hasher`. The [crate's documentation](crate) has an
-/// example.
+/// example, and says how waiting calls share the threads.
 ///
 /// # Cancel safety
-/// A call that is dropped while it waits in the queue computes no hash.
+/// A call that is dropped while it waits in the queue gives its place free at once and computes no
+/// hash. A call that is dropped while its hash is computed occupies the thread until the hash is done.
 #[derive(Clone)]
 pub struct HashingPool {
-    jobs: Sender<Job>,
+    threads: Arc<Threads>,
+}
+
+/// The threads of a pool. They end when this is dropped.
+struct Threads(Arc<Shared>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.0.lock().is_closed = true;
+        self.0.changed.notify_all();
+    }
 }
 
 impl HashingPool {
     /// Starts with the default settings: argon2id with 19 MiB, two passes and one lane; one thread
-    /// fewer than there are cores, but at least one; a queue for [`DEFAULT_QUEUE`] calls.
+    /// fewer than there are cores, but at least one; a queue for [`DEFAULT_QUEUE`] calls, of which a
+    /// network has a quarter, and an account and network together [`DEFAULT_ACCOUNT_SHARE`].
     pub fn builder() -> HashingPoolBuilder {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         HashingPoolBuilder {
             costs: Argon2Costs::default(),
+            upgrade: Upgrade::default(),
             workers: cores.saturating_sub(1).max(1),
             queue: DEFAULT_QUEUE,
+            network_share: None,
+            account_share: DEFAULT_ACCOUNT_SHARE,
         }
     }
 
-    /// Queues the job and waits for its result.
-    async fn run<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, HasherError> {
-        let (reply, result) = oneshot::channel();
-        self.jobs.try_send(job(reply)).map_err(|error| match error {
-            TrySendError::Full(_) => HasherError::busy(),
-            TrySendError::Disconnected(_) => HasherError::failed("all threads of the pool have ended"),
-        })?;
-        result.await.unwrap_or_else(|closed| Err(HasherError::failed(closed)))
+    /// Queues the work and waits for its result, at most until the deadline for the work to begin.
+    async fn run<T>(
+        &self,
+        context: &HashContext,
+        work: impl FnOnce(Reply<T>) -> Work,
+    ) -> Result<T, HasherError> {
+        let deadline = context.deadline.clone();
+        if deadline.as_ref().is_some_and(Deadline::has_passed) {
+            return Err(HasherError::busy());
+        }
+        let (reply, mut result) = oneshot::channel();
+        let caller = Caller { network: context.network, account: context.account };
+        let mut timeout = deadline.as_ref().map(Deadline::wait);
+        let place = self.threads.0.enter(caller, Job { work: work(reply), deadline });
+        poll_fn(|task| {
+            if let Poll::Ready(received) = Pin::new(&mut result).poll(task) {
+                return Poll::Ready(received.unwrap_or_else(|closed| Err(HasherError::failed(closed))));
+            }
+            let is_over = timeout.as_mut().is_some_and(|timeout| timeout.as_mut().poll(task).is_ready());
+            if is_over {
+                timeout = None;
+                // Otherwise the work has begun, or its refusal is on the way.
+                if place.leave() {
+                    return Poll::Ready(Err(HasherError::busy()));
+                }
+            }
+            Poll::Pending
+        })
+        .await
     }
 }
 
 impl fmt::Debug for HashingPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HashingPool").field("waiting", &self.jobs.len()).finish_non_exhaustive()
+        let waiting = self.threads.0.lock().queue.len();
+        f.debug_struct("HashingPool").field("waiting", &waiting).finish_non_exhaustive()
     }
 }
 
 #[async_trait]
 impl PasswordHasher for HashingPool {
-    async fn hash(&self, password: Password) -> Result<PasswordHash, HasherError> {
-        self.run(|reply| Job::Hash { password, reply }).await
+    async fn hash(&self, password: Password, context: &HashContext) -> Result<PasswordHash, HasherError> {
+        self.run(context, |reply| Work::Hash { password, reply }).await
     }
 
     async fn verify(
         &self,
         password: Password,
         stored: Option<PasswordHash>,
+        context: &HashContext,
     ) -> Result<PasswordVerdict, HasherError> {
-        self.run(|reply| Job::Verify { password, stored, reply }).await
+        self.run(context, |reply| Work::Verify { password, stored, reply }).await
+    }
+}
+
+/// What the callers and the threads share.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    queue: Queue<Job>,
+    is_closed: bool,
+}
+
+impl Shared {
+    fn new(shares: Shares) -> Self {
+        let state = State { queue: Queue::new(shares), is_closed: false };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// No foreign code runs while the lock is held, so a panic cannot leave the state inconsistent.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(&self, caller: Caller, job: Job) -> Place<'_> {
+        let (ticket, loser) = self.lock().queue.enter(caller, job);
+        self.changed.notify_one();
+        if let Some(loser) = loser {
+            loser.refuse();
+        }
+        Place { shared: self, ticket }
+    }
+
+    /// Waits for the next job. `None` when the pool is dropped.
+    pub(crate) fn next(&self) -> Option<Job> {
+        let mut state = self.lock();
+        loop {
+            if let Some(job) = state.queue.next() {
+                return Some(job);
+            }
+            if state.is_closed {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// The place of a call in the queue. It is free when this is dropped.
+struct Place<'a> {
+    shared: &'a Shared,
+    ticket: Ticket,
+}
+
+impl Place<'_> {
+    /// Leaves the queue. Returns whether the call was still in it.
+    fn leave(&self) -> bool {
+        let job = self.shared.lock().queue.leave(self.ticket);
+        job.is_some()
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
@@ -80,8 +195,11 @@ impl PasswordHasher for HashingPool {
 #[must_use]
 pub struct HashingPoolBuilder {
     costs: Argon2Costs,
+    upgrade: Upgrade,
     workers: usize,
     queue: usize,
+    network_share: Option<usize>,
+    account_share: usize,
 }
 
 impl HashingPoolBuilder {
@@ -92,6 +210,19 @@ impl HashingPoolBuilder {
         self
     }
 
+    /// Which stored hashes are replaced at the user's next login. Default: [`Upgrade::Weaker`].
+    ///
+    /// ```
+    /// use gatewright_password::{HashingPool, Upgrade};
+    ///
+    /// let pool = HashingPool::builder().with_hash_upgrade(Upgrade::ToCurrent).build()?;
+    /// # Ok::<(), gatewright_core::BuildError>(())
+    /// ```
+    pub const fn with_hash_upgrade(mut self, upgrade: Upgrade) -> Self {
+        self.upgrade = upgrade;
+        self
+    }
+
     /// The number of threads. Default: one fewer than there are cores, but at least one. Each
     /// thread holds the memory for one hash.
     pub const fn with_workers(mut self, workers: usize) -> Self {
@@ -99,19 +230,52 @@ impl HashingPoolBuilder {
         self
     }
 
-    /// How many calls can wait for a thread. Default: [`DEFAULT_QUEUE`]. A further call fails
-    /// because the hasher is busy.
+    /// How many calls can wait for a thread: 1 to [`MAX_QUEUE`]. Default: [`DEFAULT_QUEUE`].
     pub const fn with_queue(mut self, queue: usize) -> Self {
         self.queue = queue;
+        self
+    }
+
+    /// How many calls of one network (an IPv4 address, or a /64 of IPv6) can wait. Default: a quarter
+    /// of the queue, but at least one. Calls of clients without an address have no such limit.
+    ///
+    /// Behind a proxy that is not trusted, all clients have the address of the proxy and share its
+    /// places.
+    pub const fn with_network_share(mut self, calls: usize) -> Self {
+        self.network_share = Some(calls);
+        self
+    }
+
+    /// How many calls for one account from one network can wait. Default:
+    /// [`DEFAULT_ACCOUNT_SHARE`]. All clients without an address count as one network here.
+    pub const fn with_account_share(mut self, calls: usize) -> Self {
+        self.account_share = calls;
         self
     }
 
     /// Checks the costs and starts the threads.
     ///
     /// # Errors
-    /// If the costs are out of range, if the number of threads or the length of the queue is zero,
-    /// or if the system cannot start a thread. The error names the setting.
+    /// If the costs are out of range, if the number of threads, the length of the queue or a share
+    /// is out of range, or if the system cannot start a thread. The error names the setting.
     pub fn build(self) -> Result<HashingPool, BuildError> {
+        self.check()?;
+        let network = self.network_share.unwrap_or(self.queue / 4).max(1);
+        let shares = Shares { queue: self.queue, network, account: self.account_share };
+        let shared = Arc::new(Shared::new(shares));
+        let pool = HashingPool { threads: Arc::new(Threads(Arc::clone(&shared))) };
+        for _ in 0..self.workers {
+            let (shared, costs, upgrade) = (Arc::clone(&shared), self.costs, self.upgrade);
+            let thread = thread::Builder::new().name("gatewright-hash".to_owned());
+            let started = thread.spawn(move || worker::run(&shared, costs, upgrade));
+            started.map_err(|_| {
+                BuildError::new("workers", "could not be started: the system has no more threads")
+            })?;
+        }
+        Ok(pool)
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
         let Argon2Costs { memory_kib, passes, lanes, .. } = self.costs;
         let strong = MIN_ARGON2_COSTS.iter().any(|(memory, least)| memory_kib >= *memory && passes >= *least);
         let affordable = memory_kib <= MAX_ARGON2_MEMORY_KIB
@@ -121,20 +285,143 @@ impl HashingPoolBuilder {
             (strong, "costs", "must be at least a recommendation of OWASP, such as 19 MiB and 2 passes"),
             (affordable, "costs", "must be at most 256 MiB, 10 passes and 8 lanes"),
             (self.workers > 0, "workers", "must be at least 1"),
-            (self.queue > 0, "queue", "must be at least 1"),
+            ((1..=MAX_QUEUE).contains(&self.queue), "queue", "must be 1 to 4096"),
+            (self.network_share != Some(0), "network_share", "must be at least 1"),
+            (self.account_share > 0, "account_share", "must be at least 1"),
         ];
-        if let Some((_, setting, problem)) = checks.into_iter().find(|(valid, ..)| !valid) {
-            return Err(BuildError::new(setting, problem));
+        match checks.into_iter().find(|(valid, ..)| !valid) {
+            Some((_, setting, problem)) => Err(BuildError::new(setting, problem)),
+            None => Ok(()),
         }
-        let (jobs, queue) = bounded(self.queue);
-        for _ in 0..self.workers {
-            let (queue, costs) = (queue.clone(), self.costs);
-            let thread = thread::Builder::new().name("gatewright-hash".to_owned());
-            let started = thread.spawn(move || worker::run(&queue, costs));
-            started.map_err(|_| {
-                BuildError::new("workers", "could not be started: the system has no more threads")
-            })?;
-        }
-        Ok(HashingPool { jobs })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::task::{Context, Waker};
+    use std::time::Duration;
+
+    use gatewright_core::{AccountKey, ClientNetwork};
+    use gatewright_testkit::ManualTimer;
+
+    use super::*;
+
+    const WAIT: Duration = Duration::from_secs(2);
+
+    /// A pool whose jobs only the test takes.
+    fn pool_without_threads() -> HashingPool {
+        let shares = Shares { queue: 8, network: 2, account: 1 };
+        HashingPool { threads: Arc::new(Threads(Arc::new(Shared::new(shares)))) }
+    }
+
+    fn context(timer: &ManualTimer, network: &str, account: &str) -> HashContext {
+        HashContext::new()
+            .with_network(ClientNetwork::of(network.parse().unwrap()))
+            .with_account(AccountKey::of_name(account))
+            .with_deadline(Deadline::after(Arc::new(timer.clone()), WAIT))
+    }
+
+    type Hashing<'a> = Pin<Box<dyn Future<Output = Result<PasswordHash, HasherError>> + Send + 'a>>;
+
+    fn hash<'a>(pool: &'a HashingPool, context: &'a HashContext) -> Hashing<'a> {
+        pool.hash(Password::new("correct horse"), context)
+    }
+
+    fn poll(call: &mut Hashing<'_>) -> Poll<Result<PasswordHash, HasherError>> {
+        call.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn is_busy(result: &Poll<Result<PasswordHash, HasherError>>) -> bool {
+        matches!(result, Poll::Ready(Err(HasherError::Busy { .. })))
+    }
+
+    fn waiting(pool: &HashingPool) -> usize {
+        pool.threads.0.lock().queue.len()
+    }
+
+    #[test]
+    fn a_call_waits_until_its_deadline_and_no_longer() {
+        let (pool, timer) = (pool_without_threads(), ManualTimer::new());
+        let context = context(&timer, "192.0.2.1", "ada");
+        let mut call = hash(&pool, &context);
+        assert!(poll(&mut call).is_pending());
+        timer.advance(WAIT - Duration::from_nanos(1));
+        assert!(poll(&mut call).is_pending());
+        assert_eq!(waiting(&pool), 1);
+        timer.advance(Duration::from_nanos(1));
+        assert!(is_busy(&poll(&mut call)));
+        assert_eq!(waiting(&pool), 0);
+        assert!(timer.sleeps().is_empty());
+
+        assert!(is_busy(&poll(&mut hash(&pool, &context))), "the deadline has passed already");
+        assert_eq!(waiting(&pool), 0);
+    }
+
+    #[test]
+    fn a_call_that_is_dropped_frees_its_place_at_once() {
+        let (pool, timer) = (pool_without_threads(), ManualTimer::new());
+        let contexts: Vec<_> = (0..8).map(|n| context(&timer, &format!("192.0.2.{n}"), "ada")).collect();
+        drop(hash(&pool, contexts.first().unwrap()));
+        assert_eq!(waiting(&pool), 0, "before the first poll it has no place");
+        let mut calls: Vec<_> = contexts.iter().map(|context| hash(&pool, context)).collect();
+        assert!(calls.iter_mut().all(|call| poll(call).is_pending()));
+        assert_eq!(waiting(&pool), 8);
+        drop(calls);
+        assert_eq!((waiting(&pool), timer.sleeps().len()), (0, 0));
+    }
+
+    #[test]
+    fn work_that_has_begun_is_not_interrupted() {
+        let (pool, timer) = (pool_without_threads(), ManualTimer::new());
+        let context = context(&timer, "192.0.2.1", "ada");
+        let mut call = hash(&pool, &context);
+        assert!(poll(&mut call).is_pending());
+        let job = pool.threads.0.next().unwrap();
+        timer.advance(WAIT * 10);
+        assert!(poll(&mut call).is_pending());
+        let Work::Hash { reply, .. } = job.work else { panic!("a hash was asked for") };
+        reply.send(Ok(PasswordHash::new("hash"))).unwrap();
+        assert!(matches!(poll(&mut call), Poll::Ready(Ok(_))));
+    }
+
+    #[test]
+    fn a_thread_computes_nothing_for_a_client_that_has_gone() {
+        let (pool, timer) = (pool_without_threads(), ManualTimer::new());
+        let context = context(&timer, "192.0.2.1", "ada");
+        let mut call = hash(&pool, &context);
+        assert!(poll(&mut call).is_pending());
+        let job = pool.threads.0.next().unwrap();
+        drop(call);
+        let Work::Hash { reply, .. } = &job.work else { panic!("a hash was asked for") };
+        assert!(reply.is_closed() && job.is_obsolete());
+    }
+
+    #[test]
+    fn a_call_that_loses_its_place_fails_at_once() {
+        let (pool, timer) = (pool_without_threads(), ManualTimer::new());
+        let contexts = ["ada", "ada", "bob", "eve"].map(|account| context(&timer, "192.0.2.1", account));
+        let [mut first, mut second, mut third, mut fourth] =
+            contexts.each_ref().map(|context| hash(&pool, context));
+        assert!(poll(&mut first).is_pending());
+        assert!(poll(&mut second).is_pending());
+        assert!(is_busy(&poll(&mut first)), "the share of the account is one place");
+        assert!(poll(&mut third).is_pending());
+        assert!(poll(&mut fourth).is_pending());
+        assert!(is_busy(&poll(&mut second)), "the share of the network is two places");
+        assert!(poll(&mut third).is_pending());
+        assert_eq!(waiting(&pool), 2);
+    }
+
+    /// The memory of a flood is the memory of the queue.
+    #[test]
+    fn a_flood_of_calls_leaves_at_most_a_full_queue() {
+        let (pool, timer) = (pool_without_threads(), ManualTimer::new());
+        let contexts: Vec<_> =
+            (0..2_500).map(|n| context(&timer, &format!("10.0.{}.{}", n / 256, n % 256), "ada")).collect();
+        let mut calls: Vec<_> = contexts.iter().map(|context| hash(&pool, context)).collect();
+        calls.iter_mut().for_each(|call| assert!(poll(call).is_pending()));
+        assert_eq!(waiting(&pool), 8);
+        assert_eq!(calls.iter_mut().map(poll).filter(is_busy).count(), 2_492);
     }
 }

@@ -2,70 +2,99 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crossbeam_channel::Receiver;
-use gatewright_core::{HasherError, Password, PasswordHash, PasswordVerdict};
+use gatewright_core::{Deadline, HasherError, Password, PasswordHash, PasswordVerdict};
 use tokio::sync::oneshot;
 
-use crate::argon::{Argon, Argon2Costs, Outcome};
+use crate::argon::{Argon, Argon2Costs, Outcome, Upgrade};
 use crate::bcrypt_hash;
+use crate::pool::Shared;
 
 /// The channel for the result of a call.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, HasherError>>;
 
-/// A call that waits for its result. A cancelled call has closed its channel, and its job is
-/// skipped.
-pub(crate) enum Job {
+/// A call that waits for its result.
+pub(crate) struct Job {
+    pub(crate) work: Work,
+    pub(crate) deadline: Option<Deadline>,
+}
+
+/// What a call asks for.
+pub(crate) enum Work {
     Hash { password: Password, reply: Reply<PasswordHash> },
     Verify { password: Password, stored: Option<PasswordHash>, reply: Reply<PasswordVerdict> },
 }
 
 impl Job {
-    fn is_cancelled(&self) -> bool {
-        match self {
-            Self::Hash { reply, .. } => reply.is_closed(),
-            Self::Verify { reply, .. } => reply.is_closed(),
+    /// Whether the result is not needed any more: the call was cancelled, or its deadline has passed.
+    pub(crate) fn is_obsolete(&self) -> bool {
+        let is_cancelled = match &self.work {
+            Work::Hash { reply, .. } => reply.is_closed(),
+            Work::Verify { reply, .. } => reply.is_closed(),
+        };
+        is_cancelled || self.deadline.as_ref().is_some_and(Deadline::has_passed)
+    }
+
+    /// Answers that the hasher is busy.
+    pub(crate) fn refuse(self) {
+        match self.work {
+            Work::Hash { reply, .. } => drop(reply.send(Err(HasherError::busy()))),
+            Work::Verify { reply, .. } => drop(reply.send(Err(HasherError::busy()))),
         }
     }
 }
 
-/// Processes jobs until all senders of the channel are dropped.
-pub(crate) fn run(jobs: &Receiver<Job>, costs: Argon2Costs) {
-    let mut argon = None;
-    for job in jobs {
-        match job {
-            job if job.is_cancelled() => {}
-            Job::Hash { password, reply } => {
-                let _ = reply.send(catch(&mut argon, costs, |argon| hash(argon, &password)));
-            }
-            Job::Verify { password, stored, reply } => {
-                let verify = |argon: &mut Argon| verify(argon, &password, stored.as_ref());
-                let _ = reply.send(catch(&mut argon, costs, verify));
-            }
-        }
+/// Processes jobs until the pool is dropped.
+pub(crate) fn run(shared: &Shared, costs: Argon2Costs, upgrade: Upgrade) {
+    let mut worker = Worker { argon: None, costs, upgrade };
+    while let Some(job) = shared.next() {
+        // Sending a result wakes the task of the caller, whose waker may panic. The thread continues.
+        let _ = catch_unwind(AssertUnwindSafe(|| worker.process(job)));
     }
 }
 
-/// Runs the work with the thread's memory. If a hash function panics, this call fails and the
-/// memory is dropped; the thread continues.
-fn catch<T>(
-    slot: &mut Option<Argon>,
+/// The memory of a thread, and how it is set up.
+struct Worker {
+    argon: Option<Argon>,
     costs: Argon2Costs,
-    work: impl FnOnce(&mut Argon) -> Result<T, HasherError>,
-) -> Result<T, HasherError> {
-    let mut argon = match slot.take() {
-        Some(argon) => argon,
-        None => Argon::new(costs).map_err(HasherError::failed)?,
-    };
-    let done = catch_unwind(AssertUnwindSafe(|| {
-        let result = work(&mut argon);
-        (argon, result)
-    }));
-    match done {
-        Ok((argon, result)) => {
-            *slot = Some(argon);
-            result
+    upgrade: Upgrade,
+}
+
+impl Worker {
+    fn process(&mut self, job: Job) {
+        if job.is_obsolete() {
+            return job.refuse();
         }
-        Err(_) => Err(HasherError::failed("the hash function panicked")),
+        match job.work {
+            Work::Hash { password, reply } => {
+                let _ = reply.send(self.catch(|argon| hash(argon, &password)));
+            }
+            Work::Verify { password, stored, reply } => {
+                let _ = reply.send(self.catch(|argon| verify(argon, &password, stored.as_ref())));
+            }
+        }
+    }
+
+    /// Runs the work with the thread's memory. If a hash function panics, this call fails and the
+    /// memory is dropped; the thread continues.
+    fn catch<T>(
+        &mut self,
+        work: impl FnOnce(&mut Argon) -> Result<T, HasherError>,
+    ) -> Result<T, HasherError> {
+        let mut argon = match self.argon.take() {
+            Some(argon) => argon,
+            None => Argon::new(self.costs, self.upgrade).map_err(HasherError::failed)?,
+        };
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            let result = work(&mut argon);
+            (argon, result)
+        }));
+        match done {
+            Ok((argon, result)) => {
+                self.argon = Some(argon);
+                result
+            }
+            Err(_) => Err(HasherError::failed("the hash function panicked")),
+        }
     }
 }
 
@@ -99,7 +128,7 @@ mod tests {
 
     #[test]
     fn every_verification_computes_exactly_one_hash() {
-        let mut argon = Argon::new(Argon2Costs::default()).unwrap();
+        let mut argon = Argon::new(Argon2Costs::default(), Upgrade::default()).unwrap();
         let valid = argon.hash("correct horse").unwrap();
         let stored =
             ["!", "", "$2b$31$x", "$argon2id$v=19$m=4294967295,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo"];

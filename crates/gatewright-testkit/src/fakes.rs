@@ -1,4 +1,4 @@
-//! Test doubles: a clock, a hasher, an event sink, stores and a feed that a test controls.
+//! Test doubles: a clock, a timer, a hasher, an event sink, stores and a feed that a test controls.
 
 mod clock;
 mod counting_store;
@@ -8,6 +8,7 @@ mod hasher;
 mod intercepted;
 mod manual_feed;
 mod seeded_random;
+mod timer;
 
 pub use clock::FixedClock;
 pub use counting_store::{CountingStore, Watch};
@@ -17,3 +18,4 @@ pub use hasher::TestHasher;
 pub use intercepted::{Hook, Intercepted, Method};
 pub use manual_feed::ManualFeed;
 pub use seeded_random::SeededRandom;
+pub use timer::ManualTimer;

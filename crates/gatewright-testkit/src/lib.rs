@@ -15,10 +15,11 @@
 //! - [`auth_routes_suite!`] tests the ready-made endpoints and one guarded route of a running
 //!   application: a table of requests and exact answers over a real socket.
 //!   [`auth_routes::CASES`] lists them.
-//! - [`FixedClock`] is a clock that a test moves. [`TestHasher`] counts its calls and can be
-//!   paused. [`EventRecorder`] records events. [`FailingStore`] fails on demand, [`CountingStore`]
-//!   counts reads and pauses calls, and [`Intercepted`] runs any [`Hook`] around the calls of a
-//!   store. [`ManualFeed`] is a revocation feed whose messages a test delivers.
+//! - [`FixedClock`] is a clock and [`ManualTimer`] a timer that a test moves. [`TestHasher`] counts
+//!   its calls and can be paused. [`EventRecorder`] records events. [`FailingStore`] fails on
+//!   demand, [`CountingStore`] counts reads and pauses calls, and [`Intercepted`] runs any [`Hook`]
+//!   around the calls of a store. [`ManualFeed`] is a revocation feed whose messages a test
+//!   delivers.
 //!
 //! Each suite is one macro that expands every case as its own `#[test]`.
 //!
@@ -69,8 +70,8 @@ pub mod feed;
 pub mod auth_routes;
 
 pub use fakes::{
-    CountingStore, EventRecorder, FailingStore, FixedClock, Hook, Intercepted, ManualFeed, Method, Outage,
-    SeededRandom, TestHasher, Watch,
+    CountingStore, EventRecorder, FailingStore, FixedClock, Hook, Intercepted, ManualFeed, ManualTimer,
+    Method, Outage, SeededRandom, TestHasher, Watch,
 };
 
 use std::future::Future;

@@ -66,8 +66,9 @@
 //!   crates of these names.
 
 pub use gatewright_core::auth::{
-    Auth, AuthBuilder, BuildError, DEFAULT_ACCESS_LIFETIME, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME,
-    DEFAULT_SESSION_LIFETIME, DangerousAuthBuilder, MAX_REFRESH_GRACE, NoUser,
+    Auth, AuthBuilder, BuildError, DEFAULT_ACCESS_LIFETIME, DEFAULT_HASH_WAIT, DEFAULT_REFRESH_GRACE,
+    DEFAULT_REFRESH_LIFETIME, DEFAULT_REFUSAL_FLOOR, DEFAULT_SESSION_LIFETIME, DangerousAuthBuilder,
+    MAX_HASH_WAIT, MAX_HELD_REFUSALS, MAX_REFRESH_GRACE, MAX_REFUSAL_FLOOR, NoUser,
 };
 pub use gatewright_core::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY};
 pub use gatewright_core::endpoints::{
@@ -87,8 +88,8 @@ pub use gatewright_core::http::{
     Renderer, Reply, RequestView, TokenEndpoint, TrustedProxies,
 };
 pub use gatewright_core::password::{
-    HasherError, MAX_PASSWORD_BYTES, MIN_PASSWORD_CODE_POINTS, PasswordHasher, PasswordPolicyError,
-    PasswordVerdict,
+    AccountKey, HashContext, HasherError, MAX_PASSWORD_BYTES, MIN_PASSWORD_CODE_POINTS, PasswordHasher,
+    PasswordPolicyError, PasswordVerdict,
 };
 pub use gatewright_core::revocation::{
     CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED, DISTRUST_WINDOW, FEED_KEY_BYTES, FeedKey, FeedMessage,
@@ -108,11 +109,11 @@ pub use gatewright_core::token::{
     TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims,
 };
 pub use gatewright_core::types::{
-    AllOf, AnyOf, ApiKeys, Authenticated, ClientInfo, Clock, DerivedKey, Email, Epoch, InvalidApiKey,
-    InvalidEmail, InvalidId, InvalidScopes, MAX_API_KEY_BYTES, MAX_EMAIL_BYTES, MAX_ROLE_BYTES,
-    MAX_SCOPES_BYTES, MAX_USER_AGENT_BYTES, Password, PasswordHash, Policy, RandomError, Requirement,
-    RoleChange, RoleName, RoleScopes, SHORT_API_KEY_BYTES, Scopes, SecureRandom, SessionId, SystemClock,
-    SystemRandom, Timestamp, TokenText, UnknownRole, UserAgent, UserId,
+    AllOf, AnyOf, ApiKeys, Authenticated, ClientInfo, ClientNetwork, Clock, Deadline, DerivedKey, Email,
+    Epoch, InvalidApiKey, InvalidEmail, InvalidId, InvalidScopes, MAX_API_KEY_BYTES, MAX_EMAIL_BYTES,
+    MAX_ROLE_BYTES, MAX_SCOPES_BYTES, MAX_USER_AGENT_BYTES, Password, PasswordHash, Policy, RandomError,
+    Requirement, RoleChange, RoleName, RoleScopes, SHORT_API_KEY_BYTES, Scopes, SecureRandom, SessionId,
+    SystemClock, SystemRandom, SystemTimer, Timer, Timestamp, TokenText, UnknownRole, UserAgent, UserId,
 };
 pub use gatewright_core::{Bytes, roles, scopes};
 pub use gatewright_jwt::{
@@ -120,7 +121,7 @@ pub use gatewright_jwt::{
     KeyError, KeyRing, MAX_CACHE_TOKENS, MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_ID_BYTES, MAX_LEEWAY,
     MIN_SECRET_BYTES, NewKey, RingError, SigningKey, UnknownAlgorithm, VerifyingKey,
 };
-pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
+pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder, Upgrade};
 
 /// For actix-web: `App::new().configure(install(&auth, "/auth")).route("/me", web::get().to(me))`.
 ///

@@ -16,7 +16,7 @@ use axum::routing::{get, post};
 use customers::{Customer, Customers, TABLE};
 use gatewright::axum::{Authorized, CurrentUser, HasAuth, routes};
 use gatewright::{
-    Auth, Email, HashingPool, Jwt, Password, PasswordHasher, Registration, SqliteStore, UserId,
+    Auth, Email, HashContext, HashingPool, Jwt, Password, PasswordHasher, Registration, SqliteStore, UserId,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{SqlitePool, query};
@@ -91,7 +91,7 @@ pub async fn add(
 ) -> Result<Added, Box<dyn Error>> {
     let _ = Registration::new(email, Password::new(password))?;
     let customers = SqlitePool::connect_with(SqliteConnectOptions::new().filename(path)).await?;
-    let hash = HashingPool::builder().build()?.hash(Password::new(password)).await?;
+    let hash = HashingPool::builder().build()?.hash(Password::new(password), &HashContext::new()).await?;
     let insert = query(
         "INSERT INTO customers (name, email, password, staff) VALUES (?, ?, ?, ?) \
          ON CONFLICT (email) DO NOTHING",

@@ -38,6 +38,8 @@ pub struct Config {
     pub session_lifetime: Duration,
     /// `AUTH_REFRESH_GRACE_SECONDS`.
     pub refresh_grace: Duration,
+    /// `AUTH_REFUSAL_FLOOR_MILLISECONDS`.
+    pub refusal_floor: Duration,
     /// `AUTH_API_KEYS`.
     pub api_keys: String,
     /// `AUTH_TRUSTED_PROXIES`.
@@ -96,6 +98,7 @@ impl Config {
             refresh_lifetime: lifetime("AUTH_REFRESH_DAYS", 7, 86_400)?,
             session_lifetime: lifetime("AUTH_SESSION_DAYS", 30, 86_400)?,
             refresh_grace: span("AUTH_REFRESH_GRACE_SECONDS", 10, 1)?,
+            refusal_floor: Duration::from_millis(number("AUTH_REFUSAL_FLOOR_MILLISECONDS", 400)?),
             api_keys: text("AUTH_API_KEYS")?.unwrap_or_default(),
             trusted_proxies: text("AUTH_TRUSTED_PROXIES")?.unwrap_or_default(),
             admin_email: text("ADMIN_EMAIL")?.unwrap_or_else(|| "admin@example.com".to_owned()),
@@ -112,12 +115,15 @@ fn text(name: &str) -> Result<Option<String>, Box<dyn Error>> {
     }
 }
 
+fn number(name: &str, default: u64) -> Result<u64, Box<dyn Error>> {
+    match text(name)? {
+        None => Ok(default),
+        Some(text) => Ok(text.parse().map_err(|_| format!("{name}: is not a whole number"))?),
+    }
+}
+
 fn span(name: &str, default: u64, unit: u64) -> Result<Duration, Box<dyn Error>> {
-    let number = match text(name)? {
-        None => default,
-        Some(text) => text.parse().map_err(|_| format!("{name}: is not a whole number"))?,
-    };
-    Ok(Duration::from_secs(number.saturating_mul(unit)))
+    Ok(Duration::from_secs(number(name, default)?.saturating_mul(unit)))
 }
 
 fn lifetime(name: &str, default: u64, unit: u64) -> Result<Duration, Box<dyn Error>> {

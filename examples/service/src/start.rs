@@ -25,6 +25,7 @@ pub async fn open(config: &Config) -> Result<Auth, Box<dyn Error>> {
             "refresh_lifetime" => "AUTH_REFRESH_DAYS",
             "session_lifetime" => "AUTH_SESSION_DAYS",
             "refresh_grace" => "AUTH_REFRESH_GRACE_SECONDS",
+            "refusal_floor" => "AUTH_REFUSAL_FLOOR_MILLISECONDS",
             other => other,
         };
         format!("{variable}: {}", error.problem).into()
@@ -122,7 +123,8 @@ fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilde
         .with_access_lifetime(config.access_lifetime)
         .with_refresh_lifetime(config.refresh_lifetime)
         .with_session_lifetime(config.session_lifetime)
-        .with_refresh_grace(config.refresh_grace))
+        .with_refresh_grace(config.refresh_grace)
+        .with_refusal_floor(config.refusal_floor))
 }
 
 /// Does not quote the value: it can be a part of a key that contains a colon.

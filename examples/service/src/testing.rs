@@ -11,6 +11,7 @@
 pub mod connections;
 pub mod databases;
 pub mod journeys;
+pub mod login_floods;
 pub mod nodes;
 pub mod revocations;
 
@@ -127,6 +128,7 @@ pub fn config(database_url: &str) -> Config {
         refresh_lifetime: Duration::from_secs(7 * 86_400),
         session_lifetime: Duration::from_secs(30 * 86_400),
         refresh_grace: Duration::from_secs(60),
+        refusal_floor: Duration::ZERO,
         api_keys: API_KEYS.to_owned(),
         trusted_proxies: String::new(),
         admin_email: ADMIN_EMAIL.to_owned(),
@@ -135,8 +137,8 @@ pub fn config(database_url: &str) -> Config {
 }
 
 /// Serves on a thread of its own until the tests end. `settings` may change what the configuration
-/// sets. Passwords are hashed by the [`TestHasher`], which costs nothing: only the real programs
-/// ([`Program`]) hash as in production.
+/// sets. Passwords are hashed by the [`TestHasher`], which costs nothing, and refused logins are answered at once:
+/// only the real programs ([`Program`]) hash as in production.
 pub fn serve(
     database_url: &str,
     settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account> + Send + 'static,
@@ -215,11 +217,14 @@ pub struct Program {
 }
 
 impl Program {
-    /// The program, to be started in a directory, with these settings and no others.
+    /// The program, to be started in a directory, with these settings. Unless they name others, it listens
+    /// on a free port and has no refusal floor.
     #[must_use]
     pub fn command(program: &str, directory: &Path, settings: &[(&str, &str)]) -> Command {
         let mut command = Command::new(program);
         command.current_dir(directory).env_clear().env("BIND_ADDR", "127.0.0.1:0");
+        // Refused logins are answered at once, so that the tests are fast.
+        command.env("AUTH_REFUSAL_FLOOR_MILLISECONDS", "0");
         command.envs(settings.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

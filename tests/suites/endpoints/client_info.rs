@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use gatewright::{
-    Bytes, ClientInfo, Email, Endpoint, Headers, Login, MemoryStore, Password, RequestView, SessionStore,
-    TrustedProxies, UserAgent, UserStore,
+    Bytes, ClientInfo, ClientNetwork, Email, Endpoint, Headers, Login, MemoryStore, Password, RequestView,
+    SessionStore, TrustedProxies, UserAgent, UserStore,
 };
 use gatewright_tests::{Log, PASSWORD, World, memory};
 
@@ -87,6 +87,58 @@ async fn an_application_passes_client_info_to_its_own_logins() {
     assert_eq!(latest(&world).await, (Some("198.51.100.7".to_owned()), Some("console".to_owned())));
     world.login(EMAIL).await;
     assert_eq!(latest(&world).await, (None, None));
+}
+
+/// The content type of JSON, and a token.
+struct JsonWithToken(String);
+
+impl Headers for JsonWithToken {
+    fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+        match name {
+            "content-type" => see(b"application/json"),
+            "authorization" => see(self.0.as_bytes()),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_hasher_learns_the_network_of_every_client_that_sends_a_password() {
+    let world = world().await;
+    let network = |address: &str| Some(ClientNetwork::of(address.parse().unwrap()));
+    let hashed_for = || world.hasher.last_context().unwrap().network;
+    login_from(&world, Some("203.0.113.9"), vec![]).await;
+    assert_eq!(hashed_for(), network("203.0.113.9"));
+    login_from(&world, Some("10.0.0.1"), vec![("x-forwarded-for", "2001:db8::7")]).await;
+    assert_eq!(hashed_for(), network("2001:db8:0:0:ffff::"), "the first 64 bits count");
+    login_from(&world, None, vec![]).await;
+    assert_eq!(hashed_for(), None);
+
+    let token = world.login(EMAIL).await.access_token;
+    let headers = JsonWithToken(format!("Bearer {}", token.expose()));
+    let new = r#"{"email":"new@example.com","password":"correct horse battery staple"}"#;
+    let wrong = r#"{"current_password":"wrong","new_password":"correct horse battery staple"}"#;
+    for (peer, endpoint, body) in
+        [("198.51.100.1", Endpoint::Register, new), ("198.51.100.2", Endpoint::ChangePassword, wrong)]
+    {
+        let view = RequestView::new("POST", &headers).with_peer(Some(peer.parse().unwrap()));
+        let reply = world.auth.handle(endpoint, &view, Ok(Bytes::from(body))).await;
+        assert!([201, 403].contains(&reply.status), "{reply:?}");
+        assert_eq!(hashed_for(), network(peer));
+        assert!(world.hasher.last_context().unwrap().deadline.is_some());
+    }
+}
+
+#[tokio::test]
+async fn the_hasher_cannot_distinguish_unknown_accounts() {
+    let world = world().await;
+    let mut keys = Vec::new();
+    for name in [EMAIL, "USER@example.com", "nobody@example.com", "Nobody@Example.com"] {
+        let _ = world.auth.login(Login::new(name, Password::new(PASSWORD))).await;
+        keys.push(world.hasher.last_context().unwrap().account.unwrap());
+    }
+    assert_eq!((keys[0], keys[2]), (keys[1], keys[3]), "two spellings are one account");
+    assert_ne!(keys[0], keys[2]);
 }
 
 #[tokio::test]

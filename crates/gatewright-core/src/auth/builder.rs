@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::build_error::BuildError;
 use super::feed_keys::FeedKeys;
 use super::handle::{Auth, Inner, Settings};
+use super::refusal_floor::{DEFAULT_REFUSAL_FLOOR, MAX_REFUSAL_FLOOR, RefusalFloor};
+use super::reports::Reports;
 use crate::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY, SessionCache};
 use crate::event::{EventSink, TracingSink};
 use crate::http::{DenialResponder, Renderer, TokenEndpoint, TrustedProxies, is_realm};
@@ -18,7 +20,7 @@ use crate::store::{Account, AccountStore, AuthUser, GracePolicy, SessionStore, U
 use crate::token::{MAX_ACCESS_LIFETIME, MAX_REFRESH_LIFETIME, TokenIssuer, TokenVerifier};
 use crate::types::{
     ApiKeys, Clock, MAX_SCOPES_BYTES, RoleChange, RoleName, RoleScopes, SecureRandom, SystemClock,
-    SystemRandom,
+    SystemRandom, SystemTimer, Timer,
 };
 
 /// How long an access token is valid unless set: 15 minutes.
@@ -32,6 +34,10 @@ pub const DEFAULT_SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 
 pub const DEFAULT_REFRESH_GRACE: Duration = Duration::from_secs(10);
 /// The longest grace window that can be set: 60 seconds.
 pub const MAX_REFRESH_GRACE: Duration = Duration::from_secs(60);
+/// How long a password waits to be hashed unless set: 2 seconds.
+pub const DEFAULT_HASH_WAIT: Duration = Duration::from_secs(2);
+/// The longest time that a password can be set to wait: 60 seconds.
+pub const MAX_HASH_WAIT: Duration = Duration::from_secs(60);
 
 impl Auth<Account> {
     /// Starts the builder with Gatewright's own accounts.
@@ -92,6 +98,7 @@ pub struct AuthBuilder<U> {
     issuer: Option<Arc<dyn TokenIssuer>>,
     hasher: Option<Arc<dyn PasswordHasher>>,
     clock: Arc<dyn Clock>,
+    timer: Arc<dyn Timer>,
     randomness: Arc<dyn SecureRandom>,
     events: Arc<dyn EventSink>,
     feed: Arc<dyn RevocationFeed>,
@@ -124,6 +131,7 @@ impl<U: AuthUser> AuthBuilder<U> {
             issuer: None,
             hasher: None,
             clock: Arc::new(SystemClock),
+            timer: Arc::new(SystemTimer),
             randomness: Arc::new(SystemRandom),
             events: Arc::new(TracingSink),
             feed: Arc::new(LocalFeed::new()),
@@ -143,6 +151,8 @@ impl<U: AuthUser> AuthBuilder<U> {
                 registration_role: None,
                 protected_role: None,
                 role_change: RoleChange::KeepSessions,
+                hash_wait: DEFAULT_HASH_WAIT,
+                refusal_floor: DEFAULT_REFUSAL_FLOOR,
             },
         }
     }
@@ -176,6 +186,12 @@ impl<U: AuthUser> AuthBuilder<U> {
     /// Sets the source of the current time; [`SystemClock`] unless set.
     pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Sets the timer that waits; [`SystemTimer`] unless set. Tests set one that they move.
+    pub fn with_timer(mut self, timer: impl Timer) -> Self {
+        self.timer = Arc::new(timer);
         self
     }
 
@@ -287,6 +303,40 @@ impl<U: AuthUser> AuthBuilder<U> {
         self
     }
 
+    /// Sets how long after its arrival a refusal is answered at the earliest: zero to [`MAX_REFUSAL_FLOOR`],
+    /// and [`DEFAULT_REFUSAL_FLOOR`] unless set.
+    ///
+    /// It is for the refusals that could show by their time whether an account exists: every refused login,
+    /// a registration (of a new and of a taken address), and a password change with a wrong current password.
+    /// A granted login is not delayed.
+    ///
+    /// Set it above the time that the dearest stored hash takes to verify. If a refusal takes longer,
+    /// [`Event::RefusalFloorExceeded`](crate::Event::RefusalFloorExceeded) says so. With zero, refusals are
+    /// answered at once; tests set that.
+    ///
+    /// ```
+    /// # use gatewright_core::{Auth, BuildError};
+    /// # use std::time::Duration;
+    /// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+    /// # let (store, tokens) = (gatewright_memory::MemoryStore::new(), tokens.build()?);
+    /// let builder = Auth::local(store, tokens, gatewright_testkit::TestHasher::new());
+    /// let auth = builder.with_refusal_floor(Duration::from_millis(800)).build()?;
+    /// # Ok::<(), BuildError>(())
+    /// ```
+    pub fn with_refusal_floor(mut self, floor: Duration) -> Self {
+        self.settings.refusal_floor = floor;
+        self
+    }
+
+    /// Sets how long a password waits at most until its hash is begun: more than zero, at most
+    /// [`MAX_HASH_WAIT`], and [`DEFAULT_HASH_WAIT`] unless set. Then the client gets 503.
+    ///
+    /// A call that needs two hashes, such as a password change, may wait twice.
+    pub fn with_hash_wait(mut self, wait: Duration) -> Self {
+        self.settings.hash_wait = wait;
+        self
+    }
+
     /// Sets which scopes each role grants; none unless set. All scopes together are at most 1024 bytes
     /// long, so that they fit in a token.
     pub fn with_role_scopes(mut self, scopes: RoleScopes) -> Self {
@@ -380,6 +430,9 @@ impl<U: AuthUser> AuthBuilder<U> {
             issuer,
             hasher,
             clock: self.clock,
+            refusal_floor: RefusalFloor::new(self.settings.refusal_floor, Arc::clone(&self.timer)),
+            overloads: Reports::default(),
+            timer: self.timer,
             randomness: self.randomness,
             events: self.events,
             feed: self.feed,
@@ -431,6 +484,12 @@ fn check(settings: &Settings) -> Result<(), BuildError> {
     }
     if *refresh_grace > MAX_REFRESH_GRACE {
         return Err(BuildError::new("refresh_grace", "must be at most 60 seconds"));
+    }
+    if settings.refusal_floor > MAX_REFUSAL_FLOOR {
+        return Err(BuildError::new("refusal_floor", "must be at most 2 seconds"));
+    }
+    if settings.hash_wait.is_zero() || settings.hash_wait > MAX_HASH_WAIT {
+        return Err(BuildError::new("hash_wait", "must be more than zero and at most 60 seconds"));
     }
     Ok(())
 }

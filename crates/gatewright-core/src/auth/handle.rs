@@ -1,19 +1,23 @@
 //! [`Auth`] itself: the parts that it is built from, and what its methods share.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use super::refusal_floor::RefusalFloor;
+use super::reports::Reports;
 use crate::cache::SessionCache;
 use crate::error::{AccessError, AuthError};
 use crate::event::{Event, EventSink};
 use crate::http::{Denial, DenialResponder, Reply, RequestView, TrustedProxies};
-use crate::password::PasswordHasher;
+use crate::password::{AccountKey, HashContext, HasherError, PasswordHasher};
 use crate::revocation::{FeedCodec, RevocationFeed};
 use crate::store::{Account, AccountStore, AuthUser, GracePolicy, SessionStore, UserStore};
 use crate::token::{TokenIssuer, TokenVerifier};
 use crate::types::{
-    ApiKeys, ClientInfo, Clock, RoleChange, RoleName, RoleScopes, Scopes, SecureRandom, Timestamp,
+    ApiKeys, ClientInfo, ClientNetwork, Clock, Deadline, RoleChange, RoleName, RoleScopes, Scopes,
+    SecureRandom, Timer, Timestamp,
 };
 
 /// Authentication and authorization for users of type `U`.
@@ -70,6 +74,10 @@ pub(crate) struct Inner<U> {
     pub(crate) issuer: Arc<dyn TokenIssuer>,
     pub(crate) hasher: Arc<dyn PasswordHasher>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) timer: Arc<dyn Timer>,
+    pub(crate) refusal_floor: RefusalFloor,
+    /// The requests that were refused because too many passwords wait.
+    pub(crate) overloads: Reports,
     pub(crate) randomness: Arc<dyn SecureRandom>,
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) feed: Arc<dyn RevocationFeed>,
@@ -97,6 +105,8 @@ pub(crate) struct Settings {
     pub(crate) registration_role: Option<RoleName>,
     pub(crate) protected_role: Option<RoleName>,
     pub(crate) role_change: RoleChange,
+    pub(crate) hash_wait: Duration,
+    pub(crate) refusal_floor: Duration,
 }
 
 impl<U> Clone for Auth<U> {
@@ -160,6 +170,23 @@ impl<U> Inner<U> {
         client
     }
 
+    /// The context of one call of the hasher, which may wait from now on.
+    pub(crate) fn hash_context(&self, client: &ClientInfo, account: Option<AccountKey>) -> HashContext {
+        let network = client.address.map(ClientNetwork::of);
+        let deadline = Deadline::after(Arc::clone(&self.timer), self.settings.hash_wait);
+        HashContext { network, account, deadline: Some(deadline) }
+    }
+
+    /// Runs a call. If `is_held` says so of its outcome, the outcome is returned no earlier than the refusal
+    /// floor after the start.
+    pub(crate) async fn with_refusal_floor<T>(
+        &self,
+        call: impl Future<Output = Result<T, AuthError>>,
+        is_held: impl FnOnce(&Result<T, AuthError>) -> bool,
+    ) -> Result<T, AuthError> {
+        self.refusal_floor.apply(&*self.events, call, is_held).await
+    }
+
     pub(crate) fn emit(&self, event: &Event<'_>) {
         self.events.emit(event);
     }
@@ -169,6 +196,11 @@ impl<U> Inner<U> {
         match (error, &denial) {
             (AuthError::Access(AccessError::NoCredential | AccessError::NoApiKey), _) => {}
             (AuthError::Request(cause), _) => self.emit(&Event::RequestRefused { cause: *cause }),
+            (AuthError::Hasher(HasherError::Busy {}) | AuthError::TooManyRefusals {}, _) => {
+                if let Some(count) = self.overloads.record(self.timer.now()) {
+                    self.emit(&Event::Overloaded { error, count });
+                }
+            }
             (AuthError::Access(cause), _) => self.emit(&Event::AccessRefused { cause: *cause }),
             (_, Denial::Unavailable | Denial::Internal) => self.emit(&Event::Failed { error }),
             _ => {}

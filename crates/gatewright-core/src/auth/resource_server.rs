@@ -2,12 +2,13 @@
 //! of another issuer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::builder::AuthBuilder;
 use super::handle::Auth;
-use crate::password::{HasherError, PasswordHasher, PasswordVerdict};
+use crate::password::{HashContext, HasherError, PasswordHasher, PasswordVerdict};
 use crate::revocation::RevocationCheck;
 use crate::store::{
     AuthUser, CompareAndSwap, Rotation, RotationRequest, Session, SessionStore, StoreError, TokenDigest,
@@ -70,6 +71,8 @@ impl Auth<NoUser> {
             .with_issuer(Nothing)
             .with_hasher(Nothing)
             .with_revocation_check(RevocationCheck::ReadThrough)
+            // Every login is refused, without a look-up and without a hash.
+            .with_refusal_floor(Duration::ZERO)
     }
 }
 
@@ -135,12 +138,17 @@ impl SessionStore for Nothing {
 
 #[async_trait]
 impl PasswordHasher for Nothing {
-    async fn hash(&self, _: Password) -> Result<PasswordHash, HasherError> {
+    async fn hash(&self, _: Password, _: &HashContext) -> Result<PasswordHash, HasherError> {
         Err(HasherError::failed(REASON))
     }
 
     /// Returns at once: without passwords there is no timing side channel.
-    async fn verify(&self, _: Password, _: Option<PasswordHash>) -> Result<PasswordVerdict, HasherError> {
+    async fn verify(
+        &self,
+        _: Password,
+        _: Option<PasswordHash>,
+        _: &HashContext,
+    ) -> Result<PasswordVerdict, HasherError> {
         Ok(PasswordVerdict::Mismatch)
     }
 }

@@ -12,7 +12,7 @@ use crate::auth::{Auth, Inner};
 use crate::error::{AuthError, PolicyError, RequestError};
 use crate::event::Event;
 use crate::http::Fields;
-use crate::password::check_policy;
+use crate::password::{AccountKey, check_policy};
 use crate::revocation::Revocation;
 use crate::store::{
     Account, AccountChange, AccountCounts, AccountStore, AuthUser, CreateOutcome, NewAccount, StoreError,
@@ -39,7 +39,8 @@ impl Registration {
         Ok(Self { email, password, client: ClientInfo::default() })
     }
 
-    /// Sets address and user agent of the client, for [`Event::RegistrationRepeated`].
+    /// Sets address and user agent of the client, for [`Event::RegistrationRepeated`]. The address also
+    /// decides which share of the hasher's queue the registration takes.
     ///
     /// The ready-made endpoint sets them. An application's own registration gets them from
     /// [`Auth::client`].
@@ -68,16 +69,17 @@ impl<U: AuthUser> Auth<U> {
 
     /// Creates an account with the registration role, unless the address is taken.
     ///
-    /// Both cases return `Ok`, so that a caller cannot find out which addresses have an account. It does not
-    /// log in.
+    /// Both cases return `Ok`, no earlier than the [refusal floor](crate::AuthBuilder::with_refusal_floor)
+    /// after the call, so that a caller cannot find out which addresses have an account. It does not log in.
     ///
     /// # Errors
     /// The store or the hasher failed, or registration is not configured.
     pub async fn register(&self, registration: Registration) -> Result<(), AuthError> {
         let missing = AuthError::Misconfigured { missing: "call with_registration_role on the builder" };
         let role = self.inner.settings.registration_role.clone().ok_or(missing)?;
-        let _ = self.accounts()?.create(registration, role).await?;
-        Ok(())
+        let accounts = self.accounts()?;
+        let create = async move { accounts.create(registration, role).await.map(drop) };
+        self.inner.with_refusal_floor(create, Result::is_ok).await
     }
 }
 
@@ -127,7 +129,8 @@ impl<U: AuthUser> Accounts<U> {
     /// The store or the hasher failed.
     pub async fn create(&self, new: Registration, role: RoleName) -> Result<CreateOutcome<U>, AuthError> {
         let holder = self.store.find_by_email(&new.email).await?.map(|user| user.id());
-        let password_hash = self.inner.hasher.hash(new.password).await?;
+        let context = self.inner.hash_context(&new.client, Some(AccountKey::of_email(&new.email)));
+        let password_hash = self.inner.hasher.hash(new.password, &context).await?;
         let now = self.inner.now();
         let id = UserId::generate(now, &*self.inner.randomness)?;
         let epoch = Epoch::generate(&*self.inner.randomness)?;

@@ -10,10 +10,10 @@ use crate::error::{AccessError, AuthError, PolicyError, RequestError};
 use crate::event::Event;
 use crate::guard::Identity;
 use crate::http::Fields;
-use crate::password::{PasswordVerdict, check_policy, verify_bounded};
+use crate::password::{AccountKey, PasswordVerdict, check_policy, verify_bounded};
 use crate::revocation::Revocation;
 use crate::store::{AuthUser, CompareAndSwap, Session, SessionSeed, TokenDigest, Validity, first_token_id};
-use crate::types::{Epoch, Password, PasswordHash, SessionId, UserId};
+use crate::types::{ClientInfo, Epoch, Password, PasswordHash, SessionId, UserId};
 
 /// How often a password change is tried if another change replaces the hash at the same time.
 const MAX_PASSWORD_CHANGE_ATTEMPTS: u32 = 3;
@@ -23,6 +23,7 @@ const MAX_PASSWORD_CHANGE_ATTEMPTS: u32 = 3;
 pub struct PasswordChange {
     current: Password,
     new: Password,
+    client: ClientInfo,
 }
 
 impl PasswordChange {
@@ -32,7 +33,17 @@ impl PasswordChange {
     /// The rule that it breaks.
     pub fn new(current: Password, new: Password) -> Result<Self, PolicyError> {
         check_policy(&new)?;
-        Ok(Self { current, new })
+        Ok(Self { current, new, client: ClientInfo::default() })
+    }
+
+    /// Sets address and user agent of the client. The address decides which share of the hasher's queue the
+    /// change takes. The new session keeps the client of the login.
+    ///
+    /// The ready-made endpoint sets them. An application's own route gets them from [`Auth::client`].
+    #[must_use]
+    pub fn with_client(mut self, client: ClientInfo) -> Self {
+        self.client = client;
+        self
     }
 
     pub(crate) fn from_fields(fields: &Fields) -> Result<Self, AuthError> {
@@ -78,7 +89,8 @@ impl<U: AuthUser> Auth<U> {
     /// ```
     ///
     /// # Errors
-    /// - [`AuthError::IncorrectPassword`] if the current password is wrong.
+    /// - [`AuthError::IncorrectPassword`] if the current password is wrong, no earlier than the
+    ///   [refusal floor](crate::AuthBuilder::with_refusal_floor) after the call.
     /// - [`AuthError::Access`] if the caller's session has ended meanwhile. Nothing is changed then.
     /// - Any other error if a store, the hasher or the issuer failed. If the session store or the feed fails
     ///   after the first step, the password is changed and every token issued before is rejected. The user
@@ -93,7 +105,10 @@ impl<U: AuthUser> Auth<U> {
         change: PasswordChange,
     ) -> Result<TokenPair, AuthError> {
         identity.must_be_of(self)?;
-        self.accounts()?.change_password(identity, &change).await
+        let accounts = self.accounts()?;
+        let is_refused = |outcome: &Result<_, _>| matches!(outcome, Err(AuthError::IncorrectPassword {}));
+        let call = async move { accounts.change_password(identity, &change).await };
+        self.inner.with_refusal_floor(call, is_refused).await
     }
 }
 
@@ -130,13 +145,16 @@ impl<U: AuthUser> Accounts<U> {
         let id = &session.user;
         let mut hash = None;
         for _ in 0..MAX_PASSWORD_CHANGE_ATTEMPTS {
-            let (user, stored) = self.verify_current(id, &change.current).await?;
+            let (user, stored) = self.verify_current(id, change).await?;
             if user.epoch() != session.epoch {
                 return Err(AccessError::EpochReplaced.into());
             }
             let new = match hash.take() {
                 Some(new) => new,
-                None => self.inner.hasher.hash(change.new.clone()).await?,
+                None => {
+                    let context = self.inner.hash_context(&change.client, Some(AccountKey::of_user(id)));
+                    self.inner.hasher.hash(change.new.clone(), &context).await?
+                }
             };
             let record = |swap: &CompareAndSwap| {
                 let swapped = *swap == CompareAndSwap::Swapped;
@@ -155,10 +173,15 @@ impl<U: AuthUser> Accounts<U> {
     }
 
     /// Verifies the current password, and returns the user with the stored hash that it matches.
-    async fn verify_current(&self, id: &UserId, current: &Password) -> Result<(U, PasswordHash), AuthError> {
+    async fn verify_current(
+        &self,
+        id: &UserId,
+        change: &PasswordChange,
+    ) -> Result<(U, PasswordHash), AuthError> {
         let user = self.store.find_by_id(id).await?.filter(AuthUser::is_active);
         let stored = user.as_ref().and_then(AuthUser::password_hash);
-        let verdict = verify_bounded(&*self.inner.hasher, current, stored.clone()).await?;
+        let context = self.inner.hash_context(&change.client, Some(AccountKey::of_user(id)));
+        let verdict = verify_bounded(&*self.inner.hasher, &change.current, stored.clone(), &context).await?;
         match (verdict, user.zip(stored)) {
             (PasswordVerdict::Match | PasswordVerdict::MatchUpgrade, Some(verified)) => Ok(verified),
             _ => {

@@ -142,12 +142,12 @@ impl<U: AuthUser> Auth<U> {
 
     async fn dispatch(&self, endpoint: Endpoint, request: EndpointRequest) -> Result<Reply, AuthError> {
         match endpoint {
-            Endpoint::Register => self.handle_register(&request).await,
-            Endpoint::Login => self.handle_login(&request).await,
+            Endpoint::Register => self.handle_register(request).await,
+            Endpoint::Login => self.handle_login(request).await,
             Endpoint::Refresh => self.handle_refresh(&request).await,
             Endpoint::Logout => self.handle_logout(&request).await,
             Endpoint::LogoutAll => self.handle_logout_all(&request).await,
-            Endpoint::ChangePassword => self.handle_change_password(&request).await,
+            Endpoint::ChangePassword => self.handle_change_password(request).await,
             Endpoint::Sessions => self.handle_sessions(&request).await,
             Endpoint::EndSession => self.handle_end_session(&request).await,
             Endpoint::Revoke => self.handle_revoke(&request).await,
@@ -155,19 +155,21 @@ impl<U: AuthUser> Auth<U> {
         }
     }
 
-    async fn handle_register(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
+    async fn handle_register(&self, request: EndpointRequest) -> Result<Reply, AuthError> {
         #[derive(Serialize)]
         struct Registered {
             detail: &'static str,
         }
         let registration = Registration::from_fields(&request.fields(&[MediaType::Json])?)?;
-        self.register(registration.with_client(request.client.clone())).await?;
+        let registration = registration.with_client(request.into_client());
+        self.register(registration).await?;
         Ok(Reply::json(201, &Registered { detail: "Registered" }))
     }
 
-    async fn handle_login(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
+    async fn handle_login(&self, request: EndpointRequest) -> Result<Reply, AuthError> {
         let login = Login::from_fields(&request.fields(&[MediaType::Form])?)?;
-        Ok(self.login(login.with_client(request.client.clone())).await?.to_reply())
+        let login = login.with_client(request.into_client());
+        Ok(self.login(login).await?.to_reply())
     }
 
     async fn handle_refresh(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
@@ -190,9 +192,10 @@ impl<U: AuthUser> Auth<U> {
         Ok(Reply::no_content())
     }
 
-    async fn handle_change_password(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
-        let caller = self.caller(request).await?;
+    async fn handle_change_password(&self, request: EndpointRequest) -> Result<Reply, AuthError> {
+        let caller = self.caller(&request).await?;
         let change = PasswordChange::from_fields(&request.fields(&[MediaType::Json])?)?;
+        let change = change.with_client(request.into_client());
         Ok(self.change_password(&caller, change).await?.to_reply())
     }
 
@@ -242,10 +245,18 @@ impl EndpointRequest {
             return Err(RequestError::BodySize);
         }
         let (media, bearer, api_key) = (MediaType::read(view), BearerToken::read(view), read_api_key(view));
-        let needs_client = matches!(endpoint, Endpoint::Login | Endpoint::Refresh | Endpoint::Register);
+        let needs_client = matches!(
+            endpoint,
+            Endpoint::Login | Endpoint::Refresh | Endpoint::Register | Endpoint::ChangePassword
+        );
         let client = if needs_client { auth.client(view) } else { ClientInfo::default() };
         let id = view.id().and_then(|text| text.parse().ok());
         Ok(Self { media, bearer, api_key, client, id, body })
+    }
+
+    /// The client alone. The body is dropped, so that a refusal that is held back does not keep it.
+    fn into_client(self) -> ClientInfo {
+        self.client
     }
 
     fn fields(&self, accepted: &[MediaType]) -> Result<Fields, RequestError> {

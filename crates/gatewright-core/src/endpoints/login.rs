@@ -5,7 +5,7 @@ use crate::auth::{Auth, Inner};
 use crate::error::{AuthError, LoginError, RequestError};
 use crate::event::Event;
 use crate::http::Fields;
-use crate::password::{PasswordVerdict, is_overlong, verify_bounded};
+use crate::password::{AccountKey, HashContext, PasswordVerdict, is_overlong, verify_bounded};
 use crate::revocation::Revocation;
 use crate::store::{
     AuthUser, CompareAndSwap, MAX_SESSIONS_PER_USER, Session, SessionSeed, TokenDigest, Validity,
@@ -62,7 +62,8 @@ impl Login {
         self
     }
 
-    /// Sets address and user agent of the client, which the session keeps. They are only shown to the user.
+    /// Sets address and user agent of the client. The session keeps them, to show them to the user. The
+    /// address also decides which share of the hasher's queue the login takes.
     ///
     /// The ready-made endpoint sets them. An application's own login gets them from [`Auth::client`].
     #[must_use]
@@ -81,11 +82,18 @@ impl Login {
     }
 }
 
+impl Login {
+    fn hash_context<U>(&self, inner: &Inner<U>) -> HashContext {
+        inner.hash_context(&self.client, self.email.as_ref().map(AccountKey::of_email))
+    }
+}
+
 impl<U: AuthUser> Auth<U> {
     /// Logs a user in: creates a session and returns its first pair of tokens.
     ///
-    /// An unknown name, a disabled user, a wrong password and an unusable hash take the same work and give
-    /// the client the same answer. A stored hash that is weaker than new ones is replaced.
+    /// An unknown name, a disabled user, a wrong password and an unusable hash give the client the same answer,
+    /// no earlier than the [refusal floor](crate::AuthBuilder::with_refusal_floor) after the call. A stored hash that the hasher wants to be
+    /// replaced, such as a weaker one, is replaced.
     ///
     /// # Errors
     /// [`AuthError::Login`] if the login is refused; any other error if a store or the hasher failed.
@@ -93,6 +101,12 @@ impl<U: AuthUser> Auth<U> {
     /// # Cancel safety
     /// A cancelled call may leave a session without tokens. It expires.
     pub async fn login(&self, login: Login) -> Result<TokenPair, AuthError> {
+        let is_refused = |outcome: &Result<_, _>| matches!(outcome, Err(AuthError::Login(_)));
+        self.inner.with_refusal_floor(self.login_at_once(login), is_refused).await
+    }
+
+    /// Logs a user in. A refusal is not held back.
+    async fn login_at_once(&self, login: Login) -> Result<TokenPair, AuthError> {
         let inner = &self.inner;
         let user = verify_user(inner, &login).await?;
         // The epoch was read together with the hash. If the password has changed since, the new session is
@@ -117,7 +131,8 @@ async fn verify_user<U: AuthUser>(inner: &Inner<U>, login: &Login) -> Result<U, 
         _ => None,
     };
     let stored = user.as_ref().and_then(AuthUser::password_hash);
-    let verdict = verify_bounded(&*inner.hasher, &login.password, stored).await?;
+    let context = login.hash_context(inner);
+    let verdict = verify_bounded(&*inner.hasher, &login.password, stored, &context).await?;
     match refusal(login, user.as_ref(), verdict) {
         Some(cause) => {
             let id = user.as_ref().map(AuthUser::id);
@@ -127,7 +142,7 @@ async fn verify_user<U: AuthUser>(inner: &Inner<U>, login: &Login) -> Result<U, 
         None => {
             let user = user.ok_or(LoginError::UserUnknown)?;
             if verdict == PasswordVerdict::MatchUpgrade {
-                upgrade_hash(inner, &user, &login.password).await;
+                upgrade_hash(inner, &user, login).await;
             }
             Ok(user)
         }
@@ -146,11 +161,12 @@ fn refusal<U: AuthUser>(login: &Login, user: Option<&U>, verdict: PasswordVerdic
     }
 }
 
-/// Replaces a weak hash. If that fails, the login continues.
-async fn upgrade_hash<U: AuthUser>(inner: &Inner<U>, user: &U, password: &Password) {
+/// Replaces the stored hash by a new one. If that fails, the login continues.
+async fn upgrade_hash<U: AuthUser>(inner: &Inner<U>, user: &U, login: &Login) {
     let id = user.id();
     let swap = async {
-        let new = inner.hasher.hash(password.clone()).await?;
+        let context = login.hash_context(inner);
+        let new = inner.hasher.hash(login.password.clone(), &context).await?;
         let Some(old) = user.password_hash() else { return Ok(CompareAndSwap::Conflict) };
         Ok::<_, AuthError>(inner.users.replace_password_hash(&id, &old, &new).await?)
     };

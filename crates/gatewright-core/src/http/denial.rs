@@ -117,6 +117,7 @@ impl From<&AuthError> for Denial {
             AuthError::TooManyAttempts { retry_after } => Self::TooManyAttempts(*retry_after),
             AuthError::Store(_)
             | AuthError::Hasher(HasherError::Busy {} | HasherError::Failed { .. })
+            | AuthError::TooManyRefusals {}
             | AuthError::Random(_)
             | AuthError::Issue(_)
             | AuthError::Contended {} => Self::Unavailable,

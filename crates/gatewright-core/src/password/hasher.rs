@@ -4,6 +4,7 @@ use std::error::Error;
 
 use async_trait::async_trait;
 
+use super::context::HashContext;
 use super::policy::is_overlong;
 use crate::types::{Password, PasswordHash};
 
@@ -13,12 +14,13 @@ pub(crate) async fn verify_bounded(
     hasher: &dyn PasswordHasher,
     password: &Password,
     stored: Option<PasswordHash>,
+    context: &HashContext,
 ) -> Result<PasswordVerdict, HasherError> {
     if is_overlong(password) {
-        let _ = hasher.verify(Password::new(""), stored).await?;
+        let _ = hasher.verify(Password::new(""), stored, context).await?;
         return Ok(PasswordVerdict::Mismatch);
     }
-    hasher.verify(password.clone(), stored).await
+    hasher.verify(password.clone(), stored, context).await
 }
 
 /// The verdict on a password.
@@ -28,7 +30,7 @@ pub(crate) async fn verify_bounded(
 pub enum PasswordVerdict {
     /// The password is correct.
     Match,
-    /// The password is correct, and the stored hash is weaker than new ones: hash it again.
+    /// The password is correct, and the stored hash is to be replaced by a new one of the same password.
     MatchUpgrade,
     /// The password is wrong, or there is no usable hash.
     Mismatch,
@@ -42,24 +44,32 @@ pub enum PasswordVerdict {
 ///   verdict is [`PasswordVerdict::Mismatch`].
 /// - It logs neither passwords nor hashes.
 /// - It does not block the threads of the async runtime.
-/// - It bounds how many calls wait. Beyond that, calls fail at once with [`HasherError::Busy`].
+/// - It bounds how many calls wait. Beyond that, calls fail at once with [`HasherError::Busy`]. It may let
+///   fewer calls of one network or one account wait, as the [`HashContext`] names them.
+/// - A call whose work has not begun at its [deadline](HashContext::deadline) fails with
+///   [`HasherError::Busy`].
+///
+/// # Cancel safety
+/// A call whose future is dropped before its work has begun gives its place in the queue free at once, and
+/// computes nothing.
 #[async_trait]
 pub trait PasswordHasher: Send + Sync + 'static {
     /// Hashes a password with the configured costs and a new salt.
     ///
     /// # Errors
-    /// Too many calls wait, or the hash could not be computed.
-    async fn hash(&self, password: Password) -> Result<PasswordHash, HasherError>;
+    /// Too many calls wait, the deadline passed, or the hash could not be computed.
+    async fn hash(&self, password: Password, context: &HashContext) -> Result<PasswordHash, HasherError>;
 
     /// Verifies a password against the stored hash.
     ///
     /// # Errors
-    /// Too many calls wait, or the hash could not be computed. A wrong password and a malformed stored hash
-    /// are verdicts, not errors.
+    /// Too many calls wait, the deadline passed, or the hash could not be computed. A wrong password and a
+    /// malformed stored hash are verdicts, not errors.
     async fn verify(
         &self,
         password: Password,
         stored: Option<PasswordHash>,
+        context: &HashContext,
     ) -> Result<PasswordVerdict, HasherError>;
 }
 
@@ -67,8 +77,8 @@ pub trait PasswordHasher: Send + Sync + 'static {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HasherError {
-    /// The queue is full.
-    #[error("the queue of passwords to hash is full")]
+    /// The queue is full, or its share for the client or the account is, or the call waited until its deadline.
+    #[error("the queue of passwords to hash is full, or the call waited in it too long")]
     #[non_exhaustive]
     Busy {},
     /// The hash could not be computed: no memory, no randomness, or no worker.

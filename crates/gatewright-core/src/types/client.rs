@@ -1,4 +1,4 @@
-//! The client that logs in or registers: its address and its user agent.
+//! The client of a request: its address and its user agent.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,9 +10,12 @@ pub const MAX_USER_AGENT_BYTES: usize = 256;
 ///
 /// A session keeps those of its login, to show them to the user, and those of its latest refresh. They
 /// never prove who a client is: an address may be shared, and a client may send any user agent. They
-/// decide one thing. A used refresh token that the grace window still accepts is reported if it comes
-/// from another network or user agent than the latest refresh. Repeated use from another network ends
-/// the session ([`GracePolicy`](crate::GracePolicy)).
+/// decide two things:
+/// - The address decides which share of the hasher's queue a password takes
+///   ([`ClientNetwork`](crate::ClientNetwork)).
+/// - A used refresh token that the grace window still accepts is reported if it comes from another
+///   network or user agent than the latest refresh. Repeated use from another network ends the session
+///   ([`GracePolicy`](crate::GracePolicy)).
 ///
 /// ```
 /// use gatewright_core::ClientInfo;

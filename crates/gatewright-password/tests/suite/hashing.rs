@@ -1,9 +1,10 @@
-//! Verdicts, upgrades, maximal costs, and the bounded queue.
+//! Verdicts, upgrades, maximal costs, and the queue.
 
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Wake, Waker};
 
-use gatewright_core::{HasherError, Password, PasswordHasher, PasswordVerdict};
-use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder};
+use gatewright_core::{HashContext, HasherError, Password, PasswordHasher, PasswordVerdict};
+use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder, MAX_QUEUE, Upgrade};
 
 use crate::verify;
 
@@ -16,7 +17,7 @@ fn pool() -> HashingPool {
 async fn a_hash_matches_its_password_and_no_other() {
     let pool = pool();
     for password in ["correct horse", "", "pässword \u{1f600}", &"x".repeat(1024), "a\0b"] {
-        let hash = pool.hash(Password::new(password)).await.unwrap();
+        let hash = pool.hash(Password::new(password), &HashContext::new()).await.unwrap();
         assert_eq!(verify(&pool, password, hash.expose()).await, PasswordVerdict::Match);
         assert_eq!(verify(&pool, &format!("{password} "), hash.expose()).await, PasswordVerdict::Mismatch);
     }
@@ -25,8 +26,8 @@ async fn a_hash_matches_its_password_and_no_other() {
 #[tokio::test]
 async fn two_hashes_of_one_password_differ() {
     let pool = pool();
-    let first = pool.hash(Password::new("same")).await.unwrap();
-    let second = pool.hash(Password::new("same")).await.unwrap();
+    let first = pool.hash(Password::new("same"), &HashContext::new()).await.unwrap();
+    let second = pool.hash(Password::new("same"), &HashContext::new()).await.unwrap();
     assert_ne!(first.expose(), second.expose());
 }
 
@@ -36,14 +37,15 @@ async fn hashes_are_compatible_with_the_argon2_crate() {
     let pool = HashingPool::builder().build().unwrap();
     let theirs = Argon2::default().hash_password(b"correct horse").unwrap().to_string();
     assert_eq!(verify(&pool, "correct horse", &theirs).await, PasswordVerdict::Match);
-    let ours = pool.hash(Password::new("correct horse")).await.unwrap();
+    let ours = pool.hash(Password::new("correct horse"), &HashContext::new()).await.unwrap();
     assert!(Argon2::default().verify_password(b"correct horse", ours.expose()).is_ok());
 }
 
 #[tokio::test]
-async fn a_weaker_hash_is_upgraded_and_a_stronger_one_is_kept() {
+async fn a_weaker_hash_is_upgraded_and_a_stronger_one_only_on_demand() {
     use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
     let pool = pool();
+    let to_current = crate::cheap().with_hash_upgrade(Upgrade::ToCurrent).build().unwrap();
     let hash = |algorithm, version, memory, passes, lanes| {
         let params = Params::new(memory, passes, lanes, Some(32)).unwrap();
         Argon2::new(algorithm, version, params).hash_password(b"pw").unwrap().to_string()
@@ -59,6 +61,9 @@ async fn a_weaker_hash_is_upgraded_and_a_stronger_one_is_kept() {
     ] {
         assert_eq!(verify(&pool, "pw", &stored).await, expected, "{stored}");
         assert_eq!(verify(&pool, "pW", &stored).await, PasswordVerdict::Mismatch, "{stored}");
+        let is_current = stored.starts_with("$argon2id$v=19$m=7168,t=5,p=1$");
+        let expected = if is_current { PasswordVerdict::Match } else { PasswordVerdict::MatchUpgrade };
+        assert_eq!(verify(&to_current, "pw", &stored).await, expected, "{stored}");
     }
 }
 
@@ -118,26 +123,53 @@ async fn malformed_and_too_expensive_hashes_never_match() {
     for stored in unusable {
         assert_eq!(verify(&pool, "pw", &stored).await, PasswordVerdict::Mismatch, "{stored}");
     }
-    assert_eq!(pool.verify(Password::new("pw"), None).await.unwrap(), PasswordVerdict::Mismatch);
+    assert_eq!(
+        pool.verify(Password::new("pw"), None, &HashContext::new()).await.unwrap(),
+        PasswordVerdict::Mismatch
+    );
+}
+
+/// Each call is polled once, in turn. The worker takes some, and two wait. The others have lost their place.
+#[tokio::test]
+async fn a_full_queue_serves_the_newest_calls_and_refuses_the_others() {
+    let costs = Argon2Costs::new(64 * 1024, 4, 1);
+    let pool = HashingPool::builder().with_costs(costs).with_workers(1).with_queue(2).build().unwrap();
+    let context = HashContext::new();
+    let mut calls: Vec<_> = (0..20).map(|_| pool.hash(Password::new("x"), &context)).collect();
+    for call in &mut calls {
+        assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    let mut results = Vec::new();
+    for call in calls {
+        results.push(call.await);
+    }
+    let refused = results.iter().filter(|result| matches!(result, Err(HasherError::Busy { .. }))).count();
+    let hashed = results.iter().filter(|result| result.is_ok()).count();
+    assert_eq!(refused + hashed, 20);
+    assert!((2..20).contains(&hashed), "{hashed} hashed");
+    assert!(results.iter().rev().take(2).all(Result::is_ok), "the newest two had a place");
+    assert!(pool.hash(Password::new("x"), &context).await.is_ok());
+}
+
+/// Panics when a thread of the pool wakes it.
+struct Explosive(mpsc::Sender<()>);
+
+impl Wake for Explosive {
+    fn wake(self: Arc<Self>) {
+        self.0.send(()).unwrap();
+        panic!("a foreign waker may panic");
+    }
 }
 
 #[tokio::test]
-async fn a_full_queue_rejects_further_calls_and_serves_the_waiting_ones() {
-    let costs = Argon2Costs::new(64 * 1024, 4, 1);
-    let pool = HashingPool::builder().with_costs(costs).with_workers(1).with_queue(2).build().unwrap();
-    // Each call is polled once, in turn. The worker takes one, two wait, and the queue is full.
-    let mut calls: Vec<_> = (0..20).map(|_| pool.hash(Password::new("x"))).collect();
-    let polled: Vec<_> =
-        calls.iter_mut().map(|call| call.as_mut().poll(&mut Context::from_waker(Waker::noop()))).collect();
-    let busy = |result: &&Poll<_>| matches!(result, Poll::Ready(Err(HasherError::Busy { .. })));
-    let waiting: Vec<_> =
-        polled.iter().zip(calls).filter(|(result, _)| result.is_pending()).map(|(_, call)| call).collect();
-    assert!((2..=3).contains(&waiting.len()), "{} wait", waiting.len());
-    assert_eq!(polled.iter().filter(busy).count(), 20 - waiting.len());
-    for call in waiting {
-        assert!(call.await.is_ok());
-    }
-    assert!(pool.hash(Password::new("x")).await.is_ok());
+async fn a_thread_survives_a_waker_that_panics() {
+    let pool = pool();
+    let (context, (woken, waking)) = (HashContext::new(), mpsc::channel());
+    let waker = Waker::from(Arc::new(Explosive(woken)));
+    let mut call = pool.hash(Password::new("x"), &context);
+    assert!(call.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    waking.recv().unwrap();
+    assert!(pool.hash(Password::new("x"), &context).await.is_ok());
 }
 
 #[test]
@@ -153,4 +185,7 @@ fn errors_name_the_setting_that_is_out_of_range() {
     assert_eq!(setting(builder().with_costs(Argon2Costs::new(19_456, 2, 9))), "costs");
     assert_eq!(setting(builder().with_workers(0)), "workers");
     assert_eq!(setting(builder().with_queue(0)), "queue");
+    assert_eq!(setting(builder().with_queue(MAX_QUEUE + 1)), "queue");
+    assert_eq!(setting(builder().with_network_share(0)), "network_share");
+    assert_eq!(setting(builder().with_account_share(0)), "account_share");
 }

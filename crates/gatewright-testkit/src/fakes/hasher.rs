@@ -1,10 +1,10 @@
 //! A fast password hasher.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use gatewright_core::{HasherError, Password, PasswordHash, PasswordHasher, PasswordVerdict};
+use gatewright_core::{HashContext, HasherError, Password, PasswordHash, PasswordHasher, PasswordVerdict};
 use tokio::sync::Semaphore;
 
 /// A password hasher for tests that does no hashing: the hash of a password is `today:` and the
@@ -17,6 +17,8 @@ pub struct TestHasher {
     calls: Arc<AtomicUsize>,
     busy: Arc<AtomicUsize>,
     gate: Arc<Semaphore>,
+    paused: Arc<AtomicUsize>,
+    last_context: Arc<Mutex<Option<HashContext>>>,
 }
 
 impl TestHasher {
@@ -24,7 +26,8 @@ impl TestHasher {
     #[must_use]
     pub fn new() -> Self {
         let gate = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
-        Self { calls: Arc::default(), busy: Arc::default(), gate }
+        let (calls, busy, paused) = (Arc::default(), Arc::default(), Arc::default());
+        Self { calls, busy, gate, paused, last_context: Arc::default() }
     }
 
     /// Returns the hash that [`PasswordHasher::hash`] makes of this password.
@@ -45,6 +48,18 @@ impl TestHasher {
         self.calls.load(Ordering::SeqCst)
     }
 
+    /// Returns how many calls are paused. A call that is dropped is not paused any more.
+    #[must_use]
+    pub fn paused(&self) -> usize {
+        self.paused.load(Ordering::SeqCst)
+    }
+
+    /// Returns the context of the last call.
+    #[must_use]
+    pub fn last_context(&self) -> Option<HashContext> {
+        self.last_context.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Makes the next `calls` calls fail because the hasher is busy.
     pub fn be_busy(&self, calls: usize) {
         self.busy.store(calls, Ordering::SeqCst);
@@ -60,13 +75,31 @@ impl TestHasher {
         self.gate.add_permits(Semaphore::MAX_PERMITS - self.gate.available_permits());
     }
 
-    async fn work(&self) -> Result<(), HasherError> {
+    async fn work(&self, context: &HashContext) -> Result<(), HasherError> {
+        *self.last_context.lock().unwrap_or_else(PoisonError::into_inner) = Some(context.clone());
         let busy = self.busy.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if busy.is_ok() {
             return Err(HasherError::busy());
         }
         self.calls.fetch_add(1, Ordering::SeqCst);
+        let _paused = Paused::new(&self.paused);
         self.gate.acquire().await.map(drop).map_err(HasherError::failed)
+    }
+}
+
+/// Counts a call as paused until it is dropped.
+struct Paused<'a>(&'a AtomicUsize);
+
+impl<'a> Paused<'a> {
+    fn new(paused: &'a AtomicUsize) -> Self {
+        paused.fetch_add(1, Ordering::SeqCst);
+        Self(paused)
+    }
+}
+
+impl Drop for Paused<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -78,8 +111,8 @@ impl Default for TestHasher {
 
 #[async_trait]
 impl PasswordHasher for TestHasher {
-    async fn hash(&self, password: Password) -> Result<PasswordHash, HasherError> {
-        self.work().await?;
+    async fn hash(&self, password: Password, context: &HashContext) -> Result<PasswordHash, HasherError> {
+        self.work(context).await?;
         Ok(Self::stored(password.expose()))
     }
 
@@ -87,8 +120,9 @@ impl PasswordHasher for TestHasher {
         &self,
         password: Password,
         stored: Option<PasswordHash>,
+        context: &HashContext,
     ) -> Result<PasswordVerdict, HasherError> {
-        self.work().await?;
+        self.work(context).await?;
         let stored = stored.as_ref().map_or("", PasswordHash::expose);
         Ok(match stored.split_once(':') {
             Some(("today", text)) if text == password.expose() => PasswordVerdict::Match,

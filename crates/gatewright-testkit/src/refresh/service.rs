@@ -67,6 +67,7 @@ impl<S: Storage, T: Tokens> Service<S, T> {
             .with_events(events.clone())
             .with_role_scopes(RoleScopes::new().with("user", scopes))
             .with_token_endpoint(TokenEndpoint::Rfc6749)
+            .with_refusal_floor(Duration::ZERO)
             .with_refresh_grace(Duration::ZERO);
         let auth = settings(builder).build().expect("valid settings");
         Node { auth, events, no_accounts, no_sessions }

@@ -42,6 +42,7 @@ pub fn an_unsafe_setting_is_refused_by_name_and_not_repeated(program: &str, fold
         ("AUTH_REFRESH_DAYS", "401", "must be at most 400 days"),
         ("AUTH_SESSION_DAYS", "0", "must be 1 or more"),
         ("AUTH_REFRESH_GRACE_SECONDS", "61", "must be at most 60 seconds"),
+        ("AUTH_REFUSAL_FLOOR_MILLISECONDS", "2001", "must be at most 2 seconds"),
         ("AUTH_ISSUER", "", "is empty"),
         ("AUTH_SECRET_KEY_PREVIOUS", "short", "must be at least 32 bytes"),
         ("AUTH_SECRET_KEY_PREVIOUS", SECRET, "the ring already has this key"),
