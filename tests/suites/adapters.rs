@@ -1,5 +1,6 @@
-//! The three adapters: guards, extractors, and the errors of the compiler.
+//! The three adapters: guards, extractors, clients that disconnect, and the errors of the compiler.
 
 mod guards;
 mod own_users;
+mod disconnects;
 mod compile_errors;

@@ -16,5 +16,5 @@ use gatewright::Auth;
 pub async fn serve(listener: TcpListener, auth: Auth) -> io::Result<()> {
     let service = app::service(&auth).map_err(io::Error::other)?;
     let server = HttpServer::new(move || App::new().configure(app::routes(&service)));
-    server.workers(2).disable_signals().listen(listener)?.run().await
+    server.h1_allow_half_closed(false).workers(2).disable_signals().listen(listener)?.run().await
 }

@@ -22,8 +22,10 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let stop = Stop::listen()?;
     run::announce(listener.local_addr()?);
 
+    // A handler whose client has closed the connection is dropped, so that nothing is hashed for it.
     // Running requests may finish within `GRACEFUL_STOP`. Slower ones are dropped.
     let server = HttpServer::new(move || App::new().configure(app::routes(&service)))
+        .h1_allow_half_closed(false)
         .disable_signals()
         .client_request_timeout(CLIENT_TIMEOUT)
         .keep_alive(CLIENT_TIMEOUT)

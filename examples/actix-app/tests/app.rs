@@ -7,3 +7,7 @@ mod http {
 mod journeys {
     example_service::journeys!(env!("CARGO_BIN_EXE_actix-app"), env!("CARGO_TARGET_TMPDIR"));
 }
+
+mod login_floods {
+    example_service::login_floods!(env!("CARGO_BIN_EXE_actix-app"), env!("CARGO_TARGET_TMPDIR"));
+}

@@ -18,3 +18,7 @@ mod connections {
 mod nodes {
     example_service::nodes!(env!("CARGO_BIN_EXE_axum-app"), env!("CARGO_TARGET_TMPDIR"));
 }
+
+mod login_floods {
+    example_service::login_floods!(env!("CARGO_BIN_EXE_axum-app"), env!("CARGO_TARGET_TMPDIR"));
+}

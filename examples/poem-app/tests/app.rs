@@ -14,3 +14,7 @@ mod connections {
         half_sent_headers_after_a_request_are_cut
     }
 }
+
+mod login_floods {
+    example_service::login_floods!(env!("CARGO_BIN_EXE_poem-app"), env!("CARGO_TARGET_TMPDIR"));
+}
