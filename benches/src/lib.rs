@@ -9,6 +9,7 @@
 )]
 
 mod asymmetric;
+pub mod statistics;
 
 use std::fmt;
 use std::time::Duration;
