@@ -23,6 +23,7 @@ use gatewright::{
     TokenVerifier, TrustedProxies, VerifyingKey,
 };
 use gatewright_core::http::BearerToken;
+use gatewright_core::revocation::{FeedCodec, FeedKey, MAX_FEED_MESSAGE_BYTES};
 
 const SECRET: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
 const ISSUER: &str = "https://issuer.example";
@@ -211,6 +212,25 @@ pub fn form_body(data: &[u8]) {
     }
 }
 
+/// With a key, and without one.
+static CODECS: LazyLock<[FeedCodec; 2]> =
+    LazyLock::new(|| [FeedCodec::with_key(FeedKey::from_bytes(*SECRET)), FeedCodec::unauthenticated()]);
+
+/// The input is a message of the revocation feed. With a key none is accepted. Without one, a message
+/// that is accepted survives a round trip.
+pub fn feed_message(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let [keyed, unauthenticated] = &*CODECS;
+    assert!(keyed.open(text).is_err(), "the fuzzer found a MAC");
+    let Ok(message) = unauthenticated.open(text) else { return };
+    assert!(text.len() <= MAX_FEED_MESSAGE_BYTES);
+    for codec in &*CODECS {
+        let sealed = codec.seal(message.revocation().clone(), NOW);
+        assert!(sealed.as_str().len() <= MAX_FEED_MESSAGE_BYTES);
+        assert_eq!(codec.open(sealed.as_str()).unwrap().revocation(), message.revocation());
+    }
+}
+
 /// The program of a target. Without the fuzzer, its `main` runs the target on each file that the
 /// command line names.
 #[macro_export]
@@ -254,5 +274,6 @@ mod tests {
         seeds("authorization", super::authorization, 9);
         seeds("forwarded", super::forwarded, 7);
         seeds("form_body", super::form_body, 7);
+        seeds("feed_message", super::feed_message, 7);
     }
 }

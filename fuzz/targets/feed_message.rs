@@ -1,0 +1,5 @@
+//! The target `feed_message`.
+
+#![cfg_attr(fuzzing, no_main)]
+
+gatewright_fuzz::target!(feed_message);
