@@ -302,9 +302,10 @@ async fn equal_messages_take_one_place_in_the_queue() {
     let server = Server::redis("", &[]).unwrap();
     let (here, there, pair) = nodes_on(&server).await;
     let session = there.identity(&pair.access_token).await.session();
+    // They differ in node and number.
+    let messages = [(); 2].map(|()| from_another_node(&Revocation::user(user("eve"))));
     pause_writes(&mut raw(server.url()).await).await;
-    let flood: Vec<_> =
-        (0..20_000).map(|_| here.feed.publish(&from_another_node(&Revocation::user(user("eve"))))).collect();
+    let flood: Vec<_> = (0..20_000).map(|number| here.feed.publish(&messages[number % 2])).collect();
     there.delete_silently(&pair.access_token).await;
     here.publish(Revocation::session(session)).await;
     there.until_rejected(&pair.access_token).await;
@@ -323,11 +324,11 @@ async fn waiting_messages_are_sent_in_batches() {
     let mut admin = raw(server.url()).await;
     let node = Node::new(&MemoryStore::new(), server.url(), &Prefix::default()).await;
     node.publish(Revocation::user(user("u"))).await;
+    let users = (0..WAITING).map(|number| UserId::new(format!("u{number}")).unwrap());
+    let messages: Vec<_> = users.map(|user| from_another_node(&Revocation::user(user))).collect();
     pause_writes(&mut admin).await;
     let before = reads(&mut admin).await;
-    let users = (0..WAITING).map(|number| UserId::new(format!("u{number}")).unwrap());
-    let waiting: Vec<_> =
-        users.map(|user| node.feed.publish(&from_another_node(&Revocation::user(user)))).collect();
+    let waiting: Vec<_> = messages.iter().map(|message| node.feed.publish(message)).collect();
     for publication in waiting {
         publication.await.unwrap();
     }
