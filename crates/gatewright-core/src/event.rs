@@ -281,7 +281,7 @@ impl EventSink for TracingSink {
                     target: "gatewright",
                     count,
                     "rejected messages of the revocation feed, sessions are cached for 5 s at most: all nodes need \
-                     the same feed key (`with_feed_key`), and nobody else the right to write to the feed"
+                     the same feed key (`with_feed_key`), and only they may write to the feed"
                 );
             }
             Event::Overloaded { error, count } => {

@@ -72,7 +72,7 @@ pub type Publication = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Sen
 ///
 /// # Security
 /// A revocation carries a MAC under the [`FeedKey`](super::FeedKey), so an attacker who can write to the
-/// feed cannot invent one. What the attacker can do makes guards slower and admits nobody:
+/// feed cannot invent one. The attacker can make guards slower, and can admit no request:
 /// - A message that is not authentic invalidates all cache entries, once a second at most, and the node
 ///   is on [`CACHE_TTL_WITHOUT_FEED`] until [`DISTRUST_WINDOW`](super::DISTRUST_WINDOW) has passed
 ///   without another one.
