@@ -235,7 +235,7 @@ pub trait TokenIssuer: Send + Sync {
     /// Derives a key for another purpose from each secret that the issuer holds: the first from the one
     /// that signs, then from those that sign later or signed before. `label` names the purpose.
     ///
-    /// - Issuers with the same secret derive the same key, whatever format the secret was read from.
+    /// - Issuers with the same secret derive the same key. The format of its file makes no difference.
     /// - A derived key reveals neither the secret nor the keys of other labels.
     /// - Nothing is derived from what is public.
     ///

@@ -180,7 +180,7 @@ impl VerifyingKey {
         }
     }
 
-    /// What other keys are derived from. `None` for a public key: a key derived from it would be public.
+    /// Derives other keys. `None` for a public key: a key derived from it would be public.
     pub(crate) const fn derivation(&self) -> Option<&Derivation> {
         match &self.verifier {
             Verifier::Hmac { derivation, .. } => Some(derivation),

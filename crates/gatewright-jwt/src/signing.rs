@@ -119,7 +119,7 @@ impl SigningKey {
         &self.verifying
     }
 
-    /// What other keys are derived from.
+    /// Derives other keys.
     pub(crate) const fn derivation(&self) -> &Derivation {
         &self.derivation
     }

@@ -60,7 +60,7 @@ const PUBLISH: &str = "publish a revocation";
 /// the messages of all its nodes, nor does a primary with its replicas. On a cluster, name one of
 /// its nodes: the same one for all.
 ///
-/// A client that can publish on the channel makes guards slower and admits nobody: see
+/// A client that can publish on the channel makes guards slower and admits no request: see
 /// [`RevocationFeed`].
 ///
 /// ```no_run

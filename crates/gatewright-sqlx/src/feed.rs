@@ -81,7 +81,7 @@ const ACTION: &str = "publish a revocation";
 ///
 /// # Security
 /// Every role that may connect to the database can listen and notify. A listener learns the ids of
-/// users and sessions. A message that is not authentic makes guards slower and admits nobody: see
+/// users and sessions. A message that is not authentic makes guards slower and admits no request: see
 /// [`RevocationFeed`].
 #[derive(Clone)]
 pub struct PostgresFeed {

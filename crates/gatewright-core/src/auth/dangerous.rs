@@ -21,7 +21,7 @@ impl<U: AuthUser> DangerousAuthBuilder<U> {
     /// this setting: others reject the messages of this one.
     ///
     /// Risk: an attacker who can write to the feed can revoke what this node has cached, user by user and
-    /// without a trace. That makes guards slower and admits nobody. With a key, such messages are rejected
+    /// without a trace. That makes guards slower and admits no request. With a key, such messages are rejected
     /// and reported.
     pub fn with_unauthenticated_feed(self) -> AuthBuilder<U> {
         self.0.without_feed_key()

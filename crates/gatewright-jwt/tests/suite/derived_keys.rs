@@ -37,7 +37,7 @@ fn derived_keys_have_their_published_values() {
 }
 
 #[test]
-fn one_key_derives_the_same_whatever_it_was_read_from() {
+fn one_key_derives_the_same_from_pem_and_from_jwk() {
     for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Es384, Algorithm::Rs256] {
         let new = NewKey::generate(algorithm).unwrap();
         let from_pem = SigningKey::from_pem(algorithm, new.pem().unwrap()).unwrap();
