@@ -4,6 +4,7 @@ mod message;
 mod feed_key;
 mod envelope;
 mod feed;
+mod flood;
 
 pub use envelope::{
     FEED_KEY_LABEL, FeedCodec, FeedMessage, InvalidFeedMessage, MAX_FEED_KEYS, MAX_FEED_MESSAGE_BYTES,
@@ -13,6 +14,10 @@ pub use feed::{
     FeedReach, LocalFeed, Publication, Received, RevocationFeed, RevocationListener, RevocationReceiver,
 };
 pub use feed_key::{FEED_KEY_BYTES, FeedKey, InvalidFeedKey};
+pub use flood::{
+    Flood, FloodGate, LogLimit, MAX_BYTES_PER_SECOND, MAX_FLOOD_PAUSE, MAX_MESSAGES_PER_SECOND,
+    MAX_REJECTED_PER_SECOND, MIN_FLOOD_PAUSE, flood_pause,
+};
 pub use message::{
     CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED, DISTRUST_WINDOW, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT,
     InvalidRevocation, Revocation, RevocationCheck, Revoked, UNCONFIRMED_WINDOW,
