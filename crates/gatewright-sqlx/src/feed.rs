@@ -1,11 +1,14 @@
 //! Revocations between nodes, over PostgreSQL's LISTEN and NOTIFY.
 //!
 //! ```text
+//!                      ┌ thread.rs ────────────────────────────────┐
 //! publish ───► queue ──► task.rs ──► connections.rs   NOTIFY ──► server ──► every node,
-//!                        one task    two connections                │        also this one
-//! receivers ◄─────────── task.rs ◄── connections.rs   LISTEN ◄──────┘
+//!                      │ one task    two connections               │ │        also this one
+//! receivers ◄─────────── task.rs ◄── connections.rs   LISTEN ◄───────┘
+//!                      └───────────────────────────────────────────┘
 //! ```
 
+mod thread;
 mod connections;
 mod task;
 
@@ -14,17 +17,18 @@ use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatewright_core::{FeedMessage, FeedReach, Publication, RevocationFeed, RevocationReceiver, StoreError};
+use gatewright_core::revocation::FeedMessage;
+use gatewright_core::{FeedReach, Publication, RevocationFeed, RevocationReceiver, StoreError};
 use sqlx::ConnectOptions;
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
 
 use connections::{Connections, Connector};
 use task::{Command, FeedTask, Outgoing};
+use thread::FeedThread;
 
 use crate::Failure;
 use crate::postgres::connect::options;
-use crate::server::start;
+use crate::server::{cannot_open, in_time};
 
 /// The channel of a [`PostgresFeed`], unless [`PostgresFeed::connect_on`] sets another.
 pub const DEFAULT_CHANNEL: &str = "gatewright_revocations";
@@ -43,6 +47,7 @@ pub const MAX_WAITING: usize = 10_000;
 const SETTINGS: [(&str, &str); 2] = [("statement_timeout", "1500"), ("synchronous_commit", "off")];
 
 const ACTION: &str = "publish a revocation";
+const ENDED: &str = "the thread of the feed has ended";
 
 /// A revocation feed between all nodes that use one PostgreSQL database. Clones share one feed.
 ///
@@ -59,13 +64,12 @@ const ACTION: &str = "publish a revocation";
 /// All nodes must use the same channel of the same database. The same server is not enough.
 ///
 /// # Connections
-/// The feed has two connections and a background task, which runs in the runtime that called
-/// `connect`. If a connection is lost, or if the node's own heartbeats do not arrive, the task
-/// replaces both connections. The first attempt comes after 0.1 seconds; the pauses grow to 2
-/// seconds.
+/// The feed has two connections and a thread, on which it runs in a runtime of its own. If a
+/// connection is lost, or if the node's own heartbeats do not arrive, the feed replaces both
+/// connections. The first attempt comes after 0.1 seconds; the pauses grow to 2 seconds.
 ///
 /// While there are no receivers, the connections are closed 5 seconds after the last message. The
-/// task ends when the last clone is dropped.
+/// thread ends when the last clone is dropped. Nothing waits for its end.
 ///
 /// # Messages
 /// A node's messages are sent in the order in which they were published. One statement sends all
@@ -79,14 +83,35 @@ const ACTION: &str = "publish a revocation";
 /// LISTEN works only in session mode. In transaction mode `connect` fails, or no heartbeat arrives
 /// and guards query the stores on every request.
 ///
+/// # Floods
+/// A [`FloodGate`](gatewright_core::revocation::FloodGate) limits what arrives within a second. Above
+/// the limits guards query the stores, and the feed closes the connection that listens without
+/// reading the rest. So no backlog builds up in this process or in the server's queue. The feed
+/// listens again after a random pause of 0.1 to 2 seconds, and continues to send meanwhile.
+///
 /// # Security
-/// Every role that may connect to the database can listen and notify. A listener learns the ids of
-/// users and sessions. A message that is not authentic makes guards slower and admits no request: see
-/// [`RevocationFeed`].
+/// PostgreSQL has no rights on channels: every role that may connect to the database can listen and
+/// notify. Such a role can
+/// - read the ids of revoked users and sessions,
+/// - make guards slower for as long as it sends: messages without a valid MAC shorten the life of cache
+///   entries, and during a flood the cache is not used.
+///
+/// It cannot forge a revocation, keep one from a node, or make a node admit a request. Roles of other databases on
+/// the same server do not reach the channel.
+///
+/// To take the right away, let only the application's role connect:
+/// ```sql
+/// REVOKE CONNECT ON DATABASE app FROM PUBLIC;
+/// GRANT CONNECT ON DATABASE app TO app;
+/// ```
+/// `REVOKE EXECUTE ON FUNCTION pg_catalog.pg_notify(text, text) FROM PUBLIC` is not enough. It takes
+/// the function away, also from the application's role, which then needs a GRANT. A role that may
+/// connect still has the statement NOTIFY. (Seen on PostgreSQL 15.)
 #[derive(Clone)]
 pub struct PostgresFeed {
     commands: mpsc::UnboundedSender<Command>,
     permits: Arc<Semaphore>,
+    thread: FeedThread,
 }
 
 impl PostgresFeed {
@@ -106,7 +131,7 @@ impl PostgresFeed {
     /// # Errors
     /// As for [`connect`](Self::connect), and if the channel's name is invalid.
     pub async fn connect_on(url: &str, channel: &str) -> Result<Self, StoreError> {
-        start(Self::open(url, channel)).await
+        Self::open(url, channel).await.map_err(cannot_open)
     }
 
     async fn open(url: &str, channel: &str) -> Result<Self, Failure> {
@@ -114,10 +139,31 @@ impl PostgresFeed {
         // Without this, the application's log of statements would show a heartbeat every second.
         let options = options(url)?.options(SETTINGS).disable_statement_logging();
         let connector = Connector { options, channel: channel.to_owned() };
-        let connections = Connections::open(&connector).await?;
         let (commands, receiver) = mpsc::unbounded_channel();
-        tokio::spawn(FeedTask::new(connector, receiver).run(connections));
-        Ok(Self { commands, permits: Arc::new(Semaphore::new(MAX_WAITING)) })
+        let (opened, connected) = oneshot::channel();
+        let thread = FeedThread::spawn(|| run(connector, receiver, opened))?;
+        connected.await.map_err(|_| ENDED)??;
+        Ok(Self { commands, permits: Arc::new(Semaphore::new(MAX_WAITING)), thread })
+    }
+}
+
+/// Connects, reports the outcome, and serves until the last handle is dropped. Ends if nothing waits
+/// for the outcome any more.
+async fn run(
+    connector: Connector,
+    commands: mpsc::UnboundedReceiver<Command>,
+    mut opened: oneshot::Sender<Result<(), Failure>>,
+) {
+    let connections = tokio::select! {
+        connections = in_time(Connections::open(&connector)) => connections,
+        () = opened.closed() => return,
+    };
+    let (connections, outcome) = match connections {
+        Ok(connections) => (Some(connections), Ok(())),
+        Err(failure) => (None, Err(failure)),
+    };
+    if let (Ok(()), Some(connections)) = (opened.send(outcome), connections) {
+        FeedTask::new(connector, commands).run(connections).await;
     }
 }
 
@@ -130,26 +176,26 @@ impl RevocationFeed for PostgresFeed {
         if self.commands.send(Command::Subscribe(receiver)).is_err() {
             tracing::error!(
                 target: "gatewright",
-                "the runtime of the revocation feed has ended; guards query the stores"
+                "the thread of the revocation feed has ended; guards query the stores until a restart"
             );
         }
     }
 
     fn publish(&self, message: &FeedMessage) -> Publication {
-        let published_at = Instant::now();
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             let failure = format!("{MAX_WAITING} messages are already waiting to be sent");
             return Box::pin(ready(Err(StoreError::new(ACTION, failure))));
         };
-        let (sent, answer) = oneshot::channel();
-        let outgoing = Outgoing { text: message.to_string(), published_at, sent, _permit: permit };
+        let (sent, mut answer) = oneshot::channel();
+        let timeout = self.thread.timer(PUBLISH_TIMEOUT);
         // If the task has ended or drops the message, `sent` is dropped and `answer` fails.
+        let outgoing = Outgoing { text: message.as_str().to_owned(), sent, _permit: permit };
         let _ = self.commands.send(Command::Publish(outgoing));
         Box::pin(async move {
-            match timeout_at(published_at + PUBLISH_TIMEOUT, answer).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) => Err(StoreError::new(ACTION, "the feed's task has ended")),
-                Err(_) => Err(StoreError::new(ACTION, format!("timed out after {PUBLISH_TIMEOUT:?}"))),
+            tokio::select! {
+                biased;
+                answer = &mut answer => answer.map_err(|_| StoreError::new(ACTION, ENDED)),
+                () = timeout => Err(StoreError::new(ACTION, format!("timed out after {PUBLISH_TIMEOUT:?}"))),
             }
         })
     }
@@ -175,11 +221,7 @@ mod tests {
 
     /// The payload of a notification must be shorter than this.
     const PAYLOAD_LIMIT: usize = 8_000;
-
-    #[test]
-    fn the_longest_message_fits_into_a_notification() {
-        const { assert!(MAX_FEED_MESSAGE_BYTES < PAYLOAD_LIMIT) };
-    }
+    const _: () = assert!(MAX_FEED_MESSAGE_BYTES < PAYLOAD_LIMIT);
 
     #[tokio::test]
     async fn invalid_channel_names_are_rejected_before_connecting() {

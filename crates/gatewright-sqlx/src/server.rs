@@ -45,11 +45,19 @@ pub(crate) fn pool<D: Database>() -> PoolOptions<D> {
         })
 }
 
-/// Opens a store or a feed, within [`START_TIMEOUT`].
+/// Opens a store, within [`START_TIMEOUT`].
 pub(crate) async fn start<T>(opening: impl Future<Output = Result<T, Failure>>) -> Result<T, StoreError> {
+    in_time(opening).await.map_err(cannot_open)
+}
+
+/// Opens something within [`START_TIMEOUT`].
+pub(crate) async fn in_time<T>(opening: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let opened = timeout(START_TIMEOUT, opening).await;
-    let opened = opened.unwrap_or_else(|_| Err(format!("timed out after {START_TIMEOUT:?}").into()));
-    opened.map_err(|failure| StoreError::new("open the database", failure))
+    opened.unwrap_or_else(|_| Err(format!("timed out after {START_TIMEOUT:?}").into()))
+}
+
+pub(crate) fn cannot_open(failure: Failure) -> StoreError {
+    StoreError::new("open the database", failure)
 }
 
 /// Asserts that neither the error nor its cause shows the secret.

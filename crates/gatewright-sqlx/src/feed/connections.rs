@@ -1,9 +1,11 @@
 //! The two connections of a feed: one listens, one notifies.
 
+use std::future::pending;
+use std::mem;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions};
-use sqlx::{Connection, query, query_scalar};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgNotification, PgPoolOptions};
+use sqlx::{Acquire, Connection, query, query_scalar};
 use tokio::time::timeout;
 
 use crate::Failure;
@@ -33,54 +35,93 @@ pub(super) struct Connector {
     pub(super) channel: String,
 }
 
-/// The two connections. If one is lost, messages may be lost too, and both are replaced.
+/// The two connections. If one is lost, messages may be lost too, and both are replaced. After a
+/// flood there is for a moment only the one that sends.
 ///
 /// LISTEN and NOTIFY use separate connections because of poolers. On one connection, a node
 /// receives its own notifications with the response to NOTIFY. This works even through a pooler in
 /// transaction mode, which drops all notifications that arrive between two transactions. The node
 /// would receive its own heartbeats, but no message of another node.
 pub(super) struct Connections {
-    listener: PgListener,
+    listener: Option<PgListener>,
     sender: PgConnection,
-    channel: String,
 }
 
 impl Connections {
     pub(super) async fn reopen(connector: &Connector) -> Result<Self, Failure> {
-        let opened = timeout(OPEN_TIMEOUT, Self::open(connector)).await;
-        opened.map_err(|_| format!("timed out after {OPEN_TIMEOUT:?}"))?
+        in_time(Self::open(connector)).await
     }
 
     pub(super) async fn open(connector: &Connector) -> Result<Self, Failure> {
-        let mut sender = PgConnection::connect_with(&connector.options).await?;
-        query(NO_IDLE_TIMEOUT).execute(&mut sender).await?;
-        let encoding: String = query_scalar(FIND_ENCODING).fetch_one(&mut sender).await?;
-        if encoding != ENCODING {
-            return Err(format!("the database's encoding is {encoding}, not {ENCODING}").into());
-        }
-        Ok(Self { listener: listen(connector).await?, sender, channel: connector.channel.clone() })
+        let sender = open_sender(connector).await?;
+        Ok(Self { listener: Some(listen(connector).await?), sender })
     }
 
-    /// Receives the next message.
+    /// Opens the connection that sends, and not the one that listens.
+    pub(super) async fn reopen_sender(connector: &Connector) -> Result<Self, Failure> {
+        let sender = in_time(open_sender(connector)).await?;
+        Ok(Self { listener: None, sender })
+    }
+
+    pub(super) const fn is_listening(&self) -> bool {
+        self.listener.is_some()
+    }
+
+    /// Opens the connection that listens.
+    pub(super) async fn listen(&mut self, connector: &Connector) -> Result<(), Failure> {
+        self.listener = Some(in_time(listen(connector)).await?);
+        Ok(())
+    }
+
+    /// Closes the connections without reading what they hold.
+    ///
+    /// A [`PgListener`] that is dropped sends UNLISTEN and reads everything up to the reply, which
+    /// can be a million messages. So its connection is exchanged for the other one before.
+    pub(super) async fn discard(self) {
+        let Some(mut listener) = self.listener else { return };
+        if let Ok(listening) = listener.acquire().await {
+            drop(mem::replace(listening, self.sender));
+        }
+    }
+
+    /// Receives the next message. Waits forever without a connection that listens.
     ///
     /// # Cancel safety
     /// A dropped call loses no message.
-    pub(super) async fn receive(&mut self) -> Result<String, Failure> {
+    pub(super) async fn receive(&mut self) -> Result<PgNotification, Failure> {
+        let Some(listener) = &mut self.listener else { return pending().await };
         // `recv` would reconnect without an error, and hide that messages were lost.
-        let received = self.listener.try_recv().await?.ok_or("the connection was lost")?;
-        Ok(received.payload().to_owned())
+        let received = listener.try_recv().await?;
+        if received.is_none() {
+            self.listener = None;
+        }
+        received.ok_or_else(|| "the connection was lost".into())
     }
 
     /// Sends messages. When it returns, the server has them.
     ///
     /// # Cancel safety
     /// After an error or a dropped call, the connections must be replaced.
-    pub(super) async fn send(&mut self, messages: &[&str]) -> Result<(), Failure> {
-        let notify = query(NOTIFY).bind(&self.channel).bind(messages);
+    pub(super) async fn send(&mut self, channel: &str, messages: &[&str]) -> Result<(), Failure> {
+        let notify = query(NOTIFY).bind(channel).bind(messages);
         let sent = timeout(CALL_TIMEOUT, notify.execute(&mut self.sender)).await;
         sent.map_err(|_| format!("NOTIFY timed out after {CALL_TIMEOUT:?}"))??;
         Ok(())
     }
+}
+
+async fn in_time<T>(opening: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    timeout(OPEN_TIMEOUT, opening).await.map_err(|_| format!("timed out after {OPEN_TIMEOUT:?}"))?
+}
+
+async fn open_sender(connector: &Connector) -> Result<PgConnection, Failure> {
+    let mut sender = PgConnection::connect_with(&connector.options).await?;
+    query(NO_IDLE_TIMEOUT).execute(&mut sender).await?;
+    let encoding: String = query_scalar(FIND_ENCODING).fetch_one(&mut sender).await?;
+    if encoding != ENCODING {
+        return Err(format!("the database's encoding is {encoding}, not {ENCODING}").into());
+    }
+    Ok(sender)
 }
 
 async fn listen(connector: &Connector) -> Result<PgListener, Failure> {

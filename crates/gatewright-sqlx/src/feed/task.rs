@@ -5,9 +5,12 @@ use std::mem;
 use std::time::Duration;
 
 use gatewright_core::RevocationReceiver;
-use gatewright_core::revocation::{CACHE_TTL_WITH_FEED, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT};
+use gatewright_core::revocation::{
+    CACHE_TTL_WITH_FEED, Flood, FloodGate, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, LogLimit,
+    MAX_FEED_MESSAGE_BYTES, Received, flood_pause,
+};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at};
 
 use super::connections::{Connections, Connector};
 use crate::Failure;
@@ -32,10 +35,15 @@ pub(super) enum Command {
 /// A message to send.
 pub(super) struct Outgoing {
     pub(super) text: String,
-    pub(super) published_at: Instant,
     /// Resolved when the server has the message.
     pub(super) sent: oneshot::Sender<()>,
     pub(super) _permit: OwnedSemaphorePermit,
+}
+
+/// A message that waits to be sent.
+struct Waiting {
+    message: Outgoing,
+    since: Instant,
 }
 
 /// Why connections that still work are closed.
@@ -44,25 +52,41 @@ enum Close {
     NoHandle,
     /// There are no receivers, and nothing was published for [`IDLE_TIMEOUT`].
     Idle,
+    /// Too much arrives.
+    Flooded(Flood),
 }
 
 pub(super) struct FeedTask {
     connector: Connector,
     commands: mpsc::UnboundedReceiver<Command>,
     receivers: Vec<RevocationReceiver>,
-    outgoing: VecDeque<Outgoing>,
+    outgoing: VecDeque<Waiting>,
     last_command_at: Instant,
     received_at: Instant,
+    /// When to listen again after a flood.
+    listen_at: Instant,
     pause: Duration,
     is_lost: bool,
+    losses: LogLimit,
+    floods: LogLimit,
 }
 
 impl FeedTask {
     pub(super) fn new(connector: Connector, commands: mpsc::UnboundedReceiver<Command>) -> Self {
         let now = Instant::now();
-        let (receivers, outgoing) = (Vec::new(), VecDeque::new());
-        let (last_command_at, received_at, pause, is_lost) = (now, now, FIRST_PAUSE, false);
-        Self { connector, commands, receivers, outgoing, last_command_at, received_at, pause, is_lost }
+        Self {
+            connector,
+            commands,
+            receivers: Vec::new(),
+            outgoing: VecDeque::new(),
+            last_command_at: now,
+            received_at: now,
+            listen_at: now,
+            pause: FIRST_PAUSE,
+            is_lost: false,
+            losses: LogLimit::default(),
+            floods: LogLimit::default(),
+        }
     }
 
     /// Runs until the feed's last handle is dropped.
@@ -70,28 +94,30 @@ impl FeedTask {
         let mut connections = Ok(first);
         loop {
             let end = match connections {
-                Ok(connections) => self.serve(connections).await,
+                Ok(mut connections) => {
+                    let end = self.serve(&mut connections).await;
+                    connections.discard().await;
+                    end
+                }
                 Err(failure) => Err(failure),
             };
-            let has_handle = match end {
+            connections = match end {
                 Ok(Close::NoHandle) => return,
-                Ok(Close::Idle) => true,
-                Err(failure) => {
-                    self.warn_once(&failure);
-                    self.back_off().await
+                Ok(Close::Flooded(flood)) => self.reopen_after(flood).await,
+                Ok(Close::Idle) if self.wait_until_needed().await => {
+                    Connections::reopen(&self.connector).await
                 }
+                Err(failure) if self.back_off(&failure).await && self.wait_until_needed().await => {
+                    Connections::reopen(&self.connector).await
+                }
+                Ok(Close::Idle) | Err(_) => return,
             };
-            if !has_handle || !self.wait_until_needed().await {
-                return;
-            }
-            connections = Connections::reopen(&self.connector).await;
         }
     }
 
     /// Sends and delivers until the connections are lost or no longer needed.
-    async fn serve(&mut self, mut connections: Connections) -> Result<Close, Failure> {
-        self.receivers.iter().for_each(RevocationReceiver::clear);
-        self.received_at = Instant::now();
+    async fn serve(&mut self, connections: &mut Connections) -> Result<Close, Failure> {
+        let mut gate = self.start_to_listen();
         let mut beats = interval(HEARTBEAT_INTERVAL);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -103,28 +129,77 @@ impl FeedTask {
                         beats.reset_immediately();
                     }
                 }
-                message = connections.receive() => self.deliver(&message?),
-                _ = beats.tick() => {
+                message = connections.receive() => {
+                    if let Err(flood) = self.deliver(message?.payload(), &mut gate) {
+                        return Ok(Close::Flooded(flood));
+                    }
+                }
+                () = sleep_until(self.listen_at), if !connections.is_listening() => {
+                    connections.listen(&self.connector).await?;
+                    gate = self.start_to_listen();
+                    beats.reset_immediately();
+                }
+                _ = beats.tick(), if connections.is_listening() => {
                     heartbeats = self.heartbeats()?;
                     if heartbeats.is_empty() && self.is_idle() {
                         return Ok(Close::Idle);
                     }
                 }
             }
-            self.send(&mut connections, &heartbeats).await?;
+            self.send(connections, &heartbeats).await?;
         }
     }
 
-    fn deliver(&mut self, message: &str) {
-        for receiver in &self.receivers {
-            receiver.receive(message);
-        }
+    /// Clears the caches, because messages may have been lost before.
+    fn start_to_listen(&mut self) -> FloodGate {
+        self.receivers.iter().for_each(RevocationReceiver::clear);
         self.received_at = Instant::now();
-        // Only a received message shows that the connections work; opening them is not enough.
+        FloodGate::new(self.received_at.into_std())
+    }
+
+    /// Passes a message to all receivers, unless it exceeds a limit.
+    fn deliver(&mut self, message: &str, gate: &mut FloodGate) -> Result<(), Flood> {
+        let now = Instant::now();
+        gate.admit(message.len(), now.into_std())?;
+        let received = if message.len() > MAX_FEED_MESSAGE_BYTES {
+            self.receivers.iter().for_each(RevocationReceiver::reject);
+            Received::Rejected
+        } else {
+            let verdicts = self.receivers.iter().map(|receiver| receiver.receive(message));
+            verdicts.max().unwrap_or(Received::Ignored)
+        };
+        if received == Received::Accepted {
+            self.show_that_it_works(now);
+        }
+        gate.count(received)
+    }
+
+    /// Only an authentic message shows that the connections work; opening them is not enough.
+    fn show_that_it_works(&mut self, now: Instant) {
+        self.received_at = now;
         self.pause = FIRST_PAUSE;
         if mem::replace(&mut self.is_lost, false) {
             tracing::info!(target: "gatewright", "the revocation feed is connected again");
         }
+    }
+
+    /// Suspends the receivers, and opens a connection that only sends. Another that listens follows
+    /// after a pause.
+    async fn reopen_after(&mut self, flood: Flood) -> Result<Connections, Failure> {
+        self.receivers.iter().for_each(RevocationReceiver::suspend);
+        let now = Instant::now();
+        self.listen_at = now + flood_pause();
+        if let Some(count) = self.floods.count(now.into_std()) {
+            tracing::warn!(
+                target: "gatewright",
+                %flood,
+                count,
+                channel = self.connector.channel,
+                "the revocation feed was flooded and its connection closed; guards query the stores until it \
+                 listens again; take the right to connect to the database from roles that do not need it"
+            );
+        }
+        Connections::reopen_sender(&self.connector).await
     }
 
     /// The heartbeats to send now. Fails if no message has arrived for [`HEARTBEAT_TIMEOUT`].
@@ -142,10 +217,11 @@ impl FeedTask {
     /// Sends all waiting messages, then the heartbeats.
     async fn send(&mut self, connections: &mut Connections, heartbeats: &[String]) -> Result<(), Failure> {
         while !self.outgoing.is_empty() {
-            let batch: Vec<&str> = self.outgoing.iter().take(BATCH).map(|message| &*message.text).collect();
+            let batch: Vec<&str> =
+                self.outgoing.iter().take(BATCH).map(|waiting| &*waiting.message.text).collect();
             let count = batch.len();
-            connections.send(&batch).await?;
-            for message in self.outgoing.drain(..count) {
+            connections.send(&self.connector.channel, &batch).await?;
+            for Waiting { message, .. } in self.outgoing.drain(..count) {
                 // The publisher may have stopped waiting.
                 let _ = message.sent.send(());
             }
@@ -153,7 +229,8 @@ impl FeedTask {
         if heartbeats.is_empty() {
             return Ok(());
         }
-        connections.send(&heartbeats.iter().map(String::as_str).collect::<Vec<_>>()).await
+        let heartbeats: Vec<&str> = heartbeats.iter().map(String::as_str).collect();
+        connections.send(&self.connector.channel, &heartbeats).await
     }
 
     /// Accepts a command and all that wait behind it. Returns whether a receiver subscribed.
@@ -170,7 +247,9 @@ impl FeedTask {
     fn accept(&mut self, command: Command) {
         self.last_command_at = Instant::now();
         match command {
-            Command::Publish(message) => self.outgoing.push_back(message),
+            Command::Publish(message) => {
+                self.outgoing.push_back(Waiting { message, since: self.last_command_at });
+            }
             Command::Subscribe(receiver) => {
                 receiver.clear();
                 self.receivers.push(receiver);
@@ -178,12 +257,17 @@ impl FeedTask {
         }
     }
 
-    /// Logs that the feed was lost, once and not for each failed attempt to reconnect.
-    fn warn_once(&mut self, failure: &Failure) {
-        if !mem::replace(&mut self.is_lost, true) {
+    /// Logs that the feed was lost: not for each failed attempt to reconnect, and at most once a minute.
+    fn log_loss(&mut self, failure: &Failure) {
+        if self.is_lost {
+            return;
+        }
+        if let Some(count) = self.losses.count(Instant::now().into_std()) {
+            self.is_lost = true;
             tracing::warn!(
                 target: "gatewright",
                 %failure,
+                count,
                 "lost the revocation feed; guards query the stores until it is connected again"
             );
         }
@@ -196,7 +280,8 @@ impl FeedTask {
     /// Waits before the next attempt. Returns `false` if the last handle was dropped.
     ///
     /// Afterwards it drops outdated messages: every cache entry that they affect has expired.
-    async fn back_off(&mut self) -> bool {
+    async fn back_off(&mut self, failure: &Failure) -> bool {
+        self.log_loss(failure);
         let until = Instant::now() + self.pause;
         self.pause = LONGEST_PAUSE.min(self.pause * 2);
         loop {
@@ -206,7 +291,7 @@ impl FeedTask {
                 Err(_) => break,
             }
         }
-        self.outgoing.retain(|message| message.published_at.elapsed() < CACHE_TTL_WITH_FEED);
+        self.outgoing.retain(|waiting| waiting.since.elapsed() < CACHE_TTL_WITH_FEED);
         true
     }
 
