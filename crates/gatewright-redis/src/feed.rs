@@ -1,43 +1,50 @@
 //! The revocation feed over a Redis channel.
 //!
 //! ```text
+//!             ┌ thread.rs ──────────────────────────┐
 //! publish ──► queue.rs ──► sender.rs    PUBLISH ───► server ──► every node, including this one
-//!                ▲         one task     one connection
-//!     heartbeats │
-//! receivers ◄─── listener.rs ◄───────── SUBSCRIBE ◄────────────┘
-//!                one task               one connection
+//!             │  ▲         one task     one connection    │
+//!     heartbeats │                                  │     │
+//! receivers ◄─── listener.rs ◄── inbox.rs ◄─────────── SUBSCRIBE
+//!             │  one task                one connection
+//!             └─────────────────────────────────────┘
 //! ```
 
+mod thread;
 mod queue;
 mod sender;
+mod inbox;
 mod listener;
 
 use std::fmt;
 use std::future::ready;
 use std::time::Duration;
 
-use gatewright_core::revocation::CACHE_TTL_WITH_FEED;
-use gatewright_core::{FeedMessage, FeedReach, Publication, RevocationFeed, RevocationReceiver, StoreError};
+use gatewright_core::revocation::{CACHE_TTL_WITH_FEED, FeedMessage};
+use gatewright_core::{FeedReach, Publication, RevocationFeed, RevocationReceiver, StoreError};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 
-use crate::connection::{Address, SharedConnection, call_deadline, until};
+use crate::connection::{Address, CALL_TIMEOUT, SharedConnection};
 use crate::failure::{Result, store_error};
 use crate::key::Prefix;
 use crate::store::CONNECT;
 use listener::{Connector, Listener};
 pub use queue::MAX_WAITING;
 use sender::Outbox;
+use thread::FeedThread;
 
 /// How long unused connections stay open.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 const PUBLISH: &str = "publish a revocation";
+const ENDED: &str = "the thread of the feed has ended";
 
-/// A revocation feed over Redis publish/subscribe. Clones share its connections and tasks.
+/// A revocation feed over Redis publish/subscribe. Clones share its connections and its thread.
 ///
 /// # Connections
-/// The feed uses two connections and two tasks. The tasks run in the Tokio runtime in which the
-/// feed was connected, until the last clone is dropped. The server must be a primary; both
+/// The feed uses two connections and a thread, on which it runs in a runtime of its own. The thread
+/// ends when the last clone is dropped. Nothing waits for its end. The server must be a primary; both
 /// connections check that once a second, and a message that a demoted server accepted counts as not
 /// sent. A lost connection is replaced after 0.1 seconds. So is a connection on which nothing
 /// arrives for 6 seconds, because heartbeats must arrive every second. If there are no receivers,
@@ -45,7 +52,7 @@ const PUBLISH: &str = "publish a revocation";
 ///
 /// # Delivery
 /// A node's messages are sent in the order of the `publish` calls, up to 256 in one round trip. A
-/// message that revokes the same as a waiting one is not queued twice. A publication fails after
+/// revocation that is equal to a waiting one is not queued twice. A publication fails after
 /// [`CALL_TIMEOUT`](crate::CALL_TIMEOUT), or at once if [`MAX_WAITING`] messages wait. After a
 /// timeout, the feed continues to send the message until every cache entry that it affects has
 /// expired ([`CACHE_TTL_WITH_FEED`]).
@@ -60,8 +67,31 @@ const PUBLISH: &str = "publish a revocation";
 /// the messages of all its nodes, nor does a primary with its replicas. On a cluster, name one of
 /// its nodes: the same one for all.
 ///
-/// A client that can publish on the channel makes guards slower and admits no request: see
-/// [`RevocationFeed`].
+/// # Floods
+/// A [`FloodGate`](gatewright_core::revocation::FloodGate) limits what arrives within a second, and
+/// what waits to be read. Above the limits guards query the stores, and the feed closes the
+/// connection that listens without reading the rest. It subscribes again after a random pause of 0.1
+/// to 2 seconds, and continues to send meanwhile.
+///
+/// # Security
+/// A client that may subscribe to the channel can read the ids of revoked users and sessions. A
+/// client that may publish on it can make guards slower for as long as it sends: messages without a
+/// valid MAC shorten the life of cache entries, and during a flood the cache is not used. It cannot
+/// forge a revocation, keep one from a node, or make a node admit a request.
+///
+/// The channel is the prefix followed by `revocations`. To take the right away, give each client an
+/// ACL user of its own, and the channel to the application's user alone:
+/// ```text
+/// ACL SETUSER app resetchannels &gatewright:revocations
+/// ACL SETUSER other resetchannels &other:*
+/// ```
+/// A user without the channel can neither subscribe nor publish, nor can its scripts publish. In Redis
+/// 7 a new user has no channel. The user `default` has all of them, so disable it or take them away.
+///
+/// The driver holds a message in memory until all of it has arrived. Only then can the feed drop it,
+/// unread. Redis closes the connection of a subscriber instead of sending more than
+/// `client-output-buffer-limit`, which is 32 MB by default. To limit what one long message costs, set
+/// `client-output-buffer-limit pubsub 8mb 4mb 10`. (Seen on Redis 7.0.)
 ///
 /// ```no_run
 /// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
@@ -75,6 +105,7 @@ const PUBLISH: &str = "publish a revocation";
 pub struct RedisFeed {
     outbox: Outbox,
     receivers: UnboundedSender<RevocationReceiver>,
+    thread: FeedThread,
 }
 
 impl fmt::Debug for RedisFeed {
@@ -107,11 +138,16 @@ impl RedisFeed {
         let address = Address::parse(url)?;
         let connection = SharedConnection::for_server(&address)?;
         let connector = Connector::new(address.subscribing_client()?, prefix.channel());
-        let subscription = connector.open().await?;
-        let outbox = Outbox::open(connection, prefix.channel());
+        let (outbox, sender) = Outbox::new(connection, prefix.channel());
         let (receivers, new_receivers) = unbounded_channel();
-        tokio::spawn(Listener::new(connector, outbox.clone(), new_receivers).run(subscription));
-        Ok(Self { outbox, receivers })
+        let (opened, connected) = oneshot::channel();
+        let heartbeats = outbox.clone();
+        let thread = FeedThread::spawn(|| async move {
+            let listener = Listener::new(connector, heartbeats, new_receivers);
+            tokio::join!(sender, listener.run(opened));
+        })?;
+        connected.await.map_err(|_| ENDED)??;
+        Ok(Self { outbox, receivers, thread })
     }
 }
 
@@ -124,20 +160,25 @@ impl RevocationFeed for RedisFeed {
         if self.receivers.send(receiver).is_err() {
             tracing::error!(
                 target: "gatewright",
-                "Redis feed: the Tokio runtime in which it was connected has ended, so caches are not used; \
-                 connect the feed in a runtime that runs as long as the application"
+                "Redis feed: its thread has ended, so caches are not used until a restart"
             );
         }
     }
 
     fn publish(&self, message: &FeedMessage) -> Publication {
         let Some(mut sent) = self.outbox.push(message, CACHE_TTL_WITH_FEED) else {
-            let cause = format!("{MAX_WAITING} messages wait already, or the feed's runtime has ended");
+            let cause = format!("{MAX_WAITING} messages wait already, or {ENDED}");
             return Box::pin(ready(Err(StoreError::new(PUBLISH, cause))));
         };
+        let timeout = self.thread.timer(CALL_TIMEOUT);
         Box::pin(async move {
-            let sent = until(call_deadline(), sent.wait_for(|is_sent| *is_sent)).await;
-            sent.and_then(|sent| Ok(sent.map(drop)?)).map_err(store_error(PUBLISH))
+            tokio::select! {
+                biased;
+                sent = sent.wait_for(|is_sent| *is_sent) => {
+                    sent.map(drop).map_err(|_| StoreError::new(PUBLISH, ENDED))
+                }
+                () = timeout => Err(StoreError::new(PUBLISH, format!("timed out after {CALL_TIMEOUT:?}"))),
+            }
         })
     }
 }

@@ -335,3 +335,58 @@ async fn waiting_messages_are_sent_in_batches() {
     let reads = reads(&mut admin).await - before;
     assert!(reads < 1_000, "{reads} reads for {WAITING} messages");
 }
+
+/// The rights are those that the documentation of [`RedisFeed`] names.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Redis' program"]
+async fn only_users_with_the_channel_can_publish_on_it() {
+    let server = Server::redis("", &[]).unwrap();
+    let mut admin = raw(server.url()).await;
+    let rest = server.url().rsplit_once('@').unwrap().1;
+    for (name, channel) in [("app", "&gatewright:revocations"), ("other", "&other:*")] {
+        run(&mut admin, &["ACL", "SETUSER", name, "on", ">hush", "~*", "+@all", "resetchannels", channel])
+            .await;
+    }
+    let store = MemoryStore::new();
+    let app = Node::new(&store, &format!("redis://app:hush@{rest}"), &Prefix::default()).await;
+    app.world.add(EMAIL).await;
+    app.until_cached(&app.world.login(EMAIL).await.access_token).await;
+
+    let mut other = raw(&format!("redis://other:hush@{rest}")).await;
+    let publish = |arguments: &[&str]| redis::cmd("PUBLISH").arg(arguments).to_owned();
+    publish(&["other:news", "x"]).exec_async(&mut other).await.unwrap();
+    publish(&["gatewright:revocations", "x"]).exec_async(&mut other).await.unwrap_err();
+    let script = "return redis.call('PUBLISH', 'gatewright:revocations', 'x')";
+    redis::cmd("EVAL").arg(script).arg(0).exec_async(&mut other).await.unwrap_err();
+    RedisFeed::connect(&format!("redis://other:hush@{rest}")).await.unwrap_err();
+}
+
+/// The server closes the subscriber's connection instead.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Redis' program"]
+async fn the_documented_limit_keeps_long_messages_from_the_node() {
+    let server = Server::redis("client-output-buffer-limit pubsub 8mb 4mb 10", &[]).unwrap();
+    let (here, there, pair) = nodes_on(&server).await;
+    let mut admin = raw(server.url()).await;
+    let before = subscriptions(&mut admin).await;
+    redis::cmd("PUBLISH")
+        .arg("gatewright:revocations")
+        .arg("x".repeat(9 << 20))
+        .exec_async(&mut admin)
+        .await
+        .unwrap();
+    until("the connections are replaced", async || {
+        let now = subscriptions(&mut admin).await;
+        now.len() == before.len() && now.iter().all(|id| !before.contains(id))
+    })
+    .await;
+    let session = there.delete_silently(&pair.access_token).await;
+    here.publish(Revocation::session(session)).await;
+    there.until_rejected(&pair.access_token).await;
+}
+
+/// The ids of the connections that have subscribed.
+async fn subscriptions(admin: &mut MultiplexedConnection) -> Vec<String> {
+    let list: String = query(admin, &["CLIENT", "LIST", "TYPE", "PUBSUB"]).await;
+    list.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}

@@ -4,17 +4,21 @@
 use std::time::Duration;
 
 use gatewright_core::RevocationReceiver;
-use gatewright_core::revocation::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT};
+use gatewright_core::revocation::{
+    Flood, FloodGate, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, LogLimit, Received, flood_pause,
+};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError, Value};
+use redis::{AsyncConnectionConfig, Client, RedisError};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::IDLE_TIMEOUT;
+use super::inbox::{Inbox, Incoming, inbox};
 use super::sender::Outbox;
 use crate::connection::{CONNECT_TIMEOUT, check_primary, pause, until};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 
 /// The pause before a failed subscription is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -36,42 +40,39 @@ impl Connector {
     /// Subscribes, and returns when a primary has confirmed it.
     pub(super) async fn open(&self) -> Result<Subscription> {
         let opening = async {
-            let (pushes, messages) = unbounded_channel();
-            let config = AsyncConnectionConfig::new().set_push_sender(pushes);
+            let (inlet, inbox) = inbox();
+            let push = move |push| {
+                inlet.push(push);
+                Ok::<_, RedisError>(())
+            };
+            let config = AsyncConnectionConfig::new().set_push_sender(push);
             let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
             connection.subscribe(&self.channel).await?;
             check_primary(&mut connection).await?;
-            Ok::<_, RedisError>(Subscription { connection, messages })
+            Ok::<_, RedisError>(Subscription { connection, inbox })
         };
         Ok(until(Instant::now() + CONNECT_TIMEOUT, opening).await??)
     }
 }
 
-/// A connection that receives the channel's messages between replies.
+/// A connection that receives the channel's messages between replies. Dropping it closes the
+/// connection, without reading what the server has sent.
 pub(super) struct Subscription {
     connection: MultiplexedConnection,
-    messages: UnboundedReceiver<PushInfo>,
+    inbox: Inbox,
 }
 
 impl Subscription {
-    /// The next message, or `None` if the subscription has ended.
-    async fn next(&mut self) -> Option<Value> {
-        loop {
-            let mut push = self.messages.recv().await?;
-            match push.kind {
-                PushKind::Message => return push.data.pop(),
-                PushKind::Subscribe => {}
-                // A disconnection, an unsubscription, or a push that the feed did not ask for.
-                _ => return None,
-            }
-        }
-    }
-
-    /// Whether the server is still a primary. A demoted server relays the messages of the new
+    /// Checks that the server is still a primary. A demoted server relays the messages of the new
     /// primary, with gaps.
-    async fn is_to_a_primary(&mut self) -> bool {
-        let check = until(Instant::now() + CONNECT_TIMEOUT, check_primary(&mut self.connection)).await;
-        check.is_ok_and(|check| check.is_ok())
+    async fn check(&mut self) -> Result<(), End> {
+        let check = until(Instant::now() + CONNECT_TIMEOUT, check_primary(&mut self.connection));
+        tokio::select! {
+            // In a flood the reply would come late, and the driver would read until then.
+            biased;
+            flood = self.inbox.overrun() => Err(End::Flooded(flood)),
+            check = check => if matches!(check, Ok(Ok(()))) { Ok(()) } else { Err(End::Broken) },
+        }
     }
 }
 
@@ -81,6 +82,8 @@ enum End {
     Broken,
     /// There were no receivers for [`IDLE_TIMEOUT`].
     Idle,
+    /// Too much arrived.
+    Flooded(Flood),
 }
 
 /// The task. Its methods return `None` when the feed's last clone has been dropped.
@@ -89,19 +92,37 @@ pub(super) struct Listener {
     outbox: Outbox,
     new_receivers: UnboundedReceiver<RevocationReceiver>,
     receivers: Vec<RevocationReceiver>,
+    losses: LogLimit,
+    floods: LogLimit,
 }
 
 impl Listener {
-    pub(super) const fn new(
+    pub(super) fn new(
         connector: Connector,
         outbox: Outbox,
         new_receivers: UnboundedReceiver<RevocationReceiver>,
     ) -> Self {
-        Self { connector, outbox, new_receivers, receivers: Vec::new() }
+        let (losses, floods) = (LogLimit::default(), LogLimit::default());
+        Self { connector, outbox, new_receivers, receivers: Vec::new(), losses, floods }
     }
 
-    /// Delivers messages until the feed's last clone has been dropped.
-    pub(super) async fn run(mut self, mut subscription: Subscription) {
+    /// Subscribes and reports the outcome. Then delivers messages until the feed's last clone has been
+    /// dropped. Ends if nothing waits for the outcome any more.
+    pub(super) async fn run(mut self, mut opened: oneshot::Sender<Result<()>>) {
+        let subscription = tokio::select! {
+            subscription = self.connector.open() => subscription,
+            () = opened.closed() => return,
+        };
+        let (subscription, outcome) = match subscription {
+            Ok(subscription) => (Some(subscription), Ok(())),
+            Err(failure) => (None, Err(failure)),
+        };
+        if let (Ok(()), Some(subscription)) = (opened.send(outcome), subscription) {
+            self.deliver_all(subscription).await;
+        }
+    }
+
+    async fn deliver_all(&mut self, mut subscription: Subscription) {
         while let Some(next) = self.serve(subscription).await {
             subscription = next;
         }
@@ -112,9 +133,17 @@ impl Listener {
     /// connected.
     async fn serve(&mut self, mut subscription: Subscription) -> Option<Subscription> {
         let end = self.deliver(&mut subscription).await?;
+        if matches!(end, End::Flooded(_)) {
+            self.receivers.iter().for_each(RevocationReceiver::suspend);
+        }
         drop(subscription);
-        if matches!(end, End::Idle) {
-            self.wait_for_receiver().await?;
+        match end {
+            End::Broken => {}
+            End::Idle => self.wait_for_receiver().await?,
+            End::Flooded(flood) => {
+                self.log_flood(flood);
+                pause(flood_pause()).await;
+            }
         }
         let next = self.resubscribe().await?;
         self.receivers.iter().for_each(RevocationReceiver::clear);
@@ -139,14 +168,7 @@ impl Listener {
                     }
                     return Some(subscription);
                 }
-                Err(failure) if !warned => {
-                    tracing::warn!(
-                        target: "gatewright",
-                        %failure,
-                        "Redis feed: cannot receive revocations, so caches are not used; will retry"
-                    );
-                    warned = true;
-                }
+                Err(failure) if !warned => warned = self.log_loss(&failure),
                 Err(_) => {}
             }
             self.receivers.retain(|receiver| !receiver.is_gone());
@@ -173,12 +195,16 @@ impl Listener {
         let mut beats = interval(HEARTBEAT_INTERVAL);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut received_at, mut needed_at) = (Instant::now(), Instant::now());
+        let mut gate = FloodGate::new(received_at.into_std());
         loop {
             tokio::select! {
-                message = subscription.next() => {
-                    let Some(message) = message else { return Some(End::Broken) };
-                    received_at = Instant::now();
-                    self.pass_on(&message);
+                incoming = subscription.inbox.next() => {
+                    match incoming.and_then(|incoming| self.pass_on(&incoming, &mut gate)) {
+                        Ok(Some(Received::Accepted)) => received_at = Instant::now(),
+                        Ok(Some(_)) => {}
+                        Ok(None) => return Some(End::Broken),
+                        Err(flood) => return Some(End::Flooded(flood)),
+                    }
                 }
                 receiver = self.new_receivers.recv() => {
                     let receiver = receiver?;
@@ -187,8 +213,8 @@ impl Listener {
                     received_at = Instant::now();
                 }
                 _ = beats.tick() => {
-                    if !subscription.is_to_a_primary().await {
-                        return Some(End::Broken);
+                    if let Err(end) = subscription.check().await {
+                        return Some(end);
                     }
                     self.receivers.retain(|receiver| !receiver.is_gone());
                     self.receivers.iter().for_each(|receiver| self.send_heartbeat(receiver));
@@ -211,19 +237,50 @@ impl Listener {
         }
     }
 
-    /// Passes a message to all receivers, or rejects it if it is not UTF-8.
-    fn pass_on(&self, message: &Value) {
-        let text = match message {
-            Value::BulkString(bytes) => str::from_utf8(bytes).ok(),
-            _ => None,
+    /// Passes a message to all receivers, unless it exceeds a limit. Returns `None` at the end of the
+    /// subscription.
+    fn pass_on(&self, incoming: &Incoming, gate: &mut FloodGate) -> Result<Option<Received>, Flood> {
+        let (length, text) = match incoming {
+            Incoming::Message(bytes) => (bytes.len(), str::from_utf8(bytes).ok()),
+            Incoming::TooLong(length) => (*length, None),
+            Incoming::End => return Ok(None),
         };
-        for receiver in &self.receivers {
-            match text {
-                Some(text) => {
-                    receiver.receive(text);
-                }
-                None => receiver.reject(),
-            }
+        gate.admit(length, Instant::now().into_std())?;
+        let received = if let Some(text) = text {
+            let verdicts = self.receivers.iter().map(|receiver| receiver.receive(text));
+            verdicts.max().unwrap_or(Received::Ignored)
+        } else {
+            self.receivers.iter().for_each(RevocationReceiver::reject);
+            Received::Rejected
+        };
+        gate.count(received)?;
+        Ok(Some(received))
+    }
+
+    /// Returns whether it logged the loss.
+    fn log_loss(&mut self, failure: &Failure) -> bool {
+        let count = self.losses.count(Instant::now().into_std());
+        if let Some(count) = count {
+            tracing::warn!(
+                target: "gatewright",
+                %failure,
+                count,
+                "Redis feed: cannot receive revocations, so caches are not used; will retry"
+            );
+        }
+        count.is_some()
+    }
+
+    fn log_flood(&mut self, flood: Flood) {
+        if let Some(count) = self.floods.count(Instant::now().into_std()) {
+            tracing::warn!(
+                target: "gatewright",
+                %flood,
+                count,
+                channel = self.connector.channel,
+                "Redis feed: was flooded and its connection closed, so caches are not used until it subscribes \
+                 again; with an ACL, let only the application's user publish on the channel"
+            );
         }
     }
 }

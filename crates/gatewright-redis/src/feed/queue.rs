@@ -1,4 +1,4 @@
-//! The queue of messages to send. Messages with the same effect are queued once.
+//! The queue of messages to send. Messages with the same content are queued once.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,9 +18,9 @@ pub(super) type Sent = watch::Receiver<bool>;
 
 /// A message to send.
 pub(super) struct Message {
-    pub(super) text: String,
-    /// What the message revokes.
+    /// What the message says. Equal keys have the same effect, also if their texts differ.
     key: Arc<str>,
+    pub(super) text: String,
     /// From then on the message has no effect.
     pub(super) expires_at: Instant,
     pub(super) is_heartbeat: bool,
@@ -40,7 +40,7 @@ pub(super) struct Queue(Arc<Mutex<Entries>>);
 #[derive(Default)]
 struct Entries {
     messages: VecDeque<Message>,
-    /// By key: the number of each message since the queue was created. Its index in `messages` is the
+    /// By key, the number of each message since the queue was created. Its index in `messages` is the
     /// number minus `taken`.
     numbers: HashMap<Arc<str>, usize>,
     /// How many messages have left the queue.
@@ -48,8 +48,8 @@ struct Entries {
 }
 
 impl Queue {
-    /// Appends a message. If one with the same key waits already, that one is used for both: it will be
-    /// sent after this call, and it expires at the later of the two times. `None` if
+    /// Appends a message. If one with the same key waits already, that one is used for both: it will
+    /// be sent after this call, and it expires at the later of the two times. `None` if
     /// [`MAX_WAITING`] messages wait.
     pub(super) fn add(
         &self,
@@ -71,7 +71,7 @@ impl Queue {
         let key: Arc<str> = key.into();
         let number = entries.taken.wrapping_add(entries.messages.len());
         entries.numbers.insert(Arc::clone(&key), number);
-        entries.messages.push_back(Message { text, key, expires_at, is_heartbeat, sent });
+        entries.messages.push_back(Message { key, text, expires_at, is_heartbeat, sent });
         Some(receiver)
     }
 
@@ -101,11 +101,12 @@ mod tests {
     use super::*;
 
     fn add(queue: &Queue, text: &str, is_heartbeat: bool) -> Option<Sent> {
-        queue.add(text.to_owned(), text.to_owned(), Instant::now(), is_heartbeat)
+        queue.add(text.to_owned(), format!("{text} sealed"), Instant::now(), is_heartbeat)
     }
 
     fn texts(batch: Option<Vec<Message>>) -> Vec<String> {
-        batch.into_iter().flatten().map(|message| message.text).collect()
+        let text = |message: Message| message.text.strip_suffix(" sealed").unwrap_or_default().to_owned();
+        batch.into_iter().flatten().map(text).collect()
     }
 
     #[test]

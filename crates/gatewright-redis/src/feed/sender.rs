@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use gatewright_core::FeedMessage;
+use gatewright_core::revocation::{FeedMessage, LogLimit};
 use redis::{Pipeline, cmd, pipe};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::IDLE_TIMEOUT;
 use super::queue::{Message, Queue, Sent};
 use crate::connection::{SharedConnection, call_deadline, pause};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 
 /// The pause before a failed batch is sent again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -26,18 +26,21 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Starts the task. It ends when the last clone is dropped and the queue is empty.
-    pub(super) fn open(connection: SharedConnection, channel: String) -> Self {
+    /// The outbox and its task. The task ends when the last clone is dropped and the queue is empty.
+    pub(super) fn new(
+        connection: SharedConnection,
+        channel: String,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (wake, woken) = mpsc::channel(1);
-        let queue = Queue::default();
-        tokio::spawn(Sender { connection, channel, queue: queue.clone(), warned: false }.run(woken));
-        Self { queue, wake }
+        let (queue, losses) = (Queue::default(), LogLimit::default());
+        let sender = Sender { connection, channel, queue: queue.clone(), warned: false, losses };
+        (Self { queue, wake }, sender.run(woken))
     }
 
     /// Appends a revocation. `None` if the queue is full or the task has ended.
     pub(super) fn push(&self, message: &FeedMessage, lifetime: Duration) -> Option<Sent> {
-        let key = message.revocation().to_string();
-        self.add(key, message.to_string(), lifetime, false)
+        let (key, text) = (message.revocation().to_string(), message.as_str().to_owned());
+        self.add(key, text, lifetime, false)
     }
 
     /// Appends a heartbeat, or drops it if the queue is full.
@@ -62,6 +65,7 @@ struct Sender {
     channel: String,
     queue: Queue,
     warned: bool,
+    losses: LogLimit,
 }
 
 impl Sender {
@@ -90,15 +94,28 @@ impl Sender {
                 return;
             }
             let Err(failure) = self.publish(&batch).await else { break };
-            if !std::mem::replace(&mut self.warned, true) {
-                tracing::warn!(target: "gatewright", %failure, "Redis feed: cannot send revocations; will retry");
-            }
+            self.log_loss(&failure);
             pause(RETRY_PAUSE).await;
         }
         if std::mem::take(&mut self.warned) {
             tracing::info!(target: "gatewright", "Redis feed: sends revocations again");
         }
         batch.into_iter().for_each(Message::confirm);
+    }
+
+    fn log_loss(&mut self, failure: &Failure) {
+        if self.warned {
+            return;
+        }
+        if let Some(count) = self.losses.count(Instant::now().into_std()) {
+            self.warned = true;
+            tracing::warn!(
+                target: "gatewright",
+                %failure,
+                count,
+                "Redis feed: cannot send revocations; will retry"
+            );
+        }
     }
 
     /// Publishes a batch in one round trip. A batch with a heartbeat needs two: before it is sent,
