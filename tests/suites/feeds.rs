@@ -47,6 +47,13 @@ impl Network for OnPostgres {
         let notify = sqlx::query("SELECT pg_notify('gatewright_revocations', $1)").bind(text);
         notify.execute(&mut client).await.unwrap();
     }
+
+    /// In one statement, by a client that reads no notification itself.
+    async fn flood(&self, count: usize) {
+        let mut client = sqlx::PgConnection::connect(&self.url).await.unwrap();
+        let notify = "SELECT pg_notify('gatewright_revocations', 'x' || n) FROM generate_series(1, $1) n";
+        sqlx::query(notify).bind(i64::try_from(count).unwrap()).execute(&mut client).await.unwrap();
+    }
 }
 
 async fn on_a_new_database() -> OnPostgres {
@@ -77,6 +84,17 @@ impl Network for OnRedis {
         let mut client = client.get_multiplexed_async_connection().await.unwrap();
         let channel = format!("{}revocations", self.prefix.as_str());
         redis::cmd("PUBLISH").arg(channel).arg(text).exec_async(&mut client).await.unwrap();
+    }
+
+    async fn flood(&self, count: usize) {
+        let client = redis::Client::open(&*self.url).unwrap();
+        let mut client = client.get_multiplexed_async_connection().await.unwrap();
+        let channel = format!("{}revocations", self.prefix.as_str());
+        let mut flood = redis::pipe();
+        for number in 0..count {
+            flood.cmd("PUBLISH").arg(&channel).arg(format!("x{number}")).ignore();
+        }
+        flood.exec_async(&mut client).await.unwrap();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Conformance suites for [`RevocationFeed`].
 
 pub mod connections;
+pub mod floods;
 pub mod heartbeats;
 mod listener;
 pub mod messages;
@@ -22,6 +23,9 @@ pub trait Network: Send + Sync {
 
     /// Sends a text to all nodes, like another program with write access to the feed.
     async fn send_raw(&self, text: &str);
+
+    /// Sends different texts that no node has made, this many and as fast as it can.
+    async fn flood(&self, count: usize);
 }
 
 /// One node's end of a feed.
@@ -69,6 +73,10 @@ macro_rules! feed_suite {
                 every_node_receives_the_heartbeats_of_all_nodes
                 heartbeats_never_overtake_earlier_revocations
                 late_subscribers_receive_heartbeats
+            }
+            $crate::feed_cases! { [$(#[$attribute])*] floods, $fresh,
+                flooded_node_suspends_the_cache_and_recovers
+                publications_succeed_during_a_flood
             }
             $crate::feed_cases! { [$(#[$attribute])*] connections, $fresh,
                 cache_is_cleared_after_a_reconnect_before_any_message

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The time after which a message to a new listener is sent again.
-const AGAIN: Duration = Duration::from_secs(1);
+pub(super) const AGAIN: Duration = Duration::from_secs(1);
 
 /// What makes and opens the messages of all listeners.
 static CODEC: LazyLock<FeedCodec> =
