@@ -17,6 +17,7 @@ pub struct Readme;
 
 mod log;
 pub mod database;
+pub mod floods;
 pub mod http;
 pub mod storages;
 

@@ -11,3 +11,7 @@ mod journeys {
 mod login_floods {
     example_service::login_floods!(env!("CARGO_BIN_EXE_actix-app"), env!("CARGO_TARGET_TMPDIR"));
 }
+
+mod floods {
+    gatewright_tests::flood_suite!(env!("CARGO_BIN_EXE_actix-app"), env!("CARGO_TARGET_TMPDIR"));
+}

@@ -22,3 +22,7 @@ mod nodes {
 mod login_floods {
     example_service::login_floods!(env!("CARGO_BIN_EXE_axum-app"), env!("CARGO_TARGET_TMPDIR"));
 }
+
+mod floods {
+    gatewright_tests::flood_suite!(env!("CARGO_BIN_EXE_axum-app"), env!("CARGO_TARGET_TMPDIR"));
+}

@@ -18,3 +18,7 @@ mod connections {
 mod login_floods {
     example_service::login_floods!(env!("CARGO_BIN_EXE_poem-app"), env!("CARGO_TARGET_TMPDIR"));
 }
+
+mod floods {
+    gatewright_tests::flood_suite!(env!("CARGO_BIN_EXE_poem-app"), env!("CARGO_TARGET_TMPDIR"));
+}

@@ -210,6 +210,8 @@ pub struct Program {
     child: Child,
     /// Reads standard error while the program runs: a full pipe would block it.
     errors: Option<JoinHandle<Vec<u8>>>,
+    /// Its file name.
+    pub name: String,
     /// The address that it listens on.
     pub address: String,
     /// The password of the first admin, if the program showed it.
@@ -252,7 +254,8 @@ impl Program {
             let errors = errors.join().unwrap();
             panic!("the program did not start: {}", String::from_utf8_lossy(&errors));
         };
-        Self { child, errors: Some(errors), address, admin_password }
+        let name = Path::new(program).file_name().unwrap().to_string_lossy().into_owned();
+        Self { child, errors: Some(errors), name, address, admin_password }
     }
 
     /// Starts the program in a new directory, on memory, with the key of every test and these
@@ -267,6 +270,14 @@ impl Program {
     #[must_use]
     pub fn target(&self) -> Target {
         target(&self.address)
+    }
+
+    /// Its resident memory, in bytes. Only on Linux.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
     }
 
     /// Kills the program (SIGKILL), as a crash would, and waits until it has exited.
