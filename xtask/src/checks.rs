@@ -9,7 +9,7 @@ use crate::markers::LeftOut;
 use crate::prepare::Preparation;
 use crate::runner::EVERYTHING;
 use crate::steps::Steps;
-use crate::{browser, documents, features, test};
+use crate::{browser, documents, features, loom, test};
 
 /// One setting for everything that is built. Debug info costs a fifth of the build, and nothing is
 /// built twice.
@@ -54,6 +54,7 @@ fn all(steps: &mut Steps, settings: Settings) -> Result<LeftOut, String> {
     steps.time("waiting for tools", || preparation.finish())?;
     steps.time("dependencies", dependencies)?;
     steps.time("test vectors", vectors)?;
+    steps.time("loom", loom::run)?;
     let left_out = test::run(steps, settings)?;
     steps.time("OpenAPI documents", documents::validate)?;
     steps.time("browser", || browser::run(None))?;

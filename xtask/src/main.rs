@@ -19,6 +19,7 @@ mod browser;
 mod prepare;
 mod features;
 mod fuzz;
+mod loom;
 mod test;
 mod checks;
 
@@ -66,6 +67,7 @@ fn run(arguments: &[&str]) -> Result<(), String> {
         ["services", "up"] => services::up().map(|lines| print!("{lines}")),
         ["services", "down"] => services::down().map(|ended| eprintln!("{ended} servers ended")),
         ["ci", options @ ..] => checks::run(settings(options, usage)?),
+        ["loom"] => loom::run(),
         ["prepare"] => prepare::run(),
         ["fuzz"] => fuzz::run(60),
         ["fuzz", "--seconds", seconds] => fuzz::run(count("--seconds", seconds)?),

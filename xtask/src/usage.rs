@@ -25,7 +25,10 @@ mod tests {
     #[test]
     fn every_command_says_how_long_it_takes() {
         let names: Vec<&str> = times().map(|(name, _)| name).collect();
-        assert_eq!(names, ["test", "scenarios", "services up", "services down", "ci", "prepare", "fuzz"]);
+        assert_eq!(
+            names,
+            ["test", "scenarios", "services up", "services down", "ci", "loom", "prepare", "fuzz"]
+        );
         assert!(announcement(&["services", "up"]).unwrap().contains("seconds"));
         assert_eq!(announcement(&["bench"]), None);
     }

@@ -1,5 +1,6 @@
 //! The cache of sessions and users, and what keeps it from serving revoked entries.
 
+mod atomics;
 mod generations;
 mod heartbeat;
 mod distrust;

@@ -7,8 +7,8 @@
 //! two finishes first.
 
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::atomics::{AtomicU64, Ordering};
 use crate::revocation::{Revocation, Revoked, UNCONFIRMED_WINDOW};
 use crate::types::{SessionId, Timestamp, UserId};
 
@@ -42,7 +42,12 @@ pub(crate) struct GenerationSnapshot {
 
 impl Generations {
     pub(crate) fn new() -> Self {
-        let slots = (0..SLOTS).map(|_| Slot::default()).collect();
+        Self::with_slots(SLOTS)
+    }
+
+    /// With so many counters.
+    pub(crate) fn with_slots(count: usize) -> Self {
+        let slots = (0..count).map(|_| Slot::default()).collect();
         Self { global: GlobalGeneration::new(), slots, hasher: RandomState::new() }
     }
 
@@ -98,7 +103,8 @@ impl Generations {
 
     fn index(&self, key: &impl Hash) -> usize {
         let hash = self.hasher.hash_one(key);
-        usize::try_from(hash % SLOTS as u64).unwrap_or_default()
+        let slot = hash.checked_rem(self.slots.len() as u64).unwrap_or_default();
+        usize::try_from(slot).unwrap_or_default()
     }
 }
 
@@ -108,7 +114,7 @@ impl Generations {
 struct GlobalGeneration(AtomicU64);
 
 impl GlobalGeneration {
-    const fn new() -> Self {
+    fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
