@@ -16,6 +16,7 @@ mod scenarios;
 mod tabs;
 mod rotation_scenarios;
 mod revocation;
+mod cluster;
 mod security;
 mod adapters;
 mod auth_routes;
