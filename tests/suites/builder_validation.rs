@@ -28,6 +28,9 @@ fn invalid_settings_are_refused_by_name() {
     assert_eq!(setting(|b| b.with_refresh_lifetime(401 * 24 * 60 * MINUTE)), "refresh_lifetime");
     assert_eq!(setting(|b| b.with_session_lifetime(14 * MINUTE)), "session_lifetime");
     assert_eq!(setting(|b| b.with_refresh_grace(Duration::from_secs(61))), "refresh_grace");
+    assert_eq!(setting(|b| b.with_refusal_floor(Duration::from_millis(2_001))), "refusal_floor");
+    assert_eq!(setting(|b| b.with_hash_wait(Duration::ZERO)), "hash_wait");
+    assert_eq!(setting(|b| b.with_hash_wait(Duration::from_secs(61))), "hash_wait");
     let scopes = |c: &str| gatewright::Scopes::parse(&c.repeat(600)).unwrap();
     let many = gatewright::RoleScopes::new().with("a", scopes("a")).with("b", scopes("b"));
     assert_eq!(setting(|b| b.with_role_scopes(many)), "role_scopes");

@@ -35,7 +35,7 @@
 //! |---|---|
 //! | axum | yes |
 //! | actix-web | with `HttpServer::h1_allow_half_closed(false)`. The default is `true` |
-//! | poem 3.1 | no. The call stays in the queue until its turn, its deadline, or a newer call of its share |
+//! | poem 3.1 | not on `poem::Server`: the call stays in the queue until its turn, its deadline, or a newer call of its share. On hyper, as in `examples/poem-app`, yes |
 //!
 //! **Timing.** Each verification computes one hash, also if the user does not exist, the stored
 //! text is not a hash, or the hash costs more than the maximum. So these cases take as long as a

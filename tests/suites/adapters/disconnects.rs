@@ -53,6 +53,12 @@ fn axum_drops_the_login_of_a_client_that_has_gone() {
     expect_dropped(axum_app::serve);
 }
 
+/// The example serves poem's endpoint on hyper. poem's own `Server` would not drop it.
+#[test]
+fn poem_on_hyper_drops_the_login_of_a_client_that_has_gone() {
+    expect_dropped(poem_app::serve);
+}
+
 /// The example sets `h1_allow_half_closed(false)`.
 #[test]
 fn actix_web_drops_the_login_of_a_client_that_has_gone() {
