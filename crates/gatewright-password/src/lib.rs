@@ -24,7 +24,7 @@
 //! A call that finds its share full takes the place of the oldest call in it, which fails at once. If
 //! the whole queue is full, the network with the most calls loses its oldest one. Networks take turns:
 //! next is a call of the network that was served longest ago. So a flood from few networks delays a
-//! login from another one by no more than one hash for each of these networks. Among equal calls the
+//! login from another one by at most one hash for each of these networks. Among equal calls the
 //! oldest is next; while the queue is at least half full, the newest. A flood from hundreds of networks
 //! is not held off here: that is the task of a throttle in front of the application.
 //!

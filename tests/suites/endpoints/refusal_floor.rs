@@ -1,5 +1,5 @@
 //! The refusal floor: a refusal that could show whether an account exists is answered at the same time
-//! after its arrival, whatever the verification took. The timer of these tests is moved by hand.
+//! after its arrival, independent of the time of the verification. The timer of these tests is moved by hand.
 
 use std::future::Future;
 use std::pin::pin;

@@ -88,7 +88,7 @@ impl AccountKey {
     }
 }
 
-/// Redacts the key: whoever knows an address could search for it.
+/// Redacts the key: a reader of a log who knows an address could search for it.
 impl fmt::Debug for AccountKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AccountKey(..)")

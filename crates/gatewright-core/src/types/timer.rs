@@ -235,7 +235,7 @@ mod tests {
 
     use super::*;
 
-    /// Sends a message when it wakes, and then panics if it is told to.
+    /// Sends a message when it wakes. Then it panics, if `panics` is set.
     struct Signal {
         woken: mpsc::Sender<()>,
         panics: bool,
