@@ -1,6 +1,7 @@
 //! Tests that database servers need: parallel and cancelled starts, locks, exhausted connections.
 
 mod lost_connections;
+mod other_roles;
 
 use std::future::{Future, poll_fn};
 use std::task::Poll;

@@ -36,9 +36,9 @@ pub(crate) trait Dialect: Driver {
     /// Reads a session and locks the row until the transaction ends.
     const LOCK_SESSION: &'static str = sql::LOCK_SESSION;
 
-    /// Makes logins of one user run one after the other, so that each sees the sessions that earlier
-    /// logins created. `None` if the transaction already excludes all other writers.
-    const LOCK_LOGINS: Option<&'static str>;
+    /// Locks a row, so that logins of one user run one after the other and each sees the sessions
+    /// that earlier logins created. `None` if the transaction already excludes all other writers.
+    const LOCK_LOGINS: Option<&'static str> = Some(sql::LOCK_LOGINS);
 
     /// Deletes the sessions that had expired at the first value (a time), at most as many as the
     /// second value.

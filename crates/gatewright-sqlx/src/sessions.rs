@@ -22,6 +22,10 @@ use crate::store::SqlStore;
 /// logins from waiting.
 const DELETE_BATCH: u32 = 1_000;
 
+/// The number of rows in `gatewright_session_locks`. Logins of users that share a row wait for each
+/// other.
+const STRIPES: u64 = 256;
+
 #[async_trait]
 impl<D: Dialect> SessionStore for SqlStore<D> {
     async fn create(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<u64, StoreError> {
@@ -92,6 +96,33 @@ fn by_id<D: Dialect>(statement: &'static str, user: &UserId, id: SessionId) -> S
     Statement::new(statement).text(&*id.to_string()).text(user.as_str())
 }
 
+/// Waits for other calls that create sessions of this user, and makes later ones wait until the
+/// transaction ends.
+///
+/// The lock is one of [`STRIPES`] rows, not an advisory lock: every role that may connect can take
+/// an advisory lock, and block the logins of a user with it.
+async fn lock_logins<D: Dialect>(transaction: &mut Transaction<D>, user: &UserId) -> Result<(), Failure> {
+    let Some(lock) = D::LOCK_LOGINS else { return Ok(()) };
+    let stripe = stripe(user);
+    match transaction.fetch_optional(Statement::new(lock).number(stripe)).await? {
+        Some(_) => Ok(()),
+        None => Err(format!(
+            "gatewright_session_locks: must have the rows 0 to {}; insert the row {stripe}",
+            STRIPES - 1
+        )
+        .into()),
+    }
+}
+
+/// The row that logins of this user lock. All nodes of all versions must agree on it, so it is
+/// computed here (FNV-1a) and not by a hash function of the database.
+fn stripe(user: &UserId) -> i64 {
+    let hash = user.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    (hash % STRIPES).cast_signed()
+}
+
 /// Inserts a session and deletes the user's oldest ones beyond the limit. Returns how many it
 /// deleted.
 async fn create<D: Dialect>(
@@ -140,14 +171,6 @@ async fn replace_all<D: Dialect>(
     insert(transaction, new, current).await
 }
 
-/// Makes calls that create sessions of one user run one after the other.
-async fn lock_logins<D: Dialect>(transaction: &mut Transaction<D>, user: &UserId) -> Result<(), Failure> {
-    if let Some(lock) = D::LOCK_LOGINS {
-        transaction.execute(Statement::new(lock).text(user.as_str())).await?;
-    }
-    Ok(())
-}
-
 async fn insert<D: Dialect>(
     transaction: &mut Transaction<D>,
     session: &Session,
@@ -183,4 +206,21 @@ fn with_state<D: Dialect>(statement: Statement<D>, session: &Session, state: &Ro
 fn with_client<D: Dialect>(statement: Statement<D>, client: &ClientInfo) -> Statement<D> {
     let address = client.address.map(|address| address.to_string());
     statement.text(address.as_deref()).text(client.user_agent.as_ref().map(UserAgent::as_str))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn users_are_spread_over_all_rows_and_a_user_keeps_its_row() {
+        let stripe_of = |id: &str| stripe(&UserId::new(id).unwrap());
+        // FNV-1a of "a" and of "foobar", from the test vectors of its authors, modulo 256.
+        assert_eq!((stripe_of("a"), stripe_of("foobar")), (0x8c, 0xe8));
+        let rows: HashSet<i64> = (0..4_096).map(|number| stripe_of(&format!("user {number}"))).collect();
+        assert_eq!(rows.len(), 256);
+        assert!(rows.iter().all(|row| (0..256).contains(row)));
+    }
 }

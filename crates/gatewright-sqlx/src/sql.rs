@@ -56,6 +56,8 @@ pub(crate) const LOCK_SESSION: &str = concat!(
 );
 pub(crate) const LIST_SESSIONS: &str =
     concat!("SELECT ", session_columns!(), " FROM gatewright_sessions WHERE user_id = $1 ORDER BY seq");
+pub(crate) const LOCK_LOGINS: &str =
+    "SELECT stripe FROM gatewright_session_locks WHERE stripe = $1 FOR UPDATE";
 /// The newest session beyond the limit.
 pub(crate) const FIND_SURPLUS: &str =
     "SELECT seq FROM gatewright_sessions WHERE user_id = $1 ORDER BY seq DESC LIMIT 1 OFFSET $2";

@@ -40,9 +40,10 @@ CREATE TABLE IF NOT EXISTS gatewright_sessions (
 ) ENGINE = InnoDB;
 
 -- Parallel logins of one user run one after the other: each locks the same row until its
--- transaction ends.
+-- transaction ends. Unlike a named lock, a row cannot be locked by a user without rights on the
+-- table.
 CREATE TABLE IF NOT EXISTS gatewright_session_locks (
-    stripe INT NOT NULL PRIMARY KEY
+    stripe BIGINT NOT NULL PRIMARY KEY
 ) ENGINE = InnoDB;
 
 INSERT IGNORE INTO gatewright_session_locks (stripe)

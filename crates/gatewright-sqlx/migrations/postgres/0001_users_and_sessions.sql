@@ -40,3 +40,12 @@ CREATE INDEX gatewright_sessions_user ON gatewright_sessions (user_id, seq);
 -- The idle expiry is never later than the absolute expiry, so it alone decides when a session has
 -- expired.
 CREATE INDEX gatewright_sessions_idle ON gatewright_sessions (idle_expires_at);
+
+-- Parallel logins of one user run one after the other: each locks the same row until its
+-- transaction ends. Unlike an advisory lock, a row cannot be locked by a role without rights on the
+-- table.
+CREATE TABLE gatewright_session_locks (
+    stripe BIGINT NOT NULL PRIMARY KEY
+);
+
+INSERT INTO gatewright_session_locks (stripe) SELECT generate_series(0, 255);

@@ -24,8 +24,6 @@ impl Dialect for MySql {
     const INSERT_USER: &'static str =
         "INSERT INTO gatewright_users (id, email, password_hash, role, is_active, epoch, created_at)
          VALUES ($1, $2, $3, $4, TRUE, $5, $6)";
-    const LOCK_LOGINS: Option<&'static str> =
-        Some("SELECT stripe FROM gatewright_session_locks WHERE stripe = CRC32($1) % 256 FOR UPDATE");
     const DELETE_EXPIRED: &'static str =
         "DELETE FROM gatewright_sessions WHERE idle_expires_at <= $1 ORDER BY idle_expires_at LIMIT $2";
 

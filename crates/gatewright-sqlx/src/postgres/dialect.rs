@@ -16,9 +16,6 @@ impl Dialect for Postgres {
         include_str!("../../migrations/postgres/0002_clients_of_sessions.sql"),
     ];
     const RETRY: Retry = Retry { is_conflict, timeout: Some(CALL_TIMEOUT) };
-    // The second argument keeps these locks apart from the application's own advisory locks.
-    const LOCK_LOGINS: Option<&'static str> =
-        Some("SELECT pg_advisory_xact_lock(hashtextextended($1, 7310584035))");
     // `SKIP LOCKED`: other nodes are deleting or using these rows.
     const DELETE_EXPIRED: &'static str =
         "DELETE FROM gatewright_sessions WHERE id IN (SELECT id FROM gatewright_sessions

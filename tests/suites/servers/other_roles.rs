@@ -1,0 +1,115 @@
+//! A database role that may connect, but has no rights on the tables, cannot block a login.
+
+use gatewright::{MySqlStore, PostgresStore};
+use gatewright_tests::World;
+use gatewright_tests::database::Database;
+use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, PgConnection};
+
+use super::EMAIL;
+
+const ROLE_PASSWORD: &str = "of-another-role";
+
+/// The tables that a login locks rows of.
+const TABLES: [&str; 2] = ["gatewright_sessions", "gatewright_session_locks"];
+
+/// The URL of the server of `url` with another role and another database.
+fn url_of(url: &str, role: &str, database: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let (address, _) = rest.split_once('@').unwrap().1.split_once('/').unwrap();
+    format!("{scheme}://{role}:{ROLE_PASSWORD}@{address}/{database}")
+}
+
+/// The name of the database, which is also that of the new role: both exist once on the server.
+
+fn database_of(url: &str) -> &str {
+    url.rsplit_once('/').unwrap().1.split('?').next().unwrap()
+}
+
+/// Advisory locks need no rights at all, so no login may wait for one: the role takes the one that
+/// a login of this user would take, and a trigger rejects a session that is inserted under any.
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
+async fn a_role_without_rights_cannot_block_a_login_on_postgres() {
+    let url = PostgresStore::new_url().await;
+    let world = World::new(PostgresStore::connect(&url).await.unwrap());
+    let account = world.add(EMAIL).await;
+    let (mut owner, database) = (PgConnection::connect(&url).await.unwrap(), database_of(&url));
+    let role = format!("CREATE ROLE {database} LOGIN PASSWORD '{ROLE_PASSWORD}'");
+    owner.execute(AssertSqlSafe(role)).await.unwrap();
+    for statement in [
+        "CREATE FUNCTION reject_advisory_locks() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())
+             THEN RAISE EXCEPTION 'the login holds an advisory lock'; END IF;
+             RETURN NEW; END $$",
+        "CREATE TRIGGER advisory BEFORE INSERT ON gatewright_sessions
+             FOR EACH ROW EXECUTE FUNCTION reject_advisory_locks()",
+    ] {
+        owner.execute(statement).await.unwrap();
+    }
+
+    let mut stranger = PgConnection::connect(&url_of(&url, database, database)).await.unwrap();
+    let lock = "SELECT pg_advisory_lock(hashtextextended($1, 7310584035))";
+    sqlx::query(lock).bind(account.id.as_str()).execute(&mut stranger).await.unwrap();
+    for table in TABLES {
+        for attempt in [format!("SELECT * FROM {table} FOR UPDATE"), format!("BEGIN; LOCK TABLE {table}")] {
+            let error = stranger.execute(AssertSqlSafe(attempt)).await.unwrap_err();
+            assert_eq!(error.as_database_error().unwrap().code().as_deref(), Some("42501"), "{error}");
+            stranger.execute("ROLLBACK").await.unwrap();
+        }
+    }
+    let pair = world.login(EMAIL).await;
+    assert_eq!(world.status(&pair.access_token).await, 200);
+}
+
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
+async fn a_user_without_rights_cannot_block_a_login_on_mysql() {
+    let url = MySqlStore::new_url().await;
+    let world = World::new(MySqlStore::connect(&url).await.unwrap());
+    let account = world.add(EMAIL).await;
+    let (mut owner, database) = (MySqlConnection::connect(&url).await.unwrap(), database_of(&url));
+    let role = format!("CREATE USER '{database}'@'127.0.0.1' IDENTIFIED BY '{ROLE_PASSWORD}'");
+    owner.execute(AssertSqlSafe(role)).await.unwrap();
+
+    let mut stranger = MySqlConnection::connect(&url_of(&url, database, "")).await.unwrap();
+    for name in [account.id.as_str(), "gatewright", database] {
+        sqlx::query("SELECT GET_LOCK(?, 0)").bind(name).execute(&mut stranger).await.unwrap();
+    }
+    for table in TABLES {
+        for attempt in [
+            format!("SELECT * FROM {database}.{table} FOR UPDATE"),
+            format!("LOCK TABLES {database}.{table} WRITE"),
+        ] {
+            let error = stranger.execute(AssertSqlSafe(attempt)).await.unwrap_err();
+            let code = error.as_database_error().unwrap().code();
+            assert!(matches!(code.as_deref(), Some("42000")), "{error}");
+        }
+    }
+    let pair = world.login(EMAIL).await;
+    assert_eq!(world.status(&pair.access_token).await, 200);
+}
+
+/// A missing row would leave the logins of its users without a lock.
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
+async fn a_login_without_its_row_is_an_error_on_postgres() {
+    login_without_its_row_is_an_error::<PostgresStore>().await;
+}
+
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
+async fn a_login_without_its_row_is_an_error_on_mysql() {
+    login_without_its_row_is_an_error::<MySqlStore>().await;
+}
+
+async fn login_without_its_row_is_an_error<D: Database>() {
+    let url = D::new_url().await;
+    let world = World::new(D::open(&url).await.unwrap());
+    let account = world.add(EMAIL).await;
+    let mut owner = D::Connection::connect(&url).await.unwrap();
+    D::execute(&mut owner, "DELETE FROM gatewright_session_locks").await;
+    let login = gatewright::Login::new(EMAIL, gatewright::Password::new(gatewright_tests::PASSWORD));
+    let error = world.auth.login(login).await.unwrap_err();
+    assert_eq!(gatewright::Denial::from(&error), gatewright::Denial::Unavailable);
+    assert!(gatewright::SessionStore::list(&world.store, &account.id).await.unwrap().is_empty());
+}
