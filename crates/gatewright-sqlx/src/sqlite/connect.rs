@@ -12,7 +12,7 @@ use sqlx::sqlite::{
 use sqlx::{Connection, Sqlite};
 
 use super::SqliteStore;
-use super::file::create_private;
+use super::file::{create_private, warn_if_public};
 use crate::Failure;
 use crate::connection::Pools;
 use crate::migrations::migrator;
@@ -37,7 +37,8 @@ const START_PAUSE: Duration = Duration::from_millis(100);
 
 impl SqliteStore {
     /// Opens the database at `url` (`sqlite://path` or `sqlite::memory:`), and brings its tables up
-    /// to date. A file that does not exist is created, readable by its owner only.
+    /// to date. A file that does not exist is created, readable by its owner only. If others can
+    /// read or write an existing file, a warning with the fix is logged.
     ///
     /// A database in memory lives as long as the store and its clones.
     ///
@@ -49,6 +50,9 @@ impl SqliteStore {
 
     async fn connect_with_retries(url: &str) -> Result<Self, Failure> {
         let options = options(url)?;
+        if !is_in_memory(url) {
+            warn_if_public(options.get_filename());
+        }
         for _ in 1..START_ATTEMPTS {
             match Self::open(url, options.clone()).await {
                 Err(failure) if is_concurrent_start(&*failure) => pause().await,

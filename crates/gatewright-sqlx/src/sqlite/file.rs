@@ -4,7 +4,7 @@
 use std::fs::{self, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Creates the file if it does not exist, readable by its owner only. SQLite gives its other files
 /// the same permissions.
@@ -36,6 +36,47 @@ pub(super) fn create_private(path: &Path) -> io::Result<()> {
             _ => Ok(()),
         },
     }
+}
+
+/// The endings of SQLite's files: the database, its write-ahead log, and the index of the log.
+#[cfg(unix)]
+const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
+
+/// Logs a warning if the group or other users may read or write the database.
+pub(super) fn warn_if_public(path: &Path) {
+    let public = public_files(path);
+    if public.is_empty() {
+        return;
+    }
+    let files: Vec<String> = public.iter().map(|file| format!("{file:?}")).collect();
+    let files = files.join(" ");
+    tracing::warn!(
+        "SQLite: only the owner of {files} must have access: password hashes and the seeds of refresh \
+         tokens are stored there; run: chmod go-rwx {files}"
+    );
+}
+
+/// The files of the database that the group or other users may read or write. SQLite follows a
+/// symbolic link, and keeps its other files beside the link's target.
+#[cfg(unix)]
+fn public_files(path: &Path) -> Vec<PathBuf> {
+    let Ok(path) = path.canonicalize() else { return Vec::new() };
+    let files = ENDINGS.iter().map(|ending| {
+        let mut file = path.as_os_str().to_owned();
+        file.push(ending);
+        PathBuf::from(file)
+    });
+    files.filter(|file| fs::metadata(file).is_ok_and(|file| is_public(&file))).collect()
+}
+
+#[cfg(unix)]
+fn is_public(file: &fs::Metadata) -> bool {
+    std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o066 != 0
+}
+
+#[cfg(not(unix))]
+fn public_files(_path: &Path) -> Vec<PathBuf> {
+    Vec::new()
 }
 
 fn private() -> OpenOptions {
