@@ -4,6 +4,8 @@
 mod schema_upgrade;
 mod outages;
 mod crash_recovery;
+#[cfg(unix)]
+mod database_files;
 
 use gatewright::{MySqlStore, PostgresStore, RedisStore, SqliteStore};
 use gatewright_testkit::refresh::Storage;
@@ -18,6 +20,19 @@ async fn closed<D: Database>() -> D {
     store
 }
 
+/// Two handles on one new database in memory, with one connection in all.
+async fn sqlite_in_memory() -> [SqliteStore; 2] {
+    let store = SqliteStore::connect("sqlite::memory:").await.unwrap();
+    [store.clone(), store]
+}
+
+/// A closed database in memory.
+async fn closed_in_memory() -> SqliteStore {
+    let [store, _] = sqlite_in_memory().await;
+    store.close().await;
+    store
+}
+
 /// Two handles on sessions below a new prefix, each with its own connection.
 async fn redis() -> [RedisStore; 2] {
     let storage = OnRedis::fresh().await;
@@ -26,6 +41,7 @@ async fn redis() -> [RedisStore; 2] {
 
 gatewright_testkit::store_suite!(memory_store, memory, in_memory);
 gatewright_testkit::store_suite!(sqlite_store, handles::<SqliteStore>, closed::<SqliteStore>);
+gatewright_testkit::store_suite!(sqlite_store_in_memory, sqlite_in_memory, closed_in_memory);
 gatewright_testkit::store_suite!(
     #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
     on_postgres,
