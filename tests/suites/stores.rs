@@ -4,6 +4,8 @@
 mod schema_upgrade;
 mod outages;
 mod crash_recovery;
+mod malformed_rows;
+mod write_races;
 #[cfg(unix)]
 mod database_files;
 
@@ -34,7 +36,7 @@ async fn closed_in_memory() -> SqliteStore {
 }
 
 /// Two handles on sessions below a new prefix, each with its own connection.
-async fn redis() -> [RedisStore; 2] {
+pub(crate) async fn redis() -> [RedisStore; 2] {
     let storage = OnRedis::fresh().await;
     [storage.open().await.1, storage.open().await.1]
 }
