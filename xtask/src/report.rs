@@ -1,5 +1,5 @@
-//! What a run of the tests says beyond its verdict: counts of HTTP cases, and differences between
-//! the frameworks.
+//! What a run of the tests says beyond its verdict: counts of HTTP cases, differences between the
+//! frameworks, and the size of the rotation's model.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,6 +11,9 @@ use crate::cases::Cases;
 
 /// The environment variable that names a file to which tests append lines for this report.
 pub(crate) const FILE: &str = "GATEWRIGHT_REPORT";
+
+/// The start of the lines about the model of the rotation.
+const MODEL: &str = "rotation model: ";
 
 /// The test programs of the example applications. Each runs the HTTP suites.
 const PROGRAMS: [&str; 3] = ["actix_suites", "axum_suites", "poem_suites"];
@@ -29,7 +32,23 @@ pub(crate) fn text(cases: &Cases) -> String {
         text += &format!("{program}: {}\n", http_counts(cases, program));
     }
     let lines = fs::read_to_string(target().join("report.txt")).unwrap_or_default();
-    text + "\n=== differences between the frameworks\n" + &lines
+    let (models, differences) = by_topic(&lines);
+    text + "\n=== differences between the frameworks\n"
+        + &differences
+        + "\n=== model of the rotation\n"
+        + &models
+}
+
+/// The lines about the model of the rotation without their prefix, and the other lines.
+fn by_topic(lines: &str) -> (String, String) {
+    let (mut models, mut others) = (String::new(), String::new());
+    for line in lines.lines() {
+        match line.strip_prefix(MODEL) {
+            Some(line) => models += &format!("{line}\n"),
+            None => others += &format!("{line}\n"),
+        }
+    }
+    (models, others)
 }
 
 /// Fails if an application ran no HTTP case.
@@ -61,6 +80,12 @@ mod tests {
         let mut cases = Cases::default();
         tests.iter().for_each(|test| cases.line(&format!("PASS [   0.005s] (1/3) package::{test}")));
         cases
+    }
+
+    #[test]
+    fn lines_about_the_model_have_their_own_heading() {
+        let (models, others) = by_topic("9 requests: 0 differences\nrotation model: thief: 7 states\n");
+        assert_eq!((&*models, &*others), ("thief: 7 states\n", "9 requests: 0 differences\n"));
     }
 
     #[test]

@@ -19,6 +19,8 @@ mod invariants;
 mod world;
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::time::Instant;
 
 use gatewright_core::store::GracePolicy;
@@ -63,8 +65,18 @@ fn run(name: &str, setting: Setting, mistake: Mistake) -> (Found, BTreeMap<Answe
     let found = search(&world, MAX_STATES);
     let (seconds, answers) = (started.elapsed().as_secs_f64(), world.answers());
     let Found { states, steps, depth, .. } = found;
-    println!("{name}: {states} states, {steps} steps, depth {depth}, {seconds:.1} s, {answers:?}");
+    report(&format!("{name}: {states} states, {steps} steps, depth {depth}, {seconds:.1} s, {answers:?}"));
     (found, answers)
+}
+
+/// Prints a line, and adds it to the report of `cargo xtask test`.
+fn report(line: &str) {
+    println!("{line}");
+    if let Some(file) = std::env::var_os("GATEWRIGHT_REPORT") {
+        let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
+        // One write, so that lines of concurrent tests are not mixed.
+        file.write_all(format!("rotation model: {line}\n").as_bytes()).unwrap();
+    }
 }
 
 /// Asserts that no step violates a rule, and that the search met exactly these answers.
@@ -78,7 +90,7 @@ fn expect_correct(name: &str, setting: Setting, expected: &[Answer]) {
 
 /// Asserts that the search finds the mistake, as a violation of this invariant.
 fn expect_found(setting: Setting, mistake: Mistake, rule: &str) {
-    let (found, _) = run(&format!("{mistake:?}"), setting, mistake);
+    let (found, _) = run(&format!("mistake {mistake:?}"), setting, mistake);
     let violation = found.violation.unwrap_or_else(|| panic!("{mistake:?} was not found"));
     println!("  {}\n    {}", violation.rule, violation.trace.join("\n    "));
     assert!(violation.rule.starts_with(rule), "{}", violation.rule);
