@@ -264,6 +264,8 @@ struct Watch<'a> {
 struct Samples {
     health: Vec<Duration>,
     guarded: Vec<Duration>,
+    /// How many of the guarded requests were answered 503.
+    unavailable: usize,
     /// The largest resident memory of each program, in bytes.
     memory: [usize; 2],
 }
@@ -294,8 +296,13 @@ impl Watch<'_> {
     fn send_guarded_requests(&self, stop: &Receiver<()>) {
         let there = self.nodes.there();
         while is_running(stop) {
-            let took = time(|| assert_eq!(there.me(self.access).status, 200));
-            self.samples().guarded.push(took);
+            let mut status = 0;
+            let took = time(|| status = there.me(self.access).status);
+            // On a busy machine a store may miss its deadline. Then the request counts as a slow one.
+            assert!([200, 503].contains(&status), "{status}");
+            let mut samples = self.samples();
+            samples.guarded.push(took);
+            samples.unavailable += usize::from(status == 503);
         }
     }
 
@@ -389,11 +396,12 @@ impl fmt::Display for Report {
         write!(
             f,
             "{} messages in {:.1?}; p99 of /health {health_before:.1?} before, {health:.1?} during it; of a guarded \
-             request {guarded_before:.1?} and {guarded:.1?} ({} requests during it); memory grew by {} KiB; a \
+             request {guarded_before:.1?} and {guarded:.1?} ({} requests during it, {} of them 503); memory grew by {} KiB; a \
              revocation during it took effect on the other node after {:.1?}; the cache was used again after {:.1?}",
             self.sent,
             self.lasted,
             self.flooded.guarded.len(),
+            self.flooded.unavailable,
             self.growth() >> 10,
             self.revocation,
             self.normal,
