@@ -20,7 +20,6 @@ fn url_of(url: &str, role: &str, database: &str) -> String {
 }
 
 /// The name of the database, which is also that of the new role: both exist once on the server.
-
 fn database_of(url: &str) -> &str {
     url.rsplit_once('/').unwrap().1.split('?').next().unwrap()
 }
