@@ -88,6 +88,9 @@ impl Message {
     }
 }
 
+/// What a thread of a model does.
+type Work<C> = Box<dyn FnOnce(&Node<C>) + Send>;
+
 /// So many readers, while the node receives these messages. After a session has ended, the cache does not
 /// admit it.
 fn check<C: Counters>(
@@ -99,7 +102,7 @@ fn check<C: Counters>(
     model.preemption_bound = Some(PREEMPTIONS);
     model.check(move || {
         let node = Node::new(counters());
-        let spawn = |work: Box<dyn FnOnce(&Node<C>) + Send>| {
+        let spawn = |work: Work<C>| {
             let node = Arc::clone(&node);
             thread::spawn(move || work(&node))
         };
