@@ -3,8 +3,24 @@
 use std::ffi::OsString;
 
 use clap::Args;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::output::Failure;
+
+/// The same error of clap, without the arguments that the user wrote: one of them may be a token. It still names
+/// the option and the rule.
+pub(crate) fn without_values(mut error: clap::Error) -> clap::Error {
+    if matches!(error.get(ContextKind::InvalidValue), Some(ContextValue::String(value)) if !value.is_empty())
+    {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+    }
+    if matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand) {
+        for repeated in [ContextKind::InvalidArg, ContextKind::InvalidSubcommand, ContextKind::Suggested] {
+            error.insert(repeated, ContextValue::None);
+        }
+    }
+    error
+}
 
 /// Tokens among the arguments. Clap would refuse them too, but its message would repeat them.
 #[derive(Debug, Args)]

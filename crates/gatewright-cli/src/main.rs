@@ -48,7 +48,8 @@ enum Token {
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| arguments::without_values(error).exit());
+    let done = match arguments.command {
         Command::Keys(keys) => keys.run(),
         Command::Token(Token::Inspect(inspect)) => inspect.run(),
         Command::Token(Token::Verify(verify)) => verify.run(),

@@ -47,6 +47,30 @@ fn a_token_in_the_arguments_is_refused_and_not_repeated() {
         assert!(done.err.contains(&usage), "{command:?}: {}", done.err);
         assert!(!done.err.contains(token.split_once('.').unwrap().0), "{command:?}: {}", done.err);
     }
+    let option = format!("--{token}");
+    let assignment = format!("--token={token}");
+    let misplaced: [&[&str]; 13] = [
+        &[&token],
+        &["keys", &token],
+        &["keys", "generate", &token],
+        &["keys", "generate", "--alg", &token],
+        &["keys", "generate", "--alg", "ES256", "--format", &token],
+        &["token", &token],
+        &["token", &option],
+        &["token", "inspect", &option],
+        &["token", "inspect", &assignment],
+        &["token", "inspect", "--now", &token],
+        &["token", "verify", "--leeway", &token],
+        &["token", "verify", "--max-age", &token],
+        &["token", "verify", "--algorithm", &token],
+    ];
+    for arguments in misplaced {
+        let done = run(arguments, token.as_bytes());
+        assert_eq!((done.code, done.out.as_str()), (2, ""), "{arguments:?}: {}", done.err);
+        assert!(token.split('.').all(|part| !done.err.contains(part)), "{}", done.err);
+    }
+    let done = run(&["token", "verify", "--leeway", &token], b"");
+    assert!(done.err.contains("invalid value '…' for '--leeway <S>': invalid digit"), "{}", done.err);
     let help = run(&["token", "inspect", "--help"], b"");
     assert!(!help.out.to_lowercase().contains("[token"), "{}", help.out);
 }
