@@ -1,11 +1,13 @@
 //! `AuthBuilder::build` refuses missing and invalid settings and names the setting.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gatewright::{
     Account, Auth, AuthBuilder, Claims, Endpoint, FeedKey, HashingPool, IssueError, Jwt, MAX_FEED_KEYS,
-    MemoryStore, RoleName, SystemRandom, TokenIssuer, TokenKind, TokenText,
+    MemoryStore, RoleName, SystemRandom, Timer, TokenIssuer, TokenKind, TokenText,
 };
 use gatewright_testkit::{ManualFeed, TestHasher};
 use gatewright_tests::jwt;
@@ -35,6 +37,31 @@ fn invalid_settings_are_refused_by_name() {
     let many = gatewright::RoleScopes::new().with("a", scopes("a")).with("b", scopes("b"));
     assert_eq!(setting(|b| b.with_role_scopes(many)), "role_scopes");
     assert_eq!(setting(|b| b.with_realm("a\"b")), "realm");
+}
+
+/// A timer for which the system has no thread.
+struct NoThreads;
+
+impl Timer for NoThreads {
+    fn start(&self) -> io::Result<()> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// Otherwise refusals would be answered late, or never.
+#[test]
+fn a_timer_that_cannot_be_started_is_refused_if_refusals_need_it() {
+    assert_eq!(setting(|b| b.with_timer(NoThreads)), "timer");
+    let builder = Auth::local(MemoryStore::new(), jwt(), TestHasher::new()).with_timer(NoThreads);
+    assert!(builder.with_refusal_floor(Duration::ZERO).build().is_ok());
 }
 
 #[test]

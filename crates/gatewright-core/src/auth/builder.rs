@@ -398,7 +398,8 @@ impl<U: AuthUser> AuthBuilder<U> {
     /// Checks all settings and builds the handle.
     ///
     /// # Errors
-    /// A required part is missing, or a setting is out of its bounds. The error names the setting.
+    /// A required part is missing, a setting is out of its bounds, or the timer cannot be started. The error names
+    /// the setting.
     pub fn build(self) -> Result<Auth<U>, BuildError> {
         check(&self.settings)?;
         if self.responder.realm.as_deref().is_some_and(|realm| !is_realm(realm)) {
@@ -413,6 +414,14 @@ impl<U: AuthUser> AuthBuilder<U> {
         let issuer = self.issuer.ok_or(BuildError::new("issuer", "is missing; set it with `with_issuer`"))?;
         let hasher = self.hasher.ok_or(BuildError::new("hasher", "is missing; set it with `with_hasher`"))?;
         let codec = Arc::new(self.feed_keys.codec(self.feed.reach(), &issuer)?);
+        if !self.settings.refusal_floor.is_zero() {
+            self.timer.start().map_err(|_| {
+                BuildError::new(
+                    "timer",
+                    "could not be started: the system has no more threads; raise its limit",
+                )
+            })?;
+        }
         let cache = match self.revocation_check {
             RevocationCheck::ReadThrough => None,
             RevocationCheck::Cached => {

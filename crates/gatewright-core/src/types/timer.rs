@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
@@ -24,6 +26,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 ///   after.
 /// - A sleep that is dropped costs nothing any more.
 /// - No method blocks.
+/// - If `start` has returned `Ok`, sleeps need no further resource that the system could refuse.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,6 +40,15 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// # })
 /// ```
 pub trait Timer: Send + Sync + 'static {
+    /// Acquires what sleeps need, such as a thread. [`AuthBuilder::build`](crate::AuthBuilder::build) calls it,
+    /// unless the refusal floor is zero. A timer that needs nothing keeps the default, which does nothing.
+    ///
+    /// # Errors
+    /// The system refused the resource.
+    fn start(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// The time since a fixed moment, which the timer chooses.
     fn now(&self) -> Duration;
 
@@ -89,12 +101,17 @@ impl fmt::Debug for Deadline {
 
 /// The timer of the system. The default.
 ///
-/// All sleeps of a process share one thread, which starts at the first of them. It needs no async runtime.
+/// All sleeps of a process share one thread. [`start`](Timer::start) starts it, or the first sleep. If the system
+/// has no thread for it, a sleep ends late: after another sleep has started the thread. It needs no async runtime.
 /// It measures with the monotonic clock of the system, so setting the time of day changes nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemTimer;
 
 impl Timer for SystemTimer {
+    fn start(&self) -> io::Result<()> {
+        ALARMS.start(&mut ALARMS.lock())
+    }
+
     fn now(&self) -> Duration {
         static START: OnceLock<Instant> = OnceLock::new();
         let now = monotonic();
@@ -102,7 +119,7 @@ impl Timer for SystemTimer {
     }
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(Sleep { at: monotonic() + duration.min(LONGEST_SLEEP), alarm: None })
+        Box::pin(Sleep::until(monotonic() + duration.min(LONGEST_SLEEP), &ALARMS))
     }
 }
 
@@ -114,6 +131,7 @@ fn monotonic() -> Instant {
 /// A sleep of the [`SystemTimer`]. Its alarm is set while it waits.
 struct Sleep {
     at: Instant,
+    alarms: &'static Alarms,
     alarm: Option<AlarmId>,
 }
 
@@ -126,20 +144,19 @@ impl Future for Sleep {
             return Poll::Ready(());
         }
         self.cancel();
-        match ALARMS.set(self.at, context.waker()) {
-            Ok(id) => self.alarm = Some(id),
-            // The system has no more threads. The sleep must not end early, so its task polls it again and
-            // again, and each poll tries to start the thread.
-            Err(_) => context.waker().wake_by_ref(),
-        }
+        self.alarm = Some(self.alarms.set(self.at, context.waker()));
         Poll::Pending
     }
 }
 
 impl Sleep {
+    const fn until(at: Instant, alarms: &'static Alarms) -> Self {
+        Self { at, alarms, alarm: None }
+    }
+
     fn cancel(&mut self) {
         if let Some(id) = self.alarm.take() {
-            ALARMS.cancel(id);
+            self.alarms.cancel(id);
         }
     }
 }
@@ -153,12 +170,15 @@ impl Drop for Sleep {
 /// The time of an alarm, and a number that makes it unique.
 type AlarmId = (Instant, u64);
 
-static ALARMS: Alarms = Alarms::new();
+static ALARMS: Alarms = Alarms::new(start_thread);
 
 /// The alarms of all sleeps, and the thread that wakes them.
 struct Alarms {
     state: Mutex<AlarmState>,
     changed: Condvar,
+    start_thread: fn(&'static Alarms) -> io::Result<()>,
+    /// A thread that cannot be started is logged once.
+    is_reported: AtomicBool,
 }
 
 struct AlarmState {
@@ -167,10 +187,19 @@ struct AlarmState {
     has_thread: bool,
 }
 
+fn start_thread(alarms: &'static Alarms) -> io::Result<()> {
+    thread::Builder::new().name("gatewright-timer".to_owned()).spawn(|| alarms.run()).map(drop)
+}
+
 impl Alarms {
-    const fn new() -> Self {
+    const fn new(start_thread: fn(&'static Self) -> io::Result<()>) -> Self {
         let state = AlarmState { wakers: BTreeMap::new(), next_number: 0, has_thread: false };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            start_thread,
+            is_reported: AtomicBool::new(false),
+        }
     }
 
     /// The lock is only held for operations of the map, so a panic cannot leave the state inconsistent.
@@ -178,14 +207,21 @@ impl Alarms {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets an alarm, and starts the thread at the first one.
-    fn set(&'static self, at: Instant, waker: &Waker) -> Result<AlarmId, std::io::Error> {
-        let waker = waker.clone();
-        let mut state = self.lock();
+    /// Starts the thread, unless it runs.
+    fn start(&'static self, state: &mut AlarmState) -> io::Result<()> {
         if !state.has_thread {
-            thread::Builder::new().name("gatewright-timer".to_owned()).spawn(|| self.run())?;
+            (self.start_thread)(self)?;
             state.has_thread = true;
         }
+        Ok(())
+    }
+
+    /// Sets an alarm, and starts the thread unless it runs. If the system has no thread for it, the alarm waits
+    /// until a later call has started one.
+    fn set(&'static self, at: Instant, waker: &Waker) -> AlarmId {
+        let waker = waker.clone();
+        let mut state = self.lock();
+        let started = self.start(&mut state);
         let id = (at, state.next_number);
         state.next_number = state.next_number.wrapping_add(1);
         state.wakers.insert(id, waker);
@@ -194,7 +230,12 @@ impl Alarms {
         if is_first {
             self.changed.notify_one();
         }
-        Ok(id)
+        if let Err(error) = started
+            && !self.is_reported.swap(true, Ordering::Relaxed)
+        {
+            tracing::error!(target: "gatewright", %error, "the timer's thread could not be started: waits end late");
+        }
+        id
     }
 
     fn cancel(&self, id: AlarmId) {
@@ -203,13 +244,17 @@ impl Alarms {
         drop(cancelled);
     }
 
-    /// Wakes each alarm at its time. A waker that panics does not end the thread.
+    /// Wakes each alarm at its time. A waker or a log that panics does not end the thread.
     fn run(&self) -> ! {
+        let _thread = RunningThread(self);
         loop {
             let waker = self.next_due();
-            if catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err() {
-                tracing::error!(target: "gatewright", "a task panicked when the timer woke it");
+            if !contains_panic(|| waker.wake()) {
+                continue;
             }
+            contains_panic(
+                || tracing::error!(target: "gatewright", "a task panicked when the timer woke it"),
+            );
         }
     }
 
@@ -228,8 +273,26 @@ impl Alarms {
     }
 }
 
+/// Runs foreign code, and returns whether it panicked.
+fn contains_panic(foreign: impl FnOnce()) -> bool {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(foreign)) else { return false };
+    // The destructor of the payload is foreign code too. The payload of its panic is not dropped.
+    std::mem::forget(catch_unwind(AssertUnwindSafe(|| drop(payload))));
+    true
+}
+
+/// The thread that runs. When it ends, by a panic that nothing above contains, the next alarm starts another.
+struct RunningThread<'a>(&'a Alarms);
+
+impl Drop for RunningThread<'_> {
+    fn drop(&mut self) {
+        self.0.lock().has_thread = false;
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
     use std::sync::mpsc;
     use std::task::Wake;
 
@@ -272,7 +335,7 @@ mod tests {
     #[test]
     fn a_dropped_sleep_leaves_no_alarm() {
         let (waker, _woken) = waker(false);
-        let mut sleep = Sleep { at: monotonic() + LONGEST_SLEEP, alarm: None };
+        let mut sleep = Sleep::until(monotonic() + LONGEST_SLEEP, &ALARMS);
         assert!(Pin::new(&mut sleep).poll(&mut Context::from_waker(&waker)).is_pending());
         let first = sleep.alarm.unwrap();
         assert!(Pin::new(&mut sleep).poll(&mut Context::from_waker(&waker)).is_pending());
@@ -293,6 +356,82 @@ mod tests {
                 woken.recv().unwrap();
             }
         }
+    }
+
+    /// A log that panics.
+    struct PanickingLog;
+
+    impl tracing::Subscriber for PanickingLog {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+        fn event(&self, _: &tracing::Event<'_>) {
+            panic!("a foreign log may panic");
+        }
+        fn enter(&self, _: &tracing::span::Id) {}
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+
+    #[test]
+    fn the_timer_survives_a_log_that_panics() {
+        fn start(alarms: &'static Alarms) -> io::Result<()> {
+            let run = || tracing::subscriber::with_default(PanickingLog, || alarms.run());
+            thread::Builder::new().spawn(run).map(drop)
+        }
+        static ALARMS: Alarms = Alarms::new(start);
+        for panics in [true, false] {
+            let (waker, woken) = waker(panics);
+            ALARMS.set(monotonic(), &waker);
+            woken.recv_timeout(Duration::from_secs(30)).unwrap();
+        }
+        assert!(ALARMS.lock().has_thread);
+    }
+
+    #[test]
+    fn a_thread_that_has_ended_is_replaced_at_the_next_sleep() {
+        fn start(_: &'static Alarms) -> io::Result<()> {
+            STARTS.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+        static STARTS: AtomicUsize = AtomicUsize::new(0);
+        static ALARMS: Alarms = Alarms::new(start);
+        let (waker, _woken) = waker(false);
+        ALARMS.set(monotonic(), &waker);
+        ALARMS.set(monotonic(), &waker);
+        assert_eq!(STARTS.load(Ordering::SeqCst), 1);
+        assert!(contains_panic(|| {
+            let _thread = RunningThread(&ALARMS);
+            panic!("nothing contains this");
+        }));
+        ALARMS.set(monotonic(), &waker);
+        assert_eq!(STARTS.load(Ordering::SeqCst), 2);
+    }
+
+    /// It must not occupy the processor until there is one, and must not end early.
+    #[test]
+    fn without_a_thread_a_sleep_waits_for_the_next_attempt_to_start_one() {
+        fn start(alarms: &'static Alarms) -> io::Result<()> {
+            if HAS_THREADS.load(Ordering::SeqCst) {
+                start_thread(alarms)
+            } else {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+        }
+        static HAS_THREADS: AtomicBool = AtomicBool::new(false);
+        static ALARMS: Alarms = Alarms::new(start);
+        let (waker, woken) = waker(false);
+        let mut sleep = Sleep::until(monotonic() + Duration::from_millis(20), &ALARMS);
+        assert!(Pin::new(&mut sleep).poll(&mut Context::from_waker(&waker)).is_pending());
+        assert!(woken.try_recv().is_err(), "the task is not polled again and again");
+        assert!(!ALARMS.lock().has_thread);
+        HAS_THREADS.store(true, Ordering::SeqCst);
+        ALARMS.set(monotonic() + LONGEST_SLEEP, Waker::noop());
+        woken.recv_timeout(Duration::from_secs(30)).unwrap();
     }
 
     #[test]
