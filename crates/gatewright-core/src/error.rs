@@ -63,7 +63,7 @@ pub enum AuthError {
     /// The password hasher failed.
     #[error("the password hasher failed")]
     Hasher(#[from] HasherError),
-    /// Too many refusals wait for the refusal floor:
+    /// Too many refusals wait for the refusal floor, in all or of the client's network:
     /// [`MAX_HELD_REFUSALS`](crate::auth::MAX_HELD_REFUSALS).
     #[error("too many refusals wait for the refusal floor")]
     #[non_exhaustive]

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use gatewright::{
-    AuthError, Bytes, DEFAULT_REFUSAL_FLOOR, Endpoint, Headers, Login, MAX_HELD_REFUSALS, MemoryStore,
-    Password, PasswordChange, PasswordHash, Registration, RequestView, Timer,
+    AuthError, Bytes, ClientInfo, DEFAULT_REFUSAL_FLOOR, Endpoint, Headers, Login, MAX_HELD_REFUSALS,
+    MemoryStore, Password, PasswordChange, PasswordHash, Registration, RequestView, Timer,
 };
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{FailingStore, ManualTimer};
@@ -160,6 +160,7 @@ async fn failures_of_the_server_are_answered_at_once() {
 /// Each refusal that is held back keeps a connection, so their number is bounded.
 #[tokio::test]
 async fn beyond_the_bound_a_login_is_unavailable_before_any_work() {
+    // Without an address, so that the share of a network is off.
     let (world, timer) = world().await;
     // Unconstrained: the runtime of the test would make some of so many calls wait.
     let refused = || Box::pin(unconstrained(world.auth.login(login("nobody@example.com", PASSWORD))));
@@ -174,6 +175,34 @@ async fn beyond_the_bound_a_login_is_unavailable_before_any_work() {
     assert!(world.auth.login(login(EMAIL, PASSWORD)).await.is_ok());
     timer.advance(FLOOR);
     assert!(held.iter_mut().all(|call| poll(call.as_mut()).is_ready()));
+}
+
+/// Otherwise one client could keep out all others.
+#[tokio::test]
+async fn one_network_has_a_quarter_of_the_refusals_that_are_held_back() {
+    let (world, timer) = world().await;
+    let client = |address: &str| ClientInfo::new(Some(address.parse().unwrap()), None);
+    let from = |address: &str, email| login(email, "wrong").with_client(client(address));
+    let call = |login| Box::pin(unconstrained(world.auth.login(login)));
+    let refused = |number: usize| call(from(&format!("2001:db8::{number:x}"), "nobody@example.com"));
+    let mut held: Vec<_> = (0..MAX_HELD_REFUSALS / 4).map(refused).collect();
+    assert!(held.iter_mut().all(|call| poll(call.as_mut()).is_pending()));
+
+    let calls = world.hasher.calls();
+    let error = call(from("2001:db8::ffff", EMAIL)).await.unwrap_err();
+    assert!(matches!(error, AuthError::TooManyRefusals { .. }), "{error:?}");
+    assert_eq!(world.hasher.calls(), calls, "before any work");
+    let registration = Registration::new("new@example.com", Password::new(PASSWORD)).unwrap();
+    let error = world.auth.register(registration.with_client(client("2001:db8::1"))).await.unwrap_err();
+    assert!(matches!(error, AuthError::TooManyRefusals { .. }), "{error:?}");
+
+    let mut others = [call(from("2001:db8:0:1::1", EMAIL)), call(login(EMAIL, "wrong"))];
+    assert!(others.iter_mut().all(|call| poll(call.as_mut()).is_pending()), "other networks have places");
+    held.pop();
+    assert!(poll(refused(1).as_mut()).is_pending(), "a dropped call gives its place back");
+    timer.advance(FLOOR);
+    assert!(held.iter_mut().chain(&mut others).all(|call| poll(call.as_mut()).is_ready()));
+    assert!(world.auth.login(login(EMAIL, PASSWORD).with_client(client("2001:db8::1"))).await.is_ok());
 }
 
 #[tokio::test]

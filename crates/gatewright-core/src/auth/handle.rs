@@ -177,14 +177,15 @@ impl<U> Inner<U> {
         HashContext { network, account, deadline: Some(deadline) }
     }
 
-    /// Runs a call. If `is_held` says so of its outcome, the outcome is returned no earlier than the refusal
-    /// floor after the start.
+    /// Runs a call of this client. If `is_held` says so of its outcome, the outcome is returned no earlier than
+    /// the refusal floor after the start.
     pub(crate) async fn with_refusal_floor<T>(
         &self,
+        client: &ClientInfo,
         call: impl Future<Output = Result<T, AuthError>>,
         is_held: impl FnOnce(&Result<T, AuthError>) -> bool,
     ) -> Result<T, AuthError> {
-        self.refusal_floor.apply(&*self.events, call, is_held).await
+        self.refusal_floor.apply(&*self.events, client, call, is_held).await
     }
 
     pub(crate) fn emit(&self, event: &Event<'_>) {

@@ -78,8 +78,9 @@ impl<U: AuthUser> Auth<U> {
         let missing = AuthError::Misconfigured { missing: "call with_registration_role on the builder" };
         let role = self.inner.settings.registration_role.clone().ok_or(missing)?;
         let accounts = self.accounts()?;
+        let client = registration.client.clone();
         let create = async move { accounts.create(registration, role).await.map(drop) };
-        self.inner.with_refusal_floor(create, Result::is_ok).await
+        self.inner.with_refusal_floor(&client, create, Result::is_ok).await
     }
 }
 

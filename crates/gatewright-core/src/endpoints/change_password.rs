@@ -107,8 +107,9 @@ impl<U: AuthUser> Auth<U> {
         identity.must_be_of(self)?;
         let accounts = self.accounts()?;
         let is_refused = |outcome: &Result<_, _>| matches!(outcome, Err(AuthError::IncorrectPassword {}));
+        let client = change.client.clone();
         let call = async move { accounts.change_password(identity, &change).await };
-        self.inner.with_refusal_floor(call, is_refused).await
+        self.inner.with_refusal_floor(&client, call, is_refused).await
     }
 }
 

@@ -92,8 +92,8 @@ impl<U: AuthUser> Auth<U> {
     /// Logs a user in: creates a session and returns its first pair of tokens.
     ///
     /// An unknown name, a disabled user, a wrong password and an unusable hash give the client the same answer,
-    /// no earlier than the [refusal floor](crate::AuthBuilder::with_refusal_floor) after the call. A stored hash that the hasher wants to be
-    /// replaced, such as a weaker one, is replaced.
+    /// no earlier than the [refusal floor](crate::AuthBuilder::with_refusal_floor) after the call. A stored hash
+    /// that the hasher wants to be replaced, such as a weaker one, is replaced.
     ///
     /// # Errors
     /// [`AuthError::Login`] if the login is refused; any other error if a store or the hasher failed.
@@ -102,7 +102,8 @@ impl<U: AuthUser> Auth<U> {
     /// A cancelled call may leave a session without tokens. It expires.
     pub async fn login(&self, login: Login) -> Result<TokenPair, AuthError> {
         let is_refused = |outcome: &Result<_, _>| matches!(outcome, Err(AuthError::Login(_)));
-        self.inner.with_refusal_floor(self.login_at_once(login), is_refused).await
+        let client = login.client.clone();
+        self.inner.with_refusal_floor(&client, self.login_at_once(login), is_refused).await
     }
 
     /// Logs a user in. A refusal is not held back.
