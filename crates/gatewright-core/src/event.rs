@@ -48,7 +48,8 @@ pub enum Event<'a> {
         /// The user.
         user: &'a UserId,
     },
-    /// A password hash could not be replaced by a new one. The login continued.
+    /// A password hash could not be replaced by a new one. The login continued. If the reason is that too many
+    /// passwords wait, [`Event::Overloaded`] counts it instead.
     #[non_exhaustive]
     HashNotUpgraded {
         /// The user.
@@ -199,15 +200,16 @@ pub enum Event<'a> {
         /// How many there were since the last event.
         count: u64,
     },
-    /// Passwords were not hashed because too many waited, and the clients got 503. It is emitted at most once a
-    /// minute.
+    /// Passwords were not hashed because too many waited, or too many refusals waited for the refusal floor. The
+    /// clients got 503; if only the upgrade of a hash was left out, the login continued. It is emitted at most
+    /// once a minute.
     ///
     /// If this is no attack, give the hashing pool more threads.
     #[non_exhaustive]
     Overloaded {
-        /// The failure of the last request.
+        /// The last failure.
         error: &'a AuthError,
-        /// How many requests failed since the last of these events.
+        /// How many such failures there were since the last of these events.
         count: u64,
     },
     /// A request failed on the server, or the feed failed to take a revocation at once. A feed that queues

@@ -11,7 +11,7 @@ use gatewright::{
     MemoryStore, Password, PasswordChange, PasswordHash, Registration, RequestView, Timer,
 };
 use gatewright_testkit::store::Store;
-use gatewright_testkit::{FailingStore, ManualTimer};
+use gatewright_testkit::{FailingStore, ManualTimer, TestHasher};
 use gatewright_tests::{PASSWORD, World};
 use tokio::task::unconstrained;
 
@@ -219,6 +219,29 @@ async fn an_overload_is_reported_once_a_minute_with_a_count() {
     assert_eq!(overload(3).await, ["Overloaded { error: Hasher(Busy), count: 1 }"]);
     timer.advance(Duration::from_secs(60));
     assert_eq!(overload(2).await, ["Overloaded { error: Hasher(Busy), count: 3 }"]);
+}
+
+/// The event would be an error in the log for each login, as long as the service is overloaded.
+#[tokio::test]
+async fn a_hash_that_is_not_upgraded_because_of_an_overload_is_reported_once_a_minute() {
+    let (world, _) = world().await;
+    world.add_with_hash("grace@example.com", TestHasher::stored_weakly(PASSWORD)).await;
+    let logins = async |count| {
+        for _ in 0..count {
+            world.hasher.pause();
+            let mut login = pin!(world.auth.login(login("grace@example.com", PASSWORD)));
+            assert!(poll(login.as_mut()).is_pending(), "the password is verified");
+            world.hasher.be_busy(1);
+            world.hasher.resume();
+            login.await.unwrap();
+        }
+        let mut events = world.events.take();
+        events.retain(|event| !event.starts_with("LoggedIn"));
+        events
+    };
+    assert_eq!(logins(3).await, ["Overloaded { error: Hasher(Busy), count: 1 }"]);
+    let stored = world.auth.accounts().unwrap().page(None, 10).await.unwrap();
+    assert!(stored.iter().any(|account| account.password_hash.expose().starts_with("weak:")));
 }
 
 struct Form;

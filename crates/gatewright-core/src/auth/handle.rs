@@ -76,7 +76,7 @@ pub(crate) struct Inner<U> {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timer: Arc<dyn Timer>,
     pub(crate) refusal_floor: RefusalFloor,
-    /// The requests that were refused because too many passwords wait.
+    /// The requests that were refused, and the hashes that were not upgraded, because too many passwords wait.
     pub(crate) overloads: Reports,
     pub(crate) randomness: Arc<dyn SecureRandom>,
     pub(crate) events: Arc<dyn EventSink>,
@@ -192,15 +192,20 @@ impl<U> Inner<U> {
         self.events.emit(event);
     }
 
+    /// Reports an overload at most once a minute, with a count.
+    pub(crate) fn report_overload(&self, error: &AuthError) {
+        if let Some(count) = self.overloads.record(self.timer.now()) {
+            self.emit(&Event::Overloaded { error, count });
+        }
+    }
+
     pub(crate) fn reply_to(&self, error: &AuthError) -> Reply {
         let denial = Denial::from(error);
         match (error, &denial) {
             (AuthError::Access(AccessError::NoCredential | AccessError::NoApiKey), _) => {}
             (AuthError::Request(cause), _) => self.emit(&Event::RequestRefused { cause: *cause }),
             (AuthError::Hasher(HasherError::Busy {}) | AuthError::TooManyRefusals {}, _) => {
-                if let Some(count) = self.overloads.record(self.timer.now()) {
-                    self.emit(&Event::Overloaded { error, count });
-                }
+                self.report_overload(error);
             }
             (AuthError::Access(cause), _) => self.emit(&Event::AccessRefused { cause: *cause }),
             (_, Denial::Unavailable | Denial::Internal) => self.emit(&Event::Failed { error }),

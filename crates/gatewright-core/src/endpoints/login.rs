@@ -5,7 +5,7 @@ use crate::auth::{Auth, Inner};
 use crate::error::{AuthError, LoginError, RequestError};
 use crate::event::Event;
 use crate::http::Fields;
-use crate::password::{AccountKey, HashContext, PasswordVerdict, is_overlong, verify_bounded};
+use crate::password::{AccountKey, HashContext, HasherError, PasswordVerdict, is_overlong, verify_bounded};
 use crate::revocation::Revocation;
 use crate::store::{
     AuthUser, CompareAndSwap, MAX_SESSIONS_PER_USER, Session, SessionSeed, TokenDigest, Validity,
@@ -174,6 +174,8 @@ async fn upgrade_hash<U: AuthUser>(inner: &Inner<U>, user: &U, login: &Login) {
     match swap.await {
         Ok(CompareAndSwap::Swapped) => inner.emit(&Event::HashUpgraded { user: &id }),
         Ok(CompareAndSwap::Conflict) => inner.emit(&Event::HashNotUpgraded { user: &id, cause: None }),
+        // The next login tries again. An event for each login would flood the log of an overloaded service.
+        Err(error @ AuthError::Hasher(HasherError::Busy {})) => inner.report_overload(&error),
         Err(error) => inner.emit(&Event::HashNotUpgraded { user: &id, cause: Some(&error) }),
     }
 }
