@@ -16,8 +16,8 @@ pub enum Event<'a> {
         /// The user.
         user: &'a UserId,
     },
-    /// A registration used a taken address. The client got the same answer as for a new one. An application
-    /// may notify the user: perhaps the user does not know about the account any more, or someone else tries
+    /// A call of [`Auth::register`](crate::Auth::register) used a taken address. The client got the same answer as
+    /// for a new one. An application may notify the user: perhaps the user does not know about the account any more, or someone else tries
     /// addresses.
     #[non_exhaustive]
     RegistrationRepeated {

@@ -1,7 +1,8 @@
 //! Registration: one answer to new and taken addresses, and the event that names who was asked for.
 
 use gatewright::{
-    Bytes, ClientInfo, Endpoint, Headers, Password, Registration, RequestView, RoleName, UserAgent,
+    Bytes, ClientInfo, CreateOutcome, Endpoint, Headers, Password, Registration, RequestView, RoleName,
+    UserAgent,
 };
 use gatewright_testkit::store::Store;
 use gatewright_tests::{PASSWORD, World};
@@ -46,12 +47,23 @@ async fn registering_a_taken_address_emits_the_user_and_the_client() {
 #[tokio::test]
 async fn an_application_passes_client_info_to_its_own_registrations() {
     let world = world().await;
-    let accounts = world.auth.accounts().unwrap();
     let client = ClientInfo::new(Some("198.51.100.7".parse().unwrap()), UserAgent::clean(b"console"));
     let registration = Registration::new(EMAIL, Password::new(PASSWORD)).unwrap().with_client(client);
-    let _taken = accounts.create(registration, RoleName::new("user").unwrap()).await.unwrap();
+    world.auth.register(registration).await.unwrap();
     let events = world.events.take().concat();
     assert!(events.contains("198.51.100.7") && events.contains("console"), "{events}");
+}
+
+/// An administrator sees the outcome. Nodes that create the first administrator at the same time do too.
+#[tokio::test]
+async fn an_administrator_who_uses_a_taken_address_causes_no_event() {
+    let world = world().await;
+    let accounts = world.auth.accounts().unwrap();
+    world.events.take();
+    let registration = Registration::new(EMAIL, Password::new(PASSWORD)).unwrap();
+    let outcome = accounts.create(registration, RoleName::new("user").unwrap()).await.unwrap();
+    assert!(matches!(outcome, CreateOutcome::Taken), "{outcome:?}");
+    assert_eq!(world.events.take(), [""; 0]);
 }
 
 /// Neither answer comes without the store.

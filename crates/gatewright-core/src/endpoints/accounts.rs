@@ -79,7 +79,7 @@ impl<U: AuthUser> Auth<U> {
         let role = self.inner.settings.registration_role.clone().ok_or(missing)?;
         let accounts = self.accounts()?;
         let client = registration.client.clone();
-        let create = async move { accounts.create(registration, role).await.map(drop) };
+        let create = accounts.create_or_report(registration, role);
         self.inner.with_refusal_floor(&client, create, Result::is_ok).await
     }
 }
@@ -123,13 +123,12 @@ impl<U> fmt::Debug for Accounts<U> {
 impl<U: AuthUser> Accounts<U> {
     /// Creates an account, unless the address is taken.
     ///
-    /// In both cases it looks the address up and computes the hash. A store may still take slightly longer to
-    /// write a row than to find an existing one.
+    /// In both cases it computes the hash. A store may still take slightly longer to write a row than to find an
+    /// existing one. The caller gets the outcome, so a taken address causes no event.
     ///
     /// # Errors
     /// The store or the hasher failed.
     pub async fn create(&self, new: Registration, role: RoleName) -> Result<CreateOutcome<U>, AuthError> {
-        let holder = self.store.find_by_email(&new.email).await?.map(|user| user.id());
         let context = self.inner.hash_context(&new.client, Some(AccountKey::of_email(&new.email)));
         let password_hash = self.inner.hasher.hash(new.password, &context).await?;
         let now = self.inner.now();
@@ -137,14 +136,22 @@ impl<U: AuthUser> Accounts<U> {
         let epoch = Epoch::generate(&*self.inner.randomness)?;
         let created =
             self.store.create(NewAccount::new(id, new.email, password_hash, role, epoch, now)).await?;
-        match &created {
-            CreateOutcome::Created(user) => self.inner.emit(&Event::Registered { user: &user.id() }),
-            CreateOutcome::Taken => {
-                let (user, client) = (holder.as_ref(), &new.client);
-                self.inner.emit(&Event::RegistrationRepeated { user, client });
-            }
+        if let CreateOutcome::Created(user) = &created {
+            self.inner.emit(&Event::Registered { user: &user.id() });
         }
         Ok(created)
+    }
+
+    /// Creates an account for a client. An event reports a taken address, because the client must not learn it.
+    ///
+    /// It looks the address up in both cases, so that both read the store as often.
+    async fn create_or_report(&self, new: Registration, role: RoleName) -> Result<(), AuthError> {
+        let holder = self.store.find_by_email(&new.email).await?.map(|user| user.id());
+        let client = new.client.clone();
+        if matches!(self.create(new, role).await?, CreateOutcome::Taken) {
+            self.inner.emit(&Event::RegistrationRepeated { user: holder.as_ref(), client: &client });
+        }
+        Ok(())
     }
 
     /// Finds the account with this id.
