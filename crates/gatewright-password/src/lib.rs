@@ -33,15 +33,18 @@
 //!
 //! | framework | drops the handler of a client that has gone |
 //! |---|---|
-//! | axum | yes |
+//! | axum, on hyper | yes |
 //! | actix-web | with `HttpServer::h1_allow_half_closed(false)`. The default is `true` |
 //! | poem 3.1 | not on `poem::Server`: the call stays in the queue until its turn, its deadline, or a newer call of its share. On hyper, as in `examples/poem-app`, yes |
+//!
+//! A client that sends a byte after its body hides the end of its connection from hyper, so its handler is not
+//! dropped. Its deadline and the shares bound the waste.
 //!
 //! **Timing.** Each verification computes one hash, also if the user does not exist, the stored
 //! text is not a hash, or the hash costs more than the maximum. So these cases take as long as a
 //! user with a new hash. A stored hash with other costs takes another time: the refusal floor of the
-//! `Auth` hides the difference if it is above all of them. With [`Upgrade::ToCurrent`] the differences
-//! disappear as users log in.
+//! `Auth` hides the difference between single attempts if it is above all of them. Attempts in parallel wait for
+//! each other's hashes and can show it. With [`Upgrade::ToCurrent`] the differences disappear as users log in.
 //!
 //! ```
 //! use gatewright_core::{HashContext, Password, PasswordHasher, PasswordVerdict};

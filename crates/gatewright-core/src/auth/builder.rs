@@ -310,7 +310,12 @@ impl<U: AuthUser> AuthBuilder<U> {
     /// a registration (of a new and of a taken address), and a password change with a wrong current password.
     /// A granted login is not delayed.
     ///
-    /// Set it above the time that the dearest stored hash takes to verify. If a refusal takes longer,
+    /// It makes the times of single attempts equal. The time includes the wait for a hashing thread, so attempts
+    /// in parallel for one account can still show that its stored hash is dearer than a new one, until all stored
+    /// hashes have the current costs (`Upgrade::ToCurrent` of the hashing pool). A throttle limits such attempts.
+    ///
+    /// Set it above the time that the dearest stored hash takes to verify, together with the time that the store
+    /// takes to write an account. If a refusal takes longer,
     /// [`Event::RefusalFloorExceeded`](crate::Event::RefusalFloorExceeded) says so. With zero, refusals are
     /// answered at once; tests set that.
     ///
