@@ -149,7 +149,12 @@ fn session() -> Schema {
                     "The time of the last login or refresh. The caller's own list leaves out refreshes of the last two minutes and rounds down to a minute",
                 ),
             ),
-            ("expires_at", time("The time of expiry if there is no refresh")),
+            (
+                "expires_at",
+                time(
+                    "The time of expiry if there is no refresh. In the caller's own list it follows from `last_used_at`, so the session may expire up to five minutes later",
+                ),
+            ),
             ("address", or_null("The IP address of the client at login.")),
             ("user_agent", or_null("The `User-Agent` of the client at login.")),
         ],

@@ -31,6 +31,7 @@ struct Body {
     scopes: String,
     created_at: u64,
     last_used_at: u64,
+    pending_used_at: u64,
     earlier_used_at: u64,
     rotated_at: u64,
     idle_expires_at: u64,
@@ -81,6 +82,7 @@ impl Record {
                 Timestamp::from_micros(body.expires_at),
             );
         session.last_used_at = Timestamp::from_micros(body.last_used_at);
+        session.pending_used_at = Timestamp::from_micros(body.pending_used_at);
         session.earlier_used_at = Timestamp::from_micros(body.earlier_used_at);
         let mut rotation = session.rotation(TokenDigest::from_bytes(decode(&body.current)?));
         rotation.used = RotationState::decode_used(&STANDARD.decode(&body.used)?)?;
@@ -105,6 +107,7 @@ impl Record {
             scopes: session.scopes.as_str().to_owned(),
             created_at: session.created_at.as_micros(),
             last_used_at: session.last_used_at.as_micros(),
+            pending_used_at: session.pending_used_at.as_micros(),
             earlier_used_at: session.earlier_used_at.as_micros(),
             rotated_at: rotation.rotated_at.as_micros(),
             idle_expires_at: session.idle_expires_at.as_micros(),
@@ -203,7 +206,8 @@ mod tests {
         record.rotation.rotated_at = times[1];
         record.rotation.rotated_by = ClientInfo::new(Some("192.0.2.1".parse().unwrap()), None);
         (record.rotation.foreign_graces, record.rotation.foreign_grace_seen) = (2, true);
-        (record.session.last_used_at, record.session.earlier_used_at) = (times[1], times[2]);
+        record.session.last_used_at = times[1];
+        (record.session.pending_used_at, record.session.earlier_used_at) = (times[0], times[2]);
         record.session.idle_expires_at = times[3];
         record.rotation.idle_expires_at = times[3];
         assert_eq!(all(&parse(&record.to_text().unwrap()).unwrap()), all(&record));

@@ -46,6 +46,7 @@ impl<D: Dialect> Row<D> {
             .with_client(self.client("address", "user_agent")?)
             .with_expiry(self.time("idle_expires_at")?, self.time("expires_at")?);
         session.last_used_at = self.time("last_used_at")?;
+        session.pending_used_at = self.time("pending_used_at")?;
         session.earlier_used_at = self.time("earlier_used_at")?;
         Ok(session)
     }

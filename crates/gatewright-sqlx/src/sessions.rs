@@ -192,6 +192,7 @@ async fn insert<D: Dialect>(
 fn with_state<D: Dialect>(statement: Statement<D>, session: &Session, state: &RotationState) -> Statement<D> {
     let statement = statement
         .time(session.last_used_at)
+        .time(session.pending_used_at)
         .time(session.earlier_used_at)
         .time(session.idle_expires_at)
         .bytes(state.current.as_bytes().as_slice())

@@ -14,8 +14,8 @@ macro_rules! user_columns {
 /// The columns of a session.
 macro_rules! session_columns {
     () => {
-        "id, user_id, epoch, seed, scopes, created_at, last_used_at, earlier_used_at, idle_expires_at, expires_at,
-         current_digest, used, rotated_at, rotated_by_address, rotated_by_user_agent, foreign_graces,
+        "id, user_id, epoch, seed, scopes, created_at, last_used_at, pending_used_at, earlier_used_at,
+         idle_expires_at, expires_at, current_digest, used, rotated_at, rotated_by_address, rotated_by_user_agent, foreign_graces,
          foreign_grace_seen, address, user_agent"
     };
 }
@@ -44,9 +44,10 @@ pub(crate) const PAGE_OF_USERS: &str =
     concat!("SELECT ", user_columns!(), " FROM gatewright_users WHERE id > $1 ORDER BY id LIMIT $2");
 
 pub(crate) const INSERT_SESSION: &str = "INSERT INTO gatewright_sessions (id, user_id, epoch, seed, scopes,
-     created_at, address, user_agent, expires_at, last_used_at, earlier_used_at, idle_expires_at, current_digest,
-     used, rotated_at, rotated_by_address, rotated_by_user_agent, foreign_graces, foreign_grace_seen)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+     created_at, address, user_agent, expires_at, last_used_at, pending_used_at, earlier_used_at, idle_expires_at,
+     current_digest, used, rotated_at, rotated_by_address, rotated_by_user_agent, foreign_graces,
+     foreign_grace_seen)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
 pub(crate) const FIND_SESSION: &str =
     concat!("SELECT ", session_columns!(), " FROM gatewright_sessions WHERE id = $1 AND user_id = $2");
 pub(crate) const LOCK_SESSION: &str = concat!(
@@ -64,9 +65,9 @@ pub(crate) const FIND_SURPLUS: &str =
 /// Deletes this session and all older ones.
 pub(crate) const DELETE_UP_TO: &str = "DELETE FROM gatewright_sessions WHERE user_id = $1 AND seq <= $2";
 pub(crate) const UPDATE_ROTATION: &str =
-    "UPDATE gatewright_sessions SET last_used_at = $1, earlier_used_at = $2, idle_expires_at = $3,
-     current_digest = $4, used = $5, rotated_at = $6, rotated_by_address = $7, rotated_by_user_agent = $8,
-     foreign_graces = $9, foreign_grace_seen = $10 WHERE id = $11";
+    "UPDATE gatewright_sessions SET last_used_at = $1, pending_used_at = $2, earlier_used_at = $3,
+     idle_expires_at = $4, current_digest = $5, used = $6, rotated_at = $7, rotated_by_address = $8,
+     rotated_by_user_agent = $9, foreign_graces = $10, foreign_grace_seen = $11 WHERE id = $12";
 pub(crate) const DELETE_SESSION: &str = "DELETE FROM gatewright_sessions WHERE id = $1 AND user_id = $2";
 pub(crate) const DELETE_ALL: &str = "DELETE FROM gatewright_sessions WHERE user_id = $1";
 

@@ -62,7 +62,9 @@ macro_rules! rotation_scenarios {
             policy_changed_to_end_session
             stolen_token_used_first
             password_change
+            late_password_change
             grace_moves_no_time
+            pending_use
             earlier_use
         }
     };

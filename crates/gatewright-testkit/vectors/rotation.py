@@ -94,6 +94,15 @@ def grace_answer(state, presented, client):
     }
 
 
+def times_of_use(state, time):
+    """[R17] The times of use after a use at `time`."""
+    last, pending, earlier = (state[f"{name}_used_at"] for name in ("last", "pending", "earlier"))
+    old = [used_at for used_at in (last, pending) if time - used_at >= RECENT_USE]
+    if old:
+        pending, earlier = last, old[0]
+    return {"last_used_at": time, "pending_used_at": pending, "earlier_used_at": earlier}
+
+
 def use_current(state, request, following):
     used, now, grace = state["used"], request["now"], request["grace"]
     if len(used) == MAX_USED_TOKENS and in_window(used[0][1], request):
@@ -102,7 +111,6 @@ def use_current(state, request, following):
     kept = [[token, used_at] for token, used_at in used if now < used_at + grace + USED_TOKEN_RETENTION]
     kept = kept[-(MAX_USED_TOKENS - 1):] + [[state["current"], time]]  # [R9]
     row_ends = not state["foreign_grace_seen"] and now >= state["rotated_at"] + grace + USED_TOKEN_RETENTION
-    recent = time - state["last_used_at"] < RECENT_USE
     idle = min(request["idle_expires_at"], state["expires_at"])
     after = {
         "current": following,
@@ -113,8 +121,7 @@ def use_current(state, request, following):
         "foreign_grace_seen": False,
         "idle_expires_at": idle,
         "expires_at": state["expires_at"],
-        "last_used_at": time,
-        "earlier_used_at": state["earlier_used_at"] if recent else state["last_used_at"],  # [R17]
+        **times_of_use(state, time),
     }
     return {"verdict": "rotated", "token": following, "issued_at": time, "expires_at": idle}, after
 
@@ -173,6 +180,7 @@ class Scenario:
             "idle_expires_at": created + IDLE,
             "expires_at": created + ABSOLUTE,
             "last_used_at": created,
+            "pending_used_at": created,
             "earlier_used_at": created,
         }
         self.sessions[session] = {"seed": seed.hex(), "tokens": tokens, "new": self.states[session]}
@@ -201,8 +209,12 @@ class Scenario:
 
     def replace_all(self, seconds):
         """[R16] A password change: session B replaces all sessions of the user."""
+        old, self.states["A"] = self.states["A"], None
         self.new_session("B", "N", seconds)
-        self.states["A"] = None
+        new = self.states["B"]
+        new["expires_at"] = old["expires_at"]
+        new["idle_expires_at"] = min(new["idle_expires_at"], old["expires_at"])
+        new.update(times_of_use(old, new["rotated_at"]))
         return self.step("replace_all", "B", ["R16"])
 
     def delete(self):
@@ -396,11 +408,20 @@ def password_changes():
     s.use(12, "N0", "rotated N1", ["R16"], session="B").use(13, "T1", "unknown", ["R16"])
     yield s.use(14, "N1", "rotated N2", ["R16"], session="B")
 
+    s = Scenario("late_password_change", "The new session has the absolute end and the times of use of the old one.")
+    s.use(3_500, "T0", "rotated T1", ["R7"]).use(7_000, "T1", "rotated T2", ["R7"]).replace_all(7_100)
+    yield s.use(9_999, "N0", "rotated N1", ["R16"], session="B").use(10_000, "N1", "expired", ["R16"], session="B")
+
 
 def uses():
     s = Scenario("grace_moves_no_time", "A grace answer moves neither the latest use nor the idle end.")
     s.use(5, "T0", "rotated T1", ["R7"]).use(9, "T0", "grace T1 same", ["R10"]).use(10, "T0", "grace T1 same", ["R10"])
     yield s.use(3_605, "T1", "expired", ["R5", "R10"])
+
+    s = Scenario("pending_use", "A session that is used every 119 seconds keeps a use that is two minutes old.")
+    for number in range(6):
+        s.use(119 * (number + 1), f"T{number}", f"rotated T{number + 1}", ["R17"])
+    yield s
 
     s = Scenario("earlier_use", "The use before the latest is kept if it was two minutes old.")
     s.use(119, "T0", "rotated T1", ["R17"], micros=999_999).use(200, "T1", "rotated T2", ["R17"])

@@ -49,7 +49,11 @@ async fn the_new_session_continues_the_callers<S: Store>(store: S) {
     assert_ne!(after.seed.expose(), before.seed.expose());
     assert_eq!((&after.client, &after.scopes), (&client, &before.scopes));
     assert_eq!((after.created_at, after.expires_at), (before.created_at, before.expires_at));
-    assert_eq!((after.last_used_at, after.earlier_used_at), (world.clock.now(), before.created_at));
+    let now = world.clock.now();
+    assert_eq!(
+        [after.last_used_at, after.pending_used_at, after.earlier_used_at],
+        [now, before.created_at, before.created_at]
+    );
     assert_eq!(new.scopes.as_str(), "read");
     for dead in [&old, &other] {
         assert_eq!(world.status(&dead.access_token).await, 401);

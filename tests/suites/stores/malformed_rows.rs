@@ -15,7 +15,11 @@ const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 type Fault = [&'static str; 2];
 
 /// Columns of the session. Every method that reads sessions fails.
-const SESSION: [Fault; 4] = [
+const SESSION: [Fault; 5] = [
+    [
+        "UPDATE gatewright_sessions SET pending_used_at = -1",
+        "UPDATE gatewright_sessions SET pending_used_at = created_at",
+    ],
     [
         "UPDATE gatewright_sessions SET earlier_used_at = -1",
         "UPDATE gatewright_sessions SET earlier_used_at = created_at",

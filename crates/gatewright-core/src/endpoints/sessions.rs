@@ -21,10 +21,11 @@ pub struct SessionInfo {
     /// The time of the login.
     pub created_at: Timestamp,
     /// The time of the latest refresh, or of the login. In the user's own list, refreshes of the latest two
-    /// minutes are left out, and the time is rounded down to a minute.
+    /// minutes are left out, and the time is rounded down to a minute. The list of a session that is
+    /// refreshed more often shows a refresh that is at most five minutes old.
     pub last_used_at: Timestamp,
     /// When it expires unless it is refreshed before. In the user's own list, it follows from
-    /// `last_used_at`, so the session may expire slightly later.
+    /// `last_used_at`, so the session may expire up to five minutes later.
     pub expires_at: Timestamp,
     /// Address and user agent of the login.
     pub client: ClientInfo,

@@ -58,8 +58,10 @@ pub struct Session {
     pub created_at: Timestamp,
     /// The time of the latest rotation, or of the login.
     pub last_used_at: Timestamp,
-    /// The latest use that was at least [`USE_DISCLOSURE_DELAY`] old when the session was used again. The
-    /// time of the login at first.
+    /// A use that later ones do not replace until it is [`USE_DISCLOSURE_DELAY`] old, so that the user's own
+    /// list shows it. The time of the login at first.
+    pub pending_used_at: Timestamp,
+    /// The use that the user's own list showed at the latest use. The time of the login at first.
     pub earlier_used_at: Timestamp,
     /// When it expires unless it is refreshed before. Never later than `expires_at`.
     pub idle_expires_at: Timestamp,
@@ -83,6 +85,7 @@ impl Session {
             client: ClientInfo::default(),
             created_at: now,
             last_used_at: now,
+            pending_used_at: now,
             earlier_used_at: now,
             idle_expires_at: now,
             expires_at: now,
@@ -130,24 +133,32 @@ impl Session {
     /// Continues the times of use of `earlier`, with a use at `now`.
     #[must_use]
     pub(crate) fn used_since(mut self, earlier: &Self, now: Timestamp) -> Self {
-        (self.last_used_at, self.earlier_used_at) = (earlier.last_used_at, earlier.earlier_used_at);
+        self.last_used_at = earlier.last_used_at;
+        self.pending_used_at = earlier.pending_used_at;
+        self.earlier_used_at = earlier.earlier_used_at;
         self.record_use(now);
         self
     }
 
-    /// Sets the time of the latest use.
+    /// Sets the time of the latest use. The list shows the same use after it as before, so it does not
+    /// show that the session was used.
     fn record_use(&mut self, used_at: Timestamp) {
-        if self.last_used_at.saturating_add(USE_DISCLOSURE_DELAY) <= used_at {
-            self.earlier_used_at = self.last_used_at;
+        if let Some(old) = self.old_use(used_at) {
+            self.earlier_used_at = old;
+            self.pending_used_at = self.last_used_at;
         }
         self.last_used_at = used_at;
     }
 
     /// The time of the latest use that the user's own list may show at `now`, without its seconds.
     pub(crate) fn disclosed_use(&self, now: Timestamp) -> Timestamp {
-        let is_old = self.last_used_at.saturating_add(USE_DISCLOSURE_DELAY) <= now;
-        let used_at = if is_old { self.last_used_at } else { self.earlier_used_at };
-        used_at.floor_to_minute()
+        self.old_use(now).unwrap_or(self.earlier_used_at).floor_to_minute()
+    }
+
+    /// The latest or the pending use, if it is old enough for the user's own list at `now`.
+    fn old_use(&self, now: Timestamp) -> Option<Timestamp> {
+        let is_old = |used_at: &Timestamp| used_at.saturating_add(USE_DISCLOSURE_DELAY) <= now;
+        [self.last_used_at, self.pending_used_at].into_iter().find(is_old)
     }
 
     /// Whether the session has expired at `now`. At exactly the expiry time it has expired.

@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS gatewright_sessions (
     scopes BLOB NOT NULL,
     created_at BIGINT NOT NULL,
     last_used_at BIGINT NOT NULL,
+    pending_used_at BIGINT NOT NULL,
     earlier_used_at BIGINT NOT NULL,
     idle_expires_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,

@@ -23,6 +23,7 @@ CREATE TABLE gatewright_sessions (
     scopes TEXT COLLATE "C" NOT NULL,
     created_at BIGINT NOT NULL,
     last_used_at BIGINT NOT NULL,
+    pending_used_at BIGINT NOT NULL,
     earlier_used_at BIGINT NOT NULL,
     idle_expires_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,

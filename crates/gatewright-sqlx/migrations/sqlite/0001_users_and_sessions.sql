@@ -22,6 +22,7 @@ CREATE TABLE gatewright_sessions (
     scopes TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     last_used_at INTEGER NOT NULL,
+    pending_used_at INTEGER NOT NULL,
     earlier_used_at INTEGER NOT NULL,
     idle_expires_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,

@@ -79,8 +79,8 @@ fn use_rules(scenario: Scenario<'_>, step: Step<'_>, at: &str) {
         return;
     }
     let mut state = of.state(step.before());
-    [session.last_used_at, session.earlier_used_at, session.idle_expires_at] =
-        ["last_used_at", "earlier_used_at", "idle_expires_at"].map(|name| time(&step.before()[name]));
+    set_uses(&mut session, step.before());
+    session.idle_expires_at = time(&step.before()["idle_expires_at"]);
     let (rotation, change) = state.rotate(&request);
     expect_answer(of, step, rotation, of.seed(), at);
     session.apply(&rotation);
@@ -106,10 +106,19 @@ fn new_session(scenario: Scenario<'_>, name: &str) -> Session {
         scenario.session(name)
     };
     let [created_at, idle, end] =
-        ["last_used_at", "idle_expires_at", "expires_at"].map(|name| time(&of.new_state()[name]));
+        ["earlier_used_at", "idle_expires_at", "expires_at"].map(|name| time(&of.new_state()[name]));
     let id = SessionId::generate(created_at, &SystemRandom).unwrap();
     let user = UserId::new("ada").unwrap();
-    Session::new(id, user, Epoch::from_u64(1), of.seed(), created_at).with_expiry(idle, end)
+    let mut session =
+        Session::new(id, user, Epoch::from_u64(1), of.seed(), created_at).with_expiry(idle, end);
+    set_uses(&mut session, of.new_state());
+    session
+}
+
+/// Sets the times of use to those of a state.
+fn set_uses(session: &mut Session, state: &Value) {
+    [session.last_used_at, session.pending_used_at, session.earlier_used_at] =
+        ["last_used_at", "pending_used_at", "earlier_used_at"].map(|name| time(&state[name]));
 }
 
 /// Compares the verdict, and the token that a node derives from it.
@@ -142,10 +151,17 @@ fn expect_answer(of: SessionOf<'_>, step: Step<'_>, rotation: Rotation, seed: Se
 /// Compares the session with the times in the state, or its absence.
 fn expect_times(state: &Value, session: Option<&Session>, at: &str) {
     let expected = (!state.is_null()).then(|| {
-        ["last_used_at", "earlier_used_at", "idle_expires_at", "expires_at"].map(|name| time(&state[name]))
+        ["last_used_at", "pending_used_at", "earlier_used_at", "idle_expires_at", "expires_at"]
+            .map(|name| time(&state[name]))
     });
     let times = session.map(|session| {
-        [session.last_used_at, session.earlier_used_at, session.idle_expires_at, session.expires_at]
+        [
+            session.last_used_at,
+            session.pending_used_at,
+            session.earlier_used_at,
+            session.idle_expires_at,
+            session.expires_at,
+        ]
     });
-    assert_eq!(times, expected, "{at}: latest use, the use before, idle end, absolute end");
+    assert_eq!(times, expected, "{at}: latest, pending and earlier use, idle end, absolute end");
 }

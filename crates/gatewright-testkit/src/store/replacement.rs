@@ -13,7 +13,8 @@ use super::{RACERS, Sessions, race};
 pub(super) fn replacement(owner: &str) -> Session {
     let mut session = new_session(owner, START);
     session.epoch = Epoch::from_u64(7);
-    (session.earlier_used_at, session.last_used_at) = (after(100), after(300));
+    session.earlier_used_at = after(100);
+    (session.pending_used_at, session.last_used_at) = (after(250), after(300));
     session
 }
 

@@ -32,11 +32,19 @@ fn step(session: &Session, step: usize, seconds: u64) -> RotationRequest {
 /// A rotation changes the times of use and the idle expiry. Nothing else changes them.
 pub async fn current_token_rotates<S: Sessions>([store, other]: [S; 2]) {
     let mut session = create_session(&store, "ada").await;
-    // The time before the last one is kept if it was at least two minutes old at the next use.
-    for (number, seconds, earlier) in [(0, 119, 0), (1, 600, 119), (2, 719, 119), (3, 839, 719)] {
+    // The next use keeps the latest or the pending use if it is two minutes old: the pending and the earlier one.
+    for (number, seconds, pending, earlier) in [
+        (0, 119, 0, 0),
+        (1, 600, 119, 119),
+        (2, 719, 600, 119),
+        (3, 839, 719, 719),
+        (4, 900, 839, 719),
+        (5, 960, 900, 839),
+    ] {
         let validity = rotated(&store, &step(&session, number, seconds)).await;
         assert_eq!(validity, Validity::new(after(seconds), after(seconds).saturating_add(IDLE)));
         session.last_used_at = validity.issued_at;
+        session.pending_used_at = after(pending);
         session.earlier_used_at = after(earlier);
         session.idle_expires_at = validity.expires_at;
         expect_stored(&other, &session).await;
