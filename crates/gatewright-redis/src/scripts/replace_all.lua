@@ -3,9 +3,9 @@
 local key, id, record, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 
 -- All reads and checks come before the first write: a failed script does not undo its writes.
-local old = redis.call('HKEYS', key)
-for _, name in ipairs(old) do
-  if name == id then
+local old = redis.call('HGETALL', key)
+for i = 1, #old, 2 do
+  if old[i] == id then
     return redis.error_reply('ERR a session with this id exists already')
   end
 end
@@ -17,8 +17,8 @@ end
 
 -- HSET comes first: it is the only command here that a server without free memory rejects.
 redis.call('HSET', key, id, string.format('%020d', 1) .. record)
-for _, name in ipairs(old) do
-  redis.call('HDEL', key, name)
+for i = 1, #old, 2 do
+  redis.call('HDEL', key, old[i])
 end
 redis.call('PEXPIRE', key, ttl)
 return 1
