@@ -68,25 +68,26 @@ impl Record {
     /// Parses the value of a hash field. A malformed record is an error, never an absent session.
     pub(crate) fn parse(user: &UserId, id: SessionId, text: &str) -> Result<Self> {
         let (seq, rest) = text.split_at_checked(NUMBER).ok_or(TOO_SHORT)?;
-        let (_ends_at, rest) = rest.split_at_checked(NUMBER).ok_or(TOO_SHORT)?;
+        let (ends_at, rest) = rest.split_at_checked(NUMBER).ok_or(TOO_SHORT)?;
         let (epoch, body) = rest.split_at_checked(EPOCH).ok_or(TOO_SHORT)?;
         let body: Body = serde_json::from_str(body)?;
-        let created_at = Timestamp::from_micros(body.created_at);
+        let created_at = time(body.created_at)?;
         let seed = SessionSeed::from_bytes(decode(&body.seed)?);
         let epoch: Epoch = epoch.parse()?;
         let mut session = Session::new(id, user.clone(), epoch, seed, created_at)
             .with_scopes(Scopes::parse(&body.scopes)?)
             .with_client(body.client.parse()?)
-            .with_expiry(
-                Timestamp::from_micros(body.idle_expires_at),
-                Timestamp::from_micros(body.expires_at),
-            );
-        session.last_used_at = Timestamp::from_micros(body.last_used_at);
-        session.pending_used_at = Timestamp::from_micros(body.pending_used_at);
-        session.earlier_used_at = Timestamp::from_micros(body.earlier_used_at);
+            .with_expiry(time(body.idle_expires_at)?, time(body.expires_at)?);
+        // The scripts delete a session at the end in its head.
+        if ends_at != sortable(session.idle_expires_at) {
+            return Err("malformed session record: its head and its JSON have different ends".into());
+        }
+        session.last_used_at = time(body.last_used_at)?;
+        session.pending_used_at = time(body.pending_used_at)?;
+        session.earlier_used_at = time(body.earlier_used_at)?;
         let mut rotation = session.rotation(TokenDigest::from_bytes(decode(&body.current)?));
         rotation.used = RotationState::decode_used(&STANDARD.decode(&body.used)?)?;
-        rotation.rotated_at = Timestamp::from_micros(body.rotated_at);
+        rotation.rotated_at = time(body.rotated_at)?;
         rotation.rotated_by = body.rotated_by.parse()?;
         rotation.foreign_graces = body.foreign_graces;
         rotation.foreign_grace_seen = body.foreign_grace_seen;
@@ -146,6 +147,16 @@ pub(crate) fn sortable(time: Timestamp) -> String {
 
 fn pad(number: u64) -> String {
     format!("{number:0NUMBER$}")
+}
+
+/// A time that [`Timestamp`] can have. It would cut a later one.
+fn time(micros: u64) -> Result<Timestamp> {
+    let time = Timestamp::from_micros(micros);
+    if time.as_micros() == micros {
+        Ok(time)
+    } else {
+        Err("malformed session record: a time is too late".into())
+    }
 }
 
 fn decode(text: &str) -> Result<[u8; 32]> {
@@ -242,6 +253,53 @@ mod tests {
             ("00000000000000000000", "x0000000000000000000"),
         ] {
             let malformed = text.replacen(from, to, 1);
+            assert_ne!(malformed, text);
+            assert!(parse(&malformed).is_err(), "{malformed}");
+        }
+    }
+
+    /// A time after the last one of [`Timestamp`] would be read as the last one.
+    #[test]
+    fn a_time_that_cannot_be_written_is_an_error() {
+        let text = record().to_text().unwrap();
+        let (head, body) = text.split_at(2 * NUMBER + EPOCH);
+        let last = Timestamp::from_micros(u64::MAX).as_micros();
+        for name in [
+            "created_at",
+            "last_used_at",
+            "pending_used_at",
+            "earlier_used_at",
+            "rotated_at",
+            "idle_expires_at",
+            "expires_at",
+        ] {
+            let with = |micros: u64| {
+                let mut body: serde_json::Value = serde_json::from_str(body).unwrap();
+                *body.get_mut(name).unwrap() = micros.into();
+                // The head follows the idle end, so that it is no other fault.
+                let ends_at = if name == "idle_expires_at" {
+                    pad(last.min(body.get("expires_at").unwrap().as_u64().unwrap()))
+                } else {
+                    head.get(NUMBER..2 * NUMBER).unwrap().to_owned()
+                };
+                format!("{}{ends_at}{}{body}", &head[..NUMBER], &head[2 * NUMBER..])
+            };
+            assert!(parse(&with(last)).is_ok(), "{name}");
+            for micros in [last + 1, u64::MAX] {
+                assert!(parse(&with(micros)).is_err(), "{name}: {micros}");
+            }
+        }
+    }
+
+    /// The scripts would delete the session at another time.
+    #[test]
+    fn a_head_with_another_end_is_an_error() {
+        let text = record().to_text().unwrap();
+        let end = sortable(record().session.idle_expires_at);
+        for other in
+            ["00000000000000000000", "09223372036854775807", "            01700000", &end.replace('7', "8")]
+        {
+            let malformed = text.replacen(&end, other, 1);
             assert_ne!(malformed, text);
             assert!(parse(&malformed).is_err(), "{malformed}");
         }
