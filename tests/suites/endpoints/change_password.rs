@@ -1,6 +1,6 @@
 //! Password changes: the session that replaces all others, and what happens at the same time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gatewright::{
@@ -102,6 +102,41 @@ async fn a_session_that_ended_meanwhile_changes_no_password() {
     assert!(matches!(refused, AuthError::Access(AccessError::SessionEnded)), "{refused:?}");
     assert_eq!(world.hasher.calls(), calls, "nothing was hashed");
     assert_eq!(count(&world.store, &user_of(&world).await).await, 0, "no session was created");
+    world.login(EMAIL).await;
+}
+
+/// Ends all sessions of a user while a password change verifies and hashes: when it reads the user.
+#[derive(Clone)]
+struct EndsDuringTheHash {
+    sessions: MemoryStore,
+    of: Arc<Mutex<Option<UserId>>>,
+}
+
+#[async_trait::async_trait]
+impl Hook for EndsDuringTheHash {
+    async fn before(&self, method: Method) -> Result<(), StoreError> {
+        let armed = if method == Method::FindUserById { self.of.lock().unwrap().take() } else { None };
+        match armed {
+            Some(user) => self.sessions.delete_all(&user).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// A logout that was answered while the change hashed. The session must not come back.
+#[tokio::test]
+async fn a_session_that_ended_during_the_hash_changes_no_password() {
+    let sessions = MemoryStore::new();
+    let hook = EndsDuringTheHash { sessions: sessions.clone(), of: Arc::default() };
+    let world = world_on(Intercepted::with_hook(sessions, hook.clone())).await;
+    let pair = world.login(EMAIL).await;
+    let (user, caller) = (user_of(&world).await, authenticate(&world, &pair.access_token).await);
+    let calls = world.hasher.calls();
+    *hook.of.lock().unwrap() = Some(user.clone());
+    let refused = world.auth.change_password(&caller, new_password()).await.unwrap_err();
+    assert!(matches!(refused, AuthError::Access(AccessError::SessionEnded)), "{refused:?}");
+    assert!(world.hasher.calls() > calls, "the session ended before the hash");
+    assert_eq!(count(&world.store, &user).await, 0, "no session was created");
     world.login(EMAIL).await;
 }
 

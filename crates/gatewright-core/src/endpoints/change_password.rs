@@ -91,7 +91,10 @@ impl<U: AuthUser> Auth<U> {
     /// # Errors
     /// - [`AuthError::IncorrectPassword`] if the current password is wrong, no earlier than the
     ///   [refusal floor](crate::AuthBuilder::with_refusal_floor) after the call.
-    /// - [`AuthError::Access`] if the caller's session has ended meanwhile. Nothing is changed then.
+    /// - [`AuthError::Access`] if the caller's session has ended meanwhile, also while the new password was
+    ///   hashed. Nothing is changed then. A session that ends at the same moment as the first step is not
+    ///   noticed, because accounts and sessions may be in two stores: the password is changed, and the new
+    ///   session continues the ended one.
     /// - Any other error if a store, the hasher or the issuer failed. If the session store or the feed fails
     ///   after the first step, the password is changed and every token issued before is rejected. The user
     ///   logs in with the new password.
@@ -125,7 +128,7 @@ impl<U: AuthUser> Accounts<U> {
         let old = current_session(inner, identity).await?;
         let session = replacement(inner, &old, epoch)?;
         let first = first_token_id(&*inner.randomness)?;
-        let user = self.replace_password(&old, change, epoch).await?;
+        let user = self.replace_password(identity, &old, change, epoch).await?;
         let replace = inner.sessions.replace_all(&session, TokenDigest::of(&first));
         inner.revoke_and_wait(Revocation::user(session.user.clone()), replace, |&()| true).await?;
         let validity = Validity::new(session.last_used_at, session.idle_expires_at);
@@ -139,6 +142,7 @@ impl<U: AuthUser> Accounts<U> {
     /// Returns the user whose password was verified.
     async fn replace_password(
         &self,
+        identity: &Identity<U>,
         session: &Session,
         change: &PasswordChange,
         epoch: Epoch,
@@ -157,6 +161,8 @@ impl<U: AuthUser> Accounts<U> {
                     self.inner.hasher.hash(change.new.clone(), &context).await?
                 }
             };
+            // Hashing takes long. A session that ended meanwhile must not continue.
+            current_session(&self.inner, identity).await?;
             let record = |swap: &CompareAndSwap| {
                 let swapped = *swap == CompareAndSwap::Swapped;
                 if swapped {
