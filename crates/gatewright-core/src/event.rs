@@ -79,7 +79,10 @@ pub enum Event<'a> {
         user: &'a UserId,
         /// The session.
         session: SessionId,
-        /// Whether nothing was rotated: a used token inside the grace window returned the current token.
+        /// Whether nothing was rotated: the client got the token that was current already. It presented a
+        /// token that was used inside the grace window, or the current one while the session has as many used
+        /// tokens inside their windows as it may have
+        /// ([`MAX_USED_TOKENS`](crate::store::MAX_USED_TOKENS)).
         grace: bool,
     },
     /// A refresh was refused.
@@ -91,12 +94,27 @@ pub enum Event<'a> {
         cause: RefreshError,
     },
     /// A refresh token was used a second time, so someone else may have a copy. The session was ended.
+    ///
+    /// If the outcome of such a use is unknown, the event is [`RotationUnconfirmed`](Self::RotationUnconfirmed)
+    /// instead: the session may have been ended for the same cause.
     #[non_exhaustive]
     TokenReused {
         /// The user.
         user: &'a UserId,
         /// The ended session.
         session: SessionId,
+    },
+    /// The outcome of a use of a refresh token is unknown: the store failed, or the call was cancelled. The
+    /// token may have been rotated. Or the session was ended because it was used before, and no other event
+    /// says so.
+    #[non_exhaustive]
+    RotationUnconfirmed {
+        /// The user.
+        user: &'a UserId,
+        /// The session, which may have been ended.
+        session: SessionId,
+        /// The client that presented the token.
+        client: &'a ClientInfo,
     },
     /// A used refresh token was accepted inside the grace window, from another client than the one that
     /// rotated last. This is a second device behind a changing address, or someone who has a copy.
@@ -147,7 +165,9 @@ pub enum Event<'a> {
         /// The user.
         user: &'a UserId,
     },
-    /// A user changed the password. All sessions ended, and the caller got a new one.
+    /// A user changed the password, so all tokens issued before are rejected. It is emitted after the first of
+    /// two steps. The second replaces all sessions with a new one of the caller. If it fails, the user has to
+    /// log in again.
     #[non_exhaustive]
     PasswordChanged {
         /// The user.
@@ -266,7 +286,7 @@ pub trait EventSink: Send + Sync + 'static {
 /// | level | events |
 /// |---|---|
 /// | `error` | failures |
-/// | `warn` | a reused refresh token, or a used one from another client; an exceeded refusal floor; an overload; refused logins, refreshes and permissions; rejected messages of the feed |
+/// | `warn` | a reused refresh token, a used one from another client, or a use with an unknown outcome; an exceeded refusal floor; an overload; refused logins, refreshes and permissions; rejected messages of the feed |
 /// | `info` | all others, including rejected access tokens |
 /// | `debug` | malformed requests |
 #[derive(Debug, Clone, Copy, Default)]
@@ -291,6 +311,12 @@ impl EventSink for TracingSink {
             }
             Event::TokenReused { user, session } => {
                 tracing::warn!(target: "gatewright", %user, %session, "refresh token used twice, session ended");
+            }
+            Event::RotationUnconfirmed { user, session, client } => {
+                tracing::warn!(
+                    target: "gatewright", %user, %session, ?client,
+                    "outcome of a use of a refresh token unknown, session may have ended",
+                );
             }
             Event::GraceFromAnotherClient { user, session, client, other_network, session_ended } => {
                 tracing::warn!(

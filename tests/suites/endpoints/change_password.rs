@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gatewright::{
     AccessError, AuthError, ClientInfo, Clock, Denial, Login, MemoryStore, Password, PasswordChange,
-    RefreshError, Scopes, StoreError, TokenPair, UserAgent, UserId,
+    RefreshError, Scopes, SessionStore, StoreError, TokenPair, UserAgent, UserId,
 };
 use gatewright_testkit::store::{Sessions, Store};
 use gatewright_testkit::{CountingStore, FailingStore, Hook, Intercepted, Method};

@@ -1,16 +1,27 @@
 //! Refresh cases beyond the scenarios in `scenarios.rs`: exact times and exact tokens.
 
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use gatewright::{
     AuthError, Bytes, Endpoint, Headers, MemoryStore, RequestView, TokenPair, TokenText, TrustedProxies,
 };
 use gatewright_testkit::store::Store;
+use gatewright_testkit::{FailingStore, Hook, Intercepted, Method};
 use gatewright_tests::{World, sqlite};
 
-use super::{EMAIL, world_on};
+use super::{EMAIL, session_of, world_on};
 
 const DAY: Duration = Duration::from_secs(86_400);
+
+/// The first poll of a future.
+async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
+}
 
 async fn is_refused<S: Store>(world: &World<S>, token: &TokenText) -> bool {
     matches!(world.refresh(token).await, Err(AuthError::Refresh(_)))
@@ -68,6 +79,61 @@ async fn the_endpoint_reports_used_tokens_from_other_clients() {
     assert_eq!(reported(&first, From("192.0.2.9", "lamp/1")).await, (200, None), "the same network");
     assert_eq!(reported(&first, From("192.0.2.1", "lamp/2")).await, (200, Some(false)));
     assert_eq!(reported(&first, From("198.51.100.1", "lamp/1")).await, (200, Some(true)));
+}
+
+/// Holds each rotation back: after the store has done it.
+#[derive(Clone, Default)]
+struct LostAnswers(Arc<AtomicBool>);
+
+#[async_trait::async_trait]
+impl Hook for LostAnswers {
+    async fn after(&self, method: Method) {
+        if method == Method::RotateSession && self.0.load(Ordering::SeqCst) {
+            std::future::pending().await
+        }
+    }
+}
+
+/// A thief's use ends the session while the thief cancels the request. One event names the session.
+#[tokio::test]
+async fn a_cancelled_use_of_a_stolen_token_has_an_event_that_names_the_session() {
+    let hook = LostAnswers::default();
+    let world = world_on(Intercepted::with_hook(MemoryStore::new(), hook.clone())).await;
+    let first = world.login(EMAIL).await;
+    let session = session_of(&first.access_token).to_string();
+    world.refresh(&first.refresh_token).await.unwrap();
+    world.clock.advance(Duration::from_secs(60));
+    drop(world.events.take());
+    hook.0.store(true, Ordering::SeqCst);
+    {
+        let mut thief = Box::pin(world.refresh(&first.refresh_token));
+        assert!(poll_once(thief.as_mut()).await.is_pending());
+    }
+    let events = world.events.take();
+    let [event] = &events[..] else { panic!("{events:?}") };
+    assert!(event.starts_with("RotationUnconfirmed") && event.contains(&session), "{event}");
+}
+
+/// A failed rotation has one such event, and a rotation that succeeded has none.
+#[tokio::test]
+async fn a_failed_rotation_has_an_event_that_names_the_session() {
+    let (store, outage) = FailingStore::new(MemoryStore::new());
+    let world = world_on(store).await;
+    let first = world.login(EMAIL).await;
+    let session = session_of(&first.access_token).to_string();
+    drop(world.events.take());
+    outage.fail_method(Method::RotateSession);
+    assert!(world.refresh(&first.refresh_token).await.is_err());
+    outage.recover();
+    let unconfirmed = || {
+        let events = world.events.take().into_iter();
+        events.filter(|event| event.starts_with("RotationUnconfirmed")).collect::<Vec<_>>()
+    };
+    let events = unconfirmed();
+    let [event] = &events[..] else { panic!("{events:?}") };
+    assert!(event.contains(&session), "{event}");
+    world.refresh(&first.refresh_token).await.unwrap();
+    assert!(unconfirmed().is_empty());
 }
 
 #[tokio::test]

@@ -113,6 +113,28 @@ fn narrow(session: &Session, requested: Option<Scopes>) -> Result<Scopes, Reques
     }
 }
 
+/// A rotation whose outcome is not known yet. Dropping it emits that the outcome is unknown: the store failed,
+/// or the call was cancelled.
+struct UnconfirmedRotation<'a, U: AuthUser> {
+    inner: &'a Inner<U>,
+    /// `None` after the store's answer.
+    request: Option<&'a RotationRequest>,
+}
+
+impl<U: AuthUser> UnconfirmedRotation<'_, U> {
+    /// The store has answered. A method, so that a closure that calls it owns the whole value.
+    fn confirm(mut self) {
+        self.request = None;
+    }
+}
+
+impl<U: AuthUser> Drop for UnconfirmedRotation<'_, U> {
+    fn drop(&mut self) {
+        let Some(RotationRequest { user, session, client, .. }) = self.request else { return };
+        self.inner.emit(&Event::RotationUnconfirmed { user, session: *session, client });
+    }
+}
+
 impl<U: AuthUser> Inner<U> {
     /// Verifies a refresh token, without any store.
     pub(crate) fn verify_refresh(
@@ -148,7 +170,7 @@ impl<U: AuthUser> Inner<U> {
         client: ClientInfo,
     ) -> Result<(TokenId, Validity), AuthError> {
         let successor = session.seed.successor(presented);
-        let request = RotationRequest {
+        let request = &RotationRequest {
             user: session.user.clone(),
             session: session.id,
             presented: TokenDigest::of(presented),
@@ -160,8 +182,12 @@ impl<U: AuthUser> Inner<U> {
             grace_policy: self.settings.grace_policy,
         };
         let refuse = |cause| Err(self.refuse_refresh(Some(session.id), cause));
-        let rotation = self.sessions.rotate(&request);
-        let record = |rotation: &Rotation| self.record_rotation(&request, rotation);
+        let rotation = self.sessions.rotate(request);
+        let unconfirmed = UnconfirmedRotation { inner: self, request: Some(request) };
+        let record = move |rotation: &Rotation| {
+            unconfirmed.confirm();
+            self.record_rotation(request, rotation)
+        };
         let rotation = self.revoke_without_waiting(Revocation::session(session.id), rotation, record).await?;
         let (current, validity, grace) = match rotation {
             Rotation::Rotated(validity) => (Some(successor), validity, false),
