@@ -4,9 +4,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use gatewright::{RotationRequest, SessionId, SystemRandom, Timestamp, TokenDigest, UserId};
+use gatewright::{
+    AccountStore, MySqlStore, RotationRequest, SessionId, SystemRandom, Timestamp, TokenDigest, UserId,
+};
 use gatewright_testkit::store::Store;
 use gatewright_tests::database::Database;
+use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, query_scalar};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -59,6 +62,28 @@ async fn dropped_calls_do_not_occupy_connections<S: Database>() {
         until_one_succeeds(&store).await;
     }
     assert!(dropped > CONNECTIONS, "only {dropped} calls were dropped");
+}
+
+/// The server closes the pooled connections, as it does after `wait_timeout`. Every call after it succeeds.
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
+async fn closed_connections_are_replaced_on_mysql() {
+    const IDS: &str = "SELECT CAST(id AS SIGNED) FROM information_schema.processlist
+        WHERE db = DATABASE() AND id <> CONNECTION_ID()";
+    let url = MySqlStore::new_url().await;
+    let store = MySqlStore::open(&url).await.unwrap();
+    let mut server = MySqlConnection::connect(&url).await.unwrap();
+    for _ in 0..3 {
+        until_all_succeed(&store).await;
+        let open: Vec<i64> = query_scalar(IDS).fetch_all(&mut server).await.unwrap();
+        assert!(!open.is_empty(), "the pool keeps connections");
+        for id in open {
+            server.execute(AssertSqlSafe(format!("KILL CONNECTION {id}"))).await.unwrap();
+        }
+        for _ in 0..2 * CONNECTIONS {
+            store.count().await.unwrap();
+        }
+    }
 }
 
 /// Retries, because a busy machine may be slow. A store without free connections never succeeds.

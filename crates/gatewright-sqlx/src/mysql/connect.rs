@@ -18,10 +18,15 @@ use crate::server::{pool, start};
 /// - Values that do not fit into a column are errors.
 /// - Statements and waits for locks end before their operation times out (`CALL_TIMEOUT`). MySQL
 ///   and MariaDB have different names for the time limit of a statement.
+/// - The server closes a connection that sends nothing for 30 seconds, and with it rolls back an open
+///   transaction: a node that vanished would otherwise keep its locks for hours. MariaDB closes it
+///   after 5 seconds if a transaction is open. The pool replaces a closed connection.
 /// - The isolation level is the one that the statements need.
 const SETTINGS: [&str; 2] = [
-    "SET SESSION innodb_lock_wait_timeout = 1, sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')
-     /*!50708 , max_execution_time = 1500 */ /*M!100100 , max_statement_time = 1.5 */",
+    "SET SESSION innodb_lock_wait_timeout = 1, wait_timeout = 30,
+     sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')
+     /*!50708 , max_execution_time = 1500 */ /*M!100100 , max_statement_time = 1.5 */
+     /*M!100300 , idle_transaction_timeout = 5 */",
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 ];
 
@@ -112,6 +117,29 @@ mod tests {
         assert_eq!(mode("mysql://u:p@db.example.com/x?sslmode=DISABLED"), "Disabled");
         assert_ne!(mode("mysql://u:p@127.0.0.1/x"), "VerifyIdentity");
         assert_ne!(mode("mysql://u:p@db.example.com/x?socket=/run/mysqld/mysqld.sock"), "VerifyIdentity");
+    }
+
+    /// Only MariaDB knows the second setting.
+    #[tokio::test]
+    #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
+    async fn the_server_ends_silent_connections_on_mysql() {
+        let url = std::env::var("GATEWRIGHT_TEST_MYSQL_URL").unwrap();
+        let mut connection = MySqlConnection::connect(&url).await.unwrap();
+        configure(&mut connection).await.unwrap();
+        let wait: u64 = query_scalar("SELECT CAST(@@SESSION.wait_timeout AS UNSIGNED)")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(wait, 30);
+        let version: String =
+            query_scalar("SELECT CAST(VERSION() AS CHAR)").fetch_one(&mut connection).await.unwrap();
+        if version.contains("MariaDB") {
+            let idle: u64 = query_scalar("SELECT CAST(@@SESSION.idle_transaction_timeout AS UNSIGNED)")
+                .fetch_one(&mut connection)
+                .await
+                .unwrap();
+            assert_eq!(idle, 5);
+        }
     }
 
     #[tokio::test]
