@@ -285,8 +285,10 @@ impl<U: AuthUser> AuthBuilder<U> {
     /// [`MAX_REFRESH_GRACE`], and [`DEFAULT_REFRESH_GRACE`] unless set.
     ///
     /// With zero, every reuse ends the session. That includes the retry of a client that never
-    /// received the reply, and a second tab that loads at the same time. The clocks of nodes must not
-    /// differ by more than this time.
+    /// received the reply, and a second tab that loads at the same time. Unless it is zero, the clocks of
+    /// nodes must differ by less than this time. In any case they must differ by less than the verifier's
+    /// tolerance ([`FUTURE_TOLERANCE`](crate::token::FUTURE_TOLERANCE) unless set): a node that is further
+    /// behind rejects new tokens.
     pub fn with_refresh_grace(mut self, grace: Duration) -> Self {
         self.settings.refresh_grace = grace;
         self

@@ -88,7 +88,8 @@ impl<U: AuthUser> Auth<U> {
     ///
     /// # Errors
     /// - [`AuthError::Refresh`] if the refresh is refused.
-    /// - [`AuthError::Request`] if it requests more scopes than were granted. Nothing is consumed then.
+    /// - [`AuthError::Request`] if it requests more scopes than were granted. Nothing is consumed then,
+    ///   and a token that was used before does not end its session.
     /// - Any other error if a store or the issuer failed.
     ///
     /// # Cancel safety
