@@ -139,6 +139,10 @@ async fn a_users_key_outlives_the_longest_session_by_a_day() {
     let _ = store.rotate(&request(&long, Duration::ZERO)).await.unwrap();
     let ttl: u64 = query(&mut raw, &["TTL", &key]).await;
     assert!(ttl > 61 * DAY - 60, "a rotation does not change the TTL: {ttl}");
+    // The longer sessions are gone.
+    store.replace_all(&session("ada", 3, DAY), digest("t0")).await.unwrap();
+    let ttl: u64 = query(&mut raw, &["TTL", &key]).await;
+    assert!((2 * DAY - 60..=2 * DAY).contains(&ttl), "{ttl}");
     store.delete_all(&user("ada")).await.unwrap();
     assert!(keys(&mut raw, &prefix).await.is_empty());
 }

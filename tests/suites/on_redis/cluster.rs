@@ -11,7 +11,7 @@ use redis::cmd;
 use tokio::time::Instant;
 use xtask::services::Server;
 
-use super::{DAY, cause, create, exists, query, raw, run, session, user};
+use super::{DAY, cause, create, digest, exists, query, raw, run, session, user};
 
 const PASSWORD: &str = "of-all-nodes";
 const SLOTS: u16 = 16_384;
@@ -175,6 +175,8 @@ async fn calls_for_a_moving_slot_reach_the_node_that_has_the_key() {
     assert!(exists(&store, &one).await);
     create(&store, &session("ada", 1, DAY)).await;
     assert_eq!(store.list(&one.user).await.unwrap().len(), 2);
+    store.replace_all(&session("ada", 2, DAY), digest("t0")).await.unwrap();
+    assert_eq!(store.list(&one.user).await.unwrap().len(), 1);
     store.delete_all(&one.user).await.unwrap();
     assert!(store.list(&one.user).await.unwrap().is_empty());
     create(&store, &one).await;
