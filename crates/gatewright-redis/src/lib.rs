@@ -26,10 +26,11 @@
 //! # How sessions are stored
 //! - All sessions of a user are one hash with a field per session. The key contains the user id in
 //!   braces, so in a cluster all sessions of a user are in one slot.
-//! - Each operation is one command or one Lua script on that key, with two exceptions. A rotation
-//!   reads the record, calls `RotationState::rotate`, and writes the result with a script if the
-//!   record has not changed meanwhile; otherwise it starts again. So the rules of rotation are in
-//!   one place for all stores. `delete_expired` scans the keys and runs one script for each.
+//! - Each operation is one command or one Lua script on that key, with two exceptions. The first
+//!   is a rotation: it reads the record, calls `RotationState::rotate`, which contains the rules of
+//!   rotation for all stores, and writes the result with a script if the record has not changed
+//!   meanwhile; otherwise it starts again. The second is `delete_expired`: it scans the keys and
+//!   runs one script for each.
 //! - The callers' clocks decide when a session expires; the server's clock is not used. A key is
 //!   kept for a day longer than the longest lifetime of its sessions.
 //! - A login deletes the expired sessions of its user. `delete_expired` deletes those of all users.
@@ -51,8 +52,10 @@
 //! with old data. Calls then fail until the host name in the URL leads to a primary: another server,
 //! or this one after it was promoted again.
 //!
-//! In a cluster, replicas redirect callers to the primary. While a slot moves to another node
-//! (`ASK`), callers follow to a target node that owns a slot already. If the target node owns no slot
+//! In a cluster, replicas redirect callers to the primary. While a slot moves to another
+//! node, its old node answers calls for keys that it does not have with a redirect to the target
+//! node (`ASK`). Callers follow this redirect if the target node already owns at least one other
+//! slot. If the target node owns no slot
 //! yet, callers cannot follow. Until the move of its first slot is complete, calls then fail for two
 //! groups of users in this slot: users whose key has already moved, and users without sessions.
 //!
