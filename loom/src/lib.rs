@@ -1,4 +1,4 @@
-//! The generation counters of the core's cache, compiled with the atomics of [`loom`]. A model in
+//! The generation counters of the core's cache, compiled with the atomics of `loom`. A model in
 //! `tests` runs them in every order that their steps can have on several threads.
 //!
 //! The counters and their messages are the core's own files. Only the atomics are replaced, so no feature and no `cfg` of

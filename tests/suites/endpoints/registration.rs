@@ -59,7 +59,7 @@ async fn an_application_passes_client_info_to_its_own_registrations() {
 async fn an_administrator_who_uses_a_taken_address_causes_no_event() {
     let world = world().await;
     let accounts = world.auth.accounts().unwrap();
-    world.events.take();
+    let _ = world.events.take();
     let registration = Registration::new(EMAIL, Password::new(PASSWORD)).unwrap();
     let outcome = accounts.create(registration, RoleName::new("user").unwrap()).await.unwrap();
     assert!(matches!(outcome, CreateOutcome::Taken), "{outcome:?}");
