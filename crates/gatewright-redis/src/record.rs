@@ -282,7 +282,7 @@ mod tests {
                 } else {
                     head.get(NUMBER..2 * NUMBER).unwrap().to_owned()
                 };
-                format!("{}{ends_at}{}{body}", &head[..NUMBER], &head[2 * NUMBER..])
+                format!("{}{ends_at}{}{body}", head.get(..NUMBER).unwrap(), head.get(2 * NUMBER..).unwrap())
             };
             assert!(parse(&with(last)).is_ok(), "{name}");
             for micros in [last + 1, u64::MAX] {
