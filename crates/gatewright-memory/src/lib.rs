@@ -8,8 +8,9 @@
 //!   [`AccountStore`](gatewright_core::AccountStore).
 //! - `sessions.rs` implements [`SessionStore`](gatewright_core::SessionStore).
 //!
-//! Every method is atomic: it takes one lock before it reads and releases it after its last write.
-//! A store on a database needs a transaction or a single statement instead of the lock.
+//! Every method is atomic: it takes one lock before its first read, and releases the lock
+//! after its last write. A store on a database needs a transaction or a single statement instead of
+//! the lock.
 
 mod accounts;
 mod sessions;

@@ -31,7 +31,8 @@
 //!   rotation for all stores, and writes the result with a script if the record has not changed
 //!   meanwhile; otherwise it starts again. The second is `delete_expired`: it scans the keys and
 //!   runs one script for each.
-//! - The callers' clocks decide when a session expires; the server's clock is not used. A key is
+//! - The clocks of your nodes decide when a session expires; the clock of the Redis server is not
+//!   used. A key is
 //!   kept for a day longer than the longest lifetime of its sessions.
 //! - A login deletes the expired sessions of its user. `delete_expired` deletes those of all users.
 //!
@@ -42,21 +43,21 @@
 //! A command is sent again only if the server replied that it did not execute it. If the reply is
 //! lost, the outcome is unknown and the call returns an error. Within the grace window, the client
 //! can send a refresh again: it gets the one successor of its token, whether the first attempt was
-//! executed or not. A command that has reached
-//! the server may be executed after its caller has given up.
+//! executed or not. A command that has reached the server may be executed after its caller has given
+//! up.
 //!
 //! # Servers
-//! The server must be Redis 7 or later, or compatible with it, and must be a primary. The role is
-//! checked when a connection is opened, at the first call more than one second after the last
-//! check, and with each heartbeat. A demoted server (`FAILOVER`, `REPLICAOF`) continues to answer
+//! The server must be Redis 7 or later, or compatible with it, and must be a primary. Whether it
+//! is one is checked when a connection is opened, before a call if the last check is more than one
+//! second old, and before each heartbeat that the feed sends. A demoted server (`FAILOVER`, `REPLICAOF`) continues to answer
 //! with old data. Calls then fail until the host name in the URL leads to a primary: another server,
 //! or this one after it was promoted again.
 //!
-//! In a cluster, replicas redirect callers to the primary. While a slot moves to another
-//! node, its old node answers calls for keys that it does not have with a redirect to the target
-//! node (`ASK`). Callers follow this redirect if the target node already owns at least one other
-//! slot. If the target node owns no slot
-//! yet, callers cannot follow. Until the move of its first slot is complete, calls then fail for two
+//! In a cluster, replicas redirect callers to the primary. While a slot moves from one
+//! node to another (the target node), the old node may get a call for a key that it does not have.
+//! It then answers with a redirect to the target node (`ASK`). Callers follow this redirect if the
+//! target node already owns at least one other slot. If the target node owns no slot yet, callers
+//! cannot follow. Until the move of its first slot is complete, calls then fail for two
 //! groups of users in this slot: users whose key has already moved, and users without sessions.
 //!
 //! # Durability

@@ -96,8 +96,12 @@ const ENDED: &str = "the thread of the feed has ended";
 /// - make guards slower for as long as it sends: messages without a valid MAC shorten the life of cache
 ///   entries, and during a flood the cache is not used.
 ///
-/// It cannot forge a revocation, keep one from a node, or make a node admit a request. Roles of other databases on
-/// the same server do not reach the channel.
+/// It cannot forge a revocation or make a node admit a request: without messages guards query the
+/// stores. But it can stop the feed. A session that listens, begins a transaction and stays idle
+/// makes every new LISTEN scan the server's whole queue, and lets the queue fill up. Then nodes cannot
+/// listen again or send, and calls that revoke something answer 503 after 5 s, although the change is
+/// stored. Roles of other databases on the same server do not reach the channel, but they fill the
+/// same queue.
 ///
 /// To take the right away, let only the application's role connect:
 /// ```sql

@@ -20,8 +20,9 @@
 //! # Tables
 //! When a store connects, it creates its tables (`gatewright_users`, `gatewright_sessions`) or
 //! brings them up to date. A table of its own, `_gatewright_migrations`, records Gatewright's
-//! migrations, so they do not mix with those of the application. Migrations only add to the tables: nodes of two versions can use one
-//! database, and a node of the older version can start again.
+//! migrations, so they do not mix with those of the application. Migrations only add to the tables.
+//! So nodes of two versions can use one database, and a node of the older version can still start
+//! after a newer version has migrated the tables.
 //!
 //! # The databases compared
 //!
