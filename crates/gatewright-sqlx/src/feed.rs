@@ -42,9 +42,18 @@ pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many messages may wait to be sent: 10 000. Publishing another one fails at once.
 pub const MAX_WAITING: usize = 10_000;
 
-/// The settings of each connection. Notifications are not written to the write-ahead log, so a
-/// commit need not wait for the disk or for a standby.
-const SETTINGS: [(&str, &str); 2] = [("statement_timeout", "1500"), ("synchronous_commit", "off")];
+/// The settings of each connection.
+const SETTINGS: [(&str, &str); 4] = [
+    ("statement_timeout", "1500"),
+    // Commits that notify wait for one lock of the whole server, and there `statement_timeout` has no
+    // effect. Without this limit, a statement that was given up keeps its place in the server.
+    ("lock_timeout", "1000"),
+    // Notifications are not written to the write-ahead log, so a commit need not wait for the disk or
+    // for a standby.
+    ("synchronous_commit", "off"),
+    // While the server's queue is half full, each commit could return a warning, and the driver logs it.
+    ("client_min_messages", "error"),
+];
 
 const ACTION: &str = "publish a revocation";
 const ENDED: &str = "the thread of the feed has ended";
