@@ -15,7 +15,7 @@ use gatewright::{
     SessionStore, StoreError, SystemRandom, Timestamp, TokenDigest, TokenId, UserId, Warning,
 };
 use redis::aio::MultiplexedConnection;
-use redis::{FromRedisValue, cmd};
+use redis::{AsyncConnectionConfig, FromRedisValue, cmd};
 use xtask::services::Server;
 
 /// Far from the server's clock, which must have no effect.
@@ -62,7 +62,9 @@ fn cause(error: &StoreError) -> String {
 
 /// A connection without Gatewright.
 async fn raw(url: &str) -> MultiplexedConnection {
-    redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
+    // The default of half a second is too short for a busy machine.
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(30)));
+    redis::Client::open(url).unwrap().get_multiplexed_async_connection_with_config(&config).await.unwrap()
 }
 
 async fn query<T: FromRedisValue>(connection: &mut MultiplexedConnection, command: &[&str]) -> T {

@@ -150,13 +150,17 @@ mod tests {
     #[test]
     fn a_network_without_held_refusals_is_not_kept() {
         let held = Held::default();
+        let counts = || {
+            let counts = held.lock();
+            (counts.all, counts.of_networks.len())
+        };
         let network = |text: &str| Some(ClientNetwork::of(text.parse().unwrap()));
         let places = ["192.0.2.1", "192.0.2.1", "192.0.2.2"].map(|address| held.take(network(address)));
         let unknown = held.take(None);
-        assert_eq!((held.lock().all, held.lock().of_networks.len()), (4, 2));
+        assert_eq!(counts(), (4, 2));
         drop(places);
-        assert_eq!((held.lock().all, held.lock().of_networks.len()), (1, 0));
+        assert_eq!(counts(), (1, 0));
         drop(unknown);
-        assert_eq!(held.lock().all, 0);
+        assert_eq!(counts(), (0, 0));
     }
 }
