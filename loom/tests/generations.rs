@@ -22,7 +22,7 @@ const ADMITTED: &str = "the cache admitted a revoked session";
 /// A node: its counters, its cache of one session, and the stores.
 struct Node<C: Counters> {
     counters: C,
-    /// Whether the session lives, in the stores: a read that begins after a change sees it. An atomic of
+    /// Whether the stores still have the session: a read that begins after a change sees it. An atomic of
     /// loom may return an older value.
     lives: Mutex<bool>,
     /// The snapshot of the cached session.

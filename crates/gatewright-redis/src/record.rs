@@ -276,7 +276,7 @@ mod tests {
             let with = |micros: u64| {
                 let mut body: serde_json::Value = serde_json::from_str(body).unwrap();
                 *body.get_mut(name).unwrap() = micros.into();
-                // The head follows the idle end, so that it is no other fault.
+                // The head follows the idle end, so that the record has only one fault.
                 let ends_at = if name == "idle_expires_at" {
                     pad(last.min(body.get("expires_at").unwrap().as_u64().unwrap()))
                 } else {

@@ -94,8 +94,8 @@ impl Network {
         self.lock().taken.len()
     }
 
-    /// When the server had taken all messages from `first` up to `end`. `None` if it has not, or there
-    /// is none.
+    /// When the server had taken all messages from `first` up to `end`. `None` if it has not, or if the
+    /// range is empty.
     pub(super) fn taken_at(&self, first: MessageId, end: MessageId) -> Option<Timestamp> {
         let taken: Option<Vec<_>> = self.lock().taken[first..end].iter().copied().collect();
         taken?.into_iter().max()
@@ -108,7 +108,7 @@ impl Network {
         state.links[node].sends_again = Some(end);
     }
 
-    /// Cuts the connection on which a node receives. What is underway is lost.
+    /// Cuts the connection on which a node receives. Messages on their way are lost.
     pub(super) fn cut_receiving(&self, node: usize, span: Duration) {
         let mut state = self.lock();
         let end = state.clock.now().saturating_add(span);

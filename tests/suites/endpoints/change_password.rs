@@ -156,8 +156,8 @@ async fn a_session_of_an_earlier_epoch_changes_no_password() {
     world.login(EMAIL).await;
 }
 
-/// The second change verifies the password that the first one has replaced. Whoever is first, the user is
-/// left with the one session of the change that succeeded.
+/// The second change verifies the password that the first one has replaced. In both orders, the
+/// user keeps only the session of the change that succeeded.
 #[tokio::test]
 async fn one_of_two_changes_at_once_succeeds() {
     let world = world().await;

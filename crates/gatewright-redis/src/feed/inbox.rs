@@ -108,13 +108,13 @@ impl Inbox {
     /// The next message.
     ///
     /// # Errors
-    /// More arrived than fits. What waits is not delivered.
+    /// More arrived than fits. The waiting messages are not delivered.
     ///
     /// # Cancel safety
     /// A dropped call loses no message.
     pub(super) async fn next(&mut self) -> Result<Incoming, Flood> {
         let incoming = self.receiver.recv().await.unwrap_or(Incoming::End);
-        // What filled the inbox is still in it, so an overrun never waits for a further message.
+        // The messages that filled the inbox are still in it, so an overrun waits for no other one.
         if *self.overrun.borrow() {
             return Err(Flood::Messages);
         }

@@ -111,7 +111,7 @@ pub async fn times_of_use_never_go_back<S: Sessions>([store, other]: [S; 2]) {
 }
 
 /// The current token is then answered with itself, until the oldest used token leaves the window. No
-/// used token is forgotten inside its window.
+/// used token is dropped inside its window.
 pub async fn current_token_does_not_rotate_with_eight_used_ones_in_the_window<S: Sessions>(
     [store, other]: [S; 2],
 ) {
@@ -187,7 +187,7 @@ pub async fn a_rotation_without_a_grace_in_another_network_resets_the_count<S: S
     assert_eq!(rotate(&store, &third).await, Rotation::GraceAbused);
 }
 
-/// Another user agent of the same network is told apart and does not count. [`GracePolicy::Report`]
+/// Another user agent of the same network is reported and does not count. [`GracePolicy::Report`]
 /// never ends a session for another network.
 pub async fn other_user_agents_and_reported_networks_do_not_end_the_session<S: Sessions>(
     [store, other]: [S; 2],
