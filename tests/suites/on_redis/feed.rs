@@ -10,6 +10,7 @@ use gatewright::{
     CACHE_TTL_WITH_FEED, HEARTBEAT_TIMEOUT, Identity, MemoryStore, Prefix, RedisFeed, Revocation,
     RevocationFeed, Revoked, SessionId, SessionStore, TokenPair, TokenText, UserId,
 };
+use gatewright_testkit::feed::Listener;
 use gatewright_testkit::{CountingStore, Watch};
 use gatewright_tests::{World, from_another_node};
 use redis::aio::{MultiplexedConnection, PubSubStream};
@@ -232,17 +233,22 @@ async fn next(messages: &mut PubSubStream) -> redis::Msg {
 async fn connections_close_with_the_last_receiver_and_the_last_handle() {
     let server = Server::redis("", &[]).unwrap();
     let mut admin = raw(server.url()).await;
-    let node = Node::new(&MemoryStore::new(), server.url(), &Prefix::default()).await;
+    // Heartbeats keep both connections open until they are closed for good, so each number that the
+    // test waits for stays.
     let mut until_connections = async |wanted| {
         until("that many connections are open", async || {
             query::<String>(&mut admin, &["CLIENT", "LIST"]).await.lines().count() == wanted
         })
         .await;
     };
+    let feed = RedisFeed::connect(server.url()).await.unwrap();
+    let listener = Listener::to(&feed);
     until_connections(3).await;
-    let Node { world, feed, .. } = node;
-    drop(world);
-    until_connections(2).await;
+    drop(listener);
+    until_connections(1).await;
+
+    let _listener = Listener::to(&feed);
+    until_connections(3).await;
     drop(feed);
     until_connections(1).await;
 }
