@@ -87,7 +87,7 @@ impl Signed {
         raw: impl FnOnce(&[u8], &[u8]) -> (Vec<u8>, Simple),
     ) -> Self {
         let ring = KeyRing::new(SigningKey::from_jwk(key.jwk()).unwrap());
-        let builder = || Jwt::builder(ring.clone(), ISSUER, AUDIENCE);
+        let builder = || Jwt::builder(ring.clone()).issuer(ISSUER).audience(AUDIENCE);
         let (ours, cached) = (builder().build().unwrap(), builder().with_cache(1_024).build().unwrap());
         let claims = claims(SystemClock.now());
         let token = ours.issue(TokenKind::Access, &claims).unwrap().expose().to_owned();

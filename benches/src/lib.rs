@@ -12,14 +12,15 @@ mod asymmetric;
 pub mod statistics;
 
 use std::fmt;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright::{
-    Claims, Clock, Epoch, Jwt, Scopes, SessionId, SystemClock, SystemRandom, Timestamp, TokenId, TokenIssuer,
-    TokenKind, TokenVerifier, UserId,
+    Claims, Clock, Epoch, HmacSecret, Jwt, Scopes, SessionId, SystemClock, SystemRandom, Timestamp, TokenId,
+    TokenIssuer, TokenKind, TokenVerifier, UserId,
 };
 use jwt_simple::algorithms::{HS256Key, MACLike};
 use jwt_simple::common::VerificationOptions;
@@ -28,7 +29,7 @@ use serde::Deserialize;
 pub use asymmetric::Signed;
 
 /// The key of every library.
-pub const SECRET: &str = "fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa";
+pub static SECRET: LazyLock<HmacSecret> = LazyLock::new(|| HmacSecret::generate().unwrap());
 
 pub(crate) const ISSUER: &str = "https://issuer.example";
 pub(crate) const AUDIENCE: &str = "my-api";
@@ -88,15 +89,15 @@ impl fmt::Debug for Tokens {
 impl Tokens {
     /// Issues the token and parses the keys.
     pub fn new() -> Self {
-        let ours = Jwt::hs256(SECRET, ISSUER, AUDIENCE).build().unwrap();
+        let ours = Jwt::hs256(SECRET.clone()).issuer(ISSUER).audience(AUDIENCE).build().unwrap();
         let token = ours.issue(TokenKind::Access, &claims(SystemClock.now())).unwrap().expose().to_owned();
         Self {
             token,
             ours,
-            bare: hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes()),
-            peer_key: jsonwebtoken::DecodingKey::from_secret(SECRET.as_bytes()),
+            bare: hmac::Key::new(hmac::HMAC_SHA256, SECRET.expose()),
+            peer_key: jsonwebtoken::DecodingKey::from_secret(SECRET.expose()),
             peer_rules: rules(jsonwebtoken::Algorithm::HS256),
-            simple: HS256Key::from_bytes(SECRET.as_bytes()),
+            simple: HS256Key::from_bytes(SECRET.expose()),
         }
     }
 

@@ -42,7 +42,7 @@ struct Verifiers {
 static VERIFIERS: LazyLock<Verifiers> = LazyLock::new(|| {
     let key = SigningKey::from_secret(Algorithm::Hs256, SECRET).unwrap().with_id("hs1").unwrap();
     let ring = KeyRing::new(key);
-    let builder = || Jwt::builder(ring.clone(), ISSUER, AUDIENCE);
+    let builder = || Jwt::builder(ring.clone()).issuer(ISSUER).audience(AUDIENCE);
     let own = Issuers::new().with_own(builder().build().unwrap()).unwrap();
     let outside = Issuers::new().with(builder().build().unwrap()).unwrap();
     Verifiers {
@@ -169,7 +169,7 @@ pub fn authorization(data: &[u8]) {
 }
 
 static AUTH: LazyLock<(Auth, tokio::runtime::Runtime)> = LazyLock::new(|| {
-    let tokens = Jwt::hs256(*SECRET, ISSUER, AUDIENCE).build().unwrap();
+    let tokens = Jwt::hs256(*SECRET).issuer(ISSUER).audience(AUDIENCE).build().unwrap();
     let auth = Auth::local(MemoryStore::new(), tokens, HashingPool::builder().build().unwrap())
         .with_refusal_floor(Duration::ZERO)
         .with_registration_role(RoleName::new("user").unwrap())

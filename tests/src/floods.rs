@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use example_service::testing::{ADMIN_PASSWORD, PATIENCE, Program, SECRET, new_directory};
+use example_service::testing::{ADMIN_PASSWORD, PATIENCE, Program, new_directory, secret};
 use gatewright::CACHE_TTL_WITHOUT_FEED;
 use gatewright_testkit::auth_routes::{Request, Target, Tokens};
 use gatewright_testkit::block_on;
@@ -179,7 +179,7 @@ struct Nodes([Program; 2]);
 
 impl Nodes {
     fn start(program: &str, folder: &str, stores: &[(&str, &str)]) -> Self {
-        let others = [("AUTH_SECRET_KEY", SECRET), ("ADMIN_PASSWORD", ADMIN_PASSWORD)];
+        let others = [("AUTH_SECRET_KEY", secret()), ("ADMIN_PASSWORD", ADMIN_PASSWORD)];
         let settings = [stores, &others].concat();
         Self([(); 2].map(|()| Program::start(program, &new_directory(folder), &settings)))
     }

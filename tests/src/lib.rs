@@ -34,10 +34,9 @@ use gatewright_testkit::feed::sealed_by;
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{EventRecorder, FixedClock, TestHasher};
 
+pub use example_service::testing::secret;
 pub use log::{Listening, Log};
 
-/// The key of every test.
-pub const SECRET: &str = "fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa";
 /// The password of every user whom [`World::add`] adds.
 pub const PASSWORD: &str = "correct horse battery staple";
 
@@ -61,7 +60,7 @@ pub fn new_file(name: &str) -> PathBuf {
 /// The issuer and verifier of every test.
 #[must_use]
 pub fn jwt() -> Jwt {
-    Jwt::hs256(SECRET, "https://issuer.example", "api").build().unwrap()
+    Jwt::hs256(secret()).issuer("https://issuer.example").audience("api").build().unwrap()
 }
 
 /// The message of another node: every [`World`] accepts it.

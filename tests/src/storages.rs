@@ -7,13 +7,13 @@ use example_service::testing::databases;
 use gatewright::{AccountStore, Jwt, MemoryStore, Prefix, RedisStore, SessionStore};
 use gatewright_testkit::refresh::{Durability, Storage};
 
-use crate::SECRET;
 use crate::database::Database;
+use crate::secret;
 
 /// An issuer and verifier with this issuer's name and the key of every test.
 #[must_use]
 pub fn tokens(issuer: &str) -> Jwt {
-    Jwt::hs256(SECRET, issuer, "api").build().unwrap()
+    Jwt::hs256(secret()).issuer(issuer).audience("api").build().unwrap()
 }
 
 /// In memory: nodes are handles in one process, and a restart loses everything.

@@ -16,7 +16,7 @@ use gatewright::{
 };
 use gatewright_testkit::auth_routes::{PASSWORD, Target};
 use gatewright_testkit::{TestHasher, block_on};
-use gatewright_tests::{SECRET, jwt};
+use gatewright_tests::{jwt, secret};
 use tokio::net::TcpListener;
 
 const PLAIN_KEY: &str = "k9J2mQ7xVb4TzW8LcR5nYp3H";
@@ -81,5 +81,5 @@ fn serve(auth: Auth) -> Target {
             axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await.unwrap();
         });
     });
-    Target::new(&address).with_prefix("/api/account").with_guarded_route("/hello").with_secret(SECRET)
+    Target::new(&address).with_prefix("/api/account").with_guarded_route("/hello").with_secret(secret())
 }

@@ -70,11 +70,15 @@ fn missing_settings_are_refused_by_name() {
     assert_eq!(builder().with_hasher(TestHasher::new()).build().unwrap_err().setting, "issuer");
     assert_eq!(builder().with_issuer(jwt()).build().unwrap_err().setting, "hasher");
     assert!(builder().with_issuer(jwt()).with_hasher(TestHasher::new()).build().is_ok());
-    let setting = |secret: &str| Jwt::hs256(secret, "iss", "aud").build().unwrap_err().setting;
+    let setting =
+        |secret: &str| Jwt::hs256(secret).issuer("iss").audience("aud").build().unwrap_err().setting;
     assert_eq!(setting(""), "secret");
     assert_eq!(setting("your-secret-key"), "secret");
-    assert_eq!(Jwt::hs256(gatewright_tests::SECRET, "", "aud").build().unwrap_err().setting, "issuer");
-    assert_eq!(Jwt::hs256(gatewright_tests::SECRET, "iss", "").build().unwrap_err().setting, "audience");
+    let builder = || Jwt::hs256(gatewright_tests::secret());
+    assert_eq!(builder().audience("aud").build().unwrap_err().setting, "issuer");
+    assert_eq!(builder().issuer("").audience("aud").build().unwrap_err().setting, "issuer");
+    assert_eq!(builder().issuer("iss").build().unwrap_err().setting, "audience");
+    assert_eq!(builder().issuer("iss").audience("").build().unwrap_err().setting, "audience");
     assert_eq!(HashingPool::builder().with_workers(0).build().unwrap_err().setting, "workers");
 }
 

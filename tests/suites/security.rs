@@ -5,3 +5,4 @@ mod secrets_at_rest;
 mod misbehaving_store;
 mod other_issuers;
 mod token_text;
+mod literal_secrets;

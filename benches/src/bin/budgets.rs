@@ -155,7 +155,8 @@ async fn application<S>(store: S, check: RevocationCheck) -> (Router, String)
 where
     S: AccountStore<User = Account> + SessionStore,
 {
-    let tokens = Jwt::hs256(SECRET, "https://issuer.example", "my-api").build().unwrap();
+    let tokens =
+        Jwt::hs256(SECRET.clone()).issuer("https://issuer.example").audience("my-api").build().unwrap();
     let auth = Auth::local(store, tokens, HashingPool::builder().build().unwrap())
         .with_registration_role(RoleName::new("user").unwrap())
         .with_role_scopes(RoleScopes::new().with("user", Scopes::parse("items:read items:write").unwrap()))

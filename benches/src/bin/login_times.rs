@@ -104,7 +104,8 @@ async fn application(floor: Duration) -> Auth {
     let mut change = AccountChange::default();
     change.is_active = Some(false);
     let _ = store.update(&disabled.id, &change, None).await.unwrap();
-    let tokens = Jwt::hs256(SECRET, "https://issuer.example", "my-api").build().unwrap();
+    let tokens =
+        Jwt::hs256(SECRET.clone()).issuer("https://issuer.example").audience("my-api").build().unwrap();
     Auth::local(store, tokens, hasher).with_refusal_floor(floor).build().unwrap()
 }
 

@@ -16,8 +16,8 @@
 //! # use gatewright_core::Auth;
 //! # use gatewright_memory::MemoryStore;
 //! # use gatewright_testkit::TestHasher;
-//! # let secret = "fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa";
-//! # let tokens = gatewright_jwt::Jwt::hs256(secret, "https://issuer.example", "api");
+//! # let secret = gatewright_jwt::HmacSecret::generate().unwrap();
+//! # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
 //! # let auth = Auth::local(MemoryStore::new(), tokens.build().unwrap(), TestHasher::new());
 //! # let auth = auth.build().unwrap();
 //!

@@ -75,7 +75,7 @@ impl Verify {
 
     fn verifier(&self) -> Result<Jwt, Failure> {
         let ring = KeyRing::verifying(self.keys()?).map_err(|error| self.failed(&error))?;
-        let mut builder = Jwt::builder(ring, &self.issuer, &self.audience);
+        let mut builder = Jwt::builder(ring).issuer(&self.issuer).audience(&self.audience);
         if self.kind() != TokenKind::Access && self.issuer != self.audience {
             return Err(
                 "tokens of this kind are for the issuer itself; --audience must be the issuer".to_owned()

@@ -25,8 +25,9 @@ const MIN_COOL_DOWN: Duration = Duration::from_secs(1);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_COOL_DOWN: Duration = Duration::from_secs(30);
 
-/// Builder for [`RemoteIssuer`], from [`RemoteIssuer::builder`]. Every setting has a default; the
-/// methods name it. [`build`](Self::build) checks all settings.
+/// Builder for [`RemoteIssuer`], from [`RemoteIssuer::builder`]. [`issuer`](Self::issuer) and
+/// [`audience`](Self::audience) are required. Every other setting has a default; the methods name it.
+/// [`build`](Self::build) checks all settings.
 #[must_use]
 pub struct RemoteIssuerBuilder {
     jwks_url: String,
@@ -48,33 +49,30 @@ impl fmt::Debug for RemoteIssuerBuilder {
 }
 
 impl RemoteIssuer {
-    /// Starts with the expected issuer (`iss`) and audience (`aud`) of tokens, and the URL of the
-    /// issuer's JWK set.
+    /// Starts with the URL of the issuer's JWK set.
     ///
     /// ```no_run
     /// use std::time::Duration;
     /// use gatewright_jwks::RemoteIssuer;
     ///
-    /// let issuer = RemoteIssuer::builder("https://issuer.example", "my-api", "https://issuer.example/jwks.json")
+    /// let issuer = RemoteIssuer::builder("https://issuer.example/jwks.json")
+    ///     .issuer("https://issuer.example")
+    ///     .audience("my-api")
     ///     .with_max_stale(Duration::from_secs(6 * 60 * 60))
     ///     .build()?;
     /// # Ok::<(), gatewright_core::BuildError>(())
     /// ```
-    pub fn builder(
-        issuer: impl Into<String>,
-        audience: impl Into<String>,
-        jwks_url: impl Into<String>,
-    ) -> RemoteIssuerBuilder {
-        RemoteIssuerBuilder::new(issuer.into(), audience.into(), jwks_url.into())
+    pub fn builder(jwks_url: impl Into<String>) -> RemoteIssuerBuilder {
+        RemoteIssuerBuilder::new(jwks_url.into())
     }
 }
 
 impl RemoteIssuerBuilder {
-    fn new(issuer: String, audience: String, jwks_url: String) -> Self {
+    fn new(jwks_url: String) -> Self {
         let ring = KeyRing::default();
         Self {
             jwks_url,
-            jwt: Jwt::builder(ring.clone(), issuer, audience).of_another_issuer(),
+            jwt: Jwt::builder(ring.clone()).of_another_issuer(),
             ring,
             clock: Arc::new(SystemClock),
             timeout: DEFAULT_TIMEOUT,
@@ -86,6 +84,18 @@ impl RemoteIssuerBuilder {
         }
     }
 
+    /// The expected issuer of tokens: their `iss`. Required.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.jwt = self.jwt.issuer(issuer);
+        self
+    }
+
+    /// The expected audience of tokens: it must be in their `aud`. Required.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.jwt = self.jwt.audience(audience);
+        self
+    }
+
     /// Changes how tokens are verified: the leeway, a cache, the `.dangerous()` settings. `rules`
     /// must return the builder that it receives. `build` fails if it returns one with another key
     /// ring.
@@ -94,7 +104,9 @@ impl RemoteIssuerBuilder {
     /// use std::time::Duration;
     /// use gatewright_jwks::RemoteIssuer;
     ///
-    /// let builder = RemoteIssuer::builder("https://issuer.example", "my-api", "https://issuer.example/jwks.json")
+    /// let builder = RemoteIssuer::builder("https://issuer.example/jwks.json")
+    ///     .issuer("https://issuer.example")
+    ///     .audience("my-api")
     ///     .with_rules(|jwt| jwt.with_leeway(Duration::from_secs(10)).with_cache(10_000));
     /// # let _ = builder;
     /// ```
@@ -152,8 +164,8 @@ impl RemoteIssuerBuilder {
     /// wait for it: see [`RemoteIssuer::wait_until_ready`].
     ///
     /// # Errors
-    /// If the URL is not HTTPS, another setting is out of range, or the thread cannot be started.
-    /// The error names the setting.
+    /// If the issuer or the audience is missing, the URL is not HTTPS, another setting is out of
+    /// range, or the thread cannot be started. The error names the setting.
     pub fn build(self) -> Result<RemoteIssuer, BuildError> {
         let Self { jwks_url, jwt, ring, clock, timeout, cool_down, max_stale, root, http, redirects } = self;
         let limits = [

@@ -14,8 +14,10 @@
 //! use gatewright_jwks::RemoteIssuer;
 //! use gatewright_jwt::Issuers;
 //!
-//! let issuer = "https://issuer.example";
-//! let theirs = RemoteIssuer::builder(issuer, "my-api", "https://issuer.example/.well-known/jwks.json").build()?;
+//! let theirs = RemoteIssuer::builder("https://issuer.example/.well-known/jwks.json")
+//!     .issuer("https://issuer.example")
+//!     .audience("my-api")
+//!     .build()?;
 //! assert!(theirs.wait_until_ready(Duration::from_secs(10)));
 //! let verifier = Issuers::new().with(theirs)?; // and others, each with its own keys and audience
 //! # let _: &dyn gatewright_core::TokenVerifier = &verifier;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use gatewright_core::token::FUTURE_TOLERANCE;
 use gatewright_core::{BuildError, TokenKind};
-use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
 use crate::cache::Cache;
@@ -14,6 +13,7 @@ use crate::claims::Expected;
 use crate::error::KeyError;
 use crate::header::is_same_type;
 use crate::ring::{KeyRing, State};
+use crate::secret::HmacSecret;
 use crate::signing::SigningKey;
 
 /// The maximum of [`JwtBuilder::with_leeway`] and [`JwtBuilder::with_tolerance`]: 60 seconds.
@@ -47,16 +47,23 @@ pub(crate) struct Rules {
 }
 
 impl Jwt {
-    /// Starts with an HMAC-SHA-256 key: the bytes of `secret`, unchanged, at least
-    /// [`MIN_SECRET_BYTES`](crate::MIN_SECRET_BYTES) of them. `issuer` and `audience` are written
-    /// to every token and checked in every token.
-    pub fn hs256(
-        secret: impl Into<Vec<u8>>,
-        issuer: impl Into<String>,
-        audience: impl Into<String>,
-    ) -> JwtBuilder {
-        let keys = Keys::Secret { bytes: Zeroizing::new(secret.into()), id: None };
-        JwtBuilder::new(keys, issuer.into(), audience.into())
+    /// Starts with an HMAC-SHA-256 key: an [`HmacSecret`], or the text or bytes of one, unchanged.
+    /// [`build`](JwtBuilder::build) fails if the secret is weak.
+    ///
+    /// ```
+    /// use gatewright_jwt::{HmacSecret, Jwt};
+    ///
+    /// let jwt = Jwt::hs256(HmacSecret::generate()?).issuer("https://issuer.example").audience("my-api").build()?;
+    /// assert_eq!(jwt.ring().ids().len(), 1);
+    /// let error = Jwt::hs256("too short").issuer("https://issuer.example").audience("my-api").build().unwrap_err();
+    /// assert_eq!(error.setting, "secret");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn hs256<S>(secret: S) -> JwtBuilder
+    where
+        S: TryInto<HmacSecret, Error: Into<KeyError>>,
+    {
+        JwtBuilder::new(Keys::Secret { secret: secret.try_into().map_err(Into::into), id: None })
     }
 
     /// Starts with a key ring. The caller can keep a handle on it to rotate the keys.
@@ -65,12 +72,12 @@ impl Jwt {
     /// use gatewright_jwt::{Algorithm, Jwt, KeyRing, NewKey, SigningKey};
     ///
     /// let ring = KeyRing::new(SigningKey::from_jwk(NewKey::generate(Algorithm::EdDsa)?.jwk())?);
-    /// let jwt = Jwt::builder(ring.clone(), "https://issuer.example", "my-api").build()?;
+    /// let jwt = Jwt::builder(ring.clone()).issuer("https://issuer.example").audience("my-api").build()?;
     /// assert_eq!(jwt.ring().ids(), ring.ids());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn builder(ring: KeyRing, issuer: impl Into<String>, audience: impl Into<String>) -> JwtBuilder {
-        JwtBuilder::new(Keys::Ring(ring), issuer.into(), audience.into())
+    pub fn builder(ring: KeyRing) -> JwtBuilder {
+        JwtBuilder::new(Keys::Ring(ring))
     }
 
     /// The key ring that this `Jwt` signs and verifies with. Changes of the ring take effect at
@@ -123,12 +130,13 @@ impl fmt::Debug for Jwt {
 }
 
 enum Keys {
-    Secret { bytes: Zeroizing<Vec<u8>>, id: Option<String> },
+    Secret { secret: Result<HmacSecret, KeyError>, id: Option<String> },
     Ring(KeyRing),
 }
 
-/// Builder for [`Jwt`], from [`Jwt::hs256`] or [`Jwt::builder`]. Every setting has a default; the
-/// methods name it. [`build`](Self::build) checks all settings.
+/// Builder for [`Jwt`], from [`Jwt::hs256`] or [`Jwt::builder`]. [`issuer`](Self::issuer) and
+/// [`audience`](Self::audience) are required. Every other setting has a default; the methods name it.
+/// [`build`](Self::build) checks all settings.
 #[must_use]
 pub struct JwtBuilder {
     keys: Keys,
@@ -144,10 +152,10 @@ impl fmt::Debug for JwtBuilder {
 }
 
 impl JwtBuilder {
-    fn new(keys: Keys, issuer: String, audience: String) -> Self {
+    fn new(keys: Keys) -> Self {
         let rules = Rules {
-            issuer: issuer.into(),
-            audience: audience.into(),
+            issuer: Arc::from(""),
+            audience: Arc::from(""),
             leeway: Duration::ZERO,
             tolerance: FUTURE_TOLERANCE,
             max_age: None,
@@ -156,6 +164,20 @@ impl JwtBuilder {
             foreign: false,
         };
         Self { keys, rules, misplaced_id: false, cache: None }
+    }
+
+    /// The issuer: the `iss` of every token, written and checked. Usually the URL of the service that
+    /// signs the tokens. Required.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.rules.issuer = issuer.into().into();
+        self
+    }
+
+    /// The audience: the `aud` of every access token, written and checked. It names the API that the
+    /// tokens are for. Required.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.rules.audience = audience.into().into();
+        self
     }
 
     /// The id of the key of [`Jwt::hs256`]: 1 to 128 bytes. Default: derived from the secret. Not
@@ -218,19 +240,23 @@ impl JwtBuilder {
     /// Checks all settings and parses the key.
     ///
     /// # Errors
-    /// If the secret is missing, short, a placeholder or a key file, or if another setting is out
-    /// of range. The error names the setting.
+    /// If the issuer or the audience is missing, if the secret is missing, short, a placeholder or a
+    /// key file, or if another setting is out of range. The error names the setting.
     pub fn build(self) -> Result<Jwt, BuildError> {
         let rules = self.rules;
-        require(!rules.issuer.is_empty(), "issuer", "is empty")?;
-        require(!rules.audience.is_empty(), "audience", "is empty")?;
+        let (issuer, audience) = (
+            r#"is missing or empty; set it with `.issuer("https://…")`"#,
+            r#"is missing or empty; set it with `.audience("…")`"#,
+        );
+        require(!rules.issuer.is_empty(), "issuer", issuer)?;
+        require(!rules.audience.is_empty(), "audience", audience)?;
         require(rules.leeway <= MAX_LEEWAY, "leeway", "must be at most 60 seconds")?;
         require(rules.tolerance <= MAX_LEEWAY, "tolerance", "must be at most 60 seconds")?;
         let own_ids = "is only for a secret: the keys of a ring have ids of their own";
         require(!self.misplaced_id, "key_id", own_ids)?;
         let ring = match self.keys {
             Keys::Ring(ring) => ring,
-            Keys::Secret { bytes, id } => KeyRing::new(secret_key(&bytes, id)?),
+            Keys::Secret { secret, id } => KeyRing::new(secret_key(secret, id)?),
         };
         check_foreign(&rules, &ring)?;
         let cache = self.cache.map(Cache::new).transpose()?;
@@ -243,8 +269,9 @@ pub(crate) fn require(valid: bool, setting: &'static str, problem: &'static str)
     if valid { Ok(()) } else { Err(BuildError::new(setting, problem)) }
 }
 
-fn secret_key(bytes: &[u8], id: Option<String>) -> Result<SigningKey, BuildError> {
-    let key = SigningKey::from_secret(Algorithm::Hs256, bytes).map_err(|error| {
+fn secret_key(secret: Result<HmacSecret, KeyError>, id: Option<String>) -> Result<SigningKey, BuildError> {
+    let key = secret.and_then(|secret| SigningKey::from_secret(Algorithm::Hs256, secret.expose()));
+    let key = key.map_err(|error| {
         let short = error == KeyError::Short;
         BuildError::new("secret", if short { "must be at least 32 bytes" } else { error.problem() })
     })?;

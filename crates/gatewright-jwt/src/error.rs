@@ -1,6 +1,9 @@
 //! The errors of keys and key rings.
 
+use std::convert::Infallible;
 use std::fmt;
+
+use gatewright_core::BuildError;
 
 /// Why a key is rejected. The error contains no part of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,6 +86,20 @@ impl fmt::Display for KeyError {
 }
 
 impl std::error::Error for KeyError {}
+
+/// A value that already is a key or secret never fails to become one.
+impl From<Infallible> for KeyError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// For functions that read keys and build an `Auth`. The setting is `key`.
+impl From<KeyError> for BuildError {
+    fn from(error: KeyError) -> Self {
+        Self::new("key", error.problem())
+    }
+}
 
 /// Why a change of a [`KeyRing`](crate::KeyRing) failed. The ring is unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

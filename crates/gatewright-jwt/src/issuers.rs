@@ -46,9 +46,10 @@ impl<T: IssuerVerifier + ?Sized> IssuerVerifier for Arc<T> {
 /// use gatewright_jwt::{Algorithm, Issuers, Jwt, KeyRing, NewKey, SigningKey};
 ///
 /// let key = SigningKey::from_jwk(NewKey::generate(Algorithm::EdDsa)?.jwk())?;
-/// let ours = Jwt::builder(KeyRing::new(key), "https://ours.example", "my-api").build()?;
+/// let ours = Jwt::builder(KeyRing::new(key)).issuer("https://ours.example").audience("my-api").build()?;
 /// let keys = KeyRing::default(); // the keys that the other issuer publishes
-/// let theirs = Jwt::builder(keys, "https://theirs.example", "their-name-for-my-api").of_another_issuer().build()?;
+/// let theirs = Jwt::builder(keys).issuer("https://theirs.example").audience("their-name-for-my-api");
+/// let theirs = theirs.of_another_issuer().build()?;
 /// let both = Issuers::new().with_own(ours)?.with(theirs)?;
 /// # let _: &dyn gatewright_core::TokenVerifier = &both;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -26,7 +26,7 @@ pub const MAX_JWKS_KEYS: usize = 64;
 /// let set = JwkSet::parse(
 ///     r#"{"keys":[
 ///         {"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"a"},
-///         {"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75","alg":"HS256","kid":"b"}
+///         {"kty":"oct","k":"c2VjcmV0","alg":"HS256","kid":"b"}
 ///     ]}"#,
 /// )?;
 /// assert_eq!(set.keys().len(), 1);

@@ -11,9 +11,10 @@
 //!
 //! ```
 //! use gatewright_core::{Claims, Timestamp, TokenId, TokenIssuer, TokenKind, TokenVerifier, UserId};
-//! use gatewright_jwt::Jwt;
+//! use gatewright_jwt::{HmacSecret, Jwt};
 //!
-//! let jwt = Jwt::hs256(*b"fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "my-api").build()?;
+//! let secret = HmacSecret::generate()?; // or the text of AUTH_SECRET_KEY
+//! let jwt = Jwt::hs256(secret).issuer("https://issuer.example").audience("my-api").build()?;
 //! let now = Timestamp::from_seconds(1_700_000_000);
 //! let claims = Claims::new(UserId::new("42")?, TokenId::new("1"), now, Timestamp::from_seconds(1_700_000_900));
 //!
@@ -79,6 +80,6 @@ pub use issuers::{IssuerVerifier, Issuers};
 pub use jwks::{JwkSet, MAX_JWKS_BYTES, MAX_JWKS_KEYS};
 pub use key::{MAX_KEY_ID_BYTES, VerifyingKey};
 pub use ring::KeyRing;
-pub use secret::MIN_SECRET_BYTES;
+pub use secret::{HmacSecret, MIN_SECRET_BYTES};
 pub use signing::SigningKey;
 pub use verify::ExtendedClaims;

@@ -1,4 +1,10 @@
-//! Rejects weak secrets: empty, short, placeholders, key files, too few different bytes.
+//! Secrets for HMAC. Weak ones are rejected: empty, short, placeholders, key files, too few different
+//! bytes.
+
+use std::fmt;
+
+use aws_lc_rs::rand;
+use zeroize::Zeroizing;
 
 use crate::error::KeyError;
 
@@ -14,7 +20,7 @@ const PLACEHOLDERS: [&str; 7] =
     ["secret", "secretkey", "mysecret", "mysecretkey", "supersecret", "supersecretkey", "jwtsecret"];
 
 /// Placeholders that are rejected anywhere in a secret.
-const PLACEHOLDER_PARTS: [&str; 11] = [
+const PLACEHOLDER_PARTS: [&str; 12] = [
     "yoursecret",
     "yourjwtsecret",
     "your256bitsecret",
@@ -28,7 +34,107 @@ const PLACEHOLDER_PARTS: [&str; 11] = [
     "avalidstringsecretthatisatleast",
     // The example secret of FastAPI's guide.
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+    // The example secret of Gatewright's own documentation before it generated one.
+    "fu8f0qtz1nqmx3vkd7rwyb2lhjc9psea",
 ];
+
+/// The length of a generated secret: enough for each HMAC algorithm.
+const GENERATED_BYTES: usize = 64;
+
+/// A secret for HMAC that is not weak: at least [`MIN_SECRET_BYTES`], not a placeholder, not a key
+/// file. It is wiped from memory on drop.
+///
+/// Applications read it from their environment, and all nodes use the same one. A generated secret
+/// lasts as long as the process: all tokens become invalid with a restart.
+///
+/// ```
+/// use gatewright_jwt::{HmacSecret, Jwt, KeyError};
+///
+/// let builder = match std::env::var("AUTH_SECRET_KEY") {
+///     Ok(text) => Jwt::hs256(text), // checked by `build`
+///     Err(_) => Jwt::hs256(HmacSecret::generate()?),
+/// };
+/// let jwt = builder.issuer("https://issuer.example").audience("my-api").build()?;
+/// assert_eq!(HmacSecret::new("changeme").unwrap_err(), KeyError::Placeholder);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct HmacSecret(Zeroizing<Vec<u8>>);
+
+impl HmacSecret {
+    /// Uses these bytes, unchanged.
+    ///
+    /// # Errors
+    /// If there are fewer than [`MIN_SECRET_BYTES`], or if the secret is a placeholder, is a key
+    /// file, or has fewer than 8 different bytes.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Self, KeyError> {
+        let bytes = Zeroizing::new(bytes.into());
+        check(&bytes, MIN_SECRET_BYTES)?;
+        Ok(Self(bytes))
+    }
+
+    /// Generates 64 random bytes.
+    ///
+    /// # Errors
+    /// [`KeyError::Unavailable`] if the random source fails.
+    pub fn generate() -> Result<Self, KeyError> {
+        let mut bytes = Zeroizing::new(vec![0; GENERATED_BYTES]);
+        rand::fill(&mut bytes).map_err(|_| KeyError::Unavailable)?;
+        Ok(Self(bytes))
+    }
+
+    /// Exposes the bytes, for [`SigningKey::from_secret`](crate::SigningKey::from_secret).
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for HmacSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HmacSecret(..)")
+    }
+}
+
+impl TryFrom<String> for HmacSecret {
+    type Error = KeyError;
+
+    fn try_from(text: String) -> Result<Self, KeyError> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<&str> for HmacSecret {
+    type Error = KeyError;
+
+    fn try_from(text: &str) -> Result<Self, KeyError> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<Vec<u8>> for HmacSecret {
+    type Error = KeyError;
+
+    fn try_from(bytes: Vec<u8>) -> Result<Self, KeyError> {
+        Self::new(bytes)
+    }
+}
+
+impl TryFrom<&[u8]> for HmacSecret {
+    type Error = KeyError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, KeyError> {
+        Self::new(bytes)
+    }
+}
+
+impl<const N: usize> TryFrom<[u8; N]> for HmacSecret {
+    type Error = KeyError;
+
+    fn try_from(bytes: [u8; N]) -> Result<Self, KeyError> {
+        Self::new(Zeroizing::new(bytes).as_slice())
+    }
+}
 
 /// An error if the secret is weak, or has fewer than `least` bytes.
 pub(crate) fn check(secret: &[u8], least: usize) -> Result<(), KeyError> {
@@ -44,7 +150,7 @@ pub(crate) fn check(secret: &[u8], least: usize) -> Result<(), KeyError> {
     if is_key_file(secret) {
         return Err(KeyError::KeyFile);
     }
-    let mut distinct = zeroize::Zeroizing::new(secret.to_vec());
+    let mut distinct = Zeroizing::new(secret.to_vec());
     distinct.sort_unstable();
     distinct.dedup();
     if distinct.len() < MIN_DISTINCT_BYTES { Err(KeyError::LowEntropy) } else { Ok(()) }
@@ -52,7 +158,7 @@ pub(crate) fn check(secret: &[u8], least: usize) -> Result<(), KeyError> {
 
 fn is_placeholder(secret: &[u8]) -> bool {
     let letters = secret.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase);
-    let plain: zeroize::Zeroizing<Vec<u8>> = zeroize::Zeroizing::new(letters.collect());
+    let plain: Zeroizing<Vec<u8>> = Zeroizing::new(letters.collect());
     PLACEHOLDERS.iter().any(|word| *plain == word.as_bytes())
         || PLACEHOLDER_PARTS.iter().any(|word| contains(&plain, word.as_bytes()))
 }
@@ -99,6 +205,7 @@ mod tests {
             "a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long",
             "please-CHANGE-ME-please-change-me-now",
             "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+            "fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa",
         ] {
             assert_eq!(problem(text.as_bytes()), Some(KeyError::Placeholder), "{text}");
         }
@@ -116,11 +223,28 @@ mod tests {
         }
         assert_eq!(problem(&[0; 32]), Some(KeyError::LowEntropy));
         for first in 0..=u8::MAX {
-            let random = [&[first], &b"\xc3(u8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa"[..]].concat();
+            let random = [&[first], &b"\xc3(0F8u7zTq9mQn1kVv5wRd2LbY4cJh6sPa"[..]].concat();
             assert_eq!(problem(&random), None, "random bytes that begin with {first}");
         }
         for text in ["0123456789abcdef0123456789abcdef", "shop-production-secret-key-9f8e7d6c5b4a"] {
             assert_eq!(problem(text.as_bytes()), None, "{text}");
         }
+    }
+
+    #[test]
+    fn generated_secrets_differ_and_pass_the_checks() {
+        let (one, other) = (HmacSecret::generate().unwrap(), HmacSecret::generate().unwrap());
+        assert_ne!(one.expose(), other.expose());
+        assert_eq!(check(one.expose(), GENERATED_BYTES), Ok(()));
+        assert_eq!(format!("{one:?}"), "HmacSecret(..)");
+    }
+
+    #[test]
+    fn every_conversion_checks_the_secret() {
+        assert_eq!(HmacSecret::try_from("changeme").unwrap_err(), KeyError::Placeholder);
+        assert_eq!(HmacSecret::try_from("changeme".to_owned()).unwrap_err(), KeyError::Placeholder);
+        assert_eq!(HmacSecret::try_from(vec![7; 31]).unwrap_err(), KeyError::Short);
+        assert_eq!(HmacSecret::try_from(&[7; 31][..]).unwrap_err(), KeyError::Short);
+        assert_eq!(HmacSecret::try_from([7; 32]).unwrap_err(), KeyError::LowEntropy);
     }
 }

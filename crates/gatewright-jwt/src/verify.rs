@@ -47,7 +47,7 @@ impl Jwt {
     ///
     /// ```
     /// use gatewright_core::{Claims, Timestamp, TokenId, TokenKind, UserId};
-    /// use gatewright_jwt::Jwt;
+    /// use gatewright_jwt::{HmacSecret, Jwt};
     /// use serde::{Deserialize, Serialize};
     ///
     /// #[derive(Serialize, Deserialize)]
@@ -55,7 +55,7 @@ impl Jwt {
     ///     tenant: u32,
     /// }
     ///
-    /// let jwt = Jwt::hs256(*b"fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "my-api").build()?;
+    /// let jwt = Jwt::hs256(HmacSecret::generate()?).issuer("https://issuer.example").audience("my-api").build()?;
     /// let now = Timestamp::from_seconds(1_700_000_000);
     /// let claims = Claims::new(UserId::new("42")?, TokenId::new("1"), now, Timestamp::from_seconds(1_700_000_900));
     ///

@@ -8,6 +8,7 @@ mod hasher;
 mod intercepted;
 mod manual_feed;
 mod seeded_random;
+mod shared_secret;
 mod timer;
 
 pub use clock::FixedClock;
@@ -18,4 +19,5 @@ pub use hasher::TestHasher;
 pub use intercepted::{Hook, Intercepted, Method};
 pub use manual_feed::ManualFeed;
 pub use seeded_random::SeededRandom;
+pub use shared_secret::shared_secret;
 pub use timer::ManualTimer;

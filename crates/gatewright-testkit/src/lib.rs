@@ -19,7 +19,7 @@
 //!   its calls and can be paused. [`EventRecorder`] records events. [`FailingStore`] fails on
 //!   demand, [`CountingStore`] counts reads and pauses calls, and [`Intercepted`] runs any [`Hook`]
 //!   around the calls of a store. [`ManualFeed`] is a revocation feed whose messages a test
-//!   delivers.
+//!   delivers. [`shared_secret`] gives the nodes of a test one key.
 //!
 //! Each suite is one macro that expands every case as its own `#[test]`.
 //!
@@ -71,7 +71,7 @@ pub mod auth_routes;
 
 pub use fakes::{
     CountingStore, EventRecorder, FailingStore, FixedClock, Hook, Intercepted, ManualFeed, ManualTimer,
-    Method, Outage, SeededRandom, TestHasher, Watch,
+    Method, Outage, SeededRandom, TestHasher, Watch, shared_secret,
 };
 
 use std::future::Future;

@@ -25,7 +25,9 @@
 #![cfg_attr(not(all(feature = "axum", feature = "memory")), doc = "```ignore")]
 //! use axum::{Router, routing::get};
 //! use gatewright::axum::{CurrentUser, routes};
-//! use gatewright::{Auth, HashingPool, Jwt, Login, MemoryStore, Password, Registration, RoleName};
+//! use gatewright::{
+//!     Auth, HashingPool, HmacSecret, Jwt, Login, MemoryStore, Password, Registration, RoleName,
+//! };
 //!
 //! async fn me(user: CurrentUser) -> String {
 //!     format!("you are {}", user.email)
@@ -33,9 +35,8 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // At least 32 random bytes, from the environment:
-//! let secret = "fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa";
-//! let tokens = Jwt::hs256(secret, "https://example.com", "example-api").build()?;
+//! let secret = HmacSecret::generate()?; // in production the text of AUTH_SECRET_KEY
+//! let tokens = Jwt::hs256(secret).issuer("https://example.com").audience("example-api").build()?;
 //! let auth = Auth::local(MemoryStore::new(), tokens, HashingPool::builder().build()?)
 //!     .with_registration_role(RoleName::new("user")?)
 //!     .build()?;
@@ -117,9 +118,9 @@ pub use gatewright_core::types::{
 };
 pub use gatewright_core::{Bytes, roles, scopes};
 pub use gatewright_jwt::{
-    Algorithm, DangerousJwtBuilder, ExtendedClaims, IssuerVerifier, Issuers, JwkSet, Jwt, JwtBuilder,
-    KeyError, KeyRing, MAX_CACHE_TOKENS, MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_ID_BYTES, MAX_LEEWAY,
-    MIN_SECRET_BYTES, NewKey, RingError, SigningKey, UnknownAlgorithm, VerifyingKey,
+    Algorithm, DangerousJwtBuilder, ExtendedClaims, HmacSecret, IssuerVerifier, Issuers, JwkSet, Jwt,
+    JwtBuilder, KeyError, KeyRing, MAX_CACHE_TOKENS, MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_ID_BYTES,
+    MAX_LEEWAY, MIN_SECRET_BYTES, NewKey, RingError, SigningKey, UnknownAlgorithm, VerifyingKey,
 };
 pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder, Upgrade};
 

@@ -54,7 +54,7 @@ pub async fn open(path: &str, secret: &str) -> Result<Router, Box<dyn Error>> {
     let customers = SqlitePool::connect_with(SqliteConnectOptions::new().filename(path)).await?;
     query(TABLE).execute(&customers).await?;
 
-    let tokens = Arc::new(Jwt::hs256(secret, "https://shop.example", "shop").build()?);
+    let tokens = Arc::new(Jwt::hs256(secret).issuer("https://shop.example").audience("shop").build()?);
     let hashing = HashingPool::builder().build()?;
     let auth = Auth::builder(Customers(customers.clone()), sessions, Arc::clone(&tokens))
         .with_issuer(tokens)
@@ -129,13 +129,15 @@ async fn block(
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use gatewright_testkit::shared_secret;
+
     use super::*;
 
     #[tokio::test]
     async fn customers_are_added_once_to_a_private_file() {
         let path = std::env::temp_dir().join(format!("own-users-{}.db", std::process::id()));
         let path = path.to_str().unwrap();
-        let _shop = open(path, "a secret of at least thirty-two bytes").await.unwrap();
+        let _shop = open(path, &shared_secret("shop")).await.unwrap();
         let (long, short) = ("correct horse battery staple", "fourteen chars");
         assert!(add(path, "Ada", "ada@example.com", short, true).await.is_err());
         assert_eq!(add(path, "Ada", "ada@example.com", long, true).await.unwrap(), Added::New);

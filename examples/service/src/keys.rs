@@ -139,8 +139,8 @@ mod tests {
     #[test]
     fn a_previous_secret_verifies_and_is_not_published() {
         let keys = Keys::Secret {
-            secret: "fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa".to_owned(),
-            previous: Some("k9J2mQ7xVb4TzW8LcR5nYp3HdF6sGaE1".to_owned()),
+            secret: "the current secret of this unit test".to_owned(),
+            previous: Some("the previous secret of this unit test".to_owned()),
         };
         let ring = ring(&keys).unwrap();
         assert_eq!(ring.ids().len(), 2);

@@ -93,7 +93,8 @@ where
 }
 
 fn tokens(config: &Config) -> Result<Jwt, Box<dyn Error>> {
-    let tokens = Jwt::builder(ring(&config.keys)?, config.issuer.as_str(), config.audience.as_str());
+    let tokens =
+        Jwt::builder(ring(&config.keys)?).issuer(config.issuer.as_str()).audience(config.audience.as_str());
     let tokens = tokens.build();
     Ok(tokens.map_err(|error| format!("AUTH_{}: {}", error.setting.to_uppercase(), error.problem))?)
 }

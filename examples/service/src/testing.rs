@@ -21,19 +21,23 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{LazyLock, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use gatewright::{Account, Auth, AuthBuilder, MemoryStore, Prefix};
 use gatewright_testkit::auth_routes::{Request, Response, Target, Tokens};
-use gatewright_testkit::{FailingStore, Outage, TestHasher};
+use gatewright_testkit::{FailingStore, Outage, TestHasher, shared_secret};
 
 use crate::config::{Config, Keys};
 use crate::start;
 
 /// The HS256 key of every test.
-pub const SECRET: &str = "fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa";
+#[must_use]
+pub fn secret() -> &'static str {
+    static SECRET: LazyLock<String> = LazyLock::new(|| shared_secret("the key of every test"));
+    &SECRET
+}
 
 /// The email address of the first admin.
 pub const ADMIN_EMAIL: &str = "admin@example.com";
@@ -121,7 +125,7 @@ pub fn config(database_url: &str) -> Config {
         database_url: database_url.to_owned(),
         redis_url: None,
         redis_prefix: Prefix::default(),
-        keys: Keys::Secret { secret: SECRET.to_owned(), previous: None },
+        keys: Keys::Secret { secret: secret().to_owned(), previous: None },
         issuer: "http://localhost".to_owned(),
         audience: "gatewright-example".to_owned(),
         access_lifetime: Duration::from_secs(900),
@@ -201,7 +205,7 @@ fn on_a_thread(
 
 /// An example at this address, without API keys.
 fn target(address: &str) -> Target {
-    Target::new(address).with_guarded_route("/users/me").with_secret(SECRET)
+    Target::new(address).with_guarded_route("/users/me").with_secret(secret())
 }
 
 /// The running program. Dropping it kills the program.
@@ -262,7 +266,7 @@ impl Program {
     /// settings.
     #[must_use]
     pub fn start_on_memory(program: &str, folder: &str, settings: &[(&str, &str)]) -> Self {
-        let settings = [&[("DATABASE_URL", "memory:"), ("AUTH_SECRET_KEY", SECRET)], settings].concat();
+        let settings = [&[("DATABASE_URL", "memory:"), ("AUTH_SECRET_KEY", secret())], settings].concat();
         Self::start(program, &new_directory(folder), &settings)
     }
 

@@ -11,7 +11,7 @@ use gatewright::{
 };
 use gatewright_testkit::TestHasher;
 use gatewright_testkit::store::Store;
-use gatewright_tests::{PASSWORD, SECRET, World, jwt, sqlite};
+use gatewright_tests::{PASSWORD, World, jwt, secret, sqlite};
 use tokio::task::JoinHandle;
 
 use super::{EMAIL, NEW_PASSWORD, authenticate, bearer, new_password, session_of, world, world_on};
@@ -230,7 +230,10 @@ async fn token_leeway_does_not_extend_the_session() {
     });
     world.add(EMAIL).await;
     let pair = world.login(EMAIL).await;
-    let lenient = Jwt::hs256(SECRET, "https://issuer.example", "api").with_leeway(Duration::from_secs(60));
+    let lenient = Jwt::hs256(secret())
+        .issuer("https://issuer.example")
+        .audience("api")
+        .with_leeway(Duration::from_secs(60));
     let lenient = Auth::local(store, lenient.build().unwrap(), TestHasher::new())
         .with_clock(world.clock.clone())
         .build()

@@ -17,7 +17,7 @@ static KEY: LazyLock<NewKey> = LazyLock::new(|| NewKey::generate(Algorithm::Es25
 
 fn tokens(issuer: &str) -> Jwt {
     let ring = KeyRing::new(SigningKey::from_jwk(KEY.jwk()).unwrap());
-    Jwt::builder(ring, issuer, "api").build().unwrap()
+    Jwt::builder(ring).issuer(issuer).audience("api").build().unwrap()
 }
 
 gatewright_testkit::refresh_suite!(of_refresh, InMemory::fresh, tokens);

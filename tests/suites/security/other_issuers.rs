@@ -4,7 +4,7 @@ use gatewright::{
     Auth, AuthError, Clock, Introspection, Issuers, Jwt, Login, Password, Refresh, RefreshError, RequestView,
     TokenError, TokenIssuer, TokenKind, TokenText, TokenVerifier,
 };
-use gatewright_testkit::TestHasher;
+use gatewright_testkit::{TestHasher, shared_secret};
 use gatewright_tests::{PASSWORD, jwt};
 
 use crate::endpoints::{EMAIL, bearer, world};
@@ -12,7 +12,7 @@ use crate::endpoints::{EMAIL, bearer, world};
 const PARTNER: &str = "https://partner.example";
 
 fn partner() -> Jwt {
-    Jwt::hs256(*b"vG9G1rUa2oRnY4wLe8SxZc3MiKd0QtFb", PARTNER, "api").build().unwrap()
+    Jwt::hs256(shared_secret("partner")).issuer(PARTNER).audience("api").build().unwrap()
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use gatewright::{
     TokenDigest, TokenId, TokenText, TracingSink,
 };
 use gatewright_testkit::TestHasher;
-use gatewright_tests::{Log, SECRET, World, memory};
+use gatewright_tests::{Log, World, memory, secret};
 
 use crate::endpoints::{authenticate, bearer};
 
@@ -107,7 +107,7 @@ async fn no_value_shows_the_secrets_it_holds() {
     shown.push(format!("{known:?} {:?} {:?}", keyed.auth, Caller::ApiKey(known.clone())));
     let unknown = RequestView::new("GET", &Key("a wrong but secret key"));
     shown.push(format!("{:?}", keyed.auth.require_api_key(&unknown, &Requirement::Authenticated)));
-    shown.push(format!("{:?}", Jwt::hs256(SECRET, "iss", "aud")));
+    shown.push(format!("{:?}", Jwt::hs256(secret()).issuer("iss").audience("aud")));
     shown.push(format!("{:?} {:?}", gatewright_tests::jwt(), HashingPool::builder().build().unwrap()));
     shown.push(format!(
         "{:?} {:?} {:?}",
@@ -118,7 +118,7 @@ async fn no_value_shows_the_secrets_it_holds() {
     let id = TokenId::new("secret-token-id");
     let seed = SessionSeed::from_bytes(*b"thirty-two bytes of secret seed!");
     shown.push(format!("{id:?} {seed:?} {:?}", TokenDigest::of(&id)));
-    shown.push(chain(&Jwt::hs256("short but secret", "iss", "aud").build().unwrap_err()));
+    shown.push(chain(&Jwt::hs256("short but secret").issuer("iss").audience("aud").build().unwrap_err()));
     shown.push(format!("{:?}", world.auth));
     shown.extend(both.0.take());
     shown.push(log.text());
@@ -129,7 +129,7 @@ async fn no_value_shows_the_secrets_it_holds() {
         PASSPHRASE,
         "another secret passphrase",
         "wrong but secret too",
-        SECRET,
+        secret(),
         HASH,
         "c2VjcmV0aGFzaA",
         "secret-token-id",
@@ -166,5 +166,5 @@ fn a_builder_shows_its_settings_without_secrets() {
     let builder = Auth::local(gatewright::MemoryStore::new(), gatewright_tests::jwt(), TestHasher::new())
         .with_registration_role(RoleName::new("user").unwrap());
     let text = format!("{builder:?}");
-    assert!(text.contains("access_lifetime") && !text.contains(SECRET), "{text}");
+    assert!(text.contains("access_lifetime") && !text.contains(secret()), "{text}");
 }

@@ -11,7 +11,7 @@ use gatewright_testkit::auth_routes::{PASSWORD as HTTP_PASSWORD, Tokens, claims}
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{FixedClock, TestHasher};
 use gatewright_tests::database::Database;
-use gatewright_tests::{PASSWORD, SECRET, World, jwt, new_file};
+use gatewright_tests::{PASSWORD, World, jwt, new_file, secret};
 
 const EMAIL: &str = "ada@example.com";
 const ADDRESS: &str = "192.0.2.17";
@@ -105,7 +105,7 @@ async fn database_files_contain_no_password_and_no_token() {
         dump.extend(std::fs::read(file.unwrap().path()).unwrap());
     }
     assert!(contains(&dump, EMAIL), "the files contain the user");
-    let mut secrets = vec![PASSWORD.to_owned(), SECRET.to_owned()];
+    let mut secrets = vec![PASSWORD.to_owned(), secret().to_owned()];
     for token in [first.access_token, first.refresh_token, second.access_token, second.refresh_token] {
         let id = claims(token.expose())["jti"].as_str().unwrap().to_owned();
         let signature = token.expose().rsplit('.').next().unwrap().to_owned();

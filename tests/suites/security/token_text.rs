@@ -39,7 +39,7 @@ fn other_text(token: &TokenText) -> TokenText {
 /// A node whose tokens are signed with ES256, with a grace window, a user and a session.
 async fn node(caches_tokens: bool, grace: Duration) -> (World<MemoryStore>, TokenPair) {
     let key = SigningKey::from_jwk(NewKey::generate(Algorithm::Es256).unwrap().jwk()).unwrap();
-    let tokens = Jwt::builder(KeyRing::new(key), "https://issuer.example", "api");
+    let tokens = Jwt::builder(KeyRing::new(key)).issuer("https://issuer.example").audience("api");
     let tokens = if caches_tokens { tokens.with_cache(64) } else { tokens };
     let world = World::new(MemoryStore::new());
     let auth = Auth::local(world.store.clone(), tokens.build().unwrap(), world.hasher.clone())

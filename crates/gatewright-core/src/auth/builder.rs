@@ -82,7 +82,8 @@ impl<U: AuthUser> Auth<U> {
 /// ```
 /// # use gatewright_core::{Auth, BuildError};
 /// # use std::time::Duration;
-/// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+/// # let secret = gatewright_jwt::HmacSecret::generate()?;
+/// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
 /// # let (store, tokens) = (gatewright_memory::MemoryStore::new(), tokens.build()?);
 /// let builder = Auth::local(store, tokens, gatewright_testkit::TestHasher::new());
 /// let error = builder.with_access_lifetime(Duration::from_secs(25 * 60 * 60)).build().unwrap_err();
@@ -324,7 +325,8 @@ impl<U: AuthUser> AuthBuilder<U> {
     /// ```
     /// # use gatewright_core::{Auth, BuildError};
     /// # use std::time::Duration;
-    /// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
+    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
     /// # let (store, tokens) = (gatewright_memory::MemoryStore::new(), tokens.build()?);
     /// let builder = Auth::local(store, tokens, gatewright_testkit::TestHasher::new());
     /// let auth = builder.with_refusal_floor(Duration::from_millis(800)).build()?;

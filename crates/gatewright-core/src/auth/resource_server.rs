@@ -60,7 +60,8 @@ impl Auth<NoUser> {
     /// ```
     /// use gatewright_core::Auth;
     ///
-    /// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
+    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
     /// # let verifier = tokens.build()?;
     /// let auth = Auth::resource_server(verifier).build()?;
     /// assert!(auth.endpoints().all(|endpoint| endpoint.path() != "/register"));

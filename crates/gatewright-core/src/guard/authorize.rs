@@ -95,7 +95,8 @@ impl<U: AuthUser> Auth<U> {
     /// }
     ///
     /// # gatewright_testkit::block_on(async {
-    /// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
+    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
     /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
     /// # let builder = Auth::local(MemoryStore::new(), tokens, hasher).with_registration_role(RoleName::new("user")?);
     /// # let auth = builder.build()?;
@@ -138,16 +139,17 @@ impl<U: AuthUser> Auth<U> {
     /// impl Headers for ApiKey {
     ///     fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
     ///         if name == "x-api-key" {
-    ///             see(b"k9J2mQ7xVb4TzW8L");
+    ///             see(b"the-key-of-billing");
     ///         }
     ///     }
     /// }
     ///
     /// # gatewright_testkit::block_on(async {
-    /// # let tokens = gatewright_jwt::Jwt::hs256("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa", "https://issuer.example", "api");
+    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
+    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
     /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
     /// # let builder = Auth::local(MemoryStore::new(), tokens, hasher).with_registration_role(RoleName::new("user")?);
-    /// let keys = ApiKeys::parse("k9J2mQ7xVb4TzW8L:items:read")?;
+    /// let keys = ApiKeys::parse("the-key-of-billing:items:read")?;
     /// let auth = builder.with_api_keys(keys).build()?;
     /// let view = RequestView::new("GET", &ApiKey);
     /// let allowed = auth.require_api_key(&view, &Requirement::Scopes(&["items:read"]));

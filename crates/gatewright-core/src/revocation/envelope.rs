@@ -108,9 +108,11 @@ pub struct InvalidFeedMessage {}
 ///
 /// ```
 /// use gatewright_core::revocation::{FeedCodec, FeedKey};
-/// use gatewright_core::{Revocation, Timestamp, UserId};
+/// use gatewright_core::{Revocation, SecureRandom, SystemRandom, Timestamp, UserId};
 ///
-/// let key = FeedKey::from_bytes(*b"fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa");
+/// let mut bytes = [0; 32];
+/// SystemRandom.fill(&mut bytes)?; // all nodes need the same bytes
+/// let key = FeedKey::from_bytes(bytes);
 /// let (here, there) = (FeedCodec::with_key(key.clone()), FeedCodec::with_key(key));
 /// let message = here.seal(Revocation::user(UserId::new("42")?), Timestamp::from_seconds(1));
 /// assert!(message.as_str().ends_with(" user 42"));
@@ -118,7 +120,7 @@ pub struct InvalidFeedMessage {}
 ///
 /// let forged = message.as_str().replace("42", "43");
 /// assert!(there.open(&forged).is_err());
-/// # Ok::<(), gatewright_core::InvalidId>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct FeedCodec {
     /// Random, for each codec.

@@ -26,7 +26,7 @@ const MIN_DISTINCT_BYTES: usize = 8;
 /// ```
 /// use gatewright_core::FeedKey;
 ///
-/// # let text = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+/// # let text = gatewright_testkit::shared_secret("feed");
 /// let key: FeedKey = text.parse()?; // for example from the environment
 /// assert_eq!(format!("{key:?}"), "FeedKey(..)");
 /// # Ok::<(), gatewright_core::InvalidFeedKey>(())

@@ -20,7 +20,7 @@ pub const SHORT_API_KEY_BYTES: usize = 16;
 /// ```
 /// use gatewright_core::ApiKeys;
 ///
-/// let keys = ApiKeys::parse("k9J2mQ7xVb4TzW8L, R5nYp3HdF6sGaE1c:introspect items:read")?;
+/// let keys = ApiKeys::parse("the-key-of-billing, the-key-of-reports:introspect items:read")?;
 /// assert_eq!(keys.len(), 2);
 /// assert!(ApiKeys::parse("a key with spaces").is_err());
 /// # Ok::<(), gatewright_core::InvalidApiKey>(())

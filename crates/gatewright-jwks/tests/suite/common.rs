@@ -77,7 +77,7 @@ pub(crate) fn key(id: &str) -> SigningKey {
 
 /// An issuer whose key has this id.
 pub(crate) fn issuer(id: &str) -> Jwt {
-    Jwt::builder(KeyRing::new(key(id)), ISSUER, AUDIENCE).build().unwrap()
+    Jwt::builder(KeyRing::new(key(id))).issuer(ISSUER).audience(AUDIENCE).build().unwrap()
 }
 
 /// The response with the issuer's keys.
@@ -92,7 +92,10 @@ pub(crate) fn issue(issuer: &Jwt) -> String {
 }
 
 pub(crate) fn builder(server: &Server) -> RemoteIssuerBuilder {
-    RemoteIssuer::builder(ISSUER, AUDIENCE, &server.url).with_root_certificate(&server.certificate)
+    RemoteIssuer::builder(&server.url)
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .with_root_certificate(&server.certificate)
 }
 
 /// Builds the verifier and waits for its first fetch.

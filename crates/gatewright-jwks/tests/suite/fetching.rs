@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gatewright_core::{TokenError, TokenKind, TokenVerifier};
 use gatewright_jwks::{FetchFailure, RemoteIssuer, RemoteIssuerBuilder};
-use gatewright_jwt::{Algorithm, Issuers, Jwt, KeyRing, NewKey, SigningKey};
+use gatewright_jwt::{Algorithm, HmacSecret, Issuers, Jwt, KeyRing, NewKey, SigningKey};
 
 use crate::common::{
     AUDIENCE, ISSUER, ManualClock, START, Setup, builder, issue, issuer, jwks, key, ready, verify,
@@ -144,13 +144,13 @@ fn a_failed_fetch_keeps_the_previous_keys() {
 #[test]
 fn unusable_keys_and_secrets_in_a_set_are_skipped() {
     let issuer = issuer("a");
-    let secret = SigningKey::from_secret(Algorithm::Hs256, b"fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa").unwrap();
+    let secret = SigningKey::from_secret(Algorithm::Hs256, HmacSecret::generate().unwrap().expose()).unwrap();
     let oct = r#"{"kty":"oct","kid":"s","alg":"HS256","k":"ZnU4RjBxVHoxblFtWDN2S2Q3UndZYjJMaEpjOVBzRWE"}"#;
     let set = issuer.ring().jwks().replace("[", &format!(r#"[{{"kty":"EC","crv":"P-521"}},7,{oct},"#));
     let remote = ready(builder(&Server::https(Response::ok(&set))));
     assert_eq!(remote.key_ids(), ["a"]);
     let ring = KeyRing::new(secret.with_id("s").unwrap());
-    let forged = Jwt::builder(ring, ISSUER, AUDIENCE).build().unwrap();
+    let forged = Jwt::builder(ring).issuer(ISSUER).audience(AUDIENCE).build().unwrap();
     assert_eq!(verify(&remote, &issue(&forged)), Err(TokenError::Key));
     assert_eq!(verify(&remote, &issue(&issuer)), Ok(()));
 }
@@ -169,13 +169,15 @@ fn only_https_servers_with_a_trusted_certificate_are_used() {
         "https://",
         "https:///x",
     ] {
-        let error = RemoteIssuer::builder(ISSUER, AUDIENCE, url).build().unwrap_err();
+        let error = RemoteIssuer::builder(url).issuer(ISSUER).audience(AUDIENCE).build().unwrap_err();
         assert_eq!(error.setting, "jwks_url", "{url}");
     }
     assert_eq!(plain.requests(), 0);
     let (server, other) = (Server::https(jwks(&issuer)), Server::https(jwks(&issuer)));
     let untrusted = builder(&server).with_root_certificate(&other.certificate);
-    let wrong_name = RemoteIssuer::builder(ISSUER, AUDIENCE, server.url.replace("localhost", "127.0.0.1"))
+    let wrong_name = RemoteIssuer::builder(server.url.replace("localhost", "127.0.0.1"))
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
         .with_root_certificate(&server.certificate);
     for builder in [untrusted, wrong_name] {
         let remote = builder.build().unwrap();
@@ -191,7 +193,7 @@ fn only_https_servers_with_a_trusted_certificate_are_used() {
 fn plain_http_and_redirects_need_dangerous_settings() {
     let issuer = issuer("a");
     let plain = Server::http(jwks(&issuer));
-    ready(RemoteIssuer::builder(ISSUER, AUDIENCE, &plain.url).dangerous().with_http());
+    ready(RemoteIssuer::builder(&plain.url).issuer(ISSUER).audience(AUDIENCE).dangerous().with_http());
     let target = Server::http(jwks(&issuer));
     let redirecting = Server::https(Response::Status(302, format!("location: {}\r\n", target.url)));
     // A redirect to plain HTTP needs both settings.
@@ -206,9 +208,9 @@ fn plain_http_and_redirects_need_dangerous_settings() {
 fn several_issuers_each_have_their_own_keys_and_audience() {
     let (ours, theirs) = (issuer("k"), issuer("k"));
     let other = "https://other.example";
-    let third = Jwt::builder(KeyRing::new(key("k")), other, "their-api").build().unwrap();
+    let third = Jwt::builder(KeyRing::new(key("k"))).issuer(other).audience("their-api").build().unwrap();
     let (first, second) = (Server::https(jwks(&theirs)), Server::https(jwks(&third)));
-    let more = RemoteIssuer::builder(other, "their-api", &second.url);
+    let more = RemoteIssuer::builder(&second.url).issuer(other).audience("their-api");
     let more = ready(more.with_root_certificate(&second.certificate));
     let both = Issuers::new().with(ready(builder(&first))).unwrap().with(more).unwrap();
     let verify = |jwt: &Jwt| both.verify(TokenKind::Access, &issue(jwt), START).map(drop);
@@ -218,7 +220,7 @@ fn several_issuers_each_have_their_own_keys_and_audience() {
 
 #[test]
 fn errors_name_the_setting_that_is_out_of_range() {
-    let builder = || RemoteIssuer::builder(ISSUER, AUDIENCE, "https://localhost:1/jwks.json");
+    let builder = || RemoteIssuer::builder("https://localhost:1/jwks.json").issuer(ISSUER).audience(AUDIENCE);
     let setting = |builder: RemoteIssuerBuilder| builder.build().unwrap_err().setting;
     assert_eq!(setting(builder().with_timeout(Duration::ZERO)), "timeout");
     assert_eq!(setting(builder().with_timeout(Duration::from_secs(61))), "timeout");
@@ -228,7 +230,9 @@ fn errors_name_the_setting_that_is_out_of_range() {
     assert_eq!(setting(builder().with_max_stale(Duration::from_secs(30 * 86_400 + 1))), "max_stale");
     assert_eq!(setting(builder().with_root_certificate("x")), "root_certificate");
     assert_eq!(setting(builder().with_rules(|jwt| jwt.with_leeway(Duration::from_secs(61)))), "leeway");
-    let other = |_| Jwt::builder(KeyRing::default(), ISSUER, AUDIENCE);
+    let other = |_| Jwt::builder(KeyRing::default()).issuer(ISSUER).audience(AUDIENCE);
     assert_eq!(setting(builder().with_rules(other)), "rules");
-    assert_eq!(setting(RemoteIssuer::builder("", AUDIENCE, "https://localhost:1/")), "issuer");
+    let url = "https://localhost:1/jwks.json";
+    assert_eq!(setting(RemoteIssuer::builder(url).audience(AUDIENCE)), "issuer");
+    assert_eq!(setting(RemoteIssuer::builder(url).issuer(ISSUER)), "audience");
 }

@@ -16,7 +16,7 @@ use crate::common::{
 };
 
 fn jwt(key: SigningKey) -> Jwt {
-    Jwt::builder(KeyRing::new(key), ISSUER, AUDIENCE).build().unwrap()
+    Jwt::builder(KeyRing::new(key)).issuer(ISSUER).audience(AUDIENCE).build().unwrap()
 }
 
 #[test]

@@ -10,7 +10,7 @@ use proptest::prelude::{any, proptest};
 use crate::common::{AUDIENCE, ISSUER, NOW, change_byte, claims, hs256_key, key_with_id, vectors, verify};
 
 fn cached(ring: &KeyRing) -> Jwt {
-    Jwt::builder(ring.clone(), ISSUER, AUDIENCE).with_cache(64).build().unwrap()
+    Jwt::builder(ring.clone()).issuer(ISSUER).audience(AUDIENCE).with_cache(64).build().unwrap()
 }
 
 /// An access token with this `jti`.
@@ -43,7 +43,11 @@ fn a_cached_token_has_the_same_claims_and_expires_on_time() {
 #[test]
 fn the_maximum_age_is_checked_at_each_use() {
     let ring = KeyRing::new(key_with_id("a"));
-    let jwt = Jwt::builder(ring, ISSUER, AUDIENCE).with_cache(4).with_max_age(Duration::from_secs(10));
+    let jwt = Jwt::builder(ring)
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .with_cache(4)
+        .with_max_age(Duration::from_secs(10));
     let jwt = jwt.build().unwrap();
     let token = issue(&jwt, "1");
     assert_eq!(verify_at(&jwt, &token, NOW.saturating_add(Duration::from_secs(10))), Ok(()));
@@ -84,8 +88,13 @@ fn retiring_a_key_invalidates_its_cached_tokens() {
 
 #[test]
 fn the_capacity_of_a_cache_is_limited() {
-    let build =
-        |tokens| Jwt::builder(KeyRing::new(key_with_id("a")), ISSUER, AUDIENCE).with_cache(tokens).build();
+    let build = |tokens| {
+        Jwt::builder(KeyRing::new(key_with_id("a")))
+            .issuer(ISSUER)
+            .audience(AUDIENCE)
+            .with_cache(tokens)
+            .build()
+    };
     for tokens in [0, MAX_CACHE_TOKENS + 1, usize::MAX] {
         assert_eq!(build(tokens).unwrap_err().setting, "cache");
     }

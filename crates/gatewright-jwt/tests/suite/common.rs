@@ -73,7 +73,7 @@ pub(crate) fn verifying(key: &SigningKey) -> KeyRing {
 }
 
 pub(crate) fn jwt(ring: &KeyRing) -> Jwt {
-    Jwt::builder(ring.clone(), ISSUER, AUDIENCE).build().unwrap()
+    Jwt::builder(ring.clone()).issuer(ISSUER).audience(AUDIENCE).build().unwrap()
 }
 
 pub(crate) fn claims() -> Claims {

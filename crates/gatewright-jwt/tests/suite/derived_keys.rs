@@ -110,7 +110,7 @@ fn nothing_is_derived_from_a_public_key_or_without_a_signing_key() {
     assert_eq!(derive(&ring, LABEL).len(), 1);
     let secret = VerifyingKey::from_secret(Algorithm::Hs256, SECRET).unwrap();
     let verifying = KeyRing::verifying([public, own_public, secret]).unwrap();
-    let foreign = Jwt::builder(verifying, ISSUER, AUDIENCE).build().unwrap();
+    let foreign = Jwt::builder(verifying).issuer(ISSUER).audience(AUDIENCE).build().unwrap();
     assert!(foreign.derive_keys(LABEL).is_empty());
 }
 

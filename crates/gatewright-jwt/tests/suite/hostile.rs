@@ -29,7 +29,8 @@ fn keys(policy: &Value) -> Vec<VerifyingKey> {
 fn verifier(policy: &Value) -> Jwt {
     let ring = KeyRing::verifying(keys(policy)).unwrap();
     let leeway = Duration::from_secs(policy["leeway"].as_u64().unwrap_or(0));
-    let mut builder = Jwt::builder(ring, ISSUER, AUDIENCE).with_leeway(leeway).with_tolerance(leeway);
+    let mut builder =
+        Jwt::builder(ring).issuer(ISSUER).audience(AUDIENCE).with_leeway(leeway).with_tolerance(leeway);
     if let Some(age) = policy["max_age"].as_u64() {
         builder = builder.with_max_age(Duration::from_secs(age));
     }

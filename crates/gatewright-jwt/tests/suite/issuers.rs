@@ -17,7 +17,7 @@ const OTHER: &str = "https://other.example";
 
 /// A `Jwt` with a new key, whose id is the same for all issuers.
 fn jwt(issuer: &str, audience: &str) -> Jwt {
-    Jwt::builder(KeyRing::new(key_with_id("k")), issuer, audience).build().unwrap()
+    Jwt::builder(KeyRing::new(key_with_id("k"))).issuer(issuer).audience(audience).build().unwrap()
 }
 
 #[test]
@@ -71,7 +71,8 @@ fn an_issuer_can_be_added_once_and_must_have_a_name() {
 /// A verifier of our own issuer and another one, and both issuers.
 fn ours_and_theirs() -> (Issuers, Jwt, Jwt) {
     let (ours, theirs) = (jwt(ISSUER, AUDIENCE), jwt(OTHER, AUDIENCE));
-    let verifier = |jwt: &Jwt| Jwt::builder(jwt.ring().clone(), jwt.issuer(), AUDIENCE).build().unwrap();
+    let verifier =
+        |jwt: &Jwt| Jwt::builder(jwt.ring().clone()).issuer(jwt.issuer()).audience(AUDIENCE).build().unwrap();
     let issuers = Issuers::new().with_own(verifier(&ours)).unwrap();
     (issuers.with(verifier(&theirs)).unwrap(), ours, theirs)
 }
@@ -105,7 +106,12 @@ fn only_access_tokens_of_another_issuer_are_accepted_without_session() {
 
 /// The verdict for a token of another issuer that also has this claim.
 fn foreign(name: &str, value: &str) -> Result<VerifiedClaims, TokenError> {
-    let jwt = Jwt::builder(verifying(&hs256_key()), OTHER, AUDIENCE).of_another_issuer().build().unwrap();
+    let jwt = Jwt::builder(verifying(&hs256_key()))
+        .issuer(OTHER)
+        .audience(AUDIENCE)
+        .of_another_issuer()
+        .build()
+        .unwrap();
     let rest = r#""sub":"42","jti":"1","iat":1700000000,"exp":1700000900"#;
     let payload = format!(r#"{{"iss":"{OTHER}","aud":"{AUDIENCE}",{rest},"{name}":{value}}}"#);
     let token = sign(r#"{"alg":"HS256","typ":"at+jwt","kid":"hs1"}"#, &payload);
@@ -138,7 +144,10 @@ fn sid_epoch_and_scope_of_another_issuer_can_have_any_type() {
 
 #[test]
 fn a_ring_that_signs_cannot_be_of_another_issuer() {
-    let builder = Jwt::builder(KeyRing::new(key(Algorithm::EdDsa)), ISSUER, AUDIENCE).of_another_issuer();
+    let builder = Jwt::builder(KeyRing::new(key(Algorithm::EdDsa)))
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .of_another_issuer();
     assert_eq!(builder.build().unwrap_err().setting, "issuer");
 }
 

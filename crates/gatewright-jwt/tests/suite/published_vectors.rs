@@ -70,7 +70,7 @@ fn verdict(vector: &Value, keys: &Value, secret: Option<&str>, signed_tokens: &m
     let claim = |name: &str| vector["payload"][name].as_str().unwrap_or("any").to_owned();
     let now = vector["payload"]["exp"].as_u64().unwrap_or(1).saturating_sub(1);
     let ring = KeyRing::verifying(key).unwrap();
-    let jwt = Jwt::builder(ring, claim("iss"), claim("aud")).dangerous().without_kid();
+    let jwt = Jwt::builder(ring).issuer(claim("iss")).audience(claim("aud")).dangerous().without_kid();
     let jwt = jwt.dangerous().with_access_type("JWT").build().unwrap();
     match jwt.verify(TokenKind::Access, token, Timestamp::from_seconds(now)) {
         Ok(_) => "accepted".to_owned(),

@@ -86,14 +86,20 @@ fn without_kid(typ: &str) -> String {
 
 /// A verifier that accepts tokens without `kid`, and access tokens of the type `JWT`.
 fn lenient(ring: &KeyRing) -> Jwt {
-    let builder = Jwt::builder(ring.clone(), ISSUER, AUDIENCE).dangerous().without_kid();
+    let builder = Jwt::builder(ring.clone()).issuer(ISSUER).audience(AUDIENCE).dangerous().without_kid();
     builder.dangerous().with_access_type("JWT").build().unwrap()
 }
 
 #[test]
 fn a_token_without_kid_needs_the_dangerous_setting_and_a_ring_of_one_key() {
     let ring = verifying(&hs256_key());
-    let any_kid = Jwt::builder(ring.clone(), ISSUER, AUDIENCE).dangerous().without_kid().build().unwrap();
+    let any_kid = Jwt::builder(ring.clone())
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .dangerous()
+        .without_kid()
+        .build()
+        .unwrap();
     assert_eq!(verify(&jwt(&ring), &without_kid("at+jwt")), Err(TokenError::Key));
     assert_eq!(verify(&any_kid, &without_kid("at+jwt")), Ok(()));
     assert_eq!(verify(&any_kid, &without_kid("JWT")), Err(TokenError::Kind));
@@ -119,13 +125,14 @@ fn dangerous_settings_end_when_the_ring_gets_a_signing_key() {
 
 #[test]
 fn dangerous_settings_are_errors_on_a_ring_that_signs() {
-    let builder = || Jwt::builder(KeyRing::new(key_with_id("a")), ISSUER, AUDIENCE).dangerous();
+    let builder =
+        || Jwt::builder(KeyRing::new(key_with_id("a"))).issuer(ISSUER).audience(AUDIENCE).dangerous();
     assert_eq!(builder().without_kid().build().unwrap_err().setting, "without_kid");
     assert_eq!(builder().with_access_type("JWT").build().unwrap_err().setting, "access_type");
     let ring = verifying(&key_with_id("a"));
-    let builder = Jwt::builder(ring.clone(), ISSUER, AUDIENCE).dangerous();
+    let builder = Jwt::builder(ring.clone()).issuer(ISSUER).audience(AUDIENCE).dangerous();
     assert_eq!(builder.with_access_type("").build().unwrap_err().setting, "access_type");
-    let error = Jwt::builder(ring, ISSUER, AUDIENCE).with_key_id("x").build().unwrap_err();
+    let error = Jwt::builder(ring).issuer(ISSUER).audience(AUDIENCE).with_key_id("x").build().unwrap_err();
     assert_eq!(error.setting, "key_id");
 }
 
@@ -260,7 +267,7 @@ fn one_secret_or_rsa_key_cannot_have_two_algorithms_in_a_signing_ring() {
 #[test]
 fn with_access_type_rejects_other_kinds_and_rings_with_a_signing_key() {
     let ring = verifying(&key_with_id("a"));
-    let builder = || Jwt::builder(ring.clone(), ISSUER, AUDIENCE).dangerous();
+    let builder = || Jwt::builder(ring.clone()).issuer(ISSUER).audience(AUDIENCE).dangerous();
     for name in ["rt+jwt", "RT+JWT", "application/password-reset+jwt", "email-verification+jwt"] {
         assert_eq!(builder().with_access_type(name).build().unwrap_err().setting, "access_type", "{name}");
     }

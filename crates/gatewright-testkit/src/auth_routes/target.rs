@@ -19,10 +19,11 @@ pub const PASSWORD: &str = "correct horse battery staple";
 ///
 /// ```
 /// use gatewright_testkit::auth_routes::Target;
+/// use gatewright_testkit::shared_secret;
 ///
 /// let target = Target::new("http://127.0.0.1:3000")
 ///     .with_guarded_route("/users/me")
-///     .with_secret("fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa");
+///     .with_secret(&shared_secret("my application"));
 /// assert_eq!(target.path("/login"), "/auth/login");
 /// ```
 #[derive(Debug, Clone)]

@@ -9,6 +9,7 @@ use gatewright_core::{
     FeedMessage, Received as Verdict, Revocation, RevocationFeed, RevocationReceiver, Timestamp, TokenIssuer,
     UserId,
 };
+use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -19,8 +20,10 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 pub(super) const AGAIN: Duration = Duration::from_secs(1);
 
 /// What makes and opens the messages of all listeners.
-static CODEC: LazyLock<FeedCodec> =
-    LazyLock::new(|| FeedCodec::with_key(FeedKey::from_bytes(*b"fu8F0qTz1nQmX3vKd7RwYb2LhJc9PsEa")));
+static CODEC: LazyLock<FeedCodec> = LazyLock::new(|| {
+    let key = Sha256::digest("gatewright test feed");
+    FeedCodec::with_key(FeedKey::from_bytes(key.into()))
+});
 
 /// Makes the message that carries a revocation. Every [`Listener`] accepts it.
 #[must_use]

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gatewright_testkit::auth_routes::{PASSWORD, Request, Target, Tokens, expect_same_token};
+use gatewright_testkit::shared_secret;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -29,7 +30,7 @@ fn new_file() -> String {
 /// A shop with Ada, who works there, and the customer Bob.
 fn shop(runtime: &Runtime) -> Target {
     let path = new_file();
-    let secret = "a secret of at least thirty-two bytes";
+    let secret = &shared_secret("shop");
     runtime.block_on(async {
         let app = own_users::open(&path, secret).await.unwrap();
         own_users::add(&path, "Ada", "Ada@Example.com", PASSWORD, true).await.unwrap();

@@ -13,7 +13,7 @@ use gatewright::{Algorithm, NewKey};
 use gatewright_testkit::auth_routes::{PASSWORD, Request, Target, Tokens};
 use gatewright_testkit::block_on;
 
-use super::{ADMIN_EMAIL, Example, Program, SECRET, databases, new_directory};
+use super::{ADMIN_EMAIL, Example, Program, databases, new_directory, secret};
 
 pub use configured::{
     a_session_keeps_the_address_of_its_login, an_unsafe_setting_is_refused_by_name_and_not_repeated,
@@ -115,19 +115,19 @@ pub fn the_main_journey_survives_a_restart_in_sqlite(program: &str, folder: &str
 /// With users and sessions on PostgreSQL.
 pub fn the_main_journey_survives_a_restart_on_postgres(program: &str, folder: &str) {
     let url = block_on(databases::postgres());
-    survive_a_restart(program, folder, &[("DATABASE_URL", &url), ("AUTH_SECRET_KEY", SECRET)]);
+    survive_a_restart(program, folder, &[("DATABASE_URL", &url), ("AUTH_SECRET_KEY", secret())]);
 }
 
 /// With users and sessions on MariaDB, under its own scheme.
 pub fn the_main_journey_survives_a_restart_on_mysql(program: &str, folder: &str) {
     let url = block_on(databases::mysql()).replacen("mysql:", "mariadb:", 1);
-    survive_a_restart(program, folder, &[("DATABASE_URL", &url), ("AUTH_SECRET_KEY", SECRET)]);
+    survive_a_restart(program, folder, &[("DATABASE_URL", &url), ("AUTH_SECRET_KEY", secret())]);
 }
 
 /// With users in SQLite and sessions in Redis.
 pub fn the_main_journey_survives_a_restart_on_redis(program: &str, folder: &str) {
     let (url, _) = databases::redis();
-    survive_a_restart(program, folder, &[("REDIS_URL", &url), ("AUTH_SECRET_KEY", SECRET)]);
+    survive_a_restart(program, folder, &[("REDIS_URL", &url), ("AUTH_SECRET_KEY", secret())]);
 }
 
 fn survive_a_restart(program: &str, folder: &str, database: &[(&str, &str)]) {
@@ -157,7 +157,7 @@ fn survive_a_restart(program: &str, folder: &str, database: &[(&str, &str)]) {
 /// Sessions and the use of refresh tokens are still there after a `SIGKILL`.
 pub fn a_crash_loses_nothing_that_was_acknowledged(program: &str, folder: &str) {
     let directory = new_directory(folder);
-    let settings = [("AUTH_REFRESH_GRACE_SECONDS", "0"), ("AUTH_SECRET_KEY", SECRET)];
+    let settings = [("AUTH_REFRESH_GRACE_SECONDS", "0"), ("AUTH_SECRET_KEY", secret())];
     let service = Program::start(program, &directory, &settings);
     let target = service.target();
     let first = target.user();
@@ -176,11 +176,11 @@ pub fn a_crash_loses_nothing_that_was_acknowledged(program: &str, folder: &str) 
 pub fn a_changed_secret_ends_no_session(program: &str, folder: &str) {
     let directory = new_directory(folder);
     let next = "R5nYp3HdF6sGaE1cX8wQz7LmT2vKd9Jb";
-    let service = Program::start(program, &directory, &[("AUTH_SECRET_KEY", SECRET)]);
+    let service = Program::start(program, &directory, &[("AUTH_SECRET_KEY", secret())]);
     let first = service.target().user();
     let _ = service.stop_with_log();
 
-    let settings = [("AUTH_SECRET_KEY", next), ("AUTH_SECRET_KEY_PREVIOUS", SECRET)];
+    let settings = [("AUTH_SECRET_KEY", next), ("AUTH_SECRET_KEY_PREVIOUS", secret())];
     let service = Program::start(program, &directory, &settings);
     let target = service.target();
     target.me(&first.access).expect_ok();

@@ -13,7 +13,7 @@ use gatewright_testkit::auth_routes::{PASSWORD, Request, Response, Target, Token
 use gatewright_testkit::store::RACERS;
 use gatewright_testkit::{block_on, repetitions};
 
-use super::{ADMIN_PASSWORD, Example, Program, SECRET, databases, new_directory};
+use super::{ADMIN_PASSWORD, Example, Program, databases, new_directory, secret};
 
 /// How often in a row a client repeats a request that is answered 503.
 const PATIENCE: usize = 100;
@@ -215,7 +215,7 @@ fn survive<S: SessionStore>(
 
 fn settings<'a>(stores: &[(&'a str, &'a str)], grace: &'a str) -> Vec<(&'a str, &'a str)> {
     let others = [
-        ("AUTH_SECRET_KEY", SECRET),
+        ("AUTH_SECRET_KEY", secret()),
         ("AUTH_REFRESH_GRACE_SECONDS", grace),
         ("ADMIN_PASSWORD", ADMIN_PASSWORD),
         ("RUST_LOG", "error"),

@@ -11,7 +11,7 @@ use sqlx::{Connection, Executor};
 use tokio::task;
 use tokio::time::Instant;
 
-use super::{ADMIN_PASSWORD, Example, PATIENCE, Program, SECRET, databases, new_directory};
+use super::{ADMIN_PASSWORD, Example, PATIENCE, Program, databases, new_directory, secret};
 
 /// The number of sessions that one node ends while the other has them in its cache.
 const LOGOUTS: usize = 100;
@@ -108,7 +108,7 @@ pub fn revocations_reach_the_other_program_on_redis(program: &str, folder: &str)
 }
 
 fn two_programs(program: &str, folder: &str, stores: &[(&str, &str)]) -> [Program; 2] {
-    let others = [("AUTH_SECRET_KEY", SECRET), ("ADMIN_PASSWORD", ADMIN_PASSWORD), ("RUST_LOG", "info")];
+    let others = [("AUTH_SECRET_KEY", secret()), ("ADMIN_PASSWORD", ADMIN_PASSWORD), ("RUST_LOG", "info")];
     let settings = [stores, &others].concat();
     [(); 2].map(|()| Program::start(program, &new_directory(folder), &settings))
 }
@@ -169,7 +169,7 @@ pub fn without_a_feed_the_start_logs_the_delay_on_mysql(program: &str, folder: &
 }
 
 fn expect_a_warning(program: &str, folder: &str, url: &str) {
-    let settings = [("DATABASE_URL", url), ("AUTH_SECRET_KEY", SECRET)];
+    let settings = [("DATABASE_URL", url), ("AUTH_SECRET_KEY", secret())];
     let log = Program::start(program, &new_directory(folder), &settings).stop_with_log();
     assert_eq!(log.matches(WITHOUT_FEED).count(), 1, "{log}");
 }

@@ -2,7 +2,7 @@
 
 use gatewright_testkit::auth_routes::{PASSWORD, Request, Tokens};
 
-use super::super::{Program, SECRET, new_directory};
+use super::super::{Program, new_directory, secret};
 use super::refusal;
 
 /// The address of the peer, or the forwarded one if the proxy is trusted.
@@ -45,7 +45,7 @@ pub fn an_unsafe_setting_is_refused_by_name_and_not_repeated(program: &str, fold
         ("AUTH_REFUSAL_FLOOR_MILLISECONDS", "2001", "must be at most 2 seconds"),
         ("AUTH_ISSUER", "", "is empty"),
         ("AUTH_SECRET_KEY_PREVIOUS", "short", "must be at least 32 bytes"),
-        ("AUTH_SECRET_KEY_PREVIOUS", SECRET, "the ring already has this key"),
+        ("AUTH_SECRET_KEY_PREVIOUS", secret(), "the ring already has this key"),
         ("AUTH_SIGNING_KEY_FILE", "/nowhere/key.pem", "/nowhere/key.pem cannot be read"),
         ("AUTH_API_KEYS", "not a key", "a key must be"),
         ("AUTH_API_KEYS", "k9J2mQ7xVb4TzW8L:a\"b", "the text after a key's colon must be a list of scopes"),
@@ -62,10 +62,10 @@ pub fn an_unsafe_setting_is_refused_by_name_and_not_repeated(program: &str, fold
     ];
     for (name, value, problem) in refused {
         // Later settings replace earlier ones.
-        let settings = [("DATABASE_URL", "memory:"), ("AUTH_SECRET_KEY", SECRET), (name, value)];
+        let settings = [("DATABASE_URL", "memory:"), ("AUTH_SECRET_KEY", secret()), (name, value)];
         let error = refusal(program, &directory, &settings);
         assert!(error.contains(&format!("{name}: {problem}")), "{name}={value}: {error}");
-        assert!(!error.contains("hush-hush") && !error.contains(SECRET), "{error}");
+        assert!(!error.contains("hush-hush") && !error.contains(secret()), "{error}");
         let is_secret = ["AUTH_SECRET_KEY", "AUTH_API_KEYS", "ADMIN_PASSWORD"].contains(&name);
         assert!(!is_secret || value.is_empty() || !error.contains(value), "{name} is repeated: {error}");
     }
