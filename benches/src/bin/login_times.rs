@@ -18,7 +18,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
 use gatewright::{
     AccountChange, AccountStore, Auth, Clock, Email, Epoch, HashContext, HashingPool, Jwt, Login, NewAccount,
     Password, PasswordHash, PasswordHasher, RoleName, SecureRandom, SqliteStore, SystemClock, SystemRandom,
-    UserId, UserStore,
+    UserId,
 };
 use gatewright_benches::SECRET;
 use gatewright_benches::statistics::{mann_whitney, median};

@@ -193,9 +193,9 @@ pub enum AccessError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoginError {
-    /// The user name is not an email address.
-    #[error("the user name is not an email address")]
-    NotAnEmail,
+    /// The text cannot be a [`LoginName`](crate::LoginName).
+    #[error("the text cannot be a login name")]
+    InvalidName,
     /// The user does not exist.
     #[error("the user does not exist")]
     UserUnknown,

@@ -91,9 +91,10 @@ pub use store::{
 pub use token::{Claims, TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims};
 pub use types::{
     AllOf, AnyOf, ApiKeys, Authenticated, ClientInfo, ClientNetwork, Clock, Deadline, Email, Epoch,
-    InvalidApiKey, InvalidEmail, InvalidId, InvalidScopes, Password, PasswordHash, Policy, RandomError,
-    Requirement, RoleChange, RoleName, RoleScopes, Scopes, SecureRandom, SessionId, SystemClock,
-    SystemRandom, SystemTimer, Timer, Timestamp, TokenText, UnknownRole, UserAgent, UserId,
+    InvalidApiKey, InvalidEmail, InvalidId, InvalidLoginName, InvalidScopes, LoginName, Password,
+    PasswordHash, Policy, RandomError, Requirement, RoleChange, RoleName, RoleScopes, Scopes, SecureRandom,
+    SessionId, SystemClock, SystemRandom, SystemTimer, Timer, Timestamp, TokenText, UnknownRole, UserAgent,
+    UserId,
 };
 #[doc(hidden)]
 pub use types::{assert_distinct, assert_roles, assert_scopes};

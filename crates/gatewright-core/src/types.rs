@@ -6,6 +6,7 @@ mod timer;
 mod random;
 mod id;
 mod email;
+mod login_name;
 mod client;
 mod network;
 mod typed_names;
@@ -19,6 +20,7 @@ pub use client::{ClientInfo, MAX_USER_AGENT_BYTES, UserAgent};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use email::{Email, InvalidEmail, MAX_EMAIL_BYTES};
 pub use id::{Epoch, InvalidId, MAX_USER_ID_BYTES, SessionId, UserId};
+pub use login_name::{InvalidLoginName, LoginName, MAX_LOGIN_NAME_BYTES};
 pub use network::ClientNetwork;
 pub use random::{RandomError, SecureRandom, SystemRandom};
 pub use requirement::{AllOf, AnyOf, Authenticated, Policy, Requirement};
@@ -33,6 +35,7 @@ pub use timer::{Deadline, SystemTimer, Timer};
 #[doc(hidden)]
 pub use typed_names::assert_distinct;
 
+pub(crate) use login_name::fold;
 pub(crate) use random::random_bytes;
 pub(crate) use requirement::Verdict;
 pub(crate) use scope::is_scope;

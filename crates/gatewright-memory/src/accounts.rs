@@ -8,7 +8,7 @@ use gatewright_core::store::{
     AccountChange, AccountCounts, CompareAndSwap, CreateOutcome, NewAccount, UpdateOutcome,
 };
 use gatewright_core::{
-    Account, AccountStore, Email, Epoch, PasswordHash, RoleName, StoreError, UserId, UserStore,
+    Account, AccountStore, Email, Epoch, LoginName, PasswordHash, RoleName, StoreError, UserId, UserStore,
 };
 
 use crate::MemoryStore;
@@ -27,6 +27,10 @@ impl Accounts {
         self.by_id.get(id).is_some_and(holds) && !others
     }
 
+    fn with_email(&self, email: &Email) -> Option<&Account> {
+        self.id_by_email.get(email).and_then(|id| self.by_id.get(id))
+    }
+
     /// The account with this id if it has this password hash.
     fn with_hash(&mut self, id: &UserId, hash: &PasswordHash) -> Option<&mut Account> {
         self.by_id.get_mut(id).filter(|account| account.password_hash.expose() == hash.expose())
@@ -41,9 +45,9 @@ impl UserStore for MemoryStore {
         Ok(self.accounts().by_id.get(id).cloned())
     }
 
-    async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError> {
-        let accounts = self.accounts();
-        Ok(accounts.id_by_email.get(email).and_then(|id| accounts.by_id.get(id)).cloned())
+    async fn find_by_login(&self, name: &LoginName) -> Result<Option<Account>, StoreError> {
+        let Some(email) = name.as_email() else { return Ok(None) };
+        Ok(self.accounts().with_email(&email).cloned())
     }
 
     async fn replace_password_hash(
@@ -61,6 +65,10 @@ impl UserStore for MemoryStore {
 
 #[async_trait]
 impl AccountStore for MemoryStore {
+    async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError> {
+        Ok(self.accounts().with_email(email).cloned())
+    }
+
     async fn create(&self, account: NewAccount) -> Result<CreateOutcome<Account>, StoreError> {
         let mut accounts = self.accounts();
         if accounts.id_by_email.contains_key(&account.email) || accounts.by_id.contains_key(&account.id) {

@@ -5,7 +5,7 @@ use gatewright_core::store::{
     AccountChange, AccountCounts, CompareAndSwap, CreateOutcome, NewAccount, UpdateOutcome,
 };
 use gatewright_core::{
-    Account, AccountStore, Email, Epoch, PasswordHash, RoleName, StoreError, UserId, UserStore,
+    Account, AccountStore, Email, Epoch, LoginName, PasswordHash, RoleName, StoreError, UserId, UserStore,
 };
 
 use crate::Failure;
@@ -28,9 +28,11 @@ impl<D: Dialect> UserStore for SqlStore<D> {
         self.pools.fetch_optional("find a user", select, Row::account).await
     }
 
-    async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError> {
-        let select = || Statement::new(FIND_USER_BY_EMAIL).text(email.as_str());
-        self.pools.fetch_optional("find a user", select, Row::account).await
+    async fn find_by_login(&self, name: &LoginName) -> Result<Option<Account>, StoreError> {
+        match name.as_email() {
+            Some(email) => self.find_by_email(&email).await,
+            None => Ok(None),
+        }
     }
 
     async fn replace_password_hash(
@@ -48,6 +50,11 @@ impl<D: Dialect> UserStore for SqlStore<D> {
 
 #[async_trait]
 impl<D: Dialect> AccountStore for SqlStore<D> {
+    async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError> {
+        let select = || Statement::new(FIND_USER_BY_EMAIL).text(email.as_str());
+        self.pools.fetch_optional("find a user", select, Row::account).await
+    }
+
     async fn create(&self, new: NewAccount) -> Result<CreateOutcome<Account>, StoreError> {
         let insert = || {
             Statement::new(D::INSERT_USER)

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use gatewright_core::store::CompareAndSwap;
-use gatewright_core::{AuthUser, Email, Epoch, PasswordHash, StoreError, UserId, UserStore};
+use gatewright_core::{AuthUser, Epoch, LoginName, PasswordHash, StoreError, UserId, UserStore};
 use gatewright_testkit::block_on;
 use gatewright_testkit::store::{UserState, Users, broken, cancellation, users};
 use tokio::task::yield_now;
@@ -15,7 +15,7 @@ use tokio::task::yield_now;
 #[derive(Clone)]
 struct User {
     id: UserId,
-    email: Email,
+    name: LoginName,
     state: UserState,
 }
 
@@ -54,8 +54,8 @@ enum Fault {
     Caches,
     /// Spaces around an id are ignored.
     TrimsIds,
-    /// Accents in an address are ignored.
-    FoldsAddresses,
+    /// Accents in a login name are ignored.
+    FoldsNames,
     /// Hashes are compared without case.
     IgnoresCase,
     /// A hash upgrade also changes the epoch.
@@ -132,12 +132,12 @@ impl UserStore for Faulty {
         self.find(|user| self.is_same(id, &user.id)).await
     }
 
-    async fn find_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
-        let folded = |email: &Email| match self.fault {
-            Fault::FoldsAddresses => email.as_str().replace('\u{e4}', "a"),
-            _ => email.as_str().to_owned(),
+    async fn find_by_login(&self, name: &LoginName) -> Result<Option<User>, StoreError> {
+        let folded = |name: &LoginName| match self.fault {
+            Fault::FoldsNames => name.as_str().replace('\u{e4}', "a"),
+            _ => name.as_str().to_owned(),
         };
-        self.find(|user| folded(email) == folded(&user.email)).await
+        self.find(|user| folded(name) == folded(&user.name)).await
     }
 
     async fn replace_password_hash(
@@ -176,10 +176,10 @@ impl Users for Faulty {
         self
     }
 
-    async fn add(&self, email: &Email, state: &UserState) -> UserId {
+    async fn add(&self, name: &LoginName, state: &UserState) -> UserId {
         let mut rows = self.rows.lock().unwrap();
         let id = UserId::from(rows.len() as u64);
-        rows.push(User { id: id.clone(), email: email.clone(), state: state.clone() });
+        rows.push(User { id: id.clone(), name: name.clone(), state: state.clone() });
         id
     }
 
@@ -213,7 +213,7 @@ detected! {
     hash_and_epoch_of_two_reads ReadsTwice users::reads_return_one_consistent_row "left == right"
     cached_users Caches users::reads_see_all_acknowledged_writes "was acknowledged"
     trimmed_ids TrimsIds users::addresses_and_ids_are_compared_byte_for_byte "is not"
-    folded_addresses FoldsAddresses users::addresses_and_ids_are_compared_byte_for_byte "left == right"
+    folded_names FoldsNames users::addresses_and_ids_are_compared_byte_for_byte "left == right"
     case_insensitive_hashes IgnoresCase users::hash_replacement_compares_byte_for_byte "Hash-1"
     changed_epoch ChangesTheEpoch users::hash_replacement_compares_byte_for_byte "left == right"
     changed_bystander IgnoresTheId users::hash_replacement_compares_byte_for_byte "left == right"

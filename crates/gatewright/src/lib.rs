@@ -111,10 +111,11 @@ pub use gatewright_core::token::{
 };
 pub use gatewright_core::types::{
     AllOf, AnyOf, ApiKeys, Authenticated, ClientInfo, ClientNetwork, Clock, Deadline, DerivedKey, Email,
-    Epoch, InvalidApiKey, InvalidEmail, InvalidId, InvalidScopes, MAX_API_KEY_BYTES, MAX_EMAIL_BYTES,
-    MAX_ROLE_BYTES, MAX_SCOPES_BYTES, MAX_USER_AGENT_BYTES, Password, PasswordHash, Policy, RandomError,
-    Requirement, RoleChange, RoleName, RoleScopes, SHORT_API_KEY_BYTES, Scopes, SecureRandom, SessionId,
-    SystemClock, SystemRandom, SystemTimer, Timer, Timestamp, TokenText, UnknownRole, UserAgent, UserId,
+    Epoch, InvalidApiKey, InvalidEmail, InvalidId, InvalidLoginName, InvalidScopes, LoginName,
+    MAX_API_KEY_BYTES, MAX_EMAIL_BYTES, MAX_LOGIN_NAME_BYTES, MAX_ROLE_BYTES, MAX_SCOPES_BYTES,
+    MAX_USER_AGENT_BYTES, Password, PasswordHash, Policy, RandomError, Requirement, RoleChange, RoleName,
+    RoleScopes, SHORT_API_KEY_BYTES, Scopes, SecureRandom, SessionId, SystemClock, SystemRandom, SystemTimer,
+    Timer, Timestamp, TokenText, UnknownRole, UserAgent, UserId,
 };
 pub use gatewright_core::{Bytes, roles, scopes};
 pub use gatewright_jwt::{

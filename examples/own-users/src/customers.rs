@@ -2,13 +2,13 @@
 //! [`UserStore`] connect them to Gatewright.
 
 use async_trait::async_trait;
-use gatewright::{AuthUser, CompareAndSwap, Email, Epoch, PasswordHash, StoreError, UserId, UserStore};
+use gatewright::{AuthUser, CompareAndSwap, Epoch, LoginName, PasswordHash, StoreError, UserId, UserStore};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row, SqlitePool, query, query_as};
 
 /// The shop's table.
 ///
-/// - `email` holds addresses in the form that [`Email::parse`] returns.
+/// - `email` holds addresses in the form that [`LoginName::as_email`] returns.
 /// - `epoch` is the only column that Gatewright needs: a changed number ends all sessions of the
 ///   customer.
 /// - `AUTOINCREMENT` prevents the reuse of ids: a token of a deleted customer must not become one
@@ -87,7 +87,8 @@ impl UserStore for Customers {
         query_as(BY_NUMBER).bind(number).fetch_optional(&self.0).await.map_err(failed)
     }
 
-    async fn find_by_email(&self, email: &Email) -> Result<Option<Customer>, StoreError> {
+    async fn find_by_login(&self, name: &LoginName) -> Result<Option<Customer>, StoreError> {
+        let Some(email) = name.as_email() else { return Ok(None) };
         query_as(BY_EMAIL).bind(email.as_str()).fetch_optional(&self.0).await.map_err(failed)
     }
 

@@ -9,7 +9,7 @@ use axum::http::Request;
 use axum::routing::get;
 use gatewright::axum::{Authorized, CurrentUser, MaybeUser, StatelessClaims, routes};
 use gatewright::{
-    Auth, AuthUser, CompareAndSwap, Email, Epoch, Login, MemoryStore, Password, PasswordHash, StoreError,
+    Auth, AuthUser, CompareAndSwap, Epoch, Login, LoginName, MemoryStore, Password, PasswordHash, StoreError,
     UserId, UserStore,
 };
 use gatewright_testkit::TestHasher;
@@ -23,7 +23,6 @@ gatewright::roles! { enum Role: role { Member = "member", Owner = "owner" } }
 struct Person {
     number: i64,
     nickname: &'static str,
-    email: &'static str,
     hash: String,
     roles: Vec<Role>,
     epoch: u64,
@@ -69,8 +68,8 @@ impl UserStore for People {
         Ok(self.find(|person| person.number == number))
     }
 
-    async fn find_by_email(&self, email: &Email) -> Result<Option<Person>, StoreError> {
-        Ok(self.find(|person| person.email == email.as_str()))
+    async fn find_by_login(&self, name: &LoginName) -> Result<Option<Person>, StoreError> {
+        Ok(self.find(|person| person.nickname == name.as_str()))
     }
 
     async fn replace_password_hash(
@@ -100,7 +99,7 @@ async fn get_text(app: &Router, path: &str, token: &str) -> (u16, String) {
 async fn handlers_receive_the_applications_own_user_type() {
     let hash = TestHasher::stored_weakly(PASSWORD).expose().to_owned();
     let roles = vec![Role::Member];
-    let ada = Person { number: 7, nickname: "countess", email: "ada@example.com", hash, roles, epoch: 1 };
+    let ada = Person { number: 7, nickname: "Countess", hash, roles, epoch: 1 };
     let people = People(Arc::new(Mutex::new(vec![ada])));
     let auth = Auth::builder(people.clone(), MemoryStore::new(), jwt())
         .with_issuer(jwt())
@@ -115,10 +114,10 @@ async fn handlers_receive_the_applications_own_user_type() {
         .nest("/auth", routes(&auth))
         .with_state(auth.clone());
 
-    let pair = auth.login(Login::new("ada@example.com", Password::new(PASSWORD))).await.unwrap();
+    let pair = auth.login(Login::new(" Countess ", Password::new(PASSWORD))).await.unwrap();
     let token = pair.access_token.expose();
-    assert_eq!(get_text(&app, "/me", token).await, (200, "countess".to_owned()));
-    assert_eq!(get_text(&app, "/maybe", token).await, (200, "countess".to_owned()));
+    assert_eq!(get_text(&app, "/me", token).await, (200, "Countess".to_owned()));
+    assert_eq!(get_text(&app, "/maybe", token).await, (200, "Countess".to_owned()));
     assert_eq!(get_text(&app, "/claims", token).await, (200, "7".to_owned()));
     assert_eq!(get_text(&app, "/owner", token).await.0, 403);
     assert_eq!(
@@ -132,7 +131,7 @@ async fn handlers_receive_the_applications_own_user_type() {
     let changed = async || auth.invalidate_user(&UserId::new("7").unwrap()).await;
     people.0.lock().unwrap()[0].roles.push(Role::Owner);
     changed().await.unwrap();
-    assert_eq!(get_text(&app, "/owner", token).await, (200, "countess".to_owned()));
+    assert_eq!(get_text(&app, "/owner", token).await, (200, "Countess".to_owned()));
     people.0.lock().unwrap()[0].epoch = 2;
     changed().await.unwrap();
     assert_eq!(get_text(&app, "/me", token).await.0, 401);

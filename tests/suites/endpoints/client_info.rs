@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use gatewright::{
-    Bytes, ClientInfo, ClientNetwork, Email, Endpoint, Headers, Login, MemoryStore, Password, RequestView,
-    SessionStore, TrustedProxies, UserAgent, UserStore,
+    AccountStore, Bytes, ClientInfo, ClientNetwork, Email, Endpoint, Headers, Login, MemoryStore, Password,
+    RequestView, SessionStore, TrustedProxies, UserAgent,
 };
 use gatewright_tests::{Log, PASSWORD, World, memory};
 

@@ -57,7 +57,8 @@ async fn every_refused_login_costs_one_hash_and_gets_the_same_answer() {
         (EMAIL, "wrong", LoginError::WrongPassword),
         (EMAIL, &long, LoginError::PasswordTooLong),
         ("nobody@example.com", PASSWORD, LoginError::UserUnknown),
-        ("no address", PASSWORD, LoginError::NotAnEmail),
+        ("no address", PASSWORD, LoginError::UserUnknown),
+        (" \0 ", PASSWORD, LoginError::InvalidName),
         ("unusable@example.com", "!", LoginError::WrongPassword),
         ("disabled@example.com", PASSWORD, LoginError::UserDisabled),
         ("disabled@example.com", "wrong", LoginError::UserDisabled),
@@ -69,7 +70,7 @@ async fn every_refused_login_costs_one_hash_and_gets_the_same_answer() {
         assert_eq!(world.hasher.calls() - before, 1, "{cause:?}");
         answers.push(world.auth.reply_to(&AuthError::Login(cause)));
     }
-    assert_eq!(answers.len(), 7);
+    assert_eq!(answers.len(), 8);
     assert!(answers.iter().all(|answer| *answer == answers[0]));
     assert_eq!(Denial::from(&AuthError::Login(LoginError::UserUnknown)), Denial::LoginRefused);
 }

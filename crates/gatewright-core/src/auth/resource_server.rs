@@ -15,7 +15,7 @@ use crate::store::{
     UserStore,
 };
 use crate::token::{Claims, IssueError, TokenIssuer, TokenKind, TokenVerifier};
-use crate::types::{Email, Epoch, Password, PasswordHash, SessionId, Timestamp, TokenText, UserId};
+use crate::types::{Epoch, LoginName, Password, PasswordHash, SessionId, Timestamp, TokenText, UserId};
 
 const REASON: &str = "a resource server has no users";
 
@@ -88,7 +88,7 @@ impl UserStore for Nothing {
         Ok(None)
     }
 
-    async fn find_by_email(&self, _: &Email) -> Result<Option<NoUser>, StoreError> {
+    async fn find_by_login(&self, _: &LoginName) -> Result<Option<NoUser>, StoreError> {
         Ok(None)
     }
 

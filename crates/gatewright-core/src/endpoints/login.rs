@@ -11,7 +11,7 @@ use crate::store::{
     AuthUser, CompareAndSwap, MAX_SESSIONS_PER_USER, Session, SessionSeed, TokenDigest, Validity,
     first_token_id,
 };
-use crate::types::{ClientInfo, Email, Password, Scopes, SessionId};
+use crate::types::{ClientInfo, LoginName, Password, Scopes, SessionId};
 
 /// A login: user name, password and requested scopes.
 ///
@@ -42,18 +42,19 @@ use crate::types::{ClientInfo, Email, Password, Scopes, SessionId};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Login {
-    email: Option<Email>,
+    /// `None` if the text cannot be a login name.
+    name: Option<LoginName>,
     password: Password,
     scopes: Option<Scopes>,
     client: ClientInfo,
 }
 
 impl Login {
-    /// Creates a login that requests all scopes that the user may have. A name that is not an email address
-    /// is refused later, in the same way as an unknown one.
+    /// Creates a login that requests all scopes that the user may have. `username` is a [`LoginName`]. A text
+    /// that cannot be one is refused later, in the same way as an unknown name.
     #[must_use]
     pub fn new(username: &str, password: Password) -> Self {
-        Self { email: Email::parse(username).ok(), password, scopes: None, client: ClientInfo::default() }
+        Self { name: LoginName::parse(username).ok(), password, scopes: None, client: ClientInfo::default() }
     }
 
     /// Requests these scopes. Those that the user may have are granted.
@@ -85,7 +86,7 @@ impl Login {
 
 impl Login {
     fn hash_context<U>(&self, inner: &Inner<U>) -> HashContext {
-        inner.hash_context(&self.client, self.email.as_ref().map(AccountKey::of_email))
+        inner.hash_context(&self.client, self.name.as_ref().map(AccountKey::of_login))
     }
 }
 
@@ -128,8 +129,8 @@ impl<U: AuthUser> Auth<U> {
 
 /// Finds the user and verifies the password. It does the work of one hash in every case.
 async fn verify_user<U: AuthUser>(inner: &Inner<U>, login: &Login) -> Result<U, AuthError> {
-    let user = match &login.email {
-        Some(email) if !is_overlong(&login.password) => inner.users.find_by_email(email).await?,
+    let user = match &login.name {
+        Some(name) if !is_overlong(&login.password) => inner.users.find_by_login(name).await?,
         _ => None,
     };
     let stored = user.as_ref().and_then(AuthUser::password_hash);
@@ -155,7 +156,7 @@ async fn verify_user<U: AuthUser>(inner: &Inner<U>, login: &Login) -> Result<U, 
 fn refusal<U: AuthUser>(login: &Login, user: Option<&U>, verdict: PasswordVerdict) -> Option<LoginError> {
     match user {
         _ if is_overlong(&login.password) => Some(LoginError::PasswordTooLong),
-        _ if login.email.is_none() => Some(LoginError::NotAnEmail),
+        _ if login.name.is_none() => Some(LoginError::InvalidName),
         None => Some(LoginError::UserUnknown),
         Some(user) if !user.is_active() => Some(LoginError::UserDisabled),
         Some(_) if verdict == PasswordVerdict::Mismatch => Some(LoginError::WrongPassword),

@@ -97,7 +97,7 @@ impl From<&AuthError> for Denial {
             AuthError::Forbidden { scopes } => Self::Forbidden(scopes.clone()),
             AuthError::ApiKeyForbidden {} => Self::ApiKeyForbidden,
             AuthError::Login(
-                LoginError::NotAnEmail
+                LoginError::InvalidName
                 | LoginError::UserUnknown
                 | LoginError::UserDisabled
                 | LoginError::WrongPassword

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::types::{ClientNetwork, Deadline, Email, UserId};
+use crate::types::{ClientNetwork, Deadline, Email, LoginName, UserId};
 
 /// On whose behalf a password is hashed, and how long the call may wait. A hasher with a queue shares it
 /// fairly with this.
@@ -79,8 +79,13 @@ impl AccountKey {
         Self(key.try_into().unwrap_or_default())
     }
 
+    pub(crate) fn of_login(name: &LoginName) -> Self {
+        Self::of_name(&name.throttle_key())
+    }
+
+    /// The key of logins with this address.
     pub(crate) fn of_email(email: &Email) -> Self {
-        Self::of_name(email.as_str())
+        Self::of_login(&email.into())
     }
 
     pub(crate) fn of_user(user: &UserId) -> Self {
@@ -100,9 +105,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_spellings_of_an_address_have_one_key_and_two_addresses_have_two() {
-        let key = |text: &str| AccountKey::of_email(&Email::parse(text).unwrap());
+    fn two_spellings_of_a_name_have_one_key_and_two_names_have_two() {
+        let key = |text: &str| AccountKey::of_login(&LoginName::parse(text).unwrap());
         assert_eq!(key("Ada@Example.com"), key("ada@example.com"));
+        assert_eq!(key("Ada"), key("ada"));
         assert_ne!(key("ada@example.com"), key("eve@example.com"));
+        assert_eq!(key("Ada@Example.com"), AccountKey::of_email(&Email::parse("ada@example.com").unwrap()));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::error::StoreError;
-use crate::types::{Email, Epoch, PasswordHash, RoleName, Timestamp, UserId};
+use crate::types::{Email, Epoch, LoginName, PasswordHash, RoleName, Timestamp, UserId};
 
 /// The application's user type: five getters that guards and login need.
 ///
@@ -97,11 +97,15 @@ pub trait UserStore: Send + Sync + 'static {
     /// The store failed.
     async fn find_by_id(&self, id: &UserId) -> Result<Option<Self::User>, StoreError>;
 
-    /// Finds the user who logs in with this address. Addresses compare byte for byte.
+    /// Finds the user who logs in with this name.
+    ///
+    /// The store decides what the name is. It finds an address by [`LoginName::as_email`], which is canonical
+    /// and compares byte for byte. It must not let one name belong to two users: a store of addresses and user
+    /// names searches one of the two columns, for example that of the addresses if the name contains an `@`.
     ///
     /// # Errors
-    /// The store failed.
-    async fn find_by_email(&self, email: &Email) -> Result<Option<Self::User>, StoreError>;
+    /// The store failed. A name that cannot belong to a user is `Ok(None)`.
+    async fn find_by_login(&self, name: &LoginName) -> Result<Option<Self::User>, StoreError>;
 
     /// Replaces the password hash if it still equals `expected`, byte for byte. It must not change the
     /// epoch: the password is the same, only its hash is stronger.
@@ -228,6 +232,12 @@ impl AccountCounts {
 /// `account_suite!` of `gatewright-testkit` runs one test for each rule.
 #[async_trait]
 pub trait AccountStore: UserStore {
+    /// Finds the account with this address. Addresses compare byte for byte.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn find_by_email(&self, email: &Email) -> Result<Option<Self::User>, StoreError>;
+
     /// Creates an account, unless its address or id is taken.
     ///
     /// # Errors
@@ -354,8 +364,8 @@ impl<T: UserStore + ?Sized> UserStore for Arc<T> {
         (**self).find_by_id(id).await
     }
 
-    async fn find_by_email(&self, email: &Email) -> Result<Option<Self::User>, StoreError> {
-        (**self).find_by_email(email).await
+    async fn find_by_login(&self, name: &LoginName) -> Result<Option<Self::User>, StoreError> {
+        (**self).find_by_login(name).await
     }
 
     async fn replace_password_hash(

@@ -7,8 +7,8 @@ use gatewright_core::store::{
     AccountChange, AccountCounts, CompareAndSwap, CreateOutcome, NewAccount, TokenDigest, UpdateOutcome,
 };
 use gatewright_core::{
-    AccountStore, Email, Epoch, PasswordHash, RoleName, Rotation, RotationRequest, Session, SessionId,
-    SessionStore, StoreError, Timestamp, UserId, UserStore,
+    AccountStore, Email, Epoch, LoginName, PasswordHash, RoleName, Rotation, RotationRequest, Session,
+    SessionId, SessionStore, StoreError, Timestamp, UserId, UserStore,
 };
 
 /// A store that forwards every call to `store`. Its [`Hook`] runs before and after each call.
@@ -67,8 +67,9 @@ pub trait Hook: Send + Sync + 'static {
 #[expect(missing_docs, reason = "each variant is named after its method")]
 pub enum Method {
     FindUserById,
-    FindUserByEmail,
+    FindUserByLogin,
     ReplacePasswordHash,
+    FindAccountByEmail,
     CreateAccount,
     ChangePassword,
     UpdateAccount,
@@ -130,8 +131,8 @@ impl<S: UserStore, H: Hook> UserStore for Intercepted<S, H> {
         self.run(Method::FindUserById, self.store.find_by_id(id)).await
     }
 
-    async fn find_by_email(&self, email: &Email) -> Result<Option<S::User>, StoreError> {
-        self.run(Method::FindUserByEmail, self.store.find_by_email(email)).await
+    async fn find_by_login(&self, name: &LoginName) -> Result<Option<S::User>, StoreError> {
+        self.run(Method::FindUserByLogin, self.store.find_by_login(name)).await
     }
 
     async fn replace_password_hash(
@@ -147,6 +148,10 @@ impl<S: UserStore, H: Hook> UserStore for Intercepted<S, H> {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: AccountStore, H: Hook> AccountStore for Intercepted<S, H> {
+    async fn find_by_email(&self, email: &Email) -> Result<Option<S::User>, StoreError> {
+        self.run(Method::FindAccountByEmail, self.store.find_by_email(email)).await
+    }
+
     async fn create(&self, account: NewAccount) -> Result<CreateOutcome<S::User>, StoreError> {
         self.run(Method::CreateAccount, self.store.create(account)).await
     }

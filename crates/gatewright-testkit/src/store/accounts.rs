@@ -1,7 +1,7 @@
 //! Cases for `AccountStore`, and an adapter that runs the cases for `UserStore` on accounts.
 
 use gatewright_core::store::{AccountChange, CompareAndSwap, CreateOutcome, NewAccount, UpdateOutcome};
-use gatewright_core::{Account, Email, Epoch, RoleName, SystemRandom, Timestamp, UserId};
+use gatewright_core::{Account, Epoch, LoginName, RoleName, SystemRandom, Timestamp, UserId};
 
 use tokio::task::JoinSet;
 
@@ -83,8 +83,8 @@ impl<S: Accounts> Users for AsUsers<S> {
         &self.0
     }
 
-    async fn add(&self, email: &Email, state: &UserState) -> UserId {
-        let mut new = new_account("unused", email.as_str(), "user");
+    async fn add(&self, name: &LoginName, state: &UserState) -> UserId {
+        let mut new = new_account("unused", name.as_str(), "user");
         new.id = UserId::generate(new.created_at, &SystemRandom).unwrap();
         (new.password_hash, new.epoch) = (state.password_hash.clone(), state.epoch);
         created(&self.0, new).await.id

@@ -5,7 +5,7 @@ use gatewright_core::Epoch;
 use gatewright_core::store::{AccountChange, UserStore};
 
 use super::accounts::{add, new_account};
-use super::users::{add_user, email, hash};
+use super::users::{add_user, email, hash, login};
 use super::{Accounts, Users};
 
 /// A store that returned `None` instead would make guards and logins answer that the user does not
@@ -14,13 +14,14 @@ pub async fn broken_user_store_returns_errors<U: Users>([users, _]: [U; 2], brok
     // A valid id: a store may return `None` for a malformed id without a query.
     let id = add_user(&users, "ada@example.com").await;
     assert!(broken.find_by_id(&id).await.is_err());
-    assert!(broken.find_by_email(&email("ada@example.com")).await.is_err());
+    assert!(broken.find_by_login(&login("ada@example.com")).await.is_err());
     assert!(broken.replace_password_hash(&id, &hash("hash-1"), &hash("new")).await.is_err());
 }
 
 /// No method returns a verdict.
 pub async fn broken_account_store_returns_errors<S: Accounts>([store, _]: [S; 2], broken: S) {
     let id = add(&store, "u1", "ada@example.com", "user").await.id;
+    assert!(broken.find_by_email(&email("ada@example.com")).await.is_err());
     assert!(broken.create(new_account("u2", "eve@example.com", "user")).await.is_err());
     assert!(broken.change_password(&id, &hash("hash-1"), &hash("new"), Epoch::from_u64(7)).await.is_err());
     assert!(broken.update(&id, &AccountChange::default(), None).await.is_err());

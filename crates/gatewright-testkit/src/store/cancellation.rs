@@ -15,7 +15,7 @@ use super::sessions::{
     GRACE, START, after, count_existing, create_session, digest, exists, new_session, request, rotate,
     store_session,
 };
-use super::users::{add_user, email, hash};
+use super::users::{add_user, hash, login};
 use super::{Accounts, Sessions, Users};
 
 /// A call is cancelled after at most this number of wakes.
@@ -82,7 +82,7 @@ pub async fn user_calls_complete_at_first_poll<U: Users>([users, _]: [U; 2]) {
     let id = add_user(&users, "ada@example.com").await;
     let store = users.store();
     assert!(at_once(store.find_by_id(&id)).unwrap().is_some());
-    assert!(at_once(store.find_by_email(&email("ada@example.com"))).unwrap().is_some());
+    assert!(at_once(store.find_by_login(&login("ada@example.com"))).unwrap().is_some());
     let swap = at_once(store.replace_password_hash(&id, &hash("hash-1"), &hash("new"))).unwrap();
     assert_eq!(swap, CompareAndSwap::Swapped);
 }
@@ -90,6 +90,7 @@ pub async fn user_calls_complete_at_first_poll<U: Users>([users, _]: [U; 2]) {
 /// Such calls cannot be cancelled midway.
 pub async fn account_calls_complete_at_first_poll<S: Accounts>([store, _]: [S; 2]) {
     let account = at_once(add(&store, "u1", "ada@example.com", "user"));
+    assert!(at_once(store.find_by_email(&account.email)).unwrap().is_some());
     let [old, new] = ["hash-1", "new"].map(hash);
     let swap = at_once(store.change_password(&account.id, &old, &new, Epoch::from_u64(7))).unwrap();
     assert_eq!(swap, CompareAndSwap::Swapped);

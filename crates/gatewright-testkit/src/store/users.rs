@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gatewright_core::store::CompareAndSwap;
-use gatewright_core::{AuthUser, Email, Epoch, PasswordHash, UserId, UserStore};
+use gatewright_core::{AuthUser, Email, Epoch, LoginName, PasswordHash, UserId, UserStore};
 use tokio::sync::Barrier;
 use tokio::task::{JoinSet, yield_now};
 
@@ -21,8 +21,9 @@ pub trait Users: Clone + Send + Sync + 'static {
     /// Returns the store under test.
     fn store(&self) -> &Self::Store;
 
-    /// Inserts a user with this address and state, and returns the id.
-    fn add(&self, email: &Email, state: &UserState) -> impl Future<Output = UserId> + Send;
+    /// Inserts a user with this login name and state, and returns the id. The name has the form of an
+    /// address, so that a store of addresses can be tested too.
+    fn add(&self, name: &LoginName, state: &UserState) -> impl Future<Output = UserId> + Send;
 
     /// Writes this state to the user's row in one step.
     ///
@@ -57,6 +58,10 @@ pub(super) fn email(text: &str) -> Email {
     Email::parse(text).unwrap()
 }
 
+pub(super) fn login(text: &str) -> LoginName {
+    LoginName::parse(text).unwrap()
+}
+
 pub(super) fn hash(text: &str) -> PasswordHash {
     PasswordHash::new(text)
 }
@@ -79,7 +84,7 @@ fn expected(state: &UserState) -> Fields {
 }
 
 pub(super) async fn add_user<U: Users>(users: &U, address: &str) -> UserId {
-    users.add(&email(address), &state(0)).await
+    users.add(&login(address), &state(0)).await
 }
 
 async fn get<U: Users>(users: &U, id: &UserId) -> Fields {
@@ -88,14 +93,14 @@ async fn get<U: Users>(users: &U, id: &UserId) -> Fields {
     fields(&found)
 }
 
-/// Reads by id and by address, through both handles. The epoch has its highest bit set.
+/// Reads by id and by login name, through both handles. The epoch has its highest bit set.
 pub async fn user_fields_round_trip<U: Users>(both: [U; 2]) {
-    let (ada, eve) = (email("ada@example.com"), email("eve@example.com"));
+    let (ada, eve) = (login("ada@example.com"), login("eve@example.com"));
     let ids = [both[0].add(&ada, &state(0)).await, both[0].add(&eve, &state(3)).await];
     for users in &both {
-        for (id, email, state) in [(&ids[0], &ada, state(0)), (&ids[1], &eve, state(3))] {
+        for (id, name, state) in [(&ids[0], &ada, state(0)), (&ids[1], &eve, state(3))] {
             assert_eq!(get(users, id).await, expected(&state));
-            let found = users.store().find_by_email(email).await.unwrap().unwrap();
+            let found = users.store().find_by_login(name).await.unwrap().unwrap();
             assert_eq!((found.id(), fields(&found)), (id.clone(), expected(&state)));
         }
     }
@@ -112,8 +117,21 @@ pub async fn unknown_users_are_absent<U: Users>([users, _]: [U; 2]) {
         let swap = store.replace_password_hash(&id, &hash("hash-0"), &hash("new")).await.unwrap();
         assert_eq!(swap, CompareAndSwap::Conflict, "{text}");
     }
-    for text in ["no@body", "%@example.com", "_da@example.com", "ada@example.co", "'or'1'='1'@example.com"] {
-        assert!(store.find_by_email(&email(text)).await.unwrap().is_none(), "{text}");
+    let longest = "\u{1f600}".repeat(63);
+    for text in [
+        "no@body",
+        "%@example.com",
+        "_da@example.com",
+        "ada@example.co",
+        "'or'1'='1'@example.com",
+        "ada",
+        "nobody",
+        "%",
+        "' OR 1=1 --",
+        "ada@example.com@",
+        &longest,
+    ] {
+        assert!(store.find_by_login(&login(text)).await.unwrap().is_none(), "{text}");
     }
     assert_eq!(get(&users, &known).await, expected(&state(0)));
 }
@@ -127,7 +145,7 @@ pub async fn addresses_and_ids_are_compared_byte_for_byte<U: Users>([users, _]: 
         ids.push(add_user(&users, address).await);
     }
     for (address, id) in addresses.iter().zip(&ids) {
-        assert_eq!(store.find_by_email(&email(address)).await.unwrap().unwrap().id(), *id, "{address}");
+        assert_eq!(store.find_by_login(&login(address)).await.unwrap().unwrap().id(), *id, "{address}");
     }
     let text = ids[0].as_str();
     let spellings = [
@@ -148,7 +166,7 @@ pub async fn addresses_and_ids_are_compared_byte_for_byte<U: Users>([users, _]: 
     }
 }
 
-/// Hash, epoch and `is_active` of one read come from one write, by id and by address.
+/// Hash, epoch and `is_active` of one read come from one write, by id and by login name.
 pub async fn reads_return_one_consistent_row<U: Users>(both: [U; 2]) {
     for (_, found) in read_while_written(both).await {
         assert_eq!(found, expected(&state(step_of(&found))));
@@ -168,13 +186,13 @@ fn step_of((_, epoch, _): &Fields) -> u64 {
 
 /// Reads a user during writes. Returns each read with the last write acknowledged before it began.
 async fn read_while_written<U: Users>(both: [U; 2]) -> Vec<(u64, Fields)> {
-    let address = email("ada@example.com");
-    let id = both[0].add(&address, &state(0)).await;
+    let name = login("ada@example.com");
+    let id = both[0].add(&name, &state(0)).await;
     let (acknowledged, seen) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Vec::new())));
     let barrier = Arc::new(Barrier::new(READERS + 1));
     let mut readers = JoinSet::new();
     for reader in 0..READERS {
-        let (users, id, address) = (both[reader % 2].clone(), id.clone(), address.clone());
+        let (users, id, name) = (both[reader % 2].clone(), id.clone(), name.clone());
         let (acknowledged, seen, barrier) =
             (Arc::clone(&acknowledged), Arc::clone(&seen), Arc::clone(&barrier));
         readers.spawn(async move {
@@ -182,7 +200,7 @@ async fn read_while_written<U: Users>(both: [U; 2]) -> Vec<(u64, Fields)> {
                 barrier.wait().await;
                 for turn in 0..READS {
                     let before = acknowledged.load(Ordering::SeqCst);
-                    let found = read(&users, &id, &address, turn).await;
+                    let found = read(&users, &id, &name, turn).await;
                     seen.lock().unwrap().push((before, found));
                     yield_now().await;
                 }
@@ -202,11 +220,11 @@ async fn read_while_written<U: Users>(both: [U; 2]) -> Vec<(u64, Fields)> {
     std::mem::take(&mut *seen.lock().unwrap())
 }
 
-/// Reads by id and by address alternately.
-async fn read<U: Users>(users: &U, id: &UserId, address: &Email, turn: usize) -> Fields {
+/// Reads by id and by login name alternately.
+async fn read<U: Users>(users: &U, id: &UserId, name: &LoginName, turn: usize) -> Fields {
     let store = users.store();
     let found =
-        if turn.is_multiple_of(2) { store.find_by_id(id).await } else { store.find_by_email(address).await };
+        if turn.is_multiple_of(2) { store.find_by_id(id).await } else { store.find_by_login(name).await };
     fields(&found.unwrap().unwrap())
 }
 

@@ -1,6 +1,6 @@
 //! The shop's customers against the contract of `UserStore`.
 
-use gatewright::{Email, UserId};
+use gatewright::{LoginName, UserId};
 use gatewright_testkit::store::{UserState, Users};
 use own_users::customers::{Customers, TABLE};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -19,10 +19,10 @@ impl Users for Table {
         &self.0
     }
 
-    async fn add(&self, email: &Email, state: &UserState) -> UserId {
+    async fn add(&self, name: &LoginName, state: &UserState) -> UserId {
         let insert = "INSERT INTO customers (name, email, password, blocked, epoch) VALUES ('Ada', ?, ?, ?, ?) RETURNING number";
         let insert = query_scalar(insert)
-            .bind(email.as_str())
+            .bind(name.as_email().unwrap().as_str().to_owned())
             .bind(state.password_hash.expose())
             .bind(!state.is_active)
             .bind(state.epoch.as_u64().cast_signed());

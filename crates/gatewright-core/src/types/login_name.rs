@@ -1,0 +1,157 @@
+//! The name that a user types to log in: an address, a user name, or what an application's own table has.
+
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::email::Email;
+
+/// The longest login name: 254 bytes, as sent and in Unicode NFC. It is the length of the longest
+/// [`Email`].
+pub const MAX_LOGIN_NAME_BYTES: usize = 254;
+
+/// A login name: trimmed, in Unicode NFC, with its case kept.
+///
+/// It has 1 to [`MAX_LOGIN_NAME_BYTES`] bytes and no control characters. A
+/// [`UserStore`](crate::UserStore) decides what it means: an address, a user name, a customer number.
+///
+/// ```
+/// use gatewright_core::{Email, LoginName};
+///
+/// let name = LoginName::parse(" Ada@Example.com ")?;
+/// assert_eq!(name.as_str(), "Ada@Example.com");
+/// assert_eq!(name.as_email(), Email::parse("ada@example.com").ok());
+/// assert_eq!(LoginName::parse("Countess")?.as_email(), None);
+/// # Ok::<(), gatewright_core::InvalidLoginName>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LoginName(String);
+
+/// The text cannot be a login name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[error("not a login name: must have 1 to 254 bytes and no control characters")]
+pub struct InvalidLoginName {}
+
+impl LoginName {
+    /// Trims a text and normalises it.
+    ///
+    /// # Errors
+    /// The text is empty, contains a control character, or is longer than [`MAX_LOGIN_NAME_BYTES`]. The
+    /// length of the text as sent is checked before any other work.
+    pub fn parse(text: &str) -> Result<Self, InvalidLoginName> {
+        if text.len() > MAX_LOGIN_NAME_BYTES {
+            return Err(InvalidLoginName {});
+        }
+        let name: String = text.trim().nfc().collect();
+        let fits = (1..=MAX_LOGIN_NAME_BYTES).contains(&name.len());
+        let clean = !name.contains(char::is_control);
+        if fits && clean { Ok(Self(name)) } else { Err(InvalidLoginName {}) }
+    }
+
+    /// The name with its case. Use it only for a column that compares names byte for byte.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name as an address in its canonical form, or `None` if it is not an address.
+    #[must_use]
+    pub fn as_email(&self) -> Option<Email> {
+        Email::parse(&self.0).ok()
+    }
+
+    /// The name without the differences that a store may ignore: case, and other ways to write a character
+    /// (Unicode NFKC). Limits count attempts under this key. All spellings of an address have one key.
+    ///
+    /// ```
+    /// use gatewright_core::LoginName;
+    ///
+    /// let keys = ["Straße", "STRASSE", "ｓtrasse"].map(|text| LoginName::parse(text).map(|name| name.throttle_key()));
+    /// assert!(keys.iter().all(|key| key.as_deref() == Ok("strasse")));
+    /// ```
+    #[must_use]
+    pub fn throttle_key(&self) -> String {
+        fold(&self.0)
+    }
+}
+
+impl From<&Email> for LoginName {
+    fn from(email: &Email) -> Self {
+        Self(email.as_str().to_owned())
+    }
+}
+
+/// Redacted: a name is personal data, and what people type into its field is at times their password.
+impl fmt::Debug for LoginName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoginName(..)")
+    }
+}
+
+/// Folds case and compatible characters. The two changes of case also fold characters whose upper case has two
+/// letters, and both forms of the Greek sigma.
+pub(crate) fn fold(text: &str) -> String {
+    let lower = text.nfkc().collect::<String>().to_lowercase();
+    lower.to_uppercase().to_lowercase().nfkc().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_trimmed_and_normalised_with_their_case() {
+        let name = LoginName::parse("\u{a0}E\u{301}va Lovelace\n").unwrap();
+        assert_eq!(name.as_str(), "\u{c9}va Lovelace");
+        assert_eq!(format!("{name:?}"), "LoginName(..)");
+    }
+
+    #[test]
+    fn empty_long_and_unprintable_names_are_rejected() {
+        let long = "x".repeat(MAX_LOGIN_NAME_BYTES);
+        assert!(LoginName::parse(&long).is_ok());
+        let spaces = " ".repeat(MAX_LOGIN_NAME_BYTES);
+        // U+1D15E has four bytes, and eight in NFC.
+        let growing = "\u{1d15e}".repeat(MAX_LOGIN_NAME_BYTES / 4);
+        for text in
+            ["", " \n", "a\0b", "a\u{7f}b", &format!("{long}x"), &format!("{long} "), &spaces, &growing]
+        {
+            assert!(LoginName::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn spellings_of_a_name_have_one_key() {
+        let key = |text: &str| LoginName::parse(text).unwrap().throttle_key();
+        for (one, other) in [
+            ("ADA", "ada"),
+            ("\u{1e9e}", "ss"),
+            ("\u{3c3}\u{3c2}", "\u{3a3}\u{3a3}"),
+            ("\u{130}", "i\u{307}"),
+            ("\u{212b}", "\u{e5}"),
+            ("\u{fb01}n", "FIN"),
+        ] {
+            assert_eq!(key(one), key(other), "{one} {other}");
+        }
+        assert_ne!(key("ada"), key("\u{e4}da"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn an_address_has_the_key_of_its_canonical_form(text in "\\PC{1,40}@\\PC{1,40}") {
+            if let (Ok(email), Ok(name)) = (Email::parse(&text), LoginName::parse(&text)) {
+                proptest::prop_assert_eq!(name.throttle_key(), LoginName::from(&email).throttle_key());
+                proptest::prop_assert_eq!(name.as_email(), Some(email));
+            }
+        }
+
+        #[test]
+        fn a_key_does_not_change_when_it_is_folded_again(text in "\\PC{1,60}") {
+            let key = fold(&text);
+            proptest::prop_assert_eq!(fold(&key), key.clone());
+            proptest::prop_assert_eq!(fold(&text.to_uppercase()), key.clone());
+            proptest::prop_assert_eq!(fold(&text.to_lowercase()), key);
+        }
+    }
+}
