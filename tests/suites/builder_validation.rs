@@ -178,3 +178,21 @@ fn only_configured_endpoints_are_offered() {
         ["/login", "/refresh", "/logout", "/logout-all", "/sessions", "/sessions/{id}", "/revoke"]
     );
 }
+
+#[test]
+fn errors_name_the_setting_the_rule_and_the_value() {
+    let local = || Auth::local(MemoryStore::new(), jwt(), TestHasher::new());
+    let day = local().with_access_lifetime(25 * 60 * MINUTE).build().unwrap_err();
+    assert_eq!(day.to_string(), "access_lifetime: must be at most 24 hours, is 90000s");
+    let cache = local().with_cache_capacity(0).build().unwrap_err();
+    assert_eq!((cache.setting, cache.found()), ("cache_capacity", Some("0")));
+    assert!(cache.to_string().starts_with("cache_capacity: must be 1 to 10000000, is 0; to disable"));
+    let tokens = Jwt::hs256(gatewright_tests::secret()).issuer("https://issuer.example").audience("api");
+    let leeway = tokens.with_leeway(2 * MINUTE).build().unwrap_err();
+    assert_eq!(leeway.to_string(), "leeway: must be at most 60 seconds, is 120s");
+    let queue = HashingPool::builder().with_queue(0).build().unwrap_err();
+    assert_eq!(queue.to_string(), "queue: must be 1 to 4096, is 0");
+    let short = Jwt::hs256("a short secret").issuer("https://issuer.example").audience("api");
+    let short = short.build().unwrap_err();
+    assert_eq!((short.setting, short.found()), ("secret", None), "a secret is never shown");
+}

@@ -173,10 +173,10 @@ impl RemoteIssuerBuilder {
             ("cool_down", MIN_COOL_DOWN..=MAX_COOL_DOWN, cool_down, "must be 1 to 60 seconds"),
             ("max_stale", MIN_STALE..=MAX_STALE, max_stale, "must be 5 minutes to 30 days"),
         ];
-        if let Some((setting, .., problem)) =
+        if let Some((setting, _, time, problem)) =
             limits.into_iter().find(|(_, range, time, _)| !range.contains(time))
         {
-            return Err(BuildError::new(setting, problem));
+            return Err(BuildError::new(setting, problem).with_found(format_args!("{time:?}")));
         }
         let roots = roots(root.as_deref())?;
         let fetcher = Fetcher::new(&jwks_url, ConnectionSettings { timeout, roots, http, redirects })?;

@@ -82,7 +82,8 @@ impl Fetcher {
             _ => false,
         };
         if !allowed {
-            return invalid("must begin with https://");
+            let scheme = url.scheme_str().unwrap_or("a path");
+            return Err(BuildError::new("jwks_url", "must begin with https://").with_found(scheme));
         }
         if url.host().is_none_or(str::is_empty) {
             return invalid("has no host");

@@ -250,8 +250,12 @@ impl JwtBuilder {
         );
         require(!rules.issuer.is_empty(), "issuer", issuer)?;
         require(!rules.audience.is_empty(), "audience", audience)?;
-        require(rules.leeway <= MAX_LEEWAY, "leeway", "must be at most 60 seconds")?;
-        require(rules.tolerance <= MAX_LEEWAY, "tolerance", "must be at most 60 seconds")?;
+        for (setting, time) in [("leeway", rules.leeway), ("tolerance", rules.tolerance)] {
+            if time > MAX_LEEWAY {
+                let error = BuildError::new(setting, "must be at most 60 seconds");
+                return Err(error.with_found(format_args!("{time:?}")));
+            }
+        }
         let own_ids = "is only for a secret: the keys of a ring have ids of their own";
         require(!self.misplaced_id, "key_id", own_ids)?;
         let ring = match self.keys {
@@ -273,10 +277,14 @@ fn secret_key(secret: Result<HmacSecret, KeyError>, id: Option<String>) -> Resul
     let key = secret.and_then(|secret| SigningKey::from_secret(Algorithm::Hs256, secret.expose()));
     let key = key.map_err(|error| {
         let short = error == KeyError::Short;
-        BuildError::new("secret", if short { "must be at least 32 bytes" } else { error.problem() })
+        let too_short = r#"must be at least 32 bytes; generate one with "openssl rand -base64 32""#;
+        BuildError::new("secret", if short { too_short } else { error.problem() })
     })?;
     match id {
-        Some(id) => key.with_id(id).map_err(|_| BuildError::new("key_id", "must have 1 to 128 bytes")),
+        Some(id) => key.with_id(&id).map_err(|_| {
+            let error = BuildError::new("key_id", "must be 1 to 128 bytes long");
+            error.with_found(id.len())
+        }),
         None => Ok(key),
     }
 }
@@ -293,7 +301,8 @@ fn check_foreign(rules: &Rules, ring: &KeyRing) -> Result<(), BuildError> {
     require(!access_type.is_empty(), "access_type", "is empty")?;
     let mut others = TokenKind::ALL.into_iter().filter(|kind| *kind != TokenKind::Access);
     let taken = others.any(|kind| is_same_type(kind.media_type(), access_type));
-    require(!taken, "access_type", "must not be the type of another token kind")
+    let other = "must not be the type of another token kind";
+    require(!taken, "access_type", other).map_err(|error| error.with_found(access_type))
 }
 
 /// Settings that weaken a check, from [`JwtBuilder::dangerous`]. Each returns to the builder.

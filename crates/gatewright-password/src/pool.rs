@@ -281,16 +281,22 @@ impl HashingPoolBuilder {
         let affordable = memory_kib <= MAX_ARGON2_MEMORY_KIB
             && passes <= MAX_ARGON2_PASSES
             && (1..=MAX_ARGON2_LANES).contains(&lanes);
-        let checks = [
-            (strong, "costs", "must be at least a recommendation of OWASP, such as 19 MiB and 2 passes"),
-            (affordable, "costs", "must be at most 256 MiB, 10 passes and 8 lanes"),
-            (self.workers > 0, "workers", "must be at least 1"),
-            ((1..=MAX_QUEUE).contains(&self.queue), "queue", "must be 1 to 4096"),
-            (self.network_share != Some(0), "network_share", "must be at least 1"),
-            (self.account_share > 0, "account_share", "must be at least 1"),
+        let costs = format!("{memory_kib} KiB, {passes} passes and {lanes} lanes");
+        let checks: [(bool, _, _, &dyn fmt::Display); 6] = [
+            (
+                strong,
+                "costs",
+                "must be at least a recommendation of OWASP, such as 19 MiB and 2 passes",
+                &costs,
+            ),
+            (affordable, "costs", "must be at most 256 MiB, 10 passes and 8 lanes", &costs),
+            (self.workers > 0, "workers", "must be at least 1", &self.workers),
+            ((1..=MAX_QUEUE).contains(&self.queue), "queue", "must be 1 to 4096", &self.queue),
+            (self.network_share != Some(0), "network_share", "must be at least 1", &0),
+            (self.account_share > 0, "account_share", "must be at least 1", &self.account_share),
         ];
         match checks.into_iter().find(|(valid, ..)| !valid) {
-            Some((_, setting, problem)) => Err(BuildError::new(setting, problem)),
+            Some((_, setting, problem, found)) => Err(BuildError::new(setting, problem).with_found(found)),
             None => Ok(()),
         }
     }

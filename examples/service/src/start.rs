@@ -28,7 +28,7 @@ pub async fn open(config: &Config) -> Result<Auth, Box<dyn Error>> {
             "refusal_floor" => "AUTH_REFUSAL_FLOOR_MILLISECONDS",
             other => other,
         };
-        format!("{variable}: {}", error.problem).into()
+        format!("{variable}: {}", error.explain()).into()
     })
 }
 
@@ -96,7 +96,7 @@ fn tokens(config: &Config) -> Result<Jwt, Box<dyn Error>> {
     let tokens =
         Jwt::builder(ring(&config.keys)?).issuer(config.issuer.as_str()).audience(config.audience.as_str());
     let tokens = tokens.build();
-    Ok(tokens.map_err(|error| format!("AUTH_{}: {}", error.setting.to_uppercase(), error.problem))?)
+    Ok(tokens.map_err(|error| format!("AUTH_{}: {}", error.setting.to_uppercase(), error.explain()))?)
 }
 
 fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>> {

@@ -87,7 +87,7 @@ impl<U: AuthUser> Auth<U> {
 /// # let (store, tokens) = (gatewright_memory::MemoryStore::new(), tokens.build()?);
 /// let builder = Auth::local(store, tokens, gatewright_testkit::TestHasher::new());
 /// let error = builder.with_access_lifetime(Duration::from_secs(25 * 60 * 60)).build().unwrap_err();
-/// assert_eq!(error.to_string(), "access_lifetime: must be at most 24 hours");
+/// assert_eq!(error.to_string(), "access_lifetime: must be at most 24 hours, is 90000s");
 /// # Ok::<(), BuildError>(())
 /// ```
 #[must_use]
@@ -412,13 +412,15 @@ impl<U: AuthUser> AuthBuilder<U> {
     pub fn build(self) -> Result<Auth<U>, BuildError> {
         check(&self.settings)?;
         if self.responder.realm.as_deref().is_some_and(|realm| !is_realm(realm)) {
-            return Err(BuildError::new("realm", "must be visible ASCII without quotes and backslashes"));
+            let error = BuildError::new("realm", "must be visible ASCII without quotes and backslashes");
+            return Err(error.with_found(format_args!("{:?}", self.responder.realm.unwrap_or_default())));
         }
         if self.cache_capacity == 0 || self.cache_capacity > MAX_CACHE_CAPACITY {
             return Err(BuildError::new(
                 "cache_capacity",
                 "must be 1 to 10000000; to disable the cache, use RevocationCheck::ReadThrough",
-            ));
+            )
+            .with_found(self.cache_capacity));
         }
         let issuer = self.issuer.ok_or(BuildError::new("issuer", "is missing; set it with `with_issuer`"))?;
         let hasher = self.hasher.ok_or(BuildError::new("hasher", "is missing; set it with `with_hasher`"))?;
@@ -481,38 +483,67 @@ fn subscribed<U: AuthUser>(cache: SessionCache<U>, feed: &dyn RevocationFeed) ->
 
 /// Checks the bounds of the settings, each with what it depends on.
 fn check(settings: &Settings) -> Result<(), BuildError> {
-    let Settings { access_lifetime, refresh_lifetime, session_lifetime, refresh_grace, .. } = settings;
+    let Settings {
+        access_lifetime,
+        refresh_lifetime,
+        session_lifetime,
+        refresh_grace,
+        refusal_floor,
+        hash_wait,
+        ..
+    } = settings;
     whole_seconds("access_lifetime", *access_lifetime)?;
     whole_seconds("refresh_lifetime", *refresh_lifetime)?;
     whole_seconds("session_lifetime", *session_lifetime)?;
-    if *access_lifetime > MAX_ACCESS_LIFETIME {
-        return Err(BuildError::new("access_lifetime", "must be at most 24 hours"));
+    let rules = [
+        (
+            *access_lifetime <= MAX_ACCESS_LIFETIME,
+            "access_lifetime",
+            "must be at most 24 hours",
+            access_lifetime,
+        ),
+        (
+            *refresh_lifetime <= MAX_REFRESH_LIFETIME,
+            "refresh_lifetime",
+            "must be at most 400 days",
+            refresh_lifetime,
+        ),
+        (
+            refresh_lifetime >= access_lifetime,
+            "refresh_lifetime",
+            "must be at least the access lifetime",
+            refresh_lifetime,
+        ),
+        (
+            session_lifetime >= access_lifetime,
+            "session_lifetime",
+            "must be at least the access lifetime",
+            session_lifetime,
+        ),
+        (*refresh_grace <= MAX_REFRESH_GRACE, "refresh_grace", "must be at most 60 seconds", refresh_grace),
+        (*refusal_floor <= MAX_REFUSAL_FLOOR, "refusal_floor", "must be at most 2 seconds", refusal_floor),
+        (
+            !hash_wait.is_zero() && *hash_wait <= MAX_HASH_WAIT,
+            "hash_wait",
+            "must be more than zero and at most 60 seconds",
+            hash_wait,
+        ),
+    ];
+    if let Some((_, setting, rule, found)) = rules.into_iter().find(|(kept, ..)| !kept) {
+        return Err(BuildError::new(setting, rule).with_found(format_args!("{found:?}")));
     }
-    if *refresh_lifetime > MAX_REFRESH_LIFETIME {
-        return Err(BuildError::new("refresh_lifetime", "must be at most 400 days"));
-    }
-    if refresh_lifetime < access_lifetime {
-        return Err(BuildError::new("refresh_lifetime", "must be at least the access lifetime"));
-    }
-    if session_lifetime < access_lifetime {
-        return Err(BuildError::new("session_lifetime", "must be at least the access lifetime"));
-    }
-    if settings.role_scopes.all().as_str().len() > MAX_SCOPES_BYTES {
-        return Err(BuildError::new("role_scopes", "must be at most 1024 bytes together"));
-    }
-    if *refresh_grace > MAX_REFRESH_GRACE {
-        return Err(BuildError::new("refresh_grace", "must be at most 60 seconds"));
-    }
-    if settings.refusal_floor > MAX_REFUSAL_FLOOR {
-        return Err(BuildError::new("refusal_floor", "must be at most 2 seconds"));
-    }
-    if settings.hash_wait.is_zero() || settings.hash_wait > MAX_HASH_WAIT {
-        return Err(BuildError::new("hash_wait", "must be more than zero and at most 60 seconds"));
+    let scopes = settings.role_scopes.all().as_str().len();
+    if scopes > MAX_SCOPES_BYTES {
+        return Err(BuildError::new("role_scopes", "must be at most 1024 bytes together").with_found(scopes));
     }
     Ok(())
 }
 
 fn whole_seconds(setting: &'static str, span: Duration) -> Result<(), BuildError> {
     let whole = !span.is_zero() && span.subsec_nanos() == 0;
-    if whole { Ok(()) } else { Err(BuildError::new(setting, "must be a positive number of whole seconds")) }
+    if whole {
+        return Ok(());
+    }
+    let error = BuildError::new(setting, "must be a positive number of whole seconds");
+    Err(error.with_found(format_args!("{span:?}")))
 }
