@@ -158,7 +158,7 @@ impl Signed {
             aud: AUDIENCE,
             exp: claims.expires_at.as_seconds(),
             iat: claims.issued_at.as_seconds(),
-            jti: claims.token_id.as_str(),
+            jti: claims.token_id.as_ref().unwrap().as_str(),
             sid: claims.session.unwrap().to_string(),
             epoch: claims.epoch.unwrap().to_string(),
             scope: claims.scopes.as_str(),

@@ -1,11 +1,17 @@
 //! Tokens: their claims, and the traits that issue and verify them.
 
-use std::fmt;
-use std::ops::Deref;
+mod extra;
+mod auth_methods;
+mod claims;
+
+pub use auth_methods::AuthMethods;
+pub use claims::{Claims, TokenId, VerifiedClaims};
+pub use extra::{ExtraClaimsMismatch, ExtraObject, InvalidExtraClaims, MAX_EXTRA_CLAIMS_BYTES};
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::types::{DerivedKey, Epoch, Scopes, SessionId, Timestamp, TokenText, UserId};
+use crate::types::{DerivedKey, Timestamp, TokenText};
 
 /// The longest token that is processed: 8 KiB. A longer one is rejected unread.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -66,155 +72,6 @@ impl TokenKind {
     }
 }
 
-/// The `jti` of a token. In our refresh tokens it is unguessable and identifies the single use.
-#[derive(Clone, PartialEq, Eq)]
-pub struct TokenId(String);
-
-impl TokenId {
-    /// Creates an id from text, unchanged.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text of the claim.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Redacted: with the signing key, the refresh token can be made from its id.
-impl fmt::Debug for TokenId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenId(..)")
-    }
-}
-
-/// The claims of a token, without issuer and audience: the issuer and the verifier add and check those.
-///
-/// ```
-/// use std::time::Duration;
-///
-/// use gatewright_core::{Claims, Scopes, Timestamp, TokenId, UserId};
-///
-/// let now = Timestamp::from_seconds(1_700_000_000);
-/// let expires_at = now.saturating_add(Duration::from_secs(900));
-/// let claims = Claims::new(UserId::new("42")?, TokenId::new("an id"), now, expires_at)
-///     .with_scopes(Scopes::parse("items:read")?);
-/// assert!(claims.scopes.contains("items:read") && claims.session.is_none());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Claims {
-    /// `sub`: the user. It is unique only within one issuer. If the verifier accepts several,
-    /// [`VerifiedClaims::issuer`] says which one.
-    pub subject: UserId,
-    /// `jti`: the id of the token.
-    pub token_id: TokenId,
-    /// `iat`: when the token was issued. A whole second in tokens.
-    pub issued_at: Timestamp,
-    /// `exp`: when the token expires. At this time it is already invalid. A whole second in tokens.
-    pub expires_at: Timestamp,
-    /// `sid`: the session of the token. Always present in our tokens.
-    pub session: Option<SessionId>,
-    /// `epoch`: the user's epoch at login or at the latest refresh. Always present in our access tokens.
-    pub epoch: Option<Epoch>,
-    /// `scope`: the granted scopes.
-    pub scopes: Scopes,
-}
-
-impl Claims {
-    /// Creates claims from those that every token has.
-    #[must_use]
-    pub fn new(subject: UserId, token_id: TokenId, issued_at: Timestamp, expires_at: Timestamp) -> Self {
-        let scopes = Scopes::default();
-        Self { subject, token_id, issued_at, expires_at, session: None, epoch: None, scopes }
-    }
-
-    /// Adds `sid`.
-    #[must_use]
-    pub fn with_session(mut self, session: SessionId) -> Self {
-        self.session = Some(session);
-        self
-    }
-
-    /// Adds `epoch`.
-    #[must_use]
-    pub fn with_epoch(mut self, epoch: Epoch) -> Self {
-        self.epoch = Some(epoch);
-        self
-    }
-
-    /// Adds `scope`.
-    #[must_use]
-    pub fn with_scopes(mut self, scopes: Scopes) -> Self {
-        self.scopes = scopes;
-        self
-    }
-}
-
-/// Claims whose signature, kind, issuer, audience and times were verified.
-///
-/// Claims of two issuers are never equal, because a subject is unique only within its issuer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifiedClaims {
-    issuer: Arc<str>,
-    audience: Option<Arc<str>>,
-    claims: Claims,
-}
-
-impl VerifiedClaims {
-    /// Asserts that the claims were verified. It is the only constructor, for a [`TokenVerifier`] alone.
-    /// `issuer` is the verified `iss`.
-    #[must_use]
-    pub const fn assertion(issuer: Arc<str>, claims: Claims) -> Self {
-        Self { issuer, audience: None, claims }
-    }
-
-    /// Adds the verified audience.
-    #[must_use]
-    pub fn with_audience(mut self, audience: Arc<str>) -> Self {
-        self.audience = Some(audience);
-        self
-    }
-
-    /// The verified `iss`.
-    #[must_use]
-    pub fn issuer(&self) -> &str {
-        &self.issuer
-    }
-
-    /// The audience that the verifier checked for, if it provides it. The token may contain others as well.
-    #[must_use]
-    pub fn audience(&self) -> Option<&str> {
-        self.audience.as_deref()
-    }
-
-    /// The same claims without `sid` and `epoch`. For tokens of other issuers: their sessions are not sessions
-    /// of this application.
-    #[must_use]
-    pub fn without_session(mut self) -> Self {
-        (self.claims.session, self.claims.epoch) = (None, None);
-        self
-    }
-
-    /// Unwraps the claims.
-    #[must_use]
-    pub fn into_claims(self) -> Claims {
-        self.claims
-    }
-}
-
-impl Deref for VerifiedClaims {
-    type Target = Claims;
-
-    fn deref(&self) -> &Claims {
-        &self.claims
-    }
-}
-
 /// Issues tokens.
 ///
 /// # Contract
@@ -261,7 +118,12 @@ impl<T: TokenIssuer + ?Sized> TokenIssuer for Arc<T> {
 }
 
 impl<T: TokenVerifier + ?Sized> TokenVerifier for Arc<T> {
-    fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenError> {
+    fn verify(
+        &self,
+        kind: TokenKind,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Arc<VerifiedClaims>, TokenError> {
         (**self).verify(kind, token, now)
     }
 }
@@ -298,7 +160,8 @@ pub trait TokenVerifier: Send + Sync {
     ///
     /// # Errors
     /// Why the token is rejected. For operators, never for the client.
-    fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenError>;
+    fn verify(&self, kind: TokenKind, token: &str, now: Timestamp)
+    -> Result<Arc<VerifiedClaims>, TokenError>;
 }
 
 /// Why a token is rejected. Clients get the same answer for all of them.

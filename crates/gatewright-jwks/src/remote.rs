@@ -6,8 +6,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use gatewright_core::{Timestamp, TokenError, TokenKind, TokenVerifier, VerifiedClaims};
-use gatewright_jwt::{ExtendedClaims, IssuerVerifier, Jwt, has_key_id};
-use serde::de::DeserializeOwned;
+use gatewright_jwt::{IssuerVerifier, Jwt, has_key_id};
 
 use crate::fetch::FetchFailure;
 use crate::refresher::Shared;
@@ -61,39 +60,6 @@ impl RemoteIssuer {
         self.jwt.ring().ids()
     }
 
-    /// Verifies an access token and then reads claims of the application's own from it, as
-    /// [`Jwt::verify_with`] does.
-    ///
-    /// # Errors
-    /// As [`TokenVerifier::verify`], or [`TokenError::ClaimType`] if the claims cannot be read as
-    /// `E`.
-    pub fn verify_with<E: DeserializeOwned>(
-        &self,
-        token: &str,
-        now: Timestamp,
-    ) -> Result<ExtendedClaims<E>, TokenError> {
-        self.verify_by(token, |jwt| jwt.verify_with(TokenKind::Access, token, now))
-    }
-
-    /// Verifies with the keys that are not stale. Requests a fetch if the set is due, or if a newer
-    /// set may change the verdict.
-    fn verify_by<T>(
-        &self,
-        token: &str,
-        verify: impl FnOnce(&Jwt) -> Result<T, TokenError>,
-    ) -> Result<T, TokenError> {
-        let (schedule, now) = (&self.shared.schedule, self.shared.clock.now());
-        self.shared.remove_stale_keys(now);
-        let verdict = verify(&self.jwt);
-        let outdated = verdict.as_ref().is_err_and(|error| self.may_need_another_key(token, *error));
-        if (outdated || schedule.is_due(now)) && schedule.may_fetch(now) {
-            // If the channel is full, a fetch is already requested. If it is closed, the thread has
-            // ended.
-            let _ = self.requests.try_send(());
-        }
-        verdict
-    }
-
     /// Whether a rejected token may be signed with a key that is not fetched yet. Without `kid`, a
     /// new key shows in three ways: the algorithm differs, the signature is not valid, or the ring
     /// does not have exactly one key.
@@ -108,9 +74,26 @@ impl RemoteIssuer {
     }
 }
 
+/// Verifies with the keys that are not stale. Requests a fetch if the set is due, or if a newer set may
+/// change the verdict.
 impl TokenVerifier for RemoteIssuer {
-    fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenError> {
-        self.verify_by(token, |jwt| jwt.verify(kind, token, now))
+    fn verify(
+        &self,
+        kind: TokenKind,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Arc<VerifiedClaims>, TokenError> {
+        let schedule = &self.shared.schedule;
+        let at = self.shared.clock.now();
+        self.shared.remove_stale_keys(at);
+        let verdict = self.jwt.verify(kind, token, now);
+        let outdated = verdict.as_ref().is_err_and(|error| self.may_need_another_key(token, *error));
+        if (outdated || schedule.is_due(at)) && schedule.may_fetch(at) {
+            // If the channel is full, a fetch is already requested. If it is closed, the thread has
+            // ended.
+            let _ = self.requests.try_send(());
+        }
+        verdict
     }
 }
 

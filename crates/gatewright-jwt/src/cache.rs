@@ -2,7 +2,7 @@
 //! checked at each use.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
@@ -12,8 +12,8 @@ use gatewright_core::{BuildError, TokenKind, VerifiedClaims};
 use crate::claims::Times;
 
 /// The maximum of [`JwtBuilder::with_cache`](crate::JwtBuilder::with_cache), in tokens. An empty
-/// slot takes up to 512 bytes, so a cache of this size takes half a gigabyte. An entry takes up to
-/// 2 KiB more, for its subject, id and scopes.
+/// slot takes up to 256 bytes, so a cache of this size takes a quarter of a gigabyte. An entry takes
+/// up to 4 KiB more, for the claims of its token.
 pub const MAX_CACHE_TOKENS: usize = 1 << 20;
 
 /// The slots of a bucket, which share one lock. A token's tag determines its bucket.
@@ -32,7 +32,7 @@ pub(crate) struct Tag([u8; TAG_BYTES]);
 /// A verified token, and what its validity depends on.
 #[derive(Clone)]
 pub(crate) struct CachedToken {
-    pub(crate) claims: VerifiedClaims,
+    pub(crate) claims: Arc<VerifiedClaims>,
     /// Checked again at each use.
     pub(crate) times: Times,
     /// The generation of the ring that verified it. The entry is valid only for this generation.
@@ -54,7 +54,7 @@ pub(crate) struct Cache {
 impl Cache {
     pub(crate) fn new(tokens: usize) -> Result<Self, BuildError> {
         if tokens == 0 || tokens > MAX_CACHE_TOKENS {
-            return Err(BuildError::new("cache", "must be for 1 to 1048576 tokens"));
+            return Err(BuildError::new("cache", "must be 1 to 1048576 tokens").with_found(tokens));
         }
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new());
         let key = key.map_err(|_| BuildError::new("cache", "has no hash key: the random source failed"))?;
@@ -133,8 +133,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slot_takes_at_most_512_bytes_and_long_tokens_are_not_cached() {
-        assert!(size_of::<Mutex<[Option<Entry>; WAYS]>>() <= WAYS * 512);
+    fn a_slot_takes_at_most_256_bytes_and_long_tokens_are_not_cached() {
+        assert!(size_of::<Mutex<[Option<Entry>; WAYS]>>() <= WAYS * 256);
         assert!(is_cacheable(&"x".repeat(2048)) && !is_cacheable(&"x".repeat(2049)));
     }
 }

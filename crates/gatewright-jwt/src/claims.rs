@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use gatewright_core::TokenError;
+use gatewright_core::token::AuthMethods;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -16,8 +17,8 @@ use crate::number::{BadNumber, NumericDate};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expected<'a> {
     pub(crate) audience: &'a str,
-    /// Of another issuer: `sid` and `epoch` are ignored, because their meaning there is unknown. A
-    /// `scope` that is not a string is ignored too.
+    /// Of another issuer: `sid` and `epoch` are ignored, because their meaning there is unknown.
+    /// `scope`, `auth_time` and `amr` are ignored if they have another type than ours.
     pub(crate) foreign: bool,
 }
 
@@ -35,14 +36,10 @@ pub(crate) struct RawClaims<'de> {
     pub(crate) session: Option<Cow<'de, str>>,
     pub(crate) epoch: Option<Cow<'de, str>>,
     pub(crate) scopes: Option<Cow<'de, str>>,
-}
-
-/// The claims that this library reads, and those for which it rejects a token.
-const REGISTERED: [&str; 11] =
-    ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "epoch", "scope", "cnf"];
-
-pub(crate) fn is_registered(name: &str) -> bool {
-    REGISTERED.contains(&name)
+    pub(crate) auth_time: Option<NumericDate>,
+    pub(crate) amr: Option<AuthMethods>,
+    /// Whether there are members that are not read here.
+    pub(crate) has_others: bool,
 }
 
 /// The times of a token.
@@ -152,34 +149,67 @@ impl<'de> Visitor<'de> for Members<'_, 'de> {
                 "sid" | "epoch" if expected.foreign => names.skip(name, &mut map, fault, 0)?,
                 "scope" if expected.foreign => {
                     names.take(name, fault)?;
-                    claims.scopes = map.next_value_seed(TextOrNone(Skip { fault, depth: 0 }))?;
+                    claims.scopes = map.next_value_seed(Lenient(Skip { fault, depth: 0 }, read_text))?;
+                }
+                "auth_time" if expected.foreign => {
+                    names.take(name, fault)?;
+                    let number = |raw| NumericDate::parse(raw).ok();
+                    claims.auth_time = map.next_value_seed(Lenient(Skip { fault, depth: 0 }, number))?;
+                }
+                "amr" if expected.foreign => {
+                    names.take(name, fault)?;
+                    claims.amr = map.next_value_seed(Lenient(Skip { fault, depth: 0 }, read_methods))?;
                 }
                 "sid" => fault.fill(&mut claims.session, map.next_value_seed(Text))?,
                 "epoch" => fault.fill(&mut claims.epoch, map.next_value_seed(Text))?,
                 "scope" => fault.fill(&mut claims.scopes, map.next_value_seed(Text))?,
+                "auth_time" => fault.fill(&mut claims.auth_time, fault.number(&mut map, numbers))?,
+                "amr" => fault.fill(&mut claims.amr, methods(&mut map))?,
                 "cnf" => return Err(fault.raise(TokenError::SenderBound)),
-                _ => names.skip(name, &mut map, fault, 0)?,
+                _ => {
+                    claims.has_others = true;
+                    names.skip(name, &mut map, fault, 0)?;
+                }
             }
         }
         Ok(())
     }
 }
 
-/// A string. A value of another type is checked for duplicates and depth, and read as `None`.
-struct TextOrNone<'a>(Skip<'a>);
+/// `amr`: an array of strings.
+fn methods<'de, A: MapAccess<'de>>(map: &mut A) -> Result<AuthMethods, A::Error> {
+    let raw = map.next_value::<&'de RawValue>()?.get();
+    read_methods(raw).ok_or_else(|| Error::custom("not an array of strings"))
+}
 
-impl<'de> DeserializeSeed<'de> for TextOrNone<'_> {
-    type Value = Option<Cow<'de, str>>;
+/// The methods of a password login, which nearly every token has, are read without an allocation.
+fn read_methods(raw: &str) -> Option<AuthMethods> {
+    if raw == r#"["pwd"]"# {
+        return Some(AuthMethods::password());
+    }
+    let methods: Vec<String> = serde_json::from_str(raw).ok()?;
+    Some(methods.into_iter().collect())
+}
+
+fn read_text(raw: &str) -> Option<Cow<'_, str>> {
+    Text.deserialize(&mut serde_json::Deserializer::from_str(raw)).ok()
+}
+
+/// A value that the function reads from its text. A value of another type is checked for duplicates
+/// and depth, and read as `None`.
+struct Lenient<'a, F>(Skip<'a>, F);
+
+impl<'de, T, F: FnOnce(&'de str) -> Option<T>> DeserializeSeed<'de> for Lenient<'_, F> {
+    type Value = Option<T>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        let Self(skip, read) = self;
         let raw = <&'de RawValue>::deserialize(deserializer)?.get();
-        let mut value = serde_json::Deserializer::from_str(raw);
-        let read = if raw.starts_with('"') {
-            Text.deserialize(&mut value).map(Some)
-        } else {
-            self.0.deserialize(&mut value).map(|()| None)
-        };
-        read.map_err(Error::custom)
+        let value = read(raw);
+        if value.is_none() {
+            skip.deserialize(&mut serde_json::Deserializer::from_str(raw)).map_err(Error::custom)?;
+        }
+        Ok(value)
     }
 }
 

@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatewright_core::token::{IssueError, MAX_TOKEN_BYTES};
+use gatewright_core::token::{ExtraObject, IssueError, MAX_TOKEN_BYTES};
 use gatewright_core::types::DerivedKey;
-use gatewright_core::{Claims, TokenError, TokenIssuer, TokenKind, TokenText};
+use gatewright_core::{Claims, Timestamp, TokenError, TokenId, TokenIssuer, TokenKind, TokenText};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::builder::Jwt;
-use crate::claims::{RawClaims, is_registered};
 
 #[derive(Serialize)]
 struct Payload<'a> {
@@ -20,20 +18,22 @@ struct Payload<'a> {
     aud: &'a str,
     exp: u64,
     iat: u64,
-    jti: &'a str,
+    jti: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     epoch: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<&'a str>,
-    #[serde(flatten, skip_serializing_if = "Map::is_empty")]
-    extension: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<u64>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    amr: &'a [String],
 }
 
 impl TokenIssuer for Jwt {
     fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
-        self.sign(kind, claims, Map::new())
+        self.sign(kind, claims)
     }
 
     fn public_keys(&self) -> Arc<str> {
@@ -48,49 +48,24 @@ impl TokenIssuer for Jwt {
 }
 
 impl Jwt {
-    /// Issues a token with additional claims of the application's own: the members of `extension`,
-    /// which must serialize as an object. [`Jwt::verify_with`] reads them.
-    ///
-    /// # Errors
-    /// If `extension` is not an object, uses a claim name that this library reads, or nests deeper
-    /// than 32 levels; or as [`TokenIssuer::issue`].
-    pub fn issue_with<E: Serialize>(
-        &self,
-        kind: TokenKind,
-        claims: &Claims,
-        extension: &E,
-    ) -> Result<TokenText, IssueError> {
-        let value = serde_json::to_value(extension).map_err(failed)?;
-        let Value::Object(members) = value else { return Err(failed("the extension is not an object")) };
-        if members.keys().any(|name| is_registered(name)) {
-            return Err(failed("the extension uses a registered claim name"));
-        }
-        self.sign(kind, claims, members)
-    }
-
-    fn sign(
-        &self,
-        kind: TokenKind,
-        claims: &Claims,
-        extension: Map<String, Value>,
-    ) -> Result<TokenText, IssueError> {
+    fn sign(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
         self.check(kind, claims)?;
-        let extended = !extension.is_empty();
         let payload = Payload {
             iss: &self.rules.issuer,
             sub: claims.subject.as_str(),
             aud: self.rules.audience(kind),
             exp: claims.expires_at.as_seconds(),
             iat: claims.issued_at.as_seconds(),
-            jti: claims.token_id.as_str(),
+            jti: claims.token_id.as_ref().map(TokenId::as_str),
             sid: claims.session.map(|id| id.to_string()),
             epoch: claims.epoch.map(|epoch| epoch.to_string()),
             scope: (kind == TokenKind::Access).then(|| claims.scopes.as_str()),
-            extension,
+            auth_time: claims.auth_time.map(Timestamp::as_seconds),
+            amr: claims.amr.as_slice(),
         };
-        let payload = serde_json::to_string(&payload).map_err(failed)?;
-        if extended {
-            RawClaims::parse(&payload, self.rules.expected(kind)).map_err(failed)?;
+        let mut payload = serde_json::to_string(&payload).map_err(failed)?;
+        if let Some(extra) = &claims.extra {
+            append(&mut payload, extra);
         }
         let state = self.ring.state();
         let (key, header) = state.signer(kind).ok_or_else(|| failed("the ring has no signing key"))?;
@@ -112,13 +87,24 @@ impl Jwt {
         if lifetime > kind.max_lifetime().as_secs() {
             return Err(failed(TokenError::Lifetime));
         }
-        if claims.token_id.as_str().is_empty() {
+        if claims.token_id.as_ref().is_none_or(|id| id.as_str().is_empty()) {
             return Err(failed(TokenError::ClaimMissing));
         }
         if self.rules.foreign {
             return Err(failed("this verifier is for another issuer's tokens"));
         }
         Ok(())
+    }
+}
+
+/// Adds the members of an object to the object in `payload`. The payload has no members of these names.
+fn append(payload: &mut String, extra: &ExtraObject) {
+    let members = extra.as_json().strip_prefix('{').filter(|members| *members != "}");
+    if let Some(members) = members
+        && payload.pop().is_some()
+    {
+        payload.push(',');
+        payload.push_str(members);
     }
 }
 

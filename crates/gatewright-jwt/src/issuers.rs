@@ -95,14 +95,21 @@ impl Issuers {
     fn add(mut self, verifier: impl IssuerVerifier + 'static, own: bool) -> Result<Self, BuildError> {
         let issuer = verifier.issuer().to_owned();
         require(!issuer.is_empty(), "issuer", "is empty")?;
-        let previous = self.0.insert(issuer, Entry { verifier: Arc::new(verifier), own });
-        require(previous.is_none(), "issuer", "was added before")?;
+        if self.0.contains_key(&issuer) {
+            return Err(BuildError::new("issuer", "must be added once").with_found(issuer));
+        }
+        self.0.insert(issuer, Entry { verifier: Arc::new(verifier), own });
         Ok(self)
     }
 }
 
 impl TokenVerifier for Issuers {
-    fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenError> {
+    fn verify(
+        &self,
+        kind: TokenKind,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Arc<VerifiedClaims>, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Size);
         }
@@ -118,7 +125,12 @@ impl TokenVerifier for Issuers {
 }
 
 impl Entry {
-    fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenError> {
+    fn verify(
+        &self,
+        kind: TokenKind,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Arc<VerifiedClaims>, TokenError> {
         if self.own {
             return self.verifier.verify(kind, token, now);
         }

@@ -19,7 +19,7 @@
 //! let claims = Claims::new(UserId::new("42")?, TokenId::new("1"), now, Timestamp::from_seconds(1_700_000_900));
 //!
 //! let token = jwt.issue(TokenKind::Access, &claims)?;
-//! assert_eq!(jwt.verify(TokenKind::Access, token.expose(), now)?.subject.as_str(), "42");
+//! assert_eq!(jwt.verify(TokenKind::Access, token.expose(), now)?.subject().as_str(), "42");
 //! assert!(jwt.verify(TokenKind::Refresh, token.expose(), now).is_err());
 //! assert!(jwt.verify(TokenKind::Access, token.expose(), claims.expires_at).is_err());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -44,7 +44,8 @@
 //! - tokens that have expired, are not valid yet, or have a too long lifetime;
 //! - sender-bound tokens (`cnf`).
 //!
-//! [`Jwt::issue_with`] and [`Jwt::verify_with`] add claims of the application's own.
+//! [`Claims::with_extra`](gatewright_core::Claims::with_extra) adds claims of the application's own,
+//! and [`VerifiedClaims::extra`](gatewright_core::VerifiedClaims::extra) reads them.
 
 mod number;
 mod json;
@@ -82,4 +83,3 @@ pub use key::{MAX_KEY_ID_BYTES, VerifyingKey};
 pub use ring::KeyRing;
 pub use secret::{HmacSecret, MIN_SECRET_BYTES};
 pub use signing::SigningKey;
-pub use verify::ExtendedClaims;

@@ -8,7 +8,6 @@ use gatewright_core::token::MAX_TOKEN_BYTES;
 use gatewright_core::{
     Claims, Scopes, Timestamp, TokenError, TokenId, TokenKind, TokenVerifier, UserId, VerifiedClaims,
 };
-use serde::de::DeserializeOwned;
 
 use crate::algorithm::Algorithm;
 use crate::builder::{Jwt, Rules};
@@ -16,13 +15,19 @@ use crate::cache::{Cache, CachedToken, is_cacheable};
 use crate::claims::{RawClaims, Times};
 use crate::header::Header;
 use crate::key::VerifyingKey;
+use crate::number::NumericDate;
 use crate::ring::State;
 
 /// Payloads up to this length are decoded on the stack. Our own tokens are shorter.
 const STACK_BYTES: usize = 1024;
 
 impl TokenVerifier for Jwt {
-    fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenError> {
+    fn verify(
+        &self,
+        kind: TokenKind,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Arc<VerifiedClaims>, TokenError> {
         match &self.cache {
             Some(cache) if is_cacheable(token) => self.verify_cached(cache, kind, token, now),
             _ => self.verify_uncached(kind, token, now),
@@ -30,65 +35,14 @@ impl TokenVerifier for Jwt {
     }
 }
 
-/// The verified claims of a token and the application's own claims, from [`Jwt::verify_with`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ExtendedClaims<E> {
-    /// The claims that this library verifies.
-    pub claims: VerifiedClaims,
-    /// The application's own claims, read from the same token.
-    pub extension: E,
-}
-
 impl Jwt {
-    /// Verifies a token and then reads claims of the application's own from it. Members that `E`
-    /// does not name are ignored. The token is authentic, but this library checks nothing about
-    /// these claims. The cache is not used: each call checks the signature.
-    ///
-    /// ```
-    /// use gatewright_core::{Claims, Timestamp, TokenId, TokenKind, UserId};
-    /// use gatewright_jwt::{HmacSecret, Jwt};
-    /// use serde::{Deserialize, Serialize};
-    ///
-    /// #[derive(Serialize, Deserialize)]
-    /// struct Tenant {
-    ///     tenant: u32,
-    /// }
-    ///
-    /// let jwt = Jwt::hs256(HmacSecret::generate()?).issuer("https://issuer.example").audience("my-api").build()?;
-    /// let now = Timestamp::from_seconds(1_700_000_000);
-    /// let claims = Claims::new(UserId::new("42")?, TokenId::new("1"), now, Timestamp::from_seconds(1_700_000_900));
-    ///
-    /// let token = jwt.issue_with(TokenKind::Access, &claims, &Tenant { tenant: 7 })?;
-    /// let read = jwt.verify_with::<Tenant>(TokenKind::Access, token.expose(), now)?;
-    /// assert_eq!((read.extension.tenant, read.claims.subject.as_str()), (7, "42"));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`TokenVerifier::verify`], or [`TokenError::ClaimType`] if the claims cannot be read as
-    /// `E`.
-    pub fn verify_with<E: DeserializeOwned>(
-        &self,
-        kind: TokenKind,
-        token: &str,
-        now: Timestamp,
-    ) -> Result<ExtendedClaims<E>, TokenError> {
-        let mut buffer = PayloadBuffer::new();
-        let (text, _) = self.open(kind, token, &mut buffer)?;
-        let (claims, _) = self.check_claims(text, kind, now)?;
-        // Comes last: members that occur twice were rejected above.
-        let extension = serde_json::from_str(text).map_err(|_| TokenError::ClaimType)?;
-        Ok(ExtendedClaims { claims, extension })
-    }
-
     #[inline]
     fn verify_uncached(
         &self,
         kind: TokenKind,
         token: &str,
         now: Timestamp,
-    ) -> Result<VerifiedClaims, TokenError> {
+    ) -> Result<Arc<VerifiedClaims>, TokenError> {
         let mut buffer = PayloadBuffer::new();
         let (text, _) = self.open(kind, token, &mut buffer)?;
         self.check_claims(text, kind, now).map(|(claims, _)| claims)
@@ -101,7 +55,7 @@ impl Jwt {
         kind: TokenKind,
         token: &str,
         now: Timestamp,
-    ) -> Result<VerifiedClaims, TokenError> {
+    ) -> Result<Arc<VerifiedClaims>, TokenError> {
         let tag = cache.tag(token);
         if let Some(cached) = cache.get(tag, kind, self.ring.state().generation) {
             let checked = self.rules.check_times(cached.times, kind, now);
@@ -113,7 +67,7 @@ impl Jwt {
         let mut buffer = PayloadBuffer::new();
         let (text, generation) = self.open(kind, token, &mut buffer)?;
         let (claims, times) = self.check_claims(text, kind, now)?;
-        cache.insert(tag, kind, CachedToken { claims: claims.clone(), times, generation });
+        cache.insert(tag, kind, CachedToken { claims: Arc::clone(&claims), times, generation });
         Ok(claims)
     }
 
@@ -144,11 +98,15 @@ impl Jwt {
         text: &str,
         kind: TokenKind,
         now: Timestamp,
-    ) -> Result<(VerifiedClaims, Times), TokenError> {
-        let raw = RawClaims::parse(text, self.rules.expected(kind))?;
-        let (claims, times) = self.rules.check_claims(&raw, kind, now)?;
+    ) -> Result<(Arc<VerifiedClaims>, Times), TokenError> {
+        let mut raw = RawClaims::parse(text, self.rules.expected(kind))?;
+        let (claims, times) = self.rules.check_claims(&mut raw, kind, now)?;
         let claims = VerifiedClaims::assertion(Arc::clone(&self.rules.issuer), claims);
-        Ok((claims.with_audience(Arc::clone(self.rules.audience(kind))), times))
+        let mut claims = claims.with_audience(Arc::clone(self.rules.audience(kind)));
+        if raw.has_others {
+            claims = claims.with_payload(text);
+        }
+        Ok((Arc::new(claims), times))
     }
 }
 
@@ -226,7 +184,7 @@ impl Rules {
 
     fn check_claims(
         &self,
-        raw: &RawClaims<'_>,
+        raw: &mut RawClaims<'_>,
         kind: TokenKind,
         now: Timestamp,
     ) -> Result<(Claims, Times), TokenError> {
@@ -239,16 +197,21 @@ impl Rules {
         }
         let times = raw.times()?;
         self.check_times(times, kind, now)?;
-        let token_id = raw.token_id.as_deref().filter(|id| !id.is_empty()).ok_or(missing)?;
+        let token_id = raw.token_id.as_deref().filter(|id| !id.is_empty()).map(TokenId::new);
+        if token_id.is_none() && !self.foreign {
+            return Err(missing);
+        }
         let bad = |_| TokenError::ClaimType;
         let subject = UserId::new(raw.subject.as_deref().ok_or(missing)?).map_err(bad)?;
         let (issued_at, expires_at) = (times.issued_at.to_timestamp(), times.expires_at.to_timestamp());
-        let mut claims = Claims::new(subject, TokenId::new(token_id), issued_at, expires_at);
+        let mut claims = Claims::new(subject, token_id, issued_at, expires_at);
         claims.session = raw.session.as_deref().map(str::parse).transpose().map_err(bad)?;
         claims.epoch = raw.epoch.as_deref().map(str::parse).transpose().map_err(bad)?;
         if let Some(scopes) = raw.scopes.as_deref() {
             claims.scopes = Scopes::parse(scopes).map_err(|_| TokenError::ClaimType)?;
         }
+        claims.auth_time = raw.auth_time.map(NumericDate::to_timestamp);
+        claims.amr = raw.amr.take().unwrap_or_default();
         Ok((claims, times))
     }
 

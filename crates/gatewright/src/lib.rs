@@ -106,8 +106,9 @@ pub use gatewright_core::store::{
     Validity,
 };
 pub use gatewright_core::token::{
-    Claims, FUTURE_TOLERANCE, IssueError, MAX_ACCESS_LIFETIME, MAX_REFRESH_LIFETIME, MAX_TOKEN_BYTES,
-    TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims,
+    AuthMethods, Claims, ExtraClaimsMismatch, ExtraObject, FUTURE_TOLERANCE, InvalidExtraClaims, IssueError,
+    MAX_ACCESS_LIFETIME, MAX_EXTRA_CLAIMS_BYTES, MAX_REFRESH_LIFETIME, MAX_TOKEN_BYTES, TokenError, TokenId,
+    TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims,
 };
 pub use gatewright_core::types::{
     AllOf, AnyOf, ApiKeys, Authenticated, ClientInfo, ClientNetwork, Clock, Deadline, DerivedKey, Email,
@@ -119,9 +120,9 @@ pub use gatewright_core::types::{
 };
 pub use gatewright_core::{Bytes, roles, scopes};
 pub use gatewright_jwt::{
-    Algorithm, DangerousJwtBuilder, ExtendedClaims, HmacSecret, IssuerVerifier, Issuers, JwkSet, Jwt,
-    JwtBuilder, KeyError, KeyRing, MAX_CACHE_TOKENS, MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_ID_BYTES,
-    MAX_LEEWAY, MIN_SECRET_BYTES, NewKey, RingError, SigningKey, UnknownAlgorithm, VerifyingKey,
+    Algorithm, DangerousJwtBuilder, HmacSecret, IssuerVerifier, Issuers, JwkSet, Jwt, JwtBuilder, KeyError,
+    KeyRing, MAX_CACHE_TOKENS, MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_ID_BYTES, MAX_LEEWAY, MIN_SECRET_BYTES,
+    NewKey, RingError, SigningKey, UnknownAlgorithm, VerifyingKey,
 };
 pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder, Upgrade};
 

@@ -157,7 +157,7 @@ async fn maybe(MaybeUser { user, .. }: MaybeUser) -> Rejection {
 }
 
 async fn stateless_me(StatelessClaims { claims, .. }: StatelessClaims) -> Rejection {
-    Reply::json(200, &TokenClaims::from(&claims)).into()
+    Reply::json(200, &TokenClaims::from(&*claims)).into()
 }
 
 async fn stats(service: AppState) -> Rejection {

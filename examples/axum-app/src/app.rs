@@ -145,7 +145,7 @@ async fn maybe(MaybeUser { user, .. }: MaybeUser) -> Rejection {
 }
 
 async fn stateless_me(StatelessClaims { claims, .. }: StatelessClaims) -> Rejection {
-    Reply::json(200, &TokenClaims::from(&claims)).into()
+    Reply::json(200, &TokenClaims::from(&*claims)).into()
 }
 
 async fn stats(State(App(service)): AppState) -> Rejection {

@@ -163,7 +163,7 @@ fn maybe(MaybeUser { user, .. }: MaybeUser) -> Rejection {
 
 #[handler]
 fn stateless_me(StatelessClaims { claims, .. }: StatelessClaims) -> Rejection {
-    Reply::json(200, &TokenClaims::from(&claims)).into()
+    Reply::json(200, &TokenClaims::from(&*claims)).into()
 }
 
 #[handler]

@@ -95,11 +95,11 @@ pub struct TokenClaims<'a> {
 impl<'a> From<&'a VerifiedClaims> for TokenClaims<'a> {
     fn from(claims: &'a VerifiedClaims) -> Self {
         Self {
-            sub: claims.subject.as_str(),
-            scope: claims.scopes.as_str(),
-            sid: claims.session.map(|id| id.to_string()),
-            iat: claims.issued_at.as_seconds(),
-            exp: claims.expires_at.as_seconds(),
+            sub: claims.subject().as_str(),
+            scope: claims.scopes().as_str(),
+            sid: claims.session().map(|id| id.to_string()),
+            iat: claims.issued_at().as_seconds(),
+            exp: claims.expires_at().as_seconds(),
         }
     }
 }

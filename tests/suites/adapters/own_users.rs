@@ -109,7 +109,7 @@ async fn handlers_receive_the_applications_own_user_type() {
     let app: Router = Router::new()
         .route("/me", get(async |user: CurrentUser<Person>| user.nickname))
         .route("/maybe", get(async |maybe: MaybeUser<Person>| maybe.user.unwrap().nickname))
-        .route("/claims", get(async |me: StatelessClaims<Person>| me.claims.subject.to_string()))
+        .route("/claims", get(async |me: StatelessClaims<Person>| me.claims.subject().to_string()))
         .route("/owner", get(async |Authorized { user, .. }: Authorized<role::Owner, Person>| user.nickname))
         .nest("/auth", routes(&auth))
         .with_state(auth.clone());

@@ -102,7 +102,7 @@ async fn introspection_shows_claims_and_scopes_until_the_token_expires() {
     let (world, pair) = logged_in().await;
     match world.auth.introspect(&pair.access_token).await.unwrap() {
         Introspection::Active(token) => {
-            assert_eq!(token.claims.subject, authenticate(&world, &pair.access_token).await.user().id);
+            assert_eq!(*token.claims.subject(), authenticate(&world, &pair.access_token).await.user().id);
             assert_eq!(
                 (token.claims.issuer(), token.claims.audience()),
                 ("https://issuer.example", Some("api"))

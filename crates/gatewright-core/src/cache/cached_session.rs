@@ -49,7 +49,7 @@ impl LiveSession {
     ) -> Result<Self, AccessError> {
         let session = session.ok_or(AccessError::SessionEnded)?;
         // Guards against a store that returns another session.
-        if session.user != claims.subject || claims.session != Some(session.id) {
+        if session.user != *claims.subject() || claims.session() != Some(session.id) {
             return Err(AccessError::SessionMismatch);
         }
         if session.is_expired(now) {
@@ -103,7 +103,7 @@ impl<U: AuthUser> CachedSession<U> {
     /// `false` does not reject the token. The session may have been refreshed or have a new epoch, so
     /// the caller reads the stores instead.
     pub(crate) fn admits(&self, claims: &VerifiedClaims, epoch: Epoch, now: Timestamp) -> bool {
-        now < self.ends_at && self.epoch == epoch && self.owner == claims.subject
+        now < self.ends_at && self.epoch == epoch && self.owner == *claims.subject()
     }
 
     pub(crate) const fn session(&self) -> SessionId {

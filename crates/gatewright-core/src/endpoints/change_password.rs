@@ -205,7 +205,7 @@ async fn current_session<U: AuthUser>(
     inner: &Inner<U>,
     identity: &Identity<U>,
 ) -> Result<Session, AuthError> {
-    let found = inner.sessions.find(&identity.claims().subject, identity.session()).await?;
+    let found = inner.sessions.find(identity.claims().subject(), identity.session()).await?;
     let session = found.ok_or(AccessError::SessionEnded)?;
     if session.is_expired(inner.now()) {
         return Err(AccessError::SessionExpired.into());

@@ -1,6 +1,8 @@
 //! Token introspection (RFC 7662): the current state of a token, for services that cannot check it
 //! themselves.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::auth::Auth;
@@ -8,7 +10,7 @@ use crate::error::AuthError;
 use crate::guard::authenticate_uncached;
 use crate::http::Reply;
 use crate::store::AuthUser;
-use crate::token::VerifiedClaims;
+use crate::token::{TokenId, VerifiedClaims};
 use crate::types::{Requirement, Scopes, TokenText};
 
 /// What introspection requires of an API key: the scope `introspect`.
@@ -30,7 +32,7 @@ pub enum Introspection {
 #[non_exhaustive]
 pub struct ActiveToken {
     /// The verified claims.
-    pub claims: VerifiedClaims,
+    pub claims: Arc<VerifiedClaims>,
     /// The effective scopes: the granted ones, without those that the user's roles no longer allow.
     pub scopes: Scopes,
 }
@@ -71,7 +73,7 @@ impl<U: AuthUser> Auth<U> {
     pub async fn introspect(&self, token: &TokenText) -> Result<Introspection, AuthError> {
         match authenticate_uncached(&self.inner, token.expose()).await {
             Ok(identity) => {
-                let (claims, scopes) = (identity.claims().clone(), identity.scopes().clone());
+                let (claims, scopes) = (Arc::clone(identity.claims()), identity.scopes().clone());
                 Ok(Introspection::Active(ActiveToken { claims, scopes }))
             }
             Err(AuthError::Access(_)) => Ok(Introspection::Inactive),
@@ -92,7 +94,8 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     aud: Option<&'a str>,
     iss: &'a str,
-    jti: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<&'a str>,
 }
 
 impl<'a> From<&'a ActiveToken> for Body<'a> {
@@ -101,12 +104,12 @@ impl<'a> From<&'a ActiveToken> for Body<'a> {
             active: true,
             scope: scopes.as_str(),
             token_type: "Bearer",
-            exp: claims.expires_at.as_seconds(),
-            iat: claims.issued_at.as_seconds(),
-            sub: claims.subject.as_str(),
+            exp: claims.expires_at().as_seconds(),
+            iat: claims.issued_at().as_seconds(),
+            sub: claims.subject().as_str(),
             aud: claims.audience(),
             iss: claims.issuer(),
-            jti: claims.token_id.as_str(),
+            jti: claims.token_id().map(TokenId::as_str),
         }
     }
 }

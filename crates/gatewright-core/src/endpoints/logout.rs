@@ -15,7 +15,7 @@ impl<U: AuthUser> Auth<U> {
     /// A store failed: the session may still exist. [`AuthError::Access`] if another `Auth` made the identity.
     pub async fn logout(&self, identity: &Identity<U>) -> Result<(), AuthError> {
         identity.must_be_of(self)?;
-        self.inner.end_session(&identity.claims().subject, identity.session()).await
+        self.inner.end_session(identity.claims().subject(), identity.session()).await
     }
 
     /// Ends the session of a refresh token. The token may have been used before. Ending a session twice
@@ -46,8 +46,8 @@ impl<U: AuthUser> Auth<U> {
     pub async fn logout_by_refresh_token(&self, token: &TokenText) -> Result<(), AuthError> {
         let claims = self.inner.verify_refresh(token, self.inner.now())?;
         let sessionless = RefreshError::Session(AccessError::Sessionless);
-        let session = claims.session.ok_or_else(|| self.inner.refuse_refresh(None, sessionless))?;
-        self.inner.end_session(&claims.subject, session).await
+        let session = claims.session().ok_or_else(|| self.inner.refuse_refresh(None, sessionless))?;
+        self.inner.end_session(claims.subject(), session).await
     }
 
     /// Ends all sessions of the caller, including this one. All tokens issued before are rejected.
@@ -61,7 +61,7 @@ impl<U: AuthUser> Auth<U> {
     /// rejected nevertheless.
     pub async fn logout_all(&self, identity: &Identity<U>) -> Result<(), AuthError> {
         identity.must_be_of(self)?;
-        let user = &identity.claims().subject;
+        let user = identity.claims().subject();
         let event = Event::LoggedOutEverywhere { user };
         let replaced = self.inner.replace_epoch(user, &event).await?;
         self.inner.delete_all_sessions(user, (!replaced).then_some(&event)).await

@@ -1,5 +1,7 @@
 //! Refresh: exchanges a refresh token for the next pair of tokens, once (RFC 9700 §4.14.2).
 
+use std::sync::Arc;
+
 use super::token_pair::{TokenPair, sign};
 use crate::auth::{Auth, Inner};
 use crate::cache::{ActiveUser, LiveSession};
@@ -11,7 +13,7 @@ use crate::revocation::Revocation;
 use crate::store::{
     AuthUser, GraceClient, MAX_USED_TOKENS, Rotation, RotationRequest, Session, TokenDigest, Validity,
 };
-use crate::token::{TokenId, TokenKind, VerifiedClaims};
+use crate::token::{TokenError, TokenId, TokenKind, VerifiedClaims};
 use crate::types::{ClientInfo, Scopes, SessionId, Timestamp, TokenText};
 
 /// A refresh: the token, the requested scopes and the client.
@@ -101,7 +103,10 @@ impl<U: AuthUser> Auth<U> {
         let claims = self.inner.verify_refresh(&refresh.token, now)?;
         let (session, user) = self.inner.open_session(&claims, now).await?;
         let scopes = self.inner.effective_scopes(&narrow(&session, refresh.scopes)?, user.get());
-        let (current, validity) = self.inner.rotate(&session, &claims.token_id, now, refresh.client).await?;
+        let unnamed = RefreshError::Token(TokenError::ClaimMissing);
+        let presented =
+            claims.token_id().ok_or_else(|| self.inner.refuse_refresh(claims.session(), unnamed))?;
+        let (current, validity) = self.inner.rotate(&session, presented, now, refresh.client).await?;
         sign(&self.inner, &session, current, validity, scopes)
     }
 }
@@ -143,7 +148,7 @@ impl<U: AuthUser> Inner<U> {
         &self,
         token: &TokenText,
         now: Timestamp,
-    ) -> Result<VerifiedClaims, AuthError> {
+    ) -> Result<Arc<VerifiedClaims>, AuthError> {
         let verified = self.verifier.verify(TokenKind::Refresh, token.expose(), now);
         verified.map_err(|refusal| self.refuse_refresh(None, RefreshError::Token(refusal)))
     }
@@ -154,9 +159,9 @@ impl<U: AuthUser> Inner<U> {
         claims: &VerifiedClaims,
         now: Timestamp,
     ) -> Result<(Session, ActiveUser<U>), AuthError> {
-        let refuse = |cause| self.refuse_refresh(claims.session, RefreshError::Session(cause));
-        let id = claims.session.ok_or_else(|| refuse(AccessError::Sessionless))?;
-        let session = LiveSession::check(self.sessions.find(&claims.subject, id).await?, claims, now)
+        let refuse = |cause| self.refuse_refresh(claims.session(), RefreshError::Session(cause));
+        let id = claims.session().ok_or_else(|| refuse(AccessError::Sessionless))?;
+        let session = LiveSession::check(self.sessions.find(claims.subject(), id).await?, claims, now)
             .map_err(refuse)?;
         let user = find_user(self, &session.get().user).await?;
         let user = ActiveUser::check(user, session.get().epoch).map_err(refuse)?;

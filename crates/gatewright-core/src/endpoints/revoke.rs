@@ -58,8 +58,8 @@ impl<U: AuthUser> Inner<U> {
         let verify = |kind| self.verifier.verify(kind, token.expose(), self.now());
         let no_refresh_token = match verify(TokenKind::Refresh) {
             Ok(claims) => {
-                let session = claims.session.ok_or(AccessError::Sessionless)?;
-                return Ok((claims.subject.clone(), session));
+                let session = claims.session().ok_or(AccessError::Sessionless)?;
+                return Ok((claims.subject().clone(), session));
             }
             Err(refusal) => refusal,
         };
@@ -68,9 +68,9 @@ impl<U: AuthUser> Inner<U> {
             other => AccessError::Token(other),
         })?;
         let (session, epoch) = session_of(&claims)?;
-        match self.sessions.find(&claims.subject, session).await? {
+        match self.sessions.find(claims.subject(), session).await? {
             Some(found) if found.epoch != epoch => Err(AccessError::EpochReplaced.into()),
-            _ => Ok((claims.subject.clone(), session)),
+            _ => Ok((claims.subject().clone(), session)),
         }
     }
 }

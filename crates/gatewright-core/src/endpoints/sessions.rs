@@ -65,7 +65,7 @@ impl<U: AuthUser> Auth<U> {
     /// Any other error if the store failed: the session may still exist.
     pub async fn end_session(&self, identity: &Identity<U>, id: SessionId) -> Result<(), AuthError> {
         identity.must_be_of(self)?;
-        let user = &identity.claims().subject;
+        let user = identity.claims().subject();
         let (now, epoch) = (self.inner.now(), identity.user().epoch());
         let found = self.inner.sessions.find(user, id).await?;
         found.filter(|session| is_live(session, epoch, now)).ok_or(AuthError::NotFound {})?;

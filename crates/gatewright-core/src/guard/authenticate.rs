@@ -44,7 +44,7 @@ pub(crate) async fn authenticate_uncached<U: AuthUser>(
 
 /// The session and epoch that an access token of ours names.
 pub(crate) fn session_of(claims: &VerifiedClaims) -> Result<(SessionId, Epoch), AccessError> {
-    claims.session.zip(claims.epoch).ok_or(AccessError::Sessionless)
+    claims.session().zip(claims.epoch()).ok_or(AccessError::Sessionless)
 }
 
 /// Reads session and user from the stores, and caches them.
@@ -58,7 +58,7 @@ async fn read<U: AuthUser>(
     epoch: Epoch,
 ) -> Result<Arc<CachedSession<U>>, AuthError> {
     let cache = inner.cache.as_ref();
-    let snapshot = cache.and_then(|cache| cache.snapshot(session, &claims.subject, inner.now()));
+    let snapshot = cache.and_then(|cache| cache.snapshot(session, claims.subject(), inner.now()));
     let session = Arc::new(read_stores(inner, claims, session, epoch).await?);
     if let (Some(cache), Some(snapshot)) = (cache, snapshot) {
         cache.insert(Arc::clone(&session), snapshot);
@@ -73,16 +73,16 @@ async fn read_stores<U: AuthUser>(
     epoch: Epoch,
 ) -> Result<CachedSession<U>, AuthError> {
     let session =
-        LiveSession::check(inner.sessions.find(&claims.subject, session).await?, claims, inner.now())?;
+        LiveSession::check(inner.sessions.find(claims.subject(), session).await?, claims, inner.now())?;
     if session.get().epoch != epoch {
         return Err(AccessError::EpochReplaced.into());
     }
-    let user = ActiveUser::check(find_user(inner, &claims.subject).await?, epoch)?;
+    let user = ActiveUser::check(find_user(inner, claims.subject()).await?, epoch)?;
     Ok(CachedSession::join(&session, epoch, user)?)
 }
 
 /// Verifies an access token's signature and claims, without any store.
-pub(crate) fn verify<U>(inner: &Inner<U>, token: &str) -> Result<VerifiedClaims, AuthError> {
+pub(crate) fn verify<U>(inner: &Inner<U>, token: &str) -> Result<Arc<VerifiedClaims>, AuthError> {
     let verified = inner.verifier.verify(TokenKind::Access, token, inner.now());
     Ok(verified.map_err(AccessError::Token)?)
 }

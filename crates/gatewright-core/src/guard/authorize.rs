@@ -195,7 +195,7 @@ impl<U: AuthUser> Auth<U> {
     ///
     /// # Errors
     /// The reply to send: 401 without a credential or with a rejected token, 400 for a malformed header.
-    pub fn require_claims(&self, view: &RequestView<'_>) -> Result<VerifiedClaims, Reply> {
+    pub fn require_claims(&self, view: &RequestView<'_>) -> Result<Arc<VerifiedClaims>, Reply> {
         let read = BearerToken::read(view).and_then(|bearer| bearer.ok_or(AccessError::NoCredential));
         let claims = read.map_err(AuthError::from);
         let claims = claims.and_then(|bearer| authenticate::verify(&self.inner, bearer.expose()));

@@ -60,12 +60,12 @@ macro_rules! extractors {
         #[non_exhaustive]
         pub struct StatelessClaims<U = $crate::Account> {
             /// The verified claims.
-            pub claims: $crate::VerifiedClaims,
+            pub claims: ::std::sync::Arc<$crate::VerifiedClaims>,
             user: ::std::marker::PhantomData<fn() -> U>,
         }
 
         impl<U> StatelessClaims<U> {
-            fn new(claims: $crate::VerifiedClaims) -> Self {
+            fn new(claims: ::std::sync::Arc<$crate::VerifiedClaims>) -> Self {
                 Self { claims, user: ::std::marker::PhantomData }
             }
         }

@@ -35,11 +35,15 @@ pub struct Identity<U = Account> {
 impl<U: AuthUser> Identity<U> {
     /// Joins the verified claims and the live session. The scopes are those of the token, without
     /// those that the user's roles no longer grant.
-    pub(crate) fn new(issuer: &Arc<Inner<U>>, claims: VerifiedClaims, cached: &CachedSession<U>) -> Self {
-        let scopes = issuer.effective_scopes(&claims.scopes, cached.user());
+    pub(crate) fn new(
+        issuer: &Arc<Inner<U>>,
+        claims: Arc<VerifiedClaims>,
+        cached: &CachedSession<U>,
+    ) -> Self {
+        let scopes = issuer.effective_scopes(claims.scopes(), cached.user());
         Self {
             user: Arc::clone(cached.user()),
-            claims: Arc::new(claims),
+            claims,
             session: cached.session(),
             scopes,
             issuer: Arc::clone(issuer),
@@ -57,7 +61,7 @@ impl<U> Identity<U> {
 
     /// The verified claims of the access token.
     #[must_use]
-    pub fn claims(&self) -> &VerifiedClaims {
+    pub const fn claims(&self) -> &Arc<VerifiedClaims> {
         &self.claims
     }
 
@@ -108,7 +112,7 @@ impl<U> Clone for Identity<U> {
 impl<U> fmt::Debug for Identity<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity")
-            .field("subject", &self.claims.subject)
+            .field("subject", self.claims.subject())
             .field("session", &self.session)
             .field("kind", &self.kind())
             .finish_non_exhaustive()

@@ -7,7 +7,7 @@ use gatewright_core::{
     Epoch, Scopes, SessionId, Timestamp, TokenError, TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims,
 };
 use gatewright_jwt::{Algorithm, IssuerVerifier, Issuers, Jwt, KeyRing};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::common::{
     AUDIENCE, ISSUER, NOW, claims, hs256_key, issue, key, key_with_id, sign, vectors, verify, verifying,
@@ -38,7 +38,12 @@ fn each_issuer_has_its_own_keys_and_audience() {
 struct Named(&'static str, Jwt);
 
 impl TokenVerifier for Named {
-    fn verify(&self, kind: TokenKind, token: &str, now: Timestamp) -> Result<VerifiedClaims, TokenError> {
+    fn verify(
+        &self,
+        kind: TokenKind,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Arc<VerifiedClaims>, TokenError> {
         self.1.verify(kind, token, now)
     }
 }
@@ -83,7 +88,7 @@ fn the_same_subject_of_two_issuers_is_not_equal() {
     let verified = |jwt: &Jwt| issuers.verify(TokenKind::Access, &issue(jwt), NOW).unwrap();
     let (own, other) = (verified(&ours), verified(&theirs));
     assert_eq!((own.issuer(), other.issuer()), (ISSUER, OTHER));
-    assert_eq!(own.subject, other.subject);
+    assert_eq!(own.subject(), other.subject());
     assert_ne!(own, other);
 }
 
@@ -96,16 +101,16 @@ fn only_access_tokens_of_another_issuer_are_accepted_without_session() {
     for kind in TokenKind::ALL {
         let verdict = |jwt: &Jwt| issuers.verify(kind, jwt.issue(kind, &full).unwrap().expose(), NOW);
         let own = verdict(&ours).unwrap();
-        assert_eq!((own.session, own.epoch), (full.session, full.epoch), "{kind:?}");
+        assert_eq!((own.session(), own.epoch()), (full.session, full.epoch), "{kind:?}");
         match (kind, verdict(&theirs)) {
-            (TokenKind::Access, Ok(other)) => assert_eq!((other.session, other.epoch), (None, None)),
+            (TokenKind::Access, Ok(other)) => assert_eq!((other.session(), other.epoch()), (None, None)),
             (_, other) => assert_eq!(other, Err(TokenError::Kind), "{kind:?}"),
         }
     }
 }
 
 /// The verdict for a token of another issuer that also has this claim.
-fn foreign(name: &str, value: &str) -> Result<VerifiedClaims, TokenError> {
+fn foreign(name: &str, value: &str) -> Result<Arc<VerifiedClaims>, TokenError> {
     let jwt = Jwt::builder(verifying(&hs256_key()))
         .issuer(OTHER)
         .audience(AUDIENCE)
@@ -116,8 +121,6 @@ fn foreign(name: &str, value: &str) -> Result<VerifiedClaims, TokenError> {
     let payload = format!(r#"{{"iss":"{OTHER}","aud":"{AUDIENCE}",{rest},"{name}":{value}}}"#);
     let token = sign(r#"{"alg":"HS256","typ":"at+jwt","kid":"hs1"}"#, &payload);
     let verdict = jwt.verify(TokenKind::Access, &token, NOW);
-    let with = jwt.verify_with::<Value>(TokenKind::Access, &token, NOW).map(|read| read.claims);
-    assert_eq!(verdict, with);
     let issuers = Issuers::new().with(jwt).unwrap();
     assert_eq!(issuers.verify(TokenKind::Access, &token, NOW), verdict);
     verdict
@@ -129,16 +132,58 @@ fn sid_epoch_and_scope_of_another_issuer_can_have_any_type() {
     for value in [&format!("\"{id}\""), "\"sess_123\"", "1", "null", "[\"a\"]", "{\"a\":1}"] {
         for name in ["sid", "epoch"] {
             let claims = foreign(name, value).unwrap();
-            assert_eq!((claims.session, claims.epoch), (None, None), "{name} {value}");
+            assert_eq!((claims.session(), claims.epoch()), (None, None), "{name} {value}");
         }
     }
     for value in ["[\"read\"]", "1", "null", "{\"a\":1}"] {
-        assert_eq!(foreign("scope", value).unwrap().scopes, Scopes::default(), "{value}");
+        assert_eq!(foreign("scope", value).unwrap().scopes(), &Scopes::default(), "{value}");
     }
-    assert_eq!(foreign("scope", "\"re\\u0061d write\"").unwrap().scopes.as_str(), "read write");
+    assert_eq!(foreign("scope", "\"re\\u0061d write\"").unwrap().scopes().as_str(), "read write");
     assert_eq!(foreign("scope", "{\"a\":1,\"a\":1}"), Err(TokenError::Duplicate));
     for name in ["sid", "epoch", "scope"] {
         assert_eq!(foreign(name, &format!("1,\"{name}\":1")), Err(TokenError::Duplicate), "{name}");
+    }
+}
+
+#[test]
+fn the_login_of_another_issuer_is_read_if_it_has_our_types() {
+    for value in ["\"x\"", "null", "-1", "[1]", "{\"a\":1}"] {
+        assert_eq!(foreign("auth_time", value).unwrap().auth_time(), None, "{value}");
+        assert!(foreign("amr", value).unwrap().amr().is_empty(), "{value}");
+    }
+    assert_eq!(foreign("auth_time", "1700000000.0").unwrap().auth_time(), Some(NOW));
+    assert_eq!(foreign("amr", "[ \"pwd\" ]").unwrap().amr(), ["pwd"]);
+    assert_eq!(foreign("amr", "[\"mfa\", \"p\\u0077d\"]").unwrap().amr(), ["mfa", "pwd"]);
+    for name in ["auth_time", "amr"] {
+        assert_eq!(foreign(name, "{\"a\":1,\"a\":1}"), Err(TokenError::Duplicate), "{name}");
+        assert_eq!(foreign(name, &format!("1,\"{name}\":1")), Err(TokenError::Duplicate), "{name}");
+    }
+}
+
+#[test]
+fn other_claims_of_another_issuer_are_read_on_demand() {
+    let claims = foreign("groups", "[\"staff\"]").unwrap();
+    assert_eq!(claims.extra::<Value>().unwrap(), json!({"groups": ["staff"]}));
+}
+
+#[test]
+fn a_token_of_another_issuer_may_have_no_id() {
+    let verdict = |foreign: bool, id: &str| {
+        let builder = Jwt::builder(verifying(&hs256_key())).issuer(OTHER).audience(AUDIENCE);
+        let builder = if foreign { builder.of_another_issuer() } else { builder };
+        let rest = r#""sub":"42","iat":1700000000,"exp":1700000900"#;
+        let payload = format!(r#"{{"iss":"{OTHER}","aud":"{AUDIENCE}",{rest}{id}}}"#);
+        let token = sign(r#"{"alg":"HS256","typ":"at+jwt","kid":"hs1"}"#, &payload);
+        let verified = builder.build().unwrap().verify(TokenKind::Access, &token, NOW);
+        verified.map(|claims| claims.token_id().map(|id| id.as_str().to_owned()))
+    };
+    for id in ["", r#","jti":"""#] {
+        assert_eq!(verdict(true, id), Ok(None));
+        assert_eq!(verdict(false, id), Err(TokenError::ClaimMissing));
+    }
+    for foreign in [true, false] {
+        assert_eq!(verdict(foreign, r#","jti":"1""#), Ok(Some("1".to_owned())));
+        assert_eq!(verdict(foreign, r#","jti":1"#), Err(TokenError::ClaimType));
     }
 }
 

@@ -220,7 +220,7 @@ fn verification_and_jsonwebtoken_read_the_issued_claims() {
         .with_epoch(Epoch::from_u64(7))
         .with_scopes(Scopes::parse("items:read items:write").unwrap());
     let token = jwt().issue(TokenKind::Access, &claims).unwrap();
-    assert_eq!(jwt().verify(TokenKind::Access, token.expose(), NOW).unwrap().into_claims(), claims);
+    assert_eq!(jwt().verify(TokenKind::Access, token.expose(), NOW).unwrap().to_claims(), claims);
 
     let header = jsonwebtoken::decode_header(token.expose()).unwrap();
     assert_eq!((header.typ.as_deref(), header.kid.as_deref()), (Some("at+jwt"), Some("hs1")));
