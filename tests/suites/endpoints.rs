@@ -9,6 +9,7 @@ mod tokens;
 mod refresh;
 mod random_signatures;
 mod change_password;
+mod extra_claims;
 
 use gatewright::{Identity, MemoryStore, Password, PasswordChange, RequestView, SessionId, TokenText};
 use gatewright_testkit::auth_routes::claims;

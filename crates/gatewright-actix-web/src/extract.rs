@@ -6,7 +6,7 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
-use gatewright_core::{Auth, AuthUser, Caller, Policy, missing_auth};
+use gatewright_core::{Auth, AuthUser, Caller, DeserializeOwned, Policy, missing_auth};
 
 use crate::reject::{HeaderBytes, Rejection, view};
 
@@ -50,6 +50,18 @@ impl<U: AuthUser> FromRequest for StatelessClaims<U> {
         let headers = HeaderBytes(request.headers());
         let claims = auth::<U>(request).and_then(|auth| Ok(auth.require_claims(&view(request, &headers))?));
         ready(claims.map(Self::new))
+    }
+}
+
+impl<T: DeserializeOwned + 'static, U: AuthUser> FromRequest for ExtraClaims<T, U> {
+    type Error = Rejection;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let headers = HeaderBytes(request.headers());
+        let pending =
+            auth(request).map(|auth| auth.require_extra(&view(request, &headers), earlier(request).as_ref()));
+        Box::pin(async move { Ok(Self::new(pending?.await?)) })
     }
 }
 

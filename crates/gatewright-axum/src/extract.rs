@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use gatewright_core::{Account, Auth, AuthUser, Caller, Policy};
+use gatewright_core::{Account, Auth, AuthUser, Caller, DeserializeOwned, Policy};
 
 use crate::reject::{HeaderBytes, Rejection, view};
 
@@ -72,6 +72,21 @@ impl<U: AuthUser, S: HasAuth<U> + Send + Sync> FromRequestParts<S> for Stateless
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         Ok(Self::new(state.auth().require_claims(&view(parts, &HeaderBytes(&parts.headers)))?))
+    }
+}
+
+impl<T, U, S> FromRequestParts<S> for ExtraClaims<T, U>
+where
+    T: DeserializeOwned + Send,
+    U: AuthUser,
+    S: HasAuth<U> + Send + Sync,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let headers = HeaderBytes(&parts.headers);
+        let pending = state.auth().require_extra(&view(parts, &headers), earlier(parts));
+        Ok(Self::new(pending.await?))
     }
 }
 

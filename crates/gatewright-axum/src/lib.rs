@@ -1,7 +1,7 @@
 //! Gatewright for axum.
 //!
 //! ```text
-//! extract.rs   CurrentUser, MaybeUser, Authorized, StatelessClaims, ApiKey: handler arguments
+//! extract.rs   CurrentUser, MaybeUser, Authorized, StatelessClaims, ExtraClaims, ApiKey: handler arguments
 //! layer.rs     guarded, require: guards for routers and single routes
 //! routes.rs    login, refresh, logout, …: the ready-made endpoints
 //! reject.rs    conversions between axum's types and those of the core
@@ -64,7 +64,7 @@ mod layer;
 mod routes;
 mod reject;
 
-pub use extract::{ApiKey, Authorized, CurrentUser, HasAuth, MaybeUser, StatelessClaims};
+pub use extract::{ApiKey, Authorized, CurrentUser, ExtraClaims, HasAuth, MaybeUser, StatelessClaims};
 pub use layer::{GuardedRouter, Require, RequireLayer, guarded, require};
 pub use reject::Rejection;
 pub use routes::{

@@ -2,21 +2,24 @@
 
 mod reports;
 mod refusal_floor;
+mod extra_claims;
 mod handle;
 mod build_error;
 mod feed_keys;
+mod limits;
 mod builder;
 mod dangerous;
 mod resource_server;
 mod publish;
 
 pub use build_error::BuildError;
-pub use builder::{
-    AuthBuilder, DEFAULT_ACCESS_LIFETIME, DEFAULT_HASH_WAIT, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME,
-    DEFAULT_SESSION_LIFETIME, MAX_HASH_WAIT, MAX_REFRESH_GRACE,
-};
+pub use builder::AuthBuilder;
 pub use dangerous::DangerousAuthBuilder;
 pub use handle::Auth;
+pub use limits::{
+    DEFAULT_ACCESS_LIFETIME, DEFAULT_HASH_WAIT, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME,
+    DEFAULT_SESSION_LIFETIME, MAX_HASH_WAIT, MAX_REFRESH_GRACE,
+};
 pub use refusal_floor::{DEFAULT_REFUSAL_FLOOR, MAX_HELD_REFUSALS, MAX_REFUSAL_FLOOR};
 pub use resource_server::NoUser;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::password::{HasherError, PasswordPolicyError};
 use crate::store::StoreError;
-use crate::token::{IssueError, TokenError};
+use crate::token::{InvalidExtraClaims, IssueError, TokenError};
 use crate::types::{InvalidEmail, RandomError, UnknownRole};
 
 /// Why a request failed, for operators and events. Clients get a [`Denial`](crate::Denial) instead.
@@ -74,6 +74,10 @@ pub enum AuthError {
     /// A token could not be signed.
     #[error("a token could not be signed")]
     Issue(#[from] IssueError),
+    /// The application's own claims of a token could not be made
+    /// ([`AuthBuilder::with_extra_claims`](crate::AuthBuilder::with_extra_claims)).
+    #[error("the extra claims of a token could not be made")]
+    ExtraClaims(#[from] ExtraClaimsError),
     /// The value behind a compare-and-swap changed at every attempt.
     #[error("the account changed at every attempt")]
     #[non_exhaustive]
@@ -178,6 +182,14 @@ pub enum AccessError {
     /// The user's epoch was replaced: the password was changed, or all sessions were ended.
     #[error("the user's epoch was replaced")]
     EpochReplaced,
+    /// The token is valid, but its extra claims do not fit the type that a handler reads. The client gets other
+    /// claims with a refresh.
+    #[error("the token's extra claims do not fit `{type_name}`")]
+    #[non_exhaustive]
+    ExtraClaims {
+        /// The type that the handler reads.
+        type_name: &'static str,
+    },
     /// Another [`Auth`](crate::Auth) made the identity.
     #[error("another Auth made the identity")]
     ForeignIdentity,
@@ -231,6 +243,18 @@ pub enum RefreshError {
     /// stored seed or digest was changed.
     #[error("the session's current token does not follow from the token: the stored session is damaged")]
     Underivable,
+}
+
+/// Why the application's own claims of a token could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExtraClaimsError {
+    /// The application's function failed.
+    #[error("the application's function failed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Its result is not valid.
+    #[error("the application's function returned invalid claims")]
+    Invalid(#[from] InvalidExtraClaims),
 }
 
 /// Which rule a new account or password breaks.

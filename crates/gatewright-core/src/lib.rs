@@ -64,6 +64,8 @@ pub mod guard;
 pub mod endpoints;
 
 pub use bytes::Bytes;
+#[doc(hidden)]
+pub use serde::de::DeserializeOwned;
 
 pub use auth::{Auth, AuthBuilder, BuildError, DangerousAuthBuilder, NoUser};
 pub use endpoints::{

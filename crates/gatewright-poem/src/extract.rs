@@ -1,6 +1,6 @@
 //! The handler arguments that `gatewright-core` defines, extracted from poem's requests.
 
-use gatewright_core::{Auth, AuthUser, Caller, Policy, missing_auth};
+use gatewright_core::{Auth, AuthUser, Caller, DeserializeOwned, Policy, missing_auth};
 use poem::{FromRequest, Request, RequestBody, Result};
 
 use crate::reject::{HeaderBytes, Rejection, view};
@@ -44,6 +44,17 @@ impl<'a, U: AuthUser> FromRequest<'a> for StatelessClaims<U> {
         let headers = HeaderBytes(request.headers());
         let claims = auth::<U>(request)?.require_claims(&view(request, &headers));
         Ok(Self::new(claims.map_err(Rejection::from)?))
+    }
+}
+
+impl<'a, T: DeserializeOwned + Send, U: AuthUser> FromRequest<'a> for ExtraClaims<T, U> {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        let auth = auth(request)?;
+        let pending = {
+            let headers = HeaderBytes(request.headers());
+            auth.require_extra(&view(request, &headers), earlier(request))
+        };
+        Ok(Self::new(pending.await.map_err(Rejection::from)?))
     }
 }
 

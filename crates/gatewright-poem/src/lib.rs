@@ -1,7 +1,7 @@
 //! Gatewright for poem.
 //!
 //! ```text
-//! extract.rs   CurrentUser, MaybeUser, Authorized, StatelessClaims, ApiKey: handler arguments
+//! extract.rs   CurrentUser, MaybeUser, Authorized, StatelessClaims, ExtraClaims, ApiKey: handler arguments
 //! layer.rs     guarded, require: guards for routers and single routes
 //! routes.rs    install; login, refresh, logout, …: the ready-made endpoints
 //! reject.rs    conversions between poem's types and those of the core
@@ -39,7 +39,7 @@ mod layer;
 mod routes;
 mod reject;
 
-pub use extract::{ApiKey, Authorized, CurrentUser, MaybeUser, StatelessClaims};
+pub use extract::{ApiKey, Authorized, CurrentUser, ExtraClaims, MaybeUser, StatelessClaims};
 pub use layer::{GuardedRouter, Require, RequireLayer, guarded, require};
 pub use reject::Rejection;
 pub use routes::{

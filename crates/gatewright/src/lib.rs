@@ -77,7 +77,7 @@ pub use gatewright_core::endpoints::{
     PasswordChange, Refresh, Registration, SessionInfo, SessionList, TokenPair,
 };
 pub use gatewright_core::error::{
-    AccessError, AuthError, LoginError, PolicyError, RefreshError, RequestError,
+    AccessError, AuthError, ExtraClaimsError, LoginError, PolicyError, RefreshError, RequestError,
 };
 pub use gatewright_core::event::{Event, EventSink, TracingSink};
 pub use gatewright_core::guard::{
@@ -138,9 +138,9 @@ pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder, Upgr
 #[cfg(feature = "actix-web")]
 pub mod actix_web {
     pub use gatewright_actix_web::{
-        ApiKey, Authorized, CurrentUser, GuardedRouter, MaybeUser, Rejection, Require, RequireLayer,
-        StatelessClaims, change_password, end_session, guarded, install, introspect, login, logout,
-        logout_all, refresh, register, require, revoke, routes, sessions,
+        ApiKey, Authorized, CurrentUser, ExtraClaims, GuardedRouter, MaybeUser, Rejection, Require,
+        RequireLayer, StatelessClaims, change_password, end_session, guarded, install, introspect, login,
+        logout, logout_all, refresh, register, require, revoke, routes, sessions,
     };
 }
 
@@ -155,9 +155,9 @@ pub mod actix_web {
 #[cfg(feature = "axum")]
 pub mod axum {
     pub use gatewright_axum::{
-        ApiKey, Authorized, CurrentUser, GuardedRouter, HasAuth, MaybeUser, Rejection, Require, RequireLayer,
-        StatelessClaims, change_password, end_session, guarded, introspect, login, logout, logout_all,
-        refresh, register, require, revoke, routes, sessions,
+        ApiKey, Authorized, CurrentUser, ExtraClaims, GuardedRouter, HasAuth, MaybeUser, Rejection, Require,
+        RequireLayer, StatelessClaims, change_password, end_session, guarded, introspect, login, logout,
+        logout_all, refresh, register, require, revoke, routes, sessions,
     };
 }
 
@@ -171,9 +171,9 @@ pub mod axum {
 #[cfg(feature = "poem")]
 pub mod poem {
     pub use gatewright_poem::{
-        ApiKey, Authorized, CurrentUser, GuardedRouter, MaybeUser, Rejection, Require, RequireLayer,
-        StatelessClaims, change_password, end_session, guarded, install, introspect, login, logout,
-        logout_all, refresh, register, require, revoke, routes, sessions,
+        ApiKey, Authorized, CurrentUser, ExtraClaims, GuardedRouter, MaybeUser, Rejection, Require,
+        RequireLayer, StatelessClaims, change_password, end_session, guarded, install, introspect, login,
+        logout, logout_all, refresh, register, require, revoke, routes, sessions,
     };
 }
 

@@ -6,10 +6,11 @@ mod actix_web;
 mod axum;
 mod poem;
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::thread;
 
-use gatewright::{ApiKeys, Auth, Policy, Requirement, Scopes};
+use gatewright::{Account, ApiKeys, Auth, Policy, Requirement, Scopes};
 use gatewright_testkit::auth_routes::{Request, Response, Target};
 use gatewright_testkit::block_on;
 use gatewright_tests::{World, memory};
@@ -29,6 +30,10 @@ struct Publishes;
 impl Policy for Publishes {
     const REQUIREMENT: Requirement = Requirement::Scopes(&["write", "publish"]);
 }
+
+/// The extra claims of every token of these tests, and a type that they do not fit.
+type Tenant = BTreeMap<String, String>;
+type Numbers = BTreeMap<String, u64>;
 
 const KEY: &str = "k9J2mQ7xVb4TzW8LcR5nYp3H";
 
@@ -84,7 +89,9 @@ impl Lab {
 async fn user_of_a_world() -> (Auth, String) {
     let [store, _] = memory().await;
     let keys = ApiKeys::new().with(KEY, Scopes::parse("read").unwrap()).unwrap();
-    let world = World::with(store, |builder| builder.with_realm("lab").with_api_keys(keys));
+    let tenant = |_: &Account| Ok::<_, std::fmt::Error>(BTreeMap::from([("tenant", "acme")]));
+    let world =
+        World::with(store, |builder| builder.with_realm("lab").with_api_keys(keys).with_extra_claims(tenant));
     world.add("ada@example.com").await;
     let token = world.login("ada@example.com").await.access_token.expose().to_owned();
     (world.auth, token)
@@ -127,6 +134,7 @@ on_every_framework! {
     a_guard_provides_its_auth_to_its_handlers
     a_single_endpoint_leaves_other_methods_to_the_application
     every_challenge_contains_the_realm
+    extra_claims_are_read_and_a_token_that_does_not_fit_is_rejected
 }
 
 fn policies_combine_and_name_the_missing_scopes(lab: &Lab) {
@@ -241,4 +249,21 @@ fn every_challenge_contains_the_realm(lab: &Lab) {
     assert_eq!(challenge(&lab.get("/all", None)), Some(r#"Bearer realm="lab""#));
     let bad = lab.get("/all", Some("x.y.z"));
     assert_eq!(challenge(&bad), Some(r#"Bearer realm="lab", error="invalid_token""#));
+}
+
+fn extra_claims_are_read_and_a_token_that_does_not_fit_is_rejected(lab: &Lab) {
+    for path in ["/tenant", "/api/v1/tenant"] {
+        let tenant = lab.get(path, Some(&lab.token));
+        assert_eq!((tenant.status, tenant.text()), (200, "acme".to_owned()), "{path}");
+        assert_eq!(lab.status(path, None), 401, "{path}");
+    }
+    let refused = lab.get("/numbers", Some(&lab.token));
+    let expected = r#"Bearer realm="lab", error="invalid_token""#;
+    assert_eq!((refused.status, challenge(&refused)), (401, Some(expected)));
+    assert_eq!(
+        refused.text(),
+        lab.get("/all", Some("x.y.z")).text(),
+        "the answer to any problem with a token"
+    );
+    assert_eq!(lab.status("/all", Some(&lab.token)), 200, "guards do not read extra claims");
 }

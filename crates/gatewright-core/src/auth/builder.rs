@@ -1,13 +1,21 @@
 //! The builder of [`Auth`]: required parts, optional settings, and the checks of [`AuthBuilder::build`].
 
+use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::build_error::BuildError;
+use super::extra_claims::ExtraClaimsSource;
 use super::feed_keys::FeedKeys;
 use super::handle::{Auth, Inner, Settings};
-use super::refusal_floor::{DEFAULT_REFUSAL_FLOOR, MAX_REFUSAL_FLOOR, RefusalFloor};
+use super::limits::{
+    DEFAULT_ACCESS_LIFETIME, DEFAULT_HASH_WAIT, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME,
+    DEFAULT_SESSION_LIFETIME, check,
+};
+use super::refusal_floor::{DEFAULT_REFUSAL_FLOOR, RefusalFloor};
 use super::reports::Reports;
 use crate::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY, SessionCache};
 use crate::event::{EventSink, TracingSink};
@@ -17,27 +25,11 @@ use crate::revocation::{
     FeedKey, FeedReach, LocalFeed, RevocationCheck, RevocationFeed, RevocationListener, RevocationReceiver,
 };
 use crate::store::{Account, AccountStore, AuthUser, GracePolicy, SessionStore, UserStore};
-use crate::token::{MAX_ACCESS_LIFETIME, MAX_REFRESH_LIFETIME, TokenIssuer, TokenVerifier};
+use crate::token::{TokenIssuer, TokenVerifier};
 use crate::types::{
-    ApiKeys, Clock, MAX_SCOPES_BYTES, RoleChange, RoleName, RoleScopes, SecureRandom, SystemClock,
-    SystemRandom, SystemTimer, Timer,
+    ApiKeys, Clock, RoleChange, RoleName, RoleScopes, SecureRandom, SystemClock, SystemRandom, SystemTimer,
+    Timer,
 };
-
-/// How long an access token is valid unless set: 15 minutes.
-pub const DEFAULT_ACCESS_LIFETIME: Duration = Duration::from_secs(15 * 60);
-/// After how long without a refresh a session expires unless set: 7 days. It is the lifetime of a
-/// refresh token.
-pub const DEFAULT_REFRESH_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// How long a session lasts at most, used or not, unless set: 30 days.
-pub const DEFAULT_SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// How long after its use a refresh token returns the session's current token unless set: 10 seconds.
-pub const DEFAULT_REFRESH_GRACE: Duration = Duration::from_secs(10);
-/// The longest grace window that can be set: 60 seconds.
-pub const MAX_REFRESH_GRACE: Duration = Duration::from_secs(60);
-/// How long a password waits to be hashed unless set: 2 seconds.
-pub const DEFAULT_HASH_WAIT: Duration = Duration::from_secs(2);
-/// The longest time that a password can be set to wait: 60 seconds.
-pub const MAX_HASH_WAIT: Duration = Duration::from_secs(60);
 
 impl Auth<Account> {
     /// Starts the builder with Gatewright's own accounts.
@@ -109,6 +101,7 @@ pub struct AuthBuilder<U> {
     api_keys: ApiKeys,
     trusted_proxies: TrustedProxies,
     responder: DenialResponder,
+    extra_claims: ExtraClaimsSource<U>,
     settings: Settings,
 }
 
@@ -142,6 +135,7 @@ impl<U: AuthUser> AuthBuilder<U> {
             api_keys: ApiKeys::new(),
             trusted_proxies: TrustedProxies::new(),
             responder: DenialResponder::default(),
+            extra_claims: ExtraClaimsSource::default(),
             settings: Settings {
                 access_lifetime: DEFAULT_ACCESS_LIFETIME,
                 refresh_lifetime: DEFAULT_REFRESH_LIFETIME,
@@ -261,7 +255,7 @@ impl<U: AuthUser> AuthBuilder<U> {
         self
     }
 
-    /// Sets how long an access token is valid: whole seconds, at most [`MAX_ACCESS_LIFETIME`], and
+    /// Sets how long an access token is valid: whole seconds, at most [`MAX_ACCESS_LIFETIME`](crate::token::MAX_ACCESS_LIFETIME), and
     /// [`DEFAULT_ACCESS_LIFETIME`] unless set.
     pub fn with_access_lifetime(mut self, lifetime: Duration) -> Self {
         self.settings.access_lifetime = lifetime;
@@ -269,7 +263,7 @@ impl<U: AuthUser> AuthBuilder<U> {
     }
 
     /// Sets after how long without a refresh a session expires: whole seconds, at least the access
-    /// lifetime, at most [`MAX_REFRESH_LIFETIME`], and [`DEFAULT_REFRESH_LIFETIME`] unless set.
+    /// lifetime, at most [`MAX_REFRESH_LIFETIME`](crate::token::MAX_REFRESH_LIFETIME), and [`DEFAULT_REFRESH_LIFETIME`] unless set.
     pub fn with_refresh_lifetime(mut self, lifetime: Duration) -> Self {
         self.settings.refresh_lifetime = lifetime;
         self
@@ -283,7 +277,7 @@ impl<U: AuthUser> AuthBuilder<U> {
     }
 
     /// Sets how long after its use a refresh token returns the session's current token: at most
-    /// [`MAX_REFRESH_GRACE`], and [`DEFAULT_REFRESH_GRACE`] unless set.
+    /// [`MAX_REFRESH_GRACE`](crate::auth::MAX_REFRESH_GRACE), and [`DEFAULT_REFRESH_GRACE`] unless set.
     ///
     /// With zero, every reuse ends the session. That includes the retry of a client that never
     /// received the reply, and a second tab that loads at the same time. Unless it is zero, the clocks of
@@ -306,7 +300,7 @@ impl<U: AuthUser> AuthBuilder<U> {
         self
     }
 
-    /// Sets how long after its arrival a refusal is answered at the earliest: zero to [`MAX_REFUSAL_FLOOR`],
+    /// Sets how long after its arrival a refusal is answered at the earliest: zero to [`MAX_REFUSAL_FLOOR`](crate::auth::MAX_REFUSAL_FLOOR),
     /// and [`DEFAULT_REFUSAL_FLOOR`] unless set.
     ///
     /// It is for the refusals that could show by their time whether an account exists: every refused login,
@@ -338,7 +332,7 @@ impl<U: AuthUser> AuthBuilder<U> {
     }
 
     /// Sets how long a password waits at most until its hash is begun: more than zero, at most
-    /// [`MAX_HASH_WAIT`], and [`DEFAULT_HASH_WAIT`] unless set. Then the client gets 503.
+    /// [`MAX_HASH_WAIT`](crate::auth::MAX_HASH_WAIT), and [`DEFAULT_HASH_WAIT`] unless set. Then the client gets 503.
     ///
     /// A call that needs two hashes, such as a password change, may wait twice.
     pub fn with_hash_wait(mut self, wait: Duration) -> Self {
@@ -370,6 +364,47 @@ impl<U: AuthUser> AuthBuilder<U> {
     /// set.
     pub fn with_role_change(mut self, policy: RoleChange) -> Self {
         self.settings.role_change = policy;
+        self
+    }
+
+    /// Adds claims of the application's own to access tokens, made of the user; none unless set.
+    ///
+    /// The function runs at each login and refresh, so a change of the user reaches the claims with the next
+    /// refresh. It must not block. What it returns serializes as one JSON object of at most 1 KiB. Names of
+    /// registered claims are reserved ([`ExtraObject`](crate::token::ExtraObject)). If the function fails, or
+    /// the object is invalid, the client gets 500 and the log names the claim. Then no session begins or
+    /// changes.
+    ///
+    /// Handlers read the claims with [`VerifiedClaims::extra`](crate::VerifiedClaims::extra) or the extractor
+    /// `ExtraClaims`. Guards never read them: use roles and scopes for permissions. Anyone who has a token can
+    /// read its claims.
+    ///
+    /// ```
+    /// use gatewright_core::{Account, Auth, BuildError};
+    /// use serde::Serialize;
+    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
+    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let (store, tokens) = (gatewright_memory::MemoryStore::new(), tokens.build()?);
+    ///
+    /// #[derive(Serialize)]
+    /// struct Contact {
+    ///     email: String,
+    /// }
+    ///
+    /// let contact = |user: &Account| Ok::<_, std::fmt::Error>(Contact { email: user.email.to_string() });
+    /// let builder = Auth::local(store, tokens, gatewright_testkit::TestHasher::new());
+    /// let auth = builder.with_extra_claims(contact).build()?;
+    /// # Ok::<(), BuildError>(())
+    /// ```
+    pub fn with_extra_claims<T, E>(
+        mut self,
+        make: impl Fn(&U) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        T: Serialize,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.extra_claims = ExtraClaimsSource::new(make);
         self
     }
 
@@ -462,6 +497,7 @@ impl<U: AuthUser> AuthBuilder<U> {
             trusted_proxies: self.trusted_proxies,
             no_peer: Once::new(),
             responder: self.responder,
+            extra_claims: self.extra_claims,
             settings: self.settings,
         };
         Ok(Auth { inner: Arc::new(inner) })
@@ -479,71 +515,4 @@ fn subscribed<U: AuthUser>(cache: SessionCache<U>, feed: &dyn RevocationFeed) ->
     let listener: Arc<dyn RevocationListener> = Arc::clone(&cache) as _;
     feed.subscribe(RevocationReceiver::new(&listener));
     cache
-}
-
-/// Checks the bounds of the settings, each with what it depends on.
-fn check(settings: &Settings) -> Result<(), BuildError> {
-    let Settings {
-        access_lifetime,
-        refresh_lifetime,
-        session_lifetime,
-        refresh_grace,
-        refusal_floor,
-        hash_wait,
-        ..
-    } = settings;
-    whole_seconds("access_lifetime", *access_lifetime)?;
-    whole_seconds("refresh_lifetime", *refresh_lifetime)?;
-    whole_seconds("session_lifetime", *session_lifetime)?;
-    let rules = [
-        (
-            *access_lifetime <= MAX_ACCESS_LIFETIME,
-            "access_lifetime",
-            "must be at most 24 hours",
-            access_lifetime,
-        ),
-        (
-            *refresh_lifetime <= MAX_REFRESH_LIFETIME,
-            "refresh_lifetime",
-            "must be at most 400 days",
-            refresh_lifetime,
-        ),
-        (
-            refresh_lifetime >= access_lifetime,
-            "refresh_lifetime",
-            "must be at least the access lifetime",
-            refresh_lifetime,
-        ),
-        (
-            session_lifetime >= access_lifetime,
-            "session_lifetime",
-            "must be at least the access lifetime",
-            session_lifetime,
-        ),
-        (*refresh_grace <= MAX_REFRESH_GRACE, "refresh_grace", "must be at most 60 seconds", refresh_grace),
-        (*refusal_floor <= MAX_REFUSAL_FLOOR, "refusal_floor", "must be at most 2 seconds", refusal_floor),
-        (
-            !hash_wait.is_zero() && *hash_wait <= MAX_HASH_WAIT,
-            "hash_wait",
-            "must be more than zero and at most 60 seconds",
-            hash_wait,
-        ),
-    ];
-    if let Some((_, setting, rule, found)) = rules.into_iter().find(|(kept, ..)| !kept) {
-        return Err(BuildError::new(setting, rule).with_found(format_args!("{found:?}")));
-    }
-    let scopes = settings.role_scopes.all().as_str().len();
-    if scopes > MAX_SCOPES_BYTES {
-        return Err(BuildError::new("role_scopes", "must be at most 1024 bytes together").with_found(scopes));
-    }
-    Ok(())
-}
-
-fn whole_seconds(setting: &'static str, span: Duration) -> Result<(), BuildError> {
-    let whole = !span.is_zero() && span.subsec_nanos() == 0;
-    if whole {
-        return Ok(());
-    }
-    let error = BuildError::new(setting, "must be a positive number of whole seconds");
-    Err(error.with_found(format_args!("{span:?}")))
 }

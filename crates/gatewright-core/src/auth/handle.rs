@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use super::extra_claims::ExtraClaimsSource;
 use super::refusal_floor::RefusalFloor;
 use super::reports::Reports;
 use crate::cache::SessionCache;
@@ -91,6 +92,7 @@ pub(crate) struct Inner<U> {
     /// The warning about a peer without an address is logged once.
     pub(crate) no_peer: Once,
     pub(crate) responder: DenialResponder,
+    pub(crate) extra_claims: ExtraClaimsSource<U>,
     pub(crate) settings: Settings,
 }
 

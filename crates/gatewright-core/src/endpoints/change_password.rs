@@ -4,7 +4,7 @@
 //! new epoch, which rejects all earlier tokens. The second replaces the sessions.
 
 use super::accounts::Accounts;
-use super::token_pair::{TokenPair, sign};
+use super::token_pair::{Grant, TokenPair, sign};
 use crate::auth::{Auth, Inner};
 use crate::error::{AccessError, AuthError, PolicyError, RequestError};
 use crate::event::Event;
@@ -129,25 +129,24 @@ impl<U: AuthUser> Accounts<U> {
         let old = current_session(inner, identity).await?;
         let session = replacement(inner, &old, epoch)?;
         let first = first_token_id(&*inner.randomness)?;
-        let user = self.replace_password(identity, &old, change, epoch).await?;
+        let grant = self.replace_password(identity, &old, change, epoch).await?;
         let replace = inner.sessions.replace_all(&session, TokenDigest::of(&first));
         inner.revoke_and_wait(Revocation::user(session.user.clone()), replace, |&()| true).await?;
         let validity = Validity::new(session.last_used_at, session.idle_expires_at);
-        let scopes = inner.effective_scopes(&session.scopes, &user);
-        sign(inner, &session, first, validity, scopes)
+        sign(inner, &session, first, validity, grant)
     }
 
     /// Replaces the hash that the current password was verified against. If that hash changed meanwhile, because
     /// of a login that upgraded it or another password change, it verifies the current password again.
     ///
-    /// Returns the user whose password was verified.
+    /// Returns the grant of the user whose password was verified.
     async fn replace_password(
         &self,
         identity: &Identity<U>,
         session: &Session,
         change: &PasswordChange,
         epoch: Epoch,
-    ) -> Result<U, AuthError> {
+    ) -> Result<Grant, AuthError> {
         let id = &session.user;
         let mut hash = None;
         for _ in 0..MAX_PASSWORD_CHANGE_ATTEMPTS {
@@ -162,6 +161,7 @@ impl<U: AuthUser> Accounts<U> {
                     self.inner.hasher.hash(change.new.clone(), &context).await?
                 }
             };
+            let grant = Grant::new(&self.inner, &user, self.inner.effective_scopes(&session.scopes, &user))?;
             // Hashing takes long. A session that ended meanwhile must not continue.
             current_session(&self.inner, identity).await?;
             let record = |swap: &CompareAndSwap| {
@@ -173,7 +173,7 @@ impl<U: AuthUser> Accounts<U> {
             };
             let swap = self.store.change_password(id, &stored, &new, epoch);
             match self.first_step(id, swap, record).await? {
-                CompareAndSwap::Swapped => return Ok(user),
+                CompareAndSwap::Swapped => return Ok(grant),
                 CompareAndSwap::Conflict => hash = Some(new),
             }
         }

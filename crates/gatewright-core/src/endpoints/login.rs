@@ -1,6 +1,6 @@
 //! Login with a password: the OAuth 2.0 password form (RFC 6749 §4.3), as in FastAPI.
 
-use super::token_pair::{TokenPair, sign};
+use super::token_pair::{Grant, TokenPair, sign};
 use crate::auth::{Auth, Inner};
 use crate::error::{AuthError, LoginError, RequestError};
 use crate::event::Event;
@@ -115,13 +115,14 @@ impl<U: AuthUser> Auth<U> {
         // The epoch was read together with the hash. If the password has changed since, the new session is
         // invalid from the start.
         let session = new_session(inner, &user, &login)?;
+        let grant = Grant::new(inner, &user, session.scopes.clone())?;
         let first = first_token_id(&*inner.randomness)?;
         // The store may delete the oldest sessions. It returns how many, but not which.
         let (oldest, current) = (Revocation::user(session.user.clone()), TokenDigest::of(&first));
         let create = inner.sessions.create(&session, current, MAX_SESSIONS_PER_USER);
         inner.revoke_without_waiting(oldest, create, |deleted| *deleted > 0).await?;
         let validity = Validity::new(session.created_at, session.idle_expires_at);
-        let pair = sign(inner, &session, first, validity, session.scopes.clone())?;
+        let pair = sign(inner, &session, first, validity, grant)?;
         inner.emit(&Event::LoggedIn { user: &session.user, session: session.id });
         Ok(pair)
     }

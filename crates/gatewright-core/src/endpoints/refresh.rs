@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::token_pair::{TokenPair, sign};
+use super::token_pair::{Grant, TokenPair, sign};
 use crate::auth::{Auth, Inner};
 use crate::cache::{ActiveUser, LiveSession};
 use crate::error::{AccessError, AuthError, RefreshError, RequestError};
@@ -103,11 +103,12 @@ impl<U: AuthUser> Auth<U> {
         let claims = self.inner.verify_refresh(&refresh.token, now)?;
         let (session, user) = self.inner.open_session(&claims, now).await?;
         let scopes = self.inner.effective_scopes(&narrow(&session, refresh.scopes)?, user.get());
+        let grant = Grant::new(&self.inner, user.get(), scopes)?;
         let unnamed = RefreshError::Token(TokenError::ClaimMissing);
         let presented =
             claims.token_id().ok_or_else(|| self.inner.refuse_refresh(claims.session(), unnamed))?;
         let (current, validity) = self.inner.rotate(&session, presented, now, refresh.client).await?;
-        sign(&self.inner, &session, current, validity, scopes)
+        sign(&self.inner, &session, current, validity, grant)
     }
 }
 

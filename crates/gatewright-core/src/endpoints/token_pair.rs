@@ -6,7 +6,7 @@ use crate::auth::Inner;
 use crate::error::AuthError;
 use crate::http::Reply;
 use crate::store::{AuthUser, Session, Validity, access_token_id};
-use crate::token::{Claims, TokenId, TokenKind};
+use crate::token::{Claims, ExtraObject, TokenId, TokenKind};
 use crate::types::{Scopes, TokenText};
 
 /// An access token, and the refresh token for the next pair.
@@ -48,6 +48,19 @@ impl TokenPair {
     }
 }
 
+/// What a user grants to a token besides the session.
+pub(crate) struct Grant {
+    scopes: Scopes,
+    extra: Option<ExtraObject>,
+}
+
+impl Grant {
+    /// Makes the extra claims. It runs the application's function, so it comes before anything is written.
+    pub(crate) fn new<U: AuthUser>(inner: &Inner<U>, user: &U, scopes: Scopes) -> Result<Self, AuthError> {
+        Ok(Self { scopes, extra: inner.extra_claims.make(user)? })
+    }
+}
+
 /// Signs a pair for a session that is already stored. A failure here loses nothing: a retry signs the same
 /// pair.
 pub(crate) fn sign<U: AuthUser>(
@@ -55,16 +68,18 @@ pub(crate) fn sign<U: AuthUser>(
     session: &Session,
     refresh_id: TokenId,
     validity: Validity,
-    scopes: Scopes,
+    grant: Grant,
 ) -> Result<TokenPair, AuthError> {
     let issued_at = inner.now().floor_to_second();
     let expires_at =
         issued_at.saturating_add(inner.settings.access_lifetime).min(session.expires_at.floor_to_second());
     let access_id = access_token_id(&*inner.randomness)?;
-    let access = Claims::new(session.user.clone(), access_id, issued_at, expires_at)
+    let Grant { scopes, extra } = grant;
+    let mut access = Claims::new(session.user.clone(), access_id, issued_at, expires_at)
         .with_session(session.id)
         .with_epoch(session.epoch)
         .with_scopes(scopes.clone());
+    access.extra = extra;
     let (from, until) = (validity.issued_at.floor_to_second(), validity.expires_at.floor_to_second());
     let refresh = Claims::new(session.user.clone(), refresh_id, from, until).with_session(session.id);
     Ok(TokenPair {

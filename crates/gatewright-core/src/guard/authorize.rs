@@ -7,6 +7,8 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+
 use super::access_rule::AccessRule;
 use super::authenticate;
 use super::identity::{ApiKeyIdentity, Caller, Identity};
@@ -183,6 +185,32 @@ impl<U: AuthUser> Auth<U> {
             Verdict::Missing => {
                 self.inner.emit(&Event::ApiKeyForbidden {});
                 Err(AuthError::ApiKeyForbidden {})
+            }
+        }
+    }
+
+    /// Authenticates the caller as [`Auth::require`] does, and reads claims of the application's own from the
+    /// token: those of [`AuthBuilder::with_extra_claims`](crate::AuthBuilder::with_extra_claims).
+    ///
+    /// # Errors
+    /// As [`Auth::require`], or the reply 401 if the claims do not fit `T`. A refresh gives the client a token
+    /// with new claims.
+    pub fn require_extra<T: DeserializeOwned>(
+        &self,
+        view: &RequestView<'_>,
+        earlier: Option<&Caller<U>>,
+    ) -> impl Future<Output = Result<(T, Identity<U>), Reply>> + Send + use<T, U> {
+        let who = self.require(view, earlier, Requirement::Authenticated);
+        let auth = self.clone();
+        async move {
+            let identity = who.await?;
+            let extra = identity.claims().extra::<T>();
+            match extra {
+                Ok(extra) => Ok((extra, identity)),
+                Err(mismatch) => {
+                    let cause = AccessError::ExtraClaims { type_name: mismatch.type_name() };
+                    Err(auth.inner.reply_to(&cause.into()))
+                }
             }
         }
     }

@@ -3,8 +3,8 @@
 //!
 //! These are macros because a crate must own a type to implement a foreign trait for it.
 
-/// Defines the handler arguments `Authorized`, `CurrentUser`, `MaybeUser`, `StatelessClaims` and
-/// `ApiKey`, each with a private `new` for the adapter.
+/// Defines the handler arguments `Authorized`, `CurrentUser`, `MaybeUser`, `StatelessClaims`,
+/// `ExtraClaims` and `ApiKey`, each with a private `new` for the adapter.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! extractors {
@@ -70,6 +70,25 @@ macro_rules! extractors {
             }
         }
 
+        /// Claims of the application's own in the request's bearer token: those that
+        /// `AuthBuilder::with_extra_claims` makes.
+        ///
+        /// A missing or invalid token is rejected with 401. So is a token whose claims do not fit
+        /// `T`: the client refreshes and gets new claims. It dereferences to the claims.
+        #[non_exhaustive]
+        pub struct ExtraClaims<T, U = $crate::Account> {
+            /// The claims.
+            pub claims: T,
+            /// The session, all claims and the effective scopes of the caller.
+            pub identity: $crate::Identity<U>,
+        }
+
+        impl<T, U> ExtraClaims<T, U> {
+            fn new((claims, identity): (T, $crate::Identity<U>)) -> Self {
+                Self { claims, identity }
+            }
+        }
+
         /// The service that sent the request, authenticated by the API key in `X-API-Key`. The key
         /// has the scopes that the policy `P` requires.
         ///
@@ -102,6 +121,11 @@ macro_rules! extractors {
                 $crate::AccessRule::User($crate::Requirement::Authenticated);
         }
 
+        impl<T, U> $crate::GuardedExtractor for ExtraClaims<T, U> {
+            const ACCESS_RULE: $crate::AccessRule =
+                $crate::AccessRule::User($crate::Requirement::Authenticated);
+        }
+
         impl<P: $crate::Policy, U> $crate::GuardedExtractor for ApiKey<P, U> {
             const ACCESS_RULE: $crate::AccessRule = $crate::AccessRule::ApiKey(P::REQUIREMENT);
         }
@@ -111,6 +135,21 @@ macro_rules! extractors {
 
             fn deref(&self) -> &U {
                 &self.user
+            }
+        }
+
+        impl<T, U> ::std::ops::Deref for ExtraClaims<T, U> {
+            type Target = T;
+
+            fn deref(&self) -> &T {
+                &self.claims
+            }
+        }
+
+        /// Without the claims, which may be personal data.
+        impl<T, U> ::std::fmt::Debug for ExtraClaims<T, U> {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.debug_struct("ExtraClaims").field("identity", &self.identity).finish_non_exhaustive()
             }
         }
 

@@ -92,6 +92,7 @@ impl From<&AuthError> for Denial {
                 | AccessError::UserUnknown
                 | AccessError::UserDisabled
                 | AccessError::EpochReplaced
+                | AccessError::ExtraClaims { .. }
                 | AccessError::ForeignIdentity,
             ) => Self::InvalidToken,
             AuthError::Forbidden { scopes } => Self::Forbidden(scopes.clone()),
@@ -121,7 +122,7 @@ impl From<&AuthError> for Denial {
             | AuthError::Random(_)
             | AuthError::Issue(_)
             | AuthError::Contended {} => Self::Unavailable,
-            AuthError::Misconfigured { .. } => Self::Internal,
+            AuthError::ExtraClaims(_) | AuthError::Misconfigured { .. } => Self::Internal,
         }
     }
 }

@@ -85,7 +85,7 @@ pub enum InvalidExtraClaims {
     #[error("extra claims must serialize as a JSON object")]
     NotAnObject,
     /// The object has a member with a reserved name.
-    #[error("the extra claim {0:?} has a reserved name; rename it")]
+    #[error("the extra claim `{0}` has a reserved name; rename it")]
     Reserved(String),
     /// The object is longer than [`MAX_EXTRA_CLAIMS_BYTES`].
     #[error("extra claims must be at most 1024 bytes of JSON, are {0}")]
@@ -150,6 +150,14 @@ fn is_flat(value: &Value, levels: u8) -> bool {
 pub struct ExtraClaimsMismatch {
     type_name: &'static str,
     source: serde_json::Error,
+}
+
+impl ExtraClaimsMismatch {
+    /// The type that was asked for.
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        self.type_name
+    }
 }
 
 /// Reads a type from the members of a payload that the library itself does not read.

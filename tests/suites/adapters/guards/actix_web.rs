@@ -7,12 +7,13 @@ use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpServer, rt, test};
 use gatewright::actix_web::{
-    ApiKey, Authorized, CurrentUser, MaybeUser, StatelessClaims, guarded, install, login, require,
+    ApiKey, Authorized, CurrentUser, ExtraClaims, MaybeUser, StatelessClaims, guarded, install, login,
+    require,
 };
 use gatewright::{AccessRule, AllOf, AnyOf, Auth, Authenticated, Requirement};
 use gatewright_tests::Log;
 
-use super::{Publishes, Reads, role};
+use super::{Numbers, Publishes, Reads, Tenant, role};
 
 pub(super) fn run(listener: TcpListener, auth: Auth, stranger: Auth) {
     rt::System::new().block_on(async {
@@ -37,7 +38,10 @@ fn lab(app: &mut ServiceConfig, auth: &Auth, stranger: &Auth) {
         routes.service(web::scope("/sub").default_service(web::to(ok))).default_service(web::to(ok));
     });
     let nested = guarded(auth, user, |routes| {
-        routes.route("/x", web::get().to(ok)).route("/me", web::get().to(me));
+        routes
+            .route("/x", web::get().to(ok))
+            .route("/me", web::get().to(me))
+            .route("/tenant", web::get().to(tenant));
     });
     app.configure(install(auth, "/auth"))
         .route("/any", web::get().to(async |_: Authorized<AnyOf<(role::Admin, Reads)>>| "ok"))
@@ -47,6 +51,8 @@ fn lab(app: &mut ServiceConfig, auth: &Auth, stranger: &Auth) {
         .route("/auth/mine", web::get().to(me))
         .route("/key", web::get().to(async |_: ApiKey<Reads>| "ok"))
         .route("/key/publish", web::get().to(async |_: ApiKey<Publishes>| "ok"))
+        .route("/tenant", web::get().to(tenant))
+        .route("/numbers", web::get().to(async |_: ExtraClaims<Numbers>| "ok"))
         .service(web::resource("/sign-in").route(web::get().to(async || "page")).route(login(auth)))
         .service(
             web::scope("/strange")
@@ -88,6 +94,10 @@ async fn ok() -> &'static str {
 
 async fn me(user: CurrentUser) -> String {
     user.email.to_string()
+}
+
+async fn tenant(extra: ExtraClaims<Tenant>) -> String {
+    extra["tenant"].clone()
 }
 
 async fn me_twice(user: CurrentUser, maybe: MaybeUser) -> &'static str {

@@ -11,14 +11,14 @@ use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::get;
 use gatewright::axum::{
-    ApiKey, Authorized, CurrentUser, HasAuth, MaybeUser, guarded, login, require, routes,
+    ApiKey, Authorized, CurrentUser, ExtraClaims, HasAuth, MaybeUser, guarded, login, require, routes,
 };
 use gatewright::{AccessRule, AllOf, AnyOf, Auth, Authenticated, MemoryStore, Requirement, TokenText};
 use gatewright_tests::{World, memory};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
-use super::{Publishes, Reads, role};
+use super::{Numbers, Publishes, Reads, Tenant, role};
 
 pub(super) fn run(listener: TcpListener, auth: Auth, stranger: Auth) {
     gatewright_testkit::block_on(async {
@@ -45,7 +45,8 @@ fn lab(auth: &Auth, stranger: &Auth) -> Router {
         .layer(require(auth, Requirement::Authenticated));
     let foreign: Router<Auth> = guarded(auth, admin, x()).under("/g", auth.clone());
     let own_fallback = Router::new().nest("/sub", Router::new().fallback(ok)).fallback(ok);
-    let nested = guarded(auth, user, x().route("/me", get(me))).under("/v1/", auth.clone());
+    let nested = guarded(auth, user, x().route("/me", get(me)).route("/tenant", get(tenant)))
+        .under("/v1/", auth.clone());
     Router::new()
         .route("/any", get(async |_: Authorized<AnyOf<(role::Admin, Reads)>>| "ok"))
         .route("/all", get(async |_: Authorized<AllOf<(role::User, Reads)>>| "ok"))
@@ -53,6 +54,8 @@ fn lab(auth: &Auth, stranger: &Auth) -> Router {
         .route("/publish", get(async |_: Authorized<AllOf<(role::User, Publishes)>>| "ok"))
         .route("/key", get(async |_: ApiKey<Reads>| "ok"))
         .route("/key/publish", get(async |_: ApiKey<Publishes>| "ok"))
+        .route("/tenant", get(tenant))
+        .route("/numbers", get(async |_: ExtraClaims<Numbers>| "ok"))
         .route("/sign-in", login(auth).get(async || "page"))
         .nest("/strange", strange)
         .nest("/keyed", keyed)
@@ -78,6 +81,10 @@ async fn ok() -> &'static str {
 
 async fn me(user: CurrentUser) -> String {
     user.email.to_string()
+}
+
+async fn tenant(extra: ExtraClaims<Tenant>) -> String {
+    extra["tenant"].clone()
 }
 
 async fn me_twice(user: CurrentUser, maybe: MaybeUser) -> &'static str {

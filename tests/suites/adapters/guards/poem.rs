@@ -3,7 +3,8 @@
 use std::net::TcpListener;
 
 use gatewright::poem::{
-    ApiKey, Authorized, CurrentUser, MaybeUser, Rejection, StatelessClaims, guarded, install, login, require,
+    ApiKey, Authorized, CurrentUser, ExtraClaims, MaybeUser, Rejection, StatelessClaims, guarded, install,
+    login, require,
 };
 use gatewright::{AccessRule, AllOf, AnyOf, Auth, Authenticated, Requirement};
 use gatewright_tests::Log;
@@ -14,7 +15,7 @@ use poem::middleware::SetHeader;
 use poem::web::Path;
 use poem::{Endpoint, EndpointExt, Request, Response, Route, Server, get, handler};
 
-use super::{Publishes, Reads, role};
+use super::{Numbers, Publishes, Reads, Tenant, role};
 
 pub(super) fn run(listener: TcpListener, auth: Auth, stranger: Auth) {
     gatewright_testkit::block_on(async {
@@ -31,7 +32,7 @@ fn lab(auth: &Auth, stranger: &Auth) -> impl Endpoint<Output = Response> + use<>
     let twice = guarded(auth, admin, x()).under("/admin", Route::new().at("/me", get(me_twice)));
     let foreign = guarded(auth, admin, x()).under("/g", Route::new());
     let own_fallback = Route::new().nest("/sub", Route::new().at("*", ok)).at("*", ok);
-    let nested = guarded(auth, user, x().at("/me", get(me)));
+    let nested = guarded(auth, user, x().at("/me", get(me)).at("/tenant", get(tenant)));
     let routes = Route::new()
         .at("/any", get(any))
         .at("/all", get(all))
@@ -40,6 +41,8 @@ fn lab(auth: &Auth, stranger: &Auth) -> impl Endpoint<Output = Response> + use<>
         .at("/key", get(key_reads))
         .at("/key/publish", get(key_publishes))
         .at("/auth/mine", get(me))
+        .at("/tenant", get(tenant))
+        .at("/numbers", get(numbers))
         .at("/sign-in", login(auth).get(page))
         .nest("/strange", strange.with(require(stranger, Requirement::Authenticated)))
         .nest("/keyed", keyed.with(require(auth, AccessRule::ApiKey(Requirement::Authenticated))))
@@ -69,6 +72,16 @@ fn me(user: CurrentUser) -> String {
 
 #[handler]
 fn perhaps(_: MaybeUser) -> &'static str {
+    "ok"
+}
+
+#[handler]
+fn tenant(extra: ExtraClaims<Tenant>) -> String {
+    extra["tenant"].clone()
+}
+
+#[handler]
+fn numbers(_: ExtraClaims<Numbers>) -> &'static str {
     "ok"
 }
 

@@ -1,0 +1,92 @@
+//! The defaults and bounds of the settings.
+
+use std::time::Duration;
+
+use super::build_error::BuildError;
+use super::handle::Settings;
+use super::refusal_floor::MAX_REFUSAL_FLOOR;
+use crate::token::{MAX_ACCESS_LIFETIME, MAX_REFRESH_LIFETIME};
+use crate::types::MAX_SCOPES_BYTES;
+
+/// How long an access token is valid unless set: 15 minutes.
+pub const DEFAULT_ACCESS_LIFETIME: Duration = Duration::from_secs(15 * 60);
+/// After how long without a refresh a session expires unless set: 7 days. It is the lifetime of a
+/// refresh token.
+pub const DEFAULT_REFRESH_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How long a session lasts at most, used or not, unless set: 30 days.
+pub const DEFAULT_SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How long after its use a refresh token returns the session's current token unless set: 10 seconds.
+pub const DEFAULT_REFRESH_GRACE: Duration = Duration::from_secs(10);
+/// The longest grace window that can be set: 60 seconds.
+pub const MAX_REFRESH_GRACE: Duration = Duration::from_secs(60);
+/// How long a password waits to be hashed unless set: 2 seconds.
+pub const DEFAULT_HASH_WAIT: Duration = Duration::from_secs(2);
+/// The longest time that a password can be set to wait: 60 seconds.
+pub const MAX_HASH_WAIT: Duration = Duration::from_secs(60);
+
+/// Checks the bounds of the settings, each with what it depends on.
+pub(super) fn check(settings: &Settings) -> Result<(), BuildError> {
+    let Settings {
+        access_lifetime,
+        refresh_lifetime,
+        session_lifetime,
+        refresh_grace,
+        refusal_floor,
+        hash_wait,
+        ..
+    } = settings;
+    whole_seconds("access_lifetime", *access_lifetime)?;
+    whole_seconds("refresh_lifetime", *refresh_lifetime)?;
+    whole_seconds("session_lifetime", *session_lifetime)?;
+    let rules = [
+        (
+            *access_lifetime <= MAX_ACCESS_LIFETIME,
+            "access_lifetime",
+            "must be at most 24 hours",
+            access_lifetime,
+        ),
+        (
+            *refresh_lifetime <= MAX_REFRESH_LIFETIME,
+            "refresh_lifetime",
+            "must be at most 400 days",
+            refresh_lifetime,
+        ),
+        (
+            refresh_lifetime >= access_lifetime,
+            "refresh_lifetime",
+            "must be at least the access lifetime",
+            refresh_lifetime,
+        ),
+        (
+            session_lifetime >= access_lifetime,
+            "session_lifetime",
+            "must be at least the access lifetime",
+            session_lifetime,
+        ),
+        (*refresh_grace <= MAX_REFRESH_GRACE, "refresh_grace", "must be at most 60 seconds", refresh_grace),
+        (*refusal_floor <= MAX_REFUSAL_FLOOR, "refusal_floor", "must be at most 2 seconds", refusal_floor),
+        (
+            !hash_wait.is_zero() && *hash_wait <= MAX_HASH_WAIT,
+            "hash_wait",
+            "must be more than zero and at most 60 seconds",
+            hash_wait,
+        ),
+    ];
+    if let Some((_, setting, rule, found)) = rules.into_iter().find(|(kept, ..)| !kept) {
+        return Err(BuildError::new(setting, rule).with_found(format_args!("{found:?}")));
+    }
+    let scopes = settings.role_scopes.all().as_str().len();
+    if scopes > MAX_SCOPES_BYTES {
+        return Err(BuildError::new("role_scopes", "must be at most 1024 bytes together").with_found(scopes));
+    }
+    Ok(())
+}
+
+fn whole_seconds(setting: &'static str, span: Duration) -> Result<(), BuildError> {
+    let whole = !span.is_zero() && span.subsec_nanos() == 0;
+    if whole {
+        return Ok(());
+    }
+    let error = BuildError::new(setting, "must be a positive number of whole seconds");
+    Err(error.with_found(format_args!("{span:?}")))
+}
