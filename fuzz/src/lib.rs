@@ -35,7 +35,7 @@ const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 struct Verifiers {
     plain: Jwt,
     cached: Jwt,
-    own: Issuers,
+    own: Issuers<Jwt>,
     outside: Issuers,
 }
 
@@ -170,7 +170,7 @@ pub fn authorization(data: &[u8]) {
 
 static AUTH: LazyLock<(Auth, tokio::runtime::Runtime)> = LazyLock::new(|| {
     let tokens = Jwt::hs256(*SECRET).issuer(ISSUER).audience(AUDIENCE).build().unwrap();
-    let auth = Auth::local(MemoryStore::new(), tokens, HashingPool::builder().build().unwrap())
+    let auth = Auth::local(MemoryStore::new(), tokens, HashingPool::new().unwrap())
         .with_refusal_floor(Duration::ZERO)
         .with_registration_role(RoleName::new("user").unwrap())
         .with_trusted_proxies(TrustedProxies::parse("10.0.0.0/8").unwrap())

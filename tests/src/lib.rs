@@ -98,7 +98,8 @@ impl<S: Store> World<S> {
     pub fn with(store: S, settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account>) -> Self {
         log::install();
         let (clock, hasher, events) = (FixedClock::default(), TestHasher::new(), EventRecorder::new());
-        let scopes = RoleScopes::new().with("user", Scopes::parse("read write").unwrap());
+        let scopes =
+            RoleScopes::new().with(RoleName::from_static("user"), Scopes::parse("read write").unwrap());
         let builder = Auth::local(store.clone(), jwt(), hasher.clone())
             .with_clock(clock.clone())
             .with_refusal_floor(Duration::ZERO)

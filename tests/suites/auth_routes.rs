@@ -43,10 +43,7 @@ static USERS: LazyLock<MemoryStore> = LazyLock::new(MemoryStore::new);
 
 fn minimal() -> &'static Target {
     static TARGET: LazyLock<Target> = LazyLock::new(|| {
-        let tokens = std::sync::Arc::new(jwt());
-        let auth = Auth::builder(USERS.clone(), MemoryStore::new(), std::sync::Arc::clone(&tokens))
-            .with_issuer(tokens)
-            .with_hasher(TestHasher::new())
+        let auth = Auth::builder(USERS.clone(), MemoryStore::new(), jwt(), TestHasher::new())
             .with_refusal_floor(Duration::ZERO);
         serve(auth.build().unwrap()).with_sign_up(add_user)
     });

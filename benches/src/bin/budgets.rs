@@ -157,9 +157,12 @@ where
 {
     let tokens =
         Jwt::hs256(SECRET.clone()).issuer("https://issuer.example").audience("my-api").build().unwrap();
-    let auth = Auth::local(store, tokens, HashingPool::builder().build().unwrap())
+    let auth = Auth::local(store, tokens, HashingPool::new().unwrap())
         .with_registration_role(RoleName::new("user").unwrap())
-        .with_role_scopes(RoleScopes::new().with("user", Scopes::parse("items:read items:write").unwrap()))
+        .with_role_scopes(
+            RoleScopes::new()
+                .with(RoleName::from_static("user"), Scopes::parse("items:read items:write").unwrap()),
+        )
         .with_revocation_check(check)
         .build()
         .unwrap();

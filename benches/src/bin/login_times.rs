@@ -84,7 +84,7 @@ async fn application(floor: Duration) -> Auth {
     std::fs::create_dir_all(&folder).unwrap();
     let store =
         SqliteStore::connect(&format!("sqlite://{}", folder.join("users.db").display())).await.unwrap();
-    let hasher = HashingPool::builder().build().unwrap();
+    let hasher = HashingPool::new().unwrap();
     let current = hasher.hash(Password::new(PASSWORD), &HashContext::new()).await.unwrap();
     for (name, hash) in [
         ("current@example.com", current.clone()),

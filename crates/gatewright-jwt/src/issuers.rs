@@ -6,8 +6,12 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatewright_core::token::MAX_TOKEN_BYTES;
-use gatewright_core::{BuildError, Timestamp, TokenError, TokenKind, TokenVerifier, VerifiedClaims};
+use gatewright_core::token::{IssueError, MAX_TOKEN_BYTES};
+use gatewright_core::types::DerivedKey;
+use gatewright_core::{
+    BuildError, Claims, Timestamp, TokenError, TokenIssuer, TokenKind, TokenText, TokenVerifier,
+    VerifiedClaims,
+};
 
 use crate::builder::{Jwt, require};
 use crate::claims::{Expected, RawClaims};
@@ -42,6 +46,9 @@ impl<T: IssuerVerifier + ?Sized> IssuerVerifier for Arc<T> {
 /// A subject is unique only within its issuer: users of two issuers may have the same `sub`.
 /// [`VerifiedClaims::issuer`] names the issuer of a token.
 ///
+/// With an own issuer that signs, it also issues that issuer's tokens. So it can be the `tokens` of
+/// `Auth::local` and `Auth::builder`; without one, of `Auth::resource_server`.
+///
 /// ```
 /// use gatewright_jwt::{Algorithm, Issuers, Jwt, KeyRing, NewKey, SigningKey};
 ///
@@ -51,11 +58,14 @@ impl<T: IssuerVerifier + ?Sized> IssuerVerifier for Arc<T> {
 /// let theirs = Jwt::builder(keys).issuer("https://theirs.example").audience("their-name-for-my-api");
 /// let theirs = theirs.of_another_issuer().build()?;
 /// let both = Issuers::new().with_own(ours)?.with(theirs)?;
-/// # let _: &dyn gatewright_core::TokenVerifier = &both;
+/// # fn tokens(_: impl gatewright_core::TokenIssuer + gatewright_core::TokenVerifier) {}
+/// # tokens(both);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Default)]
-pub struct Issuers(HashMap<String, Entry>);
+pub struct Issuers<O = ()> {
+    verifiers: HashMap<String, Entry>,
+    own: Arc<O>,
+}
 
 #[derive(Clone)]
 struct Entry {
@@ -70,6 +80,18 @@ impl Issuers {
         Self::default()
     }
 
+    /// Adds the application's own issuer, of which there is at most one. Its tokens of all kinds are
+    /// accepted, and they belong to sessions of the application.
+    ///
+    /// # Errors
+    /// If the verifier's issuer is empty or was added before.
+    pub fn with_own<O: IssuerVerifier + 'static>(self, own: O) -> Result<Issuers<O>, BuildError> {
+        let own = Arc::new(own);
+        Issuers { verifiers: self.verifiers, own: Arc::clone(&own) }.add(own, true)
+    }
+}
+
+impl<O> Issuers<O> {
     /// Adds a foreign issuer. Only its access tokens are accepted, and without session or epoch.
     /// Use a `RemoteIssuer`, or a [`Jwt`] built with
     /// [`of_another_issuer`](crate::JwtBuilder::of_another_issuer), which ignores `sid` and
@@ -81,29 +103,18 @@ impl Issuers {
         self.add(verifier, false)
     }
 
-    /// Adds the application's own issuer. Its tokens of all kinds are accepted, and they belong to
-    /// sessions of the application.
-    ///
-    /// # Errors
-    /// If the verifier's issuer is empty or was added before, or if an own issuer was added before.
-    pub fn with_own(self, verifier: impl IssuerVerifier + 'static) -> Result<Self, BuildError> {
-        let first = !self.0.values().any(|entry| entry.own);
-        require(first, "issuer", "must be the only one of the application's own")?;
-        self.add(verifier, true)
-    }
-
     fn add(mut self, verifier: impl IssuerVerifier + 'static, own: bool) -> Result<Self, BuildError> {
         let issuer = verifier.issuer().to_owned();
         require(!issuer.is_empty(), "issuer", "is empty")?;
-        if self.0.contains_key(&issuer) {
+        if self.verifiers.contains_key(&issuer) {
             return Err(BuildError::new("issuer", "must be added once").with_found(issuer));
         }
-        self.0.insert(issuer, Entry { verifier: Arc::new(verifier), own });
+        self.verifiers.insert(issuer, Entry { verifier: Arc::new(verifier), own });
         Ok(self)
     }
 }
 
-impl TokenVerifier for Issuers {
+impl<O: Send + Sync> TokenVerifier for Issuers<O> {
     fn verify(
         &self,
         kind: TokenKind,
@@ -120,7 +131,7 @@ impl TokenVerifier for Issuers {
         // same issuer.
         let unverified = Expected { audience: "", foreign: true };
         let issuer = RawClaims::parse(text, unverified)?.issuer.ok_or(TokenError::ClaimMissing)?;
-        self.0.get(&*issuer).ok_or(TokenError::Issuer)?.verify(kind, token, now)
+        self.verifiers.get(&*issuer).ok_or(TokenError::Issuer)?.verify(kind, token, now)
     }
 }
 
@@ -141,9 +152,36 @@ impl Entry {
     }
 }
 
-impl fmt::Debug for Issuers {
+#[deny(clippy::missing_trait_methods)]
+impl<O: TokenIssuer> TokenIssuer for Issuers<O> {
+    fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
+        self.own.issue(kind, claims)
+    }
+
+    fn public_keys(&self) -> Arc<str> {
+        self.own.public_keys()
+    }
+
+    fn derive_keys(&self, label: &'static str) -> Vec<DerivedKey> {
+        self.own.derive_keys(label)
+    }
+}
+
+impl<O> Clone for Issuers<O> {
+    fn clone(&self) -> Self {
+        Self { verifiers: self.verifiers.clone(), own: Arc::clone(&self.own) }
+    }
+}
+
+impl Default for Issuers {
+    fn default() -> Self {
+        Self { verifiers: HashMap::new(), own: Arc::new(()) }
+    }
+}
+
+impl<O> fmt::Debug for Issuers<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names: Vec<&String> = self.0.keys().collect();
+        let mut names: Vec<&String> = self.verifiers.keys().collect();
         names.sort_unstable();
         f.debug_tuple("Issuers").field(&names).finish()
     }

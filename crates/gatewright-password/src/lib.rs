@@ -51,7 +51,7 @@
 //! use gatewright_password::HashingPool;
 //!
 //! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let pool = HashingPool::builder().build()?;
+//! let pool = HashingPool::new()?;
 //! let hash = pool.hash(Password::new("correct horse battery staple"), &HashContext::new()).await?;
 //! assert!(hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
 //! let password = Password::new("correct horse battery staple");

@@ -31,7 +31,7 @@ pub const DEFAULT_ACCOUNT_SHARE: usize = 4;
 /// Hashes and verifies passwords on its own threads. Clones share the threads. They end when the
 /// last clone is dropped.
 ///
-/// Pass it to `Auth::local`, or to `AuthBuilder::with_hasher`. The [crate's documentation](crate) has an
+/// Pass it to `Auth::local` or `Auth::builder`. The [crate's documentation](crate) has an
 /// example, and says how waiting calls share the threads.
 ///
 /// # Cancel safety
@@ -53,9 +53,18 @@ impl Drop for Threads {
 }
 
 impl HashingPool {
-    /// Starts with the default settings: argon2id with 19 MiB, two passes and one lane; one thread
-    /// fewer than there are cores, but at least one; a queue for [`DEFAULT_QUEUE`] calls, of which a
-    /// network has a quarter, and an account and network together [`DEFAULT_ACCOUNT_SHARE`].
+    /// Starts a pool with the default settings: argon2id with 19 MiB, two passes and one lane; one
+    /// thread fewer than there are cores, but at least one; a queue for [`DEFAULT_QUEUE`] calls, of
+    /// which a network has a quarter, and an account and network together
+    /// [`DEFAULT_ACCOUNT_SHARE`].
+    ///
+    /// # Errors
+    /// If the system cannot start a thread.
+    pub fn new() -> Result<Self, BuildError> {
+        Self::builder().build()
+    }
+
+    /// Starts a builder with the settings of [`new`](Self::new).
     pub fn builder() -> HashingPoolBuilder {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         HashingPoolBuilder {

@@ -37,7 +37,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let secret = HmacSecret::generate()?; // in production the text of AUTH_SECRET_KEY
 //! let tokens = Jwt::hs256(secret).issuer("https://example.com").audience("example-api").build()?;
-//! let auth = Auth::local(MemoryStore::new(), tokens, HashingPool::builder().build()?)
+//! let auth = Auth::local(MemoryStore::new(), tokens, HashingPool::new()?)
 //!     .with_registration_role(RoleName::new("user")?)
 //!     .build()?;
 //! let app: Router = Router::new()

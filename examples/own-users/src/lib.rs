@@ -7,7 +7,6 @@
 pub mod customers;
 
 use std::error::Error;
-use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -54,12 +53,9 @@ pub async fn open(path: &str, secret: &str) -> Result<Router, Box<dyn Error>> {
     let customers = SqlitePool::connect_with(SqliteConnectOptions::new().filename(path)).await?;
     query(TABLE).execute(&customers).await?;
 
-    let tokens = Arc::new(Jwt::hs256(secret).issuer("https://shop.example").audience("shop").build()?);
-    let hashing = HashingPool::builder().build()?;
-    let auth = Auth::builder(Customers(customers.clone()), sessions, Arc::clone(&tokens))
-        .with_issuer(tokens)
-        .with_hasher(hashing)
-        .build()?;
+    let tokens = Jwt::hs256(secret).issuer("https://shop.example").audience("shop").build()?;
+    let users = Customers(customers.clone());
+    let auth = Auth::builder(users, sessions, tokens, HashingPool::new()?).build()?;
     Ok(Router::new()
         .route("/me", get(me))
         .route("/customers/{number}/block", post(block))
@@ -91,7 +87,7 @@ pub async fn add(
 ) -> Result<Added, Box<dyn Error>> {
     let _ = Registration::new(email, Password::new(password))?;
     let customers = SqlitePool::connect_with(SqliteConnectOptions::new().filename(path)).await?;
-    let hash = HashingPool::builder().build()?.hash(Password::new(password), &HashContext::new()).await?;
+    let hash = HashingPool::new()?.hash(Password::new(password), &HashContext::new()).await?;
     let insert = query(
         "INSERT INTO customers (name, email, password, staff) VALUES (?, ?, ?, ?) \
          ON CONFLICT (email) DO NOTHING",

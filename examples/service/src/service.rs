@@ -67,9 +67,8 @@ impl Service {
     pub async fn change_user(&self, id: Option<String>, body: Json<'_>) -> Reply {
         self.reply(async {
             let Patch { role, is_active } = body.read()?;
-            let role = role.map(|text| text.parse::<Role>().and_then(Role::name)).transpose();
-            let role = role.map_err(PolicyError::from)?;
-            let user = self.auth.accounts()?.update(&user_id(id)?, role, is_active).await?;
+            let role = role.map(|text| text.parse::<Role>()).transpose().map_err(PolicyError::from)?;
+            let user = self.auth.accounts()?.update(&user_id(id)?, role.map(Into::into), is_active).await?;
             Ok(Reply::json(200, &User::from(&user)))
         })
         .await

@@ -1,12 +1,11 @@
 //! Builds the [`Auth`] from the settings, and creates the first admin.
 
 use std::error::Error;
-use std::sync::Arc;
 
 use gatewright::{
     Account, AccountStore, ApiKeys, Auth, AuthBuilder, Email, HashingPool, Jwt, MemoryStore, MySqlStore,
-    Password, PolicyError, PostgresFeed, PostgresStore, RedisFeed, RedisStore, Registration, RoleScopes,
-    SHORT_API_KEY_BYTES, SessionStore, SqliteStore, StoreError, TrustedProxies,
+    Password, PasswordHasher, PolicyError, PostgresFeed, PostgresStore, RedisFeed, RedisStore, Registration,
+    RoleScopes, SHORT_API_KEY_BYTES, SessionStore, SqliteStore, StoreError, TrustedProxies,
 };
 
 use crate::config::{Config, random_text};
@@ -19,7 +18,7 @@ use crate::model::{Role, Scope, scopes_of};
 /// When a setting is invalid or unsafe, or the database cannot be opened. The error names the
 /// variable.
 pub async fn open(config: &Config) -> Result<Auth, Box<dyn Error>> {
-    builder(config).await?.build().map_err(|error| {
+    builder(config, HashingPool::new()?).await?.build().map_err(|error| {
         let variable = match error.setting {
             "access_lifetime" => "AUTH_ACCESS_MINUTES",
             "refresh_lifetime" => "AUTH_REFRESH_DAYS",
@@ -32,28 +31,33 @@ pub async fn open(config: &Config) -> Result<Auth, Box<dyn Error>> {
     })
 }
 
-/// Opens the store and applies the settings.
+/// Opens the store and applies the settings. `hasher` hashes the passwords.
 ///
 /// # Errors
 /// When a setting is invalid, or the database cannot be opened. The error names the variable.
-pub async fn builder(config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>> {
+pub async fn builder(
+    config: &Config,
+    hasher: impl PasswordHasher,
+) -> Result<AuthBuilder<Account>, Box<dyn Error>> {
     let url = config.database_url.as_str();
     match url.split(':').next() {
-        Some("memory") => with_sessions(MemoryStore::new(), config).await,
+        Some("memory") => with_sessions(MemoryStore::new(), hasher, config).await,
         Some("sqlite") => {
             // The URL of SQLite contains no password, so the error can show it.
             let store = opened(SqliteStore::connect(url).await);
-            with_sessions(store.map_err(|error| format!("{error} ({url})"))?, config).await
+            with_sessions(store.map_err(|error| format!("{error} ({url})"))?, hasher, config).await
         }
         Some("postgres" | "postgresql") => {
-            let builder = with_sessions(opened(PostgresStore::connect(url).await)?, config).await?;
+            let builder = with_sessions(opened(PostgresStore::connect(url).await)?, hasher, config).await?;
             if config.redis_url.is_some() {
                 return Ok(builder);
             }
             // Other processes may use the database too: the feed sends them revocations.
             Ok(builder.with_revocation_feed(opened(PostgresFeed::connect(url).await)?))
         }
-        Some("mysql" | "mariadb") => with_sessions(opened(MySqlStore::connect(url).await)?, config).await,
+        Some("mysql" | "mariadb") => {
+            with_sessions(opened(MySqlStore::connect(url).await)?, hasher, config).await
+        }
         _ => Err("DATABASE_URL: must begin with sqlite:, postgres:, mysql:, mariadb: or memory:".into()),
     }
 }
@@ -63,20 +67,21 @@ fn opened<S>(store: Result<S, StoreError>) -> Result<S, Box<dyn Error>> {
 }
 
 /// Keeps the sessions in Redis if `REDIS_URL` is set, and otherwise in the store of the users.
-async fn with_sessions<S>(store: S, config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>>
+async fn with_sessions<S>(
+    store: S,
+    hasher: impl PasswordHasher,
+    config: &Config,
+) -> Result<AuthBuilder<Account>, Box<dyn Error>>
 where
     S: AccountStore<User = Account> + SessionStore + Clone,
 {
-    let Some(url) = &config.redis_url else { return builder_over(store, config) };
+    let Some(url) = &config.redis_url else { return builder_over(store, hasher, config) };
     let failed = |error: StoreError| format!("REDIS_URL: {error}: {}", cause(&error));
     let sessions = RedisStore::connect(url).await.map_err(failed)?;
     let feed = RedisFeed::connect_on(url, &config.redis_prefix).await.map_err(failed)?;
-    let tokens = Arc::new(tokens(config)?);
     let sessions = sessions.with_prefix(config.redis_prefix.clone());
-    let builder = Auth::builder(store.clone(), sessions, Arc::clone(&tokens))
+    let builder = Auth::builder(store.clone(), sessions, tokens(config)?, hasher)
         .with_accounts(store)
-        .with_issuer(tokens)
-        .with_hasher(HashingPool::builder().build()?)
         .with_revocation_feed(feed);
     settings(builder, config)
 }
@@ -85,11 +90,15 @@ where
 ///
 /// # Errors
 /// When a setting is invalid. The error names the variable.
-pub fn builder_over<S>(store: S, config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>>
+pub fn builder_over<S>(
+    store: S,
+    hasher: impl PasswordHasher,
+    config: &Config,
+) -> Result<AuthBuilder<Account>, Box<dyn Error>>
 where
     S: AccountStore<User = Account> + SessionStore,
 {
-    settings(Auth::local(store, tokens(config)?, HashingPool::builder().build()?), config)
+    settings(Auth::local(store, tokens(config)?, hasher), config)
 }
 
 fn tokens(config: &Config) -> Result<Jwt, Box<dyn Error>> {
@@ -102,7 +111,7 @@ fn tokens(config: &Config) -> Result<Jwt, Box<dyn Error>> {
 fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilder<Account>, Box<dyn Error>> {
     let mut scopes = RoleScopes::new();
     for role in Role::ALL {
-        scopes = scopes.with(role.as_str(), scopes_of(*role)?);
+        scopes = scopes.with(*role, scopes_of(*role)?);
     }
     let api_keys = ApiKeys::parse(&config.api_keys).map_err(|error| format!("AUTH_API_KEYS: {error}"))?;
     if api_keys.scopes().iter().any(|scope| scope.parse::<Scope>().is_err()) {
@@ -119,8 +128,8 @@ fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilde
         .with_role_scopes(scopes)
         .with_api_keys(api_keys)
         .with_trusted_proxies(proxies)
-        .with_registration_role(Role::User.name()?)
-        .with_protected_role(Role::Admin.name()?)
+        .with_registration_role(Role::User)
+        .with_protected_role(Role::Admin)
         .with_access_lifetime(config.access_lifetime)
         .with_refresh_lifetime(config.refresh_lifetime)
         .with_session_lifetime(config.session_lifetime)
@@ -163,7 +172,7 @@ pub async fn first_admin(
             other => format!("ADMIN_EMAIL: {other}"),
         })?;
     // If the address is taken, another process has created the first admin meanwhile.
-    let _ = accounts.create(admin, Role::Admin.name()?).await?;
+    let _ = accounts.create(admin, Role::Admin).await?;
     Ok(())
 }
 

@@ -171,14 +171,17 @@ fn serve_config(
     settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account> + Send + 'static,
     application: impl Application,
 ) -> Target {
-    on_a_thread(async move || (settings(start::builder(&config).await.unwrap()), config), application)
+    on_a_thread(
+        async move || (settings(start::builder(&config, TestHasher::new()).await.unwrap()), config),
+        application,
+    )
 }
 
 /// As [`serve`], on memory, with a store that fails on demand.
 pub fn serve_over_a_failing_store(application: impl Application) -> (Target, Outage) {
     let (store, outage) = FailingStore::new(MemoryStore::new());
     let config = config("memory:");
-    let builder = async move || (start::builder_over(store, &config).unwrap(), config);
+    let builder = async move || (start::builder_over(store, TestHasher::new(), &config).unwrap(), config);
     (on_a_thread(builder, application), outage)
 }
 
@@ -191,7 +194,7 @@ fn on_a_thread(
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let (builder, config) = builder().await;
-            let auth = builder.with_hasher(TestHasher::new()).build().unwrap();
+            let auth = builder.build().unwrap();
             start::first_admin(&auth, &config, |_| Ok(())).await.unwrap();
             let listener = TcpListener::bind(&config.bind_address).unwrap();
             listener.set_nonblocking(true).unwrap();

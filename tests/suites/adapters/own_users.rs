@@ -101,11 +101,7 @@ async fn handlers_receive_the_applications_own_user_type() {
     let roles = vec![Role::Member];
     let ada = Person { number: 7, nickname: "Countess", hash, roles, epoch: 1 };
     let people = People(Arc::new(Mutex::new(vec![ada])));
-    let auth = Auth::builder(people.clone(), MemoryStore::new(), jwt())
-        .with_issuer(jwt())
-        .with_hasher(TestHasher::new())
-        .build()
-        .unwrap();
+    let auth = Auth::builder(people.clone(), MemoryStore::new(), jwt(), TestHasher::new()).build().unwrap();
     let app: Router = Router::new()
         .route("/me", get(async |user: CurrentUser<Person>| user.nickname))
         .route("/maybe", get(async |maybe: MaybeUser<Person>| maybe.user.unwrap().nickname))

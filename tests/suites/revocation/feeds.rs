@@ -271,9 +271,7 @@ async fn events_are_emitted_even_if_the_publication_fails() {
 async fn without_accounts_an_unpublished_logout_all_emits_its_event() {
     let node = Node::cached().await;
     let World { store, hasher, clock, events, .. } = node.world.clone();
-    let auth = Auth::builder(store.clone(), store, jwt())
-        .with_issuer(jwt())
-        .with_hasher(hasher)
+    let auth = Auth::builder(store.clone(), store, jwt(), hasher)
         .with_clock(clock)
         .with_events(events)
         .with_revocation_feed(node.feed.clone())

@@ -30,9 +30,7 @@ async fn a_token_is_refused_when_the_store_returns_another_session() {
     SessionStore::delete(&world.store, &ada.id, sessions[0].id).await.unwrap();
     let mistake = Mistake::default();
     let store = Intercepted::with_hook(world.store.clone(), mistake.clone());
-    let auth = Auth::builder(world.store.clone(), store, jwt())
-        .with_issuer(jwt())
-        .with_hasher(world.hasher.clone())
+    let auth = Auth::builder(world.store.clone(), store, jwt(), world.hasher.clone())
         .with_clock(world.clock.clone())
         .with_events(world.events.clone())
         .build()

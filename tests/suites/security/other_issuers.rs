@@ -21,9 +21,7 @@ async fn tokens_of_another_issuer_reach_no_session_and_no_user() {
     let pair = world.login(EMAIL).await;
     let now = world.clock.now();
     let issuers = Issuers::new().with_own(jwt()).unwrap().with(partner()).unwrap();
-    let auth = Auth::builder(world.store.clone(), world.store.clone(), issuers)
-        .with_issuer(jwt())
-        .with_hasher(TestHasher::new())
+    let auth = Auth::builder(world.store.clone(), world.store.clone(), issuers, TestHasher::new())
         .with_clock(world.clock.clone())
         .build()
         .unwrap();

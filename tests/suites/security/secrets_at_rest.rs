@@ -90,7 +90,7 @@ async fn no_key_or_field_contains_a_secret_on_redis() {
 async fn database_files_contain_no_password_and_no_token() {
     let path = new_file("dump.db");
     let store = SqliteStore::connect(&format!("sqlite://{}", path.display())).await.unwrap();
-    let auth = Auth::local(store.clone(), jwt(), HashingPool::builder().build().unwrap())
+    let auth = Auth::local(store.clone(), jwt(), HashingPool::new().unwrap())
         .with_clock(FixedClock::default())
         .with_registration_role(RoleName::new("user").unwrap())
         .build()

@@ -41,30 +41,63 @@ impl Auth<Account> {
         S: AccountStore<User = Account> + SessionStore,
         T: TokenIssuer + TokenVerifier + 'static,
     {
-        let store = Arc::new(store);
-        let tokens = Arc::new(tokens);
-        let users: Arc<dyn UserStore<User = Account>> = Arc::clone(&store) as _;
-        let sessions: Arc<dyn SessionStore> = Arc::clone(&store) as _;
-        let verifier: Arc<dyn TokenVerifier> = Arc::clone(&tokens) as _;
-        AuthBuilder::new(users, sessions, verifier)
-            .with_shared_accounts(store)
-            .with_shared_issuer(tokens)
-            .with_hasher(hasher)
+        let (store, tokens) = (Arc::new(store), Arc::new(tokens));
+        let parts = Parts {
+            users: Arc::clone(&store) as _,
+            sessions: Arc::clone(&store) as _,
+            verifier: Arc::clone(&tokens) as _,
+            issuer: tokens,
+            hasher: Arc::new(hasher),
+        };
+        AuthBuilder::new(parts).with_shared_accounts(store)
     }
 }
 
 impl<U: AuthUser> Auth<U> {
-    /// Starts the builder with users of your own: the three parts that every guard needs.
+    /// Starts the builder with users of your own, or with separate stores for users and sessions.
     ///
-    /// The user type `U` follows from the user store. Add an issuer and a hasher before
-    /// [`build`](AuthBuilder::build).
-    pub fn builder(
+    /// `tokens` issues and verifies tokens, `hasher` hashes passwords. The user type `U` follows from the
+    /// user store.
+    ///
+    /// ```
+    /// use gatewright_core::Auth;
+    /// use gatewright_memory::MemoryStore;
+    ///
+    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
+    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+    /// let (users, sessions) = (MemoryStore::new(), MemoryStore::new());
+    /// let auth = Auth::builder(users.clone(), sessions, tokens, hasher).with_accounts(users).build()?;
+    /// assert!(auth.accounts().is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder<T>(
         users: impl UserStore<User = U>,
         sessions: impl SessionStore,
-        verifier: impl TokenVerifier + 'static,
-    ) -> AuthBuilder<U> {
-        AuthBuilder::new(Arc::new(users), Arc::new(sessions), Arc::new(verifier))
+        tokens: T,
+        hasher: impl PasswordHasher,
+    ) -> AuthBuilder<U>
+    where
+        T: TokenIssuer + TokenVerifier + 'static,
+    {
+        let tokens = Arc::new(tokens);
+        AuthBuilder::new(Parts {
+            users: Arc::new(users),
+            sessions: Arc::new(sessions),
+            verifier: Arc::clone(&tokens) as _,
+            issuer: tokens,
+            hasher: Arc::new(hasher),
+        })
     }
+}
+
+/// The required parts of an [`Auth`].
+pub(super) struct Parts<U> {
+    pub(super) users: Arc<dyn UserStore<User = U>>,
+    pub(super) sessions: Arc<dyn SessionStore>,
+    pub(super) verifier: Arc<dyn TokenVerifier>,
+    pub(super) issuer: Arc<dyn TokenIssuer>,
+    pub(super) hasher: Arc<dyn PasswordHasher>,
 }
 
 /// Builder for [`Auth`]. Start with [`Auth::local`], [`Auth::builder`] or [`Auth::resource_server`].
@@ -84,12 +117,8 @@ impl<U: AuthUser> Auth<U> {
 /// ```
 #[must_use]
 pub struct AuthBuilder<U> {
-    users: Arc<dyn UserStore<User = U>>,
+    parts: Parts<U>,
     accounts: Option<Arc<dyn AccountStore<User = U>>>,
-    sessions: Arc<dyn SessionStore>,
-    verifier: Arc<dyn TokenVerifier>,
-    issuer: Option<Arc<dyn TokenIssuer>>,
-    hasher: Option<Arc<dyn PasswordHasher>>,
     clock: Arc<dyn Clock>,
     timer: Arc<dyn Timer>,
     randomness: Arc<dyn SecureRandom>,
@@ -112,18 +141,10 @@ impl<U> fmt::Debug for AuthBuilder<U> {
 }
 
 impl<U: AuthUser> AuthBuilder<U> {
-    pub(crate) fn new(
-        users: Arc<dyn UserStore<User = U>>,
-        sessions: Arc<dyn SessionStore>,
-        verifier: Arc<dyn TokenVerifier>,
-    ) -> Self {
+    pub(super) fn new(parts: Parts<U>) -> Self {
         Self {
-            users,
+            parts,
             accounts: None,
-            sessions,
-            verifier,
-            issuer: None,
-            hasher: None,
             clock: Arc::new(SystemClock),
             timer: Arc::new(SystemTimer),
             randomness: Arc::new(SystemRandom),
@@ -152,28 +173,12 @@ impl<U: AuthUser> AuthBuilder<U> {
         }
     }
 
-    /// Sets the issuer, which signs tokens. Required.
-    pub fn with_issuer(self, issuer: impl TokenIssuer + 'static) -> Self {
-        self.with_shared_issuer(Arc::new(issuer))
-    }
-
-    pub(crate) fn with_shared_issuer(mut self, issuer: Arc<dyn TokenIssuer>) -> Self {
-        self.issuer = Some(issuer);
-        self
-    }
-
-    /// Sets the password hasher. Required.
-    pub fn with_hasher(mut self, hasher: impl PasswordHasher) -> Self {
-        self.hasher = Some(Arc::new(hasher));
-        self
-    }
-
     /// Sets the account store. Registration, password changes and [`Auth::accounts`] need it.
     pub fn with_accounts(self, accounts: impl AccountStore<User = U>) -> Self {
         self.with_shared_accounts(Arc::new(accounts))
     }
 
-    pub(crate) fn with_shared_accounts(mut self, accounts: Arc<dyn AccountStore<User = U>>) -> Self {
+    fn with_shared_accounts(mut self, accounts: Arc<dyn AccountStore<User = U>>) -> Self {
         self.accounts = Some(accounts);
         self
     }
@@ -348,15 +353,15 @@ impl<U: AuthUser> AuthBuilder<U> {
     }
 
     /// Sets the role of newly registered accounts. Without it, registration is disabled.
-    pub fn with_registration_role(mut self, role: RoleName) -> Self {
-        self.settings.registration_role = Some(role);
+    pub fn with_registration_role(mut self, role: impl Into<RoleName>) -> Self {
+        self.settings.registration_role = Some(role.into());
         self
     }
 
     /// Sets a role that keeps at least one active holder. The last one cannot be demoted, disabled or
     /// deleted.
-    pub fn with_protected_role(mut self, role: RoleName) -> Self {
-        self.settings.protected_role = Some(role);
+    pub fn with_protected_role(mut self, role: impl Into<RoleName>) -> Self {
+        self.settings.protected_role = Some(role.into());
         self
     }
 
@@ -442,8 +447,7 @@ impl<U: AuthUser> AuthBuilder<U> {
     /// Checks all settings and builds the handle.
     ///
     /// # Errors
-    /// A required part is missing, a setting is out of its bounds, or the timer cannot be started. The error names
-    /// the setting.
+    /// A setting is out of its bounds, or the timer cannot be started. The error names the setting.
     pub fn build(self) -> Result<Auth<U>, BuildError> {
         check(&self.settings)?;
         if self.responder.realm.as_deref().is_some_and(|realm| !is_realm(realm)) {
@@ -457,8 +461,7 @@ impl<U: AuthUser> AuthBuilder<U> {
             )
             .with_found(self.cache_capacity));
         }
-        let issuer = self.issuer.ok_or(BuildError::new("issuer", "is missing; set it with `with_issuer`"))?;
-        let hasher = self.hasher.ok_or(BuildError::new("hasher", "is missing; set it with `with_hasher`"))?;
+        let Parts { users, sessions, verifier, issuer, hasher } = self.parts;
         let codec = Arc::new(self.feed_keys.codec(self.feed.reach(), &issuer)?);
         if !self.settings.refusal_floor.is_zero() {
             self.timer.start().map_err(|_| {
@@ -478,10 +481,10 @@ impl<U: AuthUser> AuthBuilder<U> {
             }
         };
         let inner = Inner {
-            users: self.users,
+            users,
             accounts: self.accounts,
-            sessions: self.sessions,
-            verifier: self.verifier,
+            sessions,
+            verifier,
             issuer,
             hasher,
             clock: self.clock,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::builder::AuthBuilder;
+use super::builder::{AuthBuilder, Parts};
 use super::handle::Auth;
 use crate::password::{HashContext, HasherError, PasswordHasher, PasswordVerdict};
 use crate::revocation::RevocationCheck;
@@ -68,9 +68,15 @@ impl Auth<NoUser> {
     /// # Ok::<(), gatewright_core::BuildError>(())
     /// ```
     pub fn resource_server(verifier: impl TokenVerifier + 'static) -> AuthBuilder<NoUser> {
-        AuthBuilder::new(Arc::new(Nothing), Arc::new(Nothing), Arc::new(verifier))
-            .with_issuer(Nothing)
-            .with_hasher(Nothing)
+        let nothing = Arc::new(Nothing);
+        let parts = Parts {
+            users: Arc::clone(&nothing) as _,
+            sessions: Arc::clone(&nothing) as _,
+            verifier: Arc::new(verifier),
+            issuer: Arc::clone(&nothing) as _,
+            hasher: nothing,
+        };
+        AuthBuilder::new(parts)
             .with_revocation_check(RevocationCheck::ReadThrough)
             // Every login is refused, without a look-up and without a hash.
             .with_refusal_floor(Duration::ZERO)

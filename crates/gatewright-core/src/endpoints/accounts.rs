@@ -129,7 +129,12 @@ impl<U: AuthUser> Accounts<U> {
     ///
     /// # Errors
     /// The store or the hasher failed.
-    pub async fn create(&self, new: Registration, role: RoleName) -> Result<CreateOutcome<U>, AuthError> {
+    pub async fn create(
+        &self,
+        new: Registration,
+        role: impl Into<RoleName>,
+    ) -> Result<CreateOutcome<U>, AuthError> {
+        let role = role.into();
         let context = self.inner.hash_context(&new.client, Some(AccountKey::of_email(&new.email)));
         let password_hash = self.inner.hasher.hash(new.password, &context).await?;
         let now = self.inner.now();

@@ -26,7 +26,7 @@ use crate::types::{ClientInfo, LoginName, Password, Scopes, SessionId};
 /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
 /// let auth = Auth::local(MemoryStore::new(), tokens, hasher)
 ///     .with_registration_role(RoleName::new("user")?)
-///     .with_role_scopes(RoleScopes::new().with("user", Scopes::parse("items:read items:list")?))
+///     .with_role_scopes(RoleScopes::new().with(RoleName::new("user")?, Scopes::parse("items:read items:list")?))
 ///     .build()?;
 /// let password = Password::new("correct horse battery staple");
 /// auth.register(Registration::new("ada@example.com", password.clone())?).await?;

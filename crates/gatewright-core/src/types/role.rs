@@ -1,5 +1,6 @@
 //! Roles: a name in the core, an enum in the application.
 
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::str::FromStr;
 
@@ -16,7 +17,7 @@ pub const MAX_ROLE_BYTES: usize = 64;
 /// # Ok::<(), gatewright_core::UnknownRole>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RoleName(String);
+pub struct RoleName(Cow<'static, str>);
 
 /// What happens to a user's sessions when the role changes.
 ///
@@ -45,8 +46,32 @@ impl RoleName {
     /// The name is empty, longer than [`MAX_ROLE_BYTES`], or contains anything but visible ASCII.
     pub fn new(name: impl Into<String>) -> Result<Self, UnknownRole> {
         let name = name.into();
-        let fits = (1..=MAX_ROLE_BYTES).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic());
-        if fits { Ok(Self(name)) } else { Err(UnknownRole {}) }
+        if is_role(&name) { Ok(Self(Cow::Owned(name))) } else { Err(UnknownRole {}) }
+    }
+
+    /// Creates a role name from a literal. An invalid name of a constant does not compile.
+    ///
+    /// Names that are not literals, such as those of a request or a file, go through [`new`](Self::new). An
+    /// application that declares its roles with [`roles!`](crate::roles) needs neither.
+    ///
+    /// ```
+    /// use gatewright_core::RoleName;
+    ///
+    /// const ADMIN: RoleName = RoleName::from_static("admin");
+    /// assert_eq!(ADMIN.as_str(), "admin");
+    /// ```
+    ///
+    /// ```compile_fail
+    /// # use gatewright_core::RoleName;
+    /// const ADMIN: RoleName = RoleName::from_static("power user");
+    /// ```
+    ///
+    /// # Panics
+    /// If the name is invalid and the call is not in a constant.
+    #[must_use]
+    pub const fn from_static(name: &'static str) -> Self {
+        assert!(is_role(name), "a role's name is 1 to 64 bytes of visible ASCII");
+        Self(Cow::Borrowed(name))
     }
 
     /// The text of the name.
@@ -70,14 +95,20 @@ impl fmt::Display for RoleName {
     }
 }
 
+impl Borrow<str> for RoleName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Declares an application's roles: an enum, and a module with one type per role that guards can name.
 ///
-/// The enum gets `as_str`, `name`, `ALL`, `FromStr`, `Display` and serde's traits. Each type in the module
-/// is a [`Policy`](crate::Policy). An undeclared role, two roles with one name, or an invalid name does
+/// The enum gets `as_str`, `ALL`, `FromStr`, `Display` and serde's traits, and converts into a
+/// [`RoleName`]. Each type in the module is a [`Policy`](crate::Policy). An undeclared role, two roles with one name, or an invalid name does
 /// not compile.
 ///
 /// ```
-/// use gatewright_core::{Policy, Requirement};
+/// use gatewright_core::{Policy, Requirement, RoleName};
 ///
 /// gatewright_core::roles! {
 ///     /// Who may do what.
@@ -87,6 +118,7 @@ impl fmt::Display for RoleName {
 /// assert_eq!(<role::Admin as Policy>::REQUIREMENT, Requirement::Role("admin"));
 /// assert_eq!("user".parse::<Role>(), Ok(Role::User));
 /// assert!("Admin".parse::<Role>().is_err());
+/// assert_eq!(RoleName::from(Role::Admin).as_str(), "admin");
 /// ```
 ///
 /// ```compile_fail
@@ -109,14 +141,9 @@ macro_rules! roles {
             $($(#[$variant_meta])* $variant = $text),+
         }
 
-        #[allow(dead_code, reason = "an application need not use all of what the macro gives")]
-        impl $name {
-            /// The name, for the account store and the builder.
-            ///
-            /// # Errors
-            /// The declared text is not a role name. The macro checks it, so this does not happen.
-            $vis fn name(self) -> ::core::result::Result<$crate::RoleName, $crate::UnknownRole> {
-                $crate::RoleName::new(self.as_str())
+        impl ::core::convert::From<$name> for $crate::RoleName {
+            fn from(role: $name) -> Self {
+                Self::from_static(role.as_str())
             }
         }
     };
@@ -128,13 +155,17 @@ macro_rules! roles {
 pub const fn assert_roles(names: &[&str]) {
     let mut name = 0;
     while name < names.len() {
-        let bytes = names[name].as_bytes();
-        assert!(!bytes.is_empty() && bytes.len() <= MAX_ROLE_BYTES, "a role has a name of at most 64 bytes");
-        let mut at = 0;
-        while at < bytes.len() {
-            assert!(bytes[at].is_ascii_graphic(), "a role's name is visible ASCII without spaces");
-            at += 1;
-        }
+        assert!(is_role(names[name]), "a role's name is 1 to 64 bytes of visible ASCII without spaces");
         name += 1;
     }
+}
+
+#[expect(clippy::indexing_slicing, reason = "const fn: no iterators; the loop checks the bounds")]
+const fn is_role(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() && bytes[at].is_ascii_graphic() {
+        at += 1;
+    }
+    at == bytes.len() && 0 < at && at <= MAX_ROLE_BYTES
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::role::RoleName;
+
 /// The longest list of scopes: 1,024 bytes, in requests and in sessions.
 pub const MAX_SCOPES_BYTES: usize = 1024;
 
@@ -112,14 +114,16 @@ impl fmt::Display for Scopes {
 /// ```
 /// use gatewright_core::{RoleScopes, Scopes};
 ///
+/// gatewright_core::roles! { pub enum Role: role { User = "user", Editor = "editor" } }
+///
 /// let scopes = RoleScopes::new()
-///     .with("user", Scopes::parse("items:read")?)
-///     .with("editor", Scopes::parse("items:read items:write")?);
+///     .with(Role::User, Scopes::parse("items:read")?)
+///     .with(Role::Editor, Scopes::parse("items:read items:write")?);
 /// # let _ = scopes;
 /// # Ok::<(), gatewright_core::InvalidScopes>(())
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct RoleScopes(Vec<(String, Scopes)>);
+pub struct RoleScopes(Vec<(RoleName, Scopes)>);
 
 impl RoleScopes {
     /// Grants no scopes.
@@ -130,7 +134,7 @@ impl RoleScopes {
 
     /// Adds the scopes that `role` grants.
     #[must_use]
-    pub fn with(mut self, role: impl Into<String>, scopes: Scopes) -> Self {
+    pub fn with(mut self, role: impl Into<RoleName>, scopes: Scopes) -> Self {
         self.0.push((role.into(), scopes));
         self
     }
@@ -142,14 +146,14 @@ impl RoleScopes {
 
     /// Whether this role grants this scope.
     pub(crate) fn grants(&self, role: &str, scope: &str) -> bool {
-        self.0.iter().any(|(name, scopes)| name == role && scopes.contains(scope))
+        self.0.iter().any(|(name, scopes)| name.as_str() == role && scopes.contains(scope))
     }
 
     /// The scopes that these roles grant together.
     pub(crate) fn allowed<'a>(&self, roles: impl Iterator<Item = &'a str>) -> Scopes {
         let mut allowed = Scopes::default();
         for role in roles {
-            let granted = self.0.iter().filter(|(name, _)| name == role);
+            let granted = self.0.iter().filter(|(name, _)| name.as_str() == role);
             granted.flat_map(|(_, scopes)| scopes.iter()).for_each(|scope| allowed.insert(scope));
         }
         allowed
@@ -242,8 +246,8 @@ mod tests {
     #[test]
     fn a_user_may_have_the_scopes_of_all_roles() {
         let table = RoleScopes::new()
-            .with("user", Scopes::parse("read").unwrap())
-            .with("editor", Scopes::parse("read write").unwrap());
+            .with(RoleName::from_static("user"), Scopes::parse("read").unwrap())
+            .with(RoleName::from_static("editor"), Scopes::parse("read write").unwrap());
         assert_eq!(table.allowed(["user", "editor"].into_iter()).as_str(), "read write");
         assert_eq!(table.allowed(["User"].into_iter()).as_str(), "");
     }

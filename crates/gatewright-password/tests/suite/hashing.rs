@@ -34,7 +34,7 @@ async fn two_hashes_of_one_password_differ() {
 #[tokio::test]
 async fn hashes_are_compatible_with_the_argon2_crate() {
     use argon2::{Argon2, PasswordHasher as _, PasswordVerifier};
-    let pool = HashingPool::builder().build().unwrap();
+    let pool = HashingPool::new().unwrap();
     let theirs = Argon2::default().hash_password(b"correct horse").unwrap().to_string();
     assert_eq!(verify(&pool, "correct horse", &theirs).await, PasswordVerdict::Match);
     let ours = pool.hash(Password::new("correct horse"), &HashContext::new()).await.unwrap();

@@ -59,13 +59,11 @@ impl<S: Storage, T: Tokens> Service<S, T> {
         let (sessions, no_sessions) = FailingStore::new(sessions);
         let events = EventRecorder::new();
         let scopes = Scopes::parse("read write").expect("valid scopes");
-        let builder = Auth::builder(accounts.clone(), sessions, (self.tokens)(issuer))
+        let builder = Auth::builder(accounts.clone(), sessions, (self.tokens)(issuer), TestHasher::new())
             .with_accounts(accounts)
-            .with_issuer((self.tokens)(issuer))
-            .with_hasher(TestHasher::new())
             .with_clock(self.clock.clone())
             .with_events(events.clone())
-            .with_role_scopes(RoleScopes::new().with("user", scopes))
+            .with_role_scopes(RoleScopes::new().with(RoleName::from_static("user"), scopes))
             .with_token_endpoint(TokenEndpoint::Rfc6749)
             .with_refusal_floor(Duration::ZERO)
             .with_refresh_grace(Duration::ZERO);
