@@ -156,7 +156,7 @@ impl<S: Store> World<S> {
     ///
     /// # Errors
     /// As [`Auth::refresh`].
-    pub async fn refresh(&self, token: &TokenText) -> Result<TokenPair, gatewright::AuthError> {
+    pub async fn refresh(&self, token: &TokenText) -> Result<TokenPair, gatewright::Error> {
         self.auth.refresh(Refresh::new(token.clone())).await
     }
 

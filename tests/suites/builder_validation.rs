@@ -151,7 +151,7 @@ async fn a_call_without_its_setting_is_500_and_the_event_names_the_setting() {
     let registration =
         gatewright::Registration::new("a@b", gatewright::Password::new("correct horse battery")).unwrap();
     let error = auth.register(registration).await.unwrap_err();
-    assert_eq!(auth.reply_to(&error).status, 500);
+    assert_eq!(error.reply().status, 500);
     assert!(events.take().iter().any(|event| event.contains("call with_registration_role")));
 }
 

@@ -10,6 +10,7 @@ mod refresh;
 mod random_signatures;
 mod change_password;
 mod extra_claims;
+mod errors;
 
 use gatewright::{Identity, MemoryStore, Password, PasswordChange, RequestView, SessionId, TokenText};
 use gatewright_testkit::auth_routes::claims;

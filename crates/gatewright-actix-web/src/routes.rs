@@ -22,7 +22,7 @@ use crate::reject::{HeaderBytes, respond, view};
 /// use gatewright_core::Auth;
 ///
 /// async fn leave(user: CurrentUser, auth: web::Data<Auth>) -> Result<HttpResponse, Rejection> {
-///     auth.logout_all(&user.identity).await.map_err(|error| auth.reply_to(&error))?;
+///     auth.logout_all(&user.identity).await.map_err(|error| error.reply())?;
 ///     Ok(HttpResponse::NoContent().finish())
 /// }
 ///

@@ -3,6 +3,7 @@
 mod reports;
 mod refusal_floor;
 mod extra_claims;
+mod error;
 mod handle;
 mod build_error;
 mod feed_keys;
@@ -15,6 +16,7 @@ mod publish;
 pub use build_error::BuildError;
 pub use builder::AuthBuilder;
 pub use dangerous::DangerousAuthBuilder;
+pub use error::Error;
 pub use handle::Auth;
 pub use limits::{
     DEFAULT_ACCESS_LIFETIME, DEFAULT_HASH_WAIT, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME,

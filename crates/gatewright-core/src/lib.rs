@@ -67,7 +67,7 @@ pub use bytes::Bytes;
 #[doc(hidden)]
 pub use serde::de::DeserializeOwned;
 
-pub use auth::{Auth, AuthBuilder, BuildError, DangerousAuthBuilder, NoUser};
+pub use auth::{Auth, AuthBuilder, BuildError, DangerousAuthBuilder, Error, NoUser};
 pub use endpoints::{
     Accounts, ActiveToken, Endpoint, INTROSPECTION, Introspection, Login, PasswordChange, Refresh,
     Registration, SessionInfo, SessionList, TokenPair,

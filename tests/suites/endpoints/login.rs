@@ -5,9 +5,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use gatewright::{
-    AccountChange, AccountStore, Auth, AuthError, CompareAndSwap, Denial, Epoch, Jwt, Login, LoginError,
-    MemoryStore, Password, PasswordHash, RequestView, Scopes, SessionStore, Timestamp, TokenDigest,
-    TokenPair, UserStore,
+    AccountChange, AccountStore, Auth, AuthError, CompareAndSwap, Denial, Epoch, Error, Jwt, Login,
+    LoginError, MemoryStore, Password, PasswordHash, RequestView, Scopes, SessionStore, Timestamp,
+    TokenDigest, TokenPair, UserStore,
 };
 use gatewright_testkit::TestHasher;
 use gatewright_testkit::store::Store;
@@ -21,7 +21,7 @@ fn login(email: &str, password: &str) -> Login {
 }
 
 async fn refused<S: Store>(world: &World<S>, email: &str, password: &str) -> LoginError {
-    match world.auth.login(login(email, password)).await {
+    match world.auth.login(login(email, password)).await.map_err(AuthError::from) {
         Err(AuthError::Login(error)) => error,
         other => panic!("{other:?}"),
     }
@@ -41,7 +41,7 @@ async fn pause_in_hasher<S: Store, T: Send + 'static>(
     call
 }
 
-async fn pause_login<S: Store>(world: &World<S>) -> JoinHandle<Result<TokenPair, AuthError>> {
+async fn pause_login<S: Store>(world: &World<S>) -> JoinHandle<Result<TokenPair, Error>> {
     let auth = world.auth.clone();
     pause_in_hasher(world, async move { auth.login(login(EMAIL, PASSWORD)).await }).await
 }
@@ -176,7 +176,7 @@ async fn a_busy_hasher_is_unavailable_and_creates_no_session() {
     let world = world().await;
     world.hasher.be_busy(1);
     let error = world.auth.login(login(EMAIL, PASSWORD)).await.unwrap_err();
-    let reply = world.auth.reply_to(&error);
+    let reply = error.reply();
     assert_eq!(reply.status, 503);
     assert!(reply.headers.contains(&("retry-after", "2".to_owned())), "{reply:?}");
     let end = Timestamp::from_micros(u64::MAX);

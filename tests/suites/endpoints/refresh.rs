@@ -24,7 +24,7 @@ async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
 }
 
 async fn is_refused<S: Store>(world: &World<S>, token: &TokenText) -> bool {
-    matches!(world.refresh(token).await, Err(AuthError::Refresh(_)))
+    matches!(world.refresh(token).await.map_err(AuthError::from), Err(AuthError::Refresh(_)))
 }
 
 #[tokio::test]

@@ -4,9 +4,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use gatewright::{
-    Auth, AuthError, DEFAULT_REFRESH_GRACE, Denial, FeedKey, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Identity,
-    Login, MAX_SESSIONS_PER_USER, MemoryStore, Password, Revocation, RoleName, SessionStore, SystemRandom,
-    TokenPair, UserId,
+    Auth, AuthError, DEFAULT_REFRESH_GRACE, Denial, Error, FeedKey, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT,
+    Identity, Login, MAX_SESSIONS_PER_USER, MemoryStore, Password, Revocation, RoleName, SessionStore,
+    SystemRandom, TokenPair, UserId,
 };
 use gatewright_testkit::{CountingStore, FailingStore, ManualFeed, Watch};
 use gatewright_tests::{World, from_another_node, jwt};
@@ -233,8 +233,8 @@ async fn a_reused_refresh_token_is_published() {
 async fn an_unpublished_revocation_is_503_and_takes_effect_on_this_node() {
     let node = Node::cached().await;
     node.feed.cut();
-    let error: AuthError = node.world.auth.logout(&node.identity().await).await.unwrap_err();
-    assert_eq!(Denial::from(&error), Denial::Unavailable);
+    let error: Error = node.world.auth.logout(&node.identity().await).await.unwrap_err();
+    assert_eq!(Denial::from(error.kind()), Denial::Unavailable);
     assert_eq!(node.status().await, 401);
     for _ in 0..MAX_SESSIONS_PER_USER {
         node.world.login(EMAIL).await;
@@ -255,8 +255,8 @@ async fn events_are_emitted_even_if_the_publication_fails() {
     let other = authenticate(world, &world.login(EMAIL).await.access_token).await;
     node.feed.cut();
     let _ = world.events.take();
-    let expect = |error: AuthError, name: &str| {
-        assert_eq!(Denial::from(&error), Denial::Unavailable);
+    let expect = |error: Error, name: &str| {
+        assert_eq!(Denial::from(error.kind()), Denial::Unavailable);
         expect_event(world, name);
     };
     expect(accounts.update(&id, None, Some(true)).await.unwrap_err(), "AccountChanged");
@@ -316,8 +316,10 @@ async fn a_call_that_changes_nothing_publishes_nothing() {
             node.feed.cut();
         }
         let role = Some(RoleName::new("user").unwrap());
-        assert!(matches!(accounts.update(&unknown, role, None).await, Err(AuthError::NotFound { .. })));
-        assert!(matches!(accounts.end_sessions(&unknown).await, Err(AuthError::NotFound { .. })));
+        let refused = accounts.update(&unknown, role, None).await.unwrap_err();
+        assert!(matches!(refused.kind(), AuthError::NotFound { .. }));
+        let refused = accounts.end_sessions(&unknown).await.unwrap_err();
+        assert!(matches!(refused.kind(), AuthError::NotFound { .. }));
         assert_eq!(node.feed.revocations(), [""; 0], "cut: {is_cut}");
     }
 }
@@ -360,7 +362,7 @@ async fn events_are_emitted_before_a_stalled_publication_is_dropped() {
 async fn drop_stalled<T>(
     world: &World<CountingStore<MemoryStore>>,
     event: &str,
-    call: impl Future<Output = Result<T, AuthError>>,
+    call: impl Future<Output = Result<T, Error>>,
 ) {
     let _ = world.events.take();
     assert!(timeout(SHORT_WHILE, call).await.is_err(), "{event}: the feed never confirms");

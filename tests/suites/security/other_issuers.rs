@@ -44,7 +44,7 @@ async fn tokens_of_another_issuer_reach_no_session_and_no_user() {
     let ours = jwt().verify(TokenKind::Refresh, pair.refresh_token.expose(), now).unwrap();
     let theirs = partner().issue(TokenKind::Refresh, &ours.to_claims()).unwrap();
     auth.revoke(&theirs).await.unwrap();
-    match auth.refresh(Refresh::new(theirs)).await {
+    match auth.refresh(Refresh::new(theirs)).await.map_err(AuthError::from) {
         Err(AuthError::Refresh(RefreshError::Token(TokenError::Kind))) => {}
         other => panic!("{other:?}"),
     }
@@ -69,12 +69,12 @@ async fn a_resource_server_verifies_claims_and_has_no_users_or_sessions() {
         let refused = auth.authenticate(&RequestView::new("GET", headers)).await.unwrap_err();
         assert_eq!(refused.status, 401);
     }
-    let login = own.login(Login::new(EMAIL, Password::new(PASSWORD))).await;
+    let login = own.login(Login::new(EMAIL, Password::new(PASSWORD))).await.map_err(AuthError::from);
     assert!(matches!(login, Err(AuthError::Login { .. })), "{login:?}");
-    let refresh = own.refresh(Refresh::new(pair.refresh_token.clone())).await;
+    let refresh = own.refresh(Refresh::new(pair.refresh_token.clone())).await.map_err(AuthError::from);
     assert!(matches!(refresh, Err(AuthError::Refresh { .. })), "{refresh:?}");
     // A logout must not succeed, because the session continues elsewhere.
-    let logout = own.logout_by_refresh_token(&pair.refresh_token).await;
+    let logout = own.logout_by_refresh_token(&pair.refresh_token).await.map_err(AuthError::from);
     assert!(matches!(logout, Err(AuthError::Store { .. })), "{logout:?}");
     assert!(own.accounts().is_err());
     assert_eq!(&*own.public_keys().body, br#"{"keys":[]}"#);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::build_error::BuildError;
+use super::error::Answers;
 use super::extra_claims::ExtraClaimsSource;
 use super::feed_keys::FeedKeys;
 use super::handle::{Auth, Inner, Settings};
@@ -16,7 +17,6 @@ use super::limits::{
     DEFAULT_SESSION_LIFETIME, check,
 };
 use super::refusal_floor::{DEFAULT_REFUSAL_FLOOR, RefusalFloor};
-use super::reports::Reports;
 use crate::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY, SessionCache};
 use crate::event::{EventSink, TracingSink};
 use crate::http::{DenialResponder, Renderer, TokenEndpoint, TrustedProxies, is_realm};
@@ -489,18 +489,17 @@ impl<U: AuthUser> AuthBuilder<U> {
             hasher,
             clock: self.clock,
             refusal_floor: RefusalFloor::new(self.settings.refusal_floor, Arc::clone(&self.timer)),
-            overloads: Reports::default(),
-            timer: self.timer,
+            timer: Arc::clone(&self.timer),
             randomness: self.randomness,
-            events: self.events,
+            events: Arc::clone(&self.events),
             feed: self.feed,
             codec,
             cache,
             api_keys: self.api_keys,
             trusted_proxies: self.trusted_proxies,
             no_peer: Once::new(),
-            responder: self.responder,
             extra_claims: self.extra_claims,
+            answers: Arc::new(Answers::new(self.responder, self.events, self.timer)),
             settings: self.settings,
         };
         Ok(Auth { inner: Arc::new(inner) })

@@ -5,14 +5,14 @@ use std::future::Future;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use super::error::{Answers, Error};
 use super::extra_claims::ExtraClaimsSource;
 use super::refusal_floor::RefusalFloor;
-use super::reports::Reports;
 use crate::cache::SessionCache;
-use crate::error::{AccessError, AuthError};
+use crate::error::AuthError;
 use crate::event::{Event, EventSink};
-use crate::http::{Denial, DenialResponder, Reply, RequestView, TrustedProxies};
-use crate::password::{AccountKey, HashContext, HasherError, PasswordHasher};
+use crate::http::{Reply, RequestView, TrustedProxies};
+use crate::password::{AccountKey, HashContext, PasswordHasher};
 use crate::revocation::{FeedCodec, RevocationFeed};
 use crate::store::{Account, AccountStore, AuthUser, GracePolicy, SessionStore, UserStore};
 use crate::token::{TokenIssuer, TokenVerifier};
@@ -78,8 +78,6 @@ pub(crate) struct Inner<U> {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timer: Arc<dyn Timer>,
     pub(crate) refusal_floor: RefusalFloor,
-    /// The requests that were refused, and the hashes that were not upgraded, because too many passwords wait.
-    pub(crate) overloads: Reports,
     pub(crate) randomness: Arc<dyn SecureRandom>,
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) feed: Arc<dyn RevocationFeed>,
@@ -91,7 +89,8 @@ pub(crate) struct Inner<U> {
     pub(crate) trusted_proxies: TrustedProxies,
     /// The warning about a peer without an address is logged once.
     pub(crate) no_peer: Once,
-    pub(crate) responder: DenialResponder,
+    /// Replies to errors and reports them.
+    pub(crate) answers: Arc<Answers>,
     pub(crate) extra_claims: ExtraClaimsSource<U>,
     pub(crate) settings: Settings,
 }
@@ -132,8 +131,9 @@ impl<U: AuthUser> Auth<U> {
     ///
     /// # Errors
     /// [`AuthError::Store`] if the store failed.
-    pub async fn delete_expired_sessions(&self) -> Result<u64, AuthError> {
-        Ok(self.inner.sessions.delete_expired(self.inner.now()).await?)
+    pub async fn delete_expired_sessions(&self) -> Result<u64, Error> {
+        let deleted = self.inner.sessions.delete_expired(self.inner.now()).await;
+        deleted.map_err(|error| self.inner.error(error))
     }
 
     /// The client's address and user agent, for an application's own login and refresh (with
@@ -197,24 +197,24 @@ impl<U> Inner<U> {
 
     /// Reports an overload at most once a minute, with a count.
     pub(crate) fn report_overload(&self, error: &AuthError) {
-        if let Some(count) = self.overloads.record(self.timer.now()) {
-            self.emit(&Event::Overloaded { error, count });
-        }
+        self.answers.report_overload(error);
     }
 
     pub(crate) fn reply_to(&self, error: &AuthError) -> Reply {
-        let denial = Denial::from(error);
-        match (error, &denial) {
-            (AuthError::Access(AccessError::NoCredential | AccessError::NoApiKey), _) => {}
-            (AuthError::Request(cause), _) => self.emit(&Event::RequestRefused { cause: *cause }),
-            (AuthError::Hasher(HasherError::Busy {}) | AuthError::TooManyRefusals {}, _) => {
-                self.report_overload(error);
-            }
-            (AuthError::Access(cause), _) => self.emit(&Event::AccessRefused { cause: *cause }),
-            (_, Denial::Unavailable | Denial::Internal) => self.emit(&Event::Failed { error }),
-            _ => {}
-        }
-        self.responder.reply(&denial)
+        self.answers.reply_to(error)
+    }
+
+    /// The error of a public method: it carries how this `Auth` answers.
+    pub(crate) fn error(&self, kind: impl Into<AuthError>) -> Error {
+        self.answers.error(kind.into())
+    }
+
+    /// Runs the body of a public method. Its error carries how this `Auth` answers.
+    pub(crate) async fn answerable<T>(
+        &self,
+        call: impl Future<Output = Result<T, AuthError>>,
+    ) -> Result<T, Error> {
+        call.await.map_err(|kind| self.error(kind))
     }
 }
 

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use super::error::Error;
 use super::handle::{Auth, Inner};
 use crate::error::AuthError;
 use crate::event::Event;
@@ -27,7 +28,7 @@ impl<U: AuthUser> Auth<U> {
     /// # Errors
     /// [`AuthError::Store`] if the feed did not take the message within 5 seconds. The cache of this
     /// `Auth` is invalidated in any case.
-    pub async fn invalidate_user(&self, user: &UserId) -> Result<(), AuthError> {
+    pub async fn invalidate_user(&self, user: &UserId) -> Result<(), Error> {
         self.publish(Revocation::user(user.clone())).await
     }
 
@@ -38,12 +39,12 @@ impl<U: AuthUser> Auth<U> {
     ///
     /// # Errors
     /// As [`Auth::invalidate_user`].
-    pub async fn invalidate_session(&self, session: SessionId) -> Result<(), AuthError> {
+    pub async fn invalidate_session(&self, session: SessionId) -> Result<(), Error> {
         self.publish(Revocation::session(session)).await
     }
 
-    async fn publish(&self, revocation: Revocation) -> Result<(), AuthError> {
-        PendingRevocation::new(&self.inner, revocation).publish().await
+    async fn publish(&self, revocation: Revocation) -> Result<(), Error> {
+        self.inner.answerable(PendingRevocation::new(&self.inner, revocation).publish()).await
     }
 }
 

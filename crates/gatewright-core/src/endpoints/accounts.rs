@@ -8,7 +8,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::sessions::SessionList;
-use crate::auth::{Auth, Inner};
+use crate::auth::{Auth, Error, Inner};
 use crate::error::{AuthError, PolicyError, RequestError};
 use crate::event::Event;
 use crate::http::Fields;
@@ -61,9 +61,9 @@ impl<U: AuthUser> Auth<U> {
     ///
     /// # Errors
     /// [`AuthError::Misconfigured`] if no account store is configured.
-    pub fn accounts(&self) -> Result<Accounts<U>, AuthError> {
+    pub fn accounts(&self) -> Result<Accounts<U>, Error> {
         let missing = AuthError::Misconfigured { missing: "call with_accounts on the builder" };
-        let store = self.inner.accounts.clone().ok_or(missing)?;
+        let store = self.inner.accounts.clone().ok_or_else(|| self.inner.error(missing))?;
         Ok(Accounts { inner: Arc::clone(&self.inner), store })
     }
 
@@ -74,13 +74,14 @@ impl<U: AuthUser> Auth<U> {
     ///
     /// # Errors
     /// The store or the hasher failed, or registration is not configured.
-    pub async fn register(&self, registration: Registration) -> Result<(), AuthError> {
+    pub async fn register(&self, registration: Registration) -> Result<(), Error> {
         let missing = AuthError::Misconfigured { missing: "call with_registration_role on the builder" };
-        let role = self.inner.settings.registration_role.clone().ok_or(missing)?;
+        let role = self.inner.settings.registration_role.clone();
+        let role = role.ok_or_else(|| self.inner.error(missing))?;
         let accounts = self.accounts()?;
         let client = registration.client.clone();
         let create = accounts.create_or_report(registration, role);
-        self.inner.with_refusal_floor(&client, create, Result::is_ok).await
+        self.inner.answerable(self.inner.with_refusal_floor(&client, create, Result::is_ok)).await
     }
 }
 
@@ -104,7 +105,7 @@ impl<U: AuthUser> Auth<U> {
 ///
 /// let admin = &accounts.page(None, 1).await?[0];
 /// let refused = accounts.update(&admin.id, None, Some(false)).await.unwrap_err();
-/// assert!(matches!(refused, AuthError::LastHolder { .. }));
+/// assert!(matches!(refused.kind(), AuthError::LastHolder { .. }));
 /// auth.login(Login::new("admin@example.com", password)).await?;
 /// assert_eq!(accounts.sessions(&admin.id).await?.sessions.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -133,8 +134,15 @@ impl<U: AuthUser> Accounts<U> {
         &self,
         new: Registration,
         role: impl Into<RoleName>,
+    ) -> Result<CreateOutcome<U>, Error> {
+        self.inner.answerable(self.create_with_role(new, role.into())).await
+    }
+
+    async fn create_with_role(
+        &self,
+        new: Registration,
+        role: RoleName,
     ) -> Result<CreateOutcome<U>, AuthError> {
-        let role = role.into();
         let context = self.inner.hash_context(&new.client, Some(AccountKey::of_email(&new.email)));
         let password_hash = self.inner.hasher.hash(new.password, &context).await?;
         let now = self.inner.now();
@@ -154,7 +162,7 @@ impl<U: AuthUser> Accounts<U> {
     async fn create_or_report(&self, new: Registration, role: RoleName) -> Result<(), AuthError> {
         let holder = self.store.find_by_email(&new.email).await?.map(|user| user.id());
         let client = new.client.clone();
-        if matches!(self.create(new, role).await?, CreateOutcome::Taken) {
+        if matches!(self.create_with_role(new, role).await?, CreateOutcome::Taken) {
             self.inner.emit(&Event::RegistrationRepeated { user: holder.as_ref(), client: &client });
         }
         Ok(())
@@ -164,8 +172,8 @@ impl<U: AuthUser> Accounts<U> {
     ///
     /// # Errors
     /// [`AuthError::NotFound`] if it does not exist; any other error if the store failed.
-    pub async fn find(&self, id: &UserId) -> Result<U, AuthError> {
-        self.store.find_by_id(id).await?.ok_or(AuthError::NotFound {})
+    pub async fn find(&self, id: &UserId) -> Result<U, Error> {
+        self.inner.answerable(async { self.store.find_by_id(id).await?.ok_or(AuthError::NotFound {}) }).await
     }
 
     /// Changes role and activity. `None` leaves a value unchanged.
@@ -178,6 +186,15 @@ impl<U: AuthUser> Accounts<U> {
     /// session store failed, the change has happened and all tokens are rejected. The remaining sessions
     /// expire.
     pub async fn update(
+        &self,
+        id: &UserId,
+        role: Option<RoleName>,
+        is_active: Option<bool>,
+    ) -> Result<U, Error> {
+        self.inner.answerable(self.change(id, role, is_active)).await
+    }
+
+    async fn change(
         &self,
         id: &UserId,
         role: Option<RoleName>,
@@ -212,38 +229,45 @@ impl<U: AuthUser> Accounts<U> {
     /// [`AuthError::NotFound`] or [`AuthError::LastHolder`]; any other error if a store failed. If only the
     /// session store failed, the account is deleted and all tokens are rejected. The remaining sessions
     /// expire. Calling it again deletes them too, even though the account no longer exists.
-    pub async fn delete(&self, id: &UserId) -> Result<(), AuthError> {
-        let protected = self.inner.settings.protected_role.as_ref();
-        let record = |deleted: &UpdateOutcome<()>| self.record(deleted, &Event::AccountDeleted { user: id });
-        let deleted = self.first_step(id, self.store.delete(id, protected), record).await?;
-        // If there is no account, an earlier call may have failed between its two steps.
-        if !matches!(deleted, UpdateOutcome::LastHolder) {
-            self.inner.delete_all_sessions(id, None).await?;
-        }
-        updated(deleted)
+    pub async fn delete(&self, id: &UserId) -> Result<(), Error> {
+        let call = async {
+            let protected = self.inner.settings.protected_role.as_ref();
+            let record =
+                |deleted: &UpdateOutcome<()>| self.record(deleted, &Event::AccountDeleted { user: id });
+            let deleted = self.first_step(id, self.store.delete(id, protected), record).await?;
+            // If there is no account, an earlier call may have failed between its two steps.
+            if !matches!(deleted, UpdateOutcome::LastHolder) {
+                self.inner.delete_all_sessions(id, None).await?;
+            }
+            updated(deleted)
+        };
+        self.inner.answerable(call).await
     }
 
     /// Lists a user's live sessions.
     ///
     /// # Errors
     /// [`AuthError::NotFound`] if the user does not exist; any other error if a store failed.
-    pub async fn sessions(&self, user: &UserId) -> Result<SessionList, AuthError> {
-        self.inner.list_sessions(&self.find(user).await?).await
+    pub async fn sessions(&self, user: &UserId) -> Result<SessionList, Error> {
+        let user = self.find(user).await?;
+        self.inner.answerable(self.inner.list_sessions(&user)).await
     }
 
     /// Ends one of a user's sessions. Its tokens are rejected from then on.
     ///
     /// # Errors
     /// [`AuthError::NotFound`] if the user has no such session; any other error if the store failed.
-    pub async fn end_session(&self, user: &UserId, id: SessionId) -> Result<(), AuthError> {
-        self.inner.sessions.find(user, id).await?.ok_or(AuthError::NotFound {})?;
-        let record = |&(): &()| {
-            self.inner.emit(&Event::SessionEnded { user, session: id });
-            true
+    pub async fn end_session(&self, user: &UserId, id: SessionId) -> Result<(), Error> {
+        let call = async {
+            self.inner.sessions.find(user, id).await?.ok_or(AuthError::NotFound {})?;
+            let record = |&(): &()| {
+                self.inner.emit(&Event::SessionEnded { user, session: id });
+                true
+            };
+            let delete = self.inner.sessions.delete(user, id);
+            self.inner.revoke_and_wait(Revocation::session(id), delete, record).await
         };
-        self.inner
-            .revoke_and_wait(Revocation::session(id), self.inner.sessions.delete(user, id), record)
-            .await
+        self.inner.answerable(call).await
     }
 
     /// Ends all of a user's sessions. The user may log in again.
@@ -253,27 +277,30 @@ impl<U: AuthUser> Accounts<U> {
     /// # Errors
     /// [`AuthError::NotFound`] if the user does not exist; any other error if a store failed. If only the
     /// session store failed, all tokens are rejected. The remaining sessions expire.
-    pub async fn end_sessions(&self, id: &UserId) -> Result<(), AuthError> {
-        if !self.inner.replace_epoch(id, &Event::SessionsEnded { user: id }).await? {
-            return Err(AuthError::NotFound {});
-        }
-        self.inner.delete_all_sessions(id, None).await
+    pub async fn end_sessions(&self, id: &UserId) -> Result<(), Error> {
+        let call = async {
+            if !self.inner.replace_epoch(id, &Event::SessionsEnded { user: id }).await? {
+                return Err(AuthError::NotFound {});
+            }
+            self.inner.delete_all_sessions(id, None).await
+        };
+        self.inner.answerable(call).await
     }
 
     /// Counts all and the active accounts.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn count(&self) -> Result<AccountCounts, AuthError> {
-        Ok(self.store.count().await?)
+    pub async fn count(&self) -> Result<AccountCounts, Error> {
+        self.store.count().await.map_err(|error| self.inner.error(error))
     }
 
     /// Returns at most `limit` accounts whose ids come after `after`, in the order of their ids.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn page(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<U>, AuthError> {
-        Ok(self.store.page(after, limit).await?)
+    pub async fn page(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<U>, Error> {
+        self.store.page(after, limit).await.map_err(|error| self.inner.error(error))
     }
 
     /// Emits the event if the change was made, and returns whether it was.

@@ -5,7 +5,7 @@
 
 use super::accounts::Accounts;
 use super::token_pair::{Grant, TokenPair, sign};
-use crate::auth::{Auth, Inner};
+use crate::auth::{Auth, Error, Inner};
 use crate::error::{AccessError, AuthError, PolicyError, RequestError};
 use crate::event::Event;
 use crate::guard::Identity;
@@ -107,13 +107,13 @@ impl<U: AuthUser> Auth<U> {
         &self,
         identity: &Identity<U>,
         change: PasswordChange,
-    ) -> Result<TokenPair, AuthError> {
-        identity.must_be_of(self)?;
+    ) -> Result<TokenPair, Error> {
+        identity.must_be_of(self).map_err(|foreign| self.inner.error(foreign))?;
         let accounts = self.accounts()?;
         let is_refused = |outcome: &Result<_, _>| matches!(outcome, Err(AuthError::IncorrectPassword {}));
         let client = change.client.clone();
         let call = async move { accounts.change_password(identity, &change).await };
-        self.inner.with_refusal_floor(&client, call, is_refused).await
+        self.inner.answerable(self.inner.with_refusal_floor(&client, call, is_refused)).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::auth::Auth;
+use crate::auth::{Auth, Error};
 use crate::error::AuthError;
 use crate::guard::authenticate_uncached;
 use crate::http::Reply;
@@ -70,14 +70,14 @@ impl<U: AuthUser> Auth<U> {
     ///
     /// # Errors
     /// A store failed, so the state of the token is unknown.
-    pub async fn introspect(&self, token: &TokenText) -> Result<Introspection, AuthError> {
+    pub async fn introspect(&self, token: &TokenText) -> Result<Introspection, Error> {
         match authenticate_uncached(&self.inner, token.expose()).await {
             Ok(identity) => {
                 let (claims, scopes) = (Arc::clone(identity.claims()), identity.scopes().clone());
                 Ok(Introspection::Active(ActiveToken { claims, scopes }))
             }
             Err(AuthError::Access(_)) => Ok(Introspection::Inactive),
-            Err(error) => Err(error),
+            Err(error) => Err(self.inner.error(error)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Login with a password: the OAuth 2.0 password form (RFC 6749 §4.3), as in FastAPI.
 
 use super::token_pair::{Grant, TokenPair, sign};
-use crate::auth::{Auth, Inner};
+use crate::auth::{Auth, Error, Inner};
 use crate::error::{AuthError, LoginError, RequestError};
 use crate::event::Event;
 use crate::http::Fields;
@@ -36,7 +36,7 @@ use crate::types::{ClientInfo, LoginName, Password, Scopes, SessionId};
 ///
 /// let guess = Login::new("ada@example.com", Password::new("an entirely wrong guess"));
 /// let refused = auth.login(guess).await.unwrap_err();
-/// assert!(matches!(refused, AuthError::Login(LoginError::WrongPassword)));
+/// assert!(matches!(refused.kind(), AuthError::Login(LoginError::WrongPassword)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
@@ -102,10 +102,11 @@ impl<U: AuthUser> Auth<U> {
     ///
     /// # Cancel safety
     /// A cancelled call may leave a session without tokens. It expires.
-    pub async fn login(&self, login: Login) -> Result<TokenPair, AuthError> {
+    pub async fn login(&self, login: Login) -> Result<TokenPair, Error> {
         let is_refused = |outcome: &Result<_, _>| matches!(outcome, Err(AuthError::Login(_)));
         let client = login.client.clone();
-        self.inner.with_refusal_floor(&client, self.login_at_once(login), is_refused).await
+        let call = self.inner.with_refusal_floor(&client, self.login_at_once(login), is_refused);
+        self.inner.answerable(call).await
     }
 
     /// Logs a user in. A refusal is not held back.

@@ -1,6 +1,6 @@
 //! Logout: by access token, by refresh token when the access token is gone, or everywhere.
 
-use crate::auth::{Auth, Inner};
+use crate::auth::{Auth, Error, Inner};
 use crate::error::{AccessError, AuthError, RefreshError};
 use crate::event::Event;
 use crate::guard::Identity;
@@ -13,9 +13,12 @@ impl<U: AuthUser> Auth<U> {
     ///
     /// # Errors
     /// A store failed: the session may still exist. [`AuthError::Access`] if another `Auth` made the identity.
-    pub async fn logout(&self, identity: &Identity<U>) -> Result<(), AuthError> {
-        identity.must_be_of(self)?;
-        self.inner.end_session(identity.claims().subject(), identity.session()).await
+    pub async fn logout(&self, identity: &Identity<U>) -> Result<(), Error> {
+        let call = async {
+            identity.must_be_of(self)?;
+            self.inner.end_session(identity.claims().subject(), identity.session()).await
+        };
+        self.inner.answerable(call).await
     }
 
     /// Ends the session of a refresh token. The token may have been used before. Ending a session twice
@@ -43,11 +46,14 @@ impl<U: AuthUser> Auth<U> {
     ///
     /// # Errors
     /// [`AuthError::Refresh`] if the token is rejected; any other error if a store failed.
-    pub async fn logout_by_refresh_token(&self, token: &TokenText) -> Result<(), AuthError> {
-        let claims = self.inner.verify_refresh(token, self.inner.now())?;
-        let sessionless = RefreshError::Session(AccessError::Sessionless);
-        let session = claims.session().ok_or_else(|| self.inner.refuse_refresh(None, sessionless))?;
-        self.inner.end_session(claims.subject(), session).await
+    pub async fn logout_by_refresh_token(&self, token: &TokenText) -> Result<(), Error> {
+        let call = async {
+            let claims = self.inner.verify_refresh(token, self.inner.now())?;
+            let sessionless = RefreshError::Session(AccessError::Sessionless);
+            let session = claims.session().ok_or_else(|| self.inner.refuse_refresh(None, sessionless))?;
+            self.inner.end_session(claims.subject(), session).await
+        };
+        self.inner.answerable(call).await
     }
 
     /// Ends all sessions of the caller, including this one. All tokens issued before are rejected.
@@ -59,12 +65,15 @@ impl<U: AuthUser> Auth<U> {
     /// # Errors
     /// A store failed. If only the session store failed and there is an account store, all tokens are
     /// rejected nevertheless.
-    pub async fn logout_all(&self, identity: &Identity<U>) -> Result<(), AuthError> {
-        identity.must_be_of(self)?;
-        let user = identity.claims().subject();
-        let event = Event::LoggedOutEverywhere { user };
-        let replaced = self.inner.replace_epoch(user, &event).await?;
-        self.inner.delete_all_sessions(user, (!replaced).then_some(&event)).await
+    pub async fn logout_all(&self, identity: &Identity<U>) -> Result<(), Error> {
+        let call = async {
+            identity.must_be_of(self)?;
+            let user = identity.claims().subject();
+            let event = Event::LoggedOutEverywhere { user };
+            let replaced = self.inner.replace_epoch(user, &event).await?;
+            self.inner.delete_all_sessions(user, (!replaced).then_some(&event)).await
+        };
+        self.inner.answerable(call).await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::token_pair::{Grant, TokenPair, sign};
-use crate::auth::{Auth, Inner};
+use crate::auth::{Auth, Error, Inner};
 use crate::cache::{ActiveUser, LiveSession};
 use crate::error::{AccessError, AuthError, RefreshError, RequestError};
 use crate::event::Event;
@@ -98,7 +98,11 @@ impl<U: AuthUser> Auth<U> {
     /// # Cancel safety
     /// A cancelled call has rotated or not. The client retries with the same token: inside the grace window
     /// it gets the same new token.
-    pub async fn refresh(&self, refresh: Refresh) -> Result<TokenPair, AuthError> {
+    pub async fn refresh(&self, refresh: Refresh) -> Result<TokenPair, Error> {
+        self.inner.answerable(self.refresh_or_refuse(refresh)).await
+    }
+
+    async fn refresh_or_refuse(&self, refresh: Refresh) -> Result<TokenPair, AuthError> {
         let now = self.inner.now();
         let claims = self.inner.verify_refresh(&refresh.token, now)?;
         let (session, user) = self.inner.open_session(&claims, now).await?;

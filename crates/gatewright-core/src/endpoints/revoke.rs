@@ -1,6 +1,6 @@
 //! Token revocation (RFC 7009): possession of a token is enough to end its session.
 
-use crate::auth::{Auth, Inner};
+use crate::auth::{Auth, Error, Inner};
 use crate::error::{AccessError, AuthError};
 use crate::event::Event;
 use crate::guard::session_of;
@@ -39,19 +39,23 @@ impl<U: AuthUser> Auth<U> {
     ///
     /// # Errors
     /// The store failed: the session may still exist.
-    pub async fn revoke(&self, token: &TokenText) -> Result<(), AuthError> {
-        match self.inner.session_to_revoke(token).await {
-            Ok((user, session)) => self.inner.end_session(&user, session).await,
+    pub async fn revoke(&self, token: &TokenText) -> Result<(), Error> {
+        self.inner.answerable(self.inner.revoke(token)).await
+    }
+}
+
+impl<U: AuthUser> Inner<U> {
+    async fn revoke(&self, token: &TokenText) -> Result<(), AuthError> {
+        match self.session_to_revoke(token).await {
+            Ok((user, session)) => self.end_session(&user, session).await,
             Err(AuthError::Access(cause)) => {
-                self.inner.emit(&Event::NothingRevoked { cause });
+                self.emit(&Event::NothingRevoked { cause });
                 Ok(())
             }
             Err(error) => Err(error),
         }
     }
-}
 
-impl<U: AuthUser> Inner<U> {
     /// The session to delete. It may have ended before. Deleting it again publishes the revocation again, which
     /// is what a client needs that got no reply the first time.
     async fn session_to_revoke(&self, token: &TokenText) -> Result<(UserId, SessionId), AuthError> {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use crate::auth::{Auth, Inner};
+use crate::auth::{Auth, Error, Inner};
 use crate::error::AuthError;
 use crate::guard::Identity;
 use crate::http::Reply;
@@ -51,11 +51,14 @@ impl<U: AuthUser> Auth<U> {
     ///
     /// # Errors
     /// The store failed, or another `Auth` made the identity.
-    pub async fn sessions(&self, identity: &Identity<U>) -> Result<SessionList, AuthError> {
-        identity.must_be_of(self)?;
-        let sessions = self.inner.live_sessions(&**identity.user()).await?.into_iter();
-        let sessions = sessions.map(|session| self.inner.disclosed(session)).collect();
-        Ok(SessionList { sessions, current: Some(identity.session()) })
+    pub async fn sessions(&self, identity: &Identity<U>) -> Result<SessionList, Error> {
+        let call = async {
+            identity.must_be_of(self)?;
+            let sessions = self.inner.live_sessions(&**identity.user()).await?.into_iter();
+            let sessions = sessions.map(|session| self.inner.disclosed(session)).collect();
+            Ok(SessionList { sessions, current: Some(identity.session()) })
+        };
+        self.inner.answerable(call).await
     }
 
     /// Ends one of the caller's own sessions. Ending the current one is a logout.
@@ -63,13 +66,16 @@ impl<U: AuthUser> Auth<U> {
     /// # Errors
     /// [`AuthError::NotFound`] if the caller has no live session with this id, even if another user has one.
     /// Any other error if the store failed: the session may still exist.
-    pub async fn end_session(&self, identity: &Identity<U>, id: SessionId) -> Result<(), AuthError> {
-        identity.must_be_of(self)?;
-        let user = identity.claims().subject();
-        let (now, epoch) = (self.inner.now(), identity.user().epoch());
-        let found = self.inner.sessions.find(user, id).await?;
-        found.filter(|session| is_live(session, epoch, now)).ok_or(AuthError::NotFound {})?;
-        self.inner.end_session(user, id).await
+    pub async fn end_session(&self, identity: &Identity<U>, id: SessionId) -> Result<(), Error> {
+        let call = async {
+            identity.must_be_of(self)?;
+            let user = identity.claims().subject();
+            let (now, epoch) = (self.inner.now(), identity.user().epoch());
+            let found = self.inner.sessions.find(user, id).await?;
+            found.filter(|session| is_live(session, epoch, now)).ok_or(AuthError::NotFound {})?;
+            self.inner.end_session(user, id).await
+        };
+        self.inner.answerable(call).await
     }
 }
 

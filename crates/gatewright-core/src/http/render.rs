@@ -156,7 +156,7 @@ impl DenialResponder {
             && matches!(denial, Denial::LoginRefused | Denial::RefreshRefused)
     }
 
-    fn status(&self, denial: &Denial) -> u16 {
+    pub(crate) fn status(&self, denial: &Denial) -> u16 {
         if self.refuses_by_rfc6749(denial) { 400 } else { denial.status() }
     }
 

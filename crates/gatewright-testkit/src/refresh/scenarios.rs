@@ -321,7 +321,7 @@ pub async fn malformed<S: Storage, T: Tokens>(service: Service<S, T>) {
     assert!(long.len() < MAX_BODY_BYTES, "the limit of tokens refuses it, not that of bodies");
     let too_large = post(FORM, format!("refresh_token={huge}").into()).await;
     too_large.expect(413, r#"{"detail":"Request body too large"}"#);
-    let refused = node.auth.refresh(Refresh::new(TokenText::new(huge))).await;
+    let refused = node.auth.refresh(Refresh::new(TokenText::new(huge))).await.map_err(AuthError::from);
     let size = RefreshError::Token(TokenError::Size);
     assert!(matches!(refused, Err(AuthError::Refresh(cause)) if cause == size));
     node.reconnect();
@@ -370,7 +370,11 @@ async fn expect_ended(node: &Node, pairs: &[&Pair]) {
     for pair in pairs {
         assert_eq!(node.status(&pair.access).await, 401);
         node.refresh(&pair.refresh).await.expect_invalid_grant();
-        let cause = node.auth.refresh(Refresh::new(TokenText::new(pair.refresh.clone()))).await;
+        let cause = node
+            .auth
+            .refresh(Refresh::new(TokenText::new(pair.refresh.clone())))
+            .await
+            .map_err(AuthError::from);
         let ended = RefreshError::Session(AccessError::SessionEnded);
         assert!(matches!(cause, Err(AuthError::Refresh(cause)) if cause == ended));
     }
