@@ -135,7 +135,7 @@ impl<S: Store> World<S> {
         let id = UserId::generate(now, &SystemRandom).unwrap();
         let epoch = Epoch::generate(&SystemRandom).unwrap();
         let (email, role) = (Email::parse(email).unwrap(), RoleName::new("user").unwrap());
-        let new = NewAccount::new(id, email, hash, role, epoch, now);
+        let new = NewAccount::new(id, email, hash, [role], epoch, now);
         match AccountStore::create(&self.store, new).await.unwrap() {
             CreateOutcome::Created(account) => account,
             other => panic!("{other:?}"),

@@ -57,7 +57,7 @@ fn add_user() -> String {
     let id = UserId::generate(now, &SystemRandom).unwrap();
     let (hash, role) = (TestHasher::stored(PASSWORD), RoleName::new("user").unwrap());
     let epoch = Epoch::generate(&SystemRandom).unwrap();
-    let account = NewAccount::new(id, Email::parse(&email).unwrap(), hash, role, epoch, now);
+    let account = NewAccount::new(id, Email::parse(&email).unwrap(), hash, [role], epoch, now);
     let created = block_on(USERS.create(account)).unwrap();
     assert!(matches!(created, CreateOutcome::Created(_)), "{created:?}");
     email

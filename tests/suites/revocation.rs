@@ -145,9 +145,9 @@ async fn revocations_take_effect_at_once_on_the_node_that_made_them<S: Store>([s
     }
     assert_eq!(world.status(&next.access_token).await, 200, "the caller has a new session");
 
-    accounts.update(&account.id, Some(RoleName::new("moderator").unwrap()), None).await.unwrap();
+    accounts.update(&account.id, Some([RoleName::from_static("moderator")].into()), None).await.unwrap();
     let changed = authenticate(&world, &next.access_token).await;
-    assert_eq!(changed.user().role.as_str(), "moderator");
+    assert!(changed.user().roles.iter().eq([&RoleName::from_static("moderator")]));
     assert!(changed.scopes().as_str().is_empty(), "the scopes of the old role do not apply");
 
     accounts.update(&account.id, None, Some(false)).await.unwrap();

@@ -97,7 +97,8 @@ async fn application(floor: Duration) -> Auth {
         let id = UserId::generate(SystemClock.now(), &SystemRandom).unwrap();
         let (email, role) = (Email::parse(name).unwrap(), RoleName::new("user").unwrap());
         let epoch = Epoch::generate(&SystemRandom).unwrap();
-        let _ = store.create(NewAccount::new(id, email, hash, role, epoch, SystemClock.now())).await.unwrap();
+        let _ =
+            store.create(NewAccount::new(id, email, hash, [role], epoch, SystemClock.now())).await.unwrap();
     }
     let disabled =
         store.find_by_email(&Email::parse("disabled@example.com").unwrap()).await.unwrap().unwrap();

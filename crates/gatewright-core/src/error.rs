@@ -49,6 +49,10 @@ pub enum AuthError {
     #[error("the last active holder of the protected role must remain")]
     #[non_exhaustive]
     LastHolder {},
+    /// The resource is not in the state that the caller expected. Nothing changed.
+    #[error("the resource has changed meanwhile")]
+    #[non_exhaustive]
+    Conflict {},
     /// The client made too many attempts. For the throttle of an application; see
     /// [`AuthError::too_many_attempts`].
     #[error("too many attempts")]
@@ -102,6 +106,12 @@ impl AuthError {
     #[must_use]
     pub const fn not_found() -> Self {
         Self::NotFound {}
+    }
+
+    /// For an application's own resources: 409, if the resource has changed since the caller read it.
+    #[must_use]
+    pub const fn conflict() -> Self {
+        Self::Conflict {}
     }
 
     /// For an application's own throttle: 429, with `Retry-After` in whole seconds, at least one.

@@ -14,8 +14,8 @@ pub use rotation::{
 pub use sessions::{MAX_SESSIONS_PER_USER, Session, SessionStore, USE_DISCLOSURE_DELAY};
 pub use token_chain::{SessionSeed, TokenDigest};
 pub use users::{
-    Account, AccountChange, AccountCounts, AccountStore, AuthUser, CompareAndSwap, CreateOutcome, NewAccount,
-    UpdateOutcome, UserStore,
+    Account, AccountChange, AccountCounts, AccountStore, AuthUser, CompareAndSwap, CreateOutcome,
+    EpochChange, NewAccount, UpdateOutcome, UserStore,
 };
 
 pub(crate) use token_chain::{access_token_id, first_token_id};

@@ -10,8 +10,8 @@ mod login_name;
 mod client;
 mod network;
 mod typed_names;
-mod scope;
 mod role;
+mod scope;
 mod requirement;
 mod api_key;
 

@@ -22,7 +22,8 @@ pub(crate) struct Accounts {
 impl Accounts {
     /// Whether this account is the only active one with the protected role.
     fn is_last_holder(&self, id: &UserId, protected: Option<&RoleName>) -> bool {
-        let holds = |account: &Account| account.is_active && Some(&account.role) == protected;
+        let Some(protected) = protected else { return false };
+        let holds = |account: &Account| account.is_active && account.roles.contains(protected);
         let others = self.by_id.values().any(|account| account.id != *id && holds(account));
         self.by_id.get(id).is_some_and(holds) && !others
     }
@@ -102,16 +103,18 @@ impl AccountStore for MemoryStore {
         protected: Option<&RoleName>,
     ) -> Result<UpdateOutcome<Account>, StoreError> {
         let mut accounts = self.accounts();
-        let demotes = change.role.as_ref().is_some_and(|role| Some(role) != protected);
-        let disables = change.is_active == Some(false);
-        if (demotes || disables) && accounts.is_last_holder(id, protected) {
+        let protected = protected.filter(|protected| change.can_remove_holder(protected));
+        let is_last_holder = accounts.is_last_holder(id, protected);
+        let Some(account) = accounts.by_id.get_mut(id) else { return Ok(UpdateOutcome::NotFound) };
+        let mut changed = account.clone();
+        if change.apply(&mut changed) == CompareAndSwap::Conflict {
+            return Ok(UpdateOutcome::Conflict);
+        }
+        if is_last_holder {
             return Ok(UpdateOutcome::LastHolder);
         }
-        let Some(account) = accounts.by_id.get_mut(id) else { return Ok(UpdateOutcome::NotFound) };
-        account.role = change.role.clone().unwrap_or_else(|| account.role.clone());
-        account.is_active = change.is_active.unwrap_or(account.is_active);
-        account.epoch = change.epoch.unwrap_or(account.epoch);
-        Ok(UpdateOutcome::Updated(account.clone()))
+        *account = changed.clone();
+        Ok(UpdateOutcome::Updated(changed))
     }
 
     async fn delete(

@@ -9,12 +9,12 @@ use gatewright_core::{
 };
 
 use crate::Failure;
-use crate::connection::{Checkout, Outcome, Transaction};
+use crate::connection::{Outcome, Transaction};
 use crate::dialect::Dialect;
 use crate::row::Row;
 use crate::sql::{
-    CHANGE_PASSWORD, COUNT_USERS, DELETE_USER, FIND_USER, FIND_USER_BY_EMAIL, PAGE_OF_USERS,
-    REPLACE_PASSWORD_HASH, UPDATE_USER,
+    CHANGE_PASSWORD, COUNT_USERS, DELETE_ROLE, DELETE_ROLES, DELETE_USER, FIND_USER, FIND_USER_BY_EMAIL,
+    INSERT_ROLE, PAGE_OF_USERS, REPLACE_PASSWORD_HASH, UPDATE_USER,
 };
 use crate::statement::Statement;
 use crate::store::SqlStore;
@@ -25,7 +25,8 @@ impl<D: Dialect> UserStore for SqlStore<D> {
 
     async fn find_by_id(&self, id: &UserId) -> Result<Option<Account>, StoreError> {
         let select = || Statement::new(FIND_USER).text(id.as_str());
-        self.pools.fetch_optional("find a user", select, Row::account).await
+        let rows = self.pools.fetch_all("find a user", select, Row::account).await?;
+        Ok(merge(rows).pop())
     }
 
     async fn find_by_login(&self, name: &LoginName) -> Result<Option<Account>, StoreError> {
@@ -52,28 +53,18 @@ impl<D: Dialect> UserStore for SqlStore<D> {
 impl<D: Dialect> AccountStore for SqlStore<D> {
     async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError> {
         let select = || Statement::new(FIND_USER_BY_EMAIL).text(email.as_str());
-        self.pools.fetch_optional("find a user", select, Row::account).await
+        let rows = self.pools.fetch_all("find a user", select, Row::account).await?;
+        Ok(merge(rows).pop())
     }
 
     async fn create(&self, new: NewAccount) -> Result<CreateOutcome<Account>, StoreError> {
-        let insert = || {
-            Statement::new(D::INSERT_USER)
-                .text(new.id.as_str())
-                .text(new.email.as_str())
-                .password_hash(&new.password_hash)
-                .text(new.role.as_str())
-                .epoch(new.epoch)
-                .time(new.created_at)
-        };
-        let inserted = D::RETRY
+        D::RETRY
             .run("create an account", || async {
-                match D::Checkout::execute(&self.pools, insert()).await {
-                    Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(0),
-                    result => Ok(result?),
-                }
+                let mut transaction = self.pools.begin().await?;
+                let outcome = create(&mut transaction, &new).await;
+                transaction.end(outcome).await
             })
-            .await?;
-        Ok(if inserted == 0 { CreateOutcome::Taken } else { CreateOutcome::Created(new.into()) })
+            .await
     }
 
     async fn change_password(
@@ -132,13 +123,49 @@ impl<D: Dialect> AccountStore for SqlStore<D> {
     async fn page(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Account>, StoreError> {
         let after = after.map_or("", UserId::as_str);
         let select = || Statement::new(PAGE_OF_USERS).text(after).number(limit.into());
-        self.pools.fetch_all("page through accounts", select, Row::account).await
+        self.pools.fetch_all("page through accounts", select, Row::account).await.map(merge)
     }
+}
+
+/// One account for the rows of each account, with the roles of all of them. The rows of an account follow
+/// each other.
+fn merge(rows: Vec<Account>) -> Vec<Account> {
+    let mut accounts: Vec<Account> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match accounts.last_mut() {
+            Some(last) if last.id == row.id => last.roles.extend(row.roles),
+            _ => accounts.push(row),
+        }
+    }
+    accounts
 }
 
 /// The verdict of a statement that changes a row only if it has the expected password hash.
 const fn verdict(changed_rows: u64) -> CompareAndSwap {
     if changed_rows == 0 { CompareAndSwap::Conflict } else { CompareAndSwap::Swapped }
+}
+
+async fn create<D: Dialect>(
+    transaction: &mut Transaction<D>,
+    new: &NewAccount,
+) -> Result<Outcome<CreateOutcome<Account>>, Failure> {
+    let insert = Statement::new(D::INSERT_USER)
+        .text(new.id.as_str())
+        .text(new.email.as_str())
+        .password_hash(&new.password_hash)
+        .epoch(new.epoch)
+        .time(new.created_at);
+    let inserted = match transaction.execute(insert).await {
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => 0,
+        result => result?,
+    };
+    if inserted == 0 {
+        return Ok(Outcome::RollBack(CreateOutcome::Taken));
+    }
+    for role in &new.roles {
+        transaction.execute(Statement::new(INSERT_ROLE).text(role.as_str()).text(new.id.as_str())).await?;
+    }
+    Ok(Outcome::Commit(CreateOutcome::Created(new.clone().into())))
 }
 
 async fn update<D: Dialect>(
@@ -147,26 +174,39 @@ async fn update<D: Dialect>(
     change: &AccountChange,
     protected: Option<&RoleName>,
 ) -> Result<Outcome<UpdateOutcome<Account>>, Failure> {
-    let demotes = change.role.as_ref().is_some_and(|role| Some(role) != protected);
-    let disables = change.is_active == Some(false);
-    if (demotes || disables) && is_last_holder(transaction, id, protected).await? {
-        return Ok(Outcome::RollBack(UpdateOutcome::LastHolder));
-    }
-    let select = Statement::new(D::LOCK_USER).text(id.as_str());
-    let Some(row) = transaction.fetch_optional(select).await? else {
+    let protected = protected.filter(|protected| change.can_remove_holder(protected));
+    let is_last_holder = is_last_holder(transaction, id, protected).await?;
+    let Some(before) = lock_user(transaction, id).await? else {
         return Ok(Outcome::RollBack(UpdateOutcome::NotFound));
     };
-    let mut account = row.account()?;
-    account.role = change.role.clone().unwrap_or(account.role);
-    account.is_active = change.is_active.unwrap_or(account.is_active);
-    account.epoch = change.epoch.unwrap_or(account.epoch);
-    let update = Statement::new(UPDATE_USER)
-        .text(account.role.as_str())
-        .flag(account.is_active)
-        .epoch(account.epoch)
-        .text(id.as_str());
+    let mut account = before.clone();
+    if change.apply(&mut account) == CompareAndSwap::Conflict {
+        return Ok(Outcome::RollBack(UpdateOutcome::Conflict));
+    }
+    if is_last_holder {
+        return Ok(Outcome::RollBack(UpdateOutcome::LastHolder));
+    }
+    let update = Statement::new(UPDATE_USER).flag(account.is_active).epoch(account.epoch).text(id.as_str());
     transaction.execute(update).await?;
+    let removed = before.roles.difference(&account.roles).map(|role| (DELETE_ROLE, role));
+    let added = account.roles.difference(&before.roles).map(|role| (INSERT_ROLE, role));
+    for (statement, role) in removed.chain(added) {
+        transaction.execute(Statement::new(statement).text(role.as_str()).text(id.as_str())).await?;
+    }
     Ok(Outcome::Commit(UpdateOutcome::Updated(account)))
+}
+
+/// Locks the row of a user, then reads the user: a statement that waits for a lock would return the roles
+/// from before the wait.
+async fn lock_user<D: Dialect>(
+    transaction: &mut Transaction<D>,
+    id: &UserId,
+) -> Result<Option<Account>, Failure> {
+    if let Some(lock) = D::LOCK_USER {
+        transaction.fetch_optional(Statement::new(lock).text(id.as_str())).await?;
+    }
+    let rows = transaction.fetch_all(Statement::new(FIND_USER).text(id.as_str())).await?;
+    Ok(merge(rows.iter().map(Row::account).collect::<Result<_, _>>()?).pop())
 }
 
 async fn delete<D: Dialect>(
@@ -177,15 +217,16 @@ async fn delete<D: Dialect>(
     if is_last_holder(transaction, id, protected).await? {
         return Ok(Outcome::RollBack(UpdateOutcome::LastHolder));
     }
-    Ok(match transaction.execute(Statement::new(DELETE_USER).text(id.as_str())).await? {
-        0 => Outcome::RollBack(UpdateOutcome::NotFound),
-        _ => Outcome::Commit(UpdateOutcome::Updated(())),
-    })
+    if transaction.execute(Statement::new(DELETE_USER).text(id.as_str())).await? == 0 {
+        return Ok(Outcome::RollBack(UpdateOutcome::NotFound));
+    }
+    transaction.execute(Statement::new(DELETE_ROLES).text(id.as_str())).await?;
+    Ok(Outcome::Commit(UpdateOutcome::Updated(())))
 }
 
 /// Whether the account is the only active holder of the protected role.
 ///
-/// PostgreSQL and MySQL lock the rows of the active holders, always in the same order. A second
+/// PostgreSQL and MySQL lock the active holders and their role, always in the same order. A second
 /// transaction that makes this check waits until the first one ends, and then reads what it
 /// committed. In SQLite the transaction already excludes other writers.
 async fn is_last_holder<D: Dialect>(

@@ -23,12 +23,13 @@ pub(crate) trait Dialect: Driver {
     /// Which failures are retried, and within which time.
     const RETRY: Retry;
 
-    /// Inserts an account. If the address or the id is taken, the statement changes no row or
-    /// violates a unique key.
+    /// Inserts an account without roles. If the address or the id is taken, the statement changes no row
+    /// or violates a unique key.
     const INSERT_USER: &'static str = sql::INSERT_USER;
 
-    /// Reads a user and locks the row until the transaction ends.
-    const LOCK_USER: &'static str = sql::LOCK_USER;
+    /// Locks the row of a user until the transaction ends. `None` if the transaction already excludes all
+    /// other writers.
+    const LOCK_USER: Option<&'static str> = Some(sql::LOCK_USER);
 
     /// Reads the ids of a role's active holders and locks their rows. It may stop after two.
     const LOCK_HOLDERS: &'static str = sql::LOCK_HOLDERS;

@@ -18,8 +18,8 @@
 //! between the nodes that use one PostgreSQL database.
 //!
 //! # Tables
-//! When a store connects, it creates its tables (`gatewright_users`, `gatewright_sessions`) or
-//! brings them up to date. A table of its own, `_gatewright_migrations`, records Gatewright's
+//! When a store connects, it creates its tables (`gatewright_users`, `gatewright_user_roles`,
+//! `gatewright_sessions`, `gatewright_session_locks`) or brings them up to date. A table of its own, `_gatewright_migrations`, records Gatewright's
 //! migrations, so they do not mix with those of the application. Migrations only add to the tables.
 //! So nodes of two versions can use one database, and a node of the older version can still start
 //! after a newer version has migrated the tables.

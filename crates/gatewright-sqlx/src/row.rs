@@ -18,7 +18,7 @@ impl<D: Dialect> Row<D> {
         Self(row)
     }
 
-    /// Reads the columns of `gatewright_users`.
+    /// Reads the columns of `gatewright_users`, and the role of this row if there is one.
     pub(crate) fn account(&self) -> Result<Account, Failure> {
         let address = self.text("email")?;
         let email = Email::parse(address)?;
@@ -29,7 +29,7 @@ impl<D: Dialect> Row<D> {
             UserId::new(self.text("id")?)?,
             email,
             PasswordHash::new(self.text("password_hash")?),
-            RoleName::new(self.text("role")?)?,
+            D::text(&self.0, "role")?.map(RoleName::new).transpose()?,
             self.epoch()?,
             self.time("created_at")?,
         ));

@@ -3,11 +3,18 @@
 //! Each placeholder occurs once and in ascending order, because MySQL's placeholders have no
 //! numbers: [`unnumbered`] turns `$1` into `?`.
 
-/// The columns of a user. Statements name them instead of `*`: a prepared statement with `*` fails
-/// once a migration of a newer node has added a column.
+/// The columns of a user, with one of the user's roles. Statements name them instead of `*`: a prepared
+/// statement with `*` fails once a migration of a newer node has added a column.
 macro_rules! user_columns {
     () => {
-        "id, email, password_hash, role, is_active, epoch, created_at"
+        "u.id, u.email, u.password_hash, u.is_active, u.epoch, u.created_at, r.role"
+    };
+}
+
+/// The roles of the users `u`: one row for each role, and one row for a user without a role.
+macro_rules! their_roles {
+    () => {
+        " u LEFT JOIN gatewright_user_roles r ON r.user_id = u.id "
     };
 }
 
@@ -21,27 +28,37 @@ macro_rules! session_columns {
 }
 
 pub(crate) const INSERT_USER: &str =
-    "INSERT INTO gatewright_users (id, email, password_hash, role, is_active, epoch, created_at)
-     VALUES ($1, $2, $3, $4, TRUE, $5, $6) ON CONFLICT DO NOTHING";
+    "INSERT INTO gatewright_users (id, email, password_hash, is_active, epoch, created_at)
+     VALUES ($1, $2, $3, TRUE, $4, $5) ON CONFLICT DO NOTHING";
+pub(crate) const INSERT_ROLE: &str = "INSERT INTO gatewright_user_roles (role, user_id) VALUES ($1, $2)";
+pub(crate) const DELETE_ROLE: &str = "DELETE FROM gatewright_user_roles WHERE role = $1 AND user_id = $2";
+pub(crate) const DELETE_ROLES: &str = "DELETE FROM gatewright_user_roles WHERE user_id = $1";
 pub(crate) const FIND_USER: &str =
-    concat!("SELECT ", user_columns!(), " FROM gatewright_users WHERE id = $1");
+    concat!("SELECT ", user_columns!(), " FROM gatewright_users", their_roles!(), "WHERE u.id = $1");
 pub(crate) const FIND_USER_BY_EMAIL: &str =
-    concat!("SELECT ", user_columns!(), " FROM gatewright_users WHERE email = $1");
-pub(crate) const LOCK_USER: &str =
-    concat!("SELECT ", user_columns!(), " FROM gatewright_users WHERE id = $1 FOR UPDATE");
+    concat!("SELECT ", user_columns!(), " FROM gatewright_users", their_roles!(), "WHERE u.email = $1");
+pub(crate) const LOCK_USER: &str = "SELECT id FROM gatewright_users WHERE id = $1 FOR UPDATE";
+/// Locks the rows of both tables. A transaction that waited for them reads what the other one committed: a
+/// role that was deleted, and a user who was disabled, are not among the rows.
 pub(crate) const LOCK_HOLDERS: &str =
-    "SELECT id FROM gatewright_users WHERE role = $1 AND is_active ORDER BY id FOR UPDATE";
+    "SELECT u.id FROM gatewright_user_roles r JOIN gatewright_users u ON u.id = r.user_id
+     WHERE r.role = $1 AND u.is_active ORDER BY r.user_id FOR UPDATE";
 pub(crate) const REPLACE_PASSWORD_HASH: &str =
     "UPDATE gatewright_users SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
 pub(crate) const CHANGE_PASSWORD: &str = "UPDATE gatewright_users SET password_hash = $1, epoch = $2
      WHERE id = $3 AND password_hash = $4 AND is_active";
-pub(crate) const UPDATE_USER: &str =
-    "UPDATE gatewright_users SET role = $1, is_active = $2, epoch = $3 WHERE id = $4";
+pub(crate) const UPDATE_USER: &str = "UPDATE gatewright_users SET is_active = $1, epoch = $2 WHERE id = $3";
 pub(crate) const DELETE_USER: &str = "DELETE FROM gatewright_users WHERE id = $1";
 pub(crate) const COUNT_USERS: &str =
     "SELECT count(*) AS total, count(CASE WHEN is_active THEN 1 END) AS active FROM gatewright_users";
-pub(crate) const PAGE_OF_USERS: &str =
-    concat!("SELECT ", user_columns!(), " FROM gatewright_users WHERE id > $1 ORDER BY id LIMIT $2");
+pub(crate) const PAGE_OF_USERS: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM (SELECT id, email, password_hash, is_active, epoch, created_at FROM gatewright_users
+     WHERE id > $1 ORDER BY id LIMIT $2)",
+    their_roles!(),
+    "ORDER BY u.id"
+);
 
 pub(crate) const INSERT_SESSION: &str = "INSERT INTO gatewright_sessions (id, user_id, epoch, seed, scopes,
      created_at, address, user_agent, expires_at, last_used_at, pending_used_at, earlier_used_at, idle_expires_at,

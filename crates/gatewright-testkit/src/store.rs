@@ -2,6 +2,7 @@
 
 pub mod users;
 pub mod accounts;
+pub mod roles;
 pub mod broken;
 pub mod sessions;
 pub mod rotation;
@@ -133,12 +134,18 @@ macro_rules! account_suite {
                 password_change_replaces_hash_and_epoch_together
                 disabled_account_cannot_change_its_password
                 update_changes_only_the_given_fields
-                last_active_holder_of_the_protected_role_remains
-                parallel_changes_leave_one_holder_of_the_protected_role
                 deleting_an_account_frees_its_address
                 total_and_active_accounts_are_counted
                 pages_show_each_account_once_during_inserts
                 pages_show_each_account_once_during_parallel_inserts
+            }
+            $crate::store_cases! { [$(#[$attribute])*] roles ($fresh().await),
+                accounts_have_any_number_of_roles
+                roles_change_only_from_the_expected_ones
+                one_of_many_parallel_role_changes_succeeds
+                epoch_is_replaced_if_the_roles_differ
+                last_active_holder_of_the_protected_role_remains
+                parallel_changes_leave_one_holder_of_the_protected_role
             }
             $crate::store_failure_cases! { [$(#[$attribute])*]
                 account_calls_complete_at_first_poll

@@ -100,10 +100,10 @@ pub use gatewright_core::revocation::{
 };
 pub use gatewright_core::store::{
     Account, AccountChange, AccountCounts, AccountStore, AuthUser, CompareAndSwap, CreateOutcome,
-    GraceClient, GracePolicy, InvalidUsedTokens, MAX_FOREIGN_GRACES, MAX_SESSIONS_PER_USER, MAX_USED_TOKENS,
-    NewAccount, Rotation, RotationRequest, RotationState, Session, SessionSeed, SessionStore, StateChange,
-    StoreError, TokenDigest, USE_DISCLOSURE_DELAY, USED_TOKEN_RETENTION, UpdateOutcome, UsedToken, UserStore,
-    Validity,
+    EpochChange, GraceClient, GracePolicy, InvalidUsedTokens, MAX_FOREIGN_GRACES, MAX_SESSIONS_PER_USER,
+    MAX_USED_TOKENS, NewAccount, Rotation, RotationRequest, RotationState, Session, SessionSeed,
+    SessionStore, StateChange, StoreError, TokenDigest, USE_DISCLOSURE_DELAY, USED_TOKEN_RETENTION,
+    UpdateOutcome, UsedToken, UserStore, Validity,
 };
 pub use gatewright_core::token::{
     AuthMethods, Claims, ExtraClaimsMismatch, ExtraObject, FUTURE_TOLERANCE, InvalidExtraClaims, IssueError,

@@ -91,7 +91,7 @@ mod routes {
     ))]
     const fn delete_user() {}
 
-    /// Change the role of a user, or whether the user is active
+    /// Change the roles of a user, or whether the user is active
     #[utoipa::path(
         patch,
         path = "/users/{id}",
@@ -105,7 +105,7 @@ mod routes {
             (status = 409, description = "The last active admin must remain.", body = ref("#/components/schemas/Denial")),
             (status = 413, description = "The body is too large.", body = ref("#/components/schemas/Denial")),
             (status = 415, description = "The content type is not JSON.", body = ref("#/components/schemas/Denial")),
-            (status = 422, description = "The role does not exist.", body = ref("#/components/schemas/Denial")),
+            (status = 422, description = "`roles` is empty, or a role does not exist.", body = ref("#/components/schemas/Denial")),
         )
     )]
     const fn change_user() {}

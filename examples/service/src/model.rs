@@ -1,9 +1,9 @@
 //! Roles, scopes, items, and the JSON that the service takes and sends.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use gatewright::{Account, Identity, RequestError, Scopes, VerifiedClaims};
+use gatewright::{Account, AuthUser, Identity, RequestError, RoleName, Scopes, UnknownRole, VerifiedClaims};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -59,14 +59,14 @@ pub struct KeySet {
 pub struct Me<'a> {
     id: &'a str,
     email: &'a str,
-    role: &'a str,
+    roles: Vec<&'a str>,
     scopes: Vec<&'a str>,
 }
 
 impl<'a> From<&'a Identity> for Me<'a> {
     fn from(caller: &'a Identity) -> Self {
-        let User { id, email, role, .. } = User::from(&**caller.user());
-        Self { id, email, role, scopes: caller.scopes().iter().collect() }
+        let User { id, email, roles, .. } = User::from(&**caller.user());
+        Self { id, email, roles, scopes: caller.scopes().iter().collect() }
     }
 }
 
@@ -109,14 +109,15 @@ impl<'a> From<&'a VerifiedClaims> for TokenClaims<'a> {
 pub struct User<'a> {
     id: &'a str,
     email: &'a str,
-    role: &'a str,
+    /// In alphabetical order.
+    roles: Vec<&'a str>,
     is_active: bool,
 }
 
 impl<'a> From<&'a Account> for User<'a> {
     fn from(account: &'a Account) -> Self {
-        let (id, email, role) = (account.id.as_str(), account.email.as_str(), account.role.as_str());
-        Self { id, email, role, is_active: account.is_active }
+        let (id, email, roles) = (account.id.as_str(), account.email.as_str(), account.roles().collect());
+        Self { id, email, roles, is_active: account.is_active }
     }
 }
 
@@ -124,10 +125,24 @@ impl<'a> From<&'a Account> for User<'a> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Patch {
-    /// The new role. Left out, the role does not change.
-    pub role: Option<String>,
+    /// The new roles, at least one, in place of all present ones. Left out, the roles do not change.
+    #[schema(min_items = 1)]
+    pub roles: Option<Vec<String>>,
     /// Whether the user may log in. Left out, this does not change.
     pub is_active: Option<bool>,
+}
+
+impl Patch {
+    /// The new roles, if they are to change.
+    ///
+    /// # Errors
+    /// `roles` is empty, or contains a role that the service does not have.
+    pub fn new_roles(&self) -> Result<Option<BTreeSet<RoleName>>, UnknownRole> {
+        let Some(names) = &self.roles else { return Ok(None) };
+        let roles: Result<BTreeSet<RoleName>, UnknownRole> =
+            names.iter().map(|name| Ok(name.parse::<Role>()?.into())).collect();
+        roles.and_then(|roles| if roles.is_empty() { Err(UnknownRole::default()) } else { Ok(Some(roles)) })
+    }
 }
 
 /// The number of users.

@@ -7,7 +7,7 @@ use gatewright::openapi::{Document, DocumentError, SwaggerUi};
 use gatewright::{Auth, AuthError, Bytes, PolicyError, Reply, RequestError, SessionId, UserId};
 use serde::de::DeserializeOwned;
 
-use crate::model::{Items, NewItem, Patch, Role, Stats, User};
+use crate::model::{Items, NewItem, Patch, Stats, User};
 
 /// The state that all handlers share. An `id` is `None` if the framework could not decode it from
 /// the path.
@@ -66,9 +66,9 @@ impl Service {
     /// `PATCH /users/{id}`.
     pub async fn change_user(&self, id: Option<String>, body: Json<'_>) -> Reply {
         self.reply(async {
-            let Patch { role, is_active } = body.read()?;
-            let role = role.map(|text| text.parse::<Role>()).transpose().map_err(PolicyError::from)?;
-            let user = self.auth.accounts()?.update(&user_id(id)?, role.map(Into::into), is_active).await?;
+            let patch: Patch = body.read()?;
+            let roles = patch.new_roles().map_err(PolicyError::from)?;
+            let user = self.auth.accounts()?.update(&user_id(id)?, roles, patch.is_active).await?;
             Ok(Reply::json(200, &User::from(&user)))
         })
         .await

@@ -172,7 +172,7 @@ pub async fn first_admin(
             other => format!("ADMIN_EMAIL: {other}"),
         })?;
     // If the address is taken, another process has created the first admin meanwhile.
-    let _ = accounts.create(admin, Role::Admin).await?;
+    let _ = accounts.create(admin, [Role::Admin]).await?;
     Ok(())
 }
 

@@ -76,7 +76,7 @@ pub trait Example {
     fn id_of(&self, access: &str) -> String;
     /// `PATCH /users/{id}`, by the admin.
     fn patch_user(&self, id: &str, body: &str) -> Response;
-    /// Gives a user another role.
+    /// Gives a user this role in place of all others.
     fn set_role(&self, id: &str, role: &str);
 }
 
@@ -95,7 +95,7 @@ impl Example for Target {
     }
 
     fn set_role(&self, id: &str, role: &str) {
-        self.patch_user(id, &format!(r#"{{"role":"{role}"}}"#)).expect_ok();
+        self.patch_user(id, &format!(r#"{{"roles":["{role}"]}}"#)).expect_ok();
     }
 }
 

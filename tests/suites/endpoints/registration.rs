@@ -61,7 +61,7 @@ async fn an_administrator_who_uses_a_taken_address_causes_no_event() {
     let accounts = world.auth.accounts().unwrap();
     let _ = world.events.take();
     let registration = Registration::new(EMAIL, Password::new(PASSWORD)).unwrap();
-    let outcome = accounts.create(registration, RoleName::new("user").unwrap()).await.unwrap();
+    let outcome = accounts.create(registration, [RoleName::from_static("user")]).await.unwrap();
     assert!(matches!(outcome, CreateOutcome::Taken), "{outcome:?}");
     assert_eq!(world.events.take(), [""; 0]);
 }

@@ -128,20 +128,20 @@ async fn a_login_that_overlaps_logout_all_is_rejected() {
 }
 
 #[tokio::test]
-async fn a_role_change_ends_sessions_only_if_the_policy_says_so() {
+async fn changed_roles_end_sessions_only_if_the_policy_says_so() {
     for (policy, expected) in [(RoleChange::KeepSessions, ALL_LIVE), (RoleChange::EndSessions, ENDED)] {
         let world = World::with(MemoryStore::new(), |builder| builder.with_role_change(policy));
         let (pairs, caller) = cached_sessions(&world).await;
         let accounts = world.auth.accounts().unwrap();
-        let role = |name| Some(RoleName::new(name).unwrap());
-        accounts.update(&caller.user().id, role("user"), None).await.unwrap();
+        let roles = |names: &[&'static str]| Some(names.iter().copied().map(RoleName::from_static).collect());
+        accounts.update(&caller.user().id, roles(&["user"]), None).await.unwrap();
         for pair in &pairs {
-            assert_eq!(world.status(&pair.access_token).await, 200, "the role is the same");
+            assert_eq!(world.status(&pair.access_token).await, 200, "the roles are the same");
         }
-        accounts.update(&caller.user().id, role("editor"), None).await.unwrap();
+        accounts.update(&caller.user().id, roles(&["editor", "user"]), None).await.unwrap();
         assert_eq!(accepted(&world, &pairs).await, expected, "{policy:?}");
         let unknown = UserId::new("42").unwrap();
-        let updated = accounts.update(&unknown, role("user"), None).await.map_err(AuthError::from);
+        let updated = accounts.update(&unknown, roles(&["user"]), None).await.map_err(AuthError::from);
         assert!(matches!(updated, Err(AuthError::NotFound { .. })));
     }
 }

@@ -315,7 +315,7 @@ async fn a_call_that_changes_nothing_publishes_nothing() {
         if is_cut {
             node.feed.cut();
         }
-        let role = Some(RoleName::new("user").unwrap());
+        let role = Some([RoleName::from_static("user")].into());
         let refused = accounts.update(&unknown, role, None).await.unwrap_err();
         assert!(matches!(refused.kind(), AuthError::NotFound { .. }));
         let refused = accounts.end_sessions(&unknown).await.unwrap_err();

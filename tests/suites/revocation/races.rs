@@ -1,5 +1,6 @@
 //! Interleavings of requests and revocations. A store that can be stopped forces each of them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -56,10 +57,10 @@ async fn a_read_before_a_user_change_is_not_cached_after_it() {
     let id = authenticate(&world, &pair.access_token).await.user().id.clone();
     world.auth.invalidate_user(&id).await.unwrap();
     let request = stopped_request(&world, &watch, &pair.access_token).await;
-    let moderator = RoleName::new("moderator").unwrap();
-    world.auth.accounts().unwrap().update(&id, Some(moderator), None).await.unwrap();
+    let moderator = BTreeSet::from([RoleName::from_static("moderator")]);
+    world.auth.accounts().unwrap().update(&id, Some(moderator.clone()), None).await.unwrap();
     finish(request, &watch).await;
-    assert_eq!(authenticate(&world, &pair.access_token).await.user().role.as_str(), "moderator");
+    assert_eq!(authenticate(&world, &pair.access_token).await.user().roles, moderator);
 }
 
 #[tokio::test]

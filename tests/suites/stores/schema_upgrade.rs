@@ -1,6 +1,7 @@
 //! Nodes of two versions on one database: the migrations of the newer version do not stop the
 //! older.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gatewright::{
@@ -19,8 +20,9 @@ const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 const ROUNDS: usize = 12;
 
 /// Changes that a later version may make.
-const NEW_COLUMNS: [&str; 2] = [
+const NEW_COLUMNS: [&str; 3] = [
     "ALTER TABLE gatewright_users ADD COLUMN later TEXT",
+    "ALTER TABLE gatewright_user_roles ADD COLUMN later TEXT",
     "ALTER TABLE gatewright_sessions ADD COLUMN later TEXT",
 ];
 
@@ -151,14 +153,16 @@ async fn call_account_methods<S: Accounts>(store: &S, round: usize) {
     let (id, email) = (UserId::new(format!("u{round}")).unwrap(), format!("u{round}@example.com"));
     let (email, role) = (Email::parse(&email).unwrap(), RoleName::new("user").unwrap());
     let [first, second, third] = ["1", "2", "3"].map(PasswordHash::new);
-    let new =
-        NewAccount::new(id.clone(), email.clone(), first.clone(), role.clone(), Epoch::from_u64(1), NOW);
+    let roles = [role.clone()];
+    let new = NewAccount::new(id.clone(), email.clone(), first.clone(), roles, Epoch::from_u64(1), NOW);
     assert!(matches!(store.create(new).await.unwrap(), CreateOutcome::Created(_)));
     assert_eq!(store.replace_password_hash(&id, &first, &second).await.unwrap(), CompareAndSwap::Swapped);
     let change = store.change_password(&id, &second, &third, Epoch::from_u64(2)).await;
     assert_eq!(change.unwrap(), CompareAndSwap::Swapped);
-    let change = AccountChange::default();
-    assert!(matches!(store.update(&id, &change, Some(&role)).await.unwrap(), UpdateOutcome::Updated(_)));
+    let (mut change, editor) = (AccountChange::default(), RoleName::from_static("editor"));
+    change.roles = Some(BTreeSet::from([editor.clone()]));
+    assert!(matches!(store.update(&id, &change, Some(&role)).await.unwrap(), UpdateOutcome::LastHolder));
+    assert!(matches!(store.update(&id, &change, Some(&editor)).await.unwrap(), UpdateOutcome::Updated(_)));
     assert_eq!(store.find_by_id(&id).await.unwrap().unwrap().email, email);
     assert_eq!(store.find_by_email(&email).await.unwrap().unwrap().id, id);
     assert_eq!(store.count().await.unwrap().total, 1);

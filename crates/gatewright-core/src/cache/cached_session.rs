@@ -130,7 +130,7 @@ mod tests {
     fn a_cached_session_admits_no_token_after_the_session_expired() {
         let (user, epoch) = (UserId::new("42").unwrap(), Epoch::from_u64(7));
         let (email, role) = (Email::parse("a@b").unwrap(), RoleName::new("user").unwrap());
-        let account = NewAccount::new(user.clone(), email, PasswordHash::new("x"), role, epoch, NOW);
+        let account = NewAccount::new(user.clone(), email, PasswordHash::new("x"), [role], epoch, NOW);
         let [idle, absolute, token] = [10, 20, 30].map(|s| NOW.saturating_add(Duration::from_secs(s)));
         let id = SessionId::generate(NOW, &SystemRandom).unwrap();
         let claims = Claims::new(user.clone(), TokenId::new("x"), NOW, token).with_session(id);

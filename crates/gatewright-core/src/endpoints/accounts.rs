@@ -3,6 +3,7 @@
 //! A change that must invalidate tokens has two steps, because accounts and sessions may be in two stores.
 //! The first writes a new epoch, which rejects all earlier tokens. The second deletes the sessions.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use crate::http::Fields;
 use crate::password::{AccountKey, check_policy};
 use crate::revocation::Revocation;
 use crate::store::{
-    Account, AccountChange, AccountCounts, AccountStore, AuthUser, CreateOutcome, NewAccount, StoreError,
-    UpdateOutcome,
+    Account, AccountChange, AccountCounts, AccountStore, AuthUser, CreateOutcome, EpochChange, NewAccount,
+    StoreError, UpdateOutcome,
 };
 use crate::types::{ClientInfo, Email, Epoch, Password, RoleChange, RoleName, SessionId, UserId};
 
@@ -101,7 +102,7 @@ impl<U: AuthUser> Auth<U> {
 /// let accounts = auth.accounts()?;
 /// let password = Password::new("correct horse battery staple");
 /// let admin = Registration::new("admin@example.com", password.clone())?;
-/// let _created_or_taken = accounts.create(admin, RoleName::new("admin")?).await?;
+/// let _created_or_taken = accounts.create(admin, [RoleName::new("admin")?]).await?;
 ///
 /// let admin = &accounts.page(None, 1).await?[0];
 /// let refused = accounts.update(&admin.id, None, Some(false)).await.unwrap_err();
@@ -123,7 +124,7 @@ impl<U> fmt::Debug for Accounts<U> {
 }
 
 impl<U: AuthUser> Accounts<U> {
-    /// Creates an account, unless the address is taken.
+    /// Creates an account with these roles, unless the address is taken.
     ///
     /// In both cases it computes the hash. A store may still take slightly longer to write a row than to find an
     /// existing one. The caller gets the outcome, so a taken address causes no event.
@@ -133,15 +134,16 @@ impl<U: AuthUser> Accounts<U> {
     pub async fn create(
         &self,
         new: Registration,
-        role: impl Into<RoleName>,
+        roles: impl IntoIterator<Item = impl Into<RoleName>>,
     ) -> Result<CreateOutcome<U>, Error> {
-        self.inner.answerable(self.create_with_role(new, role.into())).await
+        let roles = roles.into_iter().map(Into::into).collect();
+        self.inner.answerable(self.create_with_roles(new, roles)).await
     }
 
-    async fn create_with_role(
+    async fn create_with_roles(
         &self,
         new: Registration,
-        role: RoleName,
+        roles: BTreeSet<RoleName>,
     ) -> Result<CreateOutcome<U>, AuthError> {
         let context = self.inner.hash_context(&new.client, Some(AccountKey::of_email(&new.email)));
         let password_hash = self.inner.hasher.hash(new.password, &context).await?;
@@ -149,7 +151,7 @@ impl<U: AuthUser> Accounts<U> {
         let id = UserId::generate(now, &*self.inner.randomness)?;
         let epoch = Epoch::generate(&*self.inner.randomness)?;
         let created =
-            self.store.create(NewAccount::new(id, new.email, password_hash, role, epoch, now)).await?;
+            self.store.create(NewAccount::new(id, new.email, password_hash, roles, epoch, now)).await?;
         if let CreateOutcome::Created(user) = &created {
             self.inner.emit(&Event::Registered { user: &user.id() });
         }
@@ -162,7 +164,7 @@ impl<U: AuthUser> Accounts<U> {
     async fn create_or_report(&self, new: Registration, role: RoleName) -> Result<(), AuthError> {
         let holder = self.store.find_by_email(&new.email).await?.map(|user| user.id());
         let client = new.client.clone();
-        if matches!(self.create_with_role(new, role).await?, CreateOutcome::Taken) {
+        if matches!(self.create_with_roles(new, BTreeSet::from([role])).await?, CreateOutcome::Taken) {
             self.inner.emit(&Event::RegistrationRepeated { user: holder.as_ref(), client: &client });
         }
         Ok(())
@@ -176,9 +178,9 @@ impl<U: AuthUser> Accounts<U> {
         self.inner.answerable(async { self.store.find_by_id(id).await?.ok_or(AuthError::NotFound {}) }).await
     }
 
-    /// Changes role and activity. `None` leaves a value unchanged.
+    /// Changes roles and activity in one step. `None` leaves a value unchanged.
     ///
-    /// Disabling an account ends all its sessions and tokens. So does another role with
+    /// Disabling an account ends all its sessions and tokens. So do other roles than the present ones with
     /// [`RoleChange::EndSessions`].
     ///
     /// # Errors
@@ -188,39 +190,32 @@ impl<U: AuthUser> Accounts<U> {
     pub async fn update(
         &self,
         id: &UserId,
-        role: Option<RoleName>,
+        roles: Option<BTreeSet<RoleName>>,
         is_active: Option<bool>,
     ) -> Result<U, Error> {
-        self.inner.answerable(self.change(id, role, is_active)).await
+        let change = AccountChange { roles, is_active, ..AccountChange::default() };
+        self.inner.answerable(self.change(id, change)).await
     }
 
-    async fn change(
-        &self,
-        id: &UserId,
-        role: Option<RoleName>,
-        is_active: Option<bool>,
-    ) -> Result<U, AuthError> {
-        let ends_sessions = is_active == Some(false) || self.ends_sessions(id, role.as_ref()).await?;
-        let epoch = if ends_sessions { Some(Epoch::generate(&*self.inner.randomness)?) } else { None };
-        let change = AccountChange { role, is_active, epoch };
-        let protected = self.inner.settings.protected_role.as_ref();
-        let update = self.store.update(id, &change, protected);
+    /// Makes the change, with a new epoch if it ends the user's sessions.
+    async fn change(&self, id: &UserId, mut change: AccountChange) -> Result<U, AuthError> {
+        let epoch = Epoch::generate(&*self.inner.randomness)?;
+        change.epoch = match (change.is_active, &change.roles, self.inner.settings.role_change) {
+            (Some(false), ..) => Some(EpochChange::Always(epoch)),
+            (_, Some(_), RoleChange::EndSessions) => Some(EpochChange::IfRolesDiffer(epoch)),
+            _ => None,
+        };
+        let update = self.store.update(id, &change, self.inner.settings.protected_role.as_ref());
         let record = |changed: &UpdateOutcome<U>| self.record(changed, &Event::AccountChanged { user: id });
-        if !ends_sessions {
+        if change.epoch.is_none() {
             return updated(self.inner.revoke_and_wait(Revocation::user(id.clone()), update, record).await?);
         }
         let user = updated(self.first_step(id, update, record).await?)?;
-        self.inner.delete_all_sessions(id, None).await?;
+        // Otherwise the user had these roles already.
+        if user.epoch() == epoch {
+            self.inner.delete_all_sessions(id, None).await?;
+        }
         Ok(user)
-    }
-
-    /// Whether this new role ends the user's sessions.
-    async fn ends_sessions(&self, id: &UserId, role: Option<&RoleName>) -> Result<bool, AuthError> {
-        let (RoleChange::EndSessions, Some(role)) = (self.inner.settings.role_change, role) else {
-            return Ok(false);
-        };
-        let user = self.store.find_by_id(id).await?;
-        Ok(user.is_some_and(|user| !user.roles().eq([role.as_str()])))
     }
 
     /// Deletes an account and its sessions.
@@ -329,6 +324,7 @@ fn updated<T>(change: UpdateOutcome<T>) -> Result<T, AuthError> {
     match change {
         UpdateOutcome::Updated(value) => Ok(value),
         UpdateOutcome::NotFound => Err(AuthError::NotFound {}),
+        UpdateOutcome::Conflict => Err(AuthError::Conflict {}),
         UpdateOutcome::LastHolder => Err(AuthError::LastHolder {}),
     }
 }

@@ -5,7 +5,7 @@ use crate::error::{AccessError, AuthError, RefreshError};
 use crate::event::Event;
 use crate::guard::Identity;
 use crate::revocation::Revocation;
-use crate::store::{AccountChange, AuthUser, UpdateOutcome};
+use crate::store::{AccountChange, AuthUser, EpochChange, UpdateOutcome};
 use crate::types::{Epoch, SessionId, TokenText, UserId};
 
 impl<U: AuthUser> Auth<U> {
@@ -91,8 +91,8 @@ impl<U: AuthUser> Inner<U> {
     /// Returns `false` if there is no account or no account store.
     pub(crate) async fn replace_epoch(&self, user: &UserId, event: &Event<'_>) -> Result<bool, AuthError> {
         let Some(accounts) = &self.accounts else { return Ok(false) };
-        let epoch = Some(Epoch::generate(&*self.randomness)?);
-        let change = AccountChange { epoch, ..AccountChange::default() };
+        let epoch = EpochChange::Always(Epoch::generate(&*self.randomness)?);
+        let change = AccountChange { epoch: Some(epoch), ..AccountChange::default() };
         let update = accounts.update(user, &change, None);
         let record = |changed: &UpdateOutcome<U>| {
             let replaced = matches!(changed, UpdateOutcome::Updated(_));

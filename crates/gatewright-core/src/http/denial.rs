@@ -62,6 +62,8 @@ pub enum Denial {
     NotFound,
     /// 409: the last active holder of the protected role must remain.
     LastHolder,
+    /// 409: the resource is not in the state that the caller expected.
+    Conflict,
     /// 429: too many attempts. Contains the time to wait.
     TooManyAttempts(Duration),
     /// 503: a store or the hasher failed. The client may retry.
@@ -115,6 +117,7 @@ impl From<&AuthError> for Denial {
             AuthError::Policy(refusal) => Self::Unprocessable(*refusal),
             AuthError::NotFound {} => Self::NotFound,
             AuthError::LastHolder {} => Self::LastHolder,
+            AuthError::Conflict {} => Self::Conflict,
             AuthError::TooManyAttempts { retry_after } => Self::TooManyAttempts(*retry_after),
             AuthError::Store(_)
             | AuthError::Hasher(HasherError::Busy {} | HasherError::Failed { .. })
@@ -168,6 +171,7 @@ impl Denial {
             Self::MethodNotAllowed(_) => (405, "Method not allowed", None),
             Self::NotFound => (404, "Not found", None),
             Self::LastHolder => (409, "The last active administrator must remain", None),
+            Self::Conflict => (409, "Conflict", None),
             Self::TooManyAttempts(_) => (429, "Too many attempts", None),
             Self::Unavailable => (503, "Service unavailable", None),
             Self::Internal => (500, "Internal server error", None),

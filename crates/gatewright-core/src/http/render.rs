@@ -254,6 +254,7 @@ mod tests {
             Denial::MethodNotAllowed("POST"),
             Denial::NotFound,
             Denial::LastHolder,
+            Denial::Conflict,
             Denial::TooManyAttempts(Duration::from_millis(1_200)),
             Denial::Unavailable,
             Denial::Internal,

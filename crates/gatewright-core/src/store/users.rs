@@ -1,5 +1,6 @@
 //! Users and accounts: the traits that guards and login read from, and that change accounts.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -80,7 +81,7 @@ pub enum CompareAndSwap {
 ///
 /// # Contract
 /// - `Ok(None)` means that the user does not exist. A store that failed returns an error.
-/// - A user is a consistent snapshot: hash, epoch and activity come from the same row of one read.
+/// - A user is a consistent snapshot: hash, epoch, activity and roles come from one read.
 /// - A read sees every change that was acknowledged before it began.
 /// - `replace_password_hash` is atomic: of many parallel calls with one `expected`, exactly one succeeds.
 ///
@@ -133,8 +134,8 @@ pub struct NewAccount {
     pub email: Email,
     /// The hash of the first password.
     pub password_hash: PasswordHash,
-    /// The first role.
-    pub role: RoleName,
+    /// The first roles.
+    pub roles: BTreeSet<RoleName>,
     /// The first epoch.
     pub epoch: Epoch,
     /// When the account was created.
@@ -153,15 +154,83 @@ pub enum CreateOutcome<U> {
 }
 
 /// A change of an account. `None` leaves a field unchanged.
+///
+/// ```
+/// use std::collections::BTreeSet;
+///
+/// use gatewright_core::store::{AccountChange, CompareAndSwap, EpochChange};
+/// use gatewright_core::{Account, Epoch, RoleName};
+///
+/// fn demote(account: &mut Account, epoch: Epoch) {
+///     let [user, admin] = ["user", "admin"].map(RoleName::from_static);
+///     let mut change = AccountChange::default();
+///     change.roles = Some(BTreeSet::from([user.clone()]));
+///     change.epoch = Some(EpochChange::IfRolesDiffer(epoch));
+///     assert!(change.can_remove_holder(&admin) && !change.can_remove_holder(&user));
+///
+///     let had_other_roles = !account.roles.iter().eq([&user]);
+///     assert_eq!(change.apply(account), CompareAndSwap::Swapped);
+///     assert!(account.roles.iter().eq([&user]));
+///     assert_eq!(account.epoch == epoch, had_other_roles);
+/// }
+/// # let (email, hash) = (gatewright_core::Email::parse("a@b")?, gatewright_core::PasswordHash::new("x"));
+/// # let (id, now) = (gatewright_core::UserId::new("7")?, gatewright_core::Timestamp::from_seconds(1));
+/// # let new = |role| gatewright_core::store::NewAccount::new(
+/// #     id.clone(), email.clone(), hash.clone(), [RoleName::from_static(role)], Epoch::from_u64(1), now);
+/// # demote(&mut Account::from(new("admin")), Epoch::from_u64(2));
+/// # demote(&mut Account::from(new("user")), Epoch::from_u64(2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct AccountChange {
-    /// The new role.
-    pub role: Option<RoleName>,
+    /// The roles that the account must have now. If it has others, nothing changes
+    /// ([`UpdateOutcome::Conflict`]).
+    pub expected_roles: Option<BTreeSet<RoleName>>,
+    /// The new roles, which replace all present ones.
+    pub roles: Option<BTreeSet<RoleName>>,
     /// Whether the account may be used.
     pub is_active: Option<bool>,
     /// A new epoch, which invalidates the account's tokens and sessions.
-    pub epoch: Option<Epoch>,
+    pub epoch: Option<EpochChange>,
+}
+
+/// When an [`AccountChange`] replaces the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EpochChange {
+    /// In any case.
+    Always(Epoch),
+    /// If the new roles are not the present ones.
+    IfRolesDiffer(Epoch),
+}
+
+impl AccountChange {
+    /// Whether the change can take `role` from an active account. A store must then check for the last
+    /// holder of a protected role.
+    #[must_use]
+    pub fn can_remove_holder(&self, role: &RoleName) -> bool {
+        self.is_active == Some(false) || self.roles.as_ref().is_some_and(|roles| !roles.contains(role))
+    }
+
+    /// Makes the change, unless the account has other roles than the expected ones. For implementations of
+    /// [`AccountStore`].
+    pub fn apply(&self, account: &mut Account) -> CompareAndSwap {
+        if self.expected_roles.as_ref().is_some_and(|expected| *expected != account.roles) {
+            return CompareAndSwap::Conflict;
+        }
+        let roles_differ = self.roles.as_ref().is_some_and(|roles| *roles != account.roles);
+        match self.epoch {
+            Some(EpochChange::Always(epoch)) => account.epoch = epoch,
+            Some(EpochChange::IfRolesDiffer(epoch)) if roles_differ => account.epoch = epoch,
+            Some(EpochChange::IfRolesDiffer(_)) | None => {}
+        }
+        if let Some(roles) = &self.roles {
+            account.roles.clone_from(roles);
+        }
+        account.is_active = self.is_active.unwrap_or(account.is_active);
+        CompareAndSwap::Swapped
+    }
 }
 
 /// The verdict of changing or deleting an account.
@@ -173,6 +242,8 @@ pub enum UpdateOutcome<T> {
     Updated(T),
     /// The account does not exist.
     NotFound,
+    /// The account has other roles than the [expected](AccountChange::expected_roles) ones. Nothing changed.
+    Conflict,
     /// No active account would have the protected role any more. Nothing changed.
     LastHolder,
 }
@@ -200,6 +271,7 @@ impl AccountCounts {
 /// # Contract
 /// - Every method is atomic, also between processes: it checks its conditions and makes its change in
 ///   one step. Of many parallel `create` calls with one address, exactly one is `Created`.
+/// - An account has any number of roles, also none. Names of roles compare byte for byte.
 /// - `protected` names a role that must keep at least one active holder. The check and the change are
 ///   one step, so two holders cannot demote each other at the same time.
 /// - `page` iterates over the accounts in the order of their ids. An account that exists during the
@@ -219,7 +291,7 @@ impl AccountCounts {
 /// # let (now, epoch) = (Timestamp::from_seconds(1_700_000_000), Epoch::generate(&SystemRandom)?);
 /// # let id = UserId::new("7")?;
 /// let (store, admin) = (MemoryStore::new(), RoleName::new("admin")?);
-/// let _created_or_taken = store.create(NewAccount::new(id.clone(), email, hash, admin.clone(), epoch, now)).await?;
+/// let _created_or_taken = store.create(NewAccount::new(id.clone(), email, hash, [admin.clone()], epoch, now)).await?;
 ///
 /// let deleted = store.delete(&id, Some(&admin)).await?;
 /// assert!(matches!(deleted, UpdateOutcome::LastHolder), "the last holder of a protected role remains");
@@ -257,7 +329,10 @@ pub trait AccountStore: UserStore {
         epoch: Epoch,
     ) -> Result<CompareAndSwap, StoreError>;
 
-    /// Changes role, activity and epoch in one step, and returns the changed account.
+    /// Changes roles, activity and epoch in one step, and returns the changed account.
+    ///
+    /// The verdicts come before each other in the order `NotFound`, `Conflict`, `LastHolder`. What a change
+    /// means is in [`AccountChange::apply`].
     ///
     /// # Errors
     /// The store failed. Nothing is changed then, unless the outcome is unknown.
@@ -301,8 +376,8 @@ pub struct Account {
     pub email: Email,
     /// The hash of the password.
     pub password_hash: PasswordHash,
-    /// The role.
-    pub role: RoleName,
+    /// The roles.
+    pub roles: BTreeSet<RoleName>,
     /// Whether the account may be used.
     pub is_active: bool,
     /// The epoch that tokens and sessions must carry.
@@ -313,23 +388,24 @@ pub struct Account {
 
 impl From<NewAccount> for Account {
     fn from(new: NewAccount) -> Self {
-        let NewAccount { id, email, password_hash, role, epoch, created_at } = new;
-        Self { id, email, password_hash, role, is_active: true, epoch, created_at }
+        let NewAccount { id, email, password_hash, roles, epoch, created_at } = new;
+        Self { id, email, password_hash, roles, is_active: true, epoch, created_at }
     }
 }
 
 impl NewAccount {
     /// Creates the description of a new account from all its fields, in their order.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         id: UserId,
         email: Email,
         password_hash: PasswordHash,
-        role: RoleName,
+        roles: impl IntoIterator<Item = impl Into<RoleName>>,
         epoch: Epoch,
         created_at: Timestamp,
     ) -> Self {
-        Self { id, email, password_hash, role, epoch, created_at }
+        let roles = roles.into_iter().map(Into::into).collect();
+        Self { id, email, password_hash, roles, epoch, created_at }
     }
 }
 
@@ -339,7 +415,7 @@ impl AuthUser for Account {
     }
 
     fn roles(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.role.as_str())
+        self.roles.iter().map(RoleName::as_str)
     }
 
     fn is_active(&self) -> bool {

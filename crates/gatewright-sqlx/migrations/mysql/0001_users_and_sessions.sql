@@ -6,11 +6,18 @@ CREATE TABLE IF NOT EXISTS gatewright_users (
     id VARBINARY(128) NOT NULL PRIMARY KEY,
     email VARBINARY(254) NOT NULL UNIQUE,
     password_hash VARBINARY(1024) NOT NULL,
-    role VARBINARY(64) NOT NULL,
     is_active BOOLEAN NOT NULL,
     epoch BIGINT NOT NULL,
-    created_at BIGINT NOT NULL,
-    INDEX gatewright_users_role (role, is_active)
+    created_at BIGINT NOT NULL
+) ENGINE = InnoDB;
+
+-- A user has any number of roles. The primary key lists the holders of a role in the order of their ids, in
+-- which they are locked.
+CREATE TABLE IF NOT EXISTS gatewright_user_roles (
+    role VARBINARY(64) NOT NULL,
+    user_id VARBINARY(128) NOT NULL,
+    PRIMARY KEY (role, user_id),
+    INDEX gatewright_user_roles_user (user_id)
 ) ENGINE = InnoDB;
 
 -- The users may be in another store, so there is no foreign key. `seq` is the order of creation.

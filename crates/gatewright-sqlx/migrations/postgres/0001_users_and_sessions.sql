@@ -5,13 +5,20 @@ CREATE TABLE gatewright_users (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     email TEXT COLLATE "C" NOT NULL UNIQUE,
     password_hash TEXT COLLATE "C" NOT NULL,
-    role TEXT COLLATE "C" NOT NULL,
     is_active BOOLEAN NOT NULL,
     epoch BIGINT NOT NULL,
     created_at BIGINT NOT NULL
 );
 
-CREATE INDEX gatewright_users_role ON gatewright_users (role, is_active);
+-- A user has any number of roles. The primary key lists the holders of a role in the order of their ids, in
+-- which they are locked.
+CREATE TABLE gatewright_user_roles (
+    role TEXT COLLATE "C" NOT NULL,
+    user_id TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (role, user_id)
+);
+
+CREATE INDEX gatewright_user_roles_user ON gatewright_user_roles (user_id);
 
 -- The users may be in another store, so there is no foreign key. `seq` is the order of creation.
 CREATE TABLE gatewright_sessions (

@@ -4,13 +4,19 @@ CREATE TABLE gatewright_users (
     id TEXT NOT NULL PRIMARY KEY,
     email TEXT NOT NULL UNIQUE,
     password_hash TEXT NOT NULL,
-    role TEXT NOT NULL,
     is_active INTEGER NOT NULL CHECK (is_active IN (0, 1)),
     epoch INTEGER NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT;
 
-CREATE INDEX gatewright_users_role ON gatewright_users (role, is_active);
+-- A user has any number of roles.
+CREATE TABLE gatewright_user_roles (
+    role TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    PRIMARY KEY (role, user_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX gatewright_user_roles_user ON gatewright_user_roles (user_id);
 
 -- The users may be in another store, so there is no foreign key. `seq` is the order of creation.
 CREATE TABLE gatewright_sessions (

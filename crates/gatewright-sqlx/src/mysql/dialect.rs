@@ -22,8 +22,12 @@ impl Dialect for MySql {
     // If the address is taken, this violates a unique key. `INSERT IGNORE` would also ignore other
     // errors.
     const INSERT_USER: &'static str =
-        "INSERT INTO gatewright_users (id, email, password_hash, role, is_active, epoch, created_at)
-         VALUES ($1, $2, $3, $4, TRUE, $5, $6)";
+        "INSERT INTO gatewright_users (id, email, password_hash, is_active, epoch, created_at)
+         VALUES ($1, $2, $3, TRUE, $4, $5)";
+    // The roles come first: otherwise the server may read, and so lock, all users.
+    const LOCK_HOLDERS: &'static str =
+        "SELECT STRAIGHT_JOIN u.id FROM gatewright_user_roles r JOIN gatewright_users u ON u.id = r.user_id
+         WHERE r.role = $1 AND u.is_active ORDER BY r.user_id FOR UPDATE";
     const DELETE_EXPIRED: &'static str =
         "DELETE FROM gatewright_sessions WHERE idle_expires_at <= $1 ORDER BY idle_expires_at LIMIT $2";
 

@@ -11,7 +11,7 @@ use crate::connection::{Checkout, Outcome, Pools};
 use crate::dialect::Dialect;
 use crate::retry::Retry;
 use crate::row::Row;
-use crate::sql::{FIND_SESSION, FIND_USER};
+use crate::sql::FIND_SESSION;
 use crate::statement::Statement;
 
 impl Dialect for Sqlite {
@@ -23,9 +23,10 @@ impl Dialect for Sqlite {
     ];
     // Each wait has its own limit: `ACQUIRE_TIMEOUT` for a connection, `BUSY_TIMEOUT` for the lock.
     const RETRY: Retry = Retry { is_conflict: |_| false, timeout: None };
-    const LOCK_USER: &'static str = FIND_USER;
+    const LOCK_USER: Option<&'static str> = None;
     const LOCK_HOLDERS: &'static str =
-        "SELECT id FROM gatewright_users WHERE role = $1 AND is_active LIMIT 2";
+        "SELECT u.id FROM gatewright_user_roles r JOIN gatewright_users u ON u.id = r.user_id
+         WHERE r.role = $1 AND u.is_active LIMIT 2";
     const LOCK_SESSION: &'static str = FIND_SESSION;
     const LOCK_LOGINS: Option<&'static str> = None;
     const DELETE_EXPIRED: &'static str = "DELETE FROM gatewright_sessions WHERE seq IN

@@ -93,9 +93,9 @@ impl Node {
     pub async fn register(&self) -> UserId {
         let registration =
             Registration::new(EMAIL, Password::new(PASSWORD)).expect("the policy accepts the password");
-        let role = RoleName::new("user").expect("a valid role");
         let accounts = self.auth.accounts().expect("accounts are configured");
-        let _ = accounts.create(registration, role).await.expect("the store answers");
+        let _ =
+            accounts.create(registration, [RoleName::from_static("user")]).await.expect("the store answers");
         let email = Email::parse(EMAIL).expect("a valid address");
         let page = accounts.page(None, 10).await.expect("the store answers");
         page.into_iter().find(|account| account.email == email).expect("the account exists").id

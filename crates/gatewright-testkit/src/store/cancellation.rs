@@ -1,11 +1,13 @@
 //! Cases for cancelled calls: the client disconnects, a deadline passes, or the process stops.
 
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use gatewright_core::store::{
-    AccountChange, CompareAndSwap, CreateOutcome, MAX_SESSIONS_PER_USER, UpdateOutcome, UserStore,
+    AccountChange, CompareAndSwap, CreateOutcome, EpochChange, MAX_SESSIONS_PER_USER, UpdateOutcome,
+    UserStore,
 };
 use gatewright_core::{AuthUser, Epoch, RoleName, Rotation};
 
@@ -233,20 +235,21 @@ pub async fn cancelled_account_creation_is_atomic<S: Accounts>([store, other]: [
     .await;
 }
 
-/// Role, `is_active` and epoch have all changed, or none of them.
+/// Roles, `is_active` and epoch have all changed, or none of them.
 pub async fn cancelled_account_update_is_atomic<S: Accounts>([store, other]: [S; 2]) {
     let epoch = Epoch::from_u64(7);
     let mut change = AccountChange::default();
-    (change.role, change.is_active) = (Some(RoleName::new("user").unwrap()), Some(false));
-    change.epoch = Some(epoch);
+    let new = BTreeSet::from(["editor", "user"].map(RoleName::from_static));
+    (change.roles, change.is_active) = (Some(new.clone()), Some(false));
+    change.epoch = Some(EpochChange::IfRolesDiffer(epoch));
     cancel_after_each_wake(async |attempt, wakes| {
         let account = add(&store, &format!("u{attempt}"), &format!("{attempt}@example.com"), "admin").await;
         let finished = finishes_within(wakes, store.update(&account.id, &change, None)).await;
         let after = other.find_by_id(&account.id).await.unwrap().unwrap();
         let happened = after.epoch == epoch;
         assert!(!finished || happened);
-        let role = if happened { "user" } else { "admin" };
-        assert_eq!((after.role.as_str(), after.is_active), (role, !happened), "after {wakes} wakes");
+        let roles = if happened { &new } else { &account.roles };
+        assert_eq!((&after.roles, after.is_active), (roles, !happened), "after {wakes} wakes");
         finished
     })
     .await;

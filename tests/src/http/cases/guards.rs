@@ -43,7 +43,7 @@ pub fn routes_for_roles_refuse_everyone_else(target: &Target) {
         }
     }
     let answer = target.send(&Request::get(&path).bearer(&admin));
-    assert_eq!((answer.status, answer.json()["role"].clone()), (200, json!("user")));
+    assert_eq!((answer.status, answer.json()["roles"].clone()), (200, json!(["user"])));
     target.send(&Request::get("/users/nobody").bearer(&admin)).expect_not_found();
     target.send(&Request::get("/users/%FF").bearer(&admin)).expect_not_found();
 }

@@ -40,35 +40,49 @@ pub fn a_disabled_user_is_refused_and_may_be_enabled_again(target: &Target) {
 pub fn a_new_role_applies_at_once(target: &Target) {
     let user = target.user().access;
     let me = target.me(&user).json();
-    assert_eq!(me["role"], "user", "the role of a registered user");
+    assert_eq!(me["roles"], json!(["user"]), "the role of a registered user");
     let id = me["id"].as_str().unwrap();
     let get = |path: &str| target.send(&Request::get(path).bearer(&user));
     let path = format!("/users/{id}");
     get(&path).expect_forbidden();
-    let changed = target.patch_user(id, r#"{"role":"moderator"}"#);
-    assert_eq!((changed.status, changed.json()["role"].clone()), (200, json!("moderator")));
+    let changed = target.patch_user(id, r#"{"roles":["user","moderator","user"]}"#);
+    let sorted = json!(["moderator", "user"]);
+    assert_eq!((changed.status, changed.json()["roles"].clone()), (200, sorted.clone()));
     get(&path).expect_ok();
+    assert_eq!(
+        [target.me(&user).json()["roles"].clone(), get(&path).json()["roles"].clone()],
+        [sorted.clone(), sorted]
+    );
     get("/admin/stats").expect_forbidden();
     target.set_role(id, "user");
     get(&path).expect_forbidden();
 }
 
-/// Unknown roles, users and members, and members of another type.
+/// No role, unknown roles, users and members, and members of another type.
 pub fn an_invalid_change_of_a_user_is_refused(target: &Target) {
     let user = target.user().access;
     let id = target.id_of(&user);
-    for role in ["root", "Admin", "", "admin "] {
-        let answer = target.patch_user(&id, &json!({"role": role}).to_string());
+    let unknown = ["root", "Admin", "", "admin "].map(|role| json!(["user", role]));
+    for roles in unknown.into_iter().chain([json!([])]) {
+        let answer = target.patch_user(&id, &json!({"roles": roles}).to_string());
         answer.expect(422, &[], r#"{"detail":"Unknown role","error":"unknown_role"}"#);
     }
     target.patch_user("nobody", r#"{"is_active":false}"#).expect_not_found();
-    for body in ["", "x", r#"{"role":1}"#, r#"{"is_active":"no"}"#, r#"{"epoch":"1"}"#] {
+    for body in [
+        "",
+        "x",
+        r#"{"roles":"user"}"#,
+        r#"{"roles":[1]}"#,
+        r#"{"role":"user"}"#,
+        r#"{"is_active":"no"}"#,
+        r#"{"epoch":"1"}"#,
+    ] {
         target.patch_user(&id, body).expect_malformed();
     }
     let admin = target.admin().access;
-    let form = Request::new("PATCH", &format!("/users/{id}")).bearer(&admin).form(&[("role", "admin")]);
+    let form = Request::new("PATCH", &format!("/users/{id}")).bearer(&admin).form(&[("roles", "admin")]);
     target.send(&form).expect_unsupported_media_type();
-    assert_eq!(target.me(&user).json()["role"], "user");
+    assert_eq!(target.me(&user).json()["roles"], json!(["user"]));
 }
 
 /// The last active admin cannot be demoted, disabled or deleted.
@@ -76,11 +90,13 @@ pub fn the_last_admin_remains(target: &Target) {
     let admin = target.admin().access;
     let id = target.id_of(&admin);
     let conflict = r#"{"detail":"The last active administrator must remain"}"#;
-    for body in [r#"{"role":"user"}"#, r#"{"is_active":false}"#, r#"{"role":"user","is_active":true}"#] {
+    let demoted = [r#"{"roles":["user"]}"#, r#"{"roles":["moderator","user"],"is_active":true}"#];
+    for body in demoted.into_iter().chain([r#"{"is_active":false}"#]) {
         target.patch_user(&id, body).expect(409, &[], conflict);
     }
     let delete = Request::new("DELETE", &format!("/users/{id}")).bearer(&admin);
     target.send(&delete).expect(409, &[], conflict);
+    target.patch_user(&id, r#"{"roles":["admin","user"]}"#).expect_ok();
     target.set_role(&id, "admin");
     target.me(&admin).expect_ok();
 }

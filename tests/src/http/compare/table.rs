@@ -322,9 +322,10 @@ impl Table<'_> {
             ("revocation again", revoke(&eighth.refresh)),
             ("refresh after revocation", refresh(&eighth.refresh)),
             ("the last admin, deleted", on_user("DELETE", &actors.admin_id)),
-            ("the last admin, demoted", on_user("PATCH", &actors.admin_id).json(r#"{"role":"user"}"#)),
+            ("the last admin, demoted", on_user("PATCH", &actors.admin_id).json(r#"{"roles":["user"]}"#)),
             ("the admin", on_user("GET", &actors.admin_id)),
-            ("an unknown role", on_user("PATCH", &actors.user_id).json(r#"{"role":"root"}"#)),
+            ("no role", on_user("PATCH", &actors.user_id).json(r#"{"roles":[]}"#)),
+            ("an unknown role", on_user("PATCH", &actors.user_id).json(r#"{"roles":["root"]}"#)),
             ("an item", by_admin("POST", "/items").json(r#"{"name":"a lamp"}"#)),
             (
                 "an item by a reader",
