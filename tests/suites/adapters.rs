@@ -2,5 +2,6 @@
 
 mod guards;
 mod own_users;
+mod without_password;
 mod disconnects;
 mod compile_errors;

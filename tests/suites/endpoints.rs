@@ -2,6 +2,7 @@
 
 mod registration;
 mod login;
+mod create_session;
 mod refusal_floor;
 mod client_info;
 mod sessions;

@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod token_pair;
+mod create_session;
 mod login;
 mod refresh;
 mod logout;
@@ -14,6 +15,7 @@ mod dispatch;
 
 pub use accounts::{Accounts, Registration};
 pub use change_password::PasswordChange;
+pub use create_session::SessionOptions;
 pub use endpoint::{Endpoint, PUBLIC_KEYS_MAX_AGE};
 pub use introspect::{ActiveToken, INTROSPECTION, Introspection};
 pub use login::Login;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::password::{HasherError, PasswordPolicyError};
 use crate::store::StoreError;
 use crate::token::{InvalidExtraClaims, IssueError, TokenError};
-use crate::types::{InvalidEmail, RandomError, UnknownRole};
+use crate::types::{InvalidAmr, InvalidEmail, RandomError, UnknownRole};
 
 /// Why a request failed, for operators and events. Clients get a [`Denial`](crate::Denial) instead.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +75,9 @@ pub enum AuthError {
     /// The source of randomness failed.
     #[error("no identifier could be generated")]
     Random(#[from] RandomError),
+    /// The authentication methods of a new session are invalid.
+    #[error("the authentication methods of a session are invalid")]
+    Amr(#[from] InvalidAmr),
     /// A token could not be signed.
     #[error("a token could not be signed")]
     Issue(#[from] IssueError),

@@ -70,7 +70,7 @@ pub use serde::de::DeserializeOwned;
 pub use auth::{Auth, AuthBuilder, BuildError, DangerousAuthBuilder, Error, NoUser};
 pub use endpoints::{
     Accounts, ActiveToken, Endpoint, INTROSPECTION, Introspection, Login, PasswordChange, Refresh,
-    Registration, SessionInfo, SessionList, TokenPair,
+    Registration, SessionInfo, SessionList, SessionOptions, TokenPair,
 };
 pub use error::AuthError;
 pub use event::{Event, EventSink, TracingSink};
@@ -92,8 +92,8 @@ pub use store::{
 };
 pub use token::{Claims, TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims};
 pub use types::{
-    AllOf, AnyOf, ApiKeys, Authenticated, ClientInfo, ClientNetwork, Clock, Deadline, Email, Epoch,
-    InvalidApiKey, InvalidEmail, InvalidId, InvalidLoginName, InvalidScopes, LoginName, Password,
+    AllOf, Amr, AnyOf, ApiKeys, Authenticated, ClientInfo, ClientNetwork, Clock, Deadline, Email, Epoch,
+    InvalidAmr, InvalidApiKey, InvalidEmail, InvalidId, InvalidLoginName, InvalidScopes, LoginName, Password,
     PasswordHash, Policy, RandomError, Requirement, RoleChange, RoleName, RoleScopes, Scopes, SecureRandom,
     SessionId, SystemClock, SystemRandom, SystemTimer, Timer, Timestamp, TokenText, UnknownRole, UserAgent,
     UserId,

@@ -14,7 +14,9 @@ mod role;
 mod scope;
 mod requirement;
 mod api_key;
+mod amr;
 
+pub use amr::{Amr, InvalidAmr, MAX_AMR_BYTES};
 pub use api_key::{ApiKeys, InvalidApiKey, MAX_API_KEY_BYTES, SHORT_API_KEY_BYTES};
 pub use client::{ClientInfo, MAX_USER_AGENT_BYTES, UserAgent};
 pub use clock::{Clock, SystemClock, Timestamp};
@@ -35,7 +37,6 @@ pub use timer::{Deadline, SystemTimer, Timer};
 #[doc(hidden)]
 pub use typed_names::assert_distinct;
 
-pub(crate) use login_name::fold;
 pub(crate) use random::random_bytes;
 pub(crate) use requirement::Verdict;
 pub(crate) use scope::is_scope;

@@ -12,7 +12,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use gatewright_core::store::{RotationState, SessionSeed, TokenDigest};
-use gatewright_core::{ClientInfo, Epoch, Scopes, Session, SessionId, Timestamp, UserAgent, UserId};
+use gatewright_core::{Amr, ClientInfo, Epoch, Scopes, Session, SessionId, Timestamp, UserAgent, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Result;
@@ -30,6 +30,9 @@ struct Body {
     used: String,
     scopes: String,
     created_at: u64,
+    auth_time: u64,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    amr: String,
     last_used_at: u64,
     pending_used_at: u64,
     earlier_used_at: u64,
@@ -77,6 +80,8 @@ impl Record {
         let mut session = Session::new(id, user.clone(), epoch, seed, created_at)
             .with_scopes(Scopes::parse(&body.scopes)?)
             .with_client(body.client.parse()?)
+            .with_auth_time(time(body.auth_time)?)
+            .with_amr(Amr::parse(&body.amr)?)
             .with_expiry(time(body.idle_expires_at)?, time(body.expires_at)?);
         // The scripts delete a session at the end in its head.
         if ends_at != sortable(session.idle_expires_at) {
@@ -107,6 +112,8 @@ impl Record {
             used: STANDARD.encode(rotation.encode_used()),
             scopes: session.scopes.as_str().to_owned(),
             created_at: session.created_at.as_micros(),
+            auth_time: session.auth_time.as_micros(),
+            amr: session.amr.as_str().to_owned(),
             last_used_at: session.last_used_at.as_micros(),
             pending_used_at: session.pending_used_at.as_micros(),
             earlier_used_at: session.earlier_used_at.as_micros(),
@@ -190,6 +197,8 @@ mod tests {
         let session = session
             .with_scopes(Scopes::parse("a b").unwrap())
             .with_client(client)
+            .with_auth_time(NOW.saturating_add(Duration::from_secs(7)))
+            .with_amr(Amr::new(["otp", "pwd"]).unwrap())
             .with_expiry(NOW.saturating_add(Duration::from_secs(60)), absolute);
         Record::new(&session, TokenDigest::of(&TokenId::new("t0")))
     }
@@ -248,6 +257,8 @@ mod tests {
             ("\"rotated_by\":{", "\"rotated_by\":{\"later\":1"),
             ("2001:db8::1", "nowhere"),
             ("\"a b\"", "\"a  \\\"\""),
+            ("\"otp pwd\"", "\"otp \u{e9}\""),
+            ("\"auth_time\":", "\"later_time\":"),
             ("fffffffffffffffe", "FFFFFFFFFFFFFFFE"),
             ("\"expires_at\":", "\"expires_at\":-"),
             ("00000000000000000000", "x0000000000000000000"),
@@ -266,6 +277,7 @@ mod tests {
         let last = Timestamp::from_micros(u64::MAX).as_micros();
         for name in [
             "created_at",
+            "auth_time",
             "last_used_at",
             "pending_used_at",
             "earlier_used_at",

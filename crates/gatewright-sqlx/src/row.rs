@@ -4,7 +4,8 @@
 
 use gatewright_core::store::{NewAccount, RotationState, SessionSeed, TokenDigest};
 use gatewright_core::{
-    Account, ClientInfo, Email, Epoch, PasswordHash, RoleName, Scopes, Session, Timestamp, UserAgent, UserId,
+    Account, Amr, ClientInfo, Email, Epoch, PasswordHash, RoleName, Scopes, Session, Timestamp, UserAgent,
+    UserId,
 };
 
 use crate::Failure;
@@ -44,6 +45,8 @@ impl<D: Dialect> Row<D> {
         let mut session = Session::new(id, user, self.epoch()?, seed, self.time("created_at")?)
             .with_scopes(Scopes::parse(self.text("scopes")?)?)
             .with_client(self.client("address", "user_agent")?)
+            .with_auth_time(self.time("auth_time")?)
+            .with_amr(Amr::parse(D::text(&self.0, "amr")?.unwrap_or_default())?)
             .with_expiry(self.time("idle_expires_at")?, self.time("expires_at")?);
         session.last_used_at = self.time("last_used_at")?;
         session.pending_used_at = self.time("pending_used_at")?;

@@ -182,7 +182,9 @@ async fn insert<D: Dialect>(
         .epoch(session.epoch)
         .bytes(session.seed.expose().as_slice())
         .text(session.scopes.as_str())
-        .time(session.created_at);
+        .time(session.created_at)
+        .time(session.auth_time)
+        .text(Some(session.amr.as_str()).filter(|methods| !methods.is_empty()));
     let insert = with_client(insert, &session.client).time(session.expires_at);
     transaction.execute(with_state(insert, session, &session.rotation(current))).await?;
     Ok(())

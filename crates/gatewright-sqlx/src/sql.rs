@@ -21,7 +21,7 @@ macro_rules! their_roles {
 /// The columns of a session.
 macro_rules! session_columns {
     () => {
-        "id, user_id, epoch, seed, scopes, created_at, last_used_at, pending_used_at, earlier_used_at,
+        "id, user_id, epoch, seed, scopes, created_at, auth_time, amr, last_used_at, pending_used_at, earlier_used_at,
          idle_expires_at, expires_at, current_digest, used, rotated_at, rotated_by_address, rotated_by_user_agent, foreign_graces,
          foreign_grace_seen, address, user_agent"
     };
@@ -61,10 +61,11 @@ pub(crate) const PAGE_OF_USERS: &str = concat!(
 );
 
 pub(crate) const INSERT_SESSION: &str = "INSERT INTO gatewright_sessions (id, user_id, epoch, seed, scopes,
-     created_at, address, user_agent, expires_at, last_used_at, pending_used_at, earlier_used_at, idle_expires_at,
+     created_at, auth_time, amr, address, user_agent, expires_at, last_used_at, pending_used_at, earlier_used_at, idle_expires_at,
      current_digest, used, rotated_at, rotated_by_address, rotated_by_user_agent, foreign_graces,
      foreign_grace_seen)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+     $22)";
 pub(crate) const FIND_SESSION: &str =
     concat!("SELECT ", session_columns!(), " FROM gatewright_sessions WHERE id = $1 AND user_id = $2");
 pub(crate) const LOCK_SESSION: &str = concat!(

@@ -74,7 +74,7 @@ pub use gatewright_core::auth::{
 pub use gatewright_core::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY};
 pub use gatewright_core::endpoints::{
     Accounts, ActiveToken, Endpoint, INTROSPECTION, Introspection, Login, PUBLIC_KEYS_MAX_AGE,
-    PasswordChange, Refresh, Registration, SessionInfo, SessionList, TokenPair,
+    PasswordChange, Refresh, Registration, SessionInfo, SessionList, SessionOptions, TokenPair,
 };
 pub use gatewright_core::error::{
     AccessError, AuthError, ExtraClaimsError, LoginError, PolicyError, RefreshError, RequestError,
@@ -111,12 +111,12 @@ pub use gatewright_core::token::{
     TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims,
 };
 pub use gatewright_core::types::{
-    AllOf, AnyOf, ApiKeys, Authenticated, ClientInfo, ClientNetwork, Clock, Deadline, DerivedKey, Email,
-    Epoch, InvalidApiKey, InvalidEmail, InvalidId, InvalidLoginName, InvalidScopes, LoginName,
-    MAX_API_KEY_BYTES, MAX_EMAIL_BYTES, MAX_LOGIN_NAME_BYTES, MAX_ROLE_BYTES, MAX_SCOPES_BYTES,
-    MAX_USER_AGENT_BYTES, Password, PasswordHash, Policy, RandomError, Requirement, RoleChange, RoleName,
-    RoleScopes, SHORT_API_KEY_BYTES, Scopes, SecureRandom, SessionId, SystemClock, SystemRandom, SystemTimer,
-    Timer, Timestamp, TokenText, UnknownRole, UserAgent, UserId,
+    AllOf, Amr, AnyOf, ApiKeys, Authenticated, ClientInfo, ClientNetwork, Clock, Deadline, DerivedKey, Email,
+    Epoch, InvalidAmr, InvalidApiKey, InvalidEmail, InvalidId, InvalidLoginName, InvalidScopes, LoginName,
+    MAX_AMR_BYTES, MAX_API_KEY_BYTES, MAX_EMAIL_BYTES, MAX_LOGIN_NAME_BYTES, MAX_ROLE_BYTES,
+    MAX_SCOPES_BYTES, MAX_USER_AGENT_BYTES, Password, PasswordHash, Policy, RandomError, Requirement,
+    RoleChange, RoleName, RoleScopes, SHORT_API_KEY_BYTES, Scopes, SecureRandom, SessionId, SystemClock,
+    SystemRandom, SystemTimer, Timer, Timestamp, TokenText, UnknownRole, UserAgent, UserId,
 };
 pub use gatewright_core::{Bytes, roles, scopes};
 pub use gatewright_jwt::{

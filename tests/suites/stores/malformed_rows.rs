@@ -15,7 +15,12 @@ const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 type Fault = [&'static str; 2];
 
 /// Columns of the session. Every method that reads sessions fails.
-const SESSION: [Fault; 5] = [
+const SESSION: [Fault; 7] = [
+    [
+        "UPDATE gatewright_sessions SET auth_time = -1",
+        "UPDATE gatewright_sessions SET auth_time = created_at",
+    ],
+    ["UPDATE gatewright_sessions SET amr = 'a\"'", "UPDATE gatewright_sessions SET amr = NULL"],
     [
         "UPDATE gatewright_sessions SET pending_used_at = -1",
         "UPDATE gatewright_sessions SET pending_used_at = created_at",

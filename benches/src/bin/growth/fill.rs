@@ -32,7 +32,7 @@ pub(crate) fn digest_of(session: u64, step: u64) -> [u8; 32] {
 }
 
 const COLUMNS: &str =
-    "id, user_id, epoch, seed, scopes, created_at, last_used_at, pending_used_at, earlier_used_at,
+    "id, user_id, epoch, seed, scopes, created_at, auth_time, last_used_at, pending_used_at, earlier_used_at,
     idle_expires_at, expires_at, current_digest, used, rotated_at, foreign_graces, foreign_grace_seen";
 
 /// Inserts the sessions from `from` up to `to`, and their users.
@@ -58,7 +58,7 @@ pub(crate) async fn sqlite(url: &str, from: u64, to: u64, now: Timestamp) {
         format!(
             "{sessions} INSERT INTO gatewright_sessions ({COLUMNS})
              SELECT printf('%08x-%04x-7000-8000-%012x', n >> 16, n & 65535, n), 'user-' || (n / {SESSIONS_PER_USER}),
-             1, unhex(printf('%064x', n)), 'read write', {now}, {now}, {now}, {now}, {end}, {end}, unhex(printf('%064x', n)),
+             1, unhex(printf('%064x', n)), 'read write', {now}, {now}, {now}, {now}, {now}, {end}, {end}, unhex(printf('%064x', n)),
              x'', {now}, 0, 0
              FROM numbers"
         ),
@@ -88,7 +88,7 @@ pub(crate) async fn postgres(url: &str, from: u64, to: u64, now: Timestamp) {
             "INSERT INTO gatewright_sessions ({COLUMNS})
              SELECT lpad(to_hex(n >> 16), 8, '0') || '-' || lpad(to_hex(n & 65535), 4, '0') || '-7000-8000-'
              || lpad(to_hex(n), 12, '0'), 'user-' || (n / {SESSIONS_PER_USER}), 1, decode(lpad(to_hex(n), 64, '0'), 'hex'),
-             'read write', {now}, {now}, {now}, {now}, {end}, {end}, decode(lpad(to_hex(n), 64, '0'), 'hex'),
+             'read write', {now}, {now}, {now}, {now}, {now}, {end}, {end}, decode(lpad(to_hex(n), 64, '0'), 'hex'),
              ''::bytea, {now}, 0, FALSE
              FROM {sessions}"
         ),

@@ -4,6 +4,7 @@
 //! new epoch, which rejects all earlier tokens. The second replaces the sessions.
 
 use super::accounts::Accounts;
+use super::create_session::PASSWORD_METHOD;
 use super::token_pair::{Grant, TokenPair, sign};
 use crate::auth::{Auth, Error, Inner};
 use crate::error::{AccessError, AuthError, PolicyError, RequestError};
@@ -13,7 +14,7 @@ use crate::http::Fields;
 use crate::password::{AccountKey, PasswordVerdict, check_policy, verify_bounded};
 use crate::revocation::Revocation;
 use crate::store::{AuthUser, CompareAndSwap, Session, SessionSeed, TokenDigest, Validity, first_token_id};
-use crate::types::{ClientInfo, Epoch, Password, PasswordHash, SessionId, UserId};
+use crate::types::{Amr, ClientInfo, Epoch, Password, PasswordHash, SessionId, UserId};
 
 /// How often a password change is tried if another change replaces the hash at the same time.
 const MAX_PASSWORD_CHANGE_ATTEMPTS: u32 = 3;
@@ -56,8 +57,8 @@ impl<U: AuthUser> Auth<U> {
     /// Changes the caller's own password, and returns the first pair of tokens of a new session.
     ///
     /// The new session replaces all sessions of the user, the caller's included. It continues that one: it
-    /// has its client, its scopes, the time of its login and its absolute expiry. All tokens issued before
-    /// are rejected, also a refresh token that someone has copied.
+    /// has its client, its scopes, the time of its login and its absolute expiry. Its `auth_time` is now, and
+    /// its `amr` is `pwd`, because the caller sent the current password. All tokens issued before are rejected, also a refresh token that someone has copied.
     ///
     /// ```
     /// use gatewright_core::{Auth, Headers, Login, PasswordChange, Refresh, RequestView};
@@ -222,6 +223,8 @@ fn replacement<U: AuthUser>(inner: &Inner<U>, old: &Session, epoch: Epoch) -> Re
     let session = Session::new(id, old.user.clone(), epoch, seed, old.created_at)
         .with_scopes(old.scopes.clone())
         .with_client(old.client.clone())
+        .with_auth_time(now)
+        .with_amr(Amr::new([PASSWORD_METHOD])?)
         .with_expiry(idle, old.expires_at);
     Ok(session.used_since(old, now))
 }

@@ -1,17 +1,14 @@
 //! Login with a password: the OAuth 2.0 password form (RFC 6749 §4.3), as in FastAPI.
 
-use super::token_pair::{Grant, TokenPair, sign};
+use super::create_session::{PASSWORD_METHOD, SessionOptions};
+use super::token_pair::TokenPair;
 use crate::auth::{Auth, Error, Inner};
 use crate::error::{AuthError, LoginError, RequestError};
 use crate::event::Event;
 use crate::http::Fields;
 use crate::password::{AccountKey, HashContext, HasherError, PasswordVerdict, is_overlong, verify_bounded};
-use crate::revocation::Revocation;
-use crate::store::{
-    AuthUser, CompareAndSwap, MAX_SESSIONS_PER_USER, Session, SessionSeed, TokenDigest, Validity,
-    first_token_id,
-};
-use crate::types::{ClientInfo, LoginName, Password, Scopes, SessionId};
+use crate::store::{AuthUser, CompareAndSwap};
+use crate::types::{ClientInfo, LoginName, Password, Scopes};
 
 /// A login: user name, password and requested scopes.
 ///
@@ -45,8 +42,7 @@ pub struct Login {
     /// `None` if the text cannot be a login name.
     name: Option<LoginName>,
     password: Password,
-    scopes: Option<Scopes>,
-    client: ClientInfo,
+    options: SessionOptions,
 }
 
 impl Login {
@@ -54,13 +50,14 @@ impl Login {
     /// that cannot be one is refused later, in the same way as an unknown name.
     #[must_use]
     pub fn new(username: &str, password: Password) -> Self {
-        Self { name: LoginName::parse(username).ok(), password, scopes: None, client: ClientInfo::default() }
+        let options = SessionOptions::new().with_amr([PASSWORD_METHOD]);
+        Self { name: LoginName::parse(username).ok(), password, options }
     }
 
     /// Requests these scopes. Those that the user may have are granted.
     #[must_use]
     pub fn with_scopes(mut self, scopes: Scopes) -> Self {
-        self.scopes = Some(scopes);
+        self.options = self.options.with_scopes(scopes);
         self
     }
 
@@ -70,7 +67,7 @@ impl Login {
     /// The ready-made endpoint sets them. An application's own login gets them from [`Auth::client`].
     #[must_use]
     pub fn with_client(mut self, client: ClientInfo) -> Self {
-        self.client = client;
+        self.options = self.options.with_client(client);
         self
     }
 
@@ -79,14 +76,20 @@ impl Login {
             return Err(RequestError::GrantType);
         }
         let login = Self::new(fields.required("username")?, Password::new(fields.required("password")?));
-        let scopes = fields.scopes()?;
-        Ok(Self { scopes, ..login })
+        Ok(match fields.scopes()? {
+            Some(scopes) => login.with_scopes(scopes),
+            None => login,
+        })
     }
 }
 
 impl Login {
+    const fn client(&self) -> &ClientInfo {
+        self.options.client()
+    }
+
     fn hash_context<U>(&self, inner: &Inner<U>) -> HashContext {
-        inner.hash_context(&self.client, self.name.as_ref().map(AccountKey::of_login))
+        inner.hash_context(self.client(), self.name.as_ref().map(AccountKey::of_login))
     }
 }
 
@@ -104,28 +107,15 @@ impl<U: AuthUser> Auth<U> {
     /// A cancelled call may leave a session without tokens. It expires.
     pub async fn login(&self, login: Login) -> Result<TokenPair, Error> {
         let is_refused = |outcome: &Result<_, _>| matches!(outcome, Err(AuthError::Login(_)));
-        let client = login.client.clone();
+        let client = login.client().clone();
         let call = self.inner.with_refusal_floor(&client, self.login_at_once(login), is_refused);
         self.inner.answerable(call).await
     }
 
     /// Logs a user in. A refusal is not held back.
     async fn login_at_once(&self, login: Login) -> Result<TokenPair, AuthError> {
-        let inner = &self.inner;
-        let user = verify_user(inner, &login).await?;
-        // The epoch was read together with the hash. If the password has changed since, the new session is
-        // invalid from the start.
-        let session = new_session(inner, &user, &login)?;
-        let grant = Grant::new(inner, &user, session.scopes.clone())?;
-        let first = first_token_id(&*inner.randomness)?;
-        // The store may delete the oldest sessions. It returns how many, but not which.
-        let (oldest, current) = (Revocation::user(session.user.clone()), TokenDigest::of(&first));
-        let create = inner.sessions.create(&session, current, MAX_SESSIONS_PER_USER);
-        inner.revoke_without_waiting(oldest, create, |deleted| *deleted > 0).await?;
-        let validity = Validity::new(session.created_at, session.idle_expires_at);
-        let pair = sign(inner, &session, first, validity, grant)?;
-        inner.emit(&Event::LoggedIn { user: &session.user, session: session.id });
-        Ok(pair)
+        let user = verify_user(&self.inner, &login).await?;
+        self.inner.start_session(&user, login.options).await
     }
 }
 
@@ -182,18 +172,4 @@ async fn upgrade_hash<U: AuthUser>(inner: &Inner<U>, user: &U, login: &Login) {
         Err(error @ AuthError::Hasher(HasherError::Busy {})) => inner.report_overload(&error),
         Err(error) => inner.emit(&Event::HashNotUpgraded { user: &id, cause: Some(&error) }),
     }
-}
-
-fn new_session<U: AuthUser>(inner: &Inner<U>, user: &U, login: &Login) -> Result<Session, AuthError> {
-    let allowed = inner.allowed_scopes(user);
-    let scopes = login.scopes.as_ref();
-    let scopes = scopes.map_or_else(|| allowed.clone(), |requested| requested.intersection(&allowed));
-    let now = inner.now();
-    let randomness = &*inner.randomness;
-    let id = SessionId::generate(now, randomness)?;
-    let seed = SessionSeed::generate(randomness)?;
-    let idle = now.saturating_add(inner.settings.refresh_lifetime);
-    let absolute = now.saturating_add(inner.settings.session_lifetime);
-    let session = Session::new(id, user.id(), user.epoch(), seed, now).with_scopes(scopes);
-    Ok(session.with_client(login.client.clone()).with_expiry(idle, absolute))
 }

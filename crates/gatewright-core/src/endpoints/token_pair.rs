@@ -78,7 +78,9 @@ pub(crate) fn sign<U: AuthUser>(
     let mut access = Claims::new(session.user.clone(), access_id, issued_at, expires_at)
         .with_session(session.id)
         .with_epoch(session.epoch)
-        .with_scopes(scopes.clone());
+        .with_scopes(scopes.clone())
+        .with_auth_time(session.auth_time.floor_to_second())
+        .with_amr(session.amr.iter());
     access.extra = extra;
     let (from, until) = (validity.issued_at.floor_to_second(), validity.expires_at.floor_to_second());
     let refresh = Claims::new(session.user.clone(), refresh_id, from, until).with_session(session.id);

@@ -125,7 +125,7 @@ impl From<&AuthError> for Denial {
             | AuthError::Random(_)
             | AuthError::Issue(_)
             | AuthError::Contended {} => Self::Unavailable,
-            AuthError::ExtraClaims(_) | AuthError::Misconfigured { .. } => Self::Internal,
+            AuthError::Amr(_) | AuthError::ExtraClaims(_) | AuthError::Misconfigured { .. } => Self::Internal,
         }
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::error::StoreError;
 use super::rotation::{Rotation, RotationRequest, RotationState};
 use super::token_chain::{SessionSeed, TokenDigest};
-use crate::types::{ClientInfo, Epoch, Scopes, SessionId, Timestamp, UserId};
+use crate::types::{Amr, ClientInfo, Epoch, Scopes, SessionId, Timestamp, UserId};
 
 /// How many sessions a user may have: 100. A login beyond that deletes the oldest session.
 pub const MAX_SESSIONS_PER_USER: u32 = 100;
@@ -54,8 +54,13 @@ pub struct Session {
     pub scopes: Scopes,
     /// Address and user agent of the login.
     pub client: ClientInfo,
-    /// The time of the login.
+    /// The time of the login. After a password change, the time of the login that it continues.
     pub created_at: Timestamp,
+    /// When the user proved who they are: at the login, or at the password change that created this session. A
+    /// refresh does not change it.
+    pub auth_time: Timestamp,
+    /// How the user did so.
+    pub amr: Amr,
     /// The time of the latest rotation, or of the login.
     pub last_used_at: Timestamp,
     /// A use that later ones do not replace until it is [`USE_DISCLOSURE_DELAY`] old, so that the user's own
@@ -70,7 +75,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session created at `now`, without scopes and client, and already expired.
+    /// A session created at `now`, without scopes, client and authentication methods, and already expired.
     ///
     /// Set its expiry with [`with_expiry`](Self::with_expiry).
     #[must_use]
@@ -84,6 +89,8 @@ impl Session {
             scopes,
             client: ClientInfo::default(),
             created_at: now,
+            auth_time: now,
+            amr: Amr::default(),
             last_used_at: now,
             pending_used_at: now,
             earlier_used_at: now,
@@ -103,6 +110,20 @@ impl Session {
     #[must_use]
     pub fn with_client(mut self, client: ClientInfo) -> Self {
         self.client = client;
+        self
+    }
+
+    /// Sets when the user proved who they are.
+    #[must_use]
+    pub const fn with_auth_time(mut self, auth_time: Timestamp) -> Self {
+        self.auth_time = auth_time;
+        self
+    }
+
+    /// Sets how the user proved who they are.
+    #[must_use]
+    pub fn with_amr(mut self, amr: Amr) -> Self {
+        self.amr = amr;
         self
     }
 

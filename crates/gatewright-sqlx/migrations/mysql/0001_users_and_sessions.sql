@@ -23,6 +23,8 @@ CREATE TABLE IF NOT EXISTS gatewright_user_roles (
 -- The users may be in another store, so there is no foreign key. `seq` is the order of creation.
 -- The idle expiry is never later than the absolute expiry, so it alone decides when a session has
 -- expired.
+-- `auth_time` is when the user last proved who they are, `amr` how: methods of RFC 8176, separated by
+-- spaces, or null if they are not known.
 CREATE TABLE IF NOT EXISTS gatewright_sessions (
     id VARBINARY(36) NOT NULL PRIMARY KEY,
     seq BIGINT NOT NULL AUTO_INCREMENT UNIQUE,
@@ -31,6 +33,8 @@ CREATE TABLE IF NOT EXISTS gatewright_sessions (
     seed VARBINARY(32) NOT NULL CHECK (length(seed) = 32),
     scopes BLOB NOT NULL,
     created_at BIGINT NOT NULL,
+    auth_time BIGINT NOT NULL,
+    amr VARBINARY(255),
     last_used_at BIGINT NOT NULL,
     pending_used_at BIGINT NOT NULL,
     earlier_used_at BIGINT NOT NULL,

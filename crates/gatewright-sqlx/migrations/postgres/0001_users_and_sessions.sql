@@ -21,6 +21,8 @@ CREATE TABLE gatewright_user_roles (
 CREATE INDEX gatewright_user_roles_user ON gatewright_user_roles (user_id);
 
 -- The users may be in another store, so there is no foreign key. `seq` is the order of creation.
+-- `auth_time` is when the user last proved who they are, `amr` how: methods of RFC 8176, separated by
+-- spaces, or null if they are not known.
 CREATE TABLE gatewright_sessions (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     seq BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -29,6 +31,8 @@ CREATE TABLE gatewright_sessions (
     seed BYTEA NOT NULL CHECK (octet_length(seed) = 32),
     scopes TEXT COLLATE "C" NOT NULL,
     created_at BIGINT NOT NULL,
+    auth_time BIGINT NOT NULL,
+    amr TEXT COLLATE "C",
     last_used_at BIGINT NOT NULL,
     pending_used_at BIGINT NOT NULL,
     earlier_used_at BIGINT NOT NULL,

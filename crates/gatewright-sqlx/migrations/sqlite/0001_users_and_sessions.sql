@@ -19,6 +19,8 @@ CREATE TABLE gatewright_user_roles (
 CREATE INDEX gatewright_user_roles_user ON gatewright_user_roles (user_id);
 
 -- The users may be in another store, so there is no foreign key. `seq` is the order of creation.
+-- `auth_time` is when the user last proved who they are, `amr` how: methods of RFC 8176, separated by
+-- spaces, or null if they are not known.
 CREATE TABLE gatewright_sessions (
     id TEXT NOT NULL UNIQUE,
     seq INTEGER PRIMARY KEY,
@@ -27,6 +29,8 @@ CREATE TABLE gatewright_sessions (
     seed BLOB NOT NULL CHECK (length(seed) = 32),
     scopes TEXT NOT NULL,
     created_at INTEGER NOT NULL,
+    auth_time INTEGER NOT NULL,
+    amr TEXT,
     last_used_at INTEGER NOT NULL,
     pending_used_at INTEGER NOT NULL,
     earlier_used_at INTEGER NOT NULL,

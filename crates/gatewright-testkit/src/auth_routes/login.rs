@@ -19,6 +19,8 @@ impl Tokens {
         let claims = claims(access);
         assert_eq!(claims["scope"], json!(scope));
         assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), expires_in);
+        assert_eq!(claims["amr"], json!(["pwd"]));
+        assert!(claims["auth_time"].as_u64().unwrap() <= claims["iat"].as_u64().unwrap());
         tokens
     }
 }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use gatewright_core::store::{MAX_SESSIONS_PER_USER, SessionSeed, TokenDigest, Validity};
+use gatewright_core::types::MAX_AMR_BYTES;
 use gatewright_core::{
-    Epoch, Rotation, RotationRequest, Scopes, Session, SessionId, SystemRandom, Timestamp, TokenId, UserId,
+    Amr, Epoch, Rotation, RotationRequest, Scopes, Session, SessionId, SystemRandom, Timestamp, TokenId,
+    UserId,
 };
 
 use super::{Sessions, race_of};
@@ -37,6 +39,8 @@ pub(super) fn new_session(owner: &str, created_at: Timestamp) -> Session {
     let (idle, absolute) = (created_at.saturating_add(IDLE), created_at.saturating_add(ABSOLUTE));
     Session::new(id, user(owner), Epoch::from_u64(u64::MAX - 1), seed, created_at)
         .with_scopes(Scopes::parse("items:read items:write").unwrap())
+        .with_auth_time(created_at.saturating_add(Duration::from_micros(1)))
+        .with_amr(Amr::new(["pwd", "urn:example:badge"]).unwrap())
         .with_expiry(idle, absolute)
 }
 
@@ -113,10 +117,16 @@ pub(super) async fn expect_stored<S: Sessions>(store: &S, session: &Session) {
     assert_eq!(fields(&stored(store, session).await), fields(session));
 }
 
-/// The time has a fraction of a second, and the epoch has its highest bit set.
+/// The time has a fraction of a second, and the epoch has its highest bit set. The authentication methods
+/// may be unknown, or as long as they can be.
 pub async fn session_fields_round_trip<S: Sessions>([store, other]: [S; 2]) {
     let session = create_session(&store, "ada").await;
     expect_stored(&other, &session).await;
+    for amr in [String::new(), "x".repeat(MAX_AMR_BYTES)] {
+        let session = new_session("ada", START).with_amr(Amr::parse(&amr).unwrap());
+        store_session(&store, &session, MAX_SESSIONS_PER_USER).await;
+        expect_stored(&other, &session).await;
+    }
 }
 
 /// The result is `None`, `Unknown` or no effect, not an error.
