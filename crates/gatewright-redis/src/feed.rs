@@ -46,9 +46,10 @@ const ENDED: &str = "the thread of the feed has ended";
 /// The feed uses two connections and a thread, on which it runs in a runtime of its own. The thread
 /// ends when the last clone is dropped. Nothing waits for its end. The server must be a primary; both
 /// connections check that once a second, and a message that a demoted server accepted counts as not
-/// sent. A lost connection is replaced after 0.1 seconds. So is a connection on which nothing
-/// arrives for 6 seconds, because heartbeats must arrive every second. If there are no receivers,
-/// the connections are closed 5 seconds after the last message.
+/// sent. A lost connection is replaced after at most 0.1 seconds. So is a connection on which nothing
+/// arrives for 6 seconds, because heartbeats must arrive every second. If the next subscription fails
+/// too before a message of the cluster arrives, the pauses grow to at most 2 seconds. If there are no
+/// receivers, the connections are closed 5 seconds after the last message.
 ///
 /// # Delivery
 /// A node's messages are sent in the order of the `publish` calls, up to 256 in one round trip. A

@@ -16,6 +16,11 @@ pub const MIN_FLOOD_PAUSE: Duration = Duration::from_millis(100);
 /// How long a feed waits after a flood before it subscribes again, at most: 2 seconds.
 pub const MAX_FLOOD_PAUSE: Duration = Duration::from_secs(2);
 
+/// How long the first of the [`RetryPauses`] lasts, at most: 0.1 seconds.
+pub const FIRST_RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// How long each of the [`RetryPauses`] lasts, at most: 2 seconds.
+pub const MAX_RETRY_PAUSE: Duration = Duration::from_secs(2);
+
 /// The period that the limits are for.
 const PERIOD: Duration = Duration::from_secs(1);
 /// How often one cause may be logged.
@@ -108,12 +113,56 @@ impl FloodGate {
 /// [`MAX_FLOOD_PAUSE`], so that the nodes of a cluster do not all come back in one moment.
 #[must_use]
 pub fn flood_pause() -> Duration {
+    random_between(MIN_FLOOD_PAUSE, MAX_FLOOD_PAUSE)
+}
+
+/// A random time. Without randomness it is the longest one.
+fn random_between(shortest: Duration, longest: Duration) -> Duration {
     let mut random = [u8::MAX; 2];
     if SystemRandom.fill(&mut random).is_err() {
-        return MAX_FLOOD_PAUSE;
+        return longest;
     }
-    let range = MAX_FLOOD_PAUSE.saturating_sub(MIN_FLOOD_PAUSE);
-    MIN_FLOOD_PAUSE + range * u32::from(u16::from_be_bytes(random)) / u32::from(u16::MAX)
+    let range = longest.saturating_sub(shortest);
+    shortest + range * u32::from(u16::from_be_bytes(random)) / u32::from(u16::MAX)
+}
+
+/// The pauses of a feed between attempts to connect. They start with [`FIRST_RETRY_PAUSE`] and double
+/// up to [`MAX_RETRY_PAUSE`]. Each lasts a random time from half of that to all of it, so that the
+/// nodes of a cluster do not all come back in one moment.
+///
+/// ```
+/// use gatewright_core::revocation::{FIRST_RETRY_PAUSE, RetryPauses};
+///
+/// let mut pauses = RetryPauses::default();
+/// assert!(pauses.next_pause() <= FIRST_RETRY_PAUSE);
+/// assert!(pauses.next_pause() >= FIRST_RETRY_PAUSE);
+/// // A message arrived, so the connection works.
+/// pauses.reset();
+/// assert!(pauses.next_pause() <= FIRST_RETRY_PAUSE);
+/// ```
+#[derive(Debug, Clone)]
+pub struct RetryPauses {
+    longest: Duration,
+}
+
+impl Default for RetryPauses {
+    fn default() -> Self {
+        Self { longest: FIRST_RETRY_PAUSE }
+    }
+}
+
+impl RetryPauses {
+    /// How long to wait before the next attempt.
+    pub fn next_pause(&mut self) -> Duration {
+        let longest = self.longest;
+        self.longest = MAX_RETRY_PAUSE.min(longest * 2);
+        random_between(longest / 2, longest)
+    }
+
+    /// Starts again with the shortest pause.
+    pub fn reset(&mut self) {
+        *self = Self::default();
+    }
 }
 
 /// Limits the log lines of one cause to one a minute, and counts the others.
@@ -201,6 +250,18 @@ mod tests {
         let spread = pauses.iter().max().unwrap().saturating_sub(*pauses.iter().min().unwrap());
         // Fails by chance once in 10^50 runs or less.
         assert!(spread > Duration::from_millis(500), "{spread:?}");
+    }
+
+    #[test]
+    fn retry_pauses_double_up_to_their_limit_and_start_again() {
+        let mut pauses = RetryPauses::default();
+        for _ in 0..2 {
+            for longest in [100, 200, 400, 800, 1_600, 2_000, 2_000].map(Duration::from_millis) {
+                let pause = pauses.next_pause();
+                assert!((longest / 2..=longest).contains(&pause), "{pause:?} of {longest:?}");
+            }
+            pauses.reset();
+        }
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The receiving half of the feed: a task with one subscription for all receivers. It replaces a
 //! broken subscription.
 
+use std::fmt::Display;
+use std::mem;
 use std::time::Duration;
 
 use gatewright_core::RevocationReceiver;
 use gatewright_core::revocation::{
-    Flood, FloodGate, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, LogLimit, Received, flood_pause,
+    Flood, FloodGate, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, LogLimit, Received, RetryPauses, flood_pause,
 };
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError};
@@ -18,10 +20,7 @@ use super::IDLE_TIMEOUT;
 use super::inbox::{Inbox, Incoming, inbox};
 use super::sender::Outbox;
 use crate::connection::{CONNECT_TIMEOUT, check_primary, pause, until};
-use crate::failure::{Failure, Result};
-
-/// The pause before a failed subscription is tried again.
-const RETRY_PAUSE: Duration = Duration::from_millis(100);
+use crate::failure::Result;
 
 /// How long a subscription may receive nothing. Heartbeats should arrive every second.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(2 * HEARTBEAT_TIMEOUT.as_secs());
@@ -71,15 +70,21 @@ impl Subscription {
             // In a flood the reply would come late, and the driver would read until then.
             biased;
             flood = self.inbox.overrun() => Err(End::Flooded(flood)),
-            check = check => if matches!(check, Ok(Ok(()))) { Ok(()) } else { Err(End::Broken) },
+            check = check => if matches!(check, Ok(Ok(()))) { Ok(()) } else { Err(End::Broken(NO_PRIMARY)) },
         }
     }
 }
 
+/// Why a subscription broke, and what to look at.
+const CLOSED: &str = "the connection was closed; the server closes it before it sends more than its \
+     client-output-buffer-limit";
+const NO_PRIMARY: &str = "the server did not answer that it is a primary";
+const SILENT: &str = "no heartbeat arrived";
+
 /// Why a subscription ended.
 enum End {
     /// The connection failed, or the server is not a primary any more.
-    Broken,
+    Broken(&'static str),
     /// There were no receivers for [`IDLE_TIMEOUT`].
     Idle,
     /// Too much arrived.
@@ -92,6 +97,9 @@ pub(super) struct Listener {
     outbox: Outbox,
     new_receivers: UnboundedReceiver<RevocationReceiver>,
     receivers: Vec<RevocationReceiver>,
+    pauses: RetryPauses,
+    /// Whether a loss was logged, and nothing authentic has arrived since.
+    warned: bool,
     losses: LogLimit,
     floods: LogLimit,
 }
@@ -102,8 +110,16 @@ impl Listener {
         outbox: Outbox,
         new_receivers: UnboundedReceiver<RevocationReceiver>,
     ) -> Self {
-        let (losses, floods) = (LogLimit::default(), LogLimit::default());
-        Self { connector, outbox, new_receivers, receivers: Vec::new(), losses, floods }
+        Self {
+            connector,
+            outbox,
+            new_receivers,
+            receivers: Vec::new(),
+            pauses: RetryPauses::default(),
+            warned: false,
+            losses: LogLimit::default(),
+            floods: LogLimit::default(),
+        }
     }
 
     /// Subscribes and reports the outcome. Then delivers messages until the feed's last clone has been
@@ -138,7 +154,10 @@ impl Listener {
         }
         drop(subscription);
         match end {
-            End::Broken => {}
+            End::Broken(cause) => {
+                self.log_loss(&cause);
+                pause(self.pauses.next_pause()).await;
+            }
             End::Idle => self.wait_for_receiver().await?,
             End::Flooded(flood) => {
                 self.log_flood(flood);
@@ -157,25 +176,18 @@ impl Listener {
     }
 
     async fn resubscribe(&mut self) -> Option<Subscription> {
-        let mut warned = false;
         loop {
             let subscription = self.connector.open().await;
             self.accept_new()?;
             match subscription {
-                Ok(subscription) => {
-                    if warned {
-                        tracing::info!(target: "gatewright", "Redis feed: receives revocations again");
-                    }
-                    return Some(subscription);
-                }
-                Err(failure) if !warned => warned = self.log_loss(&failure),
-                Err(_) => {}
+                Ok(subscription) => return Some(subscription),
+                Err(failure) => self.log_loss(&failure),
             }
             self.receivers.retain(|receiver| !receiver.is_gone());
             if self.receivers.is_empty() {
                 self.wait_for_receiver().await?;
             }
-            pause(RETRY_PAUSE).await;
+            pause(self.pauses.next_pause()).await;
         }
     }
 
@@ -200,9 +212,12 @@ impl Listener {
             tokio::select! {
                 incoming = subscription.inbox.next() => {
                     match incoming.and_then(|incoming| self.pass_on(&incoming, &mut gate)) {
-                        Ok(Some(Received::Accepted)) => received_at = Instant::now(),
+                        Ok(Some(Received::Accepted)) => {
+                            received_at = Instant::now();
+                            self.show_that_it_works();
+                        }
                         Ok(Some(_)) => {}
-                        Ok(None) => return Some(End::Broken),
+                        Ok(None) => return Some(End::Broken(CLOSED)),
                         Err(flood) => return Some(End::Flooded(flood)),
                     }
                 }
@@ -221,7 +236,7 @@ impl Listener {
                     if !self.receivers.is_empty() {
                         needed_at = Instant::now();
                         if received_at.elapsed() > SILENCE_TIMEOUT {
-                            return Some(End::Broken);
+                            return Some(End::Broken(SILENT));
                         }
                     } else if needed_at.elapsed() > IDLE_TIMEOUT {
                         return Some(End::Idle);
@@ -257,18 +272,29 @@ impl Listener {
         Ok(Some(received))
     }
 
-    /// Returns whether it logged the loss.
-    fn log_loss(&mut self, failure: &Failure) -> bool {
-        let count = self.losses.count(Instant::now().into_std());
-        if let Some(count) = count {
+    /// Only an authentic message shows that the subscription works; the server's confirmation is not
+    /// enough.
+    fn show_that_it_works(&mut self) {
+        self.pauses.reset();
+        if mem::take(&mut self.warned) {
+            tracing::info!(target: "gatewright", "Redis feed: receives revocations again");
+        }
+    }
+
+    /// Logs a loss: not for each failed attempt to subscribe, and at most once a minute.
+    fn log_loss(&mut self, cause: &impl Display) {
+        if self.warned {
+            return;
+        }
+        if let Some(count) = self.losses.count(Instant::now().into_std()) {
+            self.warned = true;
             tracing::warn!(
                 target: "gatewright",
-                %failure,
+                failure = %cause,
                 count,
                 "Redis feed: cannot receive revocations, so caches are not used; will retry"
             );
         }
-        count.is_some()
     }
 
     fn log_flood(&mut self, flood: Flood) {
@@ -282,5 +308,118 @@ impl Listener {
                  again; with an ACL, let only the application's user publish on the channel"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
+    use gatewright_core::revocation::FIRST_RETRY_PAUSE;
+    use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Level, Metadata, Subscriber};
+
+    use super::*;
+    use crate::connection::{Address, SharedConnection};
+
+    /// Counts the warnings of the feed.
+    struct Warnings(Arc<AtomicUsize>);
+
+    impl Subscriber for Warnings {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            metadata.target() == "gatewright" && *metadata.level() == Level::WARN
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    /// The arguments of the next command. `None` at the end of the connection.
+    fn read_command(connection: &mut impl BufRead) -> Option<Vec<String>> {
+        let mut number = |kind: char| {
+            let mut line = String::new();
+            connection.read_line(&mut line).ok()?;
+            let number = line.trim_end().strip_prefix(kind)?.parse::<usize>().ok()?;
+            if kind == '*' {
+                return Some((number, String::new()));
+            }
+            let mut text = vec![0; number + 2];
+            connection.read_exact(&mut text).ok()?;
+            Some((number, String::from_utf8(text).unwrap().trim_end().to_owned()))
+        };
+        let (count, _) = number('*')?;
+        (0..count).map(|_| number('$').map(|(_, text)| text)).collect()
+    }
+
+    /// A server that confirms each subscription and then closes its connection, as a server does when
+    /// more waits to be sent than `client-output-buffer-limit`. It reports each connection.
+    fn confirm_and_close(server: &TcpListener, opened: &UnboundedSender<()>) {
+        for connection in server.incoming() {
+            let mut connection = BufReader::new(connection.unwrap());
+            let (_, mut is_subscribed) = (opened.send(()), false);
+            while let Some(command) = read_command(&mut connection) {
+                let reply = match &*command[0] {
+                    "HELLO" => "%1\r\n$4\r\nrole\r\n$6\r\nmaster\r\n".to_owned(),
+                    "SUBSCRIBE" => {
+                        format!(">3\r\n$9\r\nsubscribe\r\n${}\r\n{}\r\n:1\r\n", command[1].len(), command[1])
+                    }
+                    _ => "+OK\r\n".to_owned(),
+                };
+                connection.get_mut().write_all(reply.as_bytes()).unwrap();
+                if is_subscribed {
+                    break;
+                }
+                is_subscribed = command[0] == "SUBSCRIBE";
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn subscriptions_that_break_at_once_have_pauses_between_them_and_one_warning() {
+        const CONNECTIONS: u32 = 4;
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("redis://{}/", server.local_addr().unwrap());
+        let (opened, mut connections) = unbounded_channel();
+        thread::spawn(move || confirm_and_close(&server, &opened));
+
+        let address = Address::parse(&url).unwrap();
+        let connector = Connector::new(address.subscribing_client().unwrap(), "channel".to_owned());
+        let shared = SharedConnection::for_server(&address).unwrap();
+        let (outbox, _sender) = Outbox::new(shared, "channel".to_owned());
+        let (_receivers, new_receivers) = unbounded_channel();
+        let (opened, _outcome) = oneshot::channel();
+        let warnings = Arc::new(AtomicUsize::new(0));
+        let _counting = tracing::subscriber::set_default(Warnings(Arc::clone(&warnings)));
+        let began = Instant::now();
+        let connected = async {
+            for _ in 0..CONNECTIONS {
+                connections.recv().await.unwrap();
+            }
+        };
+        tokio::select! {
+            () = connected => {}
+            () = Listener::new(connector, outbox, new_receivers).run(opened) => panic!("a handle exists"),
+        }
+        // Half of 0.1, 0.2 and 0.4 seconds.
+        assert!(began.elapsed() >= FIRST_RETRY_PAUSE * 7 / 2, "{:?}", began.elapsed());
+        assert_eq!(warnings.load(Ordering::Relaxed), 1);
     }
 }
