@@ -1,7 +1,9 @@
 //! The feed suite on each feed, and tests that only one feed needs.
 
+mod interceptor;
 mod server_crash;
 mod more_on_postgres;
+mod stuck_on_postgres;
 
 use std::sync::Arc;
 

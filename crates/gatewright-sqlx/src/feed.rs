@@ -1,16 +1,22 @@
 //! Revocations between nodes, over PostgreSQL's LISTEN and NOTIFY.
 //!
 //! ```text
-//!                      ┌ thread.rs ────────────────────────────────┐
-//! publish ───► queue ──► task.rs ──► connections.rs   NOTIFY ──► server ──► every node,
-//!                      │ one task    two connections               │ │        also this one
-//! receivers ◄─────────── task.rs ◄── connections.rs   LISTEN ◄───────┘
-//!                      └───────────────────────────────────────────┘
+//!                      ┌ thread.rs ─────────────────────────┐
+//! publish ───► orders ──► sender.rs     one connection: NOTIFY ──► server ──► every node,
+//!                      │  ▲  one task                       │        │        also this one
+//!                      │  │ heartbeats                      │        │
+//! receivers ◄──────────── listener.rs   one connection: LISTEN ◄─────┘
+//!                      │     one task                       │
+//!                      └────────────────────────────────────┘
 //! ```
+//!
+//! `connections.rs` opens the connections, `abrupt.rs` closes the one that listens.
 
 mod thread;
+mod abrupt;
 mod connections;
-mod task;
+mod sender;
+mod listener;
 
 use std::fmt;
 use std::future::ready;
@@ -20,10 +26,11 @@ use std::time::Duration;
 use gatewright_core::revocation::FeedMessage;
 use gatewright_core::{FeedReach, Publication, RevocationFeed, RevocationReceiver, StoreError};
 use sqlx::ConnectOptions;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
-use connections::{Connections, Connector};
-use task::{Command, FeedTask, Outgoing};
+use connections::Connector;
+use listener::Listener;
+use sender::{Order, Outcome, Outgoing, QUEUE_IS_FULL, Sender};
 use thread::FeedThread;
 
 use crate::Failure;
@@ -41,6 +48,9 @@ pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many messages may wait to be sent: 10 000. Publishing another one fails at once.
 pub const MAX_WAITING: usize = 10_000;
+
+/// How long unused connections stay open.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The settings of each connection.
 const SETTINGS: [(&str, &str); 4] = [
@@ -73,9 +83,13 @@ const ENDED: &str = "the thread of the feed has ended";
 /// All nodes must use the same channel of the same database. The same server is not enough.
 ///
 /// # Connections
-/// The feed has two connections and a thread, on which it runs in a runtime of its own. If a
-/// connection is lost, or if the node's own heartbeats do not arrive, the feed replaces both
-/// connections. The first attempt comes after 0.1 seconds; the pauses grow to 2 seconds.
+/// The feed has two connections and a thread, on which it runs in a runtime of its own. One connection
+/// sends, the other listens. Each is replaced without the other: if it is lost, or if the node's own
+/// heartbeats do not arrive on the one that listens. The first attempt comes after at most 0.1 seconds.
+/// The pauses grow to at most 2 seconds and have a random part.
+///
+/// `connect` waits for the connection that sends. The other one is opened in the background. Until it
+/// listens, guards query the stores, and revocations of this node reach the others.
 ///
 /// While there are no receivers, the connections are closed 5 seconds after the last message. The
 /// thread ends when the last clone is dropped. Nothing waits for its end.
@@ -84,8 +98,9 @@ const ENDED: &str = "the thread of the feed has ended";
 /// A node's messages are sent in the order in which they were published. One statement sends all
 /// that are waiting, up to 256.
 ///
-/// If a message is not sent within [`PUBLISH_TIMEOUT`], publishing it fails. The task still tries
-/// to send it until every cache entry that it affects has expired
+/// If a message is not sent within [`PUBLISH_TIMEOUT`], publishing it fails. If the server's
+/// notification queue is full, it fails at once. In both cases the feed still tries to send the message
+/// until every cache entry that it affects has expired
 /// ([`CACHE_TTL_WITH_FEED`](gatewright_core::revocation::CACHE_TTL_WITH_FEED)).
 ///
 /// # PgBouncer
@@ -106,11 +121,18 @@ const ENDED: &str = "the thread of the feed has ended";
 ///   entries, and during a flood the cache is not used.
 ///
 /// It cannot forge a revocation or make a node admit a request: without messages guards query the
-/// stores. But it can stop the feed. A session that listens, begins a transaction and stays idle
-/// makes every new LISTEN scan the server's whole queue, and lets the queue fill up. Then nodes cannot
-/// listen again or send, and calls that revoke something answer 503 after 5 s, although the change is
-/// stored. Roles of other databases on the same server do not reach the channel, but they fill the
-/// same queue.
+/// stores. But it can keep nodes from listening. A session that listens, begins a transaction and stays
+/// idle keeps the tail of the server's queue where it is. A LISTEN reads the queue from there, unless
+/// another session listens in the same database already. The server cannot interrupt it. So the feed
+/// - sends LISTEN only while the queue is at most 5 % full (`pg_notification_queue_usage()`),
+/// - gives a LISTEN up after 5 seconds, closes its connection at once, and sends no other one while the
+///   server still carries it out,
+/// - sends messages meanwhile.
+///
+/// Until the session has ended, guards query the stores, and a line in the log names the cause. Such a
+/// session also lets the queue fill up, to 8 GB unless the server sets another limit. When it is full,
+/// calls that revoke something answer 503, although the change is stored. Roles of other databases on
+/// the same server do not reach the channel, but they fill the same queue.
 ///
 /// To take the right away, let only the application's role connect:
 /// ```sql
@@ -122,18 +144,19 @@ const ENDED: &str = "the thread of the feed has ended";
 /// connect still has the statement NOTIFY. (Seen on PostgreSQL 15.)
 #[derive(Clone)]
 pub struct PostgresFeed {
-    commands: mpsc::UnboundedSender<Command>,
+    orders: mpsc::UnboundedSender<Order>,
+    receivers: mpsc::UnboundedSender<RevocationReceiver>,
     permits: Arc<Semaphore>,
     thread: FeedThread,
 }
 
 impl PostgresFeed {
-    /// Connects to the database at `url` and listens on [`DEFAULT_CHANNEL`]. The URL is as for
+    /// Connects to the database at `url`, and starts to listen on [`DEFAULT_CHANNEL`]. The URL is as for
     /// [`PostgresStore::connect`](crate::PostgresStore).
     ///
     /// # Errors
-    /// If the URL is invalid, the database cannot be reached, or its encoding is not UTF8. The
-    /// error does not contain the password.
+    /// If the URL is invalid, the database cannot be reached or is a standby, or its encoding is not
+    /// UTF8. A feed that cannot listen yet returns no error. The error does not contain the password.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::connect_on(url, DEFAULT_CHANNEL).await
     }
@@ -152,31 +175,40 @@ impl PostgresFeed {
         // Without this, the application's log of statements would show a heartbeat every second.
         let options = options(url)?.options(SETTINGS).disable_statement_logging();
         let connector = Connector { options, channel: channel.to_owned() };
-        let (commands, receiver) = mpsc::unbounded_channel();
+        let (orders, new_orders) = mpsc::unbounded_channel();
+        let (receivers, new_receivers) = mpsc::unbounded_channel();
         let (opened, connected) = oneshot::channel();
-        let thread = FeedThread::spawn(|| run(connector, receiver, opened))?;
+        let channels = Channels { orders: orders.clone(), new_orders, new_receivers };
+        let thread = FeedThread::spawn(|| run(connector, channels, opened))?;
         connected.await.map_err(|_| ENDED)??;
-        Ok(Self { commands, permits: Arc::new(Semaphore::new(MAX_WAITING)), thread })
+        Ok(Self { orders, receivers, permits: Arc::new(Semaphore::new(MAX_WAITING)), thread })
     }
+}
+
+/// What the tasks of a feed receive from its handles. The listener also gives orders.
+struct Channels {
+    orders: mpsc::UnboundedSender<Order>,
+    new_orders: mpsc::UnboundedReceiver<Order>,
+    new_receivers: mpsc::UnboundedReceiver<RevocationReceiver>,
 }
 
 /// Connects, reports the outcome, and serves until the last handle is dropped. Ends if nothing waits
 /// for the outcome any more.
-async fn run(
-    connector: Connector,
-    commands: mpsc::UnboundedReceiver<Command>,
-    mut opened: oneshot::Sender<Result<(), Failure>>,
-) {
-    let connections = tokio::select! {
-        connections = in_time(Connections::open(&connector)) => connections,
+async fn run(connector: Connector, channels: Channels, mut opened: oneshot::Sender<Result<(), Failure>>) {
+    let connection = tokio::select! {
+        connection = in_time(connector.sender()) => connection,
         () = opened.closed() => return,
     };
-    let (connections, outcome) = match connections {
-        Ok(connections) => (Some(connections), Ok(())),
+    let (connection, outcome) = match connection {
+        Ok(connection) => (Some(connection), Ok(())),
         Err(failure) => (None, Err(failure)),
     };
-    if let (Ok(()), Some(connections)) = (opened.send(outcome), connections) {
-        FeedTask::new(connector, commands).run(connections).await;
+    if let (Ok(()), Some(connection)) = (opened.send(outcome), connection) {
+        let Channels { orders, new_orders, new_receivers } = channels;
+        let beaten = Arc::new(Notify::new());
+        let sender = Sender::new(connector.clone(), new_orders, Arc::clone(&beaten), connection);
+        let listener = Listener::new(connector, orders, beaten, new_receivers);
+        tokio::join!(sender.run(), listener.run());
     }
 }
 
@@ -186,7 +218,7 @@ impl RevocationFeed for PostgresFeed {
     }
 
     fn subscribe(&self, receiver: RevocationReceiver) {
-        if self.commands.send(Command::Subscribe(receiver)).is_err() {
+        if self.receivers.send(receiver).is_err() {
             tracing::error!(
                 target: "gatewright",
                 "the thread of the revocation feed has ended; guards query the stores until a restart"
@@ -199,15 +231,19 @@ impl RevocationFeed for PostgresFeed {
             let failure = format!("{MAX_WAITING} messages are already waiting to be sent");
             return Box::pin(ready(Err(StoreError::new(ACTION, failure))));
         };
-        let (sent, mut answer) = oneshot::channel();
+        let (outcome, mut answer) = oneshot::channel();
         let timeout = self.thread.timer(PUBLISH_TIMEOUT);
-        // If the task has ended or drops the message, `sent` is dropped and `answer` fails.
-        let outgoing = Outgoing { text: message.as_str().to_owned(), sent, _permit: permit };
-        let _ = self.commands.send(Command::Publish(outgoing));
+        // If the task has ended or drops the message, `outcome` is dropped and `answer` fails.
+        let outgoing = Outgoing { text: message.as_str().to_owned(), outcome, permit };
+        let _ = self.orders.send(Order::Publish(outgoing));
         Box::pin(async move {
             tokio::select! {
                 biased;
-                answer = &mut answer => answer.map_err(|_| StoreError::new(ACTION, ENDED)),
+                answer = &mut answer => match answer {
+                    Ok(Outcome::Sent) => Ok(()),
+                    Ok(Outcome::QueueIsFull) => Err(StoreError::new(ACTION, QUEUE_IS_FULL)),
+                    Err(_) => Err(StoreError::new(ACTION, ENDED)),
+                },
                 () = timeout => Err(StoreError::new(ACTION, format!("timed out after {PUBLISH_TIMEOUT:?}"))),
             }
         })

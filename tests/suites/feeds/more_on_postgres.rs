@@ -131,6 +131,9 @@ async fn messages_on_other_channels_or_databases_are_not_received() {
         PostgresFeed::connect(&elsewhere.url).await.unwrap(),
     ];
     let listeners = feeds.each_ref().map(|feed| Listener::to(feed));
+    for listener in &listeners {
+        listener.until_heartbeats(1).await;
+    }
     for (number, feed) in feeds.iter().enumerate() {
         feed.publish(&sealed(&user(number))).await.unwrap();
     }
@@ -166,6 +169,7 @@ fn the_feed_outlives_the_runtime_that_connected_it() {
     let bare = || tokio::runtime::Builder::new_current_thread().build().unwrap();
     let feed = bare().block_on(PostgresFeed::connect(&url)).unwrap();
     let listener = Listener::to(&feed);
+    block_on(listener.until_heartbeats(1));
     bare().block_on(feed.publish(&sealed(&user(1)))).unwrap();
     block_on(listener.until_received(&user(1)));
     block_on(listener.until_heartbeats(2));

@@ -1,0 +1,228 @@
+//! The half of the feed that sends: a task with one connection. It does not depend on the connection
+//! that listens.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+
+use gatewright_core::revocation::{CACHE_TTL_WITH_FEED, LogLimit, RetryPauses};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::IDLE_TIMEOUT;
+use super::connections::{Connector, Sending, ServerId, is_queue_full};
+use crate::Failure;
+
+/// How many messages one statement sends at most.
+const BATCH: usize = 256;
+
+/// Why the server accepts no notification, and what to do.
+pub(super) const QUEUE_IS_FULL: &str =
+    "the server's notification queue is full: end the session that listens and keeps a transaction open";
+
+/// What the task is asked to do.
+pub(super) enum Order {
+    Publish(Outgoing),
+    /// Sends heartbeats after all messages that were published before. They replace older ones.
+    Beat(Vec<String>),
+    /// The node listens on this server, so it must send to the same one.
+    SendTo(ServerId),
+}
+
+/// A message to send.
+pub(super) struct Outgoing {
+    pub(super) text: String,
+    pub(super) outcome: oneshot::Sender<Outcome>,
+    pub(super) permit: OwnedSemaphorePermit,
+}
+
+/// What became of a message.
+pub(super) enum Outcome {
+    /// The server has it.
+    Sent,
+    /// The server's queue is full. The task still tries to send the message.
+    QueueIsFull,
+}
+
+/// A message that waits to be sent.
+struct Waiting {
+    text: String,
+    /// Empty if the publisher has an answer.
+    outcome: Option<oneshot::Sender<Outcome>>,
+    since: Instant,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Waiting {
+    fn answer(&mut self, outcome: Outcome) {
+        if let Some(publisher) = self.outcome.take() {
+            // The publisher may have stopped waiting.
+            let _ = publisher.send(outcome);
+        }
+    }
+}
+
+pub(super) struct Sender {
+    connector: Connector,
+    orders: mpsc::UnboundedReceiver<Order>,
+    /// Notified when the server has heartbeats.
+    beaten: Arc<Notify>,
+    connection: Option<Sending>,
+    outgoing: VecDeque<Waiting>,
+    heartbeats: Vec<String>,
+    queue_is_full: bool,
+    pauses: RetryPauses,
+    is_lost: bool,
+    losses: LogLimit,
+}
+
+impl Sender {
+    pub(super) fn new(
+        connector: Connector,
+        orders: mpsc::UnboundedReceiver<Order>,
+        beaten: Arc<Notify>,
+        connection: Sending,
+    ) -> Self {
+        Self {
+            connector,
+            orders,
+            beaten,
+            connection: Some(connection),
+            outgoing: VecDeque::new(),
+            heartbeats: Vec::new(),
+            queue_is_full: false,
+            pauses: RetryPauses::default(),
+            is_lost: false,
+            losses: LogLimit::default(),
+        }
+    }
+
+    /// Runs until nothing can give it an order any more.
+    pub(super) async fn run(mut self) {
+        while self.wait_for_order().await.is_some() {
+            while !self.is_idle() {
+                match self.send_all().await {
+                    Ok(()) => self.show_that_it_works(),
+                    Err(failure) => {
+                        if self.back_off(&failure).await.is_none() {
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for an order and accepts all that wait behind it. Closes the connection if none comes for
+    /// [`IDLE_TIMEOUT`]. `None` if no other order can come.
+    async fn wait_for_order(&mut self) -> Option<()> {
+        let order = match timeout(IDLE_TIMEOUT, self.orders.recv()).await {
+            Ok(order) => order,
+            Err(_) => {
+                self.connection = None;
+                self.orders.recv().await
+            }
+        };
+        self.accept(order?);
+        while let Ok(order) = self.orders.try_recv() {
+            self.accept(order);
+        }
+        Some(())
+    }
+
+    fn accept(&mut self, order: Order) {
+        match order {
+            Order::Publish(Outgoing { text, outcome, permit }) => {
+                let since = Instant::now();
+                let mut waiting = Waiting { text, outcome: Some(outcome), since, _permit: permit };
+                if self.queue_is_full {
+                    waiting.answer(Outcome::QueueIsFull);
+                }
+                self.outgoing.push_back(waiting);
+            }
+            Order::Beat(heartbeats) => self.heartbeats = heartbeats,
+            Order::SendTo(server) => {
+                if self.connection.as_ref().is_some_and(|connection| !connection.is_on(&server)) {
+                    self.connection = None;
+                }
+            }
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.outgoing.is_empty() && self.heartbeats.is_empty()
+    }
+
+    /// Sends all waiting messages, then the heartbeats. After most failures the connection is closed.
+    async fn send_all(&mut self) -> Result<(), Failure> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connector.reopen_sender().await?,
+        };
+        let sent = self.send_over(&mut connection).await;
+        if sent.as_ref().err().is_none_or(is_queue_full) {
+            self.connection = Some(connection);
+        }
+        sent
+    }
+
+    async fn send_over(&mut self, connection: &mut Sending) -> Result<(), Failure> {
+        while !self.outgoing.is_empty() {
+            let batch: Vec<&str> = self.outgoing.iter().take(BATCH).map(|waiting| &*waiting.text).collect();
+            let count = batch.len();
+            connection.send(&self.connector.channel, &batch).await?;
+            self.outgoing.drain(..count).for_each(|mut waiting| waiting.answer(Outcome::Sent));
+        }
+        if !self.heartbeats.is_empty() {
+            let heartbeats: Vec<&str> = self.heartbeats.iter().map(String::as_str).collect();
+            connection.send(&self.connector.channel, &heartbeats).await?;
+            self.heartbeats.clear();
+            self.beaten.notify_one();
+        }
+        Ok(())
+    }
+
+    fn show_that_it_works(&mut self) {
+        self.pauses.reset();
+        self.queue_is_full = false;
+        if mem::take(&mut self.is_lost) {
+            tracing::info!(target: "gatewright", "the revocation feed sends again");
+        }
+    }
+
+    /// Waits before the next attempt. `None` if no other order can come.
+    ///
+    /// Afterwards it drops outdated messages: every cache entry that they affect has expired.
+    async fn back_off(&mut self, failure: &Failure) -> Option<()> {
+        self.queue_is_full = is_queue_full(failure);
+        if self.queue_is_full {
+            self.outgoing.iter_mut().for_each(|waiting| waiting.answer(Outcome::QueueIsFull));
+        }
+        self.log_loss(failure);
+        // The next ones are made soon, and these may be too old by then.
+        self.heartbeats.clear();
+        let until = Instant::now() + self.pauses.next_pause();
+        while let Ok(order) = timeout_at(until, self.orders.recv()).await {
+            self.accept(order?);
+        }
+        self.outgoing.retain(|waiting| waiting.since.elapsed() < CACHE_TTL_WITH_FEED);
+        Some(())
+    }
+
+    /// Logs that the feed cannot send: not for each failed attempt, and at most once a minute.
+    fn log_loss(&mut self, failure: &Failure) {
+        if self.is_lost {
+            return;
+        }
+        if let Some(count) = self.losses.count(Instant::now().into_std()) {
+            self.is_lost = true;
+            let failure = if self.queue_is_full { QUEUE_IS_FULL.to_owned() } else { failure.to_string() };
+            tracing::warn!(
+                target: "gatewright",
+                failure,
+                count,
+                "the revocation feed cannot send; guards query the stores until it can; will retry"
+            );
+        }
+    }
+}
