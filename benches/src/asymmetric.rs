@@ -6,8 +6,7 @@ use aws_lc_rs::signature::{self, ParsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright::{
-    Algorithm, Claims, Clock, Jwt, KeyRing, NewKey, SigningKey, SystemClock, TokenIssuer, TokenKind,
-    TokenVerifier,
+    Algorithm, Claims, Clock, Jwt, KeyRing, NewKey, SigningKey, SystemClock, TokenKind, TokenVerifier,
 };
 use jwt_simple::algorithms::{ECDSAP256PublicKeyLike, ES256PublicKey, Ed25519PublicKey, EdDSAPublicKeyLike};
 use jwt_simple::common::VerificationOptions;
@@ -90,7 +89,7 @@ impl Signed {
         let builder = || Jwt::builder(ring.clone()).issuer(ISSUER).audience(AUDIENCE);
         let (ours, cached) = (builder().build().unwrap(), builder().with_cache(1_024).build().unwrap());
         let claims = claims(SystemClock.now());
-        let token = ours.issue(TokenKind::Access, &claims).unwrap().expose().to_owned();
+        let token = ours.sign(TokenKind::Access, &claims).unwrap().expose().to_owned();
         let set: jsonwebtoken::jwk::JwkSet = serde_json::from_str(&ring.jwks()).unwrap();
         let json: serde_json::Value = serde_json::from_str(key.jwk()).unwrap();
         let number = |name: &str| URL_SAFE_NO_PAD.decode(json[name].as_str().unwrap_or_default()).unwrap();
@@ -146,7 +145,7 @@ impl Signed {
 
     /// Gatewright issues a token.
     pub fn issue(&self) -> bool {
-        self.ours.issue(TokenKind::Access, &self.claims).is_ok()
+        self.ours.sign(TokenKind::Access, &self.claims).is_ok()
     }
 
     /// `jsonwebtoken` issues a token of the same length.

@@ -20,7 +20,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright::{
     Claims, Clock, Epoch, HmacSecret, Jwt, Scopes, SessionId, SystemClock, SystemRandom, Timestamp, TokenId,
-    TokenIssuer, TokenKind, TokenVerifier, UserId,
+    TokenKind, TokenVerifier, UserId,
 };
 use jwt_simple::algorithms::{HS256Key, MACLike};
 use jwt_simple::common::VerificationOptions;
@@ -90,7 +90,7 @@ impl Tokens {
     /// Issues the token and parses the keys.
     pub fn new() -> Self {
         let ours = Jwt::hs256(SECRET.clone()).issuer(ISSUER).audience(AUDIENCE).build().unwrap();
-        let token = ours.issue(TokenKind::Access, &claims(SystemClock.now())).unwrap().expose().to_owned();
+        let token = ours.sign(TokenKind::Access, &claims(SystemClock.now())).unwrap().expose().to_owned();
         Self {
             token,
             ours,

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use gatewright::{
     Account, Auth, AuthBuilder, Claims, Endpoint, FeedKey, HashingPool, IssueError, Jwt, MAX_FEED_KEYS,
     MemoryStore, RoleName, SystemRandom, Timer, Timestamp, TokenError, TokenIssuer, TokenKind, TokenText,
@@ -83,9 +84,10 @@ fn missing_settings_are_refused_by_name() {
 /// An issuer that signs in a key management service, which does not give its key away.
 struct Remote(Jwt);
 
+#[async_trait]
 impl TokenIssuer for Remote {
-    fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
-        self.0.issue(kind, claims)
+    async fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
+        self.0.issue(kind, claims).await
     }
 
     fn public_keys(&self) -> Arc<str> {

@@ -12,6 +12,7 @@ mod random_signatures;
 mod change_password;
 mod extra_claims;
 mod errors;
+mod signing;
 
 use gatewright::{Identity, MemoryStore, Password, PasswordChange, RequestView, SessionId, TokenText};
 use gatewright_testkit::auth_routes::claims;

@@ -11,6 +11,8 @@ pub use extra::{ExtraClaimsMismatch, ExtraObject, InvalidExtraClaims, MAX_EXTRA_
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+
 use crate::types::{DerivedKey, Timestamp, TokenText};
 
 /// The longest token that is processed: 8 KiB. A longer one is rejected unread.
@@ -72,17 +74,26 @@ impl TokenKind {
     }
 }
 
-/// Issues tokens.
+/// How long a pair of tokens may take to be signed: 5 seconds. After that the client gets 503.
+pub const SIGNING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Issues tokens. The signing key may be in this process or in a key management service.
 ///
 /// # Contract
 /// - The verifier configured beside it accepts an issued token until `expires_at`, as this kind only.
 /// - Two calls with the same claims may return different text, but the same token: same `jti`, same times.
+/// - It does not block the thread. A login or a refresh gives both of its tokens [`SIGNING_TIMEOUT`] together.
+/// - A signed token may be dropped: a refresh signs before it uses its token, so a failure uses nothing.
+///
+/// # Cancel safety
+/// A call may be dropped at any time.
+#[async_trait]
 pub trait TokenIssuer: Send + Sync {
     /// Signs `claims` as a token of `kind`.
     ///
     /// # Errors
     /// The key could not sign. Clients get 503 then.
-    fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError>;
+    async fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError>;
 
     /// The public keys of the tokens as a JWK set (RFC 7517 §5), for other services that verify them.
     ///
@@ -103,9 +114,10 @@ pub trait TokenIssuer: Send + Sync {
 }
 
 #[deny(clippy::missing_trait_methods)]
+#[async_trait]
 impl<T: TokenIssuer + ?Sized> TokenIssuer for Arc<T> {
-    fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
-        (**self).issue(kind, claims)
+    async fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
+        (**self).issue(kind, claims).await
     }
 
     fn public_keys(&self) -> Arc<str> {

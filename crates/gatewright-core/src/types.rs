@@ -40,3 +40,4 @@ pub use typed_names::assert_distinct;
 pub(crate) use random::random_bytes;
 pub(crate) use requirement::Verdict;
 pub(crate) use scope::is_scope;
+pub(crate) use timer::within;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::token::{ExtraObject, IssueError, MAX_TOKEN_BYTES};
@@ -31,8 +32,9 @@ struct Payload<'a> {
     amr: &'a [String],
 }
 
+#[async_trait]
 impl TokenIssuer for Jwt {
-    fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
+    async fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
         self.sign(kind, claims)
     }
 
@@ -48,7 +50,12 @@ impl TokenIssuer for Jwt {
 }
 
 impl Jwt {
-    fn sign(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
+    /// Signs a token at once: what [`TokenIssuer::issue`] does, outside of an async function.
+    ///
+    /// # Errors
+    /// The ring has no signing key, the claims are such that the verifier would reject the token, or signing
+    /// failed.
+    pub fn sign(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
         self.check(kind, claims)?;
         let payload = Payload {
             iss: &self.rules.issuer,

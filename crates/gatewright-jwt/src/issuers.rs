@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::token::{IssueError, MAX_TOKEN_BYTES};
@@ -153,9 +154,10 @@ impl Entry {
 }
 
 #[deny(clippy::missing_trait_methods)]
+#[async_trait]
 impl<O: TokenIssuer> TokenIssuer for Issuers<O> {
-    fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
-        self.own.issue(kind, claims)
+    async fn issue(&self, kind: TokenKind, claims: &Claims) -> Result<TokenText, IssueError> {
+        self.own.issue(kind, claims).await
     }
 
     fn public_keys(&self) -> Arc<str> {

@@ -10,7 +10,7 @@
 //! The simplest setup has one secret:
 //!
 //! ```
-//! use gatewright_core::{Claims, Timestamp, TokenId, TokenIssuer, TokenKind, TokenVerifier, UserId};
+//! use gatewright_core::{Claims, Timestamp, TokenId, TokenKind, TokenVerifier, UserId};
 //! use gatewright_jwt::{HmacSecret, Jwt};
 //!
 //! let secret = HmacSecret::generate()?; // or the text of AUTH_SECRET_KEY
@@ -18,7 +18,7 @@
 //! let now = Timestamp::from_seconds(1_700_000_000);
 //! let claims = Claims::new(UserId::new("42")?, TokenId::new("1"), now, Timestamp::from_seconds(1_700_000_900));
 //!
-//! let token = jwt.issue(TokenKind::Access, &claims)?;
+//! let token = jwt.sign(TokenKind::Access, &claims)?;
 //! assert_eq!(jwt.verify(TokenKind::Access, token.expose(), now)?.subject().as_str(), "42");
 //! assert!(jwt.verify(TokenKind::Refresh, token.expose(), now).is_err());
 //! assert!(jwt.verify(TokenKind::Access, token.expose(), claims.expires_at).is_err());

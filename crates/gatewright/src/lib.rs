@@ -107,8 +107,8 @@ pub use gatewright_core::store::{
 };
 pub use gatewright_core::token::{
     AuthMethods, Claims, ExtraClaimsMismatch, ExtraObject, FUTURE_TOLERANCE, InvalidExtraClaims, IssueError,
-    MAX_ACCESS_LIFETIME, MAX_EXTRA_CLAIMS_BYTES, MAX_REFRESH_LIFETIME, MAX_TOKEN_BYTES, TokenError, TokenId,
-    TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims,
+    MAX_ACCESS_LIFETIME, MAX_EXTRA_CLAIMS_BYTES, MAX_REFRESH_LIFETIME, MAX_TOKEN_BYTES, SIGNING_TIMEOUT,
+    TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims,
 };
 pub use gatewright_core::types::{
     AllOf, Amr, AnyOf, ApiKeys, Authenticated, ClientInfo, ClientNetwork, Clock, Deadline, DerivedKey, Email,

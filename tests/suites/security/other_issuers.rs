@@ -2,7 +2,7 @@
 
 use gatewright::{
     Auth, AuthError, Clock, Introspection, Issuers, Jwt, Login, Password, Refresh, RefreshError, RequestView,
-    TokenError, TokenIssuer, TokenKind, TokenText, TokenVerifier,
+    TokenError, TokenKind, TokenText, TokenVerifier,
 };
 use gatewright_testkit::{TestHasher, shared_secret};
 use gatewright_tests::{PASSWORD, jwt};
@@ -32,7 +32,7 @@ async fn tokens_of_another_issuer_reach_no_session_and_no_user() {
 
     // The partner's token has the same claims as ours, including session and epoch.
     let ours = jwt().verify(TokenKind::Access, pair.access_token.expose(), now).unwrap();
-    let theirs = partner().issue(TokenKind::Access, &ours.to_claims()).unwrap();
+    let theirs = partner().sign(TokenKind::Access, &ours.to_claims()).unwrap();
     assert_eq!(status(&pair.access_token).await, 200);
     assert_eq!(status(&theirs).await, 401);
     let claims = auth.require_claims(&RequestView::new("GET", &bearer(&theirs))).unwrap();
@@ -42,7 +42,7 @@ async fn tokens_of_another_issuer_reach_no_session_and_no_user() {
     assert_eq!(auth.introspect(&theirs).await.unwrap(), Introspection::Inactive);
 
     let ours = jwt().verify(TokenKind::Refresh, pair.refresh_token.expose(), now).unwrap();
-    let theirs = partner().issue(TokenKind::Refresh, &ours.to_claims()).unwrap();
+    let theirs = partner().sign(TokenKind::Refresh, &ours.to_claims()).unwrap();
     auth.revoke(&theirs).await.unwrap();
     match auth.refresh(Refresh::new(theirs)).await.map_err(AuthError::from) {
         Err(AuthError::Refresh(RefreshError::Token(TokenError::Kind))) => {}
@@ -56,7 +56,7 @@ async fn a_resource_server_verifies_claims_and_has_no_users_or_sessions() {
     let world = world().await;
     let pair = world.login(EMAIL).await;
     let ours = jwt().verify(TokenKind::Access, pair.access_token.expose(), world.clock.now()).unwrap();
-    let token = partner().issue(TokenKind::Access, &ours.to_claims()).unwrap();
+    let token = partner().sign(TokenKind::Access, &ours.to_claims()).unwrap();
     let auth = Auth::resource_server(partner()).with_clock(world.clock.clone()).build().unwrap();
 
     let headers = bearer(&token);

@@ -160,8 +160,9 @@ impl PasswordHasher for Nothing {
     }
 }
 
+#[async_trait]
 impl TokenIssuer for Nothing {
-    fn issue(&self, _: TokenKind, _: &Claims) -> Result<TokenText, IssueError> {
+    async fn issue(&self, _: TokenKind, _: &Claims) -> Result<TokenText, IssueError> {
         Err(IssueError::new(Some(REASON.into())))
     }
 

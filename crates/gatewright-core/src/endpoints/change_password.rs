@@ -5,7 +5,7 @@
 
 use super::accounts::Accounts;
 use super::create_session::PASSWORD_METHOD;
-use super::token_pair::{Grant, TokenPair, sign};
+use super::token_pair::{CurrentToken, Grant, TokenPair, sign};
 use crate::auth::{Auth, Error, Inner};
 use crate::error::{AccessError, AuthError, PolicyError, RequestError};
 use crate::event::Event;
@@ -129,25 +129,27 @@ impl<U: AuthUser> Accounts<U> {
         let epoch = Epoch::generate(&*inner.randomness)?;
         let old = current_session(inner, identity).await?;
         let session = replacement(inner, &old, epoch)?;
-        let first = first_token_id(&*inner.randomness)?;
-        let grant = self.replace_password(identity, &old, change, epoch).await?;
-        let replace = inner.sessions.replace_all(&session, TokenDigest::of(&first));
-        inner.revoke_and_wait(Revocation::user(session.user.clone()), replace, |&()| true).await?;
         let validity = Validity::new(session.last_used_at, session.idle_expires_at);
-        sign(inner, &session, first, validity, grant)
+        let first = CurrentToken { id: first_token_id(&*inner.randomness)?, validity };
+        let next = NextSession { session, first };
+        let pair = self.replace_password(identity, &old, change, &next).await?;
+        let NextSession { session, first } = &next;
+        let replace = inner.sessions.replace_all(session, TokenDigest::of(&first.id));
+        inner.revoke_and_wait(Revocation::user(session.user.clone()), replace, |&()| true).await?;
+        Ok(pair)
     }
 
     /// Replaces the hash that the current password was verified against. If that hash changed meanwhile, because
     /// of a login that upgraded it or another password change, it verifies the current password again.
     ///
-    /// Returns the grant of the user whose password was verified.
+    /// Returns the tokens of the next session. They are signed first, so an issuer that fails changes nothing.
     async fn replace_password(
         &self,
         identity: &Identity<U>,
         session: &Session,
         change: &PasswordChange,
-        epoch: Epoch,
-    ) -> Result<Grant, AuthError> {
+        next: &NextSession,
+    ) -> Result<TokenPair, AuthError> {
         let id = &session.user;
         let mut hash = None;
         for _ in 0..MAX_PASSWORD_CHANGE_ATTEMPTS {
@@ -163,6 +165,7 @@ impl<U: AuthUser> Accounts<U> {
                 }
             };
             let grant = Grant::new(&self.inner, &user, self.inner.effective_scopes(&session.scopes, &user))?;
+            let pair = sign(&self.inner, &next.session, &next.first, &grant).await?;
             // Hashing takes long. A session that ended meanwhile must not continue.
             current_session(&self.inner, identity).await?;
             let record = |swap: &CompareAndSwap| {
@@ -172,9 +175,9 @@ impl<U: AuthUser> Accounts<U> {
                 }
                 swapped
             };
-            let swap = self.store.change_password(id, &stored, &new, epoch);
+            let swap = self.store.change_password(id, &stored, &new, next.session.epoch);
             match self.first_step(id, swap, record).await? {
-                CompareAndSwap::Swapped => return Ok(grant),
+                CompareAndSwap::Swapped => return Ok(pair),
                 CompareAndSwap::Conflict => hash = Some(new),
             }
         }
@@ -199,6 +202,12 @@ impl<U: AuthUser> Accounts<U> {
             }
         }
     }
+}
+
+/// The session that replaces all others, and its first refresh token.
+struct NextSession {
+    session: Session,
+    first: CurrentToken,
 }
 
 /// The caller's session, if it still exists and is live.

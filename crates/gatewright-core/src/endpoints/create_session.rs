@@ -1,6 +1,6 @@
 //! Sessions: how every login begins one, and how an application begins one without a password.
 
-use super::token_pair::{Grant, TokenPair, sign};
+use super::token_pair::{CurrentToken, Grant, TokenPair, sign};
 use crate::auth::{Auth, Error, Inner};
 use crate::error::{AuthError, LoginError};
 use crate::event::Event;
@@ -133,13 +133,14 @@ impl<U: AuthUser> Inner<U> {
     ) -> Result<TokenPair, AuthError> {
         let session = self.new_session(user, options)?;
         let grant = Grant::new(self, user, session.scopes.clone())?;
-        let first = first_token_id(&*self.randomness)?;
+        let validity = Validity::new(session.created_at, session.idle_expires_at);
+        let first = CurrentToken { id: first_token_id(&*self.randomness)?, validity };
+        // An issuer that fails begins no session.
+        let pair = sign(self, &session, &first, &grant).await?;
         // The store may delete the oldest sessions. It returns how many, but not which.
-        let (oldest, current) = (Revocation::user(session.user.clone()), TokenDigest::of(&first));
+        let (oldest, current) = (Revocation::user(session.user.clone()), TokenDigest::of(&first.id));
         let create = self.sessions.create(&session, current, MAX_SESSIONS_PER_USER);
         self.revoke_without_waiting(oldest, create, |deleted| *deleted > 0).await?;
-        let validity = Validity::new(session.created_at, session.idle_expires_at);
-        let pair = sign(self, &session, first, validity, grant)?;
         self.emit(&Event::LoggedIn { user: &session.user, session: session.id });
         Ok(pair)
     }

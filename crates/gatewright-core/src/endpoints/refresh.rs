@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::token_pair::{Grant, TokenPair, sign};
+use super::token_pair::{CurrentToken, Grant, TokenPair, sign};
 use crate::auth::{Auth, Error, Inner};
 use crate::cache::{ActiveUser, LiveSession};
 use crate::error::{AccessError, AuthError, RefreshError, RequestError};
@@ -62,8 +62,9 @@ impl Refresh {
 impl<U: AuthUser> Auth<U> {
     /// Exchanges a refresh token for the next pair of tokens.
     ///
-    /// It verifies the token, reads the session and its user, rotates and signs. The rotation is the last
-    /// step that can fail in a store, so a refusal or an outage before it consumes nothing.
+    /// It verifies the token, reads the session and its user, signs and rotates. The rotation is the last
+    /// step, so a refusal or an outage before it consumes nothing. If the store answers with the session's
+    /// current token instead of a rotation, that token is signed afterwards.
     ///
     /// Inside the grace window, a token that was used before returns the session's current token. So a
     /// retry and a second tab get the same token. After the window, it ends its session.
@@ -111,8 +112,19 @@ impl<U: AuthUser> Auth<U> {
         let unnamed = RefreshError::Token(TokenError::ClaimMissing);
         let presented =
             claims.token_id().ok_or_else(|| self.inner.refuse_refresh(claims.session(), unnamed))?;
-        let (current, validity) = self.inner.rotate(&session, presented, now, refresh.client).await?;
-        sign(&self.inner, &session, current, validity, grant)
+        let request = self.inner.rotation_request(&session, presented, now, refresh.client);
+        let validity = Validity::new(now, request.idle_expires_at.min(session.expires_at));
+        let next = CurrentToken { id: session.seed.successor(presented), validity };
+        let pair = sign(&self.inner, &session, &next, &grant).await?;
+        let (current, grace) = self.inner.rotate(&session, presented, &request).await?;
+        // The times differ if another node's clock is ahead of this one's.
+        let pair = if grace || current.validity != validity {
+            sign(&self.inner, &session, &current, &grant).await?
+        } else {
+            pair
+        };
+        self.inner.emit(&Event::Refreshed { user: &session.user, session: session.id, grace });
+        Ok(pair)
     }
 }
 
@@ -173,26 +185,34 @@ impl<U: AuthUser> Inner<U> {
         Ok((session.get().clone(), user))
     }
 
-    /// Uses the token. Returns the id and the times of the session's current token.
-    async fn rotate(
+    fn rotation_request(
         &self,
         session: &Session,
         presented: &TokenId,
         now: Timestamp,
         client: ClientInfo,
-    ) -> Result<(TokenId, Validity), AuthError> {
-        let successor = session.seed.successor(presented);
-        let request = &RotationRequest {
+    ) -> RotationRequest {
+        RotationRequest {
             user: session.user.clone(),
             session: session.id,
             presented: TokenDigest::of(presented),
-            successor: TokenDigest::of(&successor),
+            successor: TokenDigest::of(&session.seed.successor(presented)),
             now,
             grace: self.settings.refresh_grace,
             idle_expires_at: now.saturating_add(self.settings.refresh_lifetime),
             client,
             grace_policy: self.settings.grace_policy,
-        };
+        }
+    }
+
+    /// Uses the token. Returns the session's current token, and whether the store answered with it instead of
+    /// a rotation.
+    async fn rotate(
+        &self,
+        session: &Session,
+        presented: &TokenId,
+        request: &RotationRequest,
+    ) -> Result<(CurrentToken, bool), AuthError> {
         let refuse = |cause| Err(self.refuse_refresh(Some(session.id), cause));
         let rotation = self.sessions.rotate(request);
         let unconfirmed = UnconfirmedRotation { inner: self, request: Some(request) };
@@ -202,7 +222,7 @@ impl<U: AuthUser> Inner<U> {
         };
         let rotation = self.revoke_without_waiting(Revocation::session(session.id), rotation, record).await?;
         let (current, validity, grace) = match rotation {
-            Rotation::Rotated(validity) => (Some(successor), validity, false),
+            Rotation::Rotated(validity) => (Some(session.seed.successor(presented)), validity, false),
             Rotation::Grace { validity, current, .. } => {
                 (session.seed.derive_current(presented, current, MAX_USED_TOKENS), validity, true)
             }
@@ -211,9 +231,8 @@ impl<U: AuthUser> Inner<U> {
             Rotation::Expired => return refuse(RefreshError::Session(AccessError::SessionExpired)),
             Rotation::Unknown => return refuse(RefreshError::Session(AccessError::SessionEnded)),
         };
-        let Some(current) = current else { return refuse(RefreshError::Underivable) };
-        self.emit(&Event::Refreshed { user: &session.user, session: session.id, grace });
-        Ok((current, validity))
+        let Some(id) = current else { return refuse(RefreshError::Underivable) };
+        Ok((CurrentToken { id, validity }, grace))
     }
 
     /// Emits what a rotation shows about the holders of the session's tokens. Returns whether the session was

@@ -6,8 +6,8 @@ use crate::auth::Inner;
 use crate::error::AuthError;
 use crate::http::Reply;
 use crate::store::{AuthUser, Session, Validity, access_token_id};
-use crate::token::{Claims, ExtraObject, TokenId, TokenKind};
-use crate::types::{Scopes, TokenText};
+use crate::token::{Claims, ExtraObject, IssueError, SIGNING_TIMEOUT, TokenId, TokenKind};
+use crate::types::{Scopes, TokenText, within};
 
 /// An access token, and the refresh token for the next pair.
 #[derive(Debug, Clone)]
@@ -61,33 +61,42 @@ impl Grant {
     }
 }
 
-/// Signs a pair for a session that is already stored. A failure here loses nothing: a retry signs the same
-/// pair.
-pub(crate) fn sign<U: AuthUser>(
+/// The refresh token that is the current one of a session, or will be.
+pub(crate) struct CurrentToken {
+    pub(crate) id: TokenId,
+    pub(crate) validity: Validity,
+}
+
+/// Signs a pair for a session. It writes nothing, so its failure loses nothing. Signing again gives the same
+/// refresh token.
+pub(crate) async fn sign<U: AuthUser>(
     inner: &Inner<U>,
     session: &Session,
-    refresh_id: TokenId,
-    validity: Validity,
-    grant: Grant,
+    current: &CurrentToken,
+    grant: &Grant,
 ) -> Result<TokenPair, AuthError> {
     let issued_at = inner.now().floor_to_second();
     let expires_at =
         issued_at.saturating_add(inner.settings.access_lifetime).min(session.expires_at.floor_to_second());
     let access_id = access_token_id(&*inner.randomness)?;
-    let Grant { scopes, extra } = grant;
     let mut access = Claims::new(session.user.clone(), access_id, issued_at, expires_at)
         .with_session(session.id)
         .with_epoch(session.epoch)
-        .with_scopes(scopes.clone())
+        .with_scopes(grant.scopes.clone())
         .with_auth_time(session.auth_time.floor_to_second())
         .with_amr(session.amr.iter());
-    access.extra = extra;
-    let (from, until) = (validity.issued_at.floor_to_second(), validity.expires_at.floor_to_second());
-    let refresh = Claims::new(session.user.clone(), refresh_id, from, until).with_session(session.id);
-    Ok(TokenPair {
-        access_token: inner.issuer.issue(TokenKind::Access, &access)?,
-        refresh_token: inner.issuer.issue(TokenKind::Refresh, &refresh)?,
-        expires_in: expires_at.as_seconds().saturating_sub(issued_at.as_seconds()),
-        scopes,
-    })
+    access.extra.clone_from(&grant.extra);
+    let Validity { issued_at: from, expires_at: until, .. } = current.validity;
+    let (from, until) = (from.floor_to_second(), until.floor_to_second());
+    let refresh = Claims::new(session.user.clone(), current.id.clone(), from, until).with_session(session.id);
+    let issuer = &inner.issuer;
+    let signing = async {
+        let access = issuer.issue(TokenKind::Access, &access).await?;
+        Ok::<_, IssueError>((access, issuer.issue(TokenKind::Refresh, &refresh).await?))
+    };
+    let signed = within(&*inner.timer, SIGNING_TIMEOUT, signing).await;
+    let (access_token, refresh_token) =
+        signed.unwrap_or_else(|| Err(IssueError::new(Some("the issuer took longer than 5 s".into()))))?;
+    let expires_in = expires_at.as_seconds().saturating_sub(issued_at.as_seconds());
+    Ok(TokenPair { access_token, refresh_token, expires_in, scopes: grant.scopes.clone() })
 }

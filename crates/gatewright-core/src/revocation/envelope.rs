@@ -440,8 +440,9 @@ mod tests {
         }
     }
 
+    #[async_trait::async_trait]
     impl TokenIssuer for Rotating {
-        fn issue(&self, _: TokenKind, _: &Claims) -> Result<TokenText, IssueError> {
+        async fn issue(&self, _: TokenKind, _: &Claims) -> Result<TokenText, IssueError> {
             Err(IssueError::new(None))
         }
 

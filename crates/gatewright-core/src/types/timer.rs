@@ -1,11 +1,11 @@
-//! Waiting. The core waits in one place only, for the refusal floor, and it waits on a [`Timer`].
+//! Waiting. The core waits for the refusal floor and for signatures, on a [`Timer`].
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -97,6 +97,25 @@ impl fmt::Debug for Deadline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Deadline").field("remaining", &self.remaining()).finish_non_exhaustive()
     }
+}
+
+/// The output of a future, or `None` if it takes longer than `span`. A future that is ready at once needs no
+/// sleep.
+pub(crate) async fn within<T>(
+    timer: &dyn Timer,
+    span: Duration,
+    future: impl Future<Output = T>,
+) -> Option<T> {
+    let mut future = pin!(future);
+    let mut sleep = None;
+    poll_fn(|context| {
+        if let Poll::Ready(output) = future.as_mut().poll(context) {
+            return Poll::Ready(Some(output));
+        }
+        let sleep = sleep.get_or_insert_with(|| timer.sleep(span));
+        sleep.as_mut().poll(context).map(|()| None)
+    })
+    .await
 }
 
 /// The timer of the system. The default.

@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use gatewright_core::{
-    Claims, Clock, Timestamp, TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifier, UserId,
-};
+use gatewright_core::{Claims, Clock, Timestamp, TokenError, TokenId, TokenKind, TokenVerifier, UserId};
 use gatewright_jwks::{RemoteIssuer, RemoteIssuerBuilder};
 use gatewright_jwt::{Algorithm, Jwt, KeyRing, NewKey, SigningKey};
 
@@ -88,7 +86,7 @@ pub(crate) fn jwks(issuer: &Jwt) -> Response {
 pub(crate) fn issue(issuer: &Jwt) -> String {
     let expires_at = START.saturating_add(Duration::from_secs(80_000));
     let claims = Claims::new(UserId::new("42").unwrap(), TokenId::new("1"), START, expires_at);
-    issuer.issue(TokenKind::Access, &claims).unwrap().expose().to_owned()
+    issuer.sign(TokenKind::Access, &claims).unwrap().expose().to_owned()
 }
 
 pub(crate) fn builder(server: &Server) -> RemoteIssuerBuilder {

@@ -4,9 +4,7 @@
 use std::time::Duration;
 
 use gatewright_core::token::ExtraObject;
-use gatewright_core::{
-    Claims, Epoch, SessionId, TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifier, UserId,
-};
+use gatewright_core::{Claims, Epoch, SessionId, TokenError, TokenId, TokenKind, TokenVerifier, UserId};
 use gatewright_jwks::FetchFailure;
 use gatewright_jwt::KeyRing;
 use serde_json::{Value, json};
@@ -23,7 +21,7 @@ fn only_access_tokens_are_accepted_and_without_a_session() {
         .with_epoch(Epoch::from_u64(2))
         .with_extra(ExtraObject::new(&json!({"tenant": 7})).unwrap());
     for kind in TokenKind::ALL {
-        let token = issuer.issue(kind, &claims).unwrap();
+        let token = issuer.sign(kind, &claims).unwrap();
         for _cached in [false, true] {
             let read = remote.verify(kind, token.expose(), START);
             let Ok(read) = read else {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use gatewright_core::token::ExtraObject;
 use gatewright_core::{
-    Claims, Epoch, Scopes, SessionId, SystemRandom, Timestamp, TokenError, TokenId, TokenIssuer, TokenKind,
-    TokenVerifier, UserId,
+    Claims, Epoch, Scopes, SessionId, SystemRandom, Timestamp, TokenError, TokenId, TokenKind, TokenVerifier,
+    UserId,
 };
 use gatewright_jwt::{Algorithm, Jwt, KeyRing, SigningKey, VerifyingKey};
 use proptest::prelude::{ProptestConfig, any, proptest};
@@ -25,7 +25,7 @@ fn every_algorithm_verifies_its_tokens_as_their_kind_only() {
     for algorithm in Algorithm::ALL {
         let jwt = jwt(key(algorithm));
         for kind in TokenKind::ALL {
-            let token = jwt.issue(kind, &claims()).unwrap();
+            let token = jwt.sign(kind, &claims()).unwrap();
             for other in TokenKind::ALL {
                 let verdict = jwt.verify(other, token.expose(), NOW).map(|claims| claims.to_claims());
                 let expected = if kind == other { Ok(claims()) } else { Err(TokenError::Kind) };
@@ -41,7 +41,7 @@ fn a_public_key_verifies_but_cannot_issue() {
         let key = key(algorithm);
         let verifier = crate::common::jwt(&verifying(&key));
         assert_eq!(verify(&verifier, &issue(&jwt(key))), Ok(()), "{algorithm}");
-        assert!(verifier.issue(TokenKind::Access, &claims()).is_err());
+        assert!(verifier.sign(TokenKind::Access, &claims()).is_err());
     }
 }
 
@@ -104,7 +104,7 @@ fn with_extra(extra: &impl Serialize) -> Claims {
 fn verified_claims_contain_those_of_the_application() {
     let ring = KeyRing::new(key(Algorithm::EdDsa));
     let jwt = Jwt::builder(ring).issuer(ISSUER).audience(AUDIENCE).with_cache(8).build().unwrap();
-    let token = jwt.issue(TokenKind::Access, &with_extra(&Tenant { tenant: 7 })).unwrap();
+    let token = jwt.sign(TokenKind::Access, &with_extra(&Tenant { tenant: 7 })).unwrap();
     for _cached in [false, true] {
         let read = jwt.verify(TokenKind::Access, token.expose(), NOW).unwrap();
         assert_eq!((read.extra::<Tenant>().unwrap(), read.to_claims()), (Tenant { tenant: 7 }, claims()));
@@ -113,7 +113,7 @@ fn verified_claims_contain_those_of_the_application() {
     let without = jwt.verify(TokenKind::Access, &issue(&jwt), NOW).unwrap();
     assert!(without.extra::<Tenant>().is_err(), "the claim is missing");
     assert_eq!(without.extra::<serde_json::Value>().unwrap(), json!({}));
-    let empty = jwt.issue(TokenKind::Access, &with_extra(&json!({}))).unwrap();
+    let empty = jwt.sign(TokenKind::Access, &with_extra(&json!({}))).unwrap();
     assert_eq!(verify(&jwt, empty.expose()), Ok(()));
 }
 
@@ -123,7 +123,7 @@ fn the_time_and_the_methods_of_the_login_are_claims() {
     let login = NOW.saturating_sub(Duration::from_secs(600));
     for methods in [&["pwd"][..], &["pwd", "otp"], &["hwk"], &[]] {
         let claims = claims().with_auth_time(login).with_amr(methods.iter().copied());
-        let token = jwt.issue(TokenKind::Access, &claims).unwrap();
+        let token = jwt.sign(TokenKind::Access, &claims).unwrap();
         let read = jwt.verify(TokenKind::Access, token.expose(), NOW).unwrap();
         assert_eq!(
             (read.auth_time(), read.amr(), read.to_claims()),
@@ -171,7 +171,7 @@ proptest! {
         claims.epoch = epoch.map(Epoch::from_u64);
         for algorithm in Algorithm::ALL {
             let jwt = jwt(key(algorithm));
-            let token = jwt.issue(TokenKind::Access, &claims).unwrap();
+            let token = jwt.sign(TokenKind::Access, &claims).unwrap();
             let verified = jwt.verify(TokenKind::Access, token.expose(), issued).map(|read| read.to_claims());
             proptest::prop_assert_eq!(verified.as_ref(), Ok(&claims), "{}", algorithm);
         }
@@ -197,15 +197,15 @@ fn tokens_that_the_verifier_would_reject_are_not_issued() {
     for kind in TokenKind::ALL {
         let mut long = claims();
         long.expires_at = NOW.saturating_add(kind.max_lifetime());
-        assert!(jwt.verify(kind, jwt.issue(kind, &long).unwrap().expose(), NOW).is_ok(), "{kind:?}");
+        assert!(jwt.verify(kind, jwt.sign(kind, &long).unwrap().expose(), NOW).is_ok(), "{kind:?}");
         long.expires_at = long.expires_at.saturating_add(Duration::from_secs(1));
-        assert!(jwt.issue(kind, &long).is_err(), "{kind:?}");
+        assert!(jwt.sign(kind, &long).is_err(), "{kind:?}");
         let mut without_id = claims();
         without_id.token_id = None;
-        assert!(jwt.issue(kind, &without_id).is_err(), "{kind:?}");
+        assert!(jwt.sign(kind, &without_id).is_err(), "{kind:?}");
         without_id.token_id = Some(TokenId::new(""));
-        assert!(jwt.issue(kind, &without_id).is_err(), "{kind:?}");
+        assert!(jwt.sign(kind, &without_id).is_err(), "{kind:?}");
     }
     let long_id = Claims::new(UserId::new("42").unwrap(), TokenId::new("x".repeat(8192)), NOW, NOW);
-    assert!(jwt.issue(TokenKind::Access, &long_id).is_err());
+    assert!(jwt.sign(TokenKind::Access, &long_id).is_err());
 }

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use gatewright_core::{Timestamp, TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifier};
+use gatewright_core::{Timestamp, TokenError, TokenId, TokenKind, TokenVerifier};
 use gatewright_jwt::{Jwt, KeyRing, MAX_CACHE_TOKENS};
 use proptest::prelude::{any, proptest};
 
@@ -17,7 +17,7 @@ fn cached(ring: &KeyRing) -> Jwt {
 fn issue(jwt: &Jwt, id: &str) -> String {
     let mut claims = claims();
     claims.token_id = Some(TokenId::new(id));
-    jwt.issue(TokenKind::Access, &claims).unwrap().expose().to_owned()
+    jwt.sign(TokenKind::Access, &claims).unwrap().expose().to_owned()
 }
 
 fn verify_at(jwt: &Jwt, token: &str, now: Timestamp) -> Result<(), TokenError> {

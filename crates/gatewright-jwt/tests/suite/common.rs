@@ -5,9 +5,7 @@ use std::sync::LazyLock;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatewright_core::{
-    Claims, Timestamp, TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifier, UserId,
-};
+use gatewright_core::{Claims, Timestamp, TokenError, TokenId, TokenKind, TokenVerifier, UserId};
 use gatewright_jwt::{Algorithm, Jwt, KeyRing, NewKey, SigningKey};
 use serde_json::{Value, json};
 
@@ -81,7 +79,7 @@ pub(crate) fn claims() -> Claims {
 }
 
 pub(crate) fn issue(jwt: &Jwt) -> String {
-    jwt.issue(TokenKind::Access, &claims()).unwrap().expose().to_owned()
+    jwt.sign(TokenKind::Access, &claims()).unwrap().expose().to_owned()
 }
 
 pub(crate) fn verify(verifier: &impl TokenVerifier, token: &str) -> Result<(), TokenError> {

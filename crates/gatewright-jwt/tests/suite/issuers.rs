@@ -2,6 +2,7 @@
 //! audience.
 
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use gatewright_core::{
     Epoch, Scopes, SessionId, Timestamp, TokenError, TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims,
@@ -83,7 +84,12 @@ fn ours_and_theirs() -> (Issuers<Jwt>, Jwt, Jwt) {
 #[test]
 fn tokens_are_issued_by_the_applications_own_issuer() {
     let (issuers, ours, _) = ours_and_theirs();
-    let token = issuers.issue(TokenKind::Access, &claims()).unwrap();
+    let claims = claims();
+    let mut issue = issuers.issue(TokenKind::Access, &claims);
+    let Poll::Ready(token) = issue.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("a `Jwt` signs at once");
+    };
+    let token = token.unwrap();
     assert_eq!(ours.verify(TokenKind::Access, token.expose(), NOW).unwrap().issuer(), ISSUER);
     assert_eq!(issuers.public_keys(), ours.public_keys());
     assert_eq!(issuers.derive_keys("label").len(), ours.derive_keys("label").len());
@@ -106,7 +112,7 @@ fn only_access_tokens_of_another_issuer_are_accepted_without_session() {
         .with_session("018bcfe5-6800-7000-8000-000000000001".parse::<SessionId>().unwrap())
         .with_epoch(Epoch::from_u64(2));
     for kind in TokenKind::ALL {
-        let verdict = |jwt: &Jwt| issuers.verify(kind, jwt.issue(kind, &full).unwrap().expose(), NOW);
+        let verdict = |jwt: &Jwt| issuers.verify(kind, jwt.sign(kind, &full).unwrap().expose(), NOW);
         let own = verdict(&ours).unwrap();
         assert_eq!((own.session(), own.epoch()), (full.session, full.epoch), "{kind:?}");
         match (kind, verdict(&theirs)) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gatewright_core::token::{MAX_ACCESS_LIFETIME, MAX_REFRESH_LIFETIME};
 use gatewright_core::{
-    Epoch, Scopes, SessionId, SystemRandom, Timestamp, TokenError, TokenIssuer, TokenKind, TokenVerifier,
+    Epoch, Scopes, SessionId, SystemRandom, Timestamp, TokenError, TokenKind, TokenVerifier,
 };
 use gatewright_jwt::{Jwt, JwtBuilder};
 use proptest::prelude::{any, proptest};
@@ -219,7 +219,7 @@ fn verification_and_jsonwebtoken_read_the_issued_claims() {
         .with_session(SessionId::generate(NOW, &SystemRandom).unwrap())
         .with_epoch(Epoch::from_u64(7))
         .with_scopes(Scopes::parse("items:read items:write").unwrap());
-    let token = jwt().issue(TokenKind::Access, &claims).unwrap();
+    let token = jwt().sign(TokenKind::Access, &claims).unwrap();
     assert_eq!(jwt().verify(TokenKind::Access, token.expose(), NOW).unwrap().to_claims(), claims);
 
     let header = jsonwebtoken::decode_header(token.expose()).unwrap();
