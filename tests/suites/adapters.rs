@@ -1,6 +1,7 @@
-//! The three adapters: guards, extractors, clients that disconnect, and the errors of the compiler.
+//! The three adapters: guards, extractors, errors in handlers, clients that disconnect, and the errors of the compiler.
 
 mod guards;
+mod handlers;
 mod own_users;
 mod without_password;
 mod disconnects;

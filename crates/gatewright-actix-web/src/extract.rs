@@ -1,14 +1,18 @@
 //! The handler arguments that `gatewright-core` defines, extracted from actix-web's requests.
 
-use std::future::{Future, Ready, ready};
+use std::cell::Cell;
+use std::future::{Future, Ready, poll_fn, ready};
 use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
 
 use actix_web::dev::Payload;
-use actix_web::web::Data;
+use actix_web::web::{self, Data};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use gatewright_core::{Auth, AuthUser, Caller, DeserializeOwned, Policy, missing_auth};
+use percent_encoding::percent_decode_str;
 
-use crate::reject::{HeaderBytes, Rejection, view};
+use crate::reject::{Error, HeaderBytes, Rejection, view};
 
 /// The `Auth` of the guard around a handler. Extractors use it if the application has not installed
 /// one.
@@ -26,7 +30,7 @@ impl<P: Policy, U: AuthUser> FromRequest for Authorized<P, U> {
         let headers = HeaderBytes(request.headers());
         let pending = auth(request)
             .map(|auth| auth.require(&view(request, &headers), earlier(request).as_ref(), P::REQUIREMENT));
-        Box::pin(async move { Ok(Self::new(pending?.await?)) })
+        decide(request, async move { Ok(Self::new(pending?.await?)) })
     }
 }
 
@@ -38,7 +42,7 @@ impl<U: AuthUser> FromRequest for MaybeUser<U> {
         let headers = HeaderBytes(request.headers());
         let pending = auth(request)
             .map(|auth| auth.authenticate_with(&view(request, &headers), earlier(request).as_ref()));
-        Box::pin(async move { Ok(Self::new(pending?.await?)) })
+        decide(request, async move { Ok(Self::new(pending?.await?)) })
     }
 }
 
@@ -61,7 +65,7 @@ impl<T: DeserializeOwned + 'static, U: AuthUser> FromRequest for ExtraClaims<T, 
         let headers = HeaderBytes(request.headers());
         let pending =
             auth(request).map(|auth| auth.require_extra(&view(request, &headers), earlier(request).as_ref()));
-        Box::pin(async move { Ok(Self::new(pending?.await?)) })
+        decide(request, async move { Ok(Self::new(pending?.await?)) })
     }
 }
 
@@ -74,6 +78,87 @@ impl<P: Policy, U: AuthUser> FromRequest for ApiKey<P, U> {
         let identity = auth(request)
             .and_then(|auth| Ok(auth.require_api_key(&view(request, &headers), &P::REQUIREMENT)?));
         ready(identity.map(Self::new))
+    }
+}
+
+impl<T: DeserializeOwned + 'static, U: AuthUser> FromRequest for Path<T, U> {
+    type Error = actix_web::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, actix_web::Error>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let read = web::Path::<T>::from_request(request, payload);
+        // actix-web replaces invalid UTF-8. The other frameworks reject it.
+        let is_text = percent_decode_str(request.uri().path()).decode_utf8().is_ok();
+        let auth = auth::<U>(request);
+        let decision = request.extensions().get::<Rc<Decision>>().cloned();
+        Box::pin(async move {
+            if let (Ok(path), true) = (read.await, is_text) {
+                return Ok(Self::new(path.into_inner()));
+            }
+            if let Some(decision) = decision {
+                decision.wait().await;
+            }
+            Err(Error::from(auth?.not_found()).into())
+        })
+    }
+}
+
+/// Runs the guard of a handler. A `Path` after it waits until it has decided.
+fn decide<T: 'static>(
+    request: &HttpRequest,
+    guard: impl Future<Output = Result<T, Rejection>> + 'static,
+) -> Extracting<T> {
+    let deciding = Deciding::of(request);
+    Box::pin(async move {
+        let _deciding = deciding;
+        guard.await
+    })
+}
+
+/// Whether the guard of a handler has decided.
+///
+/// actix-web runs all extractors of a handler at once, and answers with the first that fails. So `Path` waits
+/// for the guard before it fails. All of them are polled by one task.
+#[derive(Default)]
+struct Decision {
+    is_made: Cell<bool>,
+    waiting: Cell<Option<Waker>>,
+}
+
+impl Decision {
+    async fn wait(&self) {
+        poll_fn(|context| {
+            if self.is_made.get() {
+                return Poll::Ready(());
+            }
+            self.waiting.set(Some(context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// Makes the decision when it is dropped: the guard has returned, or was cancelled.
+struct Deciding(Rc<Decision>);
+
+impl Deciding {
+    /// `None` on a route without path parameters, where nothing waits for the guard.
+    fn of(request: &HttpRequest) -> Option<Self> {
+        if request.match_info().is_empty() {
+            return None;
+        }
+        let decision = Rc::new(Decision::default());
+        request.extensions_mut().insert(Rc::clone(&decision));
+        Some(Self(decision))
+    }
+}
+
+impl Drop for Deciding {
+    fn drop(&mut self) {
+        self.0.is_made.set(true);
+        if let Some(waiting) = self.0.waiting.take() {
+            waiting.wake();
+        }
     }
 }
 

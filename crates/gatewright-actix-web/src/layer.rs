@@ -13,7 +13,7 @@ use actix_web::{Error, HttpMessage};
 use gatewright_core::{AccessRule, Account, Auth, AuthUser, Caller, Guard};
 
 use crate::extract::GuardAuth;
-use crate::reject::{HeaderBytes, respond, view};
+use crate::reject::{HeaderBytes, filled_not_found, is_empty_not_found, respond, view};
 
 /// Routes behind a guard. [`guarded`] makes it.
 ///
@@ -62,18 +62,19 @@ impl<F: FnOnce(&mut ServiceConfig) + 'static, U: AuthUser> GuardedRouter<F, U> {
     /// Mounts the routes at `path`. The result can be mounted below other scopes.
     ///
     /// The guard protects `path` and every path below it, also those without a route: an
-    /// unauthenticated request gets 401, and one that passes the guard 404. This 404 replaces a
-    /// default service of the routes.
+    /// unauthenticated request gets 401. One that passes the guard gets the answer of the default
+    /// service that the routes set, or 404 if they set none. A 404 without a body gets Gatewright's
+    /// body.
     ///
     /// The guard does not protect routes that the application itself registers below `path` before
     /// this one: actix-web prefers the earlier registration.
     pub fn under(self, path: &str) -> impl HttpServiceFactory + use<F, U> {
         let auth = self.guard.auth().clone();
-        let not_found = move || ready(respond(auth.not_found()));
+        let not_found = move || ready(respond(auth.not_found().reply()));
         web::scope(path.trim_end_matches('/'))
-            .configure(self.routes)
             .default_service(web::to(not_found))
-            .wrap(RequireLayer { guard: self.guard })
+            .configure(self.routes)
+            .wrap(RequireLayer { guard: self.guard, fills_not_found: true })
     }
 }
 
@@ -100,7 +101,7 @@ impl<F, U> fmt::Debug for GuardedRouter<F, U> {
 /// ```
 #[must_use]
 pub fn require<U: AuthUser>(auth: &Auth<U>, rule: impl Into<AccessRule>) -> RequireLayer<U> {
-    RequireLayer { guard: Guard::new(auth, rule) }
+    RequireLayer { guard: Guard::new(auth, rule), fills_not_found: false }
 }
 
 gatewright_core::guard_layer!();
@@ -118,7 +119,8 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, inner: T) -> Self::Future {
-        ready(Ok(Require { guard: self.guard.clone(), inner: Rc::new(inner) }))
+        let (guard, fills_not_found) = (self.guard.clone(), self.fills_not_found);
+        ready(Ok(Require { guard, fills_not_found, inner: Rc::new(inner) }))
     }
 }
 
@@ -141,12 +143,18 @@ where
         let headers = HeaderBytes(request.headers());
         let authorized = self.guard.authorize(&view(request.request(), &headers), earlier.as_ref());
         let (inner, auth) = (Rc::clone(&self.inner), self.guard.auth().clone());
+        let fills_not_found = self.fills_not_found;
         Box::pin(async move {
             match authorized.await {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);
-                    request.extensions_mut().insert(GuardAuth(auth));
-                    inner.call(request).await.map(ServiceResponse::map_into_left_body)
+                    request.extensions_mut().insert(GuardAuth(auth.clone()));
+                    let response = inner.call(request).await?;
+                    if !(fills_not_found && is_empty_not_found(response.response())) {
+                        return Ok(response.map_into_left_body());
+                    }
+                    let filled = filled_not_found(&auth, response.headers());
+                    Ok(response.into_response(filled).map_into_right_body())
                 }
                 Err(reply) => Ok(request.into_response(respond(reply)).map_into_right_body()),
             }

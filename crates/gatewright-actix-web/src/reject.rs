@@ -1,10 +1,10 @@
 //! Conversions between actix-web's types and those of `gatewright-core`.
 
-use actix_web::body::BoxBody;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
-use gatewright_core::{Headers, Reply, RequestView};
+use gatewright_core::{Auth, AuthUser, Headers, Reply, RequestView};
 
 gatewright_core::rejection!();
 
@@ -24,6 +24,39 @@ impl Responder for Rejection {
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
         respond(self.0)
     }
+}
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        respond(self.0.reply())
+    }
+}
+
+impl Responder for Error {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        respond(self.0.reply())
+    }
+}
+
+/// Whether the response is a 404 without a body.
+pub(crate) fn is_empty_not_found(response: &HttpResponse<impl MessageBody>) -> bool {
+    response.status() == StatusCode::NOT_FOUND
+        && matches!(response.body().size(), BodySize::None | BodySize::Sized(0))
+}
+
+/// The 404 of this `Auth`, with the headers of one without a body.
+pub(crate) fn filled_not_found<U: AuthUser>(auth: &Auth<U>, headers: &HeaderMap) -> HttpResponse {
+    let mut filled = respond(auth.not_found().reply());
+    for (name, value) in headers.iter().filter(|(name, _)| *name != CONTENT_LENGTH) {
+        filled.headers_mut().append(name.clone(), value.clone());
+    }
+    filled
 }
 
 /// Turns a reply of the core into a response. Headers with invalid names or values are left out.

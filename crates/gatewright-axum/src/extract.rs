@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{self, FromRequestParts};
 use axum::http::request::Parts;
 use gatewright_core::{Account, Auth, AuthUser, Caller, DeserializeOwned, Policy};
 
-use crate::reject::{HeaderBytes, Rejection, view};
+use crate::reject::{Error, HeaderBytes, Rejection, view};
 
 /// A router state that holds an [`Auth`]: the extractors authenticate with it.
 ///
@@ -96,6 +96,20 @@ impl<P: Policy, U: AuthUser, S: HasAuth<U> + Send + Sync> FromRequestParts<S> fo
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let headers = HeaderBytes(&parts.headers);
         Ok(Self::new(state.auth().require_api_key(&view(parts, &headers), &P::REQUIREMENT)?))
+    }
+}
+
+impl<T: DeserializeOwned + Send, U: AuthUser, S: HasAuth<U> + Send + Sync> FromRequestParts<S>
+    for Path<T, U>
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let read = extract::Path::<T>::from_request_parts(parts, state).await;
+        read.map_or_else(
+            |_| Err(state.auth().not_found().into()),
+            |extract::Path(value)| Ok(Self::new(value)),
+        )
     }
 }
 

@@ -13,7 +13,7 @@ use gatewright_core::{AccessRule, Account, Auth, AuthUser, Caller, Guard};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::reject::{HeaderBytes, Rejection, respond, view};
+use crate::reject::{HeaderBytes, fill_not_found, respond, view};
 
 /// A router behind a guard. [`guarded`] makes it.
 ///
@@ -24,7 +24,7 @@ use crate::reject::{HeaderBytes, Rejection, respond, view};
 /// # use gatewright_core::{Auth, Requirement};
 /// fn admin(auth: &Auth) -> Router {
 ///     let guarded = gatewright_axum::guarded(auth, Requirement::Role("admin"), Router::new());
-///     guarded.route("/unguarded", get(|| async {})).under("/admin", ())
+///     guarded.route("/unguarded", get(|| async {})).under("/admin")
 /// }
 /// ```
 #[must_use]
@@ -36,16 +36,17 @@ pub struct GuardedRouter<S = (), U = Account> {
 /// Puts a router behind a guard. The `rule` is a role or scope type, a
 /// [`Requirement`](gatewright_core::Requirement) of users, or an [`AccessRule`].
 ///
-/// Mount the result with [`GuardedRouter::under`].
+/// Give the router its state first, and mount the result with [`GuardedRouter::under`]:
 ///
 /// ```
 /// use axum::{Router, routing::get};
+/// use gatewright_axum::guarded;
 /// use gatewright_core::{Auth, Requirement};
 ///
 /// fn app(auth: &Auth) -> Router {
-///     let admin: Router<Auth> = Router::new().route("/stats", get(|| async { "42" }));
-///     let admin = gatewright_axum::guarded(auth, Requirement::Role("admin"), admin);
-///     admin.under("/admin", auth.clone())
+///     let admin = Router::new().route("/stats", get(|| async { "42" }));
+///     let admin = guarded(auth, Requirement::Role("admin"), admin.with_state(auth.clone()));
+///     Router::new().merge(admin.under("/admin"))
 /// }
 /// ```
 pub fn guarded<S, U: AuthUser>(
@@ -56,12 +57,13 @@ pub fn guarded<S, U: AuthUser>(
     GuardedRouter { guard: Guard::new(auth, rule), router }
 }
 
-impl<S: Clone + Send + Sync + 'static, U: AuthUser> GuardedRouter<S, U> {
-    /// Mounts the router with its state at `path`. The result can be nested below other paths.
+impl<U: AuthUser> GuardedRouter<(), U> {
+    /// Mounts the router at `path`. The result can be merged with any router and nested below other
+    /// paths. The router needs its state before: see [`guarded`].
     ///
     /// The guard protects `path` and every path below it, also those without a route: an
-    /// unauthenticated request gets 401, and one that passes the guard 404. This 404 replaces a
-    /// fallback of the router.
+    /// unauthenticated request gets 401. One that passes the guard gets the answer of the router's
+    /// fallback, or 404 if it has none. A 404 without a body gets Gatewright's body.
     ///
     /// The guard does not protect routes that the application itself adds below `path`, outside of
     /// this router: axum prefers the more specific route.
@@ -69,16 +71,10 @@ impl<S: Clone + Send + Sync + 'static, U: AuthUser> GuardedRouter<S, U> {
     /// # Panics
     /// Like [`Router::nest_service`], if `path` is invalid. This happens while the application
     /// starts.
-    pub fn under<T: Clone + Send + Sync + 'static>(self, path: &str, state: S) -> Router<T> {
-        let auth = self.guard.auth().clone();
-        let not_found = move || {
-            let reply = auth.not_found();
-            async move { Rejection::from(reply) }
-        };
+    pub fn under<T: Clone + Send + Sync + 'static>(self, path: &str) -> Router<T> {
         // A service, not nested routes: axum merges nested routes, and drops their fallback when
         // they are nested again.
-        let inside = self.router.fallback(not_found).with_state(state);
-        let service = RequireLayer { guard: self.guard }.layer(inside);
+        let service = RequireLayer { guard: self.guard, fills_not_found: true }.layer(self.router);
         match path.trim_end_matches('/') {
             "" => Router::new().route_service("/", service.clone()).route_service("/{*path}", service),
             path => Router::new().nest_service(path, service),
@@ -94,7 +90,11 @@ impl<S: Clone + Send + Sync + 'static, U: AuthUser> GuardedRouter<S, U> {
 impl<S: Clone + Send + Sync + 'static, U: AuthUser> From<GuardedRouter<S, U>> for Router<S> {
     fn from(guarded: GuardedRouter<S, U>) -> Self {
         let router = guarded.router.reset_fallback();
-        if router.has_routes() { router.route_layer(RequireLayer { guard: guarded.guard }) } else { router }
+        if router.has_routes() {
+            router.route_layer(RequireLayer { guard: guarded.guard, fills_not_found: false })
+        } else {
+            router
+        }
     }
 }
 
@@ -121,7 +121,7 @@ impl<S, U> fmt::Debug for GuardedRouter<S, U> {
 /// ```
 #[must_use]
 pub fn require<U: AuthUser>(auth: &Auth<U>, rule: impl Into<AccessRule>) -> RequireLayer<U> {
-    RequireLayer { guard: Guard::new(auth, rule) }
+    RequireLayer { guard: Guard::new(auth, rule), fills_not_found: false }
 }
 
 gatewright_core::guard_layer!();
@@ -130,7 +130,7 @@ impl<U: AuthUser, T> Layer<T> for RequireLayer<U> {
     type Service = Require<T, U>;
 
     fn layer(&self, inner: T) -> Require<T, U> {
-        Require { guard: self.guard.clone(), inner }
+        Require { guard: self.guard.clone(), fills_not_found: self.fills_not_found, inner }
     }
 }
 
@@ -154,11 +154,16 @@ where
         let (mut parts, body) = request.into_parts();
         let headers = HeaderBytes(&parts.headers);
         let authorized = self.guard.authorize(&view(&parts, &headers), parts.extensions.get::<Caller<U>>());
+        let auth = self.fills_not_found.then(|| self.guard.auth().clone());
         Box::pin(async move {
             match authorized.await {
                 Ok(caller) => {
                     parts.extensions.insert(caller);
-                    inner.call(Request::from_parts(parts, body)).await.map(IntoResponse::into_response)
+                    let response = inner.call(Request::from_parts(parts, body)).await?.into_response();
+                    Ok(match auth {
+                        Some(auth) => fill_not_found(&auth, response),
+                        None => response,
+                    })
                 }
                 Err(reply) => Ok(respond(reply)),
             }

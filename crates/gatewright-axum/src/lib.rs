@@ -1,10 +1,10 @@
 //! Gatewright for axum.
 //!
 //! ```text
-//! extract.rs   CurrentUser, MaybeUser, Authorized, StatelessClaims, ExtraClaims, ApiKey: handler arguments
+//! extract.rs   CurrentUser, MaybeUser, Authorized, StatelessClaims, ExtraClaims, ApiKey, Path: handler arguments
 //! layer.rs     guarded, require: guards for routers and single routes
 //! routes.rs    login, refresh, logout, …: the ready-made endpoints
-//! reject.rs    conversions between axum's types and those of the core
+//! reject.rs    Error; conversions between axum's types and those of the core
 //! ```
 //!
 //! This crate only translates: it passes requests to `gatewright-core` and turns the core's replies
@@ -64,9 +64,9 @@ mod layer;
 mod routes;
 mod reject;
 
-pub use extract::{ApiKey, Authorized, CurrentUser, ExtraClaims, HasAuth, MaybeUser, StatelessClaims};
+pub use extract::{ApiKey, Authorized, CurrentUser, ExtraClaims, HasAuth, MaybeUser, Path, StatelessClaims};
 pub use layer::{GuardedRouter, Require, RequireLayer, guarded, require};
-pub use reject::Rejection;
+pub use reject::{Error, Rejection};
 pub use routes::{
     change_password, end_session, introspect, login, logout, logout_all, refresh, register, revoke, routes,
     sessions,

@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::ConnectInfo;
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use gatewright_core::{Headers, Reply, RequestView};
+use gatewright_core::{Auth, AuthUser, Headers, Reply, RequestView};
 
 gatewright_core::rejection!();
 
@@ -15,6 +16,24 @@ impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         respond(self.0)
     }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        respond(self.0.reply())
+    }
+}
+
+/// Gives a 404 without a body the body of this `Auth`, and keeps its other headers.
+pub(crate) fn fill_not_found<U: AuthUser>(auth: &Auth<U>, response: Response) -> Response {
+    if response.status() != StatusCode::NOT_FOUND || response.body().size_hint().exact() != Some(0) {
+        return response;
+    }
+    let mut filled = respond(auth.not_found().reply());
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(CONTENT_LENGTH);
+    filled.headers_mut().extend(parts.headers);
+    filled
 }
 
 /// Turns a reply of the core into a response. Headers with invalid names or values are left out.

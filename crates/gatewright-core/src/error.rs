@@ -41,6 +41,10 @@ pub enum AuthError {
     /// A new password, address or role breaks a rule.
     #[error("the new value breaks a rule")]
     Policy(#[from] PolicyError),
+    /// The application refuses an authenticated caller by a rule of its own; see [`AuthError::forbidden`].
+    #[error("the application forbids it")]
+    #[non_exhaustive]
+    ForbiddenByApplication {},
     /// The account, session or other resource does not exist.
     #[error("the resource does not exist")]
     #[non_exhaustive]
@@ -100,9 +104,11 @@ pub enum AuthError {
 
 impl AuthError {
     /// For an application's own rules: 403, for an authenticated caller who may not do this.
+    ///
+    /// Unlike a guard's 403 it does not say `insufficient_scope`: a token with more scopes would not help.
     #[must_use]
     pub const fn forbidden() -> Self {
-        Self::Forbidden { scopes: Vec::new() }
+        Self::ForbiddenByApplication {}
     }
 
     /// For an application's own resources: 404.
@@ -111,7 +117,8 @@ impl AuthError {
         Self::NotFound {}
     }
 
-    /// For an application's own resources: 409, if the resource has changed since the caller read it.
+    /// For an application's own resources: 409, if the resource has changed since the caller read it, or its name
+    /// is taken.
     #[must_use]
     pub const fn conflict() -> Self {
         Self::Conflict {}

@@ -15,6 +15,7 @@ mod scope;
 mod requirement;
 mod api_key;
 mod amr;
+mod serialized;
 
 pub use amr::{Amr, InvalidAmr, MAX_AMR_BYTES};
 pub use api_key::{ApiKeys, InvalidApiKey, MAX_API_KEY_BYTES, SHORT_API_KEY_BYTES};

@@ -3,7 +3,7 @@
 use gatewright_core::{Auth, AuthUser, Caller, DeserializeOwned, Policy, missing_auth};
 use poem::{FromRequest, Request, RequestBody, Result};
 
-use crate::reject::{HeaderBytes, Rejection, view};
+use crate::reject::{Error, HeaderBytes, Rejection, view};
 
 /// The `Auth` of the guard around a handler. Extractors use it if the application has not installed
 /// one.
@@ -63,6 +63,15 @@ impl<'a, P: Policy, U: AuthUser> FromRequest<'a> for ApiKey<P, U> {
         let headers = HeaderBytes(request.headers());
         let identity = auth(request)?.require_api_key(&view(request, &headers), &P::REQUIREMENT);
         Ok(Self::new(identity.map_err(Rejection::from)?))
+    }
+}
+
+impl<'a, T: DeserializeOwned, U: AuthUser> FromRequest<'a> for Path<T, U> {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        match request.path_params::<T>() {
+            Ok(value) => Ok(Self::new(value)),
+            Err(_) => Err(Error::from(auth::<U>(request)?.not_found()).into()),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem::{Endpoint, EndpointExt, IntoResponse, Middleware, Request, Response, Result, Route};
 
 use crate::extract::GuardAuth;
-use crate::reject::{HeaderBytes, respond, view};
+use crate::reject::{HeaderBytes, fill_not_found, respond, view};
 
 /// A router behind a guard. [`guarded`] makes it.
 ///
@@ -52,7 +52,8 @@ impl<U: AuthUser> GuardedRouter<U> {
     /// other paths.
     ///
     /// The guard protects `path` and every path below it, also those without a route: an
-    /// unauthenticated request gets 401, and one that passes the guard 404.
+    /// unauthenticated request gets 401, and one that passes the guard 404. A 404 without a body gets
+    /// Gatewright's body. A route `*` of the router, its fallback, runs behind the guard.
     ///
     /// The guard does not protect routes that the application itself adds below `path`, outside of
     /// this router: poem prefers the more specific route. poem itself answers 400, in front of the
@@ -63,10 +64,11 @@ impl<U: AuthUser> GuardedRouter<U> {
     /// application starts.
     pub fn under(self, path: &str, application: Route) -> Route {
         let (not_found, not_allowed) =
-            (self.guard.auth().not_found(), self.guard.auth().method_not_allowed(""));
+            (self.guard.auth().not_found().reply(), self.guard.auth().method_not_allowed(""));
         let inside = self.router.catch_error(move |_: NotFoundError| ready(respond(not_found.clone())));
         let inside = inside.catch_error(move |_: MethodNotAllowedError| ready(respond(not_allowed.clone())));
-        application.nest(path, RequireLayer { guard: self.guard }.transform(inside))
+        let guard = RequireLayer { guard: self.guard, fills_not_found: true };
+        application.nest(path, guard.transform(inside))
     }
 }
 
@@ -90,7 +92,7 @@ impl<U> fmt::Debug for GuardedRouter<U> {
 /// ```
 #[must_use]
 pub fn require<U: AuthUser>(auth: &Auth<U>, rule: impl Into<AccessRule>) -> RequireLayer<U> {
-    RequireLayer { guard: Guard::new(auth, rule) }
+    RequireLayer { guard: Guard::new(auth, rule), fills_not_found: false }
 }
 
 gatewright_core::guard_layer!();
@@ -99,7 +101,7 @@ impl<T: Endpoint, U: AuthUser> Middleware<T> for RequireLayer<U> {
     type Output = Require<T, U>;
 
     fn transform(&self, inner: T) -> Require<T, U> {
-        Require { guard: self.guard.clone(), inner }
+        Require { guard: self.guard.clone(), fills_not_found: self.fills_not_found, inner }
     }
 }
 
@@ -115,7 +117,8 @@ impl<T: Endpoint, U: AuthUser> Endpoint for Require<T, U> {
             Ok(caller) => {
                 request.extensions_mut().insert(caller);
                 request.extensions_mut().insert(GuardAuth(self.guard.auth().clone()));
-                self.inner.call(request).await.map(IntoResponse::into_response)
+                let response = self.inner.call(request).await?.into_response();
+                Ok(if self.fills_not_found { fill_not_found(self.guard.auth(), response) } else { response })
             }
             Err(reply) => Ok(respond(reply)),
         }

@@ -1,10 +1,10 @@
 //! Gatewright for poem.
 //!
 //! ```text
-//! extract.rs   CurrentUser, MaybeUser, Authorized, StatelessClaims, ExtraClaims, ApiKey: handler arguments
+//! extract.rs   CurrentUser, MaybeUser, Authorized, StatelessClaims, ExtraClaims, ApiKey, Path: handler arguments
 //! layer.rs     guarded, require: guards for routers and single routes
 //! routes.rs    install; login, refresh, logout, …: the ready-made endpoints
-//! reject.rs    conversions between poem's types and those of the core
+//! reject.rs    Error; conversions between poem's types and those of the core
 //! ```
 //!
 //! This crate only translates: it passes requests to `gatewright-core` and turns the core's replies
@@ -39,9 +39,9 @@ mod layer;
 mod routes;
 mod reject;
 
-pub use extract::{ApiKey, Authorized, CurrentUser, ExtraClaims, MaybeUser, StatelessClaims};
+pub use extract::{ApiKey, Authorized, CurrentUser, ExtraClaims, MaybeUser, Path, StatelessClaims};
 pub use layer::{GuardedRouter, Require, RequireLayer, guarded, require};
-pub use reject::Rejection;
+pub use reject::{Error, Rejection};
 pub use routes::{
     change_password, end_session, install, introspect, login, logout, logout_all, refresh, register, revoke,
     routes, sessions,

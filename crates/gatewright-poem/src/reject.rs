@@ -1,7 +1,8 @@
 //! Conversions between poem's types and those of `gatewright-core`.
 
-use gatewright_core::{Headers, Reply, RequestView};
+use gatewright_core::{Auth, AuthUser, Headers, Reply, RequestView};
 use poem::error::ResponseError;
+use poem::http::header::CONTENT_LENGTH;
 use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use poem::{IntoResponse, Request, Response};
 
@@ -15,6 +16,36 @@ impl ResponseError for Rejection {
     fn as_response(&self) -> Response {
         respond(self.0.clone())
     }
+}
+
+impl ResponseError for Error {
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn as_response(&self) -> Response {
+        respond(self.0.reply())
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        respond(self.0.reply())
+    }
+}
+
+/// Gives a 404 without a body the body of this `Auth`, and keeps its other headers.
+pub(crate) fn fill_not_found<U: AuthUser>(auth: &Auth<U>, mut response: Response) -> Response {
+    let body = response.take_body();
+    if response.status() != StatusCode::NOT_FOUND || !body.is_empty() {
+        response.set_body(body);
+        return response;
+    }
+    let mut filled = respond(auth.not_found().reply());
+    let mut headers = std::mem::take(response.headers_mut());
+    headers.remove(CONTENT_LENGTH);
+    filled.headers_mut().extend(headers);
+    filled
 }
 
 impl IntoResponse for Rejection {

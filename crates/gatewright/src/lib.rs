@@ -18,6 +18,7 @@
 //! | `redis` | `RedisStore`: sessions in Redis; `RedisFeed`: revocations between nodes |
 //! | `sqlite` | `SqliteStore`: accounts and sessions in SQLite |
 //! | `swagger-ui` | `openapi::SwaggerUi`: a page that shows the document, with login |
+//! | `time` | conversions between [`Timestamp`] and `time::OffsetDateTime` |
 //!
 //! A service on axum. The README shows the same service on actix-web and poem.
 //!
@@ -138,9 +139,9 @@ pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder, Upgr
 #[cfg(feature = "actix-web")]
 pub mod actix_web {
     pub use gatewright_actix_web::{
-        ApiKey, Authorized, CurrentUser, ExtraClaims, GuardedRouter, MaybeUser, Rejection, Require,
-        RequireLayer, StatelessClaims, change_password, end_session, guarded, install, introspect, login,
-        logout, logout_all, refresh, register, require, revoke, routes, sessions,
+        ApiKey, Authorized, CurrentUser, Error, ExtraClaims, GuardedRouter, MaybeUser, Path, Rejection,
+        Require, RequireLayer, StatelessClaims, change_password, end_session, guarded, install, introspect,
+        login, logout, logout_all, refresh, register, require, revoke, routes, sessions,
     };
 }
 
@@ -155,9 +156,9 @@ pub mod actix_web {
 #[cfg(feature = "axum")]
 pub mod axum {
     pub use gatewright_axum::{
-        ApiKey, Authorized, CurrentUser, ExtraClaims, GuardedRouter, HasAuth, MaybeUser, Rejection, Require,
-        RequireLayer, StatelessClaims, change_password, end_session, guarded, introspect, login, logout,
-        logout_all, refresh, register, require, revoke, routes, sessions,
+        ApiKey, Authorized, CurrentUser, Error, ExtraClaims, GuardedRouter, HasAuth, MaybeUser, Path,
+        Rejection, Require, RequireLayer, StatelessClaims, change_password, end_session, guarded, introspect,
+        login, logout, logout_all, refresh, register, require, revoke, routes, sessions,
     };
 }
 
@@ -171,9 +172,9 @@ pub mod axum {
 #[cfg(feature = "poem")]
 pub mod poem {
     pub use gatewright_poem::{
-        ApiKey, Authorized, CurrentUser, ExtraClaims, GuardedRouter, MaybeUser, Rejection, Require,
-        RequireLayer, StatelessClaims, change_password, end_session, guarded, install, introspect, login,
-        logout, logout_all, refresh, register, require, revoke, routes, sessions,
+        ApiKey, Authorized, CurrentUser, Error, ExtraClaims, GuardedRouter, MaybeUser, Path, Rejection,
+        Require, RequireLayer, StatelessClaims, change_password, end_session, guarded, install, introspect,
+        login, logout, logout_all, refresh, register, require, revoke, routes, sessions,
     };
 }
 

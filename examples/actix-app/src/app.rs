@@ -2,16 +2,16 @@
 
 use std::future::ready;
 
-use actix_web::web::{self, Bytes, Data, Path, PayloadConfig, ServiceConfig};
-use actix_web::{Error, Handler, HttpRequest, Resource, Responder, Route, guard};
+use actix_web::web::{self, Bytes, Data, PayloadConfig, ServiceConfig};
+use actix_web::{Handler, HttpRequest, Resource, Responder, Route, guard};
 use example_service::document;
 use example_service::model::{ExternalData, Health, MAX_BODY_BYTES, Maybe, Me, TokenClaims, role, scope};
 use example_service::service::{Json, Service};
 use gatewright::actix_web::{
-    ApiKey, Authorized, CurrentUser, MaybeUser, Rejection, StatelessClaims, guarded, install,
+    ApiKey, Authorized, CurrentUser, Error, MaybeUser, Path, Rejection, StatelessClaims, guarded, install,
 };
 use gatewright::openapi::{Document, DocumentError};
-use gatewright::{AnyOf, Auth, Reply, RequestError};
+use gatewright::{AnyOf, Auth, Reply, RequestError, SessionId, UserId};
 
 type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
@@ -19,9 +19,9 @@ type Reader = Authorized<scope::ItemsRead>;
 type Writer = Authorized<scope::ItemsWrite>;
 
 type AppState = Data<Service>;
-type Id = Result<Path<String>, Error>;
-type Ids = Result<Path<(String, String)>, Error>;
-type Body = Result<Bytes, Error>;
+type Ids = Path<(UserId, SessionId)>;
+type Body = Result<Bytes, actix_web::Error>;
+type Answer = Result<Rejection, Error>;
 
 /// The state that all worker threads share.
 ///
@@ -35,7 +35,7 @@ pub fn service(auth: &Auth) -> Result<Data<Service>, DocumentError> {
 pub fn routes(service: &Data<Service>) -> impl FnOnce(&mut ServiceConfig) + use<> {
     let (auth, service) = (service.auth.clone(), service.clone());
     move |app| {
-        let (admin_auth, not_found) = (auth.clone(), auth.not_found());
+        let (admin_auth, not_found) = (auth.clone(), auth.not_found().reply());
         let admin = guarded(&auth, role::Admin, move |admin| {
             admin.service(resource(&admin_auth, "/stats", "GET,HEAD").route(get(stats)));
         });
@@ -120,32 +120,38 @@ async fn me(caller: CurrentUser) -> Rejection {
     Reply::json(200, &Me::from(&caller.identity)).into()
 }
 
-async fn show_user(_: Staff, service: AppState, id: Id) -> Rejection {
-    service.find_user(text(id)).await.into()
+async fn show_user(_: Staff, service: AppState, id: Path<UserId>) -> Answer {
+    Ok(service.find_user(&id).await?.into())
 }
 
-async fn delete_user(_: AdminUser, service: AppState, id: Id) -> Rejection {
-    service.delete_user(text(id)).await.into()
+async fn delete_user(_: AdminUser, service: AppState, id: Path<UserId>) -> Answer {
+    Ok(service.delete_user(&id).await?.into())
 }
 
-async fn change_user(_: AdminUser, service: AppState, id: Id, request: HttpRequest, body: Body) -> Rejection {
-    service.change_user(text(id), json(&request, body)).await.into()
+async fn change_user(
+    _: AdminUser,
+    service: AppState,
+    id: Path<UserId>,
+    request: HttpRequest,
+    body: Body,
+) -> Answer {
+    Ok(service.change_user(&id, json(&request, body)).await?.into())
 }
 
-async fn user_sessions(_: AdminUser, service: AppState, id: Id) -> Rejection {
-    service.list_sessions(text(id)).await.into()
+async fn user_sessions(_: AdminUser, service: AppState, id: Path<UserId>) -> Answer {
+    Ok(service.list_sessions(&id).await?.into())
 }
 
-async fn end_user_session(_: AdminUser, service: AppState, ids: Ids) -> Rejection {
-    service.end_session(ids.ok().map(Path::into_inner)).await.into()
+async fn end_user_session(_: AdminUser, service: AppState, ids: Ids) -> Answer {
+    Ok(service.end_session(&ids).await?.into())
 }
 
 async fn items(_: Reader, service: AppState) -> Rejection {
     service.list_items().into()
 }
 
-async fn add_item(_: Writer, service: AppState, request: HttpRequest, body: Body) -> Rejection {
-    service.add_item(json(&request, body)).into()
+async fn add_item(_: Writer, service: AppState, request: HttpRequest, body: Body) -> Answer {
+    Ok(service.add_item(json(&request, body))?.into())
 }
 
 async fn external_data(_: ApiKey) -> Rejection {
@@ -160,12 +166,8 @@ async fn stateless_me(StatelessClaims { claims, .. }: StatelessClaims) -> Reject
     Reply::json(200, &TokenClaims::from(&*claims)).into()
 }
 
-async fn stats(service: AppState) -> Rejection {
-    service.count_users().await.into()
-}
-
-fn text(id: Id) -> Option<String> {
-    id.ok().map(Path::into_inner)
+async fn stats(service: AppState) -> Answer {
+    Ok(service.count_users().await?.into())
 }
 
 fn json(request: &HttpRequest, body: Body) -> Json<'_> {

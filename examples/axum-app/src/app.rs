@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::{delete, get};
 use example_service::document;
 use example_service::model::{ExternalData, Health, MAX_BODY_BYTES, Maybe, Me, TokenClaims, role, scope};
 use example_service::service::{Json, Service};
 use gatewright::axum::{
-    ApiKey, Authorized, CurrentUser, HasAuth, MaybeUser, Rejection, StatelessClaims, guarded, routes,
+    ApiKey, Authorized, CurrentUser, Error, HasAuth, MaybeUser, Path, Rejection, StatelessClaims, guarded,
+    routes,
 };
 use gatewright::openapi::{Document, DocumentError};
-use gatewright::{AnyOf, Auth, Reply, RequestError};
+use gatewright::{AnyOf, Auth, Reply, RequestError, SessionId, UserId};
 
 type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;
@@ -33,8 +34,8 @@ impl HasAuth for App {
 }
 
 type AppState = State<App>;
-type Id = Result<Path<String>, PathRejection>;
-type Ids = Result<Path<(String, String)>, PathRejection>;
+type Ids = Path<(UserId, SessionId)>;
+type Answer = Result<Rejection, Error>;
 type Body = Result<Bytes, BytesRejection>;
 
 /// The router of the service.
@@ -44,7 +45,7 @@ type Body = Result<Bytes, BytesRejection>;
 pub fn router(auth: &Auth) -> Result<Router, DocumentError> {
     let app = App(Arc::new(Service::new(auth, documented(auth))?));
     let admin = Router::new().route("/stats", get(stats)).method_not_allowed_fallback(method_not_allowed);
-    let admin = guarded(auth, role::Admin, admin);
+    let admin = guarded(auth, role::Admin, admin.with_state(app.clone()));
     let router = Router::new()
         .route("/openapi.json", get(page))
         .route("/docs", get(page))
@@ -61,7 +62,7 @@ pub fn router(auth: &Auth) -> Result<Router, DocumentError> {
         .route("/maybe", get(maybe))
         .route("/stateless/me", get(stateless_me))
         .nest("/auth", routes(auth))
-        .merge(admin.under("/admin", app.clone()))
+        .merge(admin.under("/admin"))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -102,38 +103,38 @@ async fn me(caller: CurrentUser) -> Rejection {
     Reply::json(200, &Me::from(&caller.identity)).into()
 }
 
-async fn show_user(_: Staff, State(App(service)): AppState, id: Id) -> Rejection {
-    service.find_user(text(id)).await.into()
+async fn show_user(_: Staff, State(App(service)): AppState, id: Path<UserId>) -> Answer {
+    Ok(service.find_user(&id).await?.into())
 }
 
-async fn delete_user(_: AdminUser, State(App(service)): AppState, id: Id) -> Rejection {
-    service.delete_user(text(id)).await.into()
+async fn delete_user(_: AdminUser, State(App(service)): AppState, id: Path<UserId>) -> Answer {
+    Ok(service.delete_user(&id).await?.into())
 }
 
 async fn change_user(
     _: AdminUser,
     State(App(service)): AppState,
-    id: Id,
+    id: Path<UserId>,
     headers: HeaderMap,
     body: Body,
-) -> Rejection {
-    service.change_user(text(id), json(&headers, body)).await.into()
+) -> Answer {
+    Ok(service.change_user(&id, json(&headers, body)).await?.into())
 }
 
-async fn user_sessions(_: AdminUser, State(App(service)): AppState, id: Id) -> Rejection {
-    service.list_sessions(text(id)).await.into()
+async fn user_sessions(_: AdminUser, State(App(service)): AppState, id: Path<UserId>) -> Answer {
+    Ok(service.list_sessions(&id).await?.into())
 }
 
-async fn end_user_session(_: AdminUser, State(App(service)): AppState, ids: Ids) -> Rejection {
-    service.end_session(ids.ok().map(|Path(ids)| ids)).await.into()
+async fn end_user_session(_: AdminUser, State(App(service)): AppState, ids: Ids) -> Answer {
+    Ok(service.end_session(&ids).await?.into())
 }
 
 async fn items(_: Reader, State(App(service)): AppState) -> Rejection {
     service.list_items().into()
 }
 
-async fn add_item(_: Writer, State(App(service)): AppState, headers: HeaderMap, body: Body) -> Rejection {
-    service.add_item(json(&headers, body)).into()
+async fn add_item(_: Writer, State(App(service)): AppState, headers: HeaderMap, body: Body) -> Answer {
+    Ok(service.add_item(json(&headers, body))?.into())
 }
 
 async fn external_data(_: ApiKey) -> Rejection {
@@ -148,21 +149,17 @@ async fn stateless_me(StatelessClaims { claims, .. }: StatelessClaims) -> Reject
     Reply::json(200, &TokenClaims::from(&*claims)).into()
 }
 
-async fn stats(State(App(service)): AppState) -> Rejection {
-    service.count_users().await.into()
+async fn stats(State(App(service)): AppState) -> Answer {
+    Ok(service.count_users().await?.into())
 }
 
-async fn not_found(State(App(service)): AppState) -> Rejection {
+async fn not_found(State(App(service)): AppState) -> Error {
     service.auth.not_found().into()
 }
 
 /// axum adds the `Allow` header.
 async fn method_not_allowed(State(App(service)): AppState) -> Rejection {
     service.auth.method_not_allowed("").into()
-}
-
-fn text(id: Id) -> Option<String> {
-    id.ok().map(|Path(text)| text)
 }
 
 fn json(headers: &HeaderMap, body: Body) -> Json<'_> {

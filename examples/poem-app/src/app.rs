@@ -7,13 +7,13 @@ use example_service::model::{ExternalData, Health, MAX_BODY_BYTES, Maybe, Me, To
 use example_service::service::{Json, Service};
 use gatewright::openapi::{Document, DocumentError};
 use gatewright::poem::{
-    ApiKey, Authorized, CurrentUser, MaybeUser, Rejection, StatelessClaims, guarded, install,
+    ApiKey, Authorized, CurrentUser, Error, MaybeUser, Path, Rejection, StatelessClaims, guarded, install,
 };
-use gatewright::{AnyOf, Auth, Reply, RequestError};
+use gatewright::{AnyOf, Auth, Reply, RequestError, SessionId, UserId};
 use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
 use poem::http::{HeaderMap, Uri};
 use poem::middleware::AddData;
-use poem::web::{Data, Path};
+use poem::web::Data;
 use poem::{Body, Endpoint, EndpointExt, IntoResponse, Response, Route, RouteMethod, delete, get, handler};
 
 type AdminUser = Authorized<role::Admin>;
@@ -22,8 +22,8 @@ type Reader = Authorized<scope::ItemsRead>;
 type Writer = Authorized<scope::ItemsWrite>;
 
 type AppState<'a> = Data<&'a Arc<Service>>;
-type Id = poem::Result<Path<String>>;
-type Ids = poem::Result<Path<(String, String)>>;
+type Ids = Path<(UserId, SessionId)>;
+type Answer = Result<Rejection, Error>;
 
 /// The endpoint of the whole service.
 ///
@@ -49,7 +49,7 @@ pub fn service(auth: &Auth) -> Result<impl Endpoint<Output = Response> + use<>, 
         .at("/external-data", at("GET,HEAD", read(external_data)))
         .at("/maybe", at("GET,HEAD", read(maybe)))
         .at("/stateless/me", at("GET,HEAD", read(stateless_me)));
-    let not_found = auth.not_found();
+    let not_found = auth.not_found().reply();
     let service = install(auth, "/auth", admin.under("/admin", routes))
         .with(AddData::new(service))
         .catch_error(move |_: NotFoundError| respond(not_found.clone()));
@@ -111,34 +111,34 @@ fn me(caller: CurrentUser) -> Rejection {
 }
 
 #[handler]
-async fn show_user(_: Staff, service: AppState<'_>, id: Id) -> Rejection {
-    service.find_user(text(id)).await.into()
+async fn show_user(_: Staff, service: AppState<'_>, id: Path<UserId>) -> Answer {
+    Ok(service.find_user(&id).await?.into())
 }
 
 #[handler]
-async fn delete_user(_: AdminUser, service: AppState<'_>, id: Id) -> Rejection {
-    service.delete_user(text(id)).await.into()
+async fn delete_user(_: AdminUser, service: AppState<'_>, id: Path<UserId>) -> Answer {
+    Ok(service.delete_user(&id).await?.into())
 }
 
 #[handler]
 async fn change_user(
     _: AdminUser,
     service: AppState<'_>,
-    id: Id,
+    id: Path<UserId>,
     headers: &HeaderMap,
     body: Body,
-) -> Rejection {
-    service.change_user(text(id), json(headers, body).await).await.into()
+) -> Answer {
+    Ok(service.change_user(&id, json(headers, body).await).await?.into())
 }
 
 #[handler]
-async fn user_sessions(_: AdminUser, service: AppState<'_>, id: Id) -> Rejection {
-    service.list_sessions(text(id)).await.into()
+async fn user_sessions(_: AdminUser, service: AppState<'_>, id: Path<UserId>) -> Answer {
+    Ok(service.list_sessions(&id).await?.into())
 }
 
 #[handler]
-async fn end_user_session(_: AdminUser, service: AppState<'_>, ids: Ids) -> Rejection {
-    service.end_session(ids.ok().map(|Path(ids)| ids)).await.into()
+async fn end_user_session(_: AdminUser, service: AppState<'_>, ids: Ids) -> Answer {
+    Ok(service.end_session(&ids).await?.into())
 }
 
 #[handler]
@@ -147,8 +147,8 @@ fn items(_: Reader, service: AppState<'_>) -> Rejection {
 }
 
 #[handler]
-async fn add_item(_: Writer, service: AppState<'_>, headers: &HeaderMap, body: Body) -> Rejection {
-    service.add_item(json(headers, body).await).into()
+async fn add_item(_: Writer, service: AppState<'_>, headers: &HeaderMap, body: Body) -> Answer {
+    Ok(service.add_item(json(headers, body).await)?.into())
 }
 
 #[handler]
@@ -167,12 +167,8 @@ fn stateless_me(StatelessClaims { claims, .. }: StatelessClaims) -> Rejection {
 }
 
 #[handler]
-async fn stats(service: AppState<'_>) -> Rejection {
-    service.count_users().await.into()
-}
-
-fn text(id: Id) -> Option<String> {
-    id.ok().map(|Path(text)| text)
+async fn stats(service: AppState<'_>) -> Answer {
+    Ok(service.count_users().await?.into())
 }
 
 async fn json(headers: &HeaderMap, body: Body) -> Json<'_> {

@@ -1,16 +1,13 @@
 //! The state of the service, and what its routes do after their guards have passed. A service on a
 //! single framework would do this in its handlers.
 
-use std::future::Future;
-
 use gatewright::openapi::{Document, DocumentError, SwaggerUi};
-use gatewright::{Auth, AuthError, Bytes, PolicyError, Reply, RequestError, SessionId, UserId};
+use gatewright::{Auth, Bytes, Error, PolicyError, Reply, RequestError, SessionId, UserId};
 use serde::de::DeserializeOwned;
 
-use crate::model::{Items, NewItem, Patch, Stats, User};
+use crate::model::{Items, Patch, Stats, User};
 
-/// The state that all handlers share. An `id` is `None` if the framework could not decode it from
-/// the path.
+/// The state that all handlers share.
 #[derive(Debug)]
 pub struct Service {
     /// The handle to accounts and tokens.
@@ -42,61 +39,63 @@ impl Service {
     /// `GET /openapi.json`, `GET /docs` and below.
     #[must_use]
     pub fn page(&self, path: &str) -> Reply {
-        self.pages.handle(path).unwrap_or_else(|| self.auth.not_found())
+        self.pages.handle(path).unwrap_or_else(|| self.auth.not_found().reply())
     }
 
     /// `GET /users/{id}`.
-    pub async fn find_user(&self, id: Option<String>) -> Reply {
-        self.reply(async {
-            let user = self.auth.accounts()?.find(&user_id(id)?).await?;
-            Ok(Reply::json(200, &User::from(&user)))
-        })
-        .await
+    ///
+    /// # Errors
+    /// When there is no such user, or the store fails.
+    pub async fn find_user(&self, id: &UserId) -> Result<Reply, Error> {
+        let user = self.auth.accounts()?.find(id).await?;
+        Ok(Reply::json(200, &User::from(&user)))
     }
 
     /// `DELETE /users/{id}`.
-    pub async fn delete_user(&self, id: Option<String>) -> Reply {
-        self.reply(async {
-            self.auth.accounts()?.delete(&user_id(id)?).await?;
-            Ok(Reply::no_content())
-        })
-        .await
+    ///
+    /// # Errors
+    /// When there is no such user, it is the last active admin, or the store fails.
+    pub async fn delete_user(&self, id: &UserId) -> Result<Reply, Error> {
+        self.auth.accounts()?.delete(id).await?;
+        Ok(Reply::no_content())
     }
 
     /// `PATCH /users/{id}`.
-    pub async fn change_user(&self, id: Option<String>, body: Json<'_>) -> Reply {
-        self.reply(async {
-            let patch: Patch = body.read()?;
-            let roles = patch.new_roles().map_err(PolicyError::from)?;
-            let user = self.auth.accounts()?.update(&user_id(id)?, roles, patch.is_active).await?;
-            Ok(Reply::json(200, &User::from(&user)))
-        })
-        .await
+    ///
+    /// # Errors
+    /// When the body is malformed, there is no such user or role, it is the last active admin, or the store
+    /// fails.
+    pub async fn change_user(&self, id: &UserId, body: Json<'_>) -> Result<Reply, Error> {
+        let patch: Patch = self.read(body)?;
+        let roles = patch.new_roles().map_err(|unknown| self.auth.error(PolicyError::from(unknown)))?;
+        let user = self.auth.accounts()?.update(id, roles, patch.is_active).await?;
+        Ok(Reply::json(200, &User::from(&user)))
     }
 
     /// `GET /users/{id}/sessions`.
-    pub async fn list_sessions(&self, id: Option<String>) -> Reply {
-        self.reply(async { Ok(self.auth.accounts()?.sessions(&user_id(id)?).await?.to_reply()) }).await
+    ///
+    /// # Errors
+    /// When there is no such user, or the store fails.
+    pub async fn list_sessions(&self, id: &UserId) -> Result<Reply, Error> {
+        Ok(self.auth.accounts()?.sessions(id).await?.to_reply())
     }
 
     /// `DELETE /users/{id}/sessions/{session}`.
-    pub async fn end_session(&self, ids: Option<(String, String)>) -> Reply {
-        self.reply(async {
-            let (user, session) = ids.ok_or(AuthError::not_found())?;
-            let session: SessionId = session.parse().map_err(|_| AuthError::not_found())?;
-            self.auth.accounts()?.end_session(&user_id(Some(user))?, session).await?;
-            Ok(Reply::no_content())
-        })
-        .await
+    ///
+    /// # Errors
+    /// When the user has no such session, or the store fails.
+    pub async fn end_session(&self, (user, session): &(UserId, SessionId)) -> Result<Reply, Error> {
+        self.auth.accounts()?.end_session(user, *session).await?;
+        Ok(Reply::no_content())
     }
 
     /// `GET /admin/stats`.
-    pub async fn count_users(&self) -> Reply {
-        self.reply(async {
-            let counts = self.auth.accounts()?.count().await?;
-            Ok(Reply::json(200, &Stats { users: counts.total, active_users: counts.active }))
-        })
-        .await
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn count_users(&self) -> Result<Reply, Error> {
+        let counts = self.auth.accounts()?.count().await?;
+        Ok(Reply::json(200, &Stats { users: counts.total, active_users: counts.active }))
     }
 
     /// `GET /items`.
@@ -106,14 +105,16 @@ impl Service {
     }
 
     /// `POST /items`.
-    #[must_use]
-    pub fn add_item(&self, body: Json<'_>) -> Reply {
-        let item = body.read().and_then(|new: NewItem| self.items.add(new));
-        item.map_or_else(|error| self.auth.reply_to(&error.into()), |item| Reply::json(201, &item))
+    ///
+    /// # Errors
+    /// When the body is malformed, or the name is empty or too long.
+    pub fn add_item(&self, body: Json<'_>) -> Result<Reply, Error> {
+        let item = self.items.add(self.read(body)?).map_err(|refusal| self.auth.error(refusal))?;
+        Ok(Reply::json(201, &item))
     }
 
-    async fn reply(&self, action: impl Future<Output = Result<Reply, AuthError>>) -> Reply {
-        action.await.unwrap_or_else(|error| self.auth.reply_to(&error))
+    fn read<T: DeserializeOwned>(&self, body: Json<'_>) -> Result<T, Error> {
+        body.read().map_err(|refusal| self.auth.error(refusal))
     }
 }
 
@@ -133,9 +134,4 @@ fn is_json(content_type: &[u8]) -> bool {
     let is_json = parts.next() == Some(b"application/json");
     let mut charsets = parts.filter_map(|part| part.strip_prefix(b"charset="));
     is_json && charsets.all(|charset| matches!(charset, b"utf-8" | b"\"utf-8\""))
-}
-
-/// An id that is malformed is treated like the id of an unknown user.
-fn user_id(id: Option<String>) -> Result<UserId, AuthError> {
-    id.and_then(|text| UserId::new(text).ok()).ok_or(AuthError::not_found())
 }

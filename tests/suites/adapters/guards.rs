@@ -127,7 +127,8 @@ on_every_framework! {
     api_keys_and_user_tokens_do_not_replace_each_other
     nested_guards_must_both_accept_the_request
     refusals_pass_through_outer_middleware
-    fallbacks_do_not_bypass_the_guard
+    fallbacks_run_behind_the_guard
+    a_404_without_a_body_behind_a_guard_gets_one
     a_guarded_router_can_be_nested
     a_guarded_prefix_ends_at_a_slash
     other_routes_below_a_guarded_prefix_are_not_guarded
@@ -204,10 +205,28 @@ fn refusals_pass_through_outer_middleware(lab: &Lab) {
     }
 }
 
-fn fallbacks_do_not_bypass_the_guard(lab: &Lab) {
-    for path in ["/own-fallback", "/own-fallback/none", "/own-fallback/sub/none"] {
+fn fallbacks_run_behind_the_guard(lab: &Lab) {
+    for path in ["/own-fallback/none", "/own-fallback/sub/none"] {
         assert_eq!(lab.status(path, None), 401, "{path}");
+        let answer = lab.get(path, Some(&lab.token));
+        assert_eq!((answer.status, answer.text()), (200, "ok".to_owned()), "{path}");
     }
+    assert_eq!(lab.status("/own-fallback", None), 401);
+}
+
+/// It keeps its other headers. A 404 with a body, and an empty answer with another status, are left alone.
+fn a_404_without_a_body_behind_a_guard_gets_one(lab: &Lab) {
+    let token = Some(lab.token.as_str());
+    let mut filled = lab.get("/bare/empty", token);
+    let own = ("x-own".to_owned(), "kept".to_owned());
+    let at = filled.headers.iter().position(|header| *header == own).expect("the header of the handler");
+    filled.headers.remove(at);
+    filled.expect_not_found();
+    assert_eq!(lab.status("/bare/empty", None), 401);
+    let written = lab.get("/bare/written", token);
+    assert_eq!((written.status, written.text()), (404, "gone fishing".to_owned()));
+    let accepted = lab.get("/bare/accepted", token);
+    assert_eq!((accepted.status, accepted.text()), (202, String::new()));
 }
 
 fn a_guarded_router_can_be_nested(lab: &Lab) {

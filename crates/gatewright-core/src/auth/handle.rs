@@ -35,7 +35,8 @@ use crate::types::{
 /// | register and administrate accounts | [`register`](Self::register), [`change_password`](Self::change_password), [`accounts`](Self::accounts) |
 /// | list and end sessions | [`sessions`](Self::sessions), [`end_session`](Self::end_session), [`delete_expired_sessions`](Self::delete_expired_sessions) |
 /// | guard a route (adapters) | [`authenticate`](Self::authenticate), [`authenticate_with`](Self::authenticate_with), [`authorize`](Self::authorize), [`require`](Self::require), [`require_api_key`](Self::require_api_key), [`require_claims`](Self::require_claims) |
-/// | answer requests (adapters) | [`endpoints`](Self::endpoints), [`handle`](Self::handle), [`public_keys`](Self::public_keys), [`method_not_allowed`](Self::method_not_allowed), [`not_found`](Self::not_found), [`reply_to`](Self::reply_to), [`client`](Self::client) |
+/// | answer in your own handlers | [`forbidden`](Self::forbidden), [`not_found`](Self::not_found), [`conflict`](Self::conflict), [`error`](Self::error) |
+/// | answer requests (adapters) | [`endpoints`](Self::endpoints), [`handle`](Self::handle), [`public_keys`](Self::public_keys), [`method_not_allowed`](Self::method_not_allowed), [`reply_to`](Self::reply_to), [`client`](Self::client) |
 /// | revoke and inspect tokens | [`revoke`](Self::revoke), [`introspect`](Self::introspect) |
 /// | announce changes of your own stores | [`invalidate_user`](Self::invalidate_user), [`invalidate_session`](Self::invalidate_session) |
 ///
@@ -145,6 +146,64 @@ impl<U: AuthUser> Auth<U> {
     #[must_use]
     pub fn client(&self, view: &RequestView<'_>) -> ClientInfo {
         self.inner.client(view)
+    }
+
+    /// An error with this cause, for an application's own checks: a `PolicyError`, a `RequestError`, or an
+    /// [`AuthError`].
+    ///
+    /// ```
+    /// use gatewright_core::{Auth, Email, Error};
+    /// use gatewright_core::error::PolicyError;
+    ///
+    /// fn address(auth: &Auth, text: &str) -> Result<Email, Error> {
+    ///     Email::parse(text).map_err(|invalid| auth.error(PolicyError::from(invalid)))
+    /// }
+    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
+    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+    /// # let auth = Auth::local(gatewright_memory::MemoryStore::new(), tokens, hasher).build()?;
+    /// assert_eq!(address(&auth, "ada").unwrap_err().reply().status, 422);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn error(&self, kind: impl Into<AuthError>) -> Error {
+        self.inner.error(kind)
+    }
+
+    /// An application's own 403: an authenticated caller may not do this.
+    ///
+    /// Unlike a guard's 403 it does not say `insufficient_scope`: a token with more scopes would not help.
+    ///
+    /// ```
+    /// use gatewright_core::{Auth, Error, UserId};
+    ///
+    /// fn must_own(auth: &Auth, owner: &UserId, caller: &UserId) -> Result<(), Error> {
+    ///     if owner == caller { Ok(()) } else { Err(auth.forbidden()) }
+    /// }
+    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
+    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+    /// # let auth = Auth::local(gatewright_memory::MemoryStore::new(), tokens, hasher).build()?;
+    /// let reply = must_own(&auth, &UserId::from(1), &UserId::from(2)).unwrap_err().reply();
+    /// assert_eq!((reply.status, &reply.body[..]), (403, &br#"{"detail":"Forbidden"}"#[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn forbidden(&self) -> Error {
+        self.error(AuthError::forbidden())
+    }
+
+    /// An application's own 404: a resource does not exist.
+    #[must_use]
+    pub fn not_found(&self) -> Error {
+        self.error(AuthError::not_found())
+    }
+
+    /// An application's own 409: the request conflicts with the state of a resource, for example because a
+    /// name is taken.
+    #[must_use]
+    pub fn conflict(&self) -> Error {
+        self.error(AuthError::conflict())
     }
 
     /// The reply to an error, as clients see it.

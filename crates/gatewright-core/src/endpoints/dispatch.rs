@@ -136,12 +136,6 @@ impl<U: AuthUser> Auth<U> {
         self.reply_to(&RequestError::Method { allow }.into())
     }
 
-    /// The reply for a resource that does not exist: 404.
-    #[must_use]
-    pub fn not_found(&self) -> Reply {
-        self.reply_to(&AuthError::NotFound {})
-    }
-
     async fn dispatch(&self, endpoint: Endpoint, request: EndpointRequest) -> Result<Reply, AuthError> {
         match endpoint {
             Endpoint::Register => self.handle_register(request).await,

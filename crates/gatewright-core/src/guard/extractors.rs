@@ -4,7 +4,7 @@
 //! These are macros because a crate must own a type to implement a foreign trait for it.
 
 /// Defines the handler arguments `Authorized`, `CurrentUser`, `MaybeUser`, `StatelessClaims`,
-/// `ExtraClaims` and `ApiKey`, each with a private `new` for the adapter.
+/// `ExtraClaims`, `ApiKey` and `Path`, each with a private `new` for the adapter.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! extractors {
@@ -106,6 +106,40 @@ macro_rules! extractors {
             }
         }
 
+        /// The parameters in the request's path: one value, or a tuple in the order of the path.
+        ///
+        /// A parameter that cannot be a `T` is rejected with the 404 of an unknown one. Put it after the guard,
+        /// so that an unauthenticated request gets 401 for every path. It dereferences to the value.
+        pub struct Path<T, U = $crate::Account> {
+            value: T,
+            user: ::std::marker::PhantomData<fn() -> U>,
+        }
+
+        impl<T, U> Path<T, U> {
+            fn new(value: T) -> Self {
+                Self { value, user: ::std::marker::PhantomData }
+            }
+
+            /// The value itself.
+            pub fn into_inner(self) -> T {
+                self.value
+            }
+        }
+
+        impl<T, U> ::std::ops::Deref for Path<T, U> {
+            type Target = T;
+
+            fn deref(&self) -> &T {
+                &self.value
+            }
+        }
+
+        impl<T: ::std::fmt::Debug, U> ::std::fmt::Debug for Path<T, U> {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.debug_tuple("Path").field(&self.value).finish()
+            }
+        }
+
         impl<P: $crate::Policy, U> $crate::GuardedExtractor for Authorized<P, U> {
             const ACCESS_RULE: $crate::AccessRule = $crate::AccessRule::User(P::REQUIREMENT);
         }
@@ -179,7 +213,8 @@ macro_rules! extractors {
     };
 }
 
-/// Defines `Rejection`, a reply that an adapter turns into a response of its framework.
+/// Defines `Rejection`, a reply that an adapter turns into a response of its framework, and `Error`, an
+/// error whose reply it turns into one.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! rejection {
@@ -187,7 +222,7 @@ macro_rules! rejection {
         /// A reply of Gatewright in place of the handler's own response.
         ///
         /// Extractors and guards reject requests with it. A handler can return it too, made from a
-        /// `Reply`: `Rejection::from(auth.not_found())`.
+        /// `Reply`: `Rejection::from(pair.to_reply())`.
         #[derive(Clone)]
         pub struct Rejection($crate::Reply);
 
@@ -210,6 +245,47 @@ macro_rules! rejection {
         }
 
         impl ::std::error::Error for Rejection {}
+
+        /// Why a handler fails: an error of `Auth` or `Accounts`, or an answer of the application's own, such
+        /// as `auth.not_found()`.
+        ///
+        /// `?` makes it. Its response is the one that a ready-made endpoint gives for the same cause, with the
+        /// renderer, the realm and the events of that `Auth`.
+        pub struct Error($crate::Error);
+
+        impl Error {
+            /// The cause.
+            #[must_use]
+            pub const fn kind(&self) -> &$crate::AuthError {
+                self.0.kind()
+            }
+        }
+
+        impl ::std::convert::From<$crate::Error> for Error {
+            fn from(error: $crate::Error) -> Self {
+                Self(error)
+            }
+        }
+
+        impl ::std::fmt::Debug for Error {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                ::std::fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        /// The message of the cause.
+        impl ::std::fmt::Display for Error {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                ::std::fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        /// The source of the cause.
+        impl ::std::error::Error for Error {
+            fn source(&self) -> ::std::option::Option<&(dyn ::std::error::Error + 'static)> {
+                ::std::error::Error::source(&self.0)
+            }
+        }
     };
 }
 
@@ -221,24 +297,31 @@ macro_rules! guard_layer {
         /// The middleware that [`require`] returns. It puts a guard in front of what it wraps.
         pub struct RequireLayer<U = $crate::Account> {
             guard: $crate::Guard<U>,
+            fills_not_found: bool,
         }
 
         /// What [`RequireLayer`] wraps, behind its guard. The guard leaves the `Caller` in the
         /// request's extensions: guards and extractors further inside do not authenticate again.
         pub struct Require<T, U = $crate::Account> {
             guard: $crate::Guard<U>,
+            /// Whether a 404 without a body gets Gatewright's body.
+            fills_not_found: bool,
             inner: T,
         }
 
         impl<U> ::std::clone::Clone for RequireLayer<U> {
             fn clone(&self) -> Self {
-                Self { guard: self.guard.clone() }
+                Self { guard: self.guard.clone(), fills_not_found: self.fills_not_found }
             }
         }
 
         impl<T: ::std::clone::Clone, U> ::std::clone::Clone for Require<T, U> {
             fn clone(&self) -> Self {
-                Self { guard: self.guard.clone(), inner: self.inner.clone() }
+                Self {
+                    inner: self.inner.clone(),
+                    guard: self.guard.clone(),
+                    fills_not_found: self.fills_not_found,
+                }
             }
         }
 

@@ -58,6 +58,8 @@ pub enum Denial {
     BodyTooLarge,
     /// 405: an unsupported method. Contains the supported ones.
     MethodNotAllowed(&'static str),
+    /// 403: a rule of the application's own.
+    ForbiddenByApplication,
     /// 404: the resource does not exist.
     NotFound,
     /// 409: the last active holder of the protected role must remain.
@@ -115,6 +117,7 @@ impl From<&AuthError> for Denial {
             ) => Self::RefreshRefused,
             AuthError::IncorrectPassword {} => Self::IncorrectPassword,
             AuthError::Policy(refusal) => Self::Unprocessable(*refusal),
+            AuthError::ForbiddenByApplication {} => Self::ForbiddenByApplication,
             AuthError::NotFound {} => Self::NotFound,
             AuthError::LastHolder {} => Self::LastHolder,
             AuthError::Conflict {} => Self::Conflict,
@@ -169,6 +172,7 @@ impl Denial {
             Self::UnsupportedMediaType => (415, "Unsupported media type", None),
             Self::BodyTooLarge => (413, "Request body too large", None),
             Self::MethodNotAllowed(_) => (405, "Method not allowed", None),
+            Self::ForbiddenByApplication => (403, "Forbidden", None),
             Self::NotFound => (404, "Not found", None),
             Self::LastHolder => (409, "The last active administrator must remain", None),
             Self::Conflict => (409, "Conflict", None),

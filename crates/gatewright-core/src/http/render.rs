@@ -252,6 +252,7 @@ mod tests {
             Denial::UnsupportedMediaType,
             Denial::BodyTooLarge,
             Denial::MethodNotAllowed("POST"),
+            Denial::ForbiddenByApplication,
             Denial::NotFound,
             Denial::LastHolder,
             Denial::Conflict,
@@ -304,7 +305,7 @@ mod tests {
             let fallback = body["title"] == "Internal Server Error";
             assert_eq!(fallback, problem.status == 500, "{denial:?} has a title of its own");
         }
-        assert_eq!(every_denial().len(), 22);
+        assert_eq!(every_denial().len(), 24);
     }
 
     /// RFC 9457 §3.1.2, RFC 6585 §4; the published case `pd-429`.

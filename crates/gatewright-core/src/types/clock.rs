@@ -4,6 +4,9 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
+/// 9999-12-31T23:59:59.999999Z.
+#[cfg(feature = "time")]
+const LAST_OF_9999: u64 = 253_402_300_799_999_999;
 
 /// A point in time: whole microseconds since 1970-01-01T00:00:00Z, without leap seconds (Unix time).
 ///
@@ -17,6 +20,18 @@ const MICROS_PER_SECOND: u64 = 1_000_000;
 /// let login = Timestamp::from_seconds(1_700_000_000);
 /// assert_eq!(login.saturating_add(Duration::from_millis(1_500)).as_seconds(), 1_700_000_001);
 /// assert_eq!(login.saturating_sub(Duration::MAX), Timestamp::from_seconds(0));
+/// ```
+///
+/// It converts to and from [`SystemTime`] and, with the feature `time`, to and from
+/// `time::OffsetDateTime`. A time before 1970 becomes 1970, and fractions of a microsecond are dropped:
+///
+/// ```
+/// use gatewright_core::Timestamp;
+/// use std::time::{Duration, SystemTime, UNIX_EPOCH};
+///
+/// let login = Timestamp::from_seconds(1_700_000_000);
+/// assert_eq!(SystemTime::from(login), UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+/// assert_eq!(Timestamp::from(UNIX_EPOCH - Duration::from_secs(1)), Timestamp::from_seconds(0));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
@@ -75,6 +90,38 @@ impl Timestamp {
     }
 }
 
+/// A time before 1970 becomes 1970.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        Self::from_seconds(0).saturating_add(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+    }
+}
+
+/// Where the system cannot represent the time, it becomes 1970. Every supported system can.
+impl From<Timestamp> for SystemTime {
+    fn from(time: Timestamp) -> Self {
+        UNIX_EPOCH.checked_add(Duration::from_micros(time.0)).unwrap_or(UNIX_EPOCH)
+    }
+}
+
+/// A time before 1970 becomes 1970.
+#[cfg(feature = "time")]
+impl From<time::OffsetDateTime> for Timestamp {
+    fn from(time: time::OffsetDateTime) -> Self {
+        let micros = (time.unix_timestamp_nanos() / 1_000).max(0);
+        Self::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+}
+
+/// In UTC. A time after the year 9999, which `time` cannot represent, becomes the last microsecond of that year.
+#[cfg(feature = "time")]
+impl From<Timestamp> for time::OffsetDateTime {
+    fn from(timestamp: Timestamp) -> Self {
+        let nanos = i128::from(timestamp.0.min(LAST_OF_9999)).saturating_mul(1_000);
+        Self::from_unix_timestamp_nanos(nanos).unwrap_or(Self::UNIX_EPOCH)
+    }
+}
+
 impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:06}s", self.as_seconds(), self.0 % MICROS_PER_SECOND)
@@ -104,7 +151,38 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the system for the time")]
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+        Timestamp::from(SystemTime::now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_convert_to_those_of_the_system_and_back() {
+        for micros in [0, 1, 1_700_000_000_123_456, i64::MAX.unsigned_abs()] {
+            let time = Timestamp::from_micros(micros);
+            assert_eq!(Timestamp::from(SystemTime::from(time)), time);
+        }
+        assert_eq!(Timestamp::from(UNIX_EPOCH - Duration::from_nanos(1)), Timestamp::from_micros(0));
+        assert_eq!(Timestamp::from(UNIX_EPOCH + Duration::from_nanos(1_999)), Timestamp::from_micros(1));
+    }
+
+    #[cfg(feature = "time")]
+    #[test]
+    fn times_convert_to_those_of_the_time_crate_and_back() {
+        use time::{OffsetDateTime, UtcOffset};
+
+        let moment = OffsetDateTime::from_unix_timestamp_nanos(1_700_000_000_123_456_789).unwrap();
+        let micros = Timestamp::from_micros(1_700_000_000_123_456);
+        assert_eq!(Timestamp::from(moment), micros);
+        assert_eq!(Timestamp::from(OffsetDateTime::from(micros)), micros);
+        assert_eq!(Timestamp::from(moment.to_offset(UtcOffset::from_hms(2, 0, 0).unwrap())), micros);
+        assert_eq!(OffsetDateTime::from(micros).unix_timestamp(), 1_700_000_000);
+        let before = OffsetDateTime::from_unix_timestamp_nanos(-1).unwrap();
+        assert_eq!(Timestamp::from(before), Timestamp::from_micros(0));
+        let last = OffsetDateTime::from(Timestamp::from_micros(u64::MAX));
+        assert_eq!((last.year(), last.hour(), last.microsecond()), (9999, 23, 999_999));
     }
 }

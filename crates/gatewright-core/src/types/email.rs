@@ -1,6 +1,7 @@
 //! Email addresses in one canonical form, for uniqueness, look-up and throttling.
 
 use std::fmt;
+use std::str::FromStr;
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -11,7 +12,7 @@ pub const MAX_EMAIL_BYTES: usize = 254;
 /// An email address in canonical form: trimmed, Unicode NFC, lower case.
 ///
 /// It has exactly one `@` with text on both sides, and neither white space nor control characters.
-/// Stores compare its bytes.
+/// Stores compare its bytes. serde reads it with [`Email::parse`] and writes the canonical text.
 ///
 /// ```
 /// use gatewright_core::Email;
@@ -55,6 +56,15 @@ impl Email {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// As [`Email::parse`].
+impl FromStr for Email {
+    type Err = InvalidEmail;
+
+    fn from_str(text: &str) -> Result<Self, InvalidEmail> {
+        Self::parse(text)
     }
 }
 

@@ -21,7 +21,7 @@ pub struct InvalidId {}
 /// A user's id, as in the `sub` claim: 1 to [`MAX_USER_ID_BYTES`] bytes without control characters.
 ///
 /// Gatewright's own accounts have UUIDv7 ids, and an id is never reused. An application's own users may
-/// have any text, for example a number in decimal. Cloning is cheap.
+/// have any text, for example a number in decimal. Cloning is cheap. serde reads and writes it as text.
 ///
 /// ```
 /// use gatewright_core::UserId;
@@ -76,13 +76,21 @@ macro_rules! from_numbers {
 
 from_numbers!(i32 i64 u32 u64);
 
+impl FromStr for UserId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        Self::new(text)
+    }
+}
+
 impl fmt::Display for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-/// A session's id: a UUIDv7. Only its canonical spelling parses.
+/// A session's id: a UUIDv7. Only its canonical spelling parses. serde reads and writes it as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(Uuid);
 

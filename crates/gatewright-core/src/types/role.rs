@@ -7,7 +7,7 @@ use std::str::FromStr;
 /// The longest role name: 64 bytes.
 pub const MAX_ROLE_BYTES: usize = 64;
 
-/// The name of a role: 1 to [`MAX_ROLE_BYTES`] bytes of visible ASCII.
+/// The name of a role: 1 to [`MAX_ROLE_BYTES`] bytes of visible ASCII. serde reads and writes it as text.
 ///
 /// ```
 /// use gatewright_core::RoleName;

@@ -1,13 +1,15 @@
 //! OAuth 2.0 scopes (RFC 6749 §3.3): sets of case-sensitive words.
 
 use std::fmt;
+use std::str::FromStr;
 
 use super::role::RoleName;
 
 /// The longest list of scopes: 1,024 bytes, in requests and in sessions.
 pub const MAX_SCOPES_BYTES: usize = 1024;
 
-/// A set of scopes, stored as the space-separated text that tokens and replies carry.
+/// A set of scopes, stored as the space-separated text that tokens and replies carry. serde reads and
+/// writes the same text.
 ///
 /// ```
 /// use gatewright_core::Scopes;
@@ -100,6 +102,15 @@ impl Scopes {
             self.0.push(' ');
         }
         self.0.push_str(scope);
+    }
+}
+
+/// As [`Scopes::parse`].
+impl FromStr for Scopes {
+    type Err = InvalidScopes;
+
+    fn from_str(text: &str) -> Result<Self, InvalidScopes> {
+        Self::parse(text)
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use actix_web::dev::Service;
 use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{App, HttpServer, rt, test};
+use actix_web::{App, HttpResponse, HttpServer, rt, test};
 use gatewright::actix_web::{
     ApiKey, Authorized, CurrentUser, ExtraClaims, MaybeUser, StatelessClaims, guarded, install, login,
     require,
@@ -36,6 +36,13 @@ fn lab(app: &mut ServiceConfig, auth: &Auth, stranger: &Auth) {
     });
     let own_fallback = guarded(auth, user, |routes| {
         routes.service(web::scope("/sub").default_service(web::to(ok))).default_service(web::to(ok));
+    });
+    let bare = guarded(auth, user, |routes| {
+        let empty = async || HttpResponse::NotFound().insert_header(("x-own", "kept")).finish();
+        routes
+            .route("/empty", web::get().to(empty))
+            .route("/written", web::get().to(async || HttpResponse::NotFound().body("gone fishing")))
+            .route("/accepted", web::get().to(async || HttpResponse::Accepted().finish()));
     });
     let nested = guarded(auth, user, |routes| {
         routes
@@ -80,6 +87,7 @@ fn lab(app: &mut ServiceConfig, auth: &Auth, stranger: &Auth) {
                 .service(foreign.under("/g")),
         )
         .service(own_fallback.under("/own-fallback"))
+        .service(bare.under("/bare"))
         .service(
             web::scope("/api")
                 .route("/v1/aside", web::get().to(ok))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, Request};
+use axum::http::{HeaderValue, Request, StatusCode};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::get;
@@ -41,12 +41,16 @@ fn lab(auth: &Auth, stranger: &Auth) -> Router {
         .layer(require(auth, AccessRule::ApiKey(Requirement::Authenticated)));
     let twice = Router::new()
         .route("/me", get(me_twice))
-        .merge(guarded(auth, admin, x()).under("/admin", auth.clone()))
+        .merge(guarded(auth, admin, x().with_state(auth.clone())).under("/admin"))
         .layer(require(auth, Requirement::Authenticated));
-    let foreign: Router<Auth> = guarded(auth, admin, x()).under("/g", auth.clone());
+    let foreign: Router<Auth> = guarded(auth, admin, x().with_state(auth.clone())).under("/g");
+    let bare = Router::new()
+        .route("/empty", get(async || (StatusCode::NOT_FOUND, [("x-own", "kept")])))
+        .route("/written", get(async || (StatusCode::NOT_FOUND, "gone fishing")))
+        .route("/accepted", get(async || StatusCode::ACCEPTED));
     let own_fallback = Router::new().nest("/sub", Router::new().fallback(ok)).fallback(ok);
-    let nested = guarded(auth, user, x().route("/me", get(me)).route("/tenant", get(tenant)))
-        .under("/v1/", auth.clone());
+    let nested = x().route("/me", get(me)).route("/tenant", get(tenant));
+    let nested = guarded(auth, user, nested.with_state(auth.clone())).under("/v1/");
     Router::new()
         .route("/any", get(async |_: Authorized<AnyOf<(role::Admin, Reads)>>| "ok"))
         .route("/all", get(async |_: Authorized<AllOf<(role::User, Reads)>>| "ok"))
@@ -63,8 +67,9 @@ fn lab(auth: &Auth, stranger: &Auth) -> Router {
         .nest("/foreign", foreign.layer(map_response(allow_all_origins)))
         .nest("/api", nested.route("/open", get(ok)).route("/v1/aside", get(ok)))
         .route("/auth/mine", get(me))
-        .merge(guarded(auth, user, own_fallback).under("/own-fallback", auth.clone()))
-        .fallback(async |State(auth): State<Auth>| gatewright::axum::Rejection::from(auth.not_found()))
+        .merge(guarded(auth, user, own_fallback).under("/own-fallback"))
+        .merge(guarded(auth, user, bare).under("/bare"))
+        .fallback(async |State(auth): State<Auth>| gatewright::axum::Error::from(auth.not_found()))
         .nest("/auth", routes(auth))
         .layer(map_response(outside))
         .with_state(auth.clone())
@@ -149,7 +154,7 @@ async fn fallbacks_do_not_bypass_the_guard() {
             need,
             router.clone(),
         )));
-        let under: Router = guarded(&world.auth, need, router).under("/g", ());
+        let under: Router = guarded(&world.auth, need, router).under("/g");
         for path in paths {
             assert_ne!(status(&merged, path, None).await, 200, "{path} merged");
             assert_eq!(status(&under, &format!("/g{path}"), None).await, 401, "{path} under");
@@ -164,13 +169,13 @@ async fn fallbacks_do_not_bypass_the_guard() {
 async fn a_guarded_router_can_be_nested_at_a_path_and_at_the_root() {
     let (world, token) = world().await;
     let inner = || guarded(&world.auth, Requirement::Role("user"), Router::new().route("/x", get(ok)));
-    let nested: Router = Router::new().nest("/api", inner().under("/v1/", ())).with_state(world.auth.clone());
+    let nested: Router = Router::new().nest("/api", inner().under("/v1/")).with_state(world.auth.clone());
     for path in ["/api/v1/x", "/api/v1/none", "/api/v1", "/api/v1/"] {
         assert_eq!(status(&nested, path, None).await, 401, "{path}");
     }
     assert_eq!(status(&nested, "/api/v1/x", Some(&token)).await, 200);
     assert_eq!(status(&nested, "/api/v1/none", Some(&token)).await, 404);
-    let whole: Router = inner().under("/", ()).with_state(world.auth.clone());
+    let whole: Router = inner().under("/").with_state(world.auth.clone());
     assert_eq!(status(&whole, "/none", None).await, 401);
     assert_eq!(status(&whole, "/x", Some(&token)).await, 200);
     let app: Router = whole.fallback(ok);
@@ -178,7 +183,7 @@ async fn a_guarded_router_can_be_nested_at_a_path_and_at_the_root() {
         assert_eq!(status(&app, path, None).await, 401, "{path}: the guard comes before the fallback");
         assert_eq!(status(&app, path, Some(&token)).await, 404, "{path}");
     }
-    let deep: Router = Router::new().nest("/a", Router::new().nest("/b", inner().under("/", ())));
+    let deep: Router = Router::new().nest("/a", Router::new().nest("/b", inner().under("/")));
     for path in ["/a/b", "/a/b/none"] {
         assert_eq!(status(&deep, path, None).await, 401, "{path}");
     }

@@ -9,7 +9,7 @@ use gatewright::poem::{
 use gatewright::{AccessRule, AllOf, AnyOf, Auth, Authenticated, Requirement};
 use gatewright_tests::Log;
 use poem::error::NotFoundError;
-use poem::http::{Method, Uri};
+use poem::http::{Method, StatusCode, Uri};
 use poem::listener::TcpAcceptor;
 use poem::middleware::SetHeader;
 use poem::web::Path;
@@ -32,6 +32,8 @@ fn lab(auth: &Auth, stranger: &Auth) -> impl Endpoint<Output = Response> + use<>
     let twice = guarded(auth, admin, x()).under("/admin", Route::new().at("/me", get(me_twice)));
     let foreign = guarded(auth, admin, x()).under("/g", Route::new());
     let own_fallback = Route::new().nest("/sub", Route::new().at("*", ok)).at("*", ok);
+    let bare =
+        Route::new().at("/empty", get(empty)).at("/written", get(written)).at("/accepted", get(accepted));
     let nested = guarded(auth, user, x().at("/me", get(me)).at("/tenant", get(tenant)));
     let routes = Route::new()
         .at("/any", get(any))
@@ -49,7 +51,8 @@ fn lab(auth: &Auth, stranger: &Auth) -> impl Endpoint<Output = Response> + use<>
         .nest("/twice", twice.with(require(auth, Requirement::Authenticated)))
         .nest("/foreign", foreign.with(SetHeader::new().overriding("access-control-allow-origin", "*")))
         .nest("/api", nested.under("/v1/", Route::new().at("/open", get(ok)).at("/v1/aside", get(ok))));
-    let not_found = auth.not_found();
+    let not_found = auth.not_found().reply();
+    let routes = guarded(auth, user, bare).under("/bare", routes);
     install(auth, "/auth", guarded(auth, user, own_fallback).under("/own-fallback", routes))
         .catch_error(move |_: NotFoundError| std::future::ready(Rejection::from(not_found.clone())))
         .with(SetHeader::new().overriding("x-outside", "seen"))
@@ -58,6 +61,21 @@ fn lab(auth: &Auth, stranger: &Auth) -> impl Endpoint<Output = Response> + use<>
 #[handler]
 fn ok() -> &'static str {
     "ok"
+}
+
+#[handler]
+fn empty() -> Response {
+    Response::builder().status(StatusCode::NOT_FOUND).header("x-own", "kept").finish()
+}
+
+#[handler]
+fn written() -> Response {
+    Response::builder().status(StatusCode::NOT_FOUND).body("gone fishing")
+}
+
+#[handler]
+fn accepted() -> StatusCode {
+    StatusCode::ACCEPTED
 }
 
 #[handler]
