@@ -12,6 +12,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// The prefix of the names of data directories. Only directories with such a name are ever removed.
 pub(super) const NAME_PREFIX: &str = "gatewright-";
 
+/// The ports of servers begin with this one. Linux takes a port above 32,767 for a client that connects
+/// and for a listener that names no port. A port among those could be taken before the server starts or
+/// while it is down, and a client that tries to connect again and again could even reach itself.
+const FIRST_PORT: u16 = 12_000;
+/// The number of ports of servers.
+const PORTS: u16 = 10_000;
+/// A node of a Redis Cluster also listens on the port that is so much higher.
+const CLUSTER_BUS: u16 = 10_000;
+
 /// Where a server runs.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
@@ -75,6 +84,17 @@ impl Place {
         opened.map_err(|error| format!("{}: {error}", path.display()))
     }
 
+    /// The length of the server's log, in bytes.
+    pub(super) fn log_length(&self) -> usize {
+        fs::read(self.directory.join("log")).map_or(0, |log| log.len())
+    }
+
+    /// Whether the log contains this text after its first `start` bytes.
+    pub(super) fn has_logged(&self, start: usize, text: &str) -> bool {
+        let log = fs::read(self.directory.join("log")).unwrap_or_default();
+        log.get(start..).is_some_and(|new| String::from_utf8_lossy(new).contains(text))
+    }
+
     /// The last ten lines of the server's log.
     pub(super) fn end_of_log(&self) -> String {
         let text = fs::read(self.directory.join("log")).unwrap_or_default();
@@ -101,8 +121,16 @@ fn server_user() -> Result<Option<(u32, u32)>, String> {
 }
 
 fn free_port() -> Result<u16, String> {
-    let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    bound.map(|address| address.port()).map_err(|error| format!("no free port: {error}"))
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    for _ in 0..100 {
+        let digits = random()?;
+        let number = digits.get(..4).and_then(|digits| u16::from_str_radix(digits, 16).ok());
+        let port = FIRST_PORT + number.ok_or("no random number")? % PORTS;
+        if is_free(port) && is_free(port + CLUSTER_BUS) {
+            return Ok(port);
+        }
+    }
+    Err("no free port".to_owned())
 }
 
 /// 128 random bits in hexadecimal.

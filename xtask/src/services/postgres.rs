@@ -45,8 +45,9 @@ pub(super) fn server(place: &Place) -> Result<Command, String> {
 }
 
 /// PostgreSQL accepts connections before it is ready to answer them. The eighth line of this file
-/// holds its state.
-pub(super) fn is_ready(place: &Place) -> bool {
+/// holds its state, and the first one its process: a server that was killed leaves its file behind.
+pub(super) fn is_ready(place: &Place, process: u32) -> bool {
     let status = fs::read_to_string(place.directory.join("data/postmaster.pid")).unwrap_or_default();
-    status.lines().nth(7).is_some_and(|line| line.trim() == "ready")
+    let line = |number: usize| status.lines().nth(number).map(str::trim);
+    line(0) == Some(process.to_string().as_str()) && line(7) == Some("ready")
 }

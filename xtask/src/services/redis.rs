@@ -11,12 +11,16 @@ pub(super) fn program() -> Option<PathBuf> {
 }
 
 /// Writes the configuration. The password is in the file, because every user can read a program's
-/// arguments. `appendfsync always`: each write is on the disk before it is acknowledged. With less,
-/// Redis can hold acknowledged writes in its own memory for seconds.
+/// arguments.
+///
+/// With `appendfsync always`, each write is on the disk before it is acknowledged. With `no`, the system
+/// has it: a killed server loses nothing, and no call waits for a busy disk. With `everysec`, Redis can
+/// hold acknowledged writes in its own memory for seconds.
 pub(super) fn prepare(place: &Place, settings: &str) -> Result<(), String> {
-    let Place { directory, port, password, .. } = place;
+    let Place { directory, port, password, durable } = place;
+    let sync = if *durable { "always" } else { "no" };
     let text = format!(
-        "bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {}\nsave \"\"\nappendonly yes\nappendfsync always\n{settings}\n",
+        "bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {}\nsave \"\"\nappendonly yes\nappendfsync {sync}\n{settings}\n",
         directory.display()
     );
     place.write("redis.conf", &text).map(drop)

@@ -1,7 +1,6 @@
 //! One server: its process and its place.
 
 use std::fs;
-use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -22,6 +21,8 @@ pub struct Server {
     place: Place,
     url: String,
     child: Option<Child>,
+    /// The length of its log before the process started.
+    log_start: usize,
 }
 
 /// What differs from the usual server.
@@ -43,8 +44,7 @@ impl Server {
     }
 
     /// As [`start`](Self::start), but the server waits for the disk, as in production. Use it for
-    /// measurements. Other servers are faster and lose data if the machine fails. Redis always
-    /// waits.
+    /// measurements. Other servers are faster and lose data if the machine fails.
     ///
     /// # Errors
     /// As [`start`](Self::start).
@@ -77,7 +77,7 @@ impl Server {
         let place = Place { durable: options.durable, ..Place::new()? };
         let settings = options.settings.replace("{port}", &place.port.to_string());
         let url = kind.url("gatewright", &place.password, place.port);
-        let mut server = Self { kind, place, url, child: None };
+        let mut server = Self { kind, place, url, child: None, log_start: 0 };
         for (name, text) in options.files {
             server.place.write(name, text)?;
         }
@@ -121,11 +121,11 @@ impl Server {
     pub fn run(&mut self) -> Result<(), String> {
         let mut attempts = 0;
         loop {
-            let child = self.spawn()?;
-            self.child = Some(child);
+            self.log_start = self.place.log_length();
+            self.child = Some(self.spawn()?);
             match self.wait_until_ready() {
                 // After a kill the server's child processes can hold its directory a moment longer.
-                Err(_) if attempts < 5 => attempts += 1,
+                Err(_) if attempts < 60 => attempts += 1,
                 done => return done,
             }
             pause();
@@ -162,10 +162,14 @@ impl Server {
         Err(format!("{:?} does not become ready:\n{}", self.kind, self.place.end_of_log()))
     }
 
+    /// Asks this process and not its port, on which another program may listen.
     fn is_ready(&self) -> bool {
+        let Some(child) = &self.child else { return false };
+        let logged = |text| self.place.has_logged(self.log_start, text);
         match self.kind {
-            Kind::Postgres => postgres::is_ready(&self.place),
-            _ => TcpStream::connect(("127.0.0.1", self.place.port)).is_ok(),
+            Kind::Postgres => postgres::is_ready(&self.place, child.id()),
+            Kind::Mysql => logged("ready for connections"),
+            Kind::Redis => logged("Ready to accept connections"),
         }
     }
 
@@ -191,5 +195,41 @@ impl Drop for Server {
             registry::remove(child.id());
         }
         let _ = fs::remove_dir_all(directory);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    fn is_ready_after_each_start(kind: Kind) {
+        let mut server = Server::start(kind).unwrap();
+        let port = server.place.port;
+        for _ in 0..3 {
+            assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
+            server.kill().unwrap();
+            server.run().unwrap();
+        }
+        assert!(!postgres::is_ready(&server.place, std::process::id()), "another process");
+    }
+
+    #[test]
+    #[ignore = "needs PostgreSQL's programs"]
+    fn a_killed_server_is_ready_after_its_next_start_on_postgres() {
+        is_ready_after_each_start(Kind::Postgres);
+    }
+
+    #[test]
+    #[ignore = "needs MariaDB's programs"]
+    fn a_killed_server_is_ready_after_its_next_start_on_mysql() {
+        is_ready_after_each_start(Kind::Mysql);
+    }
+
+    #[test]
+    #[ignore = "needs Redis' program"]
+    fn a_killed_server_is_ready_after_its_next_start_on_redis() {
+        is_ready_after_each_start(Kind::Redis);
     }
 }
