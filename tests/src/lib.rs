@@ -19,6 +19,7 @@ mod log;
 pub mod database;
 pub mod floods;
 pub mod http;
+pub mod patience;
 pub mod storages;
 
 use std::path::PathBuf;

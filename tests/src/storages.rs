@@ -8,6 +8,7 @@ use gatewright::{AccountStore, Jwt, MemoryStore, Prefix, RedisStore, SessionStor
 use gatewright_testkit::refresh::{Durability, Storage};
 
 use crate::database::Database;
+use crate::patience::{raw_redis, redis_store};
 use crate::secret;
 
 /// An issuer and verifier with this issuer's name and the key of every test.
@@ -108,15 +109,14 @@ impl Storage for OnRedis {
     const SESSIONS: Durability = Durability::Durable;
 
     async fn open(&self) -> (MemoryStore, RedisStore) {
-        let sessions = RedisStore::connect(&self.url).await.unwrap();
+        let sessions = redis_store(&self.url).await;
         (self.accounts.clone(), sessions.with_prefix(self.prefix.clone()))
     }
 
     fn restart(&mut self) {}
 
     async fn values(&self) -> Vec<Vec<u8>> {
-        let raw = redis::Client::open(&*self.url).unwrap();
-        let mut raw = raw.get_multiplexed_async_connection().await.unwrap();
+        let mut raw = raw_redis(&self.url).await;
         let all = format!("{}*", self.prefix.as_str());
         let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg(all).query_async(&mut raw).await.unwrap();
         let mut values = InMemory(self.accounts.clone()).values().await;

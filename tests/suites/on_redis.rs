@@ -14,8 +14,9 @@ use gatewright::{
     Epoch, Prefix, RedisStore, Rotation, RotationRequest, Scopes, Session, SessionId, SessionSeed,
     SessionStore, StoreError, SystemRandom, Timestamp, TokenDigest, TokenId, UserId, Warning,
 };
+use gatewright_tests::patience::{raw_redis as raw, redis_store, until_ok};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, FromRedisValue, cmd};
+use redis::{FromRedisValue, cmd};
 use xtask::services::Server;
 
 /// Far from the server's clock, which must have no effect.
@@ -42,11 +43,16 @@ fn session(owner: &str, second: u64, seconds: u64) -> Session {
 }
 
 async fn create(store: &RedisStore, session: &Session) {
-    store.create(session, digest("t0"), 100).await.unwrap();
+    until_ok(async || match store.create(session, digest("t0"), 100).await {
+        // A call without a reply may have been executed. An id cannot be created twice.
+        Err(_) if exists(store, session).await => Ok(0),
+        created => created,
+    })
+    .await;
 }
 
 async fn exists(store: &RedisStore, session: &Session) -> bool {
-    store.find(&session.user, session.id).await.unwrap().is_some()
+    until_ok(async || store.find(&session.user, session.id).await).await.is_some()
 }
 
 /// A rotation of the session's first token.
@@ -58,13 +64,6 @@ fn request(session: &Session, grace: Duration) -> RotationRequest {
 
 fn cause(error: &StoreError) -> String {
     error.source().unwrap().to_string()
-}
-
-/// A connection without Gatewright.
-async fn raw(url: &str) -> MultiplexedConnection {
-    // The default of half a second is too short for a busy machine.
-    let config = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(30)));
-    redis::Client::open(url).unwrap().get_multiplexed_async_connection_with_config(&config).await.unwrap()
 }
 
 async fn query<T: FromRedisValue>(connection: &mut MultiplexedConnection, command: &[&str]) -> T {
@@ -83,7 +82,7 @@ async fn keys(raw: &mut MultiplexedConnection, prefix: &Prefix) -> Vec<String> {
 /// A store with a new prefix on the shared server, and another connection to that server.
 async fn fresh() -> (RedisStore, Prefix, MultiplexedConnection) {
     let (url, prefix) = databases::redis();
-    let store = RedisStore::connect(&url).await.unwrap().with_prefix(prefix.clone());
+    let store = redis_store(&url).await.with_prefix(prefix.clone());
     (store, prefix, raw(&url).await)
 }
 
@@ -98,7 +97,7 @@ struct OwnServer {
 impl OwnServer {
     async fn start() -> Self {
         let server = Server::redis("", &[]).unwrap();
-        let store = RedisStore::connect(server.url()).await.unwrap();
+        let store = redis_store(server.url()).await;
         let (session, admin) = (session("ada", 0, DAY), raw(server.url()).await);
         create(&store, &session).await;
         Self { server, store, session, admin }
@@ -116,7 +115,7 @@ impl OwnServer {
     async fn store_without(&mut self, forbidden: &str) -> RedisStore {
         let all = ["ACL", "SETUSER", "ada", "reset", "on", ">hush", "~*", "&*", "+@all", forbidden];
         run(&mut self.admin, &all).await;
-        RedisStore::connect(&format!("redis://ada:hush@{}", self.address())).await.unwrap()
+        redis_store(&format!("redis://ada:hush@{}", self.address())).await
     }
 }
 
@@ -262,11 +261,11 @@ async fn settings_that_can_lose_writes_are_warnings() {
         ("save", "3600 1", Some(Warning::SnapshotsOnly)),
     ] {
         own.set(name, value).await;
-        let store = RedisStore::connect(own.server.url()).await.unwrap();
+        let store = redis_store(own.server.url()).await;
         assert_eq!(store.warnings(), warning.as_slice(), "{name} {value}");
     }
     own.set("maxmemory-policy", "allkeys-lru").await;
-    let store = RedisStore::connect(own.server.url()).await.unwrap();
+    let store = redis_store(own.server.url()).await;
     assert_eq!(store.warnings(), [Warning::Evicts, Warning::SnapshotsOnly]);
 
     // Managed servers usually forbid CONFIG.

@@ -1,14 +1,12 @@
 //! Redis Cluster: all sessions of a user are in one slot, and slots can move to another node.
 
-use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
 
 use gatewright::{Prefix, RedisStore, SessionStore};
 use gatewright_testkit::{Hook, Intercepted};
+use gatewright_tests::patience::{until, until_ok};
 use redis::aio::MultiplexedConnection;
 use redis::cmd;
-use tokio::time::Instant;
 use xtask::services::Server;
 
 use super::{DAY, cause, create, digest, exists, query, raw, run, session, user};
@@ -18,17 +16,15 @@ const SLOTS: u16 = 16_384;
 
 struct Node {
     url: String,
-    bus: u16,
     _server: Server,
 }
 
 impl Node {
     fn start() -> Self {
-        let bus = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let settings = format!("requirepass {PASSWORD}\ncluster-enabled yes\ncluster-port {bus}");
+        let settings = format!("requirepass {PASSWORD}\ncluster-enabled yes\nappendfsync always");
         let server = Server::redis(&settings, &[]).unwrap();
         let (_, address) = server.url().trim_end_matches('/').rsplit_once('@').unwrap();
-        Self { url: format!("redis://:{PASSWORD}@{address}/"), bus, _server: server }
+        Self { url: format!("redis://:{PASSWORD}@{address}/"), _server: server }
     }
 
     fn port(&self) -> &str {
@@ -36,7 +32,8 @@ impl Node {
     }
 
     async fn store(&self) -> RedisStore {
-        RedisStore::connect_cluster(&[&format!("{}?sslmode=disable", self.url)]).await.unwrap()
+        let url = format!("{}?sslmode=disable", self.url);
+        until_ok(async || RedisStore::connect_cluster(&[&url]).await).await
     }
 }
 
@@ -48,21 +45,17 @@ async fn start_nodes(count: u16) -> Vec<Node> {
         let mut admin = raw(&node.url).await;
         let (first, last) = ((number * share).to_string(), ((number + 1) * share - 1).to_string());
         run(&mut admin, &["CLUSTER", "ADDSLOTSRANGE", &first, &last]).await;
-        let bus = nodes[0].bus.to_string();
-        run(&mut admin, &["CLUSTER", "MEET", "127.0.0.1", nodes[0].port(), &bus]).await;
+        run(&mut admin, &["CLUSTER", "MEET", "127.0.0.1", nodes[0].port()]).await;
     }
-    let started = Instant::now();
     for node in &nodes {
         let mut admin = raw(&node.url).await;
-        loop {
-            let info: String = query(&mut admin, &["CLUSTER", "INFO"]).await;
-            if info.contains("cluster_state:ok") && info.contains(&format!("cluster_size:{count}")) {
-                break;
-            }
-            assert!(started.elapsed() < Duration::from_secs(60), "{info}");
+        until("the cluster has all nodes", async || {
             // Waits for 50 ms: there is no replica that could reply earlier.
             run(&mut admin, &["WAIT", "1", "50"]).await;
-        }
+            let info: String = query(&mut admin, &["CLUSTER", "INFO"]).await;
+            info.contains("cluster_state:ok") && info.contains(&format!("cluster_size:{count}"))
+        })
+        .await;
     }
     nodes
 }
@@ -146,9 +139,11 @@ impl Move {
 async fn calls_follow_a_moved_slot() {
     let mut moved = Move::prepare().await;
     let store = moved.nodes[0].store().await;
-    let target = moved.target;
-    // The user has no sessions yet, so only the slot moves.
-    for node in 0..2 {
+    let (source, target) = (moved.source, moved.target);
+    // The user has no sessions yet, so only the slot moves. A node that imports a slot takes a new epoch
+    // with it: otherwise an older message of the source could take the slot back.
+    moved.set_slot(target, "IMPORTING", source).await;
+    for node in [target, source] {
         moved.set_slot(node, "NODE", target).await;
     }
     let one = session("ada", 0, DAY);
@@ -169,7 +164,8 @@ async fn calls_for_a_moving_slot_reach_the_node_that_has_the_key() {
     moving.set_slot(source, "MIGRATING", target).await;
     assert!(exists(&store, &one).await, "the key has not moved yet");
     let Move { nodes, admins, key, .. } = &mut moving;
-    let migrate = ["MIGRATE", "127.0.0.1", nodes[target].port(), key.as_str(), "0", "5000", "AUTH", PASSWORD];
+    let migrate =
+        ["MIGRATE", "127.0.0.1", nodes[target].port(), key.as_str(), "0", "60000", "AUTH", PASSWORD];
     run(&mut admins[source], &migrate).await;
 
     assert!(exists(&store, &one).await);
