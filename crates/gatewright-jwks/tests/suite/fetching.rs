@@ -100,7 +100,7 @@ fn max_age_sets_the_time_of_the_next_fetch_within_limits() {
 
 #[test]
 fn a_failed_fetch_keeps_the_previous_keys() {
-    let setup = Setup::with(|builder| builder.with_timeout(Duration::from_millis(500)));
+    let setup = Setup::new();
     let token = issue(&setup.issuer);
     let set = setup.issuer.ring().jwks().to_string();
     let redirect = format!("location: {}\r\n", setup.server.url);
@@ -111,8 +111,6 @@ fn a_failed_fetch_keeps_the_previous_keys() {
         (Response::status(204), FetchFailure::Status),
         (Response::Status(302, redirect.clone()), FetchFailure::Redirect),
         (Response::Status(307, redirect), FetchFailure::Redirect),
-        (Response::Silence, FetchFailure::Unreachable),
-        (Response::Drip, FetchFailure::Unreachable),
         (Response::Half(set.clone()), FetchFailure::Unreachable),
         (Response::Flood(400 * 1024), FetchFailure::Large),
         (Response::Flood(1024), FetchFailure::Malformed),
@@ -132,13 +130,24 @@ fn a_failed_fetch_keeps_the_previous_keys() {
         assert_eq!(setup.verify(&token), Ok(()));
         assert_eq!(setup.remote.key_ids(), ["a"]);
     }
-    assert_eq!(setup.remote.fetches(), 17);
+    assert_eq!(setup.remote.fetches(), 15);
     // The next fetch follows after a cool-down, also if no token has an unknown key id.
     setup.server.respond_with(jwks(&setup.issuer));
     setup.clock.advance(30);
     assert_eq!(setup.verify(&token), Ok(()));
-    setup.wait_for_fetches(18);
+    setup.wait_for_fetches(16);
     assert_eq!(setup.remote.last_failure(), None);
+}
+
+/// A busy machine can miss the short timeout too, so the verifier never fetches a set here.
+#[test]
+fn a_server_that_does_not_finish_its_response_is_unreachable_in_time() {
+    for response in [Response::Silence, Response::Drip] {
+        let server = Server::https(response);
+        let remote = builder(&server).with_timeout(Duration::from_millis(500)).build().unwrap();
+        wait_for_fetches(&remote, 1);
+        assert_eq!(remote.last_failure(), Some(FetchFailure::Unreachable));
+    }
 }
 
 #[test]
