@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use gatewright_core::revocation::HEARTBEAT_INTERVAL;
 use gatewright_core::{FeedReach, Revocation};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::Instant;
 
+use super::listener::DEADLINE;
 use super::messages::user;
 use super::{Listener, Network, Received, sealed};
 
@@ -20,14 +21,17 @@ pub async fn heartbeats_are_sent_every_second_and_return_in_order(network: impl 
     assert_eq!(node.feed.reach(), FeedReach::Cluster);
     let listener = Listener::to(&*node.feed);
     listener.until_heartbeats(1).await;
-    let (begun, before) = (Instant::now(), listener.heartbeats().len());
+    let (begun, before, cleared) = (Instant::now(), listener.heartbeats().len(), listener.clears());
     let received = listener.until_heartbeats(BEATS).await;
+    let (made, reconnects) = (listener.heartbeats(), listener.clears() - cleared);
     let passed = begun.elapsed();
-    let made = listener.heartbeats();
-    let most = usize::try_from(passed.as_millis() / HEARTBEAT_INTERVAL.as_millis()).unwrap() + 2;
+    // After a reconnect, on a slow machine, a heartbeat is sent at once.
+    let most = usize::try_from(passed.as_millis() / HEARTBEAT_INTERVAL.as_millis()).unwrap() + 2 + reconnects;
     assert!(made.len() - before <= most, "{} heartbeats in {passed:?}", made.len() - before);
-    let back: Vec<&String> =
-        received.iter().filter_map(heartbeat).filter(|text| made.contains(text)).collect();
+    // If an acknowledgement is lost, the heartbeat is sent again.
+    let mut known = HashSet::new();
+    let own = received.iter().filter_map(heartbeat).filter(|text| made.contains(text));
+    let back: Vec<&String> = own.filter(|text| known.insert(*text)).collect();
     let in_order: Vec<&String> = made.iter().filter(|text| back.contains(text)).collect();
     assert_eq!(back, in_order);
 }
@@ -69,21 +73,34 @@ pub async fn heartbeats_never_overtake_earlier_revocations(network: impl Network
         publishers.spawn(async move {
             for number in 0.. {
                 let message = user(&format!("{publisher} {number}"));
-                feed.publish(&sealed(&message)).await.unwrap();
+                if feed.publish(&sealed(&message)).await.is_err() {
+                    yield_now().await;
+                    continue;
+                }
                 let made = listener.heartbeats().len();
                 published.lock().unwrap().push((made, message));
             }
         });
     }
-    let received = listener.until_heartbeats(BEATS).await;
-    publishers.abort_all();
+    let begun = Instant::now();
+    loop {
+        let received = listener.until_heartbeats(BEATS).await;
+        let (made, published) = (listener.heartbeats(), published.lock().unwrap().clone());
+        let checked = check_order(&received, &made, &published);
+        if checked > 100 {
+            break;
+        }
+        assert!(begun.elapsed() < DEADLINE, "{checked} pairs were compared");
+    }
+}
 
-    let (made, published) = (listener.heartbeats(), published.lock().unwrap().clone());
+/// Returns how many pairs of a heartbeat and an earlier revocation it has compared.
+fn check_order(received: &[Received], made: &[String], published: &[(usize, Revocation)]) -> usize {
     let mut known = HashSet::new();
     // The first heartbeat since the last clear.
     let mut first = None;
     let mut checked = 0;
-    for received in &received {
+    for received in received {
         match received {
             Received::Revocation(revocation) => drop(known.insert(revocation.to_string())),
             Received::Heartbeat(text) => {
@@ -97,7 +114,7 @@ pub async fn heartbeats_never_overtake_earlier_revocations(network: impl Network
             Received::Rejected | Received::Suspend | Received::Clear => first = None,
         }
     }
-    assert!(checked > 100, "{checked} pairs were compared");
+    checked
 }
 
 /// A second subscriber does not wait for a new connection.

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 /// The time limit for everything that a case waits for: long enough that a slow feed passes.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The time after which a message to a new listener is sent again.
+/// The time after which a message that has not arrived is sent again.
 pub(super) const AGAIN: Duration = Duration::from_secs(1);
 
 /// What makes and opens the messages of all listeners.
@@ -90,16 +90,26 @@ impl Listener {
         let listener = Self::to(feed);
         let hello = UserId::new(format!("hello {}", listener.number)).expect("an id");
         let hello = Revocation::user(hello);
+        listener.until_reached(feed, &hello).await;
+        listener
+    }
+
+    /// Publishes a revocation until it has arrived. On a slow machine a publication may fail, or a
+    /// connection may be lost and a message with it.
+    ///
+    /// # Panics
+    /// If that takes longer than 30 seconds.
+    pub async fn until_reached(&self, feed: &dyn RevocationFeed, revocation: &Revocation) {
         let reached = async {
             loop {
-                feed.publish(&sealed(&hello)).await.expect("the publication succeeds");
-                if timeout(AGAIN, listener.until_received(&hello)).await.is_ok() {
+                let _ = feed.publish(&sealed(revocation)).await;
+                if timeout(AGAIN, self.until_received(revocation)).await.is_ok() {
                     break;
                 }
             }
         };
-        timeout(DEADLINE, reached).await.expect("messages reach a new listener");
-        listener
+        let reached = timeout(DEADLINE, reached).await;
+        assert!(reached.is_ok(), "not within {DEADLINE:?}: `{revocation}` arrives");
     }
 
     /// Returns everything received so far.
@@ -135,6 +145,11 @@ impl Listener {
             Ok(received) => received,
             Err(_) => panic!("not within {DEADLINE:?}: {what}; received: {:?}", self.received()),
         }
+    }
+
+    /// Whether a revocation has arrived.
+    pub(super) fn has_received(&self, revocation: &Revocation) -> bool {
+        self.received().contains(&Received::Revocation(revocation.clone()))
     }
 
     /// Waits until a revocation has arrived, and returns everything received so far.
