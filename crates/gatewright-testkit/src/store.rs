@@ -273,7 +273,7 @@ macro_rules! store_cases {
 
             $(
                 $crate::case! { $attributes $case,
-                    $crate::block_on(async { $crate::store::$module::$case $arguments.await })
+                    $crate::run_case(async || $crate::store::$module::$case $arguments.await)
                 }
             )+
         }

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use gatewright::{
-    Epoch, MySqlStore, PostgresStore, RedisStore, Rotation, RotationRequest, Session, SessionId, SessionSeed,
+    Epoch, MySqlStore, PostgresStore, Rotation, RotationRequest, Session, SessionId, SessionSeed,
     SystemRandom, Timestamp, TokenDigest, TokenId, UserId,
 };
+use gatewright_testkit::run_case;
 use gatewright_testkit::store::{RACERS, Sessions, race};
 use gatewright_tests::database::handles;
 
@@ -23,23 +24,22 @@ macro_rules! on_each_server {
         mod $case {
             use super::*;
 
-            #[tokio::test(flavor = "multi_thread")]
+            #[test]
             #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
-            async fn on_postgres() {
-                super::$case(handles::<PostgresStore>().await).await;
+            fn on_postgres() {
+                run_case(async || super::$case(handles::<PostgresStore>().await).await);
             }
 
-            #[tokio::test(flavor = "multi_thread")]
+            #[test]
             #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
-            async fn on_mysql() {
-                super::$case(handles::<MySqlStore>().await).await;
+            fn on_mysql() {
+                run_case(async || super::$case(handles::<MySqlStore>().await).await);
             }
 
-            #[tokio::test(flavor = "multi_thread")]
+            #[test]
             #[ignore = "needs GATEWRIGHT_TEST_REDIS_URL"]
-            async fn on_redis() {
-                let stores: [RedisStore; 2] = crate::stores::redis().await;
-                super::$case(stores).await;
+            fn on_redis() {
+                run_case(async || super::$case(crate::stores::redis().await).await);
             }
         }
     )+ };
