@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use gatewright::{RedisFeed, RedisStore, StoreError};
+use gatewright::{Prefix, RedisFeed, RedisStore, StoreError};
 use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use tokio::time::Instant;
@@ -60,9 +60,16 @@ pub async fn redis_store(url: &str) -> RedisStore {
     until_ok(async || RedisStore::connect(url).await).await
 }
 
-/// A feed over this Redis server, with the default prefix.
-pub async fn redis_feed(url: &str) -> RedisFeed {
-    until_ok(async || RedisFeed::connect(url).await).await
+/// A feed over this Redis server.
+pub async fn redis_feed(url: &str, prefix: &Prefix) -> RedisFeed {
+    let started = Instant::now();
+    // Not `until_ok`: the future would not be `Send`.
+    loop {
+        match RedisFeed::connect_on(url, prefix).await {
+            Ok(feed) => return feed,
+            Err(error) => assert!(started.elapsed() < PATIENCE, "not within {PATIENCE:?}: {error:?}"),
+        }
+    }
 }
 
 /// A connection to Redis without Gatewright. The driver's own time limits are half a second for a

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use example_service::testing::databases;
-use gatewright::{LocalFeed, PostgresFeed, Prefix, RedisFeed};
+use gatewright::{LocalFeed, PostgresFeed, Prefix};
 use gatewright_testkit::feed::{Ends, Network, Node, Wire};
+use gatewright_tests::patience::{raw_redis, redis_feed};
 use sqlx::Connection;
 
 async fn local() -> Ends {
@@ -78,19 +79,17 @@ struct OnRedis {
 impl Network for OnRedis {
     async fn node(&self) -> Node {
         let (url, wire) = wired(&self.url).await;
-        Node { feed: Arc::new(RedisFeed::connect_on(&url, &self.prefix).await.unwrap()), wire }
+        Node { feed: Arc::new(redis_feed(&url, &self.prefix).await), wire }
     }
 
     async fn send_raw(&self, text: &str) {
-        let client = redis::Client::open(&*self.url).unwrap();
-        let mut client = client.get_multiplexed_async_connection().await.unwrap();
+        let mut client = raw_redis(&self.url).await;
         let channel = format!("{}revocations", self.prefix.as_str());
         redis::cmd("PUBLISH").arg(channel).arg(text).exec_async(&mut client).await.unwrap();
     }
 
     async fn flood(&self, count: usize) {
-        let client = redis::Client::open(&*self.url).unwrap();
-        let mut client = client.get_multiplexed_async_connection().await.unwrap();
+        let mut client = raw_redis(&self.url).await;
         let channel = format!("{}revocations", self.prefix.as_str());
         let mut flood = redis::pipe();
         for number in 0..count {

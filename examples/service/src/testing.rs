@@ -15,6 +15,7 @@ pub mod login_floods;
 pub mod nodes;
 pub mod revocations;
 
+use std::fmt::Debug;
 use std::future::Future;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::TcpListener;
@@ -171,10 +172,21 @@ fn serve_config(
     settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account> + Send + 'static,
     application: impl Application,
 ) -> Target {
-    on_a_thread(
-        async move || (settings(start::builder(&config, TestHasher::new()).await.unwrap()), config),
-        application,
-    )
+    let builder = async move || {
+        let builder = until_ok(async || start::builder(&config, TestHasher::new()).await).await;
+        (settings(builder), config)
+    };
+    on_a_thread(builder, application)
+}
+
+/// Repeats a call that may miss its deadline on a busy machine.
+async fn until_ok<T, E: Debug>(call: impl AsyncFn() -> Result<T, E>) -> T {
+    for _ in 0..PATIENCE {
+        if let Ok(value) = call().await {
+            return value;
+        }
+    }
+    call().await.unwrap()
 }
 
 /// As [`serve`], on memory, with a store that fails on demand.
@@ -195,7 +207,7 @@ fn on_a_thread(
         runtime.block_on(async {
             let (builder, config) = builder().await;
             let auth = builder.build().unwrap();
-            start::first_admin(&auth, &config, |_| Ok(())).await.unwrap();
+            until_ok(async || start::first_admin(&auth, &config, |_| Ok(())).await).await;
             let listener = TcpListener::bind(&config.bind_address).unwrap();
             listener.set_nonblocking(true).unwrap();
             bound.send(listener.local_addr().unwrap().to_string()).unwrap();
@@ -239,9 +251,22 @@ impl Program {
         command
     }
 
-    /// Starts the program and waits until it listens.
+    /// Starts the program and waits until it listens. A store may miss its deadline on a busy machine; then
+    /// the program is started again.
     #[must_use]
     pub fn start(program: &str, directory: &Path, settings: &[(&str, &str)]) -> Self {
+        for _ in 0..PATIENCE {
+            match Self::try_start(program, directory, settings) {
+                Ok(started) => return started,
+                Err(error) if error.contains("in time") || error.contains("timed out") => {}
+                Err(error) => panic!("the program did not start: {error}"),
+            }
+        }
+        panic!("the program misses the deadline of a store at each start");
+    }
+
+    /// Returns what the program printed if it did not start.
+    fn try_start(program: &str, directory: &Path, settings: &[(&str, &str)]) -> Result<Self, String> {
         let mut child = Self::command(program, directory, settings).spawn().unwrap();
         let mut pipe = child.stderr.take().unwrap();
         let errors = thread::spawn(move || {
@@ -258,11 +283,11 @@ impl Program {
             line.strip_prefix("listening on http://").map(str::to_owned)
         });
         let Some(address) = address else {
-            let errors = errors.join().unwrap();
-            panic!("the program did not start: {}", String::from_utf8_lossy(&errors));
+            let _ = child.wait();
+            return Err(String::from_utf8_lossy(&errors.join().unwrap()).into_owned());
         };
         let name = Path::new(program).file_name().unwrap().to_string_lossy().into_owned();
-        Self { child, errors: Some(errors), name, address, admin_password }
+        Ok(Self { child, errors: Some(errors), name, address, admin_password })
     }
 
     /// Starts the program in a new directory, on memory, with the key of every test and these

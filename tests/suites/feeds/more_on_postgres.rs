@@ -1,5 +1,6 @@
 //! Tests that only the PostgreSQL feed needs: its queue, idle connections, channels, encodings.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use example_service::testing::databases;
@@ -7,8 +8,8 @@ use gatewright::{HEARTBEAT_TIMEOUT, PostgresFeed, PostgresStore, Revocation, Rev
 use gatewright_testkit::block_on;
 use gatewright_testkit::feed::{Listener, Network, Node, Received, sealed};
 use gatewright_tests::World;
+use gatewright_tests::patience::until;
 use sqlx::{AssertSqlSafe, Connection, Executor};
-use tokio::time::Instant;
 
 use super::{OnPostgres, on_a_new_database, wired};
 
@@ -25,6 +26,22 @@ fn revocations(heard: Vec<Received>) -> Vec<Revocation> {
     heard.into_iter().filter_map(revocation).collect()
 }
 
+/// How often a test begins again because the listener has lost its connection, and messages with it, as
+/// can happen on a slow machine.
+const ROUNDS: usize = 5;
+
+/// Waits until the message has arrived. Returns all revocations that have arrived, each once: if an
+/// acknowledgement is lost, its messages are sent again. `None` if the listener has lost its connection
+/// since it had `cleared` its cache so often.
+async fn until_last(listener: &Listener, last: Revocation, cleared: usize) -> Option<Vec<Revocation>> {
+    let wanted = Received::Revocation(last);
+    let is_over = |received: &[Received]| listener.clears() > cleared || received.contains(&wanted);
+    let mut arrived = revocations(listener.until("the last message arrives", is_over).await);
+    let mut known = HashSet::new();
+    arrived.retain(|revocation| known.insert(revocation.to_string()));
+    (listener.clears() == cleared).then_some(arrived)
+}
+
 /// A node without connections, and a listener of another node.
 async fn disconnected_node(network: &OnPostgres) -> (Node, Node, std::sync::Arc<Listener>) {
     let (here, there) = (network.node().await, network.node().await);
@@ -38,32 +55,46 @@ async fn disconnected_node(network: &OnPostgres) -> (Node, Node, std::sync::Arc<
 #[tokio::test]
 #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
 async fn waiting_messages_are_sent_in_order_after_a_reconnect() {
-    let (here, _there, listener) = disconnected_node(&on_a_new_database().await).await;
-    let messages: Vec<Revocation> = (0..700).map(user).collect();
-    for message in &messages {
-        drop(here.feed.publish(&sealed(message)));
+    for _ in 0..ROUNDS {
+        let (here, _there, listener) = disconnected_node(&on_a_new_database().await).await;
+        let cleared = listener.clears();
+        let messages: Vec<Revocation> = (0..700).map(user).collect();
+        for message in &messages {
+            drop(here.feed.publish(&sealed(message)));
+        }
+        here.wire.open();
+        let Some(arrived) = until_last(&listener, user(699), cleared).await else { continue };
+        assert_eq!(arrived, messages);
+        return;
     }
-    here.wire.open();
-    assert_eq!(revocations(listener.until_received(messages.last().unwrap()).await), messages);
+    panic!("the listener lost its connection in each of {ROUNDS} rounds");
 }
 
 #[tokio::test]
 #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
 async fn a_full_queue_rejects_messages_at_once_and_sends_the_others() {
-    let (here, _there, listener) = disconnected_node(&on_a_new_database().await).await;
-    for number in 0..MAX_WAITING {
-        drop(here.feed.publish(&sealed(&user(number))));
+    for _ in 0..ROUNDS {
+        let (here, _there, listener) = disconnected_node(&on_a_new_database().await).await;
+        let cleared = listener.clears();
+        for number in 0..MAX_WAITING {
+            drop(here.feed.publish(&sealed(&user(number))));
+        }
+        for number in 0..3 {
+            let rejected = tokio::select! {
+                biased;
+                rejected = here.feed.publish(&sealed(&user(MAX_WAITING + number))) => rejected,
+                () = std::future::ready(()) => panic!("the publication waits"),
+            };
+            rejected.unwrap_err();
+        }
+        here.wire.open();
+        let Some(arrived) = until_last(&listener, user(MAX_WAITING - 1), cleared).await else { continue };
+        assert_eq!(arrived.len(), MAX_WAITING);
+        listener.until_reached(&*here.feed, &user("next")).await;
+        assert!(!revocations(listener.received()).contains(&user(MAX_WAITING)));
+        return;
     }
-    for number in 0..3 {
-        let started = Instant::now();
-        here.feed.publish(&sealed(&user(MAX_WAITING + number))).await.unwrap_err();
-        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
-    }
-    here.wire.open();
-    let received = revocations(listener.until_received(&user(MAX_WAITING - 1)).await).len();
-    assert!(received >= MAX_WAITING, "{received}");
-    here.feed.publish(&sealed(&user("next"))).await.unwrap();
-    assert!(!revocations(listener.until_received(&user("next")).await).contains(&user(MAX_WAITING)));
+    panic!("the listener lost its connection in each of {ROUNDS} rounds");
 }
 
 #[tokio::test]
@@ -74,8 +105,7 @@ async fn a_node_without_listeners_reconnects_to_publish() {
     let listener = Listener::to(&*there.feed);
     for number in 0..2 {
         here.wire.until_connections(0).await;
-        here.feed.publish(&sealed(&user(number))).await.unwrap();
-        listener.until_received(&user(number)).await;
+        listener.until_reached(&*here.feed, &user(number)).await;
     }
 }
 
@@ -97,8 +127,7 @@ async fn connections_that_the_server_terminates_are_replaced() {
         for (listener, before) in listeners.iter().zip(before) {
             listener.until("the cache is cleared", |_| listener.clears() > before).await;
         }
-        here.feed.publish(&sealed(&user(round))).await.unwrap();
-        listeners[1].until_received(&user(round)).await;
+        listeners[1].until_reached(&*here.feed, &user(round)).await;
     }
 }
 
@@ -111,12 +140,14 @@ async fn idle_session_timeout_does_not_end_the_listening_connection() {
     let timeout = format!("ALTER DATABASE {name} SET idle_session_timeout = '2s'");
     admin.execute(AssertSqlSafe(timeout)).await.unwrap();
     let node = network.node().await;
-    let listener = Listener::to(&*node.feed);
-    listener.until_heartbeats(1).await;
-    let before = listener.clears();
-    listener.until_heartbeats(9).await;
-    // The timeout would end four connections in this time. A slow machine can lose one without it.
-    assert!(listener.clears() - before < 3, "{:?}", listener.received());
+    let _listener = Listener::to(&*node.feed);
+    // The other connection sends a heartbeat every second.
+    let idle = "SELECT count(*) FROM pg_sleep(0.1), pg_stat_activity WHERE datname = current_database()
+        AND pid <> pg_backend_pid() AND clock_timestamp() - state_change > interval '5 s'";
+    until("a connection is idle for longer than the timeout", async || {
+        sqlx::query_scalar::<_, i64>(idle).fetch_one(&mut admin).await.unwrap() > 0
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -131,14 +162,12 @@ async fn messages_on_other_channels_or_databases_are_not_received() {
         PostgresFeed::connect(&elsewhere.url).await.unwrap(),
     ];
     let listeners = feeds.each_ref().map(|feed| Listener::to(feed));
-    for listener in &listeners {
-        listener.until_heartbeats(1).await;
-    }
-    for (number, feed) in feeds.iter().enumerate() {
-        feed.publish(&sealed(&user(number))).await.unwrap();
+    for (number, (feed, listener)) in feeds.iter().zip(&listeners).enumerate() {
+        listener.until_reached(feed, &user(number)).await;
     }
     for (number, listener) in listeners.iter().enumerate() {
-        assert_eq!(revocations(listener.until_received(&user(number)).await), [user(number)]);
+        let received = revocations(listener.received());
+        assert!(received.iter().all(|revocation| *revocation == user(number)), "{received:?}");
     }
 }
 
@@ -170,7 +199,11 @@ fn the_feed_outlives_the_runtime_that_connected_it() {
     let feed = bare().block_on(PostgresFeed::connect(&url)).unwrap();
     let listener = Listener::to(&feed);
     block_on(listener.until_heartbeats(1));
-    bare().block_on(feed.publish(&sealed(&user(1)))).unwrap();
+    // On a slow machine a publication can miss its deadline.
+    let mut attempts = 0..10;
+    while bare().block_on(feed.publish(&sealed(&user(1)))).is_err() {
+        attempts.next().expect("a publication succeeds");
+    }
     block_on(listener.until_received(&user(1)));
     block_on(listener.until_heartbeats(2));
 }
@@ -214,14 +247,25 @@ async fn cached_requests_send_no_query_to_the_database() {
     listener.until_heartbeats(2).await;
     world.add("ada@example.com").await;
     let (cached, uncached) = (world.login("ada@example.com").await, world.login("ada@example.com").await);
-    // Revocations that the logins published arrive first. They invalidate the user's entries.
-    listener.until_heartbeats(2).await;
-    assert_eq!(world.status(&cached.access_token).await, 200);
-    wire.shut();
-    wire.until_connections(0).await;
-    for _ in 0..REQUESTS {
-        assert_eq!(world.status(&cached.access_token).await, 200);
-    }
+    // On a slow machine the feed can lose its connection, and the node clears its cache.
+    until("the cache answers", async || {
+        wire.open();
+        // Revocations that the logins published arrive first. They invalidate the user's entries.
+        listener.until_heartbeats(2).await;
+        until("the session is cached", async || world.status(&cached.access_token).await == 200).await;
+        let cleared = listener.clears();
+        wire.shut();
+        wire.until_connections(0).await;
+        for _ in 0..REQUESTS {
+            let status = world.status(&cached.access_token).await;
+            if listener.clears() > cleared {
+                return false;
+            }
+            assert_eq!(status, 200);
+        }
+        true
+    })
+    .await;
     assert_eq!(world.status(&uncached.access_token).await, 503);
     world.clock.advance(HEARTBEAT_TIMEOUT + Duration::from_micros(1));
     assert_eq!(world.status(&cached.access_token).await, 503, "without heartbeats the cache is not used");

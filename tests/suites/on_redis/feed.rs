@@ -33,7 +33,7 @@ pub(super) struct Node {
 
 impl Node {
     pub(super) async fn new(store: &MemoryStore, url: &str, prefix: &Prefix) -> Self {
-        let feed = until_ok(async || RedisFeed::connect_on(url, prefix).await).await;
+        let feed = redis_feed(url, prefix).await;
         let (store, watch) = CountingStore::new(store.clone());
         let world = World::with(store, |builder| builder.with_revocation_feed(feed.clone()));
         Self { world, watch, feed }
@@ -265,7 +265,7 @@ async fn connections_close_with_the_last_receiver_and_the_last_handle() {
         })
         .await;
     };
-    let feed = redis_feed(server.url()).await;
+    let feed = redis_feed(server.url(), &Prefix::default()).await;
     let listener = Listener::to(&feed);
     until_connections(3).await;
     drop(listener);

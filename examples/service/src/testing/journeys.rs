@@ -13,7 +13,7 @@ use gatewright::{Algorithm, NewKey};
 use gatewright_testkit::auth_routes::{PASSWORD, Request, Target, Tokens};
 use gatewright_testkit::block_on;
 
-use super::{ADMIN_EMAIL, Example, Program, databases, new_directory, secret};
+use super::{ADMIN_EMAIL, Example, PATIENCE, Program, databases, new_directory, secret};
 
 pub use configured::{
     a_session_keeps_the_address_of_its_login, an_unsafe_setting_is_refused_by_name_and_not_repeated,
@@ -76,6 +76,7 @@ macro_rules! program_tests {
 
 /// Register, log in, be refused for lack of a role, change the password, log out, be deleted.
 fn walk(target: &Target, admin_password: &str) {
+    let target = &target.clone().with_patience(PATIENCE);
     let email = target.register();
     let [here, there] = [(); 2].map(|()| target.login(&email, PASSWORD));
     let admin = target.login(ADMIN_EMAIL, admin_password).access;
@@ -135,7 +136,7 @@ fn survive_a_restart(program: &str, folder: &str, database: &[(&str, &str)]) {
     let settings = [database, &[("AUTH_REFRESH_GRACE_SECONDS", "0")]].concat();
     let service = Program::start(program, &directory, &settings);
     let admin_password = service.admin_password.clone().unwrap();
-    let target = service.target();
+    let target = service.target().with_patience(PATIENCE);
     walk(&target, &admin_password);
     let [used, kept] = target.two_sessions();
     let next = Tokens::from(&target.refresh(&used.refresh));
@@ -143,7 +144,7 @@ fn survive_a_restart(program: &str, folder: &str, database: &[(&str, &str)]) {
 
     let service = Program::start(program, &directory, &settings);
     assert_eq!(service.admin_password, None, "the password is shown at the first start alone");
-    let target = service.target();
+    let target = service.target().with_patience(PATIENCE);
     for tokens in [&used, &next, &kept] {
         target.me(&tokens.access).expect_ok();
     }

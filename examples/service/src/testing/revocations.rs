@@ -36,7 +36,7 @@ impl Delays {
         for _ in 0..logouts {
             let tokens = here.login(&email, PASSWORD);
             (0..2).for_each(|_| expect_accepted(there, &tokens.access));
-            here.logout(&tokens.access).expect_no_content();
+            end_session(&here, &tokens.access);
             delays.push(until_rejected(there, &tokens.access));
         }
         delays.sort();
@@ -68,8 +68,31 @@ impl fmt::Display for Delays {
     }
 }
 
+/// Logs out. On a busy machine a store or the publication may miss its deadline: the answer is 503
+/// although the session has ended, and a repetition is refused.
+///
+/// # Panics
+/// When the answer is another one.
+pub fn end_session(here: &Target, access: &str) {
+    let here = here.clone().with_patience(0);
+    let mut answer = here.logout(access);
+    for _ in 0..PATIENCE {
+        if answer.status != 503 {
+            break;
+        }
+        answer = here.logout(access);
+        if answer.status == 401 {
+            return;
+        }
+    }
+    answer.expect_no_content();
+}
+
 /// Repeats the request while the answer is 503: on a busy machine a store may miss its deadline.
-fn expect_accepted(there: &Target, access: &str) {
+///
+/// # Panics
+/// When the answer is another one, or stays 503.
+pub fn expect_accepted(there: &Target, access: &str) {
     let asked = Instant::now();
     let answers = iter::repeat_with(|| there.me(access).status);
     let mut answers = answers.skip_while(|status| *status == 503 && asked.elapsed() < CACHE_TTL_WITH_FEED);
@@ -120,10 +143,13 @@ fn expect_revocations(programs: [Program; 2]) {
     delays.expect_a_working_feed();
 
     // A deleted user.
+    let [here, patient] = [&here, &there].map(|target| target.clone().with_patience(PATIENCE));
     let (user, admin) = (here.user(), here.admin());
-    let path = format!("/users/{}", there.id_of(&user.access));
-    there.send(&Request::new("DELETE", &path).bearer(&user.access)).expect_forbidden();
-    here.send(&Request::new("DELETE", &path).bearer(&admin.access)).expect_no_content();
+    let path = format!("/users/{}", patient.id_of(&user.access));
+    patient.send(&Request::new("DELETE", &path).bearer(&user.access)).expect_forbidden();
+    // After a deletion whose publication missed its deadline, a repetition finds no user.
+    let deleted = here.send(&Request::new("DELETE", &path).bearer(&admin.access));
+    assert!([204, 404].contains(&deleted.status), "{deleted:?}");
     until_rejected(&there, &user.access);
 
     for program in programs {
@@ -135,7 +161,7 @@ fn expect_revocations(programs: [Program; 2]) {
 /// While another connection locks the tables, the cache admits known sessions, and unknown ones are
 /// 503.
 async fn expect_a_cache(url: &str, here: &Target, there: &Target) {
-    let [known, unknown] = here.two_sessions();
+    let [known, unknown] = here.clone().with_patience(PATIENCE).two_sessions();
     let ask = |access: &str| task::block_in_place(|| there.me(access).status);
     let mut lock = sqlx::PgConnection::connect(url).await.unwrap();
     let started = Instant::now();
@@ -145,14 +171,14 @@ async fn expect_a_cache(url: &str, here: &Target, there: &Target) {
         lock.execute("LOCK TABLE gatewright_users, gatewright_sessions IN ACCESS EXCLUSIVE MODE")
             .await
             .unwrap();
-        // The cache is off until the first heartbeat has come back. Only this shows when it is on.
-        if ask(&known.access) == 200 {
+        // The cache is off until the first heartbeat has come back. Only this shows when it is on. On a
+        // slow machine a heartbeat can be late, and the cache is off again.
+        if (0..20).all(|_| ask(&known.access) == 200) {
             break;
         }
         lock.execute("ROLLBACK").await.unwrap();
-        assert!(started.elapsed() < CACHE_TTL_WITH_FEED, "the cache stays off");
+        assert!(started.elapsed() < 2 * CACHE_TTL_WITH_FEED, "the cache stays off");
     }
-    assert_eq!([(); 20].map(|()| ask(&known.access)), [200; 20]);
     assert_eq!(ask(&unknown.access), 503);
     lock.execute("ROLLBACK").await.unwrap();
     task::block_in_place(|| expect_accepted(there, &unknown.access));
