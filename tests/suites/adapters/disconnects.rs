@@ -22,7 +22,7 @@ fn expect_paused(hasher: &TestHasher, calls: usize) {
             tokio::task::yield_now().await;
         }
     };
-    block_on(async { tokio::time::timeout(Duration::from_secs(20), reached).await })
+    block_on(async { tokio::time::timeout(Duration::from_secs(60), reached).await })
         .unwrap_or_else(|_| panic!("{} calls are paused instead of {calls}", hasher.paused()));
 }
 

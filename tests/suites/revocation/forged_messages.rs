@@ -174,7 +174,7 @@ async fn authentic_messages_about_unknown_users_leave_the_cache_as_it_is() {
         assert_eq!(node.feed.receiver().receive(message.as_str()), Received::Accepted);
         reads += node.reads().await;
     }
-    assert!(reads <= 4, "{reads}: two ids share a counter once in 4096 cases");
+    assert!(reads <= 10, "{reads}: two ids share a counter once in 4096 cases");
 }
 
 #[tokio::test]
