@@ -80,6 +80,12 @@ impl<D: Dialect> Transaction<D> {
         select.fetch_all(&mut self.0).await
     }
 
+    /// The connection, for statements that only a migration runs.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn connection(&mut self) -> &mut D::Connection {
+        &mut self.0
+    }
+
     /// Ends the transaction as `outcome` says. If a statement failed, all changes are rolled back.
     pub(crate) async fn end<T: Send>(self, outcome: Result<Outcome<T>, Failure>) -> Result<T, Failure> {
         self.0.end(outcome).await

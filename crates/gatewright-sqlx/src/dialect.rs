@@ -17,8 +17,12 @@ pub(crate) trait Dialect: Driver {
     /// How operations use connections and transactions.
     type Checkout: Checkout<Self>;
 
-    /// The SQL of each migration, in the order of `migrations::NAMES`.
-    const MIGRATIONS: [&'static str; 2];
+    /// The files that bring the tables up to date, in their order. The last one leaves the version
+    /// that this program needs.
+    const MIGRATIONS: &'static [&'static str];
+
+    /// Returns a row if the table `gatewright_migrations` exists.
+    const FIND_MIGRATIONS: &'static str;
 
     /// Which failures are retried, and within which time.
     const RETRY: Retry;

@@ -35,7 +35,8 @@ use thread::FeedThread;
 
 use crate::Failure;
 use crate::postgres::connect::options;
-use crate::server::{cannot_open, in_time};
+use crate::server::in_time;
+use crate::store::cannot_open;
 
 /// The channel of a [`PostgresFeed`], unless [`PostgresFeed::connect_on`] sets another.
 pub const DEFAULT_CHANNEL: &str = "gatewright_revocations";

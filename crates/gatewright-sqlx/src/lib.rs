@@ -18,8 +18,8 @@
 //! between the nodes that use one PostgreSQL database.
 //!
 //! # Tables
-//! When a store connects, it creates its tables (`gatewright_users`, `gatewright_user_roles`,
-//! `gatewright_sessions`, `gatewright_session_locks`) or brings them up to date. A table of its own, `_gatewright_migrations`, records Gatewright's
+//! When a store connects, it creates its tables (`gatewright_users`, `gatewright_sessions`) or
+//! brings them up to date. A table of its own, `gatewright_migrations`, records Gatewright's
 //! migrations, so they do not mix with those of the application. Migrations only add to the tables.
 //! So nodes of two versions can use one database, and a node of the older version can still start
 //! after a newer version has migrated the tables.
@@ -46,6 +46,8 @@
     expect(dead_code, reason = "without a database, nothing opens a store")
 )]
 
+mod scheme;
+mod options;
 mod driver;
 mod sql;
 mod retry;
@@ -70,10 +72,14 @@ mod feed;
 
 use std::error::Error;
 
+/// The driver, in the version that the stores use.
+pub use sqlx;
+
 #[cfg(feature = "postgres")]
 pub use feed::{DEFAULT_CHANNEL, MAX_CHANNEL_BYTES, MAX_WAITING, PUBLISH_TIMEOUT, PostgresFeed};
 #[cfg(feature = "mysql")]
 pub use mysql::MySqlStore;
+pub use options::{MAX_POOL_SIZE, SqlOptions};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 #[cfg(any(feature = "postgres", feature = "mysql"))]

@@ -1,28 +1,45 @@
-//! The history of the tables.
+//! The versions of the tables.
 //!
-//! Published migrations must not change, because each database stores their checksums.
+//! Each file in `migrations/` brings the tables from one version to the next and records the new
+//! version in `gatewright_migrations`. So a file has the same effect when another tool runs it.
 //!
-//! Migrations only add tables, indexes, and columns that are nullable or have a default. Therefore
-//! nodes of two versions can use one database. A node of the older version can even start again
-//! after the newer one has migrated.
+//! Published files must not change. They only add tables, indexes, and columns that are nullable or
+//! have a default. Therefore nodes of two versions can use one database. A node of the older
+//! version can even start again after the newer one has migrated.
 
-use sqlx::SqlStr;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-
+use crate::Failure;
 use crate::dialect::Dialect;
+use crate::row::Row;
+use crate::statement::Statement;
 
-/// The migrations, numbered from 1.
-const NAMES: [&str; 2] = ["users and sessions", "clients of sessions"];
+const FIND_VERSION: &str = "SELECT coalesce(max(version), 0) AS version FROM gatewright_migrations";
 
-/// The migrations of a database. They are recorded in `_gatewright_migrations`, apart from those of
-/// the application.
-pub(crate) fn migrator<D: Dialect>() -> Migrator {
-    let migrations = (1..).zip(NAMES).zip(D::MIGRATIONS).map(|((version, name), statements)| {
-        let statements = SqlStr::from_static(statements);
-        Migration::new(version, name.into(), MigrationType::Simple, statements, false)
-    });
-    let mut migrator = Migrator::with_migrations(migrations.collect());
-    migrator.dangerous_set_table_name("_gatewright_migrations");
-    migrator.set_ignore_missing(true);
-    migrator
+/// The version that the tables have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Version(usize);
+
+impl Version {
+    /// Reads the recorded version: 0 if there are no tables yet.
+    pub(crate) async fn find<D: Dialect>(connection: &mut D::Connection) -> Result<Self, Failure> {
+        let Some(_) = Statement::<D>::new(D::FIND_MIGRATIONS).fetch_optional(connection).await? else {
+            return Ok(Self(0));
+        };
+        let recorded: Option<Row<D>> = Statement::new(FIND_VERSION).fetch_optional(connection).await?;
+        let recorded = recorded.ok_or("gatewright_migrations: the database returned no row")?;
+        Ok(Self(recorded.number("version")?.try_into()?))
+    }
+
+    /// Whether this program can use the tables. Those of a newer version have only more columns.
+    pub(crate) const fn is_current<D: Dialect>(self) -> bool {
+        self.0 >= D::MIGRATIONS.len()
+    }
+}
+
+/// Runs the files that the tables lack. The caller must exclude the migrations of other nodes.
+pub(crate) async fn run_missing<D: Dialect>(connection: &mut D::Connection) -> Result<(), Failure> {
+    let version = Version::find::<D>(connection).await?;
+    for statements in D::MIGRATIONS.iter().skip(version.0) {
+        D::execute(connection, *statements).await?;
+    }
+    Ok(())
 }

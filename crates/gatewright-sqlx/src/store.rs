@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use gatewright_core::StoreError;
 use sqlx::Database;
 
+use crate::Failure;
 use crate::connection::Pools;
 
 /// Users, accounts and sessions in a SQL database: the type behind `SqliteStore`, `PostgresStore`
@@ -39,4 +41,8 @@ impl<D: Database> fmt::Debug for SqlStore<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqlStore").field("database", &D::NAME).finish_non_exhaustive()
     }
+}
+
+pub(crate) fn cannot_open(failure: Failure) -> StoreError {
+    StoreError::new("open the database", failure)
 }

@@ -206,5 +206,7 @@ pub use gatewright_redis::{
 pub use gatewright_sqlx::MySqlStore;
 #[cfg(feature = "sqlite")]
 pub use gatewright_sqlx::SqliteStore;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub use gatewright_sqlx::{MAX_POOL_SIZE, SqlOptions, sqlx};
 #[cfg(feature = "postgres")]
 pub use gatewright_sqlx::{PostgresFeed, PostgresStore};

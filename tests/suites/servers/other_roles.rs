@@ -1,6 +1,8 @@
-//! A database role that may connect, but has no rights on the tables, cannot block a login.
+//! A database role that may connect, but has no rights on the tables, cannot block a login. A role
+//! that may not create tables can run a node.
 
 use gatewright::{MySqlStore, PostgresStore};
+use gatewright_testkit::store::Store;
 use gatewright_tests::World;
 use gatewright_tests::database::Database;
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, PgConnection};
@@ -84,6 +86,52 @@ async fn a_user_without_rights_cannot_block_a_login_on_mysql() {
             assert!(matches!(code.as_deref(), Some("42000")), "{error}");
         }
     }
+    let pair = world.login(EMAIL).await;
+    assert_eq!(world.status(&pair.access_token).await, 200);
+}
+
+/// The owner has created the tables. The role of the nodes may only read and write rows.
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
+async fn a_role_that_may_not_create_tables_starts_on_postgres() {
+    let url = PostgresStore::new_url().await;
+    PostgresStore::connect(&url).await.unwrap().close().await;
+    let (mut owner, role) = (PgConnection::connect(&url).await.unwrap(), database_of(&url));
+    for statement in [
+        format!("CREATE ROLE {role} LOGIN PASSWORD '{ROLE_PASSWORD}'"),
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned(),
+        format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"),
+    ] {
+        owner.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+    let url = url_of(&url, role, role);
+    let mut limited = PgConnection::connect(&url).await.unwrap();
+    let error = limited.execute("CREATE TABLE other (id BIGINT)").await.unwrap_err();
+    assert_eq!(error.as_database_error().unwrap().code().as_deref(), Some("42501"), "{error}");
+    logs_in(World::new(PostgresStore::connect(&url).await.unwrap())).await;
+}
+
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
+async fn a_user_that_may_not_create_tables_starts_on_mysql() {
+    let url = MySqlStore::new_url().await;
+    MySqlStore::connect(&url).await.unwrap().close().await;
+    let (mut owner, user) = (MySqlConnection::connect(&url).await.unwrap(), database_of(&url));
+    for statement in [
+        format!("CREATE USER '{user}'@'127.0.0.1' IDENTIFIED BY '{ROLE_PASSWORD}'"),
+        format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {user}.* TO '{user}'@'127.0.0.1'"),
+    ] {
+        owner.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+    let url = url_of(&url, user, user);
+    let mut limited = MySqlConnection::connect(&url).await.unwrap();
+    let error = limited.execute("CREATE TABLE other (id BIGINT)").await.unwrap_err();
+    assert_eq!(error.as_database_error().unwrap().code().as_deref(), Some("42000"), "{error}");
+    logs_in(World::new(MySqlStore::connect(&url).await.unwrap())).await;
+}
+
+async fn logs_in<S: Store>(world: World<S>) {
+    world.add(EMAIL).await;
     let pair = world.login(EMAIL).await;
     assert_eq!(world.status(&pair.access_token).await, 200);
 }

@@ -61,3 +61,8 @@ CREATE TABLE IF NOT EXISTS gatewright_session_locks (
 INSERT IGNORE INTO gatewright_session_locks (stripe)
 WITH RECURSIVE stripes (stripe) AS (SELECT 0 UNION ALL SELECT stripe + 1 FROM stripes WHERE stripe < 255)
 SELECT stripe FROM stripes;
+
+-- The files that have run. Every file ends with its own number, also if another tool runs it.
+CREATE TABLE IF NOT EXISTS gatewright_migrations (version BIGINT NOT NULL PRIMARY KEY) ENGINE = InnoDB;
+
+INSERT IGNORE INTO gatewright_migrations (version) VALUES (1);

@@ -7,3 +7,5 @@ SET @gatewright_step = (SELECT IF(COUNT(*) = 0,
 PREPARE gatewright_step FROM @gatewright_step;
 EXECUTE gatewright_step;
 DEALLOCATE PREPARE gatewright_step;
+
+INSERT IGNORE INTO gatewright_migrations (version) VALUES (2);

@@ -61,3 +61,8 @@ CREATE TABLE gatewright_session_locks (
 );
 
 INSERT INTO gatewright_session_locks (stripe) SELECT generate_series(0, 255);
+
+-- The files that have run. Every file ends with its own number, also if another tool runs it.
+CREATE TABLE gatewright_migrations (version BIGINT NOT NULL PRIMARY KEY);
+
+INSERT INTO gatewright_migrations (version) VALUES (1);

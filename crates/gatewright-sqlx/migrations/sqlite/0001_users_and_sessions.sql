@@ -50,3 +50,8 @@ CREATE INDEX gatewright_sessions_user ON gatewright_sessions (user_id);
 -- The idle expiry is never later than the absolute expiry, so it alone decides when a session has
 -- expired.
 CREATE INDEX gatewright_sessions_idle ON gatewright_sessions (idle_expires_at);
+
+-- The files that have run. Every file ends with its own number, also if another tool runs it.
+CREATE TABLE gatewright_migrations (version INTEGER NOT NULL PRIMARY KEY) STRICT;
+
+INSERT INTO gatewright_migrations (version) VALUES (1);

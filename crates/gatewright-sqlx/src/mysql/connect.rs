@@ -3,15 +3,17 @@
 use std::str::FromStr;
 
 use gatewright_core::StoreError;
-use sqlx::migrate::MigrateError;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
-use sqlx::{Connection, Executor, MySql, query, query_scalar};
+use sqlx::{Connection, Executor, MySql, query_scalar};
 
 use super::MySqlStore;
 use crate::Failure;
 use crate::connection::Pools;
-use crate::server::migrate::migrate;
-use crate::server::url::{check_scheme, must_verify};
+use crate::migrations::run_missing;
+use crate::options::SqlOptions;
+use crate::scheme::check_scheme;
+use crate::server::migrate::{ServerMigration, migrate};
+use crate::server::url::must_verify;
 use crate::server::{pool, start};
 
 /// The settings of each connection:
@@ -32,17 +34,11 @@ const SETTINGS: [&str; 2] = [
 
 /// Excludes the migrations of other nodes until the connection closes. Lock names are valid on the
 /// whole server, so this one contains the database's name.
-///
-/// sqlx's own lock does not work on MariaDB: it has a negative timeout, which MariaDB rejects.
 const LOCK_MIGRATIONS: &str = "SELECT GET_LOCK(CONCAT('gatewright_', MD5(DATABASE())), 60)";
 
 /// How long a migration waits for a table, in seconds: less than the timeout of the operations that
 /// wait behind it.
 const LIMIT_LOCK_WAITS: &str = "SET SESSION lock_wait_timeout = 1";
-
-/// Removes the records of migrations that were interrupted. MySQL commits each statement that
-/// changes a table, so every statement of a migration can be repeated.
-const FORGET_INTERRUPTED: &str = "DELETE FROM _gatewright_migrations WHERE success = FALSE";
 
 impl MySqlStore {
     /// Opens the database at `url` (`mysql://user:password@host/database`), and brings its tables
@@ -59,15 +55,24 @@ impl MySqlStore {
     /// If the URL is invalid, or the database cannot be reached or migrated within
     /// [`START_TIMEOUT`](crate::START_TIMEOUT). The error does not contain the password.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        start(Self::open(url)).await
+        Self::connect_with(url, SqlOptions::new()).await
     }
 
-    async fn open(url: &str) -> Result<Self, Failure> {
+    /// Like [`connect`](Self::connect), with options.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect), and if an option is out of range.
+    pub async fn connect_with(url: &str, options: SqlOptions) -> Result<Self, StoreError> {
+        start(Self::open(url, &options)).await
+    }
+
+    async fn open(url: &str, store: &SqlOptions) -> Result<Self, Failure> {
         let options = options(url)?;
+        let pool = pool(store)?;
         let mut connection = MySqlConnection::connect_with(&options).await?;
-        run_migrations(&mut connection).await?;
+        migrate::<MySql>(&mut connection).await?;
         connection.close().await?;
-        let only = pool().after_connect(|connection, _| Box::pin(configure(connection)));
+        let only = pool.after_connect(|connection, _| Box::pin(configure(connection)));
         let only = only.connect_lazy_with(options);
         Ok(Self { pools: Pools { writers: only.clone(), readers: only } })
     }
@@ -80,22 +85,21 @@ async fn configure(connection: &mut MySqlConnection) -> sqlx::Result<()> {
     Ok(())
 }
 
-async fn run_migrations(connection: &mut MySqlConnection) -> Result<(), Failure> {
-    let locked: Option<i64> = query_scalar(LOCK_MIGRATIONS).fetch_one(&mut *connection).await?;
-    if locked != Some(1) {
-        return Err("timed out waiting for another node's migration lock".into());
-    }
-    connection.execute(LIMIT_LOCK_WAITS).await?;
-    loop {
-        match migrate::<MySql>(connection).await {
-            Err(MigrateError::Dirty(_)) => query(FORGET_INTERRUPTED).execute(&mut *connection).await?,
-            result => return Ok(result?),
-        };
+/// MySQL commits each statement that changes a table. So every statement of a migration can be
+/// repeated, and the last one records that it is complete.
+impl ServerMigration for MySql {
+    async fn run_exclusively(connection: &mut MySqlConnection) -> Result<(), Failure> {
+        let locked: Option<i64> = query_scalar(LOCK_MIGRATIONS).fetch_one(&mut *connection).await?;
+        if locked != Some(1) {
+            return Err("timed out waiting for another node's migration lock".into());
+        }
+        connection.execute(LIMIT_LOCK_WAITS).await?;
+        run_missing::<Self>(connection).await
     }
 }
 
 fn options(url: &str) -> Result<MySqlConnectOptions, Failure> {
-    check_scheme(url, ["mysql", "mariadb"])?;
+    check_scheme(url, &["mysql", "mariadb"])?;
     let options = MySqlConnectOptions::from_str(url)?;
     if must_verify(url, options.get_host(), options.get_socket().is_some()) {
         return Ok(options.ssl_mode(MySqlSslMode::VerifyIdentity));

@@ -14,10 +14,12 @@ use crate::sql::unnumbered;
 impl Dialect for MySql {
     type Checkout = ServerConnection<Self>;
 
-    const MIGRATIONS: [&'static str; 2] = [
+    const MIGRATIONS: &'static [&'static str] = &[
         include_str!("../../migrations/mysql/0001_users_and_sessions.sql"),
         include_str!("../../migrations/mysql/0002_clients_of_sessions.sql"),
     ];
+    const FIND_MIGRATIONS: &'static str = "SELECT 1 FROM information_schema.tables
+         WHERE table_schema = DATABASE() AND table_name = 'gatewright_migrations'";
     const RETRY: Retry = Retry { is_conflict, timeout: Some(CALL_TIMEOUT) };
     // If the address is taken, this violates a unique key. `INSERT IGNORE` would also ignore other
     // errors.

@@ -3,15 +3,17 @@
 use std::str::FromStr;
 
 use gatewright_core::StoreError;
-use sqlx::migrate::Migrate;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{Connection, Executor, Postgres};
 
 use super::PostgresStore;
 use crate::Failure;
 use crate::connection::Pools;
-use crate::server::migrate::migrate;
-use crate::server::url::{check_scheme, must_verify};
+use crate::migrations::run_missing;
+use crate::options::SqlOptions;
+use crate::scheme::check_scheme;
+use crate::server::migrate::{ServerMigration, migrate};
+use crate::server::url::must_verify;
 use crate::server::{pool, start};
 
 /// The settings of each connection. Statements and waits for locks end before their operation times
@@ -23,9 +25,15 @@ const SETTINGS: [(&str, &str); 4] = [
     ("default_transaction_isolation", "read committed"),
 ];
 
-/// How long a migration waits for a table, in milliseconds: less than the timeout of the operations
-/// that wait behind it.
-const LIMIT_LOCK_WAITS: &str = "SET lock_timeout = 500";
+/// Begins a migration. The lock excludes the migrations of other nodes until the transaction ends.
+///
+/// The last statement limits how long the migration waits for a table, in milliseconds: less than
+/// the timeout of the operations that wait behind it.
+const BEGIN_MIGRATION: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+     SET LOCAL lock_timeout = 0;
+     SET LOCAL statement_timeout = 0;
+     SELECT pg_catalog.pg_advisory_xact_lock(7448285620);
+     SET LOCAL lock_timeout = 500";
 
 impl PostgresStore {
     /// Opens the database at `url` (`postgres://user:password@host/database`), and brings its
@@ -42,25 +50,42 @@ impl PostgresStore {
     /// If the URL is invalid, or the database cannot be reached or migrated within
     /// [`START_TIMEOUT`](crate::START_TIMEOUT). The error does not contain the password.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        start(Self::open(url)).await
+        Self::connect_with(url, SqlOptions::new()).await
     }
 
-    async fn open(url: &str) -> Result<Self, Failure> {
+    /// Like [`connect`](Self::connect), with options.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect), and if an option is out of range.
+    pub async fn connect_with(url: &str, options: SqlOptions) -> Result<Self, StoreError> {
+        start(Self::open(url, &options)).await
+    }
+
+    async fn open(url: &str, store: &SqlOptions) -> Result<Self, Failure> {
         let options = options(url)?;
+        let pool = pool(store)?;
         let mut connection = PgConnection::connect_with(&options).await?;
-        // This lock excludes the migrations of other nodes. It is released when the connection
-        // closes.
-        connection.lock().await?;
-        connection.execute(LIMIT_LOCK_WAITS).await?;
         migrate::<Postgres>(&mut connection).await?;
         connection.close().await?;
-        let only = pool().connect_lazy_with(options.options(SETTINGS));
+        let only = pool.connect_lazy_with(options.options(SETTINGS));
         Ok(Self { pools: Pools { writers: only.clone(), readers: only } })
     }
 }
 
+impl ServerMigration for Postgres {
+    async fn run_exclusively(connection: &mut PgConnection) -> Result<(), Failure> {
+        connection.execute(BEGIN_MIGRATION).await?;
+        if let Err(failure) = run_missing::<Self>(connection).await {
+            connection.execute("ROLLBACK").await?;
+            return Err(failure);
+        }
+        connection.execute("COMMIT").await?;
+        Ok(())
+    }
+}
+
 pub(crate) fn options(url: &str) -> Result<PgConnectOptions, Failure> {
-    check_scheme(url, ["postgres", "postgresql"])?;
+    check_scheme(url, &["postgres", "postgresql"])?;
     let options = PgConnectOptions::from_str(url)?;
     if must_verify(url, options.get_host(), options.get_socket().is_some()) {
         return Ok(options.ssl_mode(PgSslMode::VerifyFull));

@@ -11,10 +11,12 @@ use crate::server::connection::ServerConnection;
 impl Dialect for Postgres {
     type Checkout = ServerConnection<Self>;
 
-    const MIGRATIONS: [&'static str; 2] = [
+    const MIGRATIONS: &'static [&'static str] = &[
         include_str!("../../migrations/postgres/0001_users_and_sessions.sql"),
         include_str!("../../migrations/postgres/0002_clients_of_sessions.sql"),
     ];
+    const FIND_MIGRATIONS: &'static str =
+        "SELECT 1 WHERE pg_catalog.to_regclass('gatewright_migrations') IS NOT NULL";
     const RETRY: Retry = Retry { is_conflict, timeout: Some(CALL_TIMEOUT) };
     // `SKIP LOCKED`: other nodes are deleting or using these rows.
     const DELETE_EXPIRED: &'static str =

@@ -2,33 +2,33 @@
 
 use std::time::Duration;
 
-use sqlx::migrate::{Migrate, MigrateError};
-
+use crate::Failure;
 use crate::dialect::Dialect;
-use crate::migrations::migrator;
+use crate::migrations::Version;
 
 /// The pause after a migration has found a table in use. While a migration waits for a table, all
 /// later users of that table wait behind it; during the pause they get it.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// A server on which several nodes can migrate at once.
+pub(crate) trait ServerMigration: Dialect {
+    /// Excludes the migrations of other nodes, and runs the files that the tables lack. If a table
+    /// is in use, it gives up after a short time with a conflict.
+    fn run_exclusively(connection: &mut Self::Connection)
+    -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
 /// Brings the tables up to date. As long as another node uses one of them, it tries again after a
-/// pause.
+/// pause. If they are up to date, it only reads their version: this needs no right to change them.
 ///
-/// The caller must hold the lock that excludes the migrations of other nodes.
-pub(crate) async fn migrate<D: Dialect>(connection: &mut D::Connection) -> Result<(), MigrateError>
-where
-    D::Connection: Migrate,
-{
-    let mut migrator = migrator::<D>();
-    migrator.set_locking(false);
+/// The connection must not be used for anything else afterwards.
+pub(crate) async fn migrate<D: ServerMigration>(connection: &mut D::Connection) -> Result<(), Failure> {
+    if Version::find::<D>(connection).await?.is_current::<D>() {
+        return Ok(());
+    }
     loop {
-        // `run` would make a future that is not `Send`.
-        match migrator.run_direct(None, &mut *connection, false).await {
-            Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _))
-                if (D::RETRY.is_conflict)(&error) =>
-            {
-                pause().await
-            }
+        match D::run_exclusively(connection).await {
+            Err(failure) if failure.downcast_ref().is_some_and(D::RETRY.is_conflict) => pause().await,
             result => return result,
         }
     }

@@ -5,7 +5,6 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use gatewright_core::StoreError;
-use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -14,8 +13,11 @@ use sqlx::{Connection, Sqlite};
 use super::SqliteStore;
 use super::file::{create_private, warn_if_public};
 use crate::Failure;
-use crate::connection::Pools;
-use crate::migrations::migrator;
+use crate::connection::{Outcome, Pools};
+use crate::migrations::{Version, run_missing};
+use crate::options::SqlOptions;
+use crate::scheme::check_scheme;
+use crate::store::cannot_open;
 
 /// How long a statement on SQLite waits for a lock of another process: 2 seconds.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -26,12 +28,14 @@ pub const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// [`BUSY_TIMEOUT`], it fails after 5 seconds at the latest.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Connections that read. SQLite's write-ahead log lets them read during a write.
+/// The connection that writes.
+const WRITER: u32 = 1;
+
+/// Connections that read, unless [`SqlOptions`] set another number. SQLite's write-ahead log lets them read during a write.
 const READERS: u32 = 4;
 
 /// A start is retried for 5 seconds if another process may have disturbed it. On a new database,
-/// SQLite does not wait for locks while the journal mode changes, and the slower of two processes
-/// finds tables that it was about to create.
+/// SQLite does not wait for locks while the journal mode changes.
 const START_ATTEMPTS: u32 = 50;
 const START_PAUSE: Duration = Duration::from_millis(100);
 
@@ -45,24 +49,33 @@ impl SqliteStore {
     /// # Errors
     /// If the URL is invalid, or the database cannot be opened or migrated.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        Self::connect_with_retries(url).await.map_err(|failure| StoreError::new("open the database", failure))
+        Self::connect_with(url, SqlOptions::new()).await
     }
 
-    async fn connect_with_retries(url: &str) -> Result<Self, Failure> {
+    /// Like [`connect`](Self::connect), with options.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect), and if an option is out of range.
+    pub async fn connect_with(url: &str, options: SqlOptions) -> Result<Self, StoreError> {
+        Self::open_with_retries(url, &options).await.map_err(cannot_open)
+    }
+
+    async fn open_with_retries(url: &str, store: &SqlOptions) -> Result<Self, Failure> {
         let options = options(url)?;
+        let connections = store.max_connections(2, WRITER + READERS)?;
         if !is_in_memory(url) {
             warn_if_public(options.get_filename());
         }
         for _ in 1..START_ATTEMPTS {
-            match Self::open(url, options.clone()).await {
+            match Self::open(url, options.clone(), connections).await {
                 Err(failure) if is_concurrent_start(&*failure) => pause().await,
                 opened => return opened,
             }
         }
-        Self::open(url, options).await
+        Self::open(url, options, connections).await
     }
 
-    async fn open(url: &str, options: SqliteConnectOptions) -> Result<Self, Failure> {
+    async fn open(url: &str, options: SqliteConnectOptions, connections: u32) -> Result<Self, Failure> {
         let pool = |connections: u32| {
             SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
         };
@@ -74,13 +87,24 @@ impl SqliteStore {
             Pools { writers: only.clone(), readers: only }
         } else {
             create_private(options.get_filename())?;
-            let writers = pool(1).after_release(|connection, _| Box::pin(is_reusable(connection)));
+            let writers = pool(WRITER).after_release(|connection, _| Box::pin(is_reusable(connection)));
             let writers = writers.connect_with(options.clone()).await?;
-            Pools { writers, readers: pool(READERS).connect_lazy_with(options.read_only(true)) }
+            Pools { writers, readers: pool(connections - WRITER).connect_lazy_with(options.read_only(true)) }
         };
-        migrator::<Sqlite>().run(&pools.writers).await?;
+        migrate(&pools).await?;
         Ok(Self { pools })
     }
+}
+
+/// Brings the tables up to date. If they are up to date, it only reads their version.
+async fn migrate(pools: &Pools<Sqlite>) -> Result<(), Failure> {
+    if Version::find::<Sqlite>(&mut *pools.writers.acquire().await?).await?.is_current::<Sqlite>() {
+        return Ok(());
+    }
+    // The transaction excludes the migrations of other processes.
+    let mut transaction = pools.begin().await?;
+    let migrated = run_missing::<Sqlite>(transaction.connection()).await;
+    transaction.end(migrated.map(Outcome::Commit)).await
 }
 
 /// Whether a connection may go back to the pool.
@@ -93,17 +117,13 @@ async fn is_reusable(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
 }
 
 /// Whether the start of another process may have caused the failure: by a lock (`SQLITE_BUSY`,
-/// `SQLITE_LOCKED`), or by a migration that both processes ran.
+/// `SQLITE_LOCKED`).
 fn is_concurrent_start(failure: &(dyn Error + Send + Sync + 'static)) -> bool {
     let is_locked = |error: &sqlx::Error| {
         let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
         code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
     };
     failure.downcast_ref().is_some_and(is_locked)
-        || matches!(
-            failure.downcast_ref(),
-            Some(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..))
-        )
 }
 
 #[expect(clippy::disallowed_methods, reason = "SQLite does not notify when a lock is free; only at a start")]
@@ -112,6 +132,7 @@ async fn pause() {
 }
 
 fn options(url: &str) -> Result<SqliteConnectOptions, Failure> {
+    check_scheme(url, &["sqlite"])?;
     let options = SqliteConnectOptions::from_str(url)?;
     Ok(options
         .create_if_missing(true)
@@ -122,4 +143,19 @@ fn options(url: &str) -> Result<SqliteConnectOptions, Failure> {
 
 fn is_in_memory(url: &str) -> bool {
     url.contains(":memory:") || url.contains("mode=memory")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without a scheme, the driver takes any text as a path and creates a file.
+    #[tokio::test]
+    async fn urls_of_other_databases_are_rejected() {
+        for url in ["postgres://ada:hush@127.0.0.1/x", "mysql://127.0.0.1/x", "app.db", ""] {
+            let error = SqliteStore::connect(url).await.unwrap_err();
+            let cause = error.source().unwrap().to_string();
+            assert_eq!(cause, "the URL must begin with sqlite:");
+        }
+    }
 }

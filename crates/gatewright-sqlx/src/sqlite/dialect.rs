@@ -17,10 +17,12 @@ use crate::statement::Statement;
 impl Dialect for Sqlite {
     type Checkout = SqliteTransaction<'static>;
 
-    const MIGRATIONS: [&'static str; 2] = [
+    const MIGRATIONS: &'static [&'static str] = &[
         include_str!("../../migrations/sqlite/0001_users_and_sessions.sql"),
         include_str!("../../migrations/sqlite/0002_clients_of_sessions.sql"),
     ];
+    const FIND_MIGRATIONS: &'static str =
+        "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'gatewright_migrations'";
     // Each wait has its own limit: `ACQUIRE_TIMEOUT` for a connection, `BUSY_TIMEOUT` for the lock.
     const RETRY: Retry = Retry { is_conflict: |_| false, timeout: None };
     const LOCK_USER: Option<&'static str> = None;
