@@ -120,7 +120,7 @@ pub(crate) async fn broken_off<S: Database>() {
 }
 
 /// Polls a call until it has been woken `wakes` times. Returns whether the call has ended.
-async fn poll_until_woken<T>(call: impl Future<Output = T>, wakes: usize) -> bool {
+pub(crate) async fn poll_until_woken<T>(call: impl Future<Output = T>, wakes: usize) -> bool {
     let mut call = std::pin::pin!(call);
     let mut woken = 0;
     poll_fn(|context| match call.as_mut().poll(context) {

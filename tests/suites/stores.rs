@@ -6,6 +6,7 @@ mod outages;
 mod crash_recovery;
 mod malformed_rows;
 mod write_races;
+mod shared_pools;
 #[cfg(unix)]
 mod database_files;
 

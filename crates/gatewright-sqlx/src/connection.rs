@@ -1,9 +1,10 @@
 //! Connections: the pools of a store, and how one operation uses a connection.
 
-use std::ops::DerefMut;
+use std::sync::Arc;
 
 use gatewright_core::StoreError;
-use sqlx::{Database, Pool};
+use sqlx::{Database, Pool, SqlSafeStr, SqlStr};
+use tokio::sync::Semaphore;
 
 use crate::Failure;
 use crate::dialect::Dialect;
@@ -14,11 +15,55 @@ use crate::statement::Statement;
 pub(crate) struct Pools<D: Database> {
     pub(crate) writers: Pool<D>,
     pub(crate) readers: Pool<D>,
+    /// Set if the application uses the pool too.
+    pub(crate) shared: Option<Arc<Shared>>,
+}
+
+/// How a store uses a pool that the application uses too.
+///
+/// The application may leave any settings on a connection, and even an open transaction. So each
+/// operation runs in a transaction that first sets what the operation needs. It leaves the
+/// application's settings as they were.
+pub(crate) struct Shared {
+    /// On a server, the statements that begin a transaction with the store's settings.
+    pub(crate) begin: SqlStr,
+    /// The schema of the tables. `None` if `begin` selects it.
+    pub(crate) schema: Option<String>,
+    /// On SQLite, the place of the only writer. The store's writers wait for it in their order.
+    pub(crate) writer: Arc<Semaphore>,
+}
+
+impl Shared {
+    pub(crate) fn new(begin: impl SqlSafeStr, schema: Option<String>) -> Self {
+        Self { begin: begin.into_sql_str(), schema, writer: Arc::new(Semaphore::new(1)) }
+    }
+}
+
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub(crate) fn warn_of_open_transaction() {
+    tracing::warn!(
+        target: "gatewright",
+        "the application returned a connection to the pool inside a transaction, which is rolled back; \
+         end every transaction before its connection goes back"
+    );
+}
+
+impl<D: Database> Pools<D> {
+    /// The pools of a store that has opened them itself.
+    pub(crate) const fn own(writers: Pool<D>, readers: Pool<D>) -> Self {
+        Self { writers, readers, shared: None }
+    }
+
+    /// A pool that the application uses too.
+    pub(crate) fn shared(pool: Pool<D>, shared: Shared) -> Self {
+        Self { writers: pool.clone(), readers: pool, shared: Some(Arc::new(shared)) }
+    }
 }
 
 impl<D: Database> Clone for Pools<D> {
     fn clone(&self) -> Self {
-        Self { writers: self.writers.clone(), readers: self.readers.clone() }
+        let (writers, readers) = (self.writers.clone(), self.readers.clone());
+        Self { writers, readers, shared: self.shared.clone() }
     }
 }
 
@@ -67,23 +112,25 @@ pub(crate) struct Transaction<D: Dialect>(D::Checkout);
 impl<D: Dialect> Transaction<D> {
     /// Runs a statement, and returns how many rows it changed.
     pub(crate) async fn execute(&mut self, statement: Statement<D>) -> sqlx::Result<u64> {
-        statement.execute(&mut self.0).await
+        let (connection, schema) = self.0.parts()?;
+        statement.execute(connection, schema).await
     }
 
     /// Reads the first row, if there is one.
     pub(crate) async fn fetch_optional(&mut self, select: Statement<D>) -> sqlx::Result<Option<Row<D>>> {
-        select.fetch_optional(&mut self.0).await
+        let (connection, schema) = self.0.parts()?;
+        select.fetch_optional(connection, schema).await
     }
 
     /// Reads all rows.
     pub(crate) async fn fetch_all(&mut self, select: Statement<D>) -> sqlx::Result<Vec<Row<D>>> {
-        select.fetch_all(&mut self.0).await
+        let (connection, schema) = self.0.parts()?;
+        select.fetch_all(connection, schema).await
     }
 
-    /// The connection, for statements that only a migration runs.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn connection(&mut self) -> &mut D::Connection {
-        &mut self.0
+    /// The connection, for the statements of migrations.
+    pub(crate) fn connection(&mut self) -> sqlx::Result<&mut D::Connection> {
+        Ok(self.0.parts()?.0)
     }
 
     /// Ends the transaction as `outcome` says. If a statement failed, all changes are rolled back.
@@ -105,7 +152,11 @@ pub(crate) enum Outcome<T> {
 /// # Contract
 /// - An operation that is dropped before its end leaves no open transaction behind.
 /// - A connection goes back to the pool only if it can run the next operation.
-pub(crate) trait Checkout<D: Dialect>: DerefMut<Target = D::Connection> + Send + Sized {
+/// - A connection goes back to a pool of the application with the settings that it had.
+pub(crate) trait Checkout<D: Dialect>: Send + Sized {
+    /// The connection, and the schema of the tables if statements must name it.
+    fn parts(&mut self) -> sqlx::Result<(&mut D::Connection, Option<&str>)>;
+
     /// Begins a transaction.
     fn begin(pools: &Pools<D>) -> impl Future<Output = sqlx::Result<Self>> + Send;
 

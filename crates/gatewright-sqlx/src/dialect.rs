@@ -46,11 +46,13 @@ pub(crate) trait Dialect: Driver {
     const LOCK_LOGINS: Option<&'static str> = Some(sql::LOCK_LOGINS);
 
     /// Deletes the sessions that had expired at the first value (a time), at most as many as the
-    /// second value.
+    /// second value. It leaves out sessions that another transaction has locked.
     const DELETE_EXPIRED: &'static str;
 
-    /// The statement with this database's placeholders.
-    fn sql(statement: &'static str) -> SqlStr {
+    /// The statement with this database's placeholders. If `schema` is given, the application may have
+    /// selected another one, and the statement names the schema of the tables.
+    fn sql(statement: &'static str, schema: Option<&str>) -> SqlStr {
+        let _ = schema;
         SqlStr::from_static(statement)
     }
 

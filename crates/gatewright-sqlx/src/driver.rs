@@ -6,7 +6,9 @@
 use std::pin::Pin;
 
 use sqlx::query::Query;
-use sqlx::{ColumnIndex, Database, Decode, Encode, Execute, Executor, IntoArguments, Row, Type};
+use sqlx::{
+    ColumnIndex, Database, Decode, Encode, Execute, Executor, IntoArguments, Row, SqlStr, Type, query_with,
+};
 
 /// A running statement.
 pub(crate) type Running<'c, T> = Pin<Box<dyn Future<Output = sqlx::Result<T>> + Send + 'c>>;
@@ -26,6 +28,9 @@ pub(crate) enum Value<'v> {
 pub(crate) trait Driver: Database<Arguments: IntoArguments<Self>> {
     /// Copies `value` into the query's next placeholder.
     fn bind(query: DriverQuery<Self>, value: Value<'_>) -> DriverQuery<Self>;
+
+    /// The values of `query` with another SQL text.
+    fn with_sql(query: DriverQuery<Self>, sql: SqlStr) -> sqlx::Result<DriverQuery<Self>>;
 
     /// Runs a query without reading rows. A query that is a `&'static str` is sent without being
     /// prepared.
@@ -76,6 +81,11 @@ where
             Value::Text(text) => query.bind(text),
             Value::Bytes(bytes) => query.bind(bytes),
         }
+    }
+
+    fn with_sql(mut query: DriverQuery<D>, sql: SqlStr) -> sqlx::Result<DriverQuery<D>> {
+        let values = query.take_arguments().map_err(sqlx::Error::Encode)?;
+        Ok(query_with(sql, values.unwrap_or_default()))
     }
 
     fn execute<'c>(

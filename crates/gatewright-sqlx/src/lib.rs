@@ -4,6 +4,7 @@
 //! ```text
 //! SqliteStore, PostgresStore, MySqlStore     one type, SqlStore<D>, for three databases
 //!   │ connect     {sqlite,postgres,mysql}/connect.rs, migrations.rs
+//!   │ from_pool   {sqlite,postgres,mysql}/shared.rs
 //!   ▼
 //! accounts.rs     UserStore, AccountStore
 //! sessions.rs     SessionStore
@@ -18,11 +19,21 @@
 //! between the nodes that use one PostgreSQL database.
 //!
 //! # Tables
-//! When a store connects, it creates its tables (`gatewright_users`, `gatewright_sessions`) or
-//! brings them up to date. A table of its own, `gatewright_migrations`, records Gatewright's
-//! migrations, so they do not mix with those of the application. Migrations only add to the tables.
-//! So nodes of two versions can use one database, and a node of the older version can still start
-//! after a newer version has migrated the tables.
+//! When a store connects, it creates its tables (`gatewright_users`, `gatewright_user_roles`,
+//! `gatewright_sessions`, `gatewright_session_locks`) or brings them up to date. If they are up to
+//! date, it only reads their version: a role that may not create tables is enough. Migrations only
+//! add to the tables. So nodes of two versions can use one database, and a node of the older version
+//! can still start after a newer version has migrated the tables.
+//!
+//! The statements are in the folder `migrations` of this crate, one file for each version. Another
+//! tool can run them: each file records its number in the table `gatewright_migrations`.
+//!
+//! # Pools of the application
+//! A store opens its own connections with `connect`. With `from_pool` it uses a pool of the
+//! application. `migrate` creates the tables there, and `from_pool` does not. The store expects no
+//! setting from a connection and leaves none behind. It needs one connection for each operation, so
+//! do not wait for the store while you hold the last connection of the pool or, on SQLite, the write
+//! lock. [`sqlx`] is the driver in the version that the stores use.
 //!
 //! # The databases compared
 //!
@@ -34,6 +45,7 @@
 //! | a cancelled operation | takes effect completely or not at all | the same; its connection is closed | as PostgreSQL |
 //! | an operation fails after at most | 3 s | 1.6 s | 1.6 s |
 //! | TLS | | verified, except on the same machine | as PostgreSQL |
+//! | deleting expired sessions | up to 100 in a login | the same, without those that are locked | as PostgreSQL |
 //! | comparison of text | bytes | bytes (`COLLATE "C"`) | bytes (`VARBINARY`) |
 //!
 //! # Unknown outcomes

@@ -21,12 +21,26 @@ pub(crate) struct Version(usize);
 impl Version {
     /// Reads the recorded version: 0 if there are no tables yet.
     pub(crate) async fn find<D: Dialect>(connection: &mut D::Connection) -> Result<Self, Failure> {
-        let Some(_) = Statement::<D>::new(D::FIND_MIGRATIONS).fetch_optional(connection).await? else {
+        let find = Statement::<D>::new(D::FIND_MIGRATIONS);
+        let Some(_) = find.fetch_optional(connection, None).await? else {
             return Ok(Self(0));
         };
-        let recorded: Option<Row<D>> = Statement::new(FIND_VERSION).fetch_optional(connection).await?;
+        let recorded: Option<Row<D>> = Statement::new(FIND_VERSION).fetch_optional(connection, None).await?;
         let recorded = recorded.ok_or("gatewright_migrations: the database returned no row")?;
         Ok(Self(recorded.number("version")?.try_into()?))
+    }
+
+    /// Rejects tables that this program cannot use. `store` is the store's name.
+    pub(crate) fn require_current<D: Dialect>(self, store: &str) -> Result<(), Failure> {
+        if self.is_current::<D>() {
+            return Ok(());
+        }
+        let (found, needed) = (self.0, D::MIGRATIONS.len());
+        Err(format!(
+            "the tables have version {found} and must have version {needed}; run {store}::migrate(&pool) or \
+             the files in the folder migrations of gatewright-sqlx"
+        )
+        .into())
     }
 
     /// Whether this program can use the tables. Those of a newer version have only more columns.

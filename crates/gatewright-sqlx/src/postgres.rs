@@ -2,6 +2,7 @@
 
 pub(crate) mod connect;
 mod dialect;
+mod shared;
 
 /// Accounts and sessions in a PostgreSQL database. Clones share their connections.
 ///

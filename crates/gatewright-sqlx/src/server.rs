@@ -1,5 +1,6 @@
 //! The parts that PostgreSQL and MySQL share: limits, the pool, and the start.
 
+pub(crate) mod shared;
 pub(crate) mod connection;
 pub(crate) mod migrate;
 pub(crate) mod url;

@@ -1,8 +1,11 @@
 //! SQLite.
 
 mod connect;
+mod connection;
 mod dialect;
 mod file;
+mod shared;
+mod transaction;
 
 pub use connect::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT};
 

@@ -8,27 +8,35 @@ use crate::driver::{DriverQuery, Value};
 use crate::row::Row;
 
 /// A statement of `sql.rs` with the values for its placeholders, in their order.
-pub(crate) struct Statement<D: Dialect>(DriverQuery<D>);
+pub(crate) struct Statement<D: Dialect> {
+    text: &'static str,
+    /// The values, in a query without SQL.
+    values: DriverQuery<D>,
+}
 
 impl<D: Dialect> Statement<D> {
-    pub(crate) fn new(statement: &'static str) -> Self {
-        Self(query(D::sql(statement)))
+    pub(crate) fn new(text: &'static str) -> Self {
+        Self { text, values: query("") }
+    }
+
+    fn bind(self, value: Value<'_>) -> Self {
+        Self { values: D::bind(self.values, value), ..self }
     }
 
     pub(crate) fn number(self, number: i64) -> Self {
-        Self(D::bind(self.0, Value::Number(number)))
+        self.bind(Value::Number(number))
     }
 
     pub(crate) fn flag(self, flag: bool) -> Self {
-        Self(D::bind(self.0, Value::Flag(flag)))
+        self.bind(Value::Flag(flag))
     }
 
     pub(crate) fn text<'v>(self, text: impl Into<Option<&'v str>>) -> Self {
-        Self(D::bind(self.0, Value::Text(text.into())))
+        self.bind(Value::Text(text.into()))
     }
 
     pub(crate) fn bytes<'v>(self, bytes: impl Into<Option<&'v [u8]>>) -> Self {
-        Self(D::bind(self.0, Value::Bytes(bytes.into())))
+        self.bind(Value::Bytes(bytes.into()))
     }
 
     pub(crate) fn password_hash(self, hash: &PasswordHash) -> Self {
@@ -45,18 +53,35 @@ impl<D: Dialect> Statement<D> {
         self.number(i64::try_from(time.as_micros()).unwrap_or(i64::MAX))
     }
 
-    /// Runs the statement, and returns how many rows it changed.
-    pub(crate) async fn execute(self, connection: &mut D::Connection) -> sqlx::Result<u64> {
-        Ok(D::rows_affected(&D::execute(connection, self.0).await?))
+    /// Runs the statement, and returns how many rows it changed. On a connection of the application,
+    /// `schema` is that of the tables.
+    pub(crate) async fn execute(
+        self,
+        connection: &mut D::Connection,
+        schema: Option<&str>,
+    ) -> sqlx::Result<u64> {
+        Ok(D::rows_affected(&D::execute(connection, self.query(schema)?).await?))
     }
 
     /// Reads the first row, if there is one.
-    pub(crate) async fn fetch_optional(self, connection: &mut D::Connection) -> sqlx::Result<Option<Row<D>>> {
-        Ok(D::fetch_optional(connection, self.0).await?.map(Row::new))
+    pub(crate) async fn fetch_optional(
+        self,
+        connection: &mut D::Connection,
+        schema: Option<&str>,
+    ) -> sqlx::Result<Option<Row<D>>> {
+        Ok(D::fetch_optional(connection, self.query(schema)?).await?.map(Row::new))
     }
 
     /// Reads all rows.
-    pub(crate) async fn fetch_all(self, connection: &mut D::Connection) -> sqlx::Result<Vec<Row<D>>> {
-        Ok(D::fetch_all(connection, self.0).await?.into_iter().map(Row::new).collect())
+    pub(crate) async fn fetch_all(
+        self,
+        connection: &mut D::Connection,
+        schema: Option<&str>,
+    ) -> sqlx::Result<Vec<Row<D>>> {
+        Ok(D::fetch_all(connection, self.query(schema)?).await?.into_iter().map(Row::new).collect())
+    }
+
+    fn query(self, schema: Option<&str>) -> sqlx::Result<DriverQuery<D>> {
+        D::with_sql(self.values, D::sql(self.text, schema))
     }
 }

@@ -25,7 +25,12 @@ pub struct SqlStore<D: Database> {
 impl<D: Database> SqlStore<D> {
     /// Waits for running operations to end, and closes all connections. Later operations on this
     /// store and its clones fail.
+    ///
+    /// A store on a pool of the application (`from_pool`) leaves that pool open.
     pub async fn close(&self) {
+        if self.pools.shared.is_some() {
+            return;
+        }
         self.pools.readers.close().await;
         self.pools.writers.close().await;
     }

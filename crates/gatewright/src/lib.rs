@@ -63,7 +63,6 @@
 //! - The cause of a rejected request is only in the log. Gatewright logs with `tracing` under the
 //!   target `gatewright`, so install a subscriber. Set an [`EventSink`] to receive the events
 //!   yourself.
-//! - Call [`Auth::delete_expired_sessions`] regularly, for example once an hour.
 //! - Import by name. With `use gatewright::*` the modules `axum`, `actix_web` and `poem` shadow the
 //!   crates of these names.
 
@@ -101,10 +100,10 @@ pub use gatewright_core::revocation::{
 };
 pub use gatewright_core::store::{
     Account, AccountChange, AccountCounts, AccountStore, AuthUser, CompareAndSwap, CreateOutcome,
-    EpochChange, GraceClient, GracePolicy, InvalidUsedTokens, MAX_FOREIGN_GRACES, MAX_SESSIONS_PER_USER,
-    MAX_USED_TOKENS, NewAccount, Rotation, RotationRequest, RotationState, Session, SessionSeed,
-    SessionStore, StateChange, StoreError, TokenDigest, USE_DISCLOSURE_DELAY, USED_TOKEN_RETENTION,
-    UpdateOutcome, UsedToken, UserStore, Validity,
+    EpochChange, GraceClient, GracePolicy, InvalidUsedTokens, MAX_FOREIGN_GRACES,
+    MAX_SESSIONS_PER_USER, MAX_USED_TOKENS, NewAccount, Rotation, RotationRequest, RotationState, Session,
+    SessionSeed, SessionStore, StateChange, StoreError, TokenDigest, USE_DISCLOSURE_DELAY,
+    USED_TOKEN_RETENTION, UpdateOutcome, UsedToken, UserStore, Validity,
 };
 pub use gatewright_core::token::{
     AuthMethods, Claims, ExtraClaimsMismatch, ExtraObject, FUTURE_TOLERANCE, InvalidExtraClaims, IssueError,

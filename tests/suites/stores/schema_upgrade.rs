@@ -126,7 +126,8 @@ async fn files_that_another_tool_ran_are_not_run_again_on_mysql() {
 async fn starts_after_another_tool<D: Database>(files: &[&'static str]) {
     for ran in 1..=files.len() {
         let url = D::new_url().await;
-        let mut tool = D::Connection::connect(&url).await.unwrap();
+        let created = if url.starts_with("sqlite:") { format!("{url}?mode=rwc") } else { url.clone() };
+        let mut tool = D::Connection::connect(&created).await.unwrap();
         for file in &files[..ran] {
             D::execute(&mut tool, file).await;
         }
@@ -198,7 +199,7 @@ async fn keeps_answering<S: Sessions>(store: &S) {
     assert!(longest > WAITED, "the migration did not wait for the table: {longest:?}");
 }
 
-async fn call_every_method<S: Store>(store: &S, round: usize) {
+pub(super) async fn call_every_method<S: Store>(store: &S, round: usize) {
     call_account_methods(store, round).await;
     call_session_methods(store, &UserId::new(format!("s{round}")).unwrap()).await;
 }
@@ -224,7 +225,7 @@ async fn call_account_methods<S: Accounts>(store: &S, round: usize) {
     assert!(matches!(store.delete(&id, None).await.unwrap(), UpdateOutcome::Updated(())));
 }
 
-async fn call_session_methods<S: Sessions>(store: &S, user: &UserId) {
+pub(super) async fn call_session_methods<S: Sessions>(store: &S, user: &UserId) {
     let end = NOW.saturating_add(Duration::from_secs(60));
     let id = SessionId::generate(NOW, &SystemRandom).unwrap();
     let seed = SessionSeed::generate(&SystemRandom).unwrap();

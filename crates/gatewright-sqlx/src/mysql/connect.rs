@@ -74,7 +74,7 @@ impl MySqlStore {
         connection.close().await?;
         let only = pool.after_connect(|connection, _| Box::pin(configure(connection)));
         let only = only.connect_lazy_with(options);
-        Ok(Self { pools: Pools { writers: only.clone(), readers: only } })
+        Ok(Self { pools: Pools::own(only.clone(), only) })
     }
 }
 

@@ -30,11 +30,16 @@ impl Dialect for MySql {
     const LOCK_HOLDERS: &'static str =
         "SELECT STRAIGHT_JOIN u.id FROM gatewright_user_roles r JOIN gatewright_users u ON u.id = r.user_id
          WHERE r.role = $1 AND u.is_active ORDER BY r.user_id FOR UPDATE";
-    const DELETE_EXPIRED: &'static str =
-        "DELETE FROM gatewright_sessions WHERE idle_expires_at <= $1 ORDER BY idle_expires_at LIMIT $2";
+    // The rows that are not locked come first: otherwise the server may wait for all others. The deleted
+    // table has no alias: with another current database, the server would look for the alias there.
+    const DELETE_EXPIRED: &'static str = "DELETE gatewright_sessions FROM (SELECT id FROM gatewright_sessions
+         WHERE idle_expires_at <= $1 ORDER BY idle_expires_at LIMIT $2 FOR UPDATE SKIP LOCKED) expired
+         STRAIGHT_JOIN gatewright_sessions ON gatewright_sessions.id = expired.id";
 
-    fn sql(statement: &'static str) -> SqlStr {
-        AssertSqlSafe(unnumbered(statement)).into_sql_str()
+    fn sql(statement: &'static str, schema: Option<&str>) -> SqlStr {
+        let statement = unnumbered(statement);
+        let Some(schema) = schema else { return AssertSqlSafe(statement).into_sql_str() };
+        AssertSqlSafe(with_schema(&statement, schema)).into_sql_str()
     }
 
     fn rows_affected(result: &MySqlQueryResult) -> u64 {
@@ -47,6 +52,11 @@ impl Dialect for MySql {
     }
 }
 
+/// The statement with the schema of its tables. Only the names of tables contain this prefix.
+fn with_schema(statement: &str, schema: &str) -> String {
+    statement.replace("gatewright_", &format!("`{}`.gatewright_", schema.replace('`', "``")))
+}
+
 /// A deadlock, a lock timeout, or a row that has changed since it was read.
 ///
 /// The server may have rolled back only the failed statement. `Checkout::end` rolls the whole
@@ -54,4 +64,17 @@ impl Dialect for MySql {
 fn is_conflict(error: &sqlx::Error) -> bool {
     let error = error.as_database_error().and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>());
     error.is_some_and(|error| matches!(error.number(), 1205 | 1213 | 1020))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_named_with_their_schema() {
+        let statement = "DELETE FROM gatewright_users WHERE id = $1";
+        let named = MySql::sql(statement, Some("a`b"));
+        assert_eq!(named.as_str(), "DELETE FROM `a``b`.gatewright_users WHERE id = ?");
+        assert_eq!(MySql::sql(statement, None).as_str(), "DELETE FROM gatewright_users WHERE id = ?");
+    }
 }

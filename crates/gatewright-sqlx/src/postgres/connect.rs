@@ -68,7 +68,7 @@ impl PostgresStore {
         migrate::<Postgres>(&mut connection).await?;
         connection.close().await?;
         let only = pool.connect_lazy_with(options.options(SETTINGS));
-        Ok(Self { pools: Pools { writers: only.clone(), readers: only } })
+        Ok(Self { pools: Pools::own(only.clone(), only) })
     }
 }
 

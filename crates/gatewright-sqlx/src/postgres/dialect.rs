@@ -15,8 +15,9 @@ impl Dialect for Postgres {
         include_str!("../../migrations/postgres/0001_users_and_sessions.sql"),
         include_str!("../../migrations/postgres/0002_clients_of_sessions.sql"),
     ];
-    const FIND_MIGRATIONS: &'static str =
-        "SELECT 1 WHERE pg_catalog.to_regclass('gatewright_migrations') IS NOT NULL";
+    // `to_regclass` alone may not see a table that another transaction has just created.
+    const FIND_MIGRATIONS: &'static str = "SELECT 1 FROM pg_catalog.pg_class
+         WHERE relname = 'gatewright_migrations' AND relkind = 'r' AND pg_catalog.pg_table_is_visible(oid)";
     const RETRY: Retry = Retry { is_conflict, timeout: Some(CALL_TIMEOUT) };
     // `SKIP LOCKED`: other nodes are deleting or using these rows.
     const DELETE_EXPIRED: &'static str =

@@ -12,6 +12,7 @@ use sqlx::{Connection, Sqlite};
 
 use super::SqliteStore;
 use super::file::{create_private, warn_if_public};
+use super::transaction::{Access, SharedTransaction};
 use crate::Failure;
 use crate::connection::{Outcome, Pools};
 use crate::migrations::{Version, run_missing};
@@ -84,12 +85,12 @@ impl SqliteStore {
             // the connection if an operation is cancelled during the test.
             let only = pool(1).idle_timeout(None).max_lifetime(None).test_before_acquire(false);
             let only = only.connect_with(options).await?;
-            Pools { writers: only.clone(), readers: only }
+            Pools::own(only.clone(), only)
         } else {
             create_private(options.get_filename())?;
             let writers = pool(WRITER).after_release(|connection, _| Box::pin(is_reusable(connection)));
             let writers = writers.connect_with(options.clone()).await?;
-            Pools { writers, readers: pool(connections - WRITER).connect_lazy_with(options.read_only(true)) }
+            Pools::own(writers, pool(connections - WRITER).connect_lazy_with(options.read_only(true)))
         };
         migrate(&pools).await?;
         Ok(Self { pools })
@@ -97,14 +98,26 @@ impl SqliteStore {
 }
 
 /// Brings the tables up to date. If they are up to date, it only reads their version.
-async fn migrate(pools: &Pools<Sqlite>) -> Result<(), Failure> {
-    if Version::find::<Sqlite>(&mut *pools.writers.acquire().await?).await?.is_current::<Sqlite>() {
+pub(super) async fn migrate(pools: &Pools<Sqlite>) -> Result<(), Failure> {
+    if find_version(pools).await?.is_current::<Sqlite>() {
         return Ok(());
     }
     // The transaction excludes the migrations of other processes.
     let mut transaction = pools.begin().await?;
-    let migrated = run_missing::<Sqlite>(transaction.connection()).await;
+    let migrated = run_missing::<Sqlite>(transaction.connection()?).await;
     transaction.end(migrated.map(Outcome::Commit)).await
+}
+
+async fn find_version(pools: &Pools<Sqlite>) -> Result<Version, Failure> {
+    match &pools.shared {
+        None => Version::find::<Sqlite>(&mut *pools.writers.acquire().await?).await,
+        Some(shared) => {
+            let mut reader = SharedTransaction::begin(&pools.readers, shared, Access::Read).await?;
+            let version = Version::find::<Sqlite>(reader.connection()?).await?;
+            reader.roll_back().await?;
+            Ok(version)
+        }
+    }
 }
 
 /// Whether a connection may go back to the pool.
@@ -116,14 +129,15 @@ async fn is_reusable(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
     Ok(!connection.is_in_transaction())
 }
 
-/// Whether the start of another process may have caused the failure: by a lock (`SQLITE_BUSY`,
-/// `SQLITE_LOCKED`).
+/// Whether the start of another process may have caused the failure, by a lock.
 fn is_concurrent_start(failure: &(dyn Error + Send + Sync + 'static)) -> bool {
-    let is_locked = |error: &sqlx::Error| {
-        let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-        code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
-    };
     failure.downcast_ref().is_some_and(is_locked)
+}
+
+/// Whether another connection holds a lock (`SQLITE_BUSY`, `SQLITE_LOCKED`).
+pub(super) fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
 #[expect(clippy::disallowed_methods, reason = "SQLite does not notify when a lock is free; only at a start")]

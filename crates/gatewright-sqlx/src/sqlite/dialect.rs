@@ -4,18 +4,15 @@
 //! are no conflicts to retry.
 
 use sqlx::Sqlite;
-use sqlx::sqlite::{SqliteQueryResult, SqliteTransaction};
+use sqlx::sqlite::SqliteQueryResult;
 
-use crate::Failure;
-use crate::connection::{Checkout, Outcome, Pools};
+use super::connection::SqliteCheckout;
 use crate::dialect::Dialect;
 use crate::retry::Retry;
-use crate::row::Row;
 use crate::sql::FIND_SESSION;
-use crate::statement::Statement;
 
 impl Dialect for Sqlite {
-    type Checkout = SqliteTransaction<'static>;
+    type Checkout = SqliteCheckout;
 
     const MIGRATIONS: &'static [&'static str] = &[
         include_str!("../../migrations/sqlite/0001_users_and_sessions.sql"),
@@ -36,44 +33,5 @@ impl Dialect for Sqlite {
 
     fn rows_affected(result: &SqliteQueryResult) -> u64 {
         result.rows_affected()
-    }
-}
-
-/// If the transaction is dropped before its end, the driver rolls it back before the connection's
-/// next statement.
-impl Checkout<Sqlite> for SqliteTransaction<'static> {
-    async fn begin(pools: &Pools<Sqlite>) -> sqlx::Result<Self> {
-        pools.writers.begin_with("BEGIN IMMEDIATE").await
-    }
-
-    async fn end<T: Send>(self, outcome: Result<Outcome<T>, Failure>) -> Result<T, Failure> {
-        match outcome? {
-            Outcome::Commit(value) => {
-                self.commit().await?;
-                Ok(value)
-            }
-            Outcome::RollBack(value) => Ok(value),
-        }
-    }
-
-    async fn execute(pools: &Pools<Sqlite>, statement: Statement<Sqlite>) -> sqlx::Result<u64> {
-        let mut transaction = pools.writers.begin_with("BEGIN IMMEDIATE").await?;
-        let rows = statement.execute(&mut transaction).await?;
-        transaction.commit().await?;
-        Ok(rows)
-    }
-
-    async fn fetch_optional(
-        pools: &Pools<Sqlite>,
-        statement: Statement<Sqlite>,
-    ) -> sqlx::Result<Option<Row<Sqlite>>> {
-        statement.fetch_optional(&mut *pools.readers.acquire().await?).await
-    }
-
-    async fn fetch_all(
-        pools: &Pools<Sqlite>,
-        statement: Statement<Sqlite>,
-    ) -> sqlx::Result<Vec<Row<Sqlite>>> {
-        statement.fetch_all(&mut *pools.readers.acquire().await?).await
     }
 }
