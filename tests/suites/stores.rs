@@ -7,6 +7,7 @@ mod crash_recovery;
 mod malformed_rows;
 mod write_races;
 mod shared_pools;
+mod expired_sessions;
 #[cfg(unix)]
 mod database_files;
 

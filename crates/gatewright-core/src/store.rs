@@ -11,7 +11,9 @@ pub use rotation::{
     GraceClient, GracePolicy, InvalidUsedTokens, MAX_FOREIGN_GRACES, MAX_USED_TOKENS, Rotation,
     RotationRequest, RotationState, StateChange, USED_TOKEN_RETENTION, UsedToken, Validity,
 };
-pub use sessions::{MAX_SESSIONS_PER_USER, Session, SessionStore, USE_DISCLOSURE_DELAY};
+pub use sessions::{
+    MAX_EXPIRED_PER_LOGIN, MAX_SESSIONS_PER_USER, Session, SessionStore, USE_DISCLOSURE_DELAY,
+};
 pub use token_chain::{SessionSeed, TokenDigest};
 pub use users::{
     Account, AccountChange, AccountCounts, AccountStore, AuthUser, CompareAndSwap, CreateOutcome,

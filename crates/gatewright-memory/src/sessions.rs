@@ -1,6 +1,7 @@
-//! Sessions: a map by session id, and for each user the ids of their sessions in order of creation.
+//! Sessions: a map by session id, for each user the ids of their sessions in order of creation, and all
+//! ids in the order of their expiry.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use gatewright_core::store::{RotationState, StateChange, TokenDigest};
@@ -10,10 +11,14 @@ use gatewright_core::{
 
 use crate::MemoryStore;
 
+/// How many expired sessions a login deletes.
+const MAX_EXPIRED_PER_LOGIN: usize = gatewright_core::store::MAX_EXPIRED_PER_LOGIN as usize;
+
 #[derive(Default)]
 pub(crate) struct Sessions {
     by_id: HashMap<SessionId, Entry>,
     by_user: HashMap<UserId, Vec<SessionId>>,
+    by_expiry: BTreeSet<(Timestamp, SessionId)>,
 }
 
 /// A session and the state of its refresh tokens.
@@ -32,6 +37,7 @@ impl Sessions {
         let entry = Entry { session: session.clone(), rotation: session.rotation(current) };
         self.by_id.insert(session.id, entry);
         self.by_user.entry(session.user.clone()).or_default().push(session.id);
+        self.by_expiry.insert((session.idle_expires_at, session.id));
     }
 
     /// The ids of the user's sessions, oldest first.
@@ -39,11 +45,23 @@ impl Sessions {
         self.by_user.get(user).cloned().unwrap_or_default()
     }
 
-    /// Removes these sessions from both maps. Every id must exist. Returns their number.
+    /// Notes that a session expires at another time than before.
+    fn reschedule(&mut self, id: SessionId, before: Timestamp, after: Timestamp) {
+        self.by_expiry.remove(&(before, id));
+        self.by_expiry.insert((after, id));
+    }
+
+    /// The ids of sessions that expired before `now`, earliest first.
+    fn expired_before(&self, now: Timestamp) -> impl Iterator<Item = SessionId> {
+        self.by_expiry.iter().take_while(move |(expiry, _)| *expiry < now).map(|(_, id)| *id)
+    }
+
+    /// Removes these sessions from all maps. Every id must exist. Returns their number.
     fn remove(&mut self, ids: Vec<SessionId>) -> u64 {
         let removed = u64::try_from(ids.len()).unwrap_or(u64::MAX);
         for id in ids {
             let Some(Entry { session, .. }) = self.by_id.remove(&id) else { continue };
+            self.by_expiry.remove(&(session.idle_expires_at, id));
             let Some(of_user) = self.by_user.get_mut(&session.user) else { continue };
             of_user.retain(|other| *other != id);
             if of_user.is_empty() {
@@ -62,7 +80,11 @@ impl SessionStore for MemoryStore {
         let mut excess = sessions.ids_of(&session.user);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         excess.truncate(excess.len().saturating_sub(limit));
-        Ok(sessions.remove(excess))
+        let deleted = sessions.remove(excess);
+        let expired = sessions.expired_before(session.created_at).take(MAX_EXPIRED_PER_LOGIN);
+        let expired = expired.collect();
+        sessions.remove(expired);
+        Ok(deleted)
     }
 
     async fn find(&self, user: &UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
@@ -81,7 +103,10 @@ impl SessionStore for MemoryStore {
             return Ok(Rotation::Unknown);
         };
         let (rotation, change) = entry.rotation.rotate(request);
+        let before = entry.session.idle_expires_at;
         entry.session.apply(&rotation);
+        let after = entry.session.idle_expires_at;
+        sessions.reschedule(request.session, before, after);
         match change {
             // The state is changed in place.
             StateChange::Keep | StateChange::Replace => {}

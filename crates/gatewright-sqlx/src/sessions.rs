@@ -1,7 +1,9 @@
 //! Sessions and the rotation of their refresh tokens.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use gatewright_core::store::{RotationState, StateChange, TokenDigest};
+use gatewright_core::store::{MAX_EXPIRED_PER_LOGIN, RotationState, StateChange, TokenDigest};
 use gatewright_core::{
     ClientInfo, Rotation, RotationRequest, Session, SessionId, SessionStore, StoreError, Timestamp,
     UserAgent, UserId,
@@ -79,7 +81,7 @@ impl<D: Dialect> SessionStore for SqlStore<D> {
     }
 
     async fn delete_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let delete = || Statement::new(D::DELETE_EXPIRED).time(now).number(DELETE_BATCH.into());
+        let delete = || expired(now, DELETE_BATCH);
         let mut total = 0;
         loop {
             let deleted = self.pools.execute("delete expired sessions", delete).await?;
@@ -94,6 +96,12 @@ impl<D: Dialect> SessionStore for SqlStore<D> {
 /// A statement whose values are the ids of a session and its user.
 fn by_id<D: Dialect>(statement: &'static str, user: &UserId, id: SessionId) -> Statement<D> {
     Statement::new(statement).text(&*id.to_string()).text(user.as_str())
+}
+
+/// Deletes the sessions that had expired at `now`, at most `limit`.
+fn expired<D: Dialect>(now: Timestamp, limit: u32) -> Statement<D> {
+    let delete = if D::KEEPS_DELETE_EXPIRED { Statement::new } else { Statement::prepared_once };
+    delete(D::DELETE_EXPIRED).time(now).number(limit.into())
 }
 
 /// Waits for other calls that create sessions of this user, and makes later ones wait until the
@@ -123,8 +131,8 @@ fn stripe(user: &UserId) -> i64 {
     (hash % STRIPES).cast_signed()
 }
 
-/// Inserts a session and deletes the user's oldest ones beyond the limit. Returns how many it
-/// deleted.
+/// Inserts a session and deletes the user's oldest ones beyond the limit. Returns how many of these
+/// it deleted.
 async fn create<D: Dialect>(
     transaction: &mut Transaction<D>,
     session: &Session,
@@ -134,10 +142,32 @@ async fn create<D: Dialect>(
     lock_logins(transaction, &session.user).await?;
     let user = session.user.as_str();
     insert(transaction, session, current).await?;
+    let deleted = delete_surplus(transaction, user, limit).await?;
+    delete_some_expired(transaction, session.created_at).await?;
+    Ok(deleted)
+}
+
+/// Deletes the user's oldest sessions beyond the limit, and returns how many.
+async fn delete_surplus<D: Dialect>(
+    transaction: &mut Transaction<D>,
+    user: &str,
+    limit: u32,
+) -> Result<u64, Failure> {
     let surplus = Statement::new(FIND_SURPLUS).text(user).number(limit.into());
     let Some(newest) = transaction.fetch_optional(surplus).await? else { return Ok(0) };
     let delete = Statement::new(DELETE_UP_TO).text(user).number(newest.number("seq")?);
     Ok(transaction.execute(delete).await?)
+}
+
+/// Deletes sessions that expired before `now`. It comes last in its transaction and waits for no
+/// other, so it causes no deadlock.
+async fn delete_some_expired<D: Dialect>(
+    transaction: &mut Transaction<D>,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let before = now.saturating_sub(Duration::from_micros(1));
+    transaction.execute(expired(before, MAX_EXPIRED_PER_LOGIN)).await?;
+    Ok(())
 }
 
 async fn rotate<D: Dialect>(

@@ -12,11 +12,18 @@ pub(crate) struct Statement<D: Dialect> {
     text: &'static str,
     /// The values, in a query without SQL.
     values: DriverQuery<D>,
+    /// Whether the connection keeps the prepared statement.
+    is_kept: bool,
 }
 
 impl<D: Dialect> Statement<D> {
     pub(crate) fn new(text: &'static str) -> Self {
-        Self { text, values: query("") }
+        Self { text, values: query(""), is_kept: true }
+    }
+
+    /// A statement that is prepared anew each time.
+    pub(crate) fn prepared_once(text: &'static str) -> Self {
+        Self { is_kept: false, ..Self::new(text) }
     }
 
     fn bind(self, value: Value<'_>) -> Self {
@@ -82,6 +89,6 @@ impl<D: Dialect> Statement<D> {
     }
 
     fn query(self, schema: Option<&str>) -> sqlx::Result<DriverQuery<D>> {
-        D::with_sql(self.values, D::sql(self.text, schema))
+        D::with_sql(self.values, D::sql(self.text, schema), self.is_kept)
     }
 }

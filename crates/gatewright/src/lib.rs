@@ -100,7 +100,7 @@ pub use gatewright_core::revocation::{
 };
 pub use gatewright_core::store::{
     Account, AccountChange, AccountCounts, AccountStore, AuthUser, CompareAndSwap, CreateOutcome,
-    EpochChange, GraceClient, GracePolicy, InvalidUsedTokens, MAX_FOREIGN_GRACES,
+    EpochChange, GraceClient, GracePolicy, InvalidUsedTokens, MAX_EXPIRED_PER_LOGIN, MAX_FOREIGN_GRACES,
     MAX_SESSIONS_PER_USER, MAX_USED_TOKENS, NewAccount, Rotation, RotationRequest, RotationState, Session,
     SessionSeed, SessionStore, StateChange, StoreError, TokenDigest, USE_DISCLOSURE_DELAY,
     USED_TOKEN_RETENTION, UpdateOutcome, UsedToken, UserStore, Validity,

@@ -18,9 +18,6 @@ use crate::start;
 /// The default of `RUST_LOG`. It hides the notices of PostgreSQL that a table already exists.
 const LOG_FILTER: &str = "info,sqlx::postgres::notice=warn";
 
-/// The interval between deletions of expired sessions.
-const CLEAN_UP_INTERVAL: Duration = Duration::from_secs(600);
-
 /// How long running requests may take after the signal to stop.
 pub const GRACEFUL_STOP: Duration = Duration::from_secs(5);
 
@@ -68,18 +65,7 @@ pub async fn prepare(config: &Config) -> Result<Auth, Box<dyn Error>> {
         out.flush()
     };
     start::first_admin(&auth, config, show).await?;
-    tokio::spawn(clean_up(auth.clone()));
     Ok(auth)
-}
-
-async fn clean_up(auth: Auth) {
-    let mut ticks = tokio::time::interval(CLEAN_UP_INTERVAL);
-    loop {
-        ticks.tick().await;
-        if let Err(error) = auth.delete_expired_sessions().await {
-            tracing::warn!(%error, "expired sessions could not be deleted");
-        }
-    }
 }
 
 /// The error of a program that cannot bind its address.

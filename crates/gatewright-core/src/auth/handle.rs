@@ -127,8 +127,9 @@ impl<U> fmt::Debug for Auth<U> {
 impl<U: AuthUser> Auth<U> {
     /// Deletes expired sessions from the store, and returns how many.
     ///
-    /// Call it about once an hour, on one node or on all. It only frees space: expired sessions are
-    /// rejected in any case. Redis deletes them itself.
+    /// It only frees space, and need not be called: expired sessions are rejected in any case, and each
+    /// login deletes some of them
+    /// ([`MAX_EXPIRED_PER_LOGIN`](crate::store::MAX_EXPIRED_PER_LOGIN)). Redis deletes them itself.
     ///
     /// # Errors
     /// [`AuthError::Store`] if the store failed.

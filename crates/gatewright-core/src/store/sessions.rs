@@ -12,6 +12,9 @@ use crate::types::{Amr, ClientInfo, Epoch, Scopes, SessionId, Timestamp, UserId}
 /// How many sessions a user may have: 100. A login beyond that deletes the oldest session.
 pub const MAX_SESSIONS_PER_USER: u32 = 100;
 
+/// How many expired sessions a login deletes at most: 100.
+pub const MAX_EXPIRED_PER_LOGIN: u32 = 100;
+
 /// How old a use of a session must be before the user's own list shows it: 2 minutes.
 ///
 /// The list would otherwise show a thief with an access token when to use a stolen refresh token: inside
@@ -201,6 +204,9 @@ impl Session {
 /// - A read sees every change that was acknowledged before the read began.
 /// - `create` deletes the user's oldest sessions beyond `limit` in the same step. The oldest are those
 ///   created first, regardless of the clocks of their nodes.
+/// - `create` also deletes up to [`MAX_EXPIRED_PER_LOGIN`] sessions, of any user, that expired before the
+///   `created_at` of the new session. It does not wait for sessions that another call uses. A store that
+///   deletes expired sessions by itself need not do this.
 /// - `rotate` returns [`Rotation::Unknown`] if the user has no such session. Otherwise it calls
 ///   [`RotationState::rotate`], which has the rules, and applies the
 ///   [`StateChange`](crate::store::StateChange) to the state and the [`Rotation`] to the session
@@ -236,8 +242,9 @@ impl Session {
 /// `session_suite!` of `gatewright-testkit` runs one test for each rule of the contract.
 #[async_trait]
 pub trait SessionStore: Send + Sync + 'static {
-    /// Creates a session whose first refresh token has the digest `current`. Returns how many sessions
-    /// it deleted: the oldest ones beyond `limit`, and perhaps expired ones.
+    /// Creates a session whose first refresh token has the digest `current`. Returns how many of the
+    /// user's oldest sessions it deleted because of `limit`. Sessions that it deleted because they had
+    /// expired do not count.
     ///
     /// If the result is not 0, [`Auth`](crate::Auth) invalidates the user's cached sessions on all
     /// nodes. So a store that does not know the number returns 1 or more, never 0.

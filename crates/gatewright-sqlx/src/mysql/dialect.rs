@@ -35,6 +35,8 @@ impl Dialect for MySql {
     const DELETE_EXPIRED: &'static str = "DELETE gatewright_sessions FROM (SELECT id FROM gatewright_sessions
          WHERE idle_expires_at <= $1 ORDER BY idle_expires_at LIMIT $2 FOR UPDATE SKIP LOCKED) expired
          STRAIGHT_JOIN gatewright_sessions ON gatewright_sessions.id = expired.id";
+    // MariaDB 10.11 ignores SKIP LOCKED in a subquery when a prepared statement runs again.
+    const KEEPS_DELETE_EXPIRED: bool = false;
 
     fn sql(statement: &'static str, schema: Option<&str>) -> SqlStr {
         let statement = unnumbered(statement);
