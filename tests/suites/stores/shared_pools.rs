@@ -25,18 +25,24 @@ use crate::servers::poll_until_woken;
 const MAX_WAKES: usize = 12;
 
 gatewright_testkit::store_suite!(in_sqlite, handles::<Sqlite>, closed::<Sqlite>);
-gatewright_testkit::store_suite!(
-    #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
-    on_postgres,
-    handles::<Postgres>,
-    closed::<Postgres>
-);
-gatewright_testkit::store_suite!(
-    #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
-    on_mysql,
-    handles::<MySql>,
-    closed::<MySql>
-);
+
+/// The application costs about ten messages an operation.
+mod full_product {
+    use super::*;
+
+    gatewright_testkit::store_suite!(
+        #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL and runs with --full"]
+        on_postgres,
+        handles::<Postgres>,
+        closed::<Postgres>
+    );
+    gatewright_testkit::store_suite!(
+        #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL and runs with --full"]
+        on_mysql,
+        handles::<MySql>,
+        closed::<MySql>
+    );
+}
 
 /// Expands each case as a test on each database.
 macro_rules! on_each_database {
