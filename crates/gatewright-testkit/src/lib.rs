@@ -75,6 +75,7 @@ pub use fakes::{
 };
 
 use std::any::Any;
+use std::cell::Cell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -92,9 +93,12 @@ macro_rules! case {
 }
 
 /// Returns how often a racing case is repeated: the value of `GATEWRIGHT_TEST_REPEAT`, by default
-/// 20.
+/// 20. A case that is run again after a missed time limit is not repeated.
 #[must_use]
 pub fn repetitions() -> usize {
+    if RUNS_AGAIN.get() {
+        return 1;
+    }
     let Ok(text) = std::env::var("GATEWRIGHT_TEST_REPEAT") else { return 20 };
     let number: std::num::NonZeroUsize =
         text.parse().expect("GATEWRIGHT_TEST_REPEAT: must be a number above zero");
@@ -102,15 +106,21 @@ pub fn repetitions() -> usize {
 }
 
 /// How often a case is run at most.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: usize = 10;
+
+thread_local! {
+    /// Whether this thread runs a case again.
+    static RUNS_AGAIN: Cell<bool> = const { Cell::new(false) };
+}
 
 /// For the store suites: runs a case. If a call missed the time limit of its store, as can happen on a
 /// busy machine, that says nothing about the case. Then the case is run again, on a new store.
 #[doc(hidden)]
 pub fn run_case(case: impl AsyncFn()) {
-    for _ in 1..ATTEMPTS {
+    for attempt in 1..ATTEMPTS {
+        RUNS_AGAIN.set(attempt > 1);
         match catch_unwind(AssertUnwindSafe(|| block_on(case()))) {
-            Ok(()) => return,
+            Ok(()) => return RUNS_AGAIN.set(false),
             Err(panic) if is_missed_deadline(&*panic) => eprintln!("the case is run again"),
             Err(panic) => resume_unwind(panic),
         }

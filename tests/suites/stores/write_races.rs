@@ -7,8 +7,8 @@ use gatewright::{
     Epoch, MySqlStore, PostgresStore, Rotation, RotationRequest, Session, SessionId, SessionSeed,
     SystemRandom, Timestamp, TokenDigest, TokenId, UserId,
 };
-use gatewright_testkit::run_case;
 use gatewright_testkit::store::{RACERS, Sessions, race};
+use gatewright_testkit::{repetitions, run_case};
 use gatewright_tests::database::handles;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
@@ -16,7 +16,9 @@ const GRACE: Duration = Duration::from_secs(10);
 const LIMIT: u32 = 100;
 
 /// How often a race is repeated.
-const ROUNDS: usize = 5;
+fn rounds() -> usize {
+    repetitions().min(5)
+}
 
 /// Expands each case as a test on each server.
 macro_rules! on_each_server {
@@ -87,7 +89,7 @@ async fn ids<S: Sessions>(store: &S) -> Vec<SessionId> {
 }
 
 async fn replacements_leave_one_session<S: Sessions>(stores: [S; 2]) {
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds() {
         let old = new_sessions(&stores[0], 3).await;
         let new: Vec<Session> = (0..RACERS).map(|_| new_session()).collect();
         race(&stores, |store, racer| {
@@ -107,7 +109,7 @@ async fn replacements_leave_one_session<S: Sessions>(stores: [S; 2]) {
 }
 
 async fn sessions_created_after_the_last_replacement_remain<S: Sessions>(stores: [S; 2]) {
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds() {
         new_sessions(&stores[0], 3).await;
         let new: Vec<Session> = (0..RACERS).map(|_| new_session()).collect();
         race(&stores, |store, racer| {
@@ -134,7 +136,7 @@ const fn replaces(racer: usize) -> bool {
 }
 
 async fn rotations_during_a_replacement_are_never_reuse<S: Sessions>(stores: [S; 2]) {
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds() {
         let old = new_sessions(&stores[0], 5).await;
         let new = new_session();
         let verdicts = race(&stores, |store, racer| {
@@ -158,7 +160,7 @@ async fn rotations_during_a_replacement_are_never_reuse<S: Sessions>(stores: [S;
 
 /// The calls lock rows in different orders.
 async fn writes_of_every_kind_succeed<S: Sessions>(stores: [S; 2]) {
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds() {
         let old = new_sessions(&stores[0], 10).await;
         race(&stores, |store, racer| {
             let old = old[racer % old.len()].clone();
