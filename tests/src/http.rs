@@ -71,7 +71,7 @@ macro_rules! http_suite {
             }
 
             gatewright_testkit::auth_routes_groups! {
-                $attributes auth_routes, target, endpoints accounts introspection
+                $attributes auth_routes, target, endpoints accounts usernames introspection
             }
             $crate::example_suite! { $attributes example_routes, routes, target }
         }

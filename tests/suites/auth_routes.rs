@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 const PLAIN_KEY: &str = "k9J2mQ7xVb4TzW8LcR5nYp3H";
 const SCOPED_KEY: &str = "R5nYp3HdF6sGaE1cX8wQz7Lm";
 
-gatewright_testkit::auth_routes_suite!(with_every_endpoint, complete, accounts, introspection);
+gatewright_testkit::auth_routes_suite!(with_every_endpoint, complete, accounts, usernames, introspection);
 gatewright_testkit::auth_routes_suite!(without_accounts, minimal);
 
 fn complete() -> &'static Target {
@@ -32,6 +32,7 @@ fn complete() -> &'static Target {
         let auth = Auth::local(MemoryStore::new(), jwt(), TestHasher::new())
             .with_refusal_floor(Duration::ZERO)
             .with_registration_role(RoleName::new("user").unwrap())
+            .with_usernames()
             .with_api_keys(keys);
         serve(auth.build().unwrap()).with_api_keys(PLAIN_KEY, SCOPED_KEY)
     });

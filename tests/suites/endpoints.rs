@@ -1,6 +1,7 @@
 //! The endpoints of an `Auth`: registration, login, refresh, sessions, logout, revocation and introspection.
 
 mod registration;
+mod usernames;
 mod login;
 mod create_session;
 mod refusal_floor;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::password::{HasherError, PasswordPolicyError};
 use crate::store::StoreError;
 use crate::token::{InvalidExtraClaims, IssueError, TokenError};
-use crate::types::{InvalidAmr, InvalidEmail, RandomError, UnknownRole};
+use crate::types::{InvalidAmr, InvalidEmail, InvalidUsername, RandomError, UnknownRole};
 
 /// Why a request failed, for operators and events. Clients get a [`Denial`](crate::Denial) instead.
 #[derive(Debug, thiserror::Error)]
@@ -287,6 +287,12 @@ pub enum PolicyError {
     /// A rule for addresses.
     #[error("the address is invalid")]
     Email(#[from] InvalidEmail),
+    /// A rule for user names.
+    #[error("the user name is invalid")]
+    Username(#[from] InvalidUsername),
+    /// The user name belongs to another account.
+    #[error("the user name is taken")]
+    UsernameTaken,
     /// A rule for roles.
     #[error("the role is invalid")]
     Role(#[from] UnknownRole),

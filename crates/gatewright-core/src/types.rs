@@ -6,8 +6,10 @@ mod timer;
 mod random;
 mod id;
 mod email;
-mod login_name;
 mod client;
+mod fold;
+mod username;
+mod login_name;
 mod network;
 mod typed_names;
 mod role;
@@ -37,8 +39,10 @@ pub use secret::{DerivedKey, Password, PasswordHash, TokenText};
 pub use timer::{Deadline, SystemTimer, Timer};
 #[doc(hidden)]
 pub use typed_names::assert_distinct;
+pub use username::{InvalidUsername, MAX_USERNAME_BYTES, MAX_USERNAME_KEY_BYTES, Username};
 
 pub(crate) use random::random_bytes;
 pub(crate) use requirement::Verdict;
 pub(crate) use scope::is_scope;
 pub(crate) use timer::within;
+pub(crate) use username::Usernames;

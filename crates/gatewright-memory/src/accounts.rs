@@ -1,4 +1,4 @@
-//! Accounts: a map by id, and the id for each email address.
+//! Accounts: a map by id, and the id for each email address and user name.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -17,6 +17,8 @@ use crate::MemoryStore;
 pub(crate) struct Accounts {
     by_id: BTreeMap<UserId, Account>,
     id_by_email: HashMap<Email, UserId>,
+    /// By the key of the user name.
+    id_by_username: HashMap<String, UserId>,
 }
 
 impl Accounts {
@@ -30,6 +32,10 @@ impl Accounts {
 
     fn with_email(&self, email: &Email) -> Option<&Account> {
         self.id_by_email.get(email).and_then(|id| self.by_id.get(id))
+    }
+
+    fn with_username(&self, key: &str) -> Option<&Account> {
+        self.id_by_username.get(key).and_then(|id| self.by_id.get(id))
     }
 
     /// The account with this id if it has this password hash.
@@ -47,8 +53,13 @@ impl UserStore for MemoryStore {
     }
 
     async fn find_by_login(&self, name: &LoginName) -> Result<Option<Account>, StoreError> {
-        let Some(email) = name.as_email() else { return Ok(None) };
-        Ok(self.accounts().with_email(&email).cloned())
+        let accounts = self.accounts();
+        let found = if name.as_str().contains('@') {
+            name.as_email().and_then(|email| accounts.with_email(&email))
+        } else {
+            name.as_username().and_then(|username| accounts.with_username(username.key()))
+        };
+        Ok(found.cloned())
     }
 
     async fn replace_password_hash(
@@ -72,11 +83,18 @@ impl AccountStore for MemoryStore {
 
     async fn create(&self, account: NewAccount) -> Result<CreateOutcome<Account>, StoreError> {
         let mut accounts = self.accounts();
+        let key = account.username.as_ref().map(|username| username.key().to_owned());
+        if key.as_deref().is_some_and(|key| accounts.id_by_username.contains_key(key)) {
+            return Ok(CreateOutcome::UsernameTaken);
+        }
         if accounts.id_by_email.contains_key(&account.email) || accounts.by_id.contains_key(&account.id) {
             return Ok(CreateOutcome::Taken);
         }
         let account = Account::from(account);
         accounts.id_by_email.insert(account.email.clone(), account.id.clone());
+        if let Some(key) = key {
+            accounts.id_by_username.insert(key, account.id.clone());
+        }
         accounts.by_id.insert(account.id.clone(), account.clone());
         Ok(CreateOutcome::Created(account))
     }
@@ -128,6 +146,9 @@ impl AccountStore for MemoryStore {
         }
         let Some(account) = accounts.by_id.remove(id) else { return Ok(UpdateOutcome::NotFound) };
         accounts.id_by_email.remove(&account.email);
+        if let Some(username) = &account.username {
+            accounts.id_by_username.remove(username.key());
+        }
         Ok(UpdateOutcome::Updated(()))
     }
 

@@ -85,7 +85,7 @@ fn add_endpoints(draft: &mut Draft) -> Result<AccessByOperation, DocumentError> 
         let (operation, guards) = endpoints::describe(endpoint, draft.style);
         draft.openapi.paths.add_path_operation(&key.path, vec![method_of(endpoint)], operation);
         access.insert(key, if guards.is_empty() { Access::Open } else { Access::Guarded(guards) });
-        for (name, schema) in schemas::schemas_of(endpoint) {
+        for (name, schema) in schemas::schemas_of(endpoint, draft.style.usernames) {
             add_schema(draft.openapi.components.get_or_insert_default(), name, schema)?;
         }
     }

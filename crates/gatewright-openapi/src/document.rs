@@ -9,7 +9,7 @@ use utoipa::openapi::OpenApi;
 
 use crate::build::{Declaration, Draft, build};
 use crate::denials::Bodies;
-use crate::endpoints::Style;
+use crate::endpoints::{Style, Usernames};
 use crate::error::{DocumentError, OperationKey};
 use crate::handler::GuardedHandler;
 
@@ -87,6 +87,20 @@ impl Document {
     /// [`ProblemRenderer`](gatewright_core::ProblemRenderer).
     pub const fn with_problem_details(mut self) -> Self {
         self.0.style.bodies = Bodies::Problem;
+        self
+    }
+
+    /// Documents the field `username` of registrations, for an `Auth` with
+    /// [`with_usernames`](gatewright_core::AuthBuilder::with_usernames).
+    pub const fn with_usernames(mut self) -> Self {
+        self.0.style.usernames = Usernames::Optional;
+        self
+    }
+
+    /// As [`with_usernames`](Self::with_usernames), for an `Auth` with
+    /// [`with_required_usernames`](gatewright_core::AuthBuilder::with_required_usernames).
+    pub const fn with_required_usernames(mut self) -> Self {
+        self.0.style.usernames = Usernames::Required;
         self
     }
 

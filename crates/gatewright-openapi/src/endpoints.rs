@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use gatewright_core::error::PolicyError;
 use gatewright_core::password::PasswordPolicyError;
 use gatewright_core::{Denial, Email, Endpoint, TokenEndpoint};
 use utoipa::openapi::path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
@@ -22,11 +23,21 @@ use crate::schemas::{
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
-/// How denials are rendered, and with which status login and refresh fail.
+/// How denials are rendered, with which status login and refresh fail, and whether accounts have user names.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Style {
     pub(crate) bodies: Bodies,
     pub(crate) token_endpoint: TokenEndpoint,
+    pub(crate) usernames: Usernames,
+}
+
+/// Whether a registration has a user name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Usernames {
+    #[default]
+    None,
+    Optional,
+    Required,
 }
 
 /// The operation of an endpoint, without its guards, and the guards.
@@ -182,7 +193,7 @@ fn no_store() -> Header {
 /// The error responses of an endpoint, one for each status.
 fn error_responses(endpoint: Endpoint, style: Style) -> Vec<(u16, Response)> {
     let mut by_status: BTreeMap<u16, (Vec<&str>, Vec<Denial>)> = BTreeMap::new();
-    for (description, denial) in denials_of(endpoint).into_iter().chain(common_denials(endpoint)) {
+    for (description, denial) in denials_of(endpoint, style).into_iter().chain(common_denials(endpoint)) {
         let (descriptions, denials) = by_status.entry(style.status(&denial)).or_default();
         descriptions.push(description);
         denials.push(denial);
@@ -202,14 +213,17 @@ impl Style {
     }
 }
 
-fn denials_of(endpoint: Endpoint) -> Vec<(&'static str, Denial)> {
+fn denials_of(endpoint: Endpoint, style: Style) -> Vec<(&'static str, Denial)> {
     let new_password = Denial::Unprocessable(PasswordPolicyError::TooShort.into());
     let new_password = ("The new password is too short or too long.", new_password);
     match endpoint {
         Endpoint::Register => {
             let email = Email::parse("").err().map(|error| Denial::Unprocessable(error.into()));
             let email = email.map(|denial| ("The email address is invalid.", denial));
-            [new_password].into_iter().chain(email).collect()
+            let username =
+                ("The user name is invalid or taken.", Denial::Unprocessable(PolicyError::UsernameTaken));
+            let username = (style.usernames != Usernames::None).then_some(username);
+            [new_password].into_iter().chain(email).chain(username).collect()
         }
         Endpoint::Login => vec![
             ("The login failed. The cause is not disclosed.", Denial::LoginRefused),

@@ -2,13 +2,14 @@
 
 use gatewright_core::Endpoint;
 use gatewright_core::password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CODE_POINTS};
-use gatewright_core::types::MAX_EMAIL_BYTES;
+use gatewright_core::types::{MAX_EMAIL_BYTES, MAX_USERNAME_BYTES};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
     ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
 };
 
 use crate::denials::{described, text};
+use crate::endpoints::Usernames;
 
 pub(crate) const REGISTRATION: &str = "Registration";
 pub(crate) const REGISTERED: &str = "Registered";
@@ -23,10 +24,10 @@ pub(crate) const REVOCATION: &str = "Revocation";
 pub(crate) const SESSION_LIST: &str = "SessionList";
 
 /// The schemas that an endpoint refers to, by name.
-pub(crate) fn schemas_of(endpoint: Endpoint) -> Vec<(&'static str, Schema)> {
+pub(crate) fn schemas_of(endpoint: Endpoint, usernames: Usernames) -> Vec<(&'static str, Schema)> {
     match endpoint {
-        Endpoint::Register => vec![(REGISTRATION, registration()), (REGISTERED, registered())],
-        Endpoint::Login => vec![(LOGIN, login()), (TOKEN_PAIR, token_pair())],
+        Endpoint::Register => vec![(REGISTRATION, registration(usernames)), (REGISTERED, registered())],
+        Endpoint::Login => vec![(LOGIN, login(usernames)), (TOKEN_PAIR, token_pair())],
         Endpoint::Refresh => vec![(REFRESH, refresh()), (TOKEN_PAIR, token_pair())],
         Endpoint::Logout => vec![(LOGOUT, logout())],
         Endpoint::Sessions => vec![(SESSION_LIST, session_list())],
@@ -43,17 +44,26 @@ fn registered() -> Schema {
     object(description, [("detail", detail)], [])
 }
 
-fn registration() -> Schema {
-    let fields = [("email", email()), ("password", new_password())];
-    object("The address and password of a new account.", fields, [])
+fn registration(usernames: Usernames) -> Schema {
+    let (email, password) = (("email", email()), ("password", new_password()));
+    let description = "The address and password of a new account, and its user name.";
+    match usernames {
+        Usernames::None => object("The address and password of a new account.", [email, password], []),
+        Usernames::Optional => object(description, [email, password], [("username", username())]),
+        Usernames::Required => object(description, [email, password, ("username", username())], []),
+    }
 }
 
 /// RFC 6749 §4.3.2.
-fn login() -> Schema {
+fn login(usernames: Usernames) -> Schema {
+    let name = match usernames {
+        Usernames::None => "The email address.",
+        Usernames::Optional | Usernames::Required => "The email address or the user name.",
+    };
     let scope = text("The requested scopes, separated by spaces. Without it, all that the user may have.");
     object(
         "The OAuth 2.0 password form.",
-        [("username", text("The email address.")), ("password", password("The password."))],
+        [("username", text(name)), ("password", password("The password."))],
         [("scope", scope), ("grant_type", grant_type("password"))],
     )
 }
@@ -199,6 +209,11 @@ fn or_null(description: &str) -> Schema {
 fn email() -> Schema {
     let email = described(Type::String, "The email address.").max_length(Some(MAX_EMAIL_BYTES));
     email.format(Some(SchemaFormat::KnownFormat(KnownFormat::Email))).build().into()
+}
+
+fn username() -> Schema {
+    let username = described(Type::String, "The user name: public, unique without its case, without `@`.");
+    username.max_length(Some(MAX_USERNAME_BYTES)).build().into()
 }
 
 fn password(description: &str) -> Schema {

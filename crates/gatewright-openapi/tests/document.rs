@@ -74,6 +74,29 @@ fn finished(document: Document) -> Value {
     serde_json::to_value(document.build().unwrap()).unwrap()
 }
 
+/// Registration and login, with and without the field `username`.
+#[test]
+fn user_names_are_documented_where_accounts_have_them() {
+    let with_endpoints = || {
+        let document = document().open("GET", "/a").open("POST", "/b/c");
+        document.with_endpoints([Endpoint::Register, Endpoint::Login])
+    };
+    let [without, with, required] =
+        [with_endpoints(), with_endpoints().with_usernames(), with_endpoints().with_required_usernames()]
+            .map(finished);
+    let registration = |document: &Value| document["components"]["schemas"]["Registration"].clone();
+    assert!(registration(&without)["properties"].get("username").is_none());
+    assert_eq!(registration(&with)["properties"]["username"]["maxLength"], 64);
+    assert_eq!(registration(&with)["required"], json!(["email", "password"]));
+    assert_eq!(registration(&required)["required"], json!(["email", "password", "username"]));
+    let refused =
+        |document: &Value| document["paths"]["/auth/register"]["post"]["responses"]["422"].to_string();
+    assert!(!refused(&without).contains("user name"), "{}", refused(&without));
+    assert!(refused(&with).contains("The user name is invalid or taken."), "{}", refused(&with));
+    let name = &with["components"]["schemas"]["Login"]["properties"]["username"]["description"];
+    assert_eq!(name, "The email address or the user name.");
+}
+
 /// The operation `GET /a` with this guard.
 fn behind<G: GuardedExtractor>() -> Value {
     finished(document().guard::<G>("get", "/a").open("POST", "/b/c"))["paths"]["/a"]["get"].take()

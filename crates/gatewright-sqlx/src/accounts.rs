@@ -6,6 +6,7 @@ use gatewright_core::store::{
 };
 use gatewright_core::{
     Account, AccountStore, Email, Epoch, LoginName, PasswordHash, RoleName, StoreError, UserId, UserStore,
+    Username,
 };
 
 use crate::Failure;
@@ -13,8 +14,9 @@ use crate::connection::{Outcome, Transaction};
 use crate::dialect::Dialect;
 use crate::row::Row;
 use crate::sql::{
-    CHANGE_PASSWORD, COUNT_USERS, DELETE_ROLE, DELETE_ROLES, DELETE_USER, FIND_USER, FIND_USER_BY_EMAIL,
-    INSERT_ROLE, PAGE_OF_USERS, REPLACE_PASSWORD_HASH, UPDATE_USER,
+    CHANGE_PASSWORD, COUNT_USERS, DELETE_ROLE, DELETE_ROLES, DELETE_USER, FIND_TAKEN, FIND_TAKEN_USERNAME,
+    FIND_USER, FIND_USER_BY_EMAIL, FIND_USER_BY_USERNAME, INSERT_ROLE, PAGE_OF_USERS, REPLACE_PASSWORD_HASH,
+    UPDATE_USER,
 };
 use crate::statement::Statement;
 use crate::store::SqlStore;
@@ -30,10 +32,14 @@ impl<D: Dialect> UserStore for SqlStore<D> {
     }
 
     async fn find_by_login(&self, name: &LoginName) -> Result<Option<Account>, StoreError> {
-        match name.as_email() {
-            Some(email) => self.find_by_email(&email).await,
-            None => Ok(None),
+        if name.as_str().contains('@') {
+            let Some(email) = name.as_email() else { return Ok(None) };
+            return self.find_by_email(&email).await;
         }
+        let Some(username) = name.as_username() else { return Ok(None) };
+        let select = || Statement::new(FIND_USER_BY_USERNAME).text(username.key());
+        let rows = self.pools.fetch_all("find a user", select, Row::account).await?;
+        Ok(merge(rows).pop())
     }
 
     async fn replace_password_hash(
@@ -149,23 +155,45 @@ async fn create<D: Dialect>(
     transaction: &mut Transaction<D>,
     new: &NewAccount,
 ) -> Result<Outcome<CreateOutcome<Account>>, Failure> {
-    let insert = Statement::new(D::INSERT_USER)
-        .text(new.id.as_str())
-        .text(new.email.as_str())
-        .password_hash(&new.password_hash)
-        .epoch(new.epoch)
-        .time(new.created_at);
-    let inserted = match transaction.execute(insert).await {
-        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => 0,
-        result => result?,
-    };
-    if inserted == 0 {
-        return Ok(Outcome::RollBack(CreateOutcome::Taken));
+    while !insert(transaction, new).await? {
+        if let Some(taken) = taken(transaction, new).await? {
+            return Ok(Outcome::RollBack(taken));
+        }
     }
     for role in &new.roles {
         transaction.execute(Statement::new(INSERT_ROLE).text(role.as_str()).text(new.id.as_str())).await?;
     }
     Ok(Outcome::Commit(CreateOutcome::Created(new.clone().into())))
+}
+
+/// Inserts a user. Returns whether the id, the address and the user name were free.
+async fn insert<D: Dialect>(transaction: &mut Transaction<D>, new: &NewAccount) -> Result<bool, Failure> {
+    let insert = Statement::new(D::INSERT_USER)
+        .text(new.id.as_str())
+        .text(new.email.as_str())
+        .text(new.username.as_ref().map(Username::as_str))
+        .text(new.username.as_ref().map(Username::key))
+        .password_hash(&new.password_hash)
+        .epoch(new.epoch)
+        .time(new.created_at);
+    match transaction.execute(insert).await {
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
+        result => Ok(result? > 0),
+    }
+}
+
+/// What prevented an insert. `None` if the user who had the name or the address was deleted since.
+async fn taken<D: Dialect>(
+    transaction: &mut Transaction<D>,
+    new: &NewAccount,
+) -> Result<Option<CreateOutcome<Account>>, Failure> {
+    let Some(username) = &new.username else { return Ok(Some(CreateOutcome::Taken)) };
+    let select = Statement::new(FIND_TAKEN_USERNAME).text(username.key());
+    if transaction.fetch_optional(select).await?.is_some() {
+        return Ok(Some(CreateOutcome::UsernameTaken));
+    }
+    let select = Statement::new(FIND_TAKEN).text(new.id.as_str()).text(new.email.as_str());
+    Ok(transaction.fetch_optional(select).await?.map(|_| CreateOutcome::Taken))
 }
 
 async fn update<D: Dialect>(

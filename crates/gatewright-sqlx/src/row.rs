@@ -5,7 +5,7 @@
 use gatewright_core::store::{NewAccount, RotationState, SessionSeed, TokenDigest};
 use gatewright_core::{
     Account, Amr, ClientInfo, Email, Epoch, PasswordHash, RoleName, Scopes, Session, Timestamp, UserAgent,
-    UserId,
+    UserId, Username,
 };
 
 use crate::Failure;
@@ -34,8 +34,19 @@ impl<D: Dialect> Row<D> {
             self.epoch()?,
             self.time("created_at")?,
         ));
+        account.username = self.username()?;
         account.is_active = D::get_flag(&self.0, "is_active")?;
         Ok(account)
+    }
+
+    fn username(&self) -> Result<Option<Username>, Failure> {
+        let Some(text) = D::text(&self.0, "username")? else { return Ok(None) };
+        let username = Username::parse(text)?;
+        if username.as_str() == text {
+            Ok(Some(username))
+        } else {
+            Err("column username: the name is not in its canonical form".into())
+        }
     }
 
     /// Reads the columns of `gatewright_sessions` that belong to the session.

@@ -7,7 +7,7 @@
 /// statement with `*` fails once a migration of a newer node has added a column.
 macro_rules! user_columns {
     () => {
-        "u.id, u.email, u.password_hash, u.is_active, u.epoch, u.created_at, r.role"
+        "u.id, u.email, u.username, u.password_hash, u.is_active, u.epoch, u.created_at, r.role"
     };
 }
 
@@ -28,8 +28,8 @@ macro_rules! session_columns {
 }
 
 pub(crate) const INSERT_USER: &str =
-    "INSERT INTO gatewright_users (id, email, password_hash, is_active, epoch, created_at)
-     VALUES ($1, $2, $3, TRUE, $4, $5) ON CONFLICT DO NOTHING";
+    "INSERT INTO gatewright_users (id, email, username, username_key, password_hash, is_active, epoch, created_at)
+     VALUES ($1, $2, $3, $4, $5, TRUE, $6, $7) ON CONFLICT DO NOTHING";
 pub(crate) const INSERT_ROLE: &str = "INSERT INTO gatewright_user_roles (role, user_id) VALUES ($1, $2)";
 pub(crate) const DELETE_ROLE: &str = "DELETE FROM gatewright_user_roles WHERE role = $1 AND user_id = $2";
 pub(crate) const DELETE_ROLES: &str = "DELETE FROM gatewright_user_roles WHERE user_id = $1";
@@ -37,6 +37,15 @@ pub(crate) const FIND_USER: &str =
     concat!("SELECT ", user_columns!(), " FROM gatewright_users", their_roles!(), "WHERE u.id = $1");
 pub(crate) const FIND_USER_BY_EMAIL: &str =
     concat!("SELECT ", user_columns!(), " FROM gatewright_users", their_roles!(), "WHERE u.email = $1");
+pub(crate) const FIND_USER_BY_USERNAME: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM gatewright_users",
+    their_roles!(),
+    "WHERE u.username_key = $1"
+);
+pub(crate) const FIND_TAKEN_USERNAME: &str = "SELECT id FROM gatewright_users WHERE username_key = $1";
+pub(crate) const FIND_TAKEN: &str = "SELECT id FROM gatewright_users WHERE id = $1 OR email = $2";
 pub(crate) const LOCK_USER: &str = "SELECT id FROM gatewright_users WHERE id = $1 FOR UPDATE";
 /// Locks the rows of both tables. A transaction that waited for them reads what the other one committed: a
 /// role that was deleted, and a user who was disabled, are not among the rows.
@@ -54,7 +63,7 @@ pub(crate) const COUNT_USERS: &str =
 pub(crate) const PAGE_OF_USERS: &str = concat!(
     "SELECT ",
     user_columns!(),
-    " FROM (SELECT id, email, password_hash, is_active, epoch, created_at FROM gatewright_users
+    " FROM (SELECT id, email, username, password_hash, is_active, epoch, created_at FROM gatewright_users
      WHERE id > $1 ORDER BY id LIMIT $2)",
     their_roles!(),
     "ORDER BY u.id"

@@ -28,6 +28,7 @@ pub mod revoke;
 pub mod bodies;
 pub mod methods;
 pub mod accounts;
+pub mod usernames;
 pub mod introspection;
 
 pub use client::{FORM, JSON, Request};

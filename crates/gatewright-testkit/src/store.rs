@@ -3,6 +3,7 @@
 pub mod users;
 pub mod accounts;
 pub mod roles;
+pub mod usernames;
 pub mod broken;
 pub mod sessions;
 pub mod rotation;
@@ -146,6 +147,13 @@ macro_rules! account_suite {
                 epoch_is_replaced_if_the_roles_differ
                 last_active_holder_of_the_protected_role_remains
                 parallel_changes_leave_one_holder_of_the_protected_role
+            }
+            $crate::store_cases! { [$(#[$attribute])*] usernames ($fresh().await),
+                user_names_round_trip
+                logins_search_one_column
+                taken_user_name_changes_nothing
+                one_of_many_parallel_creates_with_a_user_name_succeeds
+                deleting_an_account_frees_its_user_name
             }
             $crate::store_failure_cases! { [$(#[$attribute])*]
                 account_calls_complete_at_first_poll

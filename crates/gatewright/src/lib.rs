@@ -112,11 +112,12 @@ pub use gatewright_core::token::{
 };
 pub use gatewright_core::types::{
     AllOf, Amr, AnyOf, ApiKeys, Authenticated, ClientInfo, ClientNetwork, Clock, Deadline, DerivedKey, Email,
-    Epoch, InvalidAmr, InvalidApiKey, InvalidEmail, InvalidId, InvalidLoginName, InvalidScopes, LoginName,
-    MAX_AMR_BYTES, MAX_API_KEY_BYTES, MAX_EMAIL_BYTES, MAX_LOGIN_NAME_BYTES, MAX_ROLE_BYTES,
-    MAX_SCOPES_BYTES, MAX_USER_AGENT_BYTES, Password, PasswordHash, Policy, RandomError, Requirement,
-    RoleChange, RoleName, RoleScopes, SHORT_API_KEY_BYTES, Scopes, SecureRandom, SessionId, SystemClock,
-    SystemRandom, SystemTimer, Timer, Timestamp, TokenText, UnknownRole, UserAgent, UserId,
+    Epoch, InvalidAmr, InvalidApiKey, InvalidEmail, InvalidId, InvalidLoginName, InvalidScopes,
+    InvalidUsername, LoginName, MAX_AMR_BYTES, MAX_API_KEY_BYTES, MAX_EMAIL_BYTES, MAX_LOGIN_NAME_BYTES,
+    MAX_ROLE_BYTES, MAX_SCOPES_BYTES, MAX_USER_AGENT_BYTES, MAX_USERNAME_BYTES, MAX_USERNAME_KEY_BYTES,
+    Password, PasswordHash, Policy, RandomError, Requirement, RoleChange, RoleName, RoleScopes,
+    SHORT_API_KEY_BYTES, Scopes, SecureRandom, SessionId, SystemClock, SystemRandom, SystemTimer, Timer,
+    Timestamp, TokenText, UnknownRole, UserAgent, UserId, Username,
 };
 pub use gatewright_core::{Bytes, roles, scopes};
 pub use gatewright_jwt::{

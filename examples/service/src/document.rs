@@ -17,6 +17,7 @@ use crate::model::Scope;
 pub fn draft(endpoints: impl IntoIterator<Item = Endpoint>) -> Document {
     Document::new(Service::openapi(), "/auth")
         .with_endpoints(endpoints)
+        .with_usernames()
         .with_scope(Scope::ItemsRead.as_str(), "Read items")
         .with_scope(Scope::ItemsWrite.as_str(), "Add items")
         .with_scope(Scope::Introspect.as_str(), "Introspect tokens")

@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use gatewright::{Account, AuthUser, Identity, RequestError, RoleName, Scopes, UnknownRole, VerifiedClaims};
+use gatewright::{
+    Account, AuthUser, Identity, RequestError, RoleName, Scopes, UnknownRole, Username, VerifiedClaims,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -59,14 +61,16 @@ pub struct KeySet {
 pub struct Me<'a> {
     id: &'a str,
     email: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
     roles: Vec<&'a str>,
     scopes: Vec<&'a str>,
 }
 
 impl<'a> From<&'a Identity> for Me<'a> {
     fn from(caller: &'a Identity) -> Self {
-        let User { id, email, roles, .. } = User::from(&**caller.user());
-        Self { id, email, roles, scopes: caller.scopes().iter().collect() }
+        let User { id, email, username, roles, .. } = User::from(&**caller.user());
+        Self { id, email, username, roles, scopes: caller.scopes().iter().collect() }
     }
 }
 
@@ -109,6 +113,8 @@ impl<'a> From<&'a VerifiedClaims> for TokenClaims<'a> {
 pub struct User<'a> {
     id: &'a str,
     email: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
     /// In alphabetical order.
     roles: Vec<&'a str>,
     is_active: bool,
@@ -117,7 +123,8 @@ pub struct User<'a> {
 impl<'a> From<&'a Account> for User<'a> {
     fn from(account: &'a Account) -> Self {
         let (id, email, roles) = (account.id.as_str(), account.email.as_str(), account.roles().collect());
-        Self { id, email, roles, is_active: account.is_active }
+        let username = account.username.as_ref().map(Username::as_str);
+        Self { id, email, username, roles, is_active: account.is_active }
     }
 }
 

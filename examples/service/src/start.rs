@@ -129,6 +129,7 @@ fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilde
         .with_api_keys(api_keys)
         .with_trusted_proxies(proxies)
         .with_registration_role(Role::User)
+        .with_usernames()
         .with_protected_role(Role::Admin)
         .with_access_lifetime(config.access_lifetime)
         .with_refresh_lifetime(config.refresh_lifetime)

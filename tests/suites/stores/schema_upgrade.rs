@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gatewright::{
-    AccountChange, CompareAndSwap, CreateOutcome, Email, Epoch, MySqlStore, NewAccount, PasswordHash,
-    PostgresStore, RoleName, Rotation, RotationRequest, Session, SessionId, SessionSeed, SqliteStore,
-    SystemRandom, Timestamp, TokenDigest, UpdateOutcome, UserId,
+    AccountChange, CompareAndSwap, CreateOutcome, Email, Epoch, LoginName, MySqlStore, NewAccount,
+    PasswordHash, PostgresStore, RoleName, Rotation, RotationRequest, Session, SessionId, SessionSeed,
+    SqliteStore, SystemRandom, Timestamp, TokenDigest, UpdateOutcome, UserId,
 };
 use gatewright_testkit::store::{Accounts, Sessions, Store};
 use gatewright_tests::database::Database;
@@ -219,6 +219,9 @@ async fn call_account_methods<S: Accounts>(store: &S, round: usize) {
     assert!(matches!(store.update(&id, &change, Some(&role)).await.unwrap(), UpdateOutcome::LastHolder));
     assert!(matches!(store.update(&id, &change, Some(&editor)).await.unwrap(), UpdateOutcome::Updated(_)));
     assert_eq!(store.find_by_id(&id).await.unwrap().unwrap().email, email);
+    assert_eq!(store.find_by_login(&(&email).into()).await.unwrap().unwrap().id, id);
+    let unnamed = LoginName::parse("nobody").unwrap();
+    assert!(store.find_by_login(&unnamed).await.unwrap().is_none());
     assert_eq!(store.find_by_email(&email).await.unwrap().unwrap().id, id);
     assert_eq!(store.count().await.unwrap().total, 1);
     assert_eq!(store.page(None, 10).await.unwrap().len(), 1);

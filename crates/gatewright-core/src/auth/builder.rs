@@ -28,7 +28,7 @@ use crate::store::{Account, AccountStore, AuthUser, GracePolicy, SessionStore, U
 use crate::token::{TokenIssuer, TokenVerifier};
 use crate::types::{
     ApiKeys, Clock, RoleChange, RoleName, RoleScopes, SecureRandom, SystemClock, SystemRandom, SystemTimer,
-    Timer,
+    Timer, Usernames,
 };
 
 impl Auth<Account> {
@@ -165,6 +165,7 @@ impl<U: AuthUser> AuthBuilder<U> {
                 grace_policy: GracePolicy::default(),
                 role_scopes: RoleScopes::new(),
                 registration_role: None,
+                usernames: Usernames::default(),
                 protected_role: None,
                 role_change: RoleChange::KeepSessions,
                 hash_wait: DEFAULT_HASH_WAIT,
@@ -355,6 +356,22 @@ impl<U: AuthUser> AuthBuilder<U> {
     /// Sets the role of newly registered accounts. Without it, registration is disabled.
     pub fn with_registration_role(mut self, role: impl Into<RoleName>) -> Self {
         self.settings.registration_role = Some(role.into());
+        self
+    }
+
+    /// Lets accounts have a user name beside their address. Users log in with either: a text with an `@` is an
+    /// address, any other a [`Username`](crate::Username).
+    ///
+    /// A registration may have the field `username`. User names are public: a taken one is refused with 422
+    /// `username_taken`. Unless set, the field is ignored.
+    pub const fn with_usernames(mut self) -> Self {
+        self.settings.usernames = Usernames::Optional;
+        self
+    }
+
+    /// As [`with_usernames`](Self::with_usernames), and every registration must have one.
+    pub const fn with_required_usernames(mut self) -> Self {
+        self.settings.usernames = Usernames::Required;
         self
     }
 

@@ -18,7 +18,7 @@ use crate::store::{Account, AccountStore, AuthUser, GracePolicy, SessionStore, U
 use crate::token::{TokenIssuer, TokenVerifier};
 use crate::types::{
     ApiKeys, ClientInfo, ClientNetwork, Clock, Deadline, RoleChange, RoleName, RoleScopes, Scopes,
-    SecureRandom, Timer, Timestamp,
+    SecureRandom, Timer, Timestamp, Usernames,
 };
 
 /// Authentication and authorization for users of type `U`.
@@ -106,6 +106,7 @@ pub(crate) struct Settings {
     pub(crate) grace_policy: GracePolicy,
     pub(crate) role_scopes: RoleScopes,
     pub(crate) registration_role: Option<RoleName>,
+    pub(crate) usernames: Usernames,
     pub(crate) protected_role: Option<RoleName>,
     pub(crate) role_change: RoleChange,
     pub(crate) hash_wait: Duration,

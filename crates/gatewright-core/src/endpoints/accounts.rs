@@ -19,12 +19,15 @@ use crate::store::{
     Account, AccountChange, AccountCounts, AccountStore, AuthUser, CreateOutcome, EpochChange, NewAccount,
     StoreError, UpdateOutcome,
 };
-use crate::types::{ClientInfo, Email, Epoch, Password, RoleChange, RoleName, SessionId, UserId};
+use crate::types::{
+    ClientInfo, Email, Epoch, Password, RoleChange, RoleName, SessionId, UserId, Username, Usernames,
+};
 
 /// A registration: address and password of a new account, both checked.
 #[derive(Debug, Clone)]
 pub struct Registration {
     email: Email,
+    username: Option<Username>,
     password: Password,
     client: ClientInfo,
 }
@@ -37,7 +40,7 @@ impl Registration {
     pub fn new(email: &str, password: Password) -> Result<Self, PolicyError> {
         let email = Email::parse(email)?;
         check_policy(&password)?;
-        Ok(Self { email, password, client: ClientInfo::default() })
+        Ok(Self { email, username: None, password, client: ClientInfo::default() })
     }
 
     /// Sets address and user agent of the client, for [`Event::RegistrationRepeated`]. The address also
@@ -51,9 +54,29 @@ impl Registration {
         self
     }
 
-    pub(crate) fn from_fields(fields: &Fields) -> Result<Self, AuthError> {
+    /// Sets the user name of the account. The `Auth` needs
+    /// [`with_usernames`](crate::AuthBuilder::with_usernames).
+    ///
+    /// # Errors
+    /// The text is not a [`Username`].
+    pub fn with_username(mut self, username: &str) -> Result<Self, PolicyError> {
+        self.username = Some(Username::parse(username)?);
+        Ok(self)
+    }
+
+    /// The field `username` is read only if accounts have user names. An empty one counts as omitted.
+    pub(crate) fn from_fields(fields: &Fields, usernames: Usernames) -> Result<Self, AuthError> {
         let field = |name| fields.verbatim(name)?.ok_or(RequestError::Malformed);
-        Ok(Self::new(field("email")?, Password::new(field("password")?))?)
+        let registration = Self::new(field("email")?, Password::new(field("password")?))?;
+        let username = match usernames {
+            Usernames::None => None,
+            Usernames::Optional => fields.optional("username")?,
+            Usernames::Required => Some(fields.required("username")?),
+        };
+        Ok(match username {
+            Some(username) => registration.with_username(username)?,
+            None => registration,
+        })
     }
 }
 
@@ -74,7 +97,11 @@ impl<U: AuthUser> Auth<U> {
     /// after the call, so that a caller cannot find out which addresses have an account. It does not log in.
     ///
     /// # Errors
-    /// The store or the hasher failed, or registration is not configured.
+    /// - [`AuthError::Policy`] if the user name is taken.
+    /// - [`AuthError::Request`] if the user name is missing, and every registration must have one.
+    /// - [`AuthError::Misconfigured`] if registration is not configured, or there is a user name without
+    ///   [`with_usernames`](crate::AuthBuilder::with_usernames).
+    /// - Any other error if the store or the hasher failed.
     pub async fn register(&self, registration: Registration) -> Result<(), Error> {
         let missing = AuthError::Misconfigured { missing: "call with_registration_role on the builder" };
         let role = self.inner.settings.registration_role.clone();
@@ -124,13 +151,14 @@ impl<U> fmt::Debug for Accounts<U> {
 }
 
 impl<U: AuthUser> Accounts<U> {
-    /// Creates an account with these roles, unless the address is taken.
+    /// Creates an account with these roles, unless the address or the user name is taken.
     ///
-    /// In both cases it computes the hash. A store may still take slightly longer to write a row than to find an
+    /// In all cases it computes the hash. A store may still take slightly longer to write a row than to find an
     /// existing one. The caller gets the outcome, so a taken address causes no event.
     ///
     /// # Errors
-    /// The store or the hasher failed.
+    /// [`AuthError::Misconfigured`] if there is a user name without
+    /// [`with_usernames`](crate::AuthBuilder::with_usernames); any other error if the store or the hasher failed.
     pub async fn create(
         &self,
         new: Registration,
@@ -145,13 +173,17 @@ impl<U: AuthUser> Accounts<U> {
         new: Registration,
         roles: BTreeSet<RoleName>,
     ) -> Result<CreateOutcome<U>, AuthError> {
+        if new.username.is_some() && self.inner.settings.usernames == Usernames::None {
+            return Err(AuthError::Misconfigured { missing: "call with_usernames on the builder" });
+        }
         let context = self.inner.hash_context(&new.client, Some(AccountKey::of_email(&new.email)));
         let password_hash = self.inner.hasher.hash(new.password, &context).await?;
         let now = self.inner.now();
         let id = UserId::generate(now, &*self.inner.randomness)?;
         let epoch = Epoch::generate(&*self.inner.randomness)?;
-        let created =
-            self.store.create(NewAccount::new(id, new.email, password_hash, roles, epoch, now)).await?;
+        let mut account = NewAccount::new(id, new.email, password_hash, roles, epoch, now);
+        account.username = new.username;
+        let created = self.store.create(account).await?;
         if let CreateOutcome::Created(user) = &created {
             self.inner.emit(&Event::Registered { user: &user.id() });
         }
@@ -162,10 +194,24 @@ impl<U: AuthUser> Accounts<U> {
     ///
     /// It looks the address up in both cases, so that both read the store as often.
     async fn create_or_report(&self, new: Registration, role: RoleName) -> Result<(), AuthError> {
+        match &new.username {
+            None if self.inner.settings.usernames == Usernames::Required => {
+                return Err(RequestError::Malformed.into());
+            }
+            // The look-up saves the hash. Its result is public.
+            Some(username) if self.store.find_by_login(&username.into()).await?.is_some() => {
+                return Err(PolicyError::UsernameTaken.into());
+            }
+            _ => {}
+        }
         let holder = self.store.find_by_email(&new.email).await?.map(|user| user.id());
         let client = new.client.clone();
-        if matches!(self.create_with_roles(new, BTreeSet::from([role])).await?, CreateOutcome::Taken) {
-            self.inner.emit(&Event::RegistrationRepeated { user: holder.as_ref(), client: &client });
+        match self.create_with_roles(new, BTreeSet::from([role])).await? {
+            CreateOutcome::Created(_) => {}
+            CreateOutcome::Taken => {
+                self.inner.emit(&Event::RegistrationRepeated { user: holder.as_ref(), client: &client });
+            }
+            CreateOutcome::UsernameTaken => return Err(PolicyError::UsernameTaken.into()),
         }
         Ok(())
     }

@@ -156,7 +156,8 @@ impl<U: AuthUser> Auth<U> {
         struct Registered {
             detail: &'static str,
         }
-        let registration = Registration::from_fields(&request.fields(&[MediaType::Json])?)?;
+        let registration =
+            Registration::from_fields(&request.fields(&[MediaType::Json])?, self.inner.settings.usernames)?;
         let registration = registration.with_client(request.into_client());
         self.register(registration).await?;
         Ok(Reply::json(201, &Registered { detail: "Registered" }))

@@ -50,7 +50,7 @@ pub enum Denial {
     UnsupportedGrantType,
     /// 400: an invalid scope, or one that was not granted.
     InvalidScope,
-    /// 422: a new password, address or role breaks a rule.
+    /// 422: a new password, address, user name or role breaks a rule, or the user name is taken.
     Unprocessable(PolicyError),
     /// 415: an unsupported content type.
     UnsupportedMediaType,
@@ -192,6 +192,8 @@ const fn policy_words(refusal: PolicyError) -> (u16, &'static str, Option<&'stat
             (422, "Password must have at most 1024 bytes", Some("password_too_long"))
         }
         PolicyError::Email(_) => (422, "Invalid email address", Some("invalid_email")),
+        PolicyError::Username(_) => (422, "Invalid user name", Some("invalid_username")),
+        PolicyError::UsernameTaken => (422, "User name is taken", Some("username_taken")),
         PolicyError::Role(_) => (422, "Unknown role", Some("unknown_role")),
     }
 }

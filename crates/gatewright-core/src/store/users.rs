@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::error::StoreError;
-use crate::types::{Email, Epoch, LoginName, PasswordHash, RoleName, Timestamp, UserId};
+use crate::types::{Email, Epoch, LoginName, PasswordHash, RoleName, Timestamp, UserId, Username};
 
 /// The application's user type: five getters that guards and login need.
 ///
@@ -132,6 +132,8 @@ pub struct NewAccount {
     pub id: UserId,
     /// The address, unique among accounts.
     pub email: Email,
+    /// The user name, whose [`key`](Username::key) is unique among accounts.
+    pub username: Option<Username>,
     /// The hash of the first password.
     pub password_hash: PasswordHash,
     /// The first roles.
@@ -151,6 +153,9 @@ pub enum CreateOutcome<U> {
     Created(U),
     /// The address or the id belongs to another account. Nothing changed.
     Taken,
+    /// The user name belongs to another account, whether the address and the id are free or not. Nothing
+    /// changed.
+    UsernameTaken,
 }
 
 /// A change of an account. `None` leaves a field unchanged.
@@ -270,7 +275,10 @@ impl AccountCounts {
 ///
 /// # Contract
 /// - Every method is atomic, also between processes: it checks its conditions and makes its change in
-///   one step. Of many parallel `create` calls with one address, exactly one is `Created`.
+///   one step. Of many parallel `create` calls with one address or one user name, exactly one is
+///   `Created`.
+/// - `find_by_login` finds an account by its address if the name contains an `@`, and by its user name
+///   otherwise. User names compare by their [`key`](Username::key), byte for byte.
 /// - An account has any number of roles, also none. Names of roles compare byte for byte.
 /// - `protected` names a role that must keep at least one active holder. The check and the change are
 ///   one step, so two holders cannot demote each other at the same time.
@@ -310,7 +318,8 @@ pub trait AccountStore: UserStore {
     /// The store failed.
     async fn find_by_email(&self, email: &Email) -> Result<Option<Self::User>, StoreError>;
 
-    /// Creates an account, unless its address or id is taken.
+    /// Creates an account, unless its user name, address or id is taken. A taken user name is reported first, so
+    /// that the verdict about a user name says nothing about an address.
     ///
     /// # Errors
     /// The store failed. No account is created then, unless the outcome is unknown.
@@ -374,6 +383,8 @@ pub struct Account {
     pub id: UserId,
     /// The address.
     pub email: Email,
+    /// The user name, if the account has one.
+    pub username: Option<Username>,
     /// The hash of the password.
     pub password_hash: PasswordHash,
     /// The roles.
@@ -388,13 +399,13 @@ pub struct Account {
 
 impl From<NewAccount> for Account {
     fn from(new: NewAccount) -> Self {
-        let NewAccount { id, email, password_hash, roles, epoch, created_at } = new;
-        Self { id, email, password_hash, roles, is_active: true, epoch, created_at }
+        let NewAccount { id, email, username, password_hash, roles, epoch, created_at } = new;
+        Self { id, email, username, password_hash, roles, is_active: true, epoch, created_at }
     }
 }
 
 impl NewAccount {
-    /// Creates the description of a new account from all its fields, in their order.
+    /// Creates the description of a new account without a user name.
     #[must_use]
     pub fn new(
         id: UserId,
@@ -405,7 +416,14 @@ impl NewAccount {
         created_at: Timestamp,
     ) -> Self {
         let roles = roles.into_iter().map(Into::into).collect();
-        Self { id, email, password_hash, roles, epoch, created_at }
+        Self { id, email, username: None, password_hash, roles, epoch, created_at }
+    }
+
+    /// Sets the user name.
+    #[must_use]
+    pub fn with_username(mut self, username: Username) -> Self {
+        self.username = Some(username);
+        self
     }
 }
 

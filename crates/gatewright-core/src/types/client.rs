@@ -104,7 +104,7 @@ impl UserAgent {
 /// Whether a character is printable, by the standard library's tables: `Debug` of a string escapes
 /// unprintable characters, quotes and the backslash. The letter before the character makes a combining
 /// accent printable.
-fn is_printable(character: char) -> bool {
+pub(super) fn is_printable(character: char) -> bool {
     matches!(character, '"' | '\'' | '\\') || format!("a{character}").escape_debug().skip(1).eq([character])
 }
 

@@ -2,9 +2,12 @@
 -- the same bits. Text is stored as bytes, because collations can treat different texts as equal:
 -- case, accents, trailing spaces. MySQL commits after each statement that creates a table, so every
 -- statement must be repeatable.
+-- `username_key` is the user name without its case; both are null for a user without a user name.
 CREATE TABLE IF NOT EXISTS gatewright_users (
     id VARBINARY(128) NOT NULL PRIMARY KEY,
     email VARBINARY(254) NOT NULL UNIQUE,
+    username VARBINARY(64),
+    username_key VARBINARY(254) UNIQUE,
     password_hash VARBINARY(1024) NOT NULL,
     is_active BOOLEAN NOT NULL,
     epoch BIGINT NOT NULL,

@@ -1,8 +1,11 @@
 -- Times are microseconds since 1970. Epochs are unsigned 64-bit numbers, stored as signed ones with
 -- the same bits. Text is compared byte for byte.
+-- `username_key` is the user name without its case; both are null for a user without a user name.
 CREATE TABLE gatewright_users (
     id TEXT NOT NULL PRIMARY KEY,
     email TEXT NOT NULL UNIQUE,
+    username TEXT,
+    username_key TEXT UNIQUE,
     password_hash TEXT NOT NULL,
     is_active INTEGER NOT NULL CHECK (is_active IN (0, 1)),
     epoch INTEGER NOT NULL,

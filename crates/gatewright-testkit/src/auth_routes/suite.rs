@@ -4,6 +4,7 @@
 pub const CASES: &[&[&str]] = &[
     crate::auth_routes_cases! { endpoints case_names },
     crate::auth_routes_cases! { accounts case_names },
+    crate::auth_routes_cases! { usernames case_names },
     crate::auth_routes_cases! { introspection case_names },
 ];
 
@@ -12,7 +13,7 @@ pub const CASES: &[&[&str]] = &[
 /// `$target` is a function without arguments that returns a `&'static`
 /// [`Target`](crate::auth_routes::Target); it may start the application at its first call. The
 /// groups of cases are for the endpoints that not every application has: `accounts` for `register`
-/// and `password`, and `introspection` for `introspect`.
+/// and `password`, `usernames` if accounts have user names, and `introspection` for `introspect`.
 ///
 /// ```text
 /// fn running() -> &'static Target { … }
@@ -133,6 +134,16 @@ macro_rules! auth_routes_cases {
             }
         }
     };
+    (usernames $then:ident $($argument:tt)*) => {
+        $crate::$then! { [$($argument)*]
+            usernames {
+                users_log_in_with_their_name_or_address
+                a_taken_user_name_is_422
+                a_new_user_name_does_not_disclose_a_taken_address
+                an_invalid_user_name_is_422
+            }
+        }
+    };
     (introspection $then:ident $($argument:tt)*) => {
         $crate::$then! { [$($argument)*]
             introspection {
@@ -197,6 +208,6 @@ mod tests {
     #[test]
     fn every_case_is_in_a_list_once() {
         assert_all_listed(CASES, concat!(env!("CARGO_MANIFEST_DIR"), "/src/auth_routes"));
-        assert_eq!(CASES.concat().len(), 67);
+        assert_eq!(CASES.concat().len(), 71);
     }
 }
