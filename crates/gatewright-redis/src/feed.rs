@@ -1,7 +1,7 @@
 //! The revocation feed over a Redis channel.
 //!
 //! ```text
-//!             ┌ thread.rs ──────────────────────────┐
+//!             ┌ FeedThread ─────────────────────────┐
 //! publish ──► queue.rs ──► sender.rs    PUBLISH ───► server ──► every node, including this one
 //!             │  ▲         one task     one connection    │
 //!     heartbeats │                                  │     │
@@ -10,7 +10,6 @@
 //!             └─────────────────────────────────────┘
 //! ```
 
-mod thread;
 mod queue;
 mod sender;
 mod inbox;
@@ -22,6 +21,7 @@ use std::time::Duration;
 
 use gatewright_core::revocation::{CACHE_TTL_WITH_FEED, FeedMessage};
 use gatewright_core::{FeedReach, Publication, RevocationFeed, RevocationReceiver, StoreError};
+use gatewright_feed_thread::FeedThread;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
@@ -32,7 +32,6 @@ use crate::store::CONNECT;
 use listener::{Connector, Listener};
 pub use queue::MAX_WAITING;
 use sender::Outbox;
-use thread::FeedThread;
 
 /// How long unused connections stay open.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -143,7 +142,7 @@ impl RedisFeed {
         let (receivers, new_receivers) = unbounded_channel();
         let (opened, connected) = oneshot::channel();
         let heartbeats = outbox.clone();
-        let thread = FeedThread::spawn(|| async move {
+        let thread = FeedThread::spawn("Redis", || async move {
             let listener = Listener::new(connector, heartbeats, new_receivers);
             tokio::join!(sender, listener.run(opened));
         })?;

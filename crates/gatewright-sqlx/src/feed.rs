@@ -1,7 +1,7 @@
 //! Revocations between nodes, over PostgreSQL's LISTEN and NOTIFY.
 //!
 //! ```text
-//!                      ┌ thread.rs ─────────────────────────┐
+//!                      ┌ FeedThread ────────────────────────┐
 //! publish ───► orders ──► sender.rs     one connection: NOTIFY ──► server ──► every node,
 //!                      │  ▲  one task                       │        │        also this one
 //!                      │  │ heartbeats                      │        │
@@ -12,7 +12,6 @@
 //!
 //! `connections.rs` opens the connections, `abrupt.rs` closes the one that listens.
 
-mod thread;
 mod abrupt;
 mod connections;
 mod sender;
@@ -25,13 +24,13 @@ use std::time::Duration;
 
 use gatewright_core::revocation::FeedMessage;
 use gatewright_core::{FeedReach, Publication, RevocationFeed, RevocationReceiver, StoreError};
+use gatewright_feed_thread::FeedThread;
 use sqlx::ConnectOptions;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use connections::Connector;
 use listener::Listener;
 use sender::{Order, Outcome, Outgoing, QUEUE_IS_FULL, Sender};
-use thread::FeedThread;
 
 use crate::Failure;
 use crate::postgres::connect::options;
@@ -180,7 +179,7 @@ impl PostgresFeed {
         let (receivers, new_receivers) = mpsc::unbounded_channel();
         let (opened, connected) = oneshot::channel();
         let channels = Channels { orders: orders.clone(), new_orders, new_receivers };
-        let thread = FeedThread::spawn(|| run(connector, channels, opened))?;
+        let thread = FeedThread::spawn("PostgreSQL", || run(connector, channels, opened))?;
         connected.await.map_err(|_| ENDED)??;
         Ok(Self { orders, receivers, permits: Arc::new(Semaphore::new(MAX_WAITING)), thread })
     }
