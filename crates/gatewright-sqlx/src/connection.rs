@@ -26,10 +26,19 @@ pub(crate) struct Pools<D: Database> {
 /// application's settings as they were.
 pub(crate) struct Shared {
     /// On a server, the statements that begin a transaction with the store's settings.
+    #[cfg_attr(
+        not(any(feature = "mysql", feature = "postgres")),
+        allow(dead_code, reason = "only servers read it")
+    )]
     pub(crate) begin: SqlStr,
     /// The schema of the tables. `None` if `begin` selects it.
+    #[cfg_attr(
+        not(any(feature = "mysql", feature = "postgres")),
+        allow(dead_code, reason = "only servers read it")
+    )]
     pub(crate) schema: Option<String>,
     /// On SQLite, the place of the only writer. The store's writers wait for it in their order.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only SQLite reads it"))]
     pub(crate) writer: Arc<Semaphore>,
 }
 
