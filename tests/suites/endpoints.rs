@@ -2,6 +2,7 @@
 
 mod registration;
 mod usernames;
+mod administration;
 mod login;
 mod create_session;
 mod refusal_floor;

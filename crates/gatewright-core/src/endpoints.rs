@@ -10,6 +10,8 @@ mod sessions;
 mod revoke;
 mod introspect;
 mod accounts;
+mod account_changes;
+mod first_admin;
 mod change_password;
 mod dispatch;
 

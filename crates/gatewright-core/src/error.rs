@@ -57,6 +57,11 @@ pub enum AuthError {
     #[error("the resource has changed meanwhile")]
     #[non_exhaustive]
     Conflict {},
+    /// The address of a first administrator belongs to another account. See
+    /// [`Accounts::ensure_admin`](crate::Accounts::ensure_admin).
+    #[error("the address belongs to an account that is not an active administrator; use another address")]
+    #[non_exhaustive]
+    EmailTaken {},
     /// The client made too many attempts. For the throttle of an application; see
     /// [`AuthError::too_many_attempts`].
     #[error("too many attempts")]

@@ -1,20 +1,50 @@
 //! Events: what happened, for logs and audits. The cause of a refusal is in its event and nowhere else.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::error::{AccessError, AuthError, LoginError, RefreshError, RequestError};
 use crate::types::{ClientInfo, SessionId, UserId};
+
+/// Who made a change through [`Accounts`](crate::Accounts).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Actor<'a> {
+    /// The application itself: a command, a migration, a start. It is the actor unless
+    /// [`Accounts::by`](crate::Accounts::by) names a user.
+    System,
+    /// This user.
+    User(&'a UserId),
+}
+
+/// `system`, or the user's id.
+impl fmt::Display for Actor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => f.write_str("system"),
+            Self::User(user) => user.fmt(f),
+        }
+    }
+}
 
 /// Something that happened. It contains ids of users, but no email address, password, hash or token. Some
 /// events contain the client: its network address and its cleaned user agent.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// An account was registered.
+    /// Someone registered.
     #[non_exhaustive]
     Registered {
         /// The user.
         user: &'a UserId,
+    },
+    /// An administrator or the application created an account.
+    #[non_exhaustive]
+    AccountCreated {
+        /// The user.
+        user: &'a UserId,
+        /// Who created it.
+        actor: Actor<'a>,
     },
     /// A call of [`Auth::register`](crate::Auth::register) used a taken address. The client got the same answer as
     /// for a new one. An application may notify the user: perhaps the user does not know about the account any more, or someone else tries
@@ -152,6 +182,8 @@ pub enum Event<'a> {
         user: &'a UserId,
         /// The ended session.
         session: SessionId,
+        /// Who ended it.
+        actor: Actor<'a>,
     },
     /// A revocation request contained an invalid token. The client got the same answer as for a valid one.
     #[non_exhaustive]
@@ -164,6 +196,8 @@ pub enum Event<'a> {
     SessionsEnded {
         /// The user.
         user: &'a UserId,
+        /// Who ended them.
+        actor: Actor<'a>,
     },
     /// A user changed the password, so all tokens issued before are rejected. It is emitted after the first of
     /// two steps. The second replaces all sessions with a new one of the caller. If it fails, the user has to
@@ -179,17 +213,30 @@ pub enum Event<'a> {
         /// The user.
         user: &'a UserId,
     },
+    /// An administrator or the application set another user's password, so all tokens issued before are
+    /// rejected. It is emitted after the first of two steps. The second deletes the sessions.
+    #[non_exhaustive]
+    PasswordSet {
+        /// The user.
+        user: &'a UserId,
+        /// Who set it.
+        actor: Actor<'a>,
+    },
     /// An administrator changed an account.
     #[non_exhaustive]
     AccountChanged {
         /// The user.
         user: &'a UserId,
+        /// Who changed it.
+        actor: Actor<'a>,
     },
     /// An account was deleted.
     #[non_exhaustive]
     AccountDeleted {
         /// The user.
         user: &'a UserId,
+        /// Who deleted it.
+        actor: Actor<'a>,
     },
     /// An endpoint refused a malformed request. Usually a client is being developed.
     #[non_exhaustive]

@@ -73,7 +73,7 @@ pub use endpoints::{
     Registration, SessionInfo, SessionList, SessionOptions, TokenPair,
 };
 pub use error::AuthError;
-pub use event::{Event, EventSink, TracingSink};
+pub use event::{Actor, Event, EventSink, TracingSink};
 pub use guard::{
     AccessRule, ApiKeyIdentity, Caller, CredentialKind, Guard, GuardedExtractor, Identity, missing_auth,
 };

@@ -16,8 +16,8 @@ pub use sessions::{
 };
 pub use token_chain::{SessionSeed, TokenDigest};
 pub use users::{
-    Account, AccountChange, AccountCounts, AccountStore, AuthUser, CompareAndSwap, CreateOutcome,
-    EpochChange, NewAccount, UpdateOutcome, UserStore,
+    Account, AccountChange, AccountCounts, AccountStore, AccountView, AuthUser, CompareAndSwap,
+    CreateOutcome, EpochChange, NewAccount, UpdateOutcome, UserStore,
 };
 
 pub(crate) use token_chain::{access_token_id, first_token_id};

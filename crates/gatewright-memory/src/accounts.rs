@@ -25,7 +25,7 @@ impl Accounts {
     /// Whether this account is the only active one with the protected role.
     fn is_last_holder(&self, id: &UserId, protected: Option<&RoleName>) -> bool {
         let Some(protected) = protected else { return false };
-        let holds = |account: &Account| account.is_active && account.roles.contains(protected);
+        let holds = |account: &Account| is_active_holder(account, protected);
         let others = self.by_id.values().any(|account| account.id != *id && holds(account));
         self.by_id.get(id).is_some_and(holds) && !others
     }
@@ -38,10 +38,35 @@ impl Accounts {
         self.id_by_username.get(key).and_then(|id| self.by_id.get(id))
     }
 
+    fn has_active_holder(&self, role: &RoleName) -> bool {
+        self.by_id.values().any(|account| is_active_holder(account, role))
+    }
+
+    fn create(&mut self, account: NewAccount) -> CreateOutcome<Account> {
+        let key = account.username.as_ref().map(|username| username.key().to_owned());
+        if key.as_deref().is_some_and(|key| self.id_by_username.contains_key(key)) {
+            return CreateOutcome::UsernameTaken;
+        }
+        if self.id_by_email.contains_key(&account.email) || self.by_id.contains_key(&account.id) {
+            return CreateOutcome::Taken;
+        }
+        let account = Account::from(account);
+        self.id_by_email.insert(account.email.clone(), account.id.clone());
+        if let Some(key) = key {
+            self.id_by_username.insert(key, account.id.clone());
+        }
+        self.by_id.insert(account.id.clone(), account.clone());
+        CreateOutcome::Created(account)
+    }
+
     /// The account with this id if it has this password hash.
     fn with_hash(&mut self, id: &UserId, hash: &PasswordHash) -> Option<&mut Account> {
         self.by_id.get_mut(id).filter(|account| account.password_hash.expose() == hash.expose())
     }
+}
+
+fn is_active_holder(account: &Account, role: &RoleName) -> bool {
+    account.is_active && account.roles.contains(role)
 }
 
 #[async_trait]
@@ -82,21 +107,23 @@ impl AccountStore for MemoryStore {
     }
 
     async fn create(&self, account: NewAccount) -> Result<CreateOutcome<Account>, StoreError> {
+        Ok(self.accounts().create(account))
+    }
+
+    async fn create_first_holder(
+        &self,
+        account: NewAccount,
+        role: &RoleName,
+    ) -> Result<CreateOutcome<Account>, StoreError> {
         let mut accounts = self.accounts();
-        let key = account.username.as_ref().map(|username| username.key().to_owned());
-        if key.as_deref().is_some_and(|key| accounts.id_by_username.contains_key(key)) {
-            return Ok(CreateOutcome::UsernameTaken);
+        if accounts.has_active_holder(role) {
+            return Ok(CreateOutcome::HolderExists);
         }
-        if accounts.id_by_email.contains_key(&account.email) || accounts.by_id.contains_key(&account.id) {
-            return Ok(CreateOutcome::Taken);
-        }
-        let account = Account::from(account);
-        accounts.id_by_email.insert(account.email.clone(), account.id.clone());
-        if let Some(key) = key {
-            accounts.id_by_username.insert(key, account.id.clone());
-        }
-        accounts.by_id.insert(account.id.clone(), account.clone());
-        Ok(CreateOutcome::Created(account))
+        Ok(accounts.create(account))
+    }
+
+    async fn has_active_holder(&self, role: &RoleName) -> Result<bool, StoreError> {
+        Ok(self.accounts().has_active_holder(role))
     }
 
     async fn change_password(
@@ -160,10 +187,21 @@ impl AccountStore for MemoryStore {
     }
 
     async fn page(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Account>, StoreError> {
+        self.search("", after, limit).await
+    }
+
+    async fn search(
+        &self,
+        text: &str,
+        after: Option<&UserId>,
+        limit: u32,
+    ) -> Result<Vec<Account>, StoreError> {
         let accounts = self.accounts();
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let page = accounts.by_id.range::<UserId, _>((from, Bound::Unbounded)).take(limit);
-        Ok(page.map(|(_, account)| account.clone()).collect())
+        let accounts =
+            accounts.by_id.range::<UserId, _>((from, Bound::Unbounded)).map(|(_, account)| account);
+        let found = accounts.filter(|account| account.email.as_str().contains(text));
+        Ok(found.take(limit).cloned().collect())
     }
 }

@@ -14,12 +14,15 @@ use crate::connection::{Outcome, Transaction};
 use crate::dialect::Dialect;
 use crate::row::Row;
 use crate::sql::{
-    CHANGE_PASSWORD, COUNT_USERS, DELETE_ROLE, DELETE_ROLES, DELETE_USER, FIND_TAKEN, FIND_TAKEN_USERNAME,
-    FIND_USER, FIND_USER_BY_EMAIL, FIND_USER_BY_USERNAME, INSERT_ROLE, PAGE_OF_USERS, REPLACE_PASSWORD_HASH,
-    UPDATE_USER,
+    CHANGE_PASSWORD, COUNT_USERS, DELETE_ROLE, DELETE_ROLES, DELETE_USER, FIND_HOLDER, FIND_TAKEN,
+    FIND_TAKEN_USERNAME, FIND_USER, FIND_USER_BY_EMAIL, FIND_USER_BY_USERNAME, INSERT_ROLE, PAGE_OF_USERS,
+    REPLACE_PASSWORD_HASH, UPDATE_USER,
 };
 use crate::statement::Statement;
 use crate::store::SqlStore;
+
+/// The row of `gatewright_session_locks` that the creation of a first holder locks.
+const FIRST_HOLDER_STRIPE: i64 = 0;
 
 #[async_trait]
 impl<D: Dialect> UserStore for SqlStore<D> {
@@ -71,6 +74,26 @@ impl<D: Dialect> AccountStore for SqlStore<D> {
                 transaction.end(outcome).await
             })
             .await
+    }
+
+    async fn create_first_holder(
+        &self,
+        new: NewAccount,
+        role: &RoleName,
+    ) -> Result<CreateOutcome<Account>, StoreError> {
+        D::RETRY
+            .run("create an account", || async {
+                let mut transaction = self.pools.begin().await?;
+                let outcome = create_first_holder(&mut transaction, &new, role).await;
+                transaction.end(outcome).await
+            })
+            .await
+    }
+
+    async fn has_active_holder(&self, role: &RoleName) -> Result<bool, StoreError> {
+        let select = || Statement::new(FIND_HOLDER).text(role.as_str());
+        let found = self.pools.fetch_optional("find a holder of a role", select, |_| Ok(())).await?;
+        Ok(found.is_some())
     }
 
     async fn change_password(
@@ -130,6 +153,17 @@ impl<D: Dialect> AccountStore for SqlStore<D> {
         let after = after.map_or("", UserId::as_str);
         let select = || Statement::new(PAGE_OF_USERS).text(after).number(limit.into());
         self.pools.fetch_all("page through accounts", select, Row::account).await.map(merge)
+    }
+
+    async fn search(
+        &self,
+        text: &str,
+        after: Option<&UserId>,
+        limit: u32,
+    ) -> Result<Vec<Account>, StoreError> {
+        let after = after.map_or("", UserId::as_str);
+        let select = || Statement::new(D::SEARCH_USERS).text(after).text(text).number(limit.into());
+        self.pools.fetch_all("search accounts", select, Row::account).await.map(merge)
     }
 }
 
@@ -196,6 +230,21 @@ async fn taken<D: Dialect>(
     Ok(transaction.fetch_optional(select).await?.map(|_| CreateOutcome::Taken))
 }
 
+/// Transactions that make this check run one after the other: each locks the same row.
+async fn create_first_holder<D: Dialect>(
+    transaction: &mut Transaction<D>,
+    new: &NewAccount,
+    role: &RoleName,
+) -> Result<Outcome<CreateOutcome<Account>>, Failure> {
+    if let Some(lock) = D::LOCK_LOGINS {
+        transaction.fetch_optional(Statement::new(lock).number(FIRST_HOLDER_STRIPE)).await?;
+    }
+    if transaction.fetch_optional(Statement::new(FIND_HOLDER).text(role.as_str())).await?.is_some() {
+        return Ok(Outcome::RollBack(CreateOutcome::HolderExists));
+    }
+    create(transaction, new).await
+}
+
 async fn update<D: Dialect>(
     transaction: &mut Transaction<D>,
     id: &UserId,
@@ -214,7 +263,11 @@ async fn update<D: Dialect>(
     if is_last_holder {
         return Ok(Outcome::RollBack(UpdateOutcome::LastHolder));
     }
-    let update = Statement::new(UPDATE_USER).flag(account.is_active).epoch(account.epoch).text(id.as_str());
+    let update = Statement::new(UPDATE_USER)
+        .password_hash(&account.password_hash)
+        .flag(account.is_active)
+        .epoch(account.epoch)
+        .text(id.as_str());
     transaction.execute(update).await?;
     let removed = before.roles.difference(&account.roles).map(|role| (DELETE_ROLE, role));
     let added = account.roles.difference(&before.roles).map(|role| (INSERT_ROLE, role));

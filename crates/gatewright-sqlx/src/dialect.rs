@@ -38,6 +38,9 @@ pub(crate) trait Dialect: Driver {
     /// Reads the ids of a role's active holders and locks their rows. It may stop after two.
     const LOCK_HOLDERS: &'static str = sql::LOCK_HOLDERS;
 
+    /// Reads the users after an id whose address contains a text, at most as many as the third value.
+    const SEARCH_USERS: &'static str = sql::SEARCH_USERS;
+
     /// Reads a session and locks the row until the transaction ends.
     const LOCK_SESSION: &'static str = sql::LOCK_SESSION;
 

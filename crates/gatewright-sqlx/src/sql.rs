@@ -52,11 +52,15 @@ pub(crate) const LOCK_USER: &str = "SELECT id FROM gatewright_users WHERE id = $
 pub(crate) const LOCK_HOLDERS: &str =
     "SELECT u.id FROM gatewright_user_roles r JOIN gatewright_users u ON u.id = r.user_id
      WHERE r.role = $1 AND u.is_active ORDER BY r.user_id FOR UPDATE";
+pub(crate) const FIND_HOLDER: &str =
+    "SELECT u.id FROM gatewright_user_roles r JOIN gatewright_users u ON u.id = r.user_id
+     WHERE r.role = $1 AND u.is_active LIMIT 1";
 pub(crate) const REPLACE_PASSWORD_HASH: &str =
     "UPDATE gatewright_users SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
 pub(crate) const CHANGE_PASSWORD: &str = "UPDATE gatewright_users SET password_hash = $1, epoch = $2
      WHERE id = $3 AND password_hash = $4 AND is_active";
-pub(crate) const UPDATE_USER: &str = "UPDATE gatewright_users SET is_active = $1, epoch = $2 WHERE id = $3";
+pub(crate) const UPDATE_USER: &str =
+    "UPDATE gatewright_users SET password_hash = $1, is_active = $2, epoch = $3 WHERE id = $4";
 pub(crate) const DELETE_USER: &str = "DELETE FROM gatewright_users WHERE id = $1";
 pub(crate) const COUNT_USERS: &str =
     "SELECT count(*) AS total, count(CASE WHEN is_active THEN 1 END) AS active FROM gatewright_users";
@@ -65,6 +69,16 @@ pub(crate) const PAGE_OF_USERS: &str = concat!(
     user_columns!(),
     " FROM (SELECT id, email, username, password_hash, is_active, epoch, created_at FROM gatewright_users
      WHERE id > $1 ORDER BY id LIMIT $2)",
+    their_roles!(),
+    "ORDER BY u.id"
+);
+
+/// `instr` compares bytes and has no wildcards.
+pub(crate) const SEARCH_USERS: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM (SELECT id, email, password_hash, is_active, epoch, created_at FROM gatewright_users
+     WHERE id > $1 AND instr(email, $2) > 0 ORDER BY id LIMIT $3)",
     their_roles!(),
     "ORDER BY u.id"
 );

@@ -139,6 +139,7 @@ macro_rules! account_suite {
                 total_and_active_accounts_are_counted
                 pages_show_each_account_once_during_inserts
                 pages_show_each_account_once_during_parallel_inserts
+                search_finds_the_addresses_that_contain_a_text
             }
             $crate::store_cases! { [$(#[$attribute])*] roles ($fresh().await),
                 accounts_have_any_number_of_roles
@@ -147,6 +148,8 @@ macro_rules! account_suite {
                 epoch_is_replaced_if_the_roles_differ
                 last_active_holder_of_the_protected_role_remains
                 parallel_changes_leave_one_holder_of_the_protected_role
+                first_holder_of_a_role_is_created_once
+                one_of_many_parallel_first_holders_is_created
             }
             $crate::store_cases! { [$(#[$attribute])*] usernames ($fresh().await),
                 user_names_round_trip

@@ -79,7 +79,7 @@ pub use gatewright_core::endpoints::{
 pub use gatewright_core::error::{
     AccessError, AuthError, ExtraClaimsError, LoginError, PolicyError, RefreshError, RequestError,
 };
-pub use gatewright_core::event::{Event, EventSink, TracingSink};
+pub use gatewright_core::event::{Actor, Event, EventSink, TracingSink};
 pub use gatewright_core::guard::{
     AccessRule, ApiKeyIdentity, Caller, CredentialKind, Guard, GuardedExtractor, Identity,
 };
@@ -99,7 +99,7 @@ pub use gatewright_core::revocation::{
     RevocationFeed, RevocationReceiver, Revoked, UNCONFIRMED_WINDOW,
 };
 pub use gatewright_core::store::{
-    Account, AccountChange, AccountCounts, AccountStore, AuthUser, CompareAndSwap, CreateOutcome,
+    Account, AccountChange, AccountCounts, AccountStore, AccountView, AuthUser, CompareAndSwap, CreateOutcome,
     EpochChange, GraceClient, GracePolicy, InvalidUsedTokens, MAX_EXPIRED_PER_LOGIN, MAX_FOREIGN_GRACES,
     MAX_SESSIONS_PER_USER, MAX_USED_TOKENS, NewAccount, Rotation, RotationRequest, RotationState, Session,
     SessionSeed, SessionStore, StateChange, StoreError, TokenDigest, USE_DISCLOSURE_DELAY,

@@ -3,8 +3,8 @@
 use std::error::Error;
 
 use gatewright::{
-    Account, AccountStore, ApiKeys, Auth, AuthBuilder, Email, HashingPool, Jwt, MemoryStore, MySqlStore,
-    Password, PasswordHasher, PolicyError, PostgresFeed, PostgresStore, RedisFeed, RedisStore, Registration,
+    Account, AccountStore, ApiKeys, Auth, AuthBuilder, AuthError, Email, HashingPool, Jwt, MemoryStore,
+    MySqlStore, Password, PasswordHasher, PolicyError, PostgresFeed, PostgresStore, RedisFeed, RedisStore,
     RoleScopes, SHORT_API_KEY_BYTES, SessionStore, SqliteStore, StoreError, TrustedProxies,
 };
 
@@ -144,18 +144,19 @@ fn unknown_scope() -> String {
     format!("AUTH_API_KEYS: unknown scope after a key's colon; use {}", known.join(", "))
 }
 
-/// Creates the first admin if the store has no accounts. A generated password is shown before the
-/// account is created: a password that was never shown would lock the admin out.
+/// Creates an admin if no active account is one. A generated password is shown before the account is
+/// created: a password that was never shown would lock the admin out.
 ///
 /// # Errors
-/// When the store fails, the address or password is invalid, or the password cannot be shown.
+/// When the store fails, the address is taken, the address or password is invalid, or the password
+/// cannot be shown.
 pub async fn first_admin(
     auth: &Auth,
     config: &Config,
     show: impl FnOnce(&str) -> std::io::Result<()>,
 ) -> Result<(), Box<dyn Error>> {
     let accounts = auth.accounts()?;
-    if accounts.count().await?.total > 0 {
+    if accounts.has_admin().await? {
         return Ok(());
     }
     Email::parse(&config.admin_email).map_err(|error| format!("ADMIN_EMAIL: {error}"))?;
@@ -167,14 +168,12 @@ pub async fn first_admin(
             generated
         }
     };
-    let admin =
-        Registration::new(&config.admin_email, Password::new(password)).map_err(|error| match error {
-            PolicyError::Password(cause) => format!("ADMIN_PASSWORD: {cause}"),
-            other => format!("ADMIN_EMAIL: {other}"),
-        })?;
-    // If the address is taken, another process has created the first admin meanwhile.
-    let _ = accounts.create(admin, [Role::Admin]).await?;
-    Ok(())
+    let created = accounts.ensure_admin(&config.admin_email, Password::new(password)).await;
+    created.map(drop).map_err(|error| match error.kind() {
+        AuthError::Policy(PolicyError::Password(cause)) => format!("ADMIN_PASSWORD: {cause}").into(),
+        taken @ AuthError::EmailTaken { .. } => format!("ADMIN_EMAIL: {taken}").into(),
+        _ => error.into(),
+    })
 }
 
 /// The error of the database driver.

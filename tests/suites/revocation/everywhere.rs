@@ -96,7 +96,10 @@ async fn an_administrator_can_end_one_session_or_all_of_a_user() {
     let accounts = world.auth.accounts().unwrap();
     let (user, session) = (&first.user().id, first.session());
     accounts.end_session(user, session).await.unwrap();
-    assert_eq!(world.events.take(), [format!("SessionEnded {{ user: {user:?}, session: {session:?} }}")]);
+    assert_eq!(
+        world.events.take(),
+        [format!("SessionEnded {{ user: {user:?}, session: {session:?}, actor: System }}")]
+    );
     assert_eq!(world.status(&pairs[0].access_token).await, 401);
     assert_eq!(world.status(&pairs[1].access_token).await, 200);
     let refused = accounts.end_session(user, session).await.unwrap_err();
@@ -104,7 +107,7 @@ async fn an_administrator_can_end_one_session_or_all_of_a_user() {
 
     let _ = world.events.take();
     accounts.end_sessions(user).await.unwrap();
-    assert_eq!(world.events.take(), [format!("SessionsEnded {{ user: {user:?} }}")]);
+    assert_eq!(world.events.take(), [format!("SessionsEnded {{ user: {user:?}, actor: System }}")]);
     assert_eq!(accepted(&world, &pairs).await, ENDED);
     assert!(accounts.find(user).await.unwrap().is_active);
     let unknown = UserId::new("unknown").unwrap();

@@ -207,10 +207,14 @@ pub(super) async fn call_every_method<S: Store>(store: &S, round: usize) {
 async fn call_account_methods<S: Accounts>(store: &S, round: usize) {
     let (id, email) = (UserId::new(format!("u{round}")).unwrap(), format!("u{round}@example.com"));
     let (email, role) = (Email::parse(&email).unwrap(), RoleName::new("user").unwrap());
+    assert!(!store.has_active_holder(&role).await.unwrap());
     let [first, second, third] = ["1", "2", "3"].map(PasswordHash::new);
     let roles = [role.clone()];
     let new = NewAccount::new(id.clone(), email.clone(), first.clone(), roles, Epoch::from_u64(1), NOW);
+    let again = new.clone();
     assert!(matches!(store.create(new).await.unwrap(), CreateOutcome::Created(_)));
+    let again = store.create_first_holder(again, &role).await.unwrap();
+    assert!(matches!(again, CreateOutcome::HolderExists));
     assert_eq!(store.replace_password_hash(&id, &first, &second).await.unwrap(), CompareAndSwap::Swapped);
     let change = store.change_password(&id, &second, &third, Epoch::from_u64(2)).await;
     assert_eq!(change.unwrap(), CompareAndSwap::Swapped);
@@ -225,6 +229,7 @@ async fn call_account_methods<S: Accounts>(store: &S, round: usize) {
     assert_eq!(store.find_by_email(&email).await.unwrap().unwrap().id, id);
     assert_eq!(store.count().await.unwrap().total, 1);
     assert_eq!(store.page(None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.search("@example.com", None, 10).await.unwrap().len(), 1);
     assert!(matches!(store.delete(&id, None).await.unwrap(), UpdateOutcome::Updated(())));
 }
 

@@ -1,26 +1,20 @@
-//! Accounts: registration and administration.
-//!
-//! A change that must invalidate tokens has two steps, because accounts and sessions may be in two stores.
-//! The first writes a new epoch, which rejects all earlier tokens. The second deletes the sessions.
+//! Accounts: registration and administration. Changes of accounts are in `account_changes.rs`.
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 
 use super::sessions::SessionList;
 use crate::auth::{Auth, Error, Inner};
 use crate::error::{AuthError, PolicyError, RequestError};
-use crate::event::Event;
+use crate::event::{Actor, Event};
+use crate::guard::Identity;
 use crate::http::Fields;
 use crate::password::{AccountKey, check_policy};
 use crate::revocation::Revocation;
-use crate::store::{
-    Account, AccountChange, AccountCounts, AccountStore, AuthUser, CreateOutcome, EpochChange, NewAccount,
-    StoreError, UpdateOutcome,
-};
+use crate::store::{Account, AccountCounts, AccountStore, AuthUser, CreateOutcome, NewAccount};
 use crate::types::{
-    ClientInfo, Email, Epoch, Password, RoleChange, RoleName, SessionId, UserId, Username, Usernames,
+    ClientInfo, Email, Epoch, MAX_EMAIL_BYTES, Password, RoleName, SessionId, UserId, Username, Usernames, canonical,
 };
 
 /// A registration: address and password of a new account, both checked.
@@ -88,7 +82,7 @@ impl<U: AuthUser> Auth<U> {
     pub fn accounts(&self) -> Result<Accounts<U>, Error> {
         let missing = AuthError::Misconfigured { missing: "call with_accounts on the builder" };
         let store = self.inner.accounts.clone().ok_or_else(|| self.inner.error(missing))?;
-        Ok(Accounts { inner: Arc::clone(&self.inner), store })
+        Ok(Accounts { inner: Arc::clone(&self.inner), store, actor: None })
     }
 
     /// Creates an account with the registration role, unless the address is taken.
@@ -132,7 +126,7 @@ impl<U: AuthUser> Auth<U> {
 /// let _created_or_taken = accounts.create(admin, [RoleName::new("admin")?]).await?;
 ///
 /// let admin = &accounts.page(None, 1).await?[0];
-/// let refused = accounts.update(&admin.id, None, Some(false)).await.unwrap_err();
+/// let refused = accounts.set_active(&admin.id, false).await.unwrap_err();
 /// assert!(matches!(refused.kind(), AuthError::LastHolder { .. }));
 /// auth.login(Login::new("admin@example.com", password)).await?;
 /// assert_eq!(accounts.sessions(&admin.id).await?.sessions.len(), 1);
@@ -142,6 +136,8 @@ impl<U: AuthUser> Auth<U> {
 pub struct Accounts<U = Account> {
     pub(super) inner: Arc<Inner<U>>,
     pub(super) store: Arc<dyn AccountStore<User = U>>,
+    /// The user on whose behalf it works. `None` is the application itself.
+    actor: Option<UserId>,
 }
 
 impl<U> fmt::Debug for Accounts<U> {
@@ -151,6 +147,14 @@ impl<U> fmt::Debug for Accounts<U> {
 }
 
 impl<U: AuthUser> Accounts<U> {
+    /// Names the caller as the actor of the following changes, for their events. Without it, the actor is the
+    /// application itself ([`Actor::System`]).
+    #[must_use]
+    pub fn by(mut self, caller: &Identity<U>) -> Self {
+        self.actor = Some(caller.user().id());
+        self
+    }
+
     /// Creates an account with these roles, unless the address or the user name is taken.
     ///
     /// In all cases it computes the hash. A store may still take slightly longer to write a row than to find an
@@ -173,6 +177,20 @@ impl<U: AuthUser> Accounts<U> {
         new: Registration,
         roles: BTreeSet<RoleName>,
     ) -> Result<CreateOutcome<U>, AuthError> {
+        let new = self.new_account(new, roles).await?;
+        let created = self.store.create(new).await?;
+        if let CreateOutcome::Created(user) = &created {
+            self.inner.emit(&Event::AccountCreated { user: &user.id(), actor: self.actor() });
+        }
+        Ok(created)
+    }
+
+    /// Computes the hash, and generates id and epoch.
+    pub(super) async fn new_account(
+        &self,
+        new: Registration,
+        roles: BTreeSet<RoleName>,
+    ) -> Result<NewAccount, AuthError> {
         if new.username.is_some() && self.inner.settings.usernames == Usernames::None {
             return Err(AuthError::Misconfigured { missing: "call with_usernames on the builder" });
         }
@@ -183,11 +201,7 @@ impl<U: AuthUser> Accounts<U> {
         let epoch = Epoch::generate(&*self.inner.randomness)?;
         let mut account = NewAccount::new(id, new.email, password_hash, roles, epoch, now);
         account.username = new.username;
-        let created = self.store.create(account).await?;
-        if let CreateOutcome::Created(user) = &created {
-            self.inner.emit(&Event::Registered { user: &user.id() });
-        }
-        Ok(created)
+        Ok(account)
     }
 
     /// Creates an account for a client. An event reports a taken address, because the client must not learn it.
@@ -206,9 +220,10 @@ impl<U: AuthUser> Accounts<U> {
         }
         let holder = self.store.find_by_email(&new.email).await?.map(|user| user.id());
         let client = new.client.clone();
-        match self.create_with_roles(new, BTreeSet::from([role])).await? {
-            CreateOutcome::Created(_) => {}
-            CreateOutcome::Taken => {
+        let new = self.new_account(new, BTreeSet::from([role])).await?;
+        match self.store.create(new).await? {
+            CreateOutcome::Created(user) => self.inner.emit(&Event::Registered { user: &user.id() }),
+            CreateOutcome::Taken | CreateOutcome::HolderExists => {
                 self.inner.emit(&Event::RegistrationRepeated { user: holder.as_ref(), client: &client });
             }
             CreateOutcome::UsernameTaken => return Err(PolicyError::UsernameTaken.into()),
@@ -222,67 +237,6 @@ impl<U: AuthUser> Accounts<U> {
     /// [`AuthError::NotFound`] if it does not exist; any other error if the store failed.
     pub async fn find(&self, id: &UserId) -> Result<U, Error> {
         self.inner.answerable(async { self.store.find_by_id(id).await?.ok_or(AuthError::NotFound {}) }).await
-    }
-
-    /// Changes roles and activity in one step. `None` leaves a value unchanged.
-    ///
-    /// Disabling an account ends all its sessions and tokens. So do other roles than the present ones with
-    /// [`RoleChange::EndSessions`].
-    ///
-    /// # Errors
-    /// [`AuthError::NotFound`] or [`AuthError::LastHolder`]; any other error if a store failed. If only the
-    /// session store failed, the change has happened and all tokens are rejected. The remaining sessions
-    /// expire.
-    pub async fn update(
-        &self,
-        id: &UserId,
-        roles: Option<BTreeSet<RoleName>>,
-        is_active: Option<bool>,
-    ) -> Result<U, Error> {
-        let change = AccountChange { roles, is_active, ..AccountChange::default() };
-        self.inner.answerable(self.change(id, change)).await
-    }
-
-    /// Makes the change, with a new epoch if it ends the user's sessions.
-    async fn change(&self, id: &UserId, mut change: AccountChange) -> Result<U, AuthError> {
-        let epoch = Epoch::generate(&*self.inner.randomness)?;
-        change.epoch = match (change.is_active, &change.roles, self.inner.settings.role_change) {
-            (Some(false), ..) => Some(EpochChange::Always(epoch)),
-            (_, Some(_), RoleChange::EndSessions) => Some(EpochChange::IfRolesDiffer(epoch)),
-            _ => None,
-        };
-        let update = self.store.update(id, &change, self.inner.settings.protected_role.as_ref());
-        let record = |changed: &UpdateOutcome<U>| self.record(changed, &Event::AccountChanged { user: id });
-        if change.epoch.is_none() {
-            return updated(self.inner.revoke_and_wait(Revocation::user(id.clone()), update, record).await?);
-        }
-        let user = updated(self.first_step(id, update, record).await?)?;
-        // Otherwise the user had these roles already.
-        if user.epoch() == epoch {
-            self.inner.delete_all_sessions(id, None).await?;
-        }
-        Ok(user)
-    }
-
-    /// Deletes an account and its sessions.
-    ///
-    /// # Errors
-    /// [`AuthError::NotFound`] or [`AuthError::LastHolder`]; any other error if a store failed. If only the
-    /// session store failed, the account is deleted and all tokens are rejected. The remaining sessions
-    /// expire. Calling it again deletes them too, even though the account no longer exists.
-    pub async fn delete(&self, id: &UserId) -> Result<(), Error> {
-        let call = async {
-            let protected = self.inner.settings.protected_role.as_ref();
-            let record =
-                |deleted: &UpdateOutcome<()>| self.record(deleted, &Event::AccountDeleted { user: id });
-            let deleted = self.first_step(id, self.store.delete(id, protected), record).await?;
-            // If there is no account, an earlier call may have failed between its two steps.
-            if !matches!(deleted, UpdateOutcome::LastHolder) {
-                self.inner.delete_all_sessions(id, None).await?;
-            }
-            updated(deleted)
-        };
-        self.inner.answerable(call).await
     }
 
     /// Lists a user's live sessions.
@@ -302,7 +256,7 @@ impl<U: AuthUser> Accounts<U> {
         let call = async {
             self.inner.sessions.find(user, id).await?.ok_or(AuthError::NotFound {})?;
             let record = |&(): &()| {
-                self.inner.emit(&Event::SessionEnded { user, session: id });
+                self.inner.emit(&Event::SessionEnded { user, session: id, actor: self.actor() });
                 true
             };
             let delete = self.inner.sessions.delete(user, id);
@@ -320,7 +274,8 @@ impl<U: AuthUser> Accounts<U> {
     /// session store failed, all tokens are rejected. The remaining sessions expire.
     pub async fn end_sessions(&self, id: &UserId) -> Result<(), Error> {
         let call = async {
-            if !self.inner.replace_epoch(id, &Event::SessionsEnded { user: id }).await? {
+            let event = Event::SessionsEnded { user: id, actor: self.actor() };
+            if !self.inner.replace_epoch(id, &event).await? {
                 return Err(AuthError::NotFound {});
             }
             self.inner.delete_all_sessions(id, None).await
@@ -344,33 +299,47 @@ impl<U: AuthUser> Accounts<U> {
         self.store.page(after, limit).await.map_err(|error| self.inner.error(error))
     }
 
-    /// Emits the event if the change was made, and returns whether it was.
-    fn record<T>(&self, change: &UpdateOutcome<T>, event: &Event<'_>) -> bool {
-        let made = matches!(change, UpdateOutcome::Updated(_));
-        if made {
-            self.inner.emit(event);
+    /// Returns at most `limit` accounts whose address contains `text` and whose ids come after `after`, in the
+    /// order of their ids. Case does not matter, and no character is a wildcard. An empty text finds all accounts.
+    ///
+    /// The store reads all accounts that come after `after`, until it has found as many.
+    ///
+    /// ```
+    /// use gatewright_core::{Auth, Password, Registration, RoleName};
+    /// use gatewright_memory::MemoryStore;
+    ///
+    /// # gatewright_testkit::block_on(async {
+    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
+    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+    /// let auth = Auth::local(MemoryStore::new(), tokens, hasher).build()?;
+    /// let accounts = auth.accounts()?;
+    /// for email in ["ada@example.com", "eve@example.com", "adam@example.org"] {
+    ///     let new = Registration::new(email, Password::new("correct horse battery staple"))?;
+    ///     let _created_or_taken = accounts.create(new, [RoleName::new("user")?]).await?;
+    /// }
+    /// let first = accounts.search("Ada", None, 1).await?;
+    /// let second = accounts.search("Ada", first.last().map(|account| &account.id), 10).await?;
+    /// let found: Vec<&str> = first.iter().chain(&second).map(|account| account.email.as_str()).collect();
+    /// assert_eq!(found, ["ada@example.com", "adam@example.org"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn search(&self, text: &str, after: Option<&UserId>, limit: u32) -> Result<Vec<U>, Error> {
+        let text = text.trim();
+        // No address contains such a text, and databases reject some of them.
+        if text.len() > MAX_EMAIL_BYTES || text.contains(char::is_control) {
+            return Ok(Vec::new());
         }
-        made
+        let found = self.store.search(&canonical(text), after, limit).await;
+        found.map_err(|error| self.inner.error(error))
     }
 
-    /// Runs the first of two steps. It does not wait for the feed, because the second step does. So a feed that
-    /// is down does not stop a change halfway.
-    pub(super) async fn first_step<T>(
-        &self,
-        id: &UserId,
-        operation: impl Future<Output = Result<T, StoreError>> + Send,
-        record: impl FnOnce(&T) -> bool + Send,
-    ) -> Result<T, AuthError> {
-        self.inner.revoke_without_waiting(Revocation::user(id.clone()), operation, record).await
-    }
-}
-
-/// The value of a successful change, or the error of a refused one.
-fn updated<T>(change: UpdateOutcome<T>) -> Result<T, AuthError> {
-    match change {
-        UpdateOutcome::Updated(value) => Ok(value),
-        UpdateOutcome::NotFound => Err(AuthError::NotFound {}),
-        UpdateOutcome::Conflict => Err(AuthError::Conflict {}),
-        UpdateOutcome::LastHolder => Err(AuthError::LastHolder {}),
+    /// Who makes the changes, for events.
+    pub(super) fn actor(&self) -> Actor<'_> {
+        self.actor.as_ref().map_or(Actor::System, Actor::User)
     }
 }

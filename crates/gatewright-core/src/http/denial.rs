@@ -120,7 +120,7 @@ impl From<&AuthError> for Denial {
             AuthError::ForbiddenByApplication {} => Self::ForbiddenByApplication,
             AuthError::NotFound {} => Self::NotFound,
             AuthError::LastHolder {} => Self::LastHolder,
-            AuthError::Conflict {} => Self::Conflict,
+            AuthError::Conflict {} | AuthError::EmailTaken {} => Self::Conflict,
             AuthError::TooManyAttempts { retry_after } => Self::TooManyAttempts(*retry_after),
             AuthError::Store(_)
             | AuthError::Hasher(HasherError::Busy {} | HasherError::Failed { .. })

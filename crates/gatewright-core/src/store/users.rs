@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use super::error::StoreError;
 use crate::types::{Email, Epoch, LoginName, PasswordHash, RoleName, Timestamp, UserId, Username};
@@ -156,6 +158,9 @@ pub enum CreateOutcome<U> {
     /// The user name belongs to another account, whether the address and the id are free or not. Nothing
     /// changed.
     UsernameTaken,
+    /// An active account has the role already. Nothing changed. Only
+    /// [`create_first_holder`](AccountStore::create_first_holder) returns it.
+    HolderExists,
 }
 
 /// A change of an account. `None` leaves a field unchanged.
@@ -196,6 +201,8 @@ pub struct AccountChange {
     pub roles: Option<BTreeSet<RoleName>>,
     /// Whether the account may be used.
     pub is_active: Option<bool>,
+    /// The hash of a new password, whatever the present one is.
+    pub password_hash: Option<PasswordHash>,
     /// A new epoch, which invalidates the account's tokens and sessions.
     pub epoch: Option<EpochChange>,
 }
@@ -232,6 +239,9 @@ impl AccountChange {
         }
         if let Some(roles) = &self.roles {
             account.roles.clone_from(roles);
+        }
+        if let Some(hash) = &self.password_hash {
+            account.password_hash.clone_from(hash);
         }
         account.is_active = self.is_active.unwrap_or(account.is_active);
         CompareAndSwap::Swapped
@@ -282,8 +292,8 @@ impl AccountCounts {
 /// - An account has any number of roles, also none. Names of roles compare byte for byte.
 /// - `protected` names a role that must keep at least one active holder. The check and the change are
 ///   one step, so two holders cannot demote each other at the same time.
-/// - `page` iterates over the accounts in the order of their ids. An account that exists during the
-///   whole iteration is returned exactly once.
+/// - `page` and `search` iterate over the accounts in the order of their ids. An account that exists during
+///   the whole iteration is returned exactly once.
 ///
 /// The caller chooses the ids: [`Accounts`](crate::Accounts) generates a new one for each account.
 ///
@@ -325,6 +335,23 @@ pub trait AccountStore: UserStore {
     /// The store failed. No account is created then, unless the outcome is unknown.
     async fn create(&self, account: NewAccount) -> Result<CreateOutcome<Self::User>, StoreError>;
 
+    /// Creates the account, unless an active account has `role` already. Of many parallel calls with one role, at most
+    /// one creates an account.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    async fn create_first_holder(
+        &self,
+        account: NewAccount,
+        role: &RoleName,
+    ) -> Result<CreateOutcome<Self::User>, StoreError>;
+
+    /// Whether an active account has this role.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn has_active_holder(&self, role: &RoleName) -> Result<bool, StoreError>;
+
     /// Replaces hash and epoch together if the hash still equals `expected` and the account is active. An
     /// inactive account is a [`CompareAndSwap::Conflict`].
     ///
@@ -338,7 +365,7 @@ pub trait AccountStore: UserStore {
         epoch: Epoch,
     ) -> Result<CompareAndSwap, StoreError>;
 
-    /// Changes roles, activity and epoch in one step, and returns the changed account.
+    /// Changes roles, activity, hash and epoch in one step, and returns the changed account.
     ///
     /// The verdicts come before each other in the order `NotFound`, `Conflict`, `LastHolder`. What a change
     /// means is in [`AccountChange::apply`].
@@ -373,6 +400,18 @@ pub trait AccountStore: UserStore {
     /// # Errors
     /// The store failed.
     async fn page(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Self::User>, StoreError>;
+
+    /// As [`page`](Self::page), but only the accounts whose address contains `text`, byte for byte. No character
+    /// of `text` is a wildcard.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn search(
+        &self,
+        text: &str,
+        after: Option<&UserId>,
+        limit: u32,
+    ) -> Result<Vec<Self::User>, StoreError>;
 }
 
 /// Gatewright's own user type, for applications without a table of users.
@@ -424,6 +463,47 @@ impl NewAccount {
     pub fn with_username(mut self, username: Username) -> Self {
         self.username = Some(username);
         self
+    }
+}
+
+impl Account {
+    /// The account as administrators may see it, for JSON: `id`, `email`, `roles` (sorted), `is_active`, and
+    /// `created_at` in seconds since 1970. It contains neither the password hash nor the epoch.
+    ///
+    /// ```
+    /// use gatewright_core::store::NewAccount;
+    /// # use gatewright_core::{Account, Email, Epoch, PasswordHash, RoleName, Timestamp, UserId};
+    ///
+    /// # let (email, hash) = (Email::parse("ada@example.com")?, PasswordHash::new("$argon2id$v=19$…"));
+    /// # let (id, epoch) = (UserId::new("7")?, Epoch::from_u64(1));
+    /// # let (roles, now) = (["user", "admin"].map(RoleName::from_static), Timestamp::from_seconds(1_700_000_000));
+    /// let account = Account::from(NewAccount::new(id, email, hash, roles, epoch, now));
+    /// assert_eq!(
+    ///     serde_json::to_string(&account.view())?,
+    ///     r#"{"id":"7","email":"ada@example.com","roles":["admin","user"],"is_active":true,"created_at":1700000000}"#
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn view(&self) -> AccountView<'_> {
+        AccountView(self)
+    }
+}
+
+/// An account without its password hash and its epoch, from [`Account::view`].
+#[derive(Debug, Clone, Copy)]
+pub struct AccountView<'a>(&'a Account);
+
+impl Serialize for AccountView<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Self(account) = self;
+        let mut members = to.serialize_struct("Account", 5)?;
+        members.serialize_field("id", account.id.as_str())?;
+        members.serialize_field("email", account.email.as_str())?;
+        members.serialize_field("roles", &account.roles().collect::<Vec<_>>())?;
+        members.serialize_field("is_active", &account.is_active)?;
+        members.serialize_field("created_at", &account.created_at.as_seconds())?;
+        members.end()
     }
 }
 

@@ -42,8 +42,7 @@ impl Email {
         if text.len() > MAX_EMAIL_BYTES {
             return Err(InvalidEmail {});
         }
-        // Lower-casing may denormalise the text (U+0130), so it is normalised before and after.
-        let canonical: String = text.nfc().collect::<String>().to_lowercase().nfc().collect();
+        let canonical = canonical(text);
         let halves = canonical.split_once('@');
         let shaped = halves
             .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'));
@@ -66,6 +65,12 @@ impl FromStr for Email {
     fn from_str(text: &str) -> Result<Self, InvalidEmail> {
         Self::parse(text)
     }
+}
+
+/// A text as addresses contain it: Unicode NFC, lower case.
+pub(crate) fn canonical(text: &str) -> String {
+    // Lower-casing may denormalise the text (U+0130), so it is normalised before and after.
+    text.nfc().collect::<String>().to_lowercase().nfc().collect()
 }
 
 impl fmt::Display for Email {

@@ -71,11 +71,14 @@ pub enum Method {
     ReplacePasswordHash,
     FindAccountByEmail,
     CreateAccount,
+    CreateFirstHolder,
+    HasActiveHolder,
     ChangePassword,
     UpdateAccount,
     DeleteAccount,
     CountAccounts,
     PageAccounts,
+    SearchAccounts,
     CreateSession,
     FindSession,
     ListSessions,
@@ -156,6 +159,18 @@ impl<S: AccountStore, H: Hook> AccountStore for Intercepted<S, H> {
         self.run(Method::CreateAccount, self.store.create(account)).await
     }
 
+    async fn create_first_holder(
+        &self,
+        account: NewAccount,
+        role: &RoleName,
+    ) -> Result<CreateOutcome<S::User>, StoreError> {
+        self.run(Method::CreateFirstHolder, self.store.create_first_holder(account, role)).await
+    }
+
+    async fn has_active_holder(&self, role: &RoleName) -> Result<bool, StoreError> {
+        self.run(Method::HasActiveHolder, self.store.has_active_holder(role)).await
+    }
+
     async fn change_password(
         &self,
         id: &UserId,
@@ -189,6 +204,15 @@ impl<S: AccountStore, H: Hook> AccountStore for Intercepted<S, H> {
 
     async fn page(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<S::User>, StoreError> {
         self.run(Method::PageAccounts, self.store.page(after, limit)).await
+    }
+
+    async fn search(
+        &self,
+        text: &str,
+        after: Option<&UserId>,
+        limit: u32,
+    ) -> Result<Vec<S::User>, StoreError> {
+        self.run(Method::SearchAccounts, self.store.search(text, after, limit)).await
     }
 }
 

@@ -218,7 +218,12 @@ pub async fn update_changes_only_the_given_fields<S: Accounts>([store, other]: [
     add(&store, "u2", "eve@example.com", "user").await;
     let mut set_epoch = AccountChange::default();
     set_epoch.epoch = Some(EpochChange::Always(Epoch::from_u64(9)));
-    for step in [set_roles(&["moderator"]), set_active(false), set_epoch, AccountChange::default()] {
+    let mut set_password = AccountChange::default();
+    set_password.password_hash = Some(hash("hash-2"));
+    let steps =
+        [set_roles(&["moderator"]), set_active(false), set_epoch, set_password, AccountChange::default()];
+    for step in steps {
+        expected.password_hash = step.password_hash.clone().unwrap_or(expected.password_hash);
         expected.roles = step.roles.clone().unwrap_or(expected.roles);
         expected.is_active = step.is_active.unwrap_or(expected.is_active);
         expected.epoch = if step.epoch.is_some() { Epoch::from_u64(9) } else { expected.epoch };
@@ -287,6 +292,44 @@ pub async fn pages_show_each_account_once_during_parallel_inserts<S: Accounts>([
     assert!(seen.is_sorted_by(|one, next| one < next), "{seen:?}");
     let shown = seen.iter().filter(|id| id.starts_with('u') && id.len() == 3).count();
     assert_eq!(shown, 60);
+}
+
+/// Byte for byte, anywhere in the address and without wildcards, in the order of ids.
+pub async fn search_finds_the_addresses_that_contain_a_text<S: Accounts>([store, other]: [S; 2]) {
+    let addresses =
+        ["ada@example.com", "eve%lane@example.com", "eve_lane@example.org", "\u{e4}d\\a'x@example.com"];
+    for (number, address) in addresses.iter().enumerate() {
+        let mut new = new_account(&format!("u{number}"), address, "user");
+        new.roles = roles(&["editor", "user"]);
+        created(&store, new).await;
+    }
+    let search = async |text: &str, after: Option<&str>, limit: u32| {
+        let after = after.map(|id| UserId::new(id).unwrap());
+        let found = other.search(text, after.as_ref(), limit).await.unwrap();
+        assert!(found.iter().all(|account| account.roles == roles(&["editor", "user"])));
+        found.iter().map(|account| account.id.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    let found = [
+        ("", "u0 u1 u2 u3"),
+        ("example.com", "u0 u1 u3"),
+        ("ada@example.com", "u0"),
+        ("eve", "u1 u2"),
+        ("eve%", "u1"),
+        ("eve_", "u2"),
+        ("%", "u1"),
+        ("\u{e4}", "u3"),
+        ("d\\a'x", "u3"),
+        ("Ada", ""),
+        ("a\u{308}", ""),
+        ("adam", ""),
+    ];
+    for (text, ids) in found {
+        assert_eq!(search(text, None, 10).await, ids, "{text:?}");
+    }
+    assert_eq!(search("example", None, 2).await, "u0 u1", "the limit counts accounts");
+    assert_eq!(search("example", Some("u1"), 2).await, "u2 u3");
+    assert_eq!(search("example.com", Some("u1"), 2).await, "u3");
+    assert_eq!(search("example", None, 0).await, "");
 }
 
 /// Reads page after page and returns the ids. Calls `after_page` with the number of ids so far.

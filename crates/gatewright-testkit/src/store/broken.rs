@@ -1,8 +1,8 @@
 //! Cases for a store whose server is down, whose connections are closed, or whose table does not
 //! exist.
 
-use gatewright_core::Epoch;
 use gatewright_core::store::{AccountChange, UserStore};
+use gatewright_core::{Epoch, RoleName};
 
 use super::accounts::{add, new_account};
 use super::users::{add_user, email, hash, login};
@@ -23,9 +23,14 @@ pub async fn broken_account_store_returns_errors<S: Accounts>([store, _]: [S; 2]
     let id = add(&store, "u1", "ada@example.com", "user").await.id;
     assert!(broken.find_by_email(&email("ada@example.com")).await.is_err());
     assert!(broken.create(new_account("u2", "eve@example.com", "user")).await.is_err());
+    let admin = RoleName::from_static("admin");
+    let first = new_account("u2", "eve@example.com", "admin");
+    assert!(broken.create_first_holder(first, &admin).await.is_err());
+    assert!(broken.has_active_holder(&admin).await.is_err());
     assert!(broken.change_password(&id, &hash("hash-1"), &hash("new"), Epoch::from_u64(7)).await.is_err());
     assert!(broken.update(&id, &AccountChange::default(), None).await.is_err());
     assert!(broken.delete(&id, None).await.is_err());
     assert!(broken.count().await.is_err());
     assert!(broken.page(None, 10).await.is_err());
+    assert!(broken.search("ada", None, 10).await.is_err());
 }

@@ -98,8 +98,13 @@ pub async fn account_calls_complete_at_first_poll<S: Accounts>([store, _]: [S; 2
     assert_eq!(swap, CompareAndSwap::Swapped);
     let update = at_once(store.update(&account.id, &AccountChange::default(), None)).unwrap();
     assert!(matches!(update, UpdateOutcome::Updated(_)));
+    let role = RoleName::from_static("user");
+    assert!(at_once(store.has_active_holder(&role)).unwrap());
+    let first = at_once(store.create_first_holder(new_account("u2", "eve@example.com", "user"), &role));
+    assert!(matches!(first.unwrap(), CreateOutcome::HolderExists));
     assert_eq!(at_once(store.count()).unwrap().total, 1);
     assert_eq!(at_once(store.page(None, 10)).unwrap().len(), 1);
+    assert_eq!(at_once(store.search("ada", None, 10)).unwrap().len(), 1);
     assert!(matches!(at_once(store.delete(&account.id, None)).unwrap(), UpdateOutcome::Updated(())));
 }
 

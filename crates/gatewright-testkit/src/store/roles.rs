@@ -1,6 +1,6 @@
-//! Cases for the roles of accounts, and for the last holder of a protected one.
+//! Cases for the roles of accounts, and for the last and the first holder of one.
 
-use gatewright_core::store::{EpochChange, UpdateOutcome};
+use gatewright_core::store::{CreateOutcome, EpochChange, UpdateOutcome};
 use gatewright_core::{Account, Epoch, UserId};
 
 use super::accounts::{add, created, get, new_account, role, roles, same, set_active, set_roles, updated};
@@ -168,5 +168,41 @@ pub async fn parallel_changes_leave_one_holder_of_the_protected_role<S: Accounts
             left += usize::from(holder.is_some_and(is_left));
         }
         assert_eq!(left, 1, "repetition {repetition}");
+    }
+}
+
+/// Disabled holders and holders of other roles do not count. A taken address changes nothing.
+pub async fn first_holder_of_a_role_is_created_once<S: Accounts>([store, other]: [S; 2]) {
+    let admin = role("admin");
+    add(&store, "u1", "ada@example.com", "Admin").await;
+    let disabled = add(&store, "u2", "eve@example.com", "admin").await;
+    updated(&store, &disabled.id, &set_active(false), None).await;
+    assert!(!other.has_active_holder(&admin).await.unwrap());
+    let taken = other.create_first_holder(new_account("u3", "eve@example.com", "admin"), &admin).await;
+    assert!(matches!(taken.unwrap(), CreateOutcome::Taken));
+    assert!(get(&store, "u3").await.is_none() && !get(&store, "u2").await.unwrap().is_active);
+
+    let first = other.create_first_holder(new_account("u3", "admin@example.com", "admin"), &admin).await;
+    assert!(matches!(first.unwrap(), CreateOutcome::Created(account) if account.roles == roles(&["admin"])));
+    assert!(store.has_active_holder(&admin).await.unwrap());
+    for id in ["u3", "u4"] {
+        let again = store.create_first_holder(new_account(id, &format!("{id}@example.com"), "admin"), &admin);
+        assert!(matches!(again.await.unwrap(), CreateOutcome::HolderExists));
+    }
+    assert_eq!(store.count().await.unwrap().total, 3);
+}
+
+/// With different addresses, on both handles.
+pub async fn one_of_many_parallel_first_holders_is_created<S: Accounts>(stores: [S; 2]) {
+    for repetition in 0..repetitions() {
+        let results = race(&stores, |store, racer| async move {
+            let (id, name) = (format!("{repetition}-{racer}"), format!("admin{repetition}"));
+            let new = new_account(&id, &format!("{id}@example.com"), &name);
+            store.create_first_holder(new, &role(&name)).await.unwrap()
+        })
+        .await;
+        let created = results.iter().filter(|result| matches!(result, CreateOutcome::Created(_))).count();
+        let refused = results.iter().filter(|result| matches!(result, CreateOutcome::HolderExists)).count();
+        assert_eq!((created, refused), (1, results.len() - 1), "repetition {repetition}");
     }
 }

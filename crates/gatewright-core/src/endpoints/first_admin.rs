@@ -1,0 +1,79 @@
+//! The first administrator, whom the application creates itself.
+
+use std::collections::BTreeSet;
+
+use super::accounts::{Accounts, Registration};
+use crate::auth::Error;
+use crate::error::AuthError;
+use crate::event::Event;
+use crate::store::{AuthUser, CreateOutcome};
+use crate::types::{Password, RoleName};
+
+impl<U: AuthUser> Accounts<U> {
+    /// Creates an administrator, unless an active account has the
+    /// [protected role](crate::AuthBuilder::with_protected_role) already. Returns the new account, or `None` if
+    /// there is an administrator.
+    ///
+    /// Call it at every start, on all nodes: of many calls at once, at most one creates an account. It never
+    /// changes an existing account. It gives no role, enables none and sets no password.
+    ///
+    /// ```
+    /// use gatewright_core::{Auth, Login, Password, RoleName};
+    /// use gatewright_memory::MemoryStore;
+    ///
+    /// # gatewright_testkit::block_on(async {
+    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
+    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+    /// let auth = Auth::local(MemoryStore::new(), tokens, hasher)
+    ///     .with_protected_role(RoleName::new("admin")?)
+    ///     .build()?;
+    /// let (accounts, password) = (auth.accounts()?, Password::new("correct horse battery staple"));
+    /// assert!(accounts.ensure_admin("admin@example.com", password.clone()).await?.is_some());
+    /// assert!(accounts.ensure_admin("other@example.com", password.clone()).await?.is_none());
+    /// auth.login(Login::new("admin@example.com", password)).await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// - [`AuthError::EmailTaken`] if another account has the address, such as a disabled administrator's.
+    /// - [`AuthError::Policy`] if address or password break a rule.
+    /// - [`AuthError::Misconfigured`] without a protected role.
+    /// - Any other error if the store or the hasher failed.
+    pub async fn ensure_admin(&self, email: &str, password: Password) -> Result<Option<U>, Error> {
+        self.inner.answerable(self.create_first_admin(email, password)).await
+    }
+
+    async fn create_first_admin(&self, email: &str, password: Password) -> Result<Option<U>, AuthError> {
+        let role = self.protected_role()?;
+        if self.store.has_active_holder(role).await? {
+            return Ok(None);
+        }
+        let new =
+            self.new_account(Registration::new(email, password)?, BTreeSet::from([role.clone()])).await?;
+        match self.store.create_first_holder(new, role).await? {
+            CreateOutcome::Created(user) => {
+                self.inner.emit(&Event::AccountCreated { user: &user.id(), actor: self.actor() });
+                Ok(Some(user))
+            }
+            CreateOutcome::HolderExists => Ok(None),
+            CreateOutcome::Taken => Err(AuthError::EmailTaken {}),
+        }
+    }
+
+    /// Whether an active account has the protected role. If so, [`ensure_admin`](Self::ensure_admin) does nothing:
+    /// an application can ask before it generates a password and shows it.
+    ///
+    /// # Errors
+    /// [`AuthError::Misconfigured`] without a protected role; any other error if the store failed.
+    pub async fn has_admin(&self) -> Result<bool, Error> {
+        let call = async { Ok(self.store.has_active_holder(self.protected_role()?).await?) };
+        self.inner.answerable(call).await
+    }
+
+    fn protected_role(&self) -> Result<&RoleName, AuthError> {
+        let missing = AuthError::Misconfigured { missing: "call with_protected_role on the builder" };
+        self.inner.settings.protected_role.as_ref().ok_or(missing)
+    }
+}
