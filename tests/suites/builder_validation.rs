@@ -12,7 +12,7 @@ use gatewright::{
     TokenVerifier, VerifiedClaims,
 };
 use gatewright_testkit::{ManualFeed, TestHasher};
-use gatewright_tests::jwt;
+use gatewright_tests::{Log, jwt};
 
 fn setting(change: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account>) -> &'static str {
     change(Auth::local(MemoryStore::new(), jwt(), TestHasher::new())).build().unwrap_err().setting
@@ -79,6 +79,37 @@ fn missing_settings_are_refused_by_name() {
     assert_eq!(builder().issuer("iss").build().unwrap_err().setting, "audience");
     assert_eq!(builder().issuer("iss").audience("").build().unwrap_err().setting, "audience");
     assert_eq!(HashingPool::builder().with_workers(0).build().unwrap_err().setting, "workers");
+}
+
+gatewright::roles! { enum Role: role { User = "user", Admin = "admin" } }
+
+#[test]
+fn roles_that_the_application_does_not_have_are_refused_by_name() {
+    let unknown = || RoleName::from_static("root");
+    assert_eq!(setting(|b| b.with_roles::<Role>().with_registration_role(unknown())), "registration_role");
+    assert_eq!(setting(|b| b.with_protected_role(unknown()).with_roles::<Role>()), "protected_role");
+    let scopes = |role: RoleName| gatewright::RoleScopes::new().with(role, gatewright::Scopes::default());
+    assert_eq!(setting(|b| b.with_roles::<Role>().with_role_scopes(scopes(unknown()))), "role_scopes");
+    let local = || Auth::local(MemoryStore::new(), jwt(), TestHasher::new());
+    let known = local().with_roles::<Role>().with_role_scopes(scopes(Role::User.into()));
+    assert!(known.with_registration_role(Role::User).with_protected_role(Role::Admin).build().is_ok());
+    assert!(local().with_registration_role(unknown()).build().is_ok(), "without `with_roles`");
+}
+
+/// An application without scopes has no entries, and no warning.
+#[test]
+fn a_role_without_scopes_is_a_warning_at_the_start() {
+    let warnings = |scopes: gatewright::RoleScopes| {
+        let log = Log::default();
+        let _listening = log.listen();
+        let builder = Auth::local(MemoryStore::new(), jwt(), TestHasher::new()).with_roles::<Role>();
+        builder.with_role_scopes(scopes).build().unwrap();
+        let text = log.text();
+        text.lines().filter(|line| line.contains("users with this role get no scopes")).count()
+    };
+    let user = || gatewright::RoleScopes::new().with(Role::User, gatewright::Scopes::parse("read").unwrap());
+    let both = user().with(Role::Admin, gatewright::Scopes::default());
+    assert_eq!([warnings(user()), warnings(both), warnings(gatewright::RoleScopes::new())], [1, 0, 0]);
 }
 
 /// An issuer that signs in a key management service, which does not give its key away.

@@ -8,6 +8,7 @@ mod handle;
 mod build_error;
 mod feed_keys;
 mod limits;
+mod named_roles;
 mod builder;
 mod dangerous;
 mod resource_server;

@@ -279,6 +279,17 @@ pub enum Event<'a> {
         /// How many such failures there were since the last of these events.
         count: u64,
     },
+    /// A stored user has a role that is not one of [`with_roles`](crate::AuthBuilder::with_roles). It satisfies no
+    /// guard for the application's own roles. It is emitted at most once a minute.
+    #[non_exhaustive]
+    UnknownRole {
+        /// The user who was read last.
+        user: &'a UserId,
+        /// The role.
+        role: &'a str,
+        /// How many reads returned such a user since the last of these events.
+        count: u64,
+    },
     /// A request failed on the server, or the feed failed to take a revocation at once. A feed that queues
     /// messages and cannot send them logs that itself.
     #[non_exhaustive]
@@ -334,7 +345,7 @@ pub trait EventSink: Send + Sync + 'static {
 /// | level | events |
 /// |---|---|
 /// | `error` | failures |
-/// | `warn` | a reused refresh token, a used one from another client, or a use with an unknown outcome; an exceeded refusal floor; an overload; refused logins, refreshes and permissions; rejected messages of the feed |
+/// | `warn` | a reused refresh token, a used one from another client, or a use with an unknown outcome; an exceeded refusal floor; an overload; refused logins, refreshes and permissions; unknown roles; rejected messages of the feed |
 /// | `info` | all others, including rejected access tokens |
 /// | `debug` | malformed requests |
 #[derive(Debug, Clone, Copy, Default)]
@@ -379,7 +390,8 @@ impl EventSink for TracingSink {
             Event::HashNotUpgraded { user, cause: Some(error) } => {
                 tracing::error!(target: "gatewright", %user, cause = chain(error), "password hash not upgraded");
             }
-            Event::LoginRefused { .. }
+            Event::UnknownRole { .. }
+            | Event::LoginRefused { .. }
             | Event::RefreshRefused { .. }
             | Event::HashNotUpgraded { .. }
             | Event::PasswordChangeRefused { .. }

@@ -94,9 +94,9 @@ pub use token::{Claims, TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifi
 pub use types::{
     AllOf, Amr, AnyOf, ApiKeys, Authenticated, ClientInfo, ClientNetwork, Clock, Deadline, Email, Epoch,
     InvalidAmr, InvalidApiKey, InvalidEmail, InvalidId, InvalidLoginName, InvalidScopes, InvalidUsername,
-    LoginName, Password, PasswordHash, Policy, RandomError, Requirement, RoleChange, RoleName, RoleScopes,
-    Scopes, SecureRandom, SessionId, SystemClock, SystemRandom, SystemTimer, Timer, Timestamp, TokenText,
-    UnknownRole, UserAgent, UserId, Username,
+    LoginName, Password, PasswordHash, Policy, RandomError, Requirement, RoleChange, RoleEnum, RoleName,
+    RoleScopes, Scopes, SecureRandom, SessionId, SystemClock, SystemRandom, SystemTimer, Timer, Timestamp,
+    TokenText, UnknownRole, UserAgent, UserId, Username,
 };
 #[doc(hidden)]
 pub use types::{assert_distinct, assert_roles, assert_scopes};

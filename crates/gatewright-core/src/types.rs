@@ -31,7 +31,7 @@ pub use random::{RandomError, SecureRandom, SystemRandom};
 pub use requirement::{AllOf, AnyOf, Authenticated, Policy, Requirement};
 #[doc(hidden)]
 pub use role::assert_roles;
-pub use role::{MAX_ROLE_BYTES, RoleChange, RoleName, UnknownRole};
+pub use role::{MAX_ROLE_BYTES, RoleChange, RoleEnum, RoleName, UnknownRole};
 #[doc(hidden)]
 pub use scope::assert_scopes;
 pub use scope::{InvalidScopes, MAX_SCOPES_BYTES, RoleScopes, Scopes};

@@ -99,11 +99,11 @@ pub use gatewright_core::revocation::{
     RevocationFeed, RevocationReceiver, Revoked, UNCONFIRMED_WINDOW,
 };
 pub use gatewright_core::store::{
-    Account, AccountChange, AccountCounts, AccountStore, AccountView, AuthUser, CompareAndSwap, CreateOutcome,
-    EpochChange, GraceClient, GracePolicy, InvalidUsedTokens, MAX_EXPIRED_PER_LOGIN, MAX_FOREIGN_GRACES,
-    MAX_SESSIONS_PER_USER, MAX_USED_TOKENS, NewAccount, Rotation, RotationRequest, RotationState, Session,
-    SessionSeed, SessionStore, StateChange, StoreError, TokenDigest, USE_DISCLOSURE_DELAY,
-    USED_TOKEN_RETENTION, UpdateOutcome, UsedToken, UserStore, Validity,
+    Account, AccountChange, AccountCounts, AccountStore, AccountView, AuthUser, CompareAndSwap,
+    CreateOutcome, EpochChange, GraceClient, GracePolicy, InvalidUsedTokens, MAX_EXPIRED_PER_LOGIN,
+    MAX_FOREIGN_GRACES, MAX_SESSIONS_PER_USER, MAX_USED_TOKENS, NewAccount, Rotation, RotationRequest,
+    RotationState, Session, SessionSeed, SessionStore, StateChange, StoreError, TokenDigest,
+    USE_DISCLOSURE_DELAY, USED_TOKEN_RETENTION, UpdateOutcome, UsedToken, UserStore, Validity,
 };
 pub use gatewright_core::token::{
     AuthMethods, Claims, ExtraClaimsMismatch, ExtraObject, FUTURE_TOLERANCE, InvalidExtraClaims, IssueError,
@@ -115,7 +115,7 @@ pub use gatewright_core::types::{
     Epoch, InvalidAmr, InvalidApiKey, InvalidEmail, InvalidId, InvalidLoginName, InvalidScopes,
     InvalidUsername, LoginName, MAX_AMR_BYTES, MAX_API_KEY_BYTES, MAX_EMAIL_BYTES, MAX_LOGIN_NAME_BYTES,
     MAX_ROLE_BYTES, MAX_SCOPES_BYTES, MAX_USER_AGENT_BYTES, MAX_USERNAME_BYTES, MAX_USERNAME_KEY_BYTES,
-    Password, PasswordHash, Policy, RandomError, Requirement, RoleChange, RoleName, RoleScopes,
+    Password, PasswordHash, Policy, RandomError, Requirement, RoleChange, RoleEnum, RoleName, RoleScopes,
     SHORT_API_KEY_BYTES, Scopes, SecureRandom, SessionId, SystemClock, SystemRandom, SystemTimer, Timer,
     Timestamp, TokenText, UnknownRole, UserAgent, UserId, Username,
 };

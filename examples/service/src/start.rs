@@ -128,6 +128,7 @@ fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilde
         .with_role_scopes(scopes)
         .with_api_keys(api_keys)
         .with_trusted_proxies(proxies)
+        .with_roles::<Role>()
         .with_registration_role(Role::User)
         .with_usernames()
         .with_protected_role(Role::Admin)

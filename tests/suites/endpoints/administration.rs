@@ -10,6 +10,8 @@ use gatewright_tests::{PASSWORD, World};
 
 use super::{EMAIL, NEW_PASSWORD, authenticate, world};
 
+gatewright::roles! { enum Role: role { User = "user", Editor = "editor", Admin = "admin" } }
+
 const ADMIN: &str = "admin@example.com";
 
 fn roles(names: &[&'static str]) -> BTreeSet<RoleName> {
@@ -237,4 +239,48 @@ async fn search_ignores_case_and_unicode_form() {
     for text in ["a\0", "a\u{7f}", &"a".repeat(255), &"\u{130}".repeat(127)] {
         assert_eq!(count(text).await, 0, "{text:?}");
     }
+}
+
+#[tokio::test]
+async fn accounts_get_only_roles_of_the_application() {
+    let world = World::with(MemoryStore::new(), |builder| builder.with_roles::<Role>());
+    let user = world.add(EMAIL).await;
+    let accounts = world.auth.accounts().unwrap();
+    let unknown = || roles(&["root", "user"]);
+    let changes = [
+        accounts.set_roles(&user.id, &user.roles, unknown()).await,
+        accounts.update(&user.id, Some(unknown()), None).await,
+    ];
+    for refused in changes.map(Result::unwrap_err) {
+        assert!(matches!(refused.kind(), AuthError::Policy(PolicyError::Role(_))), "{refused:?}");
+        let reply = world.auth.reply_to(refused.kind());
+        assert_eq!(
+            (reply.status, &*reply.body),
+            (422, br#"{"detail":"Unknown role","error":"unknown_role"}"#.as_slice())
+        );
+    }
+    let new = Registration::new("new@example.com", Password::new(PASSWORD)).unwrap();
+    let refused = accounts.create(new, unknown()).await.unwrap_err();
+    assert!(matches!(refused.kind(), AuthError::Policy(PolicyError::Role(_))), "{refused:?}");
+    assert_eq!(accounts.count().await.unwrap().total, 1);
+    let changed = accounts.set_roles(&user.id, &user.roles, [Role::User, Role::Editor]).await.unwrap();
+    assert_eq!(changed.roles, roles(&["editor", "user"]));
+}
+
+/// At a login, and at a guard that reads the stores. Once a minute, with a count.
+#[tokio::test]
+async fn a_stored_role_that_the_application_does_not_have_is_an_event() {
+    let world = World::with(MemoryStore::new(), |builder| builder.with_roles::<Role>());
+    let user = world.add(EMAIL).await;
+    let pair = world.login(EMAIL).await;
+    assert!(world.events.take().iter().all(|event| !event.contains("UnknownRole")), "the role is known");
+    let mut change = gatewright::AccountChange::default();
+    change.roles = Some(roles(&["root", "user"]));
+    let _ = world.store.update(&user.id, &change, None).await.unwrap();
+    world.auth.invalidate_user(&user.id).await.unwrap();
+    assert_eq!(world.status(&pair.access_token).await, 200);
+    let expected = format!("UnknownRole {{ user: {:?}, role: \"root\", count: 1 }}", user.id);
+    assert_eq!(world.events.take(), [expected]);
+    let _ = world.login(EMAIL).await;
+    assert!(world.events.take().iter().all(|event| !event.contains("UnknownRole")), "once a minute");
 }

@@ -16,7 +16,9 @@ use super::limits::{
     DEFAULT_ACCESS_LIFETIME, DEFAULT_HASH_WAIT, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME,
     DEFAULT_SESSION_LIFETIME, check,
 };
+use super::named_roles::check_roles;
 use super::refusal_floor::{DEFAULT_REFUSAL_FLOOR, RefusalFloor};
+use super::reports::Reports;
 use crate::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY, SessionCache};
 use crate::event::{EventSink, TracingSink};
 use crate::http::{DenialResponder, Renderer, TokenEndpoint, TrustedProxies, is_realm};
@@ -27,8 +29,8 @@ use crate::revocation::{
 use crate::store::{Account, AccountStore, AuthUser, GracePolicy, SessionStore, UserStore};
 use crate::token::{TokenIssuer, TokenVerifier};
 use crate::types::{
-    ApiKeys, Clock, RoleChange, RoleName, RoleScopes, SecureRandom, SystemClock, SystemRandom, SystemTimer,
-    Timer, Usernames,
+    ApiKeys, Clock, RoleChange, RoleEnum, RoleName, RoleScopes, SecureRandom, SystemClock, SystemRandom,
+    SystemTimer, Timer, Usernames,
 };
 
 impl Auth<Account> {
@@ -164,6 +166,7 @@ impl<U: AuthUser> AuthBuilder<U> {
                 refresh_grace: DEFAULT_REFRESH_GRACE,
                 grace_policy: GracePolicy::default(),
                 role_scopes: RoleScopes::new(),
+                roles: None,
                 registration_role: None,
                 usernames: Usernames::default(),
                 protected_role: None,
@@ -353,6 +356,34 @@ impl<U: AuthUser> AuthBuilder<U> {
         self
     }
 
+    /// Names all roles of the application, as [`roles!`](crate::roles) declares them.
+    ///
+    /// - [`build`](Self::build) rejects other roles in the settings.
+    /// - If [`RoleScopes`] has entries, a role without one is a warning at the start: users with this role get no
+    ///   scopes.
+    /// - [`Accounts`](crate::Accounts) gives an account no other role ([`PolicyError::Role`](crate::error::PolicyError::Role), 422).
+    /// - A stored user with another role is an event, at most once a minute
+    ///   ([`Event::UnknownRole`](crate::Event::UnknownRole)).
+    ///
+    /// ```
+    /// use gatewright_core::{Auth, RoleName};
+    ///
+    /// gatewright_core::roles! { pub enum Role: role { User = "user", Admin = "admin" } }
+    ///
+    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
+    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let (store, tokens) = (gatewright_memory::MemoryStore::new(), tokens.build()?);
+    /// # let hasher = gatewright_testkit::TestHasher::new();
+    /// let builder = Auth::local(store, tokens, hasher).with_roles::<Role>().with_registration_role(Role::User);
+    /// let error = builder.with_protected_role(RoleName::new("root")?).build().unwrap_err();
+    /// assert_eq!(error.to_string(), "protected_role: must be one of `with_roles`, is root");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_roles<R: RoleEnum>(mut self) -> Self {
+        self.settings.roles = Some(R::ROLES.iter().map(|role| (*role).into()).collect());
+        self
+    }
+
     /// Sets the role of newly registered accounts. Without it, registration is disabled.
     pub fn with_registration_role(mut self, role: impl Into<RoleName>) -> Self {
         self.settings.registration_role = Some(role.into());
@@ -467,6 +498,7 @@ impl<U: AuthUser> AuthBuilder<U> {
     /// A setting is out of its bounds, or the timer cannot be started. The error names the setting.
     pub fn build(self) -> Result<Auth<U>, BuildError> {
         check(&self.settings)?;
+        check_roles(&self.settings)?;
         if self.responder.realm.as_deref().is_some_and(|realm| !is_realm(realm)) {
             let error = BuildError::new("realm", "must be visible ASCII without quotes and backslashes");
             return Err(error.with_found(format_args!("{:?}", self.responder.realm.unwrap_or_default())));
@@ -508,6 +540,7 @@ impl<U: AuthUser> AuthBuilder<U> {
             refusal_floor: RefusalFloor::new(self.settings.refusal_floor, Arc::clone(&self.timer)),
             timer: Arc::clone(&self.timer),
             randomness: self.randomness,
+            unknown_roles: Reports::default(),
             events: Arc::clone(&self.events),
             feed: self.feed,
             codec,

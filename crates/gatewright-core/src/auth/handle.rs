@@ -1,5 +1,6 @@
 //! [`Auth`] itself: the parts that it is built from, and what its methods share.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Once};
@@ -8,6 +9,7 @@ use std::time::Duration;
 use super::error::{Answers, Error};
 use super::extra_claims::ExtraClaimsSource;
 use super::refusal_floor::RefusalFloor;
+use super::reports::Reports;
 use crate::cache::SessionCache;
 use crate::error::AuthError;
 use crate::event::{Event, EventSink};
@@ -80,6 +82,8 @@ pub(crate) struct Inner<U> {
     pub(crate) timer: Arc<dyn Timer>,
     pub(crate) refusal_floor: RefusalFloor,
     pub(crate) randomness: Arc<dyn SecureRandom>,
+    /// The reads of users with a role that the application does not have.
+    pub(crate) unknown_roles: Reports,
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) feed: Arc<dyn RevocationFeed>,
     /// Makes the messages of the feed.
@@ -105,6 +109,8 @@ pub(crate) struct Settings {
     pub(crate) refresh_grace: Duration,
     pub(crate) grace_policy: GracePolicy,
     pub(crate) role_scopes: RoleScopes,
+    /// `None` if the application does not name its roles.
+    pub(crate) roles: Option<BTreeSet<RoleName>>,
     pub(crate) registration_role: Option<RoleName>,
     pub(crate) usernames: Usernames,
     pub(crate) protected_role: Option<RoleName>,

@@ -22,8 +22,9 @@ impl<U: AuthUser> Accounts<U> {
     /// [`RoleChange::EndSessions`].
     ///
     /// # Errors
-    /// [`AuthError::NotFound`] or [`AuthError::LastHolder`]; any other error if a store failed. If only the
-    /// session store failed, the change has happened and all tokens are rejected. The remaining sessions
+    /// [`AuthError::NotFound`], [`AuthError::LastHolder`], or [`AuthError::Policy`] if the application does not have
+    /// one of the roles ([`with_roles`](crate::AuthBuilder::with_roles)); any other error if a store failed. If
+    /// only the session store failed, the change has happened and all tokens are rejected. The remaining sessions
     /// expire.
     pub async fn update(
         &self,
@@ -91,6 +92,7 @@ impl<U: AuthUser> Accounts<U> {
 
     /// Makes the change, with a new epoch if it ends the user's sessions.
     async fn change(&self, id: &UserId, mut change: AccountChange) -> Result<U, AuthError> {
+        change.roles.iter().try_for_each(|roles| self.check_known(roles))?;
         let epoch = Epoch::generate(&*self.inner.randomness)?;
         change.epoch = match (change.is_active, &change.roles, self.inner.settings.role_change) {
             (Some(false), ..) => Some(EpochChange::Always(epoch)),

@@ -14,7 +14,8 @@ use crate::password::{AccountKey, check_policy};
 use crate::revocation::Revocation;
 use crate::store::{Account, AccountCounts, AccountStore, AuthUser, CreateOutcome, NewAccount};
 use crate::types::{
-    ClientInfo, Email, Epoch, MAX_EMAIL_BYTES, Password, RoleName, SessionId, UserId, Username, Usernames, canonical,
+    ClientInfo, Email, Epoch, MAX_EMAIL_BYTES, Password, RoleName, SessionId, UnknownRole, UserId, Username,
+    Usernames, canonical,
 };
 
 /// A registration: address and password of a new account, both checked.
@@ -161,8 +162,11 @@ impl<U: AuthUser> Accounts<U> {
     /// existing one. The caller gets the outcome, so a taken address causes no event.
     ///
     /// # Errors
-    /// [`AuthError::Misconfigured`] if there is a user name without
-    /// [`with_usernames`](crate::AuthBuilder::with_usernames); any other error if the store or the hasher failed.
+    /// - [`AuthError::Misconfigured`] if there is a user name without
+    ///   [`with_usernames`](crate::AuthBuilder::with_usernames).
+    /// - [`AuthError::Policy`] if the application does not have one of the roles
+    ///   ([`with_roles`](crate::AuthBuilder::with_roles)).
+    /// - Any other error if the store or the hasher failed.
     pub async fn create(
         &self,
         new: Registration,
@@ -177,6 +181,7 @@ impl<U: AuthUser> Accounts<U> {
         new: Registration,
         roles: BTreeSet<RoleName>,
     ) -> Result<CreateOutcome<U>, AuthError> {
+        self.check_known(&roles)?;
         let new = self.new_account(new, roles).await?;
         let created = self.store.create(new).await?;
         if let CreateOutcome::Created(user) = &created {
@@ -336,6 +341,16 @@ impl<U: AuthUser> Accounts<U> {
         }
         let found = self.store.search(&canonical(text), after, limit).await;
         found.map_err(|error| self.inner.error(error))
+    }
+
+    /// Refuses roles that the application does not have.
+    pub(super) fn check_known(&self, roles: &BTreeSet<RoleName>) -> Result<(), PolicyError> {
+        let known = self.inner.settings.roles.as_ref();
+        if known.is_none_or(|known| roles.is_subset(known)) {
+            Ok(())
+        } else {
+            Err(UnknownRole::default().into())
+        }
     }
 
     /// Who makes the changes, for events.

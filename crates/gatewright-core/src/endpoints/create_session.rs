@@ -131,6 +131,7 @@ impl<U: AuthUser> Inner<U> {
         user: &U,
         options: SessionOptions,
     ) -> Result<TokenPair, AuthError> {
+        self.report_unknown_role(user);
         let session = self.new_session(user, options)?;
         let grant = Grant::new(self, user, session.scopes.clone())?;
         let validity = Validity::new(session.created_at, session.idle_expires_at);

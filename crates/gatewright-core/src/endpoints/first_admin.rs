@@ -58,7 +58,8 @@ impl<U: AuthUser> Accounts<U> {
                 Ok(Some(user))
             }
             CreateOutcome::HolderExists => Ok(None),
-            CreateOutcome::Taken => Err(AuthError::EmailTaken {}),
+            // It has no user name, so none can be taken.
+            CreateOutcome::Taken | CreateOutcome::UsernameTaken => Err(AuthError::EmailTaken {}),
         }
     }
 

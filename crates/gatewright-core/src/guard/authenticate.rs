@@ -87,8 +87,9 @@ pub(crate) fn verify<U>(inner: &Inner<U>, token: &str) -> Result<Arc<VerifiedCla
     Ok(verified.map_err(AccessError::Token)?)
 }
 
-/// Loads the user with this id, and guards against a store that returns another user.
+/// Loads the user with this id, and guards against a store that returns another user. Reports an unknown role.
 pub(crate) async fn find_user<U: AuthUser>(inner: &Inner<U>, id: &UserId) -> Result<Option<U>, AuthError> {
-    let user = inner.users.find_by_id(id).await?;
-    Ok(user.filter(|user| user.id() == *id))
+    let user = inner.users.find_by_id(id).await?.filter(|user| user.id() == *id);
+    user.iter().for_each(|user| inner.report_unknown_role(user));
+    Ok(user)
 }

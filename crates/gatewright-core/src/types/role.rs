@@ -19,6 +19,14 @@ pub const MAX_ROLE_BYTES: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoleName(Cow<'static, str>);
 
+/// The roles of an application, as an enum. [`roles!`](crate::roles) implements it.
+///
+/// [`AuthBuilder::with_roles`](crate::AuthBuilder::with_roles) takes it.
+pub trait RoleEnum: Copy + Into<RoleName> + 'static {
+    /// All roles, in the order of declaration.
+    const ROLES: &'static [Self];
+}
+
 /// What happens to a user's sessions when the role changes.
 ///
 /// In both cases the new role applies from the next request on: guards read roles from the store, not
@@ -104,7 +112,7 @@ impl Borrow<str> for RoleName {
 /// Declares an application's roles: an enum, and a module with one type per role that guards can name.
 ///
 /// The enum gets `as_str`, `ALL`, `FromStr`, `Display` and serde's traits, and converts into a
-/// [`RoleName`]. Each type in the module is a [`Policy`](crate::Policy). An undeclared role, two roles with one name, or an invalid name does
+/// [`RoleName`]. It is a [`RoleEnum`](crate::RoleEnum). Each type in the module is a [`Policy`](crate::Policy). An undeclared role, two roles with one name, or an invalid name does
 /// not compile.
 ///
 /// ```
@@ -139,6 +147,10 @@ macro_rules! roles {
             ($(#[$meta])*) $vis $name $module "role"
             ($crate::UnknownRole) Role
             $($(#[$variant_meta])* $variant = $text),+
+        }
+
+        impl $crate::RoleEnum for $name {
+            const ROLES: &'static [Self] = Self::ALL;
         }
 
         impl ::core::convert::From<$name> for $crate::RoleName {

@@ -150,6 +150,11 @@ impl RoleScopes {
         self
     }
 
+    /// The roles with an entry.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &RoleName> {
+        self.0.iter().map(|(role, _)| role)
+    }
+
     /// The scopes of all roles together.
     pub(crate) fn all(&self) -> Scopes {
         self.allowed(self.0.iter().map(|(role, _)| role.as_str()))
