@@ -52,8 +52,8 @@ pub(crate) trait Dialect: Driver {
     /// second value. It leaves out sessions that another transaction has locked.
     const DELETE_EXPIRED: &'static str;
 
-    /// Whether a connection may keep `DELETE_EXPIRED` as a prepared statement.
-    const KEEPS_DELETE_EXPIRED: bool = true;
+    /// Whether `DELETE_EXPIRED` may be prepared.
+    const PREPARES_DELETE_EXPIRED: bool = true;
 
     /// The statement with this database's placeholders. If `schema` is given, the application may have
     /// selected another one, and the statement names the schema of the tables.

@@ -5,7 +5,6 @@
 
 use std::pin::Pin;
 
-use sqlx::database::HasStatementCache;
 use sqlx::query::Query;
 use sqlx::{
     ColumnIndex, Database, Decode, Encode, Execute, Executor, IntoArguments, Row, SqlStr, Type, query_with,
@@ -30,9 +29,8 @@ pub(crate) trait Driver: Database<Arguments: IntoArguments<Self>> {
     /// Copies `value` into the query's next placeholder.
     fn bind(query: DriverQuery<Self>, value: Value<'_>) -> DriverQuery<Self>;
 
-    /// The values of `query` with another SQL text. If `is_kept`, the connection keeps the prepared
-    /// statement.
-    fn with_sql(query: DriverQuery<Self>, sql: SqlStr, is_kept: bool) -> sqlx::Result<DriverQuery<Self>>;
+    /// The values of `query` with another SQL text.
+    fn with_sql(query: DriverQuery<Self>, sql: SqlStr) -> sqlx::Result<DriverQuery<Self>>;
 
     /// Runs a query without reading rows. A query that is a `&'static str` is sent without being
     /// prepared.
@@ -65,7 +63,7 @@ pub(crate) trait Driver: Database<Arguments: IntoArguments<Self>> {
 
 impl<D> Driver for D
 where
-    D: Database<Arguments: IntoArguments<D>> + HasStatementCache,
+    D: Database<Arguments: IntoArguments<D>>,
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
     for<'v> i64: Encode<'v, D> + Decode<'v, D> + Type<D>,
     for<'v> bool: Encode<'v, D> + Decode<'v, D> + Type<D>,
@@ -85,9 +83,9 @@ where
         }
     }
 
-    fn with_sql(mut query: DriverQuery<D>, sql: SqlStr, is_kept: bool) -> sqlx::Result<DriverQuery<D>> {
+    fn with_sql(mut query: DriverQuery<D>, sql: SqlStr) -> sqlx::Result<DriverQuery<D>> {
         let values = query.take_arguments().map_err(sqlx::Error::Encode)?;
-        Ok(Query::persistent(query_with(sql, values.unwrap_or_default()), is_kept))
+        Ok(query_with(sql, values.unwrap_or_default()))
     }
 
     fn execute<'c>(

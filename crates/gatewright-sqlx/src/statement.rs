@@ -1,7 +1,7 @@
 //! A statement with the values for its placeholders.
 
 use gatewright_core::{Epoch, PasswordHash, Timestamp};
-use sqlx::query;
+use sqlx::{AssertSqlSafe, query};
 
 use crate::dialect::Dialect;
 use crate::driver::{DriverQuery, Value};
@@ -12,18 +12,18 @@ pub(crate) struct Statement<D: Dialect> {
     text: &'static str,
     /// The values, in a query without SQL.
     values: DriverQuery<D>,
-    /// Whether the connection keeps the prepared statement.
-    is_kept: bool,
+    /// Values in the text of a statement that is not prepared.
+    numbers: Vec<i64>,
 }
 
 impl<D: Dialect> Statement<D> {
     pub(crate) fn new(text: &'static str) -> Self {
-        Self { text, values: query(""), is_kept: true }
+        Self { text, values: query(""), numbers: Vec::new() }
     }
 
-    /// A statement that is prepared anew each time.
-    pub(crate) fn prepared_once(text: &'static str) -> Self {
-        Self { is_kept: false, ..Self::new(text) }
+    /// A statement with these numbers in its text, which is not prepared. It must not read rows.
+    pub(crate) fn unprepared(text: &'static str, numbers: Vec<i64>) -> Self {
+        Self { numbers, ..Self::new(text) }
     }
 
     fn bind(self, value: Value<'_>) -> Self {
@@ -67,7 +67,14 @@ impl<D: Dialect> Statement<D> {
         connection: &mut D::Connection,
         schema: Option<&str>,
     ) -> sqlx::Result<u64> {
-        Ok(D::rows_affected(&D::execute(connection, self.query(schema)?).await?))
+        if self.numbers.is_empty() {
+            return Ok(D::rows_affected(&D::execute(connection, self.query(schema)?).await?));
+        }
+        let mut text = D::sql(self.text, schema).as_str().to_owned();
+        for number in self.numbers {
+            text = text.replacen('?', &number.to_string(), 1);
+        }
+        Ok(D::rows_affected(&D::execute(connection, AssertSqlSafe(text)).await?))
     }
 
     /// Reads the first row, if there is one.
@@ -89,6 +96,6 @@ impl<D: Dialect> Statement<D> {
     }
 
     fn query(self, schema: Option<&str>) -> sqlx::Result<DriverQuery<D>> {
-        D::with_sql(self.values, D::sql(self.text, schema), self.is_kept)
+        D::with_sql(self.values, D::sql(self.text, schema))
     }
 }

@@ -36,7 +36,7 @@ impl Dialect for MySql {
          WHERE idle_expires_at <= $1 ORDER BY idle_expires_at LIMIT $2 FOR UPDATE SKIP LOCKED) expired
          STRAIGHT_JOIN gatewright_sessions ON gatewright_sessions.id = expired.id";
     // MariaDB 10.11 ignores SKIP LOCKED in a subquery when a prepared statement runs again.
-    const KEEPS_DELETE_EXPIRED: bool = false;
+    const PREPARES_DELETE_EXPIRED: bool = false;
 
     fn sql(statement: &'static str, schema: Option<&str>) -> SqlStr {
         let statement = unnumbered(statement);
