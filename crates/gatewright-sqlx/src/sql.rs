@@ -77,7 +77,7 @@ pub(crate) const PAGE_OF_USERS: &str = concat!(
 pub(crate) const SEARCH_USERS: &str = concat!(
     "SELECT ",
     user_columns!(),
-    " FROM (SELECT id, email, password_hash, is_active, epoch, created_at FROM gatewright_users
+    " FROM (SELECT id, email, username, password_hash, is_active, epoch, created_at FROM gatewright_users
      WHERE id > $1 AND instr(email, $2) > 0 ORDER BY id LIMIT $3)",
     their_roles!(),
     "ORDER BY u.id"
