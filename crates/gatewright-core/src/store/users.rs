@@ -467,8 +467,8 @@ impl NewAccount {
 }
 
 impl Account {
-    /// The account as administrators may see it, for JSON: `id`, `email`, `roles` (sorted), `is_active`, and
-    /// `created_at` in seconds since 1970. It contains neither the password hash nor the epoch.
+    /// The account as administrators may see it, for JSON: `id`, `email`, `username` if it has one, `roles`
+    /// (sorted), `is_active`, and `created_at` in seconds since 1970. It contains neither the password hash nor the epoch.
     ///
     /// ```
     /// use gatewright_core::store::NewAccount;
@@ -497,9 +497,13 @@ pub struct AccountView<'a>(&'a Account);
 impl Serialize for AccountView<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let Self(account) = self;
-        let mut members = to.serialize_struct("Account", 5)?;
+        let mut members = to.serialize_struct("Account", 5 + usize::from(account.username.is_some()))?;
         members.serialize_field("id", account.id.as_str())?;
         members.serialize_field("email", account.email.as_str())?;
+        match &account.username {
+            Some(username) => members.serialize_field("username", username.as_str())?,
+            None => members.skip_field("username")?,
+        }
         members.serialize_field("roles", &account.roles().collect::<Vec<_>>())?;
         members.serialize_field("is_active", &account.is_active)?;
         members.serialize_field("created_at", &account.created_at.as_seconds())?;
