@@ -5,9 +5,9 @@ use std::fmt;
 use aws_lc_rs::signature::{self, ParsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatewright::{
-    Algorithm, Claims, Clock, Jwt, KeyRing, NewKey, SigningKey, SystemClock, TokenKind, TokenVerifier,
-};
+use gatewright::Jwt;
+use gatewright::token::{Algorithm, Claims, KeyRing, NewKey, SigningKey, TokenKind, TokenVerifier};
+use gatewright::types::{Clock, SystemClock};
 use jwt_simple::algorithms::{ECDSAP256PublicKeyLike, ES256PublicKey, Ed25519PublicKey, EdDSAPublicKeyLike};
 use jwt_simple::common::VerificationOptions;
 use serde::Serialize;

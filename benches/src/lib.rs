@@ -18,10 +18,9 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatewright::{
-    Claims, Clock, Epoch, HmacSecret, Jwt, Scopes, SessionId, SystemClock, SystemRandom, Timestamp, TokenId,
-    TokenKind, TokenVerifier, UserId,
-};
+use gatewright::token::{Claims, TokenId, TokenKind, TokenVerifier};
+use gatewright::types::{Clock, Epoch, SessionId, SystemClock, SystemRandom, Timestamp};
+use gatewright::{HmacSecret, Jwt, Scopes, UserId};
 use jwt_simple::algorithms::{HS256Key, MACLike};
 use jwt_simple::common::VerificationOptions;
 use serde::Deserialize;

@@ -17,11 +17,13 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatewright::{
-    Algorithm, Auth, BodyCollector, Endpoint, HashingPool, Headers, Issuers, JwkSet, Jwt, KeyRing,
-    MAX_JWKS_KEYS, MAX_TRUSTED_PROXIES, MemoryStore, RequestView, RoleName, SigningKey, Timestamp, TokenKind,
-    TokenVerifier, TrustedProxies, VerifyingKey,
+use gatewright::endpoints::Endpoint;
+use gatewright::http::{BodyCollector, Headers, MAX_TRUSTED_PROXIES, RequestView, TrustedProxies};
+use gatewright::token::{
+    Algorithm, Issuers, JwkSet, KeyRing, MAX_JWKS_KEYS, SigningKey, TokenKind, TokenVerifier, VerifyingKey,
 };
+use gatewright::types::Timestamp;
+use gatewright::{Auth, HashingPool, Jwt, MemoryStore, RoleName};
 use gatewright_core::http::BearerToken;
 use gatewright_core::revocation::{FeedCodec, FeedKey, MAX_FEED_MESSAGE_BYTES};
 

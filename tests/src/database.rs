@@ -4,7 +4,8 @@
 use std::future::Future;
 
 use example_service::testing::databases;
-use gatewright::{MySqlStore, PostgresStore, SqliteStore, StoreError};
+use gatewright::store::StoreError;
+use gatewright::{MySqlStore, PostgresStore, SqliteStore};
 use gatewright_testkit::store::Store;
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, PgConnection, SqliteConnection};
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use example_service::testing::revocations::{end_session, expect_accepted};
 use example_service::testing::{ADMIN_PASSWORD, PATIENCE, Program, new_directory, secret};
-use gatewright::CACHE_TTL_WITHOUT_FEED;
+use gatewright::revocation::CACHE_TTL_WITHOUT_FEED;
 use gatewright_testkit::auth_routes::{Request, Target, Tokens};
 use gatewright_testkit::block_on;
 use sqlx::{AssertSqlSafe, Connection, Executor};

@@ -14,7 +14,9 @@ use std::fmt;
 use example_service::testing::{
     Application, PATIENCE, databases, serve, serve_over_a_failing_store, serve_with_redis,
 };
-use gatewright::{Account, AuthBuilder, ProblemRenderer, TokenEndpoint, TrustedProxies};
+use gatewright::Account;
+use gatewright::auth::AuthBuilder;
+use gatewright::http::{ProblemRenderer, TokenEndpoint, TrustedProxies};
 use gatewright_testkit::auth_routes::Target;
 use gatewright_testkit::{Outage, block_on};
 

@@ -26,10 +26,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use example_service::testing::new_directory;
+use gatewright::auth::AuthBuilder;
+use gatewright::endpoints::Refresh;
+use gatewright::revocation::{FeedMessage, Revocation};
+use gatewright::store::{AccountStore, CreateOutcome, NewAccount};
+use gatewright::types::{Epoch, SystemRandom, TokenText};
 use gatewright::{
-    Account, AccountStore, Auth, AuthBuilder, CreateOutcome, Email, Epoch, FeedMessage, Jwt, Login,
-    MemoryStore, NewAccount, Password, PasswordHash, Refresh, Revocation, RoleName, RoleScopes, Scopes,
-    SqliteStore, SystemRandom, TokenPair, TokenText, UserId,
+    Account, Auth, Email, Jwt, Login, MemoryStore, Password, PasswordHash, RoleName, RoleScopes, Scopes,
+    SqliteStore, TokenPair, UserId,
 };
 use gatewright_testkit::feed::sealed_by;
 use gatewright_testkit::store::Store;
@@ -132,7 +136,7 @@ impl<S: Store> World<S> {
 
     /// Adds a user with this stored hash.
     pub async fn add_with_hash(&self, email: &str, hash: PasswordHash) -> Account {
-        let now = gatewright::Clock::now(&self.clock);
+        let now = gatewright::types::Clock::now(&self.clock);
         let id = UserId::generate(now, &SystemRandom).unwrap();
         let epoch = Epoch::generate(&SystemRandom).unwrap();
         let (email, role) = (Email::parse(email).unwrap(), RoleName::new("user").unwrap());
@@ -164,7 +168,7 @@ impl<S: Store> World<S> {
     /// The status of a guarded `GET` with this token: 200 if it is accepted.
     pub async fn status(&self, token: &TokenText) -> u16 {
         let headers = Bearer(format!("Bearer {}", token.expose()));
-        let identity = self.auth.authenticate(&gatewright::RequestView::new("GET", &headers));
+        let identity = self.auth.authenticate(&gatewright::http::RequestView::new("GET", &headers));
         identity
             .await
             .map_or_else(|reply| reply.status, |identity| if identity.is_some() { 200 } else { 401 })
@@ -175,7 +179,7 @@ impl<S: Store> World<S> {
 #[derive(Debug)]
 pub struct Bearer(pub String);
 
-impl gatewright::Headers for Bearer {
+impl gatewright::http::Headers for Bearer {
     fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
         if name == "authorization" {
             see(self.0.as_bytes());

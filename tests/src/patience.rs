@@ -4,7 +4,8 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use gatewright::{Prefix, RedisFeed, RedisStore, StoreError};
+use gatewright::store::{Prefix, StoreError};
+use gatewright::{RedisFeed, RedisStore};
 use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use tokio::time::Instant;

@@ -4,7 +4,8 @@
 use std::marker::PhantomData;
 
 use example_service::testing::databases;
-use gatewright::{AccountStore, Jwt, MemoryStore, Prefix, RedisStore, SessionStore};
+use gatewright::store::{AccountStore, Prefix, SessionStore};
+use gatewright::{Jwt, MemoryStore, RedisStore};
 use gatewright_testkit::refresh::{Durability, Storage};
 
 use crate::database::Database;

@@ -10,10 +10,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use gatewright::axum::{CurrentUser, routes};
-use gatewright::{
-    AccountStore, ApiKeys, Auth, Clock, CreateOutcome, Email, Epoch, MemoryStore, NewAccount, RoleName,
-    Scopes, SystemClock, SystemRandom, UserId,
-};
+use gatewright::store::{AccountStore, CreateOutcome, NewAccount};
+use gatewright::types::{Clock, Epoch, SystemClock, SystemRandom};
+use gatewright::{ApiKeys, Auth, Email, MemoryStore, RoleName, Scopes, UserId};
 use gatewright_testkit::auth_routes::{PASSWORD, Target};
 use gatewright_testkit::{TestHasher, block_on};
 use gatewright_tests::{jwt, secret};

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gatewright::{
-    Account, Auth, AuthBuilder, Claims, Endpoint, FeedKey, HashingPool, IssueError, Jwt, MAX_FEED_KEYS,
-    MemoryStore, RoleName, SystemRandom, Timer, Timestamp, TokenError, TokenIssuer, TokenKind, TokenText,
-    TokenVerifier, VerifiedClaims,
+use gatewright::auth::AuthBuilder;
+use gatewright::endpoints::Endpoint;
+use gatewright::revocation::{FeedKey, MAX_FEED_KEYS};
+use gatewright::token::{
+    Claims, IssueError, TokenError, TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims,
 };
+use gatewright::types::{SystemRandom, Timer, Timestamp, TokenText};
+use gatewright::{Account, Auth, HashingPool, Jwt, MemoryStore, RoleName};
 use gatewright_testkit::{ManualFeed, TestHasher};
 use gatewright_tests::{Log, jwt};
 

@@ -11,14 +11,14 @@
 //! A session that lives is always admitted. A failure prints its seed: `GATEWRIGHT_TEST_SEED` runs that
 //! seed alone.
 //!
-//! [`HEARTBEAT_TIMEOUT`]: gatewright::HEARTBEAT_TIMEOUT
-//! [`CACHE_TTL_WITH_FEED`]: gatewright::CACHE_TTL_WITH_FEED
+//! [`HEARTBEAT_TIMEOUT`]: gatewright::revocation::HEARTBEAT_TIMEOUT
+//! [`CACHE_TTL_WITH_FEED`]: gatewright::revocation::CACHE_TTL_WITH_FEED
 
 mod network;
 mod random;
 mod simulation;
 
-use gatewright::{CACHE_TTL_WITH_FEED, HEARTBEAT_TIMEOUT};
+use gatewright::revocation::{CACHE_TTL_WITH_FEED, HEARTBEAT_TIMEOUT};
 use gatewright_testkit::block_on;
 
 use network::Fault;

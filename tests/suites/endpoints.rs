@@ -16,7 +16,10 @@ mod extra_claims;
 mod errors;
 mod signing;
 
-use gatewright::{Identity, MemoryStore, Password, PasswordChange, RequestView, SessionId, TokenText};
+use gatewright::endpoints::PasswordChange;
+use gatewright::http::RequestView;
+use gatewright::types::{SessionId, TokenText};
+use gatewright::{Identity, MemoryStore, Password};
 use gatewright_testkit::auth_routes::claims;
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{FailingStore, Outage};

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use example_service::testing::databases;
-use gatewright::{LocalFeed, PostgresFeed, Prefix};
+use gatewright::PostgresFeed;
+use gatewright::revocation::LocalFeed;
+use gatewright::store::Prefix;
 use gatewright_testkit::feed::{Ends, Network, Node, Wire};
 use gatewright_tests::patience::{raw_redis, redis_feed};
 use sqlx::Connection;

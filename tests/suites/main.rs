@@ -25,3 +25,4 @@ mod differences;
 mod servers;
 mod on_redis;
 mod layering;
+mod quick_starts;

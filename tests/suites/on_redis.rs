@@ -10,10 +10,12 @@ use std::error::Error;
 use std::time::Duration;
 
 use example_service::testing::databases;
-use gatewright::{
-    Epoch, Prefix, RedisStore, Rotation, RotationRequest, Scopes, Session, SessionId, SessionSeed,
-    SessionStore, StoreError, SystemRandom, Timestamp, TokenDigest, TokenId, UserId, Warning,
+use gatewright::store::{
+    Prefix, Rotation, RotationRequest, Session, SessionSeed, SessionStore, StoreError, TokenDigest, Warning,
 };
+use gatewright::token::TokenId;
+use gatewright::types::{Epoch, SessionId, SystemRandom, Timestamp};
+use gatewright::{RedisStore, Scopes, UserId};
 use gatewright_tests::patience::{raw_redis as raw, redis_store, until_ok};
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, cmd};

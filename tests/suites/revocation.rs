@@ -8,11 +8,14 @@ mod races;
 
 use std::time::Duration;
 
-use gatewright::{
-    Account, Auth, AuthBuilder, CACHE_TTL_WITHOUT_FEED, Endpoint, Headers, LocalFeed, Login,
-    MAX_CACHE_CAPACITY, MAX_SESSIONS_PER_USER, MemoryStore, Password, RequestView, RevocationCheck, RoleName,
-    TokenPair, TokenText,
-};
+use gatewright::auth::AuthBuilder;
+use gatewright::cache::MAX_CACHE_CAPACITY;
+use gatewright::endpoints::Endpoint;
+use gatewright::http::{Headers, RequestView};
+use gatewright::revocation::{CACHE_TTL_WITHOUT_FEED, LocalFeed, RevocationCheck};
+use gatewright::store::MAX_SESSIONS_PER_USER;
+use gatewright::types::TokenText;
+use gatewright::{Account, Auth, Login, MemoryStore, Password, RoleName, TokenPair};
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{CountingStore, FailingStore, ManualFeed, Outage, TestHasher, Watch};
 use gatewright_tests::{Log, PASSWORD, World, jwt, memory};

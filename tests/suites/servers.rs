@@ -8,7 +8,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use example_service::testing::databases;
-use gatewright::{AccountStore, Endpoint, MySqlStore, PostgresStore, RequestView, SqlOptions, TokenPair};
+use gatewright::endpoints::Endpoint;
+use gatewright::http::RequestView;
+use gatewright::store::{AccountStore, SqlOptions};
+use gatewright::{MySqlStore, PostgresStore, TokenPair};
 use gatewright_testkit::store::Store;
 use gatewright_tests::World;
 use gatewright_tests::database::Database;
@@ -188,7 +191,7 @@ pub(crate) async fn unavailable_in_time<S: Store>(world: &World<S>, pair: &Token
 /// The headers of a request with a form.
 struct Form;
 
-impl gatewright::Headers for Form {
+impl gatewright::http::Headers for Form {
     fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
         if name == "content-type" {
             see(b"application/x-www-form-urlencoded");

@@ -19,9 +19,12 @@ use axum::body::Body;
 use axum::http::Request;
 use axum::routing::get;
 use gatewright::axum::{CurrentUser, StatelessClaims};
+use gatewright::password::{HashContext, PasswordHasher, PasswordVerdict};
+use gatewright::revocation::RevocationCheck;
+use gatewright::store::{AccountStore, SessionStore};
 use gatewright::{
-    Account, AccountStore, Auth, HashContext, HashingPool, Jwt, Login, MemoryStore, Password, PasswordHasher,
-    PasswordVerdict, Registration, RevocationCheck, RoleName, RoleScopes, Scopes, SessionStore, SqliteStore,
+    Account, Auth, HashingPool, Jwt, Login, MemoryStore, Password, Registration, RoleName, RoleScopes,
+    Scopes, SqliteStore,
 };
 use gatewright_benches::{SECRET, Signed, Tokens};
 use tower::ServiceExt;

@@ -15,10 +15,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
+use gatewright::password::{HashContext, PasswordHasher};
+use gatewright::store::{AccountChange, AccountStore, NewAccount};
+use gatewright::types::{Clock, Epoch, SecureRandom, SystemClock, SystemRandom};
 use gatewright::{
-    AccountChange, AccountStore, Auth, Clock, Email, Epoch, HashContext, HashingPool, Jwt, Login, NewAccount,
-    Password, PasswordHash, PasswordHasher, RoleName, SecureRandom, SqliteStore, SystemClock, SystemRandom,
-    UserId,
+    Auth, Email, HashingPool, Jwt, Login, Password, PasswordHash, RoleName, SqliteStore, UserId,
 };
 use gatewright_benches::SECRET;
 use gatewright_benches::statistics::{mann_whitney, median};

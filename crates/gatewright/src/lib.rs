@@ -18,9 +18,12 @@
 //! | `redis` | `RedisStore`: sessions in Redis; `RedisFeed`: revocations between nodes |
 //! | `sqlite` | `SqliteStore`: accounts and sessions in SQLite |
 //! | `swagger-ui` | `openapi::SwaggerUi`: a page that shows the document, with login |
-//! | `time` | conversions between [`Timestamp`] and `time::OffsetDateTime` |
+//! | `time` | conversions between [`types::Timestamp`] and `time::OffsetDateTime` |
 //!
-//! A service on axum. The README shows the same service on actix-web and poem.
+//! The module `guide` has a page for each task, from the first program to operations. It is compiled with
+//! all features.
+//!
+//! A service on axum:
 //!
 #![cfg_attr(all(feature = "axum", feature = "memory"), doc = "```")]
 #![cfg_attr(not(all(feature = "axum", feature = "memory")), doc = "```ignore")]
@@ -61,71 +64,165 @@
 //! crate: implementations of them need it as a dependency.
 //!
 //! - The cause of a rejected request is only in the log. Gatewright logs with `tracing` under the
-//!   target `gatewright`, so install a subscriber. Set an [`EventSink`] to receive the events
+//!   target `gatewright`, so install a subscriber. Set an [`event::EventSink`] to receive the events
 //!   yourself.
 //! - Import by name. With `use gatewright::*` the modules `axum`, `actix_web` and `poem` shadow the
 //!   crates of these names.
 
-pub use gatewright_core::auth::{
-    Auth, AuthBuilder, BuildError, DEFAULT_ACCESS_LIFETIME, DEFAULT_HASH_WAIT, DEFAULT_REFRESH_GRACE,
-    DEFAULT_REFRESH_LIFETIME, DEFAULT_REFUSAL_FLOOR, DEFAULT_SESSION_LIFETIME, DangerousAuthBuilder, Error,
-    MAX_HASH_WAIT, MAX_HELD_REFUSALS, MAX_REFRESH_GRACE, MAX_REFUSAL_FLOOR, NoUser,
-};
-pub use gatewright_core::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY};
-pub use gatewright_core::endpoints::{
-    Accounts, ActiveToken, Endpoint, INTROSPECTION, Introspection, Login, PUBLIC_KEYS_MAX_AGE,
-    PasswordChange, Refresh, Registration, SessionInfo, SessionList, SessionOptions, TokenPair,
-};
-pub use gatewright_core::error::{
-    AccessError, AuthError, ExtraClaimsError, LoginError, PolicyError, RefreshError, RequestError,
-};
-pub use gatewright_core::event::{Actor, Event, EventSink, TracingSink};
-pub use gatewright_core::guard::{
-    AccessRule, ApiKeyIdentity, Caller, CredentialKind, Guard, GuardedExtractor, Identity,
-};
-pub use gatewright_core::http::{
-    BodyCollector, Denial, DetailRenderer, Headers, InvalidProxies, MAX_BODY_BYTES, MAX_DISCARDED_BYTES,
-    MAX_FORWARDED_BYTES, MAX_FORWARDED_HOPS, MAX_TRUSTED_PROXIES, ProblemRenderer, RETRY_AFTER, Rendered,
-    Renderer, Reply, RequestView, TokenEndpoint, TrustedProxies,
-};
-pub use gatewright_core::password::{
-    AccountKey, HashContext, HasherError, MAX_PASSWORD_BYTES, MIN_PASSWORD_CODE_POINTS, PasswordHasher,
-    PasswordPolicyError, PasswordVerdict,
-};
-pub use gatewright_core::revocation::{
-    CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED, DISTRUST_WINDOW, FEED_KEY_BYTES, FeedKey, FeedMessage,
-    FeedReach, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, InvalidFeedKey, InvalidRevocation, LocalFeed,
-    MAX_FEED_KEYS, MAX_FEED_MESSAGE_BYTES, Publication, Received, Revocation, RevocationCheck,
-    RevocationFeed, RevocationReceiver, Revoked, UNCONFIRMED_WINDOW,
-};
-pub use gatewright_core::store::{
-    Account, AccountChange, AccountCounts, AccountStore, AccountView, AuthUser, CompareAndSwap,
-    CreateOutcome, EpochChange, GraceClient, GracePolicy, InvalidUsedTokens, MAX_EXPIRED_PER_LOGIN,
-    MAX_FOREIGN_GRACES, MAX_SESSIONS_PER_USER, MAX_USED_TOKENS, NewAccount, Rotation, RotationRequest,
-    RotationState, Session, SessionSeed, SessionStore, StateChange, StoreError, TokenDigest,
-    USE_DISCLOSURE_DELAY, USED_TOKEN_RETENTION, UpdateOutcome, UsedToken, UserStore, Validity,
-};
-pub use gatewright_core::token::{
-    AuthMethods, Claims, ExtraClaimsMismatch, ExtraObject, FUTURE_TOLERANCE, InvalidExtraClaims, IssueError,
-    MAX_ACCESS_LIFETIME, MAX_EXTRA_CLAIMS_BYTES, MAX_REFRESH_LIFETIME, MAX_TOKEN_BYTES, SIGNING_TIMEOUT,
-    TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims,
-};
+pub use gatewright_core::auth::{Auth, Error};
+pub use gatewright_core::endpoints::{Login, Registration, SessionOptions, TokenPair};
+pub use gatewright_core::error::AuthError;
+pub use gatewright_core::guard::Identity;
+pub use gatewright_core::store::{Account, AuthUser, UserStore};
 pub use gatewright_core::types::{
-    AllOf, Amr, AnyOf, ApiKeys, Authenticated, ClientInfo, ClientNetwork, Clock, Deadline, DerivedKey, Email,
-    Epoch, InvalidAmr, InvalidApiKey, InvalidEmail, InvalidId, InvalidLoginName, InvalidScopes,
-    InvalidUsername, LoginName, MAX_AMR_BYTES, MAX_API_KEY_BYTES, MAX_EMAIL_BYTES, MAX_LOGIN_NAME_BYTES,
-    MAX_ROLE_BYTES, MAX_SCOPES_BYTES, MAX_USER_AGENT_BYTES, MAX_USERNAME_BYTES, MAX_USERNAME_KEY_BYTES,
-    Password, PasswordHash, Policy, RandomError, Requirement, RoleChange, RoleEnum, RoleName, RoleScopes,
-    SHORT_API_KEY_BYTES, Scopes, SecureRandom, SessionId, SystemClock, SystemRandom, SystemTimer, Timer,
-    Timestamp, TokenText, UnknownRole, UserAgent, UserId, Username,
+    AllOf, AnyOf, ApiKeys, Email, LoginName, Password, PasswordHash, RoleName, RoleScopes, Scopes, UserId,
 };
-pub use gatewright_core::{Bytes, roles, scopes};
-pub use gatewright_jwt::{
-    Algorithm, DangerousJwtBuilder, HmacSecret, IssuerVerifier, Issuers, JwkSet, Jwt, JwtBuilder, KeyError,
-    KeyRing, MAX_CACHE_TOKENS, MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_ID_BYTES, MAX_LEEWAY, MIN_SECRET_BYTES,
-    NewKey, RingError, SigningKey, UnknownAlgorithm, VerifyingKey,
-};
-pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder, Upgrade};
+pub use gatewright_core::{roles, scopes};
+pub use gatewright_jwt::{HmacSecret, Jwt};
+pub use gatewright_password::HashingPool;
+
+#[cfg(feature = "memory")]
+pub use gatewright_memory::MemoryStore;
+#[cfg(feature = "redis")]
+pub use gatewright_redis::{RedisFeed, RedisStore};
+#[cfg(feature = "mysql")]
+pub use gatewright_sqlx::MySqlStore;
+#[cfg(feature = "sqlite")]
+pub use gatewright_sqlx::SqliteStore;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub use gatewright_sqlx::sqlx;
+#[cfg(feature = "postgres")]
+pub use gatewright_sqlx::{PostgresFeed, PostgresStore};
+
+#[cfg(all(
+    feature = "actix-web",
+    feature = "axum",
+    feature = "jwks",
+    feature = "memory",
+    feature = "openapi",
+    feature = "poem",
+    feature = "postgres",
+    feature = "redis",
+    feature = "sqlite"
+))]
+pub mod guide;
+
+/// The builder of [`Auth`], its defaults and limits.
+pub mod auth {
+    pub use gatewright_core::auth::{
+        Auth, AuthBuilder, BuildError, DEFAULT_ACCESS_LIFETIME, DEFAULT_HASH_WAIT, DEFAULT_REFRESH_GRACE,
+        DEFAULT_REFRESH_LIFETIME, DEFAULT_REFUSAL_FLOOR, DEFAULT_SESSION_LIFETIME, DangerousAuthBuilder,
+        Error, MAX_HASH_WAIT, MAX_HELD_REFUSALS, MAX_REFRESH_GRACE, MAX_REFUSAL_FLOOR, NoUser,
+    };
+}
+
+/// Limits of the cache of sessions.
+pub mod cache {
+    pub use gatewright_core::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY};
+}
+
+/// The requests and replies of the ready-made endpoints, and the administration of accounts.
+pub mod endpoints {
+    pub use gatewright_core::endpoints::{
+        Accounts, ActiveToken, Endpoint, INTROSPECTION, Introspection, Login, PUBLIC_KEYS_MAX_AGE,
+        PasswordChange, Refresh, Registration, SessionInfo, SessionList, SessionOptions, TokenPair,
+    };
+}
+
+/// Why something was refused or failed. For operators, never for clients.
+pub mod error {
+    pub use gatewright_core::error::{
+        AccessError, AuthError, ExtraClaimsError, LoginError, PolicyError, RefreshError, RequestError,
+    };
+}
+
+/// Events: what happened, for logs and audits.
+pub mod event {
+    pub use gatewright_core::event::{Actor, Event, EventSink, TracingSink};
+}
+
+/// What guards check, and what they leave in a request.
+pub mod guard {
+    pub use gatewright_core::guard::{
+        AccessRule, ApiKeyIdentity, Caller, CredentialKind, Guard, GuardedExtractor, Identity,
+    };
+}
+
+/// What crosses the wire: bodies, replies, renderers, trusted proxies.
+pub mod http {
+    pub use gatewright_core::Bytes;
+    pub use gatewright_core::http::{
+        BodyCollector, Denial, DetailRenderer, Headers, InvalidProxies, MAX_BODY_BYTES, MAX_DISCARDED_BYTES,
+        MAX_FORWARDED_BYTES, MAX_FORWARDED_HOPS, MAX_TRUSTED_PROXIES, ProblemRenderer, RETRY_AFTER, Rendered,
+        Renderer, Reply, RequestView, TokenEndpoint, TrustedProxies,
+    };
+}
+
+/// Password hashing: the pool of threads, its settings, and the trait behind it.
+pub mod password {
+    pub use gatewright_core::password::{
+        AccountKey, HashContext, HasherError, MAX_PASSWORD_BYTES, MIN_PASSWORD_CODE_POINTS, PasswordHasher,
+        PasswordPolicyError, PasswordVerdict,
+    };
+    pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder, Upgrade};
+}
+
+/// Revocations, and the feeds that carry them between nodes.
+pub mod revocation {
+    pub use gatewright_core::revocation::{
+        CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED, DISTRUST_WINDOW, FEED_KEY_BYTES, FeedKey, FeedMessage,
+        FeedReach, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, InvalidFeedKey, InvalidRevocation, LocalFeed,
+        MAX_FEED_KEYS, MAX_FEED_MESSAGE_BYTES, Publication, Received, Revocation, RevocationCheck,
+        RevocationFeed, RevocationReceiver, Revoked, UNCONFIRMED_WINDOW,
+    };
+}
+
+/// The traits of stores, and their parts.
+pub mod store {
+    pub use gatewright_core::store::{
+        Account, AccountChange, AccountCounts, AccountStore, AccountView, AuthUser, CompareAndSwap,
+        CreateOutcome, EpochChange, GraceClient, GracePolicy, InvalidUsedTokens, MAX_EXPIRED_PER_LOGIN,
+        MAX_FOREIGN_GRACES, MAX_SESSIONS_PER_USER, MAX_USED_TOKENS, NewAccount, Rotation, RotationRequest,
+        RotationState, Session, SessionSeed, SessionStore, StateChange, StoreError, TokenDigest,
+        USE_DISCLOSURE_DELAY, USED_TOKEN_RETENTION, UpdateOutcome, UsedToken, UserStore, Validity,
+    };
+    #[cfg(feature = "redis")]
+    pub use gatewright_redis::{DEFAULT_PREFIX, InvalidPrefix, MAX_PREFIX_BYTES, Prefix, Warning};
+    #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+    pub use gatewright_sqlx::{MAX_POOL_SIZE, SqlOptions};
+}
+
+/// Tokens: claims, keys, key rings, and the tokens of other issuers.
+pub mod token {
+    pub use gatewright_core::token::{
+        AuthMethods, Claims, ExtraClaimsMismatch, ExtraObject, FUTURE_TOLERANCE, InvalidExtraClaims,
+        IssueError, MAX_ACCESS_LIFETIME, MAX_EXTRA_CLAIMS_BYTES, MAX_REFRESH_LIFETIME, MAX_TOKEN_BYTES,
+        SIGNING_TIMEOUT, TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims,
+    };
+    #[cfg(feature = "jwks")]
+    pub use gatewright_jwks::{
+        DEFAULT_MAX_STALE, DEFAULT_REFRESH, DangerousRemoteIssuerBuilder, FetchFailure, MAX_COOL_DOWN,
+        MAX_REFRESH, MAX_STALE, MAX_TIMEOUT, MIN_REFRESH, MIN_STALE, RemoteIssuer, RemoteIssuerBuilder,
+    };
+    pub use gatewright_jwt::{
+        Algorithm, DangerousJwtBuilder, HmacSecret, IssuerVerifier, Issuers, JwkSet, Jwt, JwtBuilder,
+        KeyError, KeyRing, MAX_CACHE_TOKENS, MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_ID_BYTES, MAX_LEEWAY,
+        MIN_SECRET_BYTES, NewKey, RingError, SigningKey, UnknownAlgorithm, VerifyingKey,
+    };
+}
+
+/// Small types: ids, scopes, policies, clients, time and randomness.
+pub mod types {
+    pub use gatewright_core::types::{
+        AllOf, Amr, AnyOf, ApiKeys, Authenticated, ClientInfo, ClientNetwork, Clock, Deadline, DerivedKey,
+        Email, Epoch, InvalidAmr, InvalidApiKey, InvalidEmail, InvalidId, InvalidLoginName, InvalidScopes,
+        InvalidUsername, LoginName, MAX_AMR_BYTES, MAX_API_KEY_BYTES, MAX_EMAIL_BYTES, MAX_LOGIN_NAME_BYTES,
+        MAX_ROLE_BYTES, MAX_SCOPES_BYTES, MAX_USER_AGENT_BYTES, MAX_USERNAME_BYTES, MAX_USERNAME_KEY_BYTES,
+        Password, PasswordHash, Policy, RandomError, Requirement, RoleChange, RoleEnum, RoleName, RoleScopes,
+        SHORT_API_KEY_BYTES, Scopes, SecureRandom, SessionId, SystemClock, SystemRandom, SystemTimer, Timer,
+        Timestamp, TokenText, UnknownRole, UserAgent, UserId, Username,
+    };
+}
 
 /// For actix-web: `App::new().configure(install(&auth, "/auth")).route("/me", web::get().to(me))`.
 ///
@@ -187,26 +284,3 @@ pub mod openapi {
         API_KEY, BEARER, Document, DocumentError, GuardedHandler, OAUTH2, OperationKey, document_reply,
     };
 }
-
-#[cfg(feature = "jwks")]
-pub use gatewright_jwks::{
-    DEFAULT_MAX_STALE, DEFAULT_REFRESH, DangerousRemoteIssuerBuilder, FetchFailure, MAX_COOL_DOWN,
-    MAX_REFRESH, MAX_STALE, MAX_TIMEOUT, MIN_REFRESH, MIN_STALE, RemoteIssuer, RemoteIssuerBuilder,
-};
-
-#[cfg(feature = "memory")]
-pub use gatewright_memory::MemoryStore;
-
-#[cfg(feature = "redis")]
-pub use gatewright_redis::{
-    DEFAULT_PREFIX, InvalidPrefix, MAX_PREFIX_BYTES, Prefix, RedisFeed, RedisStore, Warning,
-};
-
-#[cfg(feature = "mysql")]
-pub use gatewright_sqlx::MySqlStore;
-#[cfg(feature = "sqlite")]
-pub use gatewright_sqlx::SqliteStore;
-#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
-pub use gatewright_sqlx::{MAX_POOL_SIZE, SqlOptions, sqlx};
-#[cfg(feature = "postgres")]
-pub use gatewright_sqlx::{PostgresFeed, PostgresStore};

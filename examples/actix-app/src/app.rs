@@ -10,8 +10,11 @@ use example_service::service::{Json, Service};
 use gatewright::actix_web::{
     ApiKey, Authorized, CurrentUser, Error, MaybeUser, Path, Rejection, StatelessClaims, guarded, install,
 };
+use gatewright::error::RequestError;
+use gatewright::http::Reply;
 use gatewright::openapi::{Document, DocumentError};
-use gatewright::{AnyOf, Auth, Reply, RequestError, SessionId, UserId};
+use gatewright::types::SessionId;
+use gatewright::{AnyOf, Auth, UserId};
 
 type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;

@@ -15,8 +15,11 @@ use gatewright::axum::{
     ApiKey, Authorized, CurrentUser, Error, HasAuth, MaybeUser, Path, Rejection, StatelessClaims, guarded,
     routes,
 };
+use gatewright::error::RequestError;
+use gatewright::http::Reply;
 use gatewright::openapi::{Document, DocumentError};
-use gatewright::{AnyOf, Auth, Reply, RequestError, SessionId, UserId};
+use gatewright::types::SessionId;
+use gatewright::{AnyOf, Auth, UserId};
 
 type AdminUser = Authorized<role::Admin>;
 type Staff = Authorized<AnyOf<(role::Moderator, role::Admin)>>;

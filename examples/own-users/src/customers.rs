@@ -2,7 +2,9 @@
 //! [`UserStore`] connect them to Gatewright.
 
 use async_trait::async_trait;
-use gatewright::{AuthUser, CompareAndSwap, Epoch, LoginName, PasswordHash, StoreError, UserId, UserStore};
+use gatewright::store::{CompareAndSwap, StoreError};
+use gatewright::types::Epoch;
+use gatewright::{AuthUser, LoginName, PasswordHash, UserId, UserStore};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row, SqlitePool, query, query_as};
 

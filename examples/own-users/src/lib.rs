@@ -14,9 +14,8 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use customers::{Customer, Customers, TABLE};
 use gatewright::axum::{Authorized, CurrentUser, HasAuth, routes};
-use gatewright::{
-    Auth, Email, HashContext, HashingPool, Jwt, Password, PasswordHasher, Registration, SqliteStore, UserId,
-};
+use gatewright::password::{HashContext, PasswordHasher};
+use gatewright::{Auth, Email, HashingPool, Jwt, Password, Registration, SqliteStore, UserId};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{SqlitePool, query};
 

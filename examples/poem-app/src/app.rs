@@ -5,11 +5,14 @@ use std::sync::Arc;
 use example_service::document;
 use example_service::model::{ExternalData, Health, MAX_BODY_BYTES, Maybe, Me, TokenClaims, role, scope};
 use example_service::service::{Json, Service};
+use gatewright::error::RequestError;
+use gatewright::http::Reply;
 use gatewright::openapi::{Document, DocumentError};
 use gatewright::poem::{
     ApiKey, Authorized, CurrentUser, Error, MaybeUser, Path, Rejection, StatelessClaims, guarded, install,
 };
-use gatewright::{AnyOf, Auth, Reply, RequestError, SessionId, UserId};
+use gatewright::types::SessionId;
+use gatewright::{AnyOf, Auth, UserId};
 use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
 use poem::http::{HeaderMap, Uri};
 use poem::middleware::AddData;

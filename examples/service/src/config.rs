@@ -8,7 +8,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use gatewright::Prefix;
+use gatewright::store::Prefix;
 
 /// The file of a generated secret.
 const KEY_FILE: &str = "gatewright.key";

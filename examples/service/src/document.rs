@@ -1,7 +1,7 @@
 //! The OpenAPI document of the service, except for access control: each application reads that from
 //! its own guards.
 
-use gatewright::Endpoint;
+use gatewright::endpoints::Endpoint;
 use gatewright::openapi::Document;
 use utoipa::OpenApi;
 

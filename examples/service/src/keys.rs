@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use gatewright::{Algorithm, KeyError, KeyRing, SigningKey, VerifyingKey};
+use gatewright::token::{Algorithm, KeyError, KeyRing, SigningKey, VerifyingKey};
 
 use crate::config::Keys;
 
@@ -87,7 +87,7 @@ fn named(variable: &str, error: KeyError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gatewright::NewKey;
+    use gatewright::token::NewKey;
 
     #[test]
     fn a_key_file_is_a_private_pem_or_jwk_of_any_algorithm() {

@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use gatewright::{
-    Account, AuthUser, Identity, RequestError, RoleName, Scopes, UnknownRole, Username, VerifiedClaims,
-};
+use gatewright::error::RequestError;
+use gatewright::token::VerifiedClaims;
+use gatewright::types::{UnknownRole, Username};
+use gatewright::{Account, AuthUser, Identity, RoleName, Scopes};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -217,7 +218,7 @@ impl Items {
 ///
 /// # Errors
 /// Never: the names of the scopes above are valid.
-pub fn scopes_of(role: Role) -> Result<Scopes, gatewright::InvalidScopes> {
+pub fn scopes_of(role: Role) -> Result<Scopes, gatewright::types::InvalidScopes> {
     let scopes: &[Scope] = match role {
         Role::User => &[Scope::ItemsRead],
         Role::Moderator => &[Scope::ItemsRead, Scope::ItemsWrite],

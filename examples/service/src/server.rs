@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum_server::{Handle, Server};
-use gatewright::{SystemTimer, Timer};
+use gatewright::types::{SystemTimer, Timer};
 use tokio::net::TcpListener;
 
 use crate::run::{CLIENT_TIMEOUT, GRACEFUL_STOP};

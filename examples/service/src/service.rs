@@ -1,8 +1,11 @@
 //! The state of the service, and what its routes do after their guards have passed. A service on a
 //! single framework would do this in its handlers.
 
+use gatewright::error::{PolicyError, RequestError};
+use gatewright::http::{Bytes, Reply};
 use gatewright::openapi::{Document, DocumentError, SwaggerUi};
-use gatewright::{Auth, Bytes, Error, PolicyError, Reply, RequestError, SessionId, UserId};
+use gatewright::types::SessionId;
+use gatewright::{Auth, Error, UserId};
 use serde::de::DeserializeOwned;
 
 use crate::model::{Items, Patch, Stats, User};

@@ -2,10 +2,15 @@
 
 use std::error::Error;
 
+use gatewright::auth::AuthBuilder;
+use gatewright::error::PolicyError;
+use gatewright::http::TrustedProxies;
+use gatewright::password::PasswordHasher;
+use gatewright::store::{AccountStore, SessionStore, StoreError};
+use gatewright::types::SHORT_API_KEY_BYTES;
 use gatewright::{
-    Account, AccountStore, ApiKeys, Auth, AuthBuilder, AuthError, Email, HashingPool, Jwt, MemoryStore,
-    MySqlStore, Password, PasswordHasher, PolicyError, PostgresFeed, PostgresStore, RedisFeed, RedisStore,
-    RoleScopes, SHORT_API_KEY_BYTES, SessionStore, SqliteStore, StoreError, TrustedProxies,
+    Account, ApiKeys, Auth, AuthError, Email, HashingPool, Jwt, MemoryStore, MySqlStore, Password,
+    PostgresFeed, PostgresStore, RedisFeed, RedisStore, RoleScopes, SqliteStore,
 };
 
 use crate::config::{Config, random_text};

@@ -26,7 +26,9 @@ use std::sync::{LazyLock, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use gatewright::{Account, Auth, AuthBuilder, MemoryStore, Prefix};
+use gatewright::auth::AuthBuilder;
+use gatewright::store::Prefix;
+use gatewright::{Account, Auth, MemoryStore};
 use gatewright_testkit::auth_routes::{Request, Response, Target, Tokens};
 use gatewright_testkit::{FailingStore, Outage, TestHasher, shared_secret};
 

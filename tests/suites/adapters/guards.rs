@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::thread;
 
-use gatewright::{Account, ApiKeys, Auth, Policy, Requirement, Scopes};
+use gatewright::types::{Policy, Requirement};
+use gatewright::{Account, ApiKeys, Auth, Scopes};
 use gatewright_testkit::auth_routes::{Request, Response, Target};
 use gatewright_testkit::block_on;
 use gatewright_tests::{World, memory};

@@ -8,7 +8,8 @@ mod poem;
 use std::net::TcpListener;
 use std::thread;
 
-use gatewright::{Auth, Error, Login, MemoryStore, Password, ProblemRenderer};
+use gatewright::http::ProblemRenderer;
+use gatewright::{Auth, Error, Login, MemoryStore, Password};
 use gatewright_testkit::auth_routes::{FORM, Request, Response, Target};
 use gatewright_testkit::{EventRecorder, FailingStore, Outage, block_on};
 use gatewright_tests::{PASSWORD, World};

@@ -8,10 +8,9 @@ use axum::body::Body;
 use axum::http::Request;
 use axum::routing::get;
 use gatewright::axum::{Authorized, CurrentUser, MaybeUser, StatelessClaims, routes};
-use gatewright::{
-    Auth, AuthUser, CompareAndSwap, Epoch, Login, LoginName, MemoryStore, Password, PasswordHash, StoreError,
-    UserId, UserStore,
-};
+use gatewright::store::{CompareAndSwap, StoreError};
+use gatewright::types::Epoch;
+use gatewright::{Auth, AuthUser, Login, LoginName, MemoryStore, Password, PasswordHash, UserId, UserStore};
 use gatewright_testkit::TestHasher;
 use gatewright_tests::{PASSWORD, jwt};
 use http_body_util::BodyExt;
@@ -131,5 +130,5 @@ async fn handlers_receive_the_applications_own_user_type() {
     people.0.lock().unwrap()[0].epoch = 2;
     changed().await.unwrap();
     assert_eq!(get_text(&app, "/me", token).await.0, 401);
-    assert!(auth.refresh(gatewright::Refresh::new(pair.refresh_token)).await.is_err());
+    assert!(auth.refresh(gatewright::endpoints::Refresh::new(pair.refresh_token)).await.is_err());
 }

@@ -5,7 +5,8 @@ use axum::body::Body;
 use axum::http::Request;
 use axum::routing::get;
 use gatewright::axum::Authorized;
-use gatewright::{CreateOutcome, MemoryStore, Password, Registration, SessionOptions, UserId};
+use gatewright::store::CreateOutcome;
+use gatewright::{MemoryStore, Password, Registration, SessionOptions, UserId};
 use gatewright_tests::{PASSWORD, World};
 use tower::ServiceExt;
 

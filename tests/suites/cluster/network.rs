@@ -7,10 +7,11 @@ use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use gatewright::{
-    Clock, FeedMessage, FeedReach, HEARTBEAT_INTERVAL, Publication, Received, RevocationFeed,
-    RevocationReceiver, StoreError, Timestamp,
+use gatewright::revocation::{
+    FeedMessage, FeedReach, HEARTBEAT_INTERVAL, Publication, Received, RevocationFeed, RevocationReceiver,
 };
+use gatewright::store::StoreError;
+use gatewright::types::{Clock, Timestamp};
 use gatewright_testkit::FixedClock;
 
 use super::random::Random;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use gatewright::{
-    Account, AuthBuilder, CACHE_TTL_WITH_FEED, Clock, HEARTBEAT_TIMEOUT, MemoryStore, RevocationFeed,
-    SessionId, SessionStore, Timestamp, TokenText, UserId,
-};
+use gatewright::auth::AuthBuilder;
+use gatewright::revocation::{CACHE_TTL_WITH_FEED, HEARTBEAT_TIMEOUT, RevocationFeed};
+use gatewright::store::SessionStore;
+use gatewright::types::{Clock, SessionId, Timestamp, TokenText};
+use gatewright::{Account, MemoryStore, UserId};
 use gatewright_testkit::FixedClock;
 use gatewright_tests::World;
 

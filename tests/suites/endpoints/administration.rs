@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use gatewright::{
-    AccountStore, AccountView, AuthError, AuthUser, CreateOutcome, Login, MemoryStore, Password,
-    PasswordPolicyError, PolicyError, Registration, RoleChange, RoleName, UserId,
-};
+use gatewright::error::PolicyError;
+use gatewright::password::PasswordPolicyError;
+use gatewright::store::{AccountStore, AccountView, CreateOutcome};
+use gatewright::types::RoleChange;
+use gatewright::{AuthError, AuthUser, Login, MemoryStore, Password, Registration, RoleName, UserId};
 use gatewright_tests::{PASSWORD, World};
 
 use super::{EMAIL, NEW_PASSWORD, authenticate, world};
@@ -145,7 +146,7 @@ async fn a_taken_address_never_becomes_an_administrators() {
     let accounts = world.auth.accounts().unwrap();
     let former = accounts.ensure_admin(ADMIN, Password::new(PASSWORD)).await.unwrap().unwrap();
     // Without the protection, as a change in the store itself.
-    let mut disable = gatewright::AccountChange::default();
+    let mut disable = gatewright::store::AccountChange::default();
     disable.is_active = Some(false);
     let _ = world.store.update(&former.id, &disable, None).await.unwrap();
     for email in [EMAIL, ADMIN] {
@@ -274,7 +275,7 @@ async fn a_stored_role_that_the_application_does_not_have_is_an_event() {
     let user = world.add(EMAIL).await;
     let pair = world.login(EMAIL).await;
     assert!(world.events.take().iter().all(|event| !event.contains("UnknownRole")), "the role is known");
-    let mut change = gatewright::AccountChange::default();
+    let mut change = gatewright::store::AccountChange::default();
     change.roles = Some(roles(&["root", "user"]));
     let _ = world.store.update(&user.id, &change, None).await.unwrap();
     world.auth.invalidate_user(&user.id).await.unwrap();

@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gatewright::{
-    AccessError, AuthError, ClientInfo, Clock, Denial, Error, Login, MemoryStore, Password, PasswordChange,
-    RefreshError, Scopes, SessionStore, StoreError, TokenPair, UserAgent, UserId,
-};
+use gatewright::endpoints::PasswordChange;
+use gatewright::error::{AccessError, RefreshError};
+use gatewright::http::Denial;
+use gatewright::store::{SessionStore, StoreError};
+use gatewright::types::{ClientInfo, Clock, UserAgent};
+use gatewright::{AuthError, Error, Login, MemoryStore, Password, Scopes, TokenPair, UserId};
 use gatewright_testkit::store::{Sessions, Store};
 use gatewright_testkit::{CountingStore, FailingStore, Hook, Intercepted, Method};
 use gatewright_tests::{PASSWORD, World, sqlite};

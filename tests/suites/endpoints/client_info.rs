@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use gatewright::{
-    AccountStore, Bytes, ClientInfo, ClientNetwork, Email, Endpoint, Headers, Login, MemoryStore, Password,
-    RequestView, SessionStore, TrustedProxies, UserAgent,
-};
+use gatewright::endpoints::Endpoint;
+use gatewright::http::{Bytes, Headers, RequestView, TrustedProxies};
+use gatewright::store::{AccountStore, SessionStore};
+use gatewright::types::{ClientInfo, ClientNetwork, UserAgent};
+use gatewright::{Email, Login, MemoryStore, Password};
 use gatewright_tests::{Log, PASSWORD, World, memory};
 
 const EMAIL: &str = "user@example.com";

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use gatewright::{
-    Amr, AuthError, ClientInfo, Clock, LoginError, MAX_SESSIONS_PER_USER, MemoryStore, Scopes, Session,
-    SessionOptions, SessionStore, Timestamp, TokenPair, UserAgent, UserId,
-};
+use gatewright::error::LoginError;
+use gatewright::store::{MAX_SESSIONS_PER_USER, Session, SessionStore};
+use gatewright::types::{Amr, ClientInfo, Clock, Timestamp, UserAgent};
+use gatewright::{AuthError, MemoryStore, Scopes, SessionOptions, TokenPair, UserId};
 use gatewright_testkit::auth_routes::claims;
 use gatewright_testkit::store::Store;
 use gatewright_tests::{World, sqlite};

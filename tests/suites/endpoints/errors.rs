@@ -2,10 +2,10 @@
 
 use std::error::Error as _;
 
-use gatewright::{
-    AuthError, Bytes, Endpoint, Headers, Login, LoginError, MemoryStore, Password, ProblemRenderer,
-    RequestView, UserId,
-};
+use gatewright::endpoints::Endpoint;
+use gatewright::error::LoginError;
+use gatewright::http::{Bytes, Headers, ProblemRenderer, RequestView};
+use gatewright::{AuthError, Login, MemoryStore, Password, UserId};
 use gatewright_testkit::FailingStore;
 use gatewright_tests::{PASSWORD, World};
 

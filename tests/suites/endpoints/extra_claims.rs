@@ -3,9 +3,11 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use gatewright::{
-    Account, AuthError, ExtraClaimsError, InvalidExtraClaims, MemoryStore, TokenText, TracingSink,
-};
+use gatewright::error::ExtraClaimsError;
+use gatewright::event::TracingSink;
+use gatewright::token::InvalidExtraClaims;
+use gatewright::types::TokenText;
+use gatewright::{Account, AuthError, MemoryStore};
 use gatewright_tests::{Log, World};
 use serde_json::{Value, json};
 
@@ -37,7 +39,7 @@ async fn sessions(world: &World<MemoryStore>) -> usize {
     let login = gatewright::LoginName::parse(EMAIL).unwrap();
     let user = gatewright::UserStore::find_by_login(&world.store, &login).await;
     let user = user.unwrap().unwrap().id;
-    gatewright::SessionStore::list(&world.store, &user).await.unwrap().len()
+    gatewright::store::SessionStore::list(&world.store, &user).await.unwrap().len()
 }
 
 #[tokio::test]

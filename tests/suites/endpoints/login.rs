@@ -4,10 +4,12 @@
 use std::future::Future;
 use std::time::Duration;
 
+use gatewright::error::LoginError;
+use gatewright::http::{Denial, RequestView};
+use gatewright::store::{AccountChange, AccountStore, CompareAndSwap, SessionStore, TokenDigest};
+use gatewright::types::{Epoch, Timestamp};
 use gatewright::{
-    AccountChange, AccountStore, Auth, AuthError, CompareAndSwap, Denial, Epoch, Error, Jwt, Login,
-    LoginError, MemoryStore, Password, PasswordHash, RequestView, Scopes, SessionStore, Timestamp,
-    TokenDigest, TokenPair, UserStore,
+    Auth, AuthError, Error, Jwt, Login, MemoryStore, Password, PasswordHash, Scopes, TokenPair, UserStore,
 };
 use gatewright_testkit::TestHasher;
 use gatewright_testkit::store::Store;

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use example_service::config::Keys;
 use example_service::testing::serve_with_keys;
-use gatewright::{
-    Algorithm, Claims, Jwt, KeyRing, NewKey, SigningKey, Timestamp, TokenId, TokenKind, UserId,
-};
+use gatewright::token::{Algorithm, Claims, KeyRing, NewKey, SigningKey, TokenId, TokenKind};
+use gatewright::types::Timestamp;
+use gatewright::{Jwt, UserId};
 use gatewright_testkit::auth_routes::expect_same_token;
 use gatewright_testkit::auth_routes::refresh::a_used_token_returns_the_current_one_within_the_grace_window;
 use gatewright_tests::storages::InMemory;

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use gatewright::{
-    AuthError, Bytes, Endpoint, Headers, MemoryStore, RequestView, TokenPair, TokenText, TrustedProxies,
-};
+use gatewright::endpoints::Endpoint;
+use gatewright::http::{Bytes, Headers, RequestView, TrustedProxies};
+use gatewright::types::TokenText;
+use gatewright::{AuthError, MemoryStore, TokenPair};
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{FailingStore, Hook, Intercepted, Method};
 use gatewright_tests::{World, sqlite};
@@ -30,7 +31,7 @@ async fn is_refused<S: Store>(world: &World<S>, token: &TokenText) -> bool {
 #[tokio::test]
 async fn every_node_returns_the_identical_token_within_the_grace_window() {
     let [here, there] = sqlite().await;
-    let grace = |builder: gatewright::AuthBuilder<gatewright::Account>| {
+    let grace = |builder: gatewright::auth::AuthBuilder<gatewright::Account>| {
         builder.with_refresh_grace(Duration::from_secs(10))
     };
     let here = World::with(here, grace);

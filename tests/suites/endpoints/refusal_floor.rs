@@ -6,10 +6,11 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use gatewright::{
-    AuthError, Bytes, ClientInfo, DEFAULT_REFUSAL_FLOOR, Endpoint, Error, Headers, Login, MAX_HELD_REFUSALS,
-    MemoryStore, Password, PasswordChange, PasswordHash, Registration, RequestView, Timer,
-};
+use gatewright::auth::{DEFAULT_REFUSAL_FLOOR, MAX_HELD_REFUSALS};
+use gatewright::endpoints::{Endpoint, PasswordChange};
+use gatewright::http::{Bytes, Headers, RequestView};
+use gatewright::types::{ClientInfo, Timer};
+use gatewright::{AuthError, Error, Login, MemoryStore, Password, PasswordHash, Registration};
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{FailingStore, ManualTimer, TestHasher};
 use gatewright_tests::{PASSWORD, World};

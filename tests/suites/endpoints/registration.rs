@@ -1,9 +1,10 @@
 //! Registration: one answer to new and taken addresses, and the event that names who was asked for.
 
-use gatewright::{
-    Bytes, ClientInfo, CreateOutcome, Endpoint, Headers, Password, Registration, RequestView, RoleName,
-    UserAgent,
-};
+use gatewright::endpoints::Endpoint;
+use gatewright::http::{Bytes, Headers, RequestView};
+use gatewright::store::CreateOutcome;
+use gatewright::types::{ClientInfo, UserAgent};
+use gatewright::{Password, Registration, RoleName};
 use gatewright_testkit::store::Store;
 use gatewright_tests::{PASSWORD, World};
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use gatewright::{
-    Auth, AuthError, Bytes, Clock, Denial, Endpoint, Headers, Identity, Login, MemoryStore, Password, Reply,
-    RequestView, SessionId, SessionStore, TokenPair, UserId,
-};
+use gatewright::endpoints::Endpoint;
+use gatewright::http::{Bytes, Denial, Headers, Reply, RequestView};
+use gatewright::store::SessionStore;
+use gatewright::types::{Clock, SessionId};
+use gatewright::{Auth, AuthError, Identity, Login, MemoryStore, Password, TokenPair, UserId};
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{Method, Outage};
 use gatewright_tests::{World, sqlite};

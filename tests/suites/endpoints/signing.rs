@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gatewright::{
-    Auth, AuthError, Claims, Error, IssueError, Jwt, Login, MemoryStore, Password, Refresh, SIGNING_TIMEOUT,
-    SessionStore, Timestamp, TokenError, TokenIssuer, TokenKind, TokenPair, TokenText, TokenVerifier,
-    UserStore, VerifiedClaims,
+use gatewright::endpoints::Refresh;
+use gatewright::store::SessionStore;
+use gatewright::token::{
+    Claims, IssueError, SIGNING_TIMEOUT, TokenError, TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims,
 };
+use gatewright::types::{Timestamp, TokenText};
+use gatewright::{Auth, AuthError, Error, Jwt, Login, MemoryStore, Password, TokenPair, UserStore};
 use gatewright_testkit::{EventRecorder, FixedClock, ManualTimer, TestHasher};
 use gatewright_tests::{PASSWORD, World, jwt};
 
@@ -85,7 +87,7 @@ async fn signed_by(service: &Service) -> (World<MemoryStore>, ManualTimer) {
 fn expect_unsigned<T: std::fmt::Debug>(outcome: Result<T, Error>) {
     let error = outcome.unwrap_err().into_kind();
     assert!(matches!(error, AuthError::Issue(_)), "{error:?}");
-    assert_eq!(gatewright::Denial::from(&error).status(), 503);
+    assert_eq!(gatewright::http::Denial::from(&error).status(), 503);
 }
 
 async fn login(world: &World<MemoryStore>, password: &str) -> Result<TokenPair, Error> {

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use gatewright::{Denial, Introspection, LocalFeed, MemoryStore, TokenPair, TokenText};
+use gatewright::endpoints::Introspection;
+use gatewright::http::Denial;
+use gatewright::revocation::LocalFeed;
+use gatewright::types::TokenText;
+use gatewright::{MemoryStore, TokenPair};
 use gatewright_testkit::{FailingStore, Outage};
 use gatewright_tests::{World, memory};
 

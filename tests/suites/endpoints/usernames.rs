@@ -1,9 +1,8 @@
 //! User names: registration with and without them, and logins with either name.
 
-use gatewright::{
-    AuthError, CreateOutcome, Login, LoginError, MemoryStore, Password, PolicyError, Registration,
-    RequestError, RoleName, UserStore,
-};
+use gatewright::error::{LoginError, PolicyError, RequestError};
+use gatewright::store::CreateOutcome;
+use gatewright::{AuthError, Login, MemoryStore, Password, Registration, RoleName, UserStore};
 use gatewright_testkit::store::Store;
 use gatewright_tests::{PASSWORD, World, sqlite};
 
@@ -18,7 +17,7 @@ fn registration(email: &str, username: Option<&str>) -> Registration {
 }
 
 fn with_usernames<S: Store>(store: S) -> World<S> {
-    World::with(store, gatewright::AuthBuilder::with_usernames)
+    World::with(store, gatewright::auth::AuthBuilder::with_usernames)
 }
 
 async fn accounts<S: Store>(world: &World<S>) -> u64 {
@@ -104,7 +103,7 @@ async fn user_names_without_the_setting_are_misconfigured() {
 
 #[tokio::test]
 async fn a_required_user_name_must_not_be_missing() {
-    let world = World::with(MemoryStore::new(), gatewright::AuthBuilder::with_required_usernames);
+    let world = World::with(MemoryStore::new(), gatewright::auth::AuthBuilder::with_required_usernames);
     let refused = world.auth.register(registration(EMAIL, None)).await.unwrap_err();
     assert!(matches!(refused.kind(), AuthError::Request(RequestError::Malformed)), "{refused:?}");
     assert_eq!(accounts(&world).await, 0);

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use example_service::testing::databases;
-use gatewright::{HEARTBEAT_TIMEOUT, PostgresFeed, PostgresStore, Revocation, RevocationFeed, UserId};
+use gatewright::revocation::{HEARTBEAT_TIMEOUT, Revocation, RevocationFeed};
+use gatewright::{PostgresFeed, PostgresStore, UserId};
 use gatewright_testkit::block_on;
 use gatewright_testkit::feed::{Listener, Network, Node, Received, sealed};
 use gatewright_tests::World;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use example_service::testing::revocations::{Delays, expect_accepted};
 use example_service::testing::{PATIENCE, serve, serve_with_redis};
-use gatewright::{HEARTBEAT_TIMEOUT, Prefix, UNCONFIRMED_WINDOW};
+use gatewright::revocation::{HEARTBEAT_TIMEOUT, UNCONFIRMED_WINDOW};
+use gatewright::store::Prefix;
 use gatewright_testkit::auth_routes::{PASSWORD, Target, Tokens};
 use gatewright_tests::new_file;
 use tokio::time::Instant;

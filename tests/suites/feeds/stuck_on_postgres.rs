@@ -5,7 +5,8 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatewright::{PostgresFeed, Revocation, RevocationFeed, UserId};
+use gatewright::revocation::{Revocation, RevocationFeed};
+use gatewright::{PostgresFeed, UserId};
 use gatewright_testkit::feed::{Listener, Network, Node, Received, sealed};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, query_scalar};
 use tokio::time::Instant;

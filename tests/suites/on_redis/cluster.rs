@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use gatewright::{Prefix, RedisStore, SessionStore};
+use gatewright::RedisStore;
+use gatewright::store::{Prefix, SessionStore};
 use gatewright_testkit::{Hook, Intercepted};
 use gatewright_tests::patience::{until, until_ok};
 use redis::aio::MultiplexedConnection;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use gatewright::{RedisFeed, RedisStore, Rotation, SessionStore};
+use gatewright::store::{Rotation, SessionStore};
+use gatewright::{RedisFeed, RedisStore};
 use gatewright_tests::patience::{PATIENCE, cause_of, redis_store, until, until_ok};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

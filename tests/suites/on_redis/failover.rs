@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use gatewright::{
-    HEARTBEAT_TIMEOUT, MemoryStore, Prefix, RedisFeed, RedisStore, Revocation, RevocationFeed, SessionStore,
-    TokenPair,
-};
+use gatewright::revocation::{HEARTBEAT_TIMEOUT, Revocation, RevocationFeed};
+use gatewright::store::{Prefix, SessionStore};
+use gatewright::{MemoryStore, RedisFeed, RedisStore, TokenPair};
 use gatewright_testkit::feed::Listener;
 use gatewright_tests::from_another_node;
 use gatewright_tests::patience::{cause_of, redis_store, until, until_ok};

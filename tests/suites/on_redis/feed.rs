@@ -7,10 +7,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use example_service::testing::databases;
-use gatewright::{
-    AuthError, Denial, HEARTBEAT_TIMEOUT, Identity, MemoryStore, Prefix, RedisFeed, Revocation,
-    RevocationFeed, Revoked, SessionId, SessionStore, TokenPair, TokenText, UserId,
-};
+use gatewright::http::Denial;
+use gatewright::revocation::{HEARTBEAT_TIMEOUT, Revocation, RevocationFeed, Revoked};
+use gatewright::store::{Prefix, SessionStore};
+use gatewright::types::{SessionId, TokenText};
+use gatewright::{AuthError, Identity, MemoryStore, RedisFeed, TokenPair, UserId};
 use gatewright_testkit::feed::Listener;
 use gatewright_testkit::{CountingStore, Watch};
 use gatewright_tests::patience::{PATIENCE, redis_feed, until, until_ok};

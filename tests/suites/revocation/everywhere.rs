@@ -1,6 +1,8 @@
 //! Logout of all sessions, and administrators who end sessions.
 
-use gatewright::{AuthError, Identity, MemoryStore, RoleChange, RoleName, SessionStore, TokenPair, UserId};
+use gatewright::store::SessionStore;
+use gatewright::types::RoleChange;
+use gatewright::{AuthError, Identity, MemoryStore, RoleName, TokenPair, UserId};
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{CountingStore, FailingStore};
 use gatewright_tests::{World, memory};

@@ -3,10 +3,13 @@
 use std::future::Future;
 use std::time::Duration;
 
+use gatewright::auth::DEFAULT_REFRESH_GRACE;
+use gatewright::http::Denial;
+use gatewright::revocation::{FeedKey, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Revocation};
+use gatewright::store::{MAX_SESSIONS_PER_USER, SessionStore};
+use gatewright::types::SystemRandom;
 use gatewright::{
-    Auth, AuthError, DEFAULT_REFRESH_GRACE, Denial, Error, FeedKey, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT,
-    Identity, Login, MAX_SESSIONS_PER_USER, MemoryStore, Password, Revocation, RoleName, SessionStore,
-    SystemRandom, TokenPair, UserId,
+    Auth, AuthError, Error, Identity, Login, MemoryStore, Password, RoleName, TokenPair, UserId,
 };
 use gatewright_testkit::{CountingStore, FailingStore, ManualFeed, Watch};
 use gatewright_tests::{World, from_another_node, jwt};

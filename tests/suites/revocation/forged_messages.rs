@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use gatewright::{
+use gatewright::UserId;
+use gatewright::revocation::{
     CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED, DISTRUST_WINDOW, HEARTBEAT_INTERVAL, MAX_FEED_MESSAGE_BYTES,
-    Received, Revocation, SessionStore, UNCONFIRMED_WINDOW, UserId,
+    Received, Revocation, UNCONFIRMED_WINDOW,
 };
+use gatewright::store::SessionStore;
 use gatewright_testkit::feed::sealed;
 use gatewright_tests::from_another_node;
 

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use gatewright::{
-    CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED, Clock, HEARTBEAT_TIMEOUT, LocalFeed, MemoryStore,
-    RevocationCheck, SessionStore, TokenPair,
+use gatewright::revocation::{
+    CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED, HEARTBEAT_TIMEOUT, LocalFeed, RevocationCheck,
 };
+use gatewright::store::SessionStore;
+use gatewright::types::Clock;
+use gatewright::{MemoryStore, TokenPair};
 use gatewright_testkit::ManualFeed;
 use gatewright_testkit::store::Store;
 use gatewright_tests::{World, memory, sqlite};

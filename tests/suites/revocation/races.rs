@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use gatewright::{
-    LocalFeed, MemoryStore, Revocation, RevocationFeed, RoleName, SessionStore, TokenText, UNCONFIRMED_WINDOW,
-};
+use gatewright::revocation::{LocalFeed, Revocation, RevocationFeed, UNCONFIRMED_WINDOW};
+use gatewright::store::SessionStore;
+use gatewright::types::TokenText;
+use gatewright::{MemoryStore, RoleName};
 use gatewright_testkit::feed::sealed;
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{CountingStore, Watch, repetitions};

@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use gatewright::{
-    AccessError, Auth, AuthError, Denial, MemoryStore, Refresh, RefreshError, RequestView, Session,
-    SessionSeed, SessionStore, TokenText,
-};
+use gatewright::endpoints::Refresh;
+use gatewright::error::{AccessError, RefreshError};
+use gatewright::http::{Denial, RequestView};
+use gatewright::store::{Session, SessionSeed, SessionStore};
+use gatewright::types::TokenText;
+use gatewright::{Auth, AuthError, MemoryStore};
 use gatewright_testkit::{Hook, Intercepted};
 use gatewright_tests::{World, jwt};
 

@@ -1,9 +1,11 @@
 //! Tokens of another issuer never reach a session or a user of this service.
 
-use gatewright::{
-    Auth, AuthError, Clock, Introspection, Issuers, Jwt, Login, Password, Refresh, RefreshError, RequestView,
-    TokenError, TokenKind, TokenText, TokenVerifier,
-};
+use gatewright::endpoints::{Introspection, Refresh};
+use gatewright::error::RefreshError;
+use gatewright::http::RequestView;
+use gatewright::token::{Issuers, TokenError, TokenKind, TokenVerifier};
+use gatewright::types::{Clock, TokenText};
+use gatewright::{Auth, AuthError, Jwt, Login, Password};
 use gatewright_testkit::{TestHasher, shared_secret};
 use gatewright_tests::{PASSWORD, jwt};
 

@@ -1,10 +1,13 @@
 //! No secret appears in the output of `Debug`, in errors, in events or in the log.
 
-use gatewright::{
-    ApiKeys, Auth, BodyCollector, Caller, Event, EventSink, HashingPool, Headers, Jwt, Login, Password,
-    PasswordChange, PasswordHash, Refresh, Registration, RequestView, Requirement, RoleName, SessionSeed,
-    TokenDigest, TokenId, TokenText, TracingSink,
-};
+use gatewright::endpoints::{PasswordChange, Refresh};
+use gatewright::event::{Event, EventSink, TracingSink};
+use gatewright::guard::Caller;
+use gatewright::http::{BodyCollector, Headers, RequestView};
+use gatewright::store::{SessionSeed, TokenDigest};
+use gatewright::token::TokenId;
+use gatewright::types::{Requirement, TokenText};
+use gatewright::{ApiKeys, Auth, HashingPool, Jwt, Login, Password, PasswordHash, Registration, RoleName};
 use gatewright_testkit::TestHasher;
 use gatewright_tests::{Log, World, memory, secret};
 
@@ -73,7 +76,8 @@ async fn no_value_shows_the_secrets_it_holds() {
     let view = RequestView::new("POST", &headers);
     let me = authenticate(&world, &first.access_token).await;
     let id = &me.user().id;
-    let session = gatewright::SessionStore::find(&world.store, id, me.session()).await.unwrap().unwrap();
+    let session =
+        gatewright::store::SessionStore::find(&world.store, id, me.session()).await.unwrap().unwrap();
     let refresh = Refresh::new(first.refresh_token.clone());
     shown.push(format!("{first:?} {refresh:?} {me:?} {view:?} {session:?} {:?}", me.claims()));
     let second = world.auth.refresh(refresh.clone()).await.unwrap();

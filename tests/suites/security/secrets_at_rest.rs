@@ -3,9 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use example_service::testing::{databases, serve_with_redis};
+use gatewright::endpoints::Refresh;
+use gatewright::types::{ClientInfo, UserAgent};
 use gatewright::{
-    Auth, ClientInfo, HashingPool, Login, MySqlStore, Password, PostgresStore, Refresh, Registration,
-    RoleName, SqliteStore, UserAgent,
+    Auth, HashingPool, Login, MySqlStore, Password, PostgresStore, Registration, RoleName, SqliteStore,
 };
 use gatewright_testkit::auth_routes::{PASSWORD as HTTP_PASSWORD, Tokens, claims};
 use gatewright_testkit::store::Store;

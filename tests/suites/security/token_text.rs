@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatewright::{
-    Algorithm, Auth, Introspection, Jwt, KeyRing, MemoryStore, NewKey, SigningKey, TokenPair, TokenText,
-};
+use gatewright::endpoints::Introspection;
+use gatewright::token::{Algorithm, KeyRing, NewKey, SigningKey};
+use gatewright::types::TokenText;
+use gatewright::{Auth, Jwt, MemoryStore, TokenPair};
 use gatewright_testkit::auth_routes::expect_same_token;
 use gatewright_tests::World;
 

@@ -4,7 +4,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use gatewright::{MySqlStore, RotationRequest, SessionId, SystemRandom, Timestamp, TokenDigest, UserId};
+use gatewright::store::{RotationRequest, TokenDigest};
+use gatewright::types::{SessionId, SystemRandom, Timestamp};
+use gatewright::{MySqlStore, UserId};
 use gatewright_testkit::store::Store;
 use gatewright_tests::database::Database;
 use gatewright_tests::patience::{PATIENCE, until_ok};

@@ -151,6 +151,6 @@ async fn login_without_its_row_is_an_error<D: Database>() {
     D::execute(&mut owner, "DELETE FROM gatewright_session_locks").await;
     let login = gatewright::Login::new(EMAIL, gatewright::Password::new(gatewright_tests::PASSWORD));
     let error = world.auth.login(login).await.unwrap_err();
-    assert_eq!(gatewright::Denial::from(&error), gatewright::Denial::Unavailable);
-    assert!(gatewright::SessionStore::list(&world.store, &account.id).await.unwrap().is_empty());
+    assert_eq!(gatewright::http::Denial::from(&error), gatewright::http::Denial::Unavailable);
+    assert!(gatewright::store::SessionStore::list(&world.store, &account.id).await.unwrap().is_empty());
 }

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use example_service::testing::{serve, serve_with_redis};
-use gatewright::Prefix;
+use gatewright::store::Prefix;
 use gatewright_testkit::auth_routes::{PASSWORD, Target, Tokens, expect_same_token};
 use gatewright_tests::new_file;
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ const CLIENTS: usize = 20;
 const SESSIONS: usize = 6;
 
 /// All refreshes rotate: the grace window accepts no more used tokens.
-const REFRESHES: usize = gatewright::MAX_USED_TOKENS;
+const REFRESHES: usize = gatewright::store::MAX_USED_TOKENS;
 
 /// The server is killed after these numbers of successful refreshes.
 const KILLS: [usize; 2] = [300, 600];

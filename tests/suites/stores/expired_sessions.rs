@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use gatewright::{
-    Epoch, MAX_EXPIRED_PER_LOGIN, MySqlStore, PostgresStore, Rotation, RotationRequest, Session, SessionId,
-    SessionSeed, SqliteStore, SystemRandom, Timestamp, TokenDigest, UserId,
+use gatewright::store::{
+    MAX_EXPIRED_PER_LOGIN, Rotation, RotationRequest, Session, SessionSeed, TokenDigest,
 };
+use gatewright::types::{Epoch, SessionId, SystemRandom, Timestamp};
+use gatewright::{MySqlStore, PostgresStore, SqliteStore, UserId};
 use gatewright_testkit::store::Sessions;
 use gatewright_tests::database::{Database, handles};
 use gatewright_tests::memory;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use gatewright::{
-    Epoch, MySqlStore, PostgresStore, Rotation, RotationRequest, Session, SessionId, SessionSeed,
-    SessionStore, SqliteStore, SystemRandom, Timestamp, TokenDigest, TokenId, UserId,
-};
+use gatewright::store::{Rotation, RotationRequest, Session, SessionSeed, SessionStore, TokenDigest};
+use gatewright::token::TokenId;
+use gatewright::types::{Epoch, SessionId, SystemRandom, Timestamp};
+use gatewright::{MySqlStore, PostgresStore, SqliteStore, UserId};
 use gatewright_tests::database::Database;
 use sqlx::Connection;
 

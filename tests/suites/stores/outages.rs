@@ -1,9 +1,10 @@
 //! A store that fails leads to 503, never to 401 or 403, and leaves nothing half-written.
 
-use gatewright::{
-    AccountStore, AuthError, Denial, Error, Login, MemoryStore, Password, Refresh, RequestView, SessionId,
-    SessionStore, SqliteStore, TokenDigest, TokenPair,
-};
+use gatewright::endpoints::Refresh;
+use gatewright::http::{Denial, RequestView};
+use gatewright::store::{AccountStore, SessionStore, TokenDigest};
+use gatewright::types::SessionId;
+use gatewright::{AuthError, Error, Login, MemoryStore, Password, SqliteStore, TokenPair};
 use gatewright_testkit::{FailingStore, Method, Outage};
 use gatewright_tests::{PASSWORD, World, new_file, sqlite};
 use sqlx::{Connection, SqliteConnection};
@@ -144,7 +145,7 @@ async fn a_method_that_fails_midway_leaves_nothing_half_written() {
         session_of(&kept.access_token),
     );
     let mut session = world.store.find(&account.id, id).await.unwrap().unwrap();
-    session.id = SessionId::generate(session.created_at, &gatewright::SystemRandom).unwrap();
+    session.id = SessionId::generate(session.created_at, &gatewright::types::SystemRandom).unwrap();
     let current = TokenDigest::from_bytes([1; 32]);
     for (trigger, drop) in BROKEN {
         run(&mut raw, trigger).await;

@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use gatewright::{
-    AccountChange, CompareAndSwap, CreateOutcome, Email, Epoch, LoginName, MySqlStore, NewAccount,
-    PasswordHash, PostgresStore, RoleName, Rotation, RotationRequest, Session, SessionId, SessionSeed,
-    SqliteStore, SystemRandom, Timestamp, TokenDigest, UpdateOutcome, UserId,
+use gatewright::store::{
+    AccountChange, CompareAndSwap, CreateOutcome, NewAccount, Rotation, RotationRequest, Session,
+    SessionSeed, TokenDigest, UpdateOutcome,
 };
+use gatewright::types::{Epoch, SessionId, SystemRandom, Timestamp};
+use gatewright::{Email, LoginName, MySqlStore, PasswordHash, PostgresStore, RoleName, SqliteStore, UserId};
 use gatewright_testkit::store::{Accounts, Sessions, Store};
 use gatewright_tests::database::Database;
 use sqlx::Connection;

@@ -8,7 +8,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use gatewright::{AccountStore, SessionStore, SqliteStore, StoreError, UserId};
+use gatewright::store::{AccountStore, SessionStore, StoreError};
+use gatewright::{SqliteStore, UserId};
 use gatewright_tests::database::Database;
 use gatewright_tests::{Log, new_file};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use gatewright::{
-    Epoch, MySqlStore, PostgresStore, Rotation, RotationRequest, Session, SessionId, SessionSeed,
-    SystemRandom, Timestamp, TokenDigest, TokenId, UserId,
-};
+use gatewright::store::{Rotation, RotationRequest, Session, SessionSeed, TokenDigest};
+use gatewright::token::TokenId;
+use gatewright::types::{Epoch, SessionId, SystemRandom, Timestamp};
+use gatewright::{MySqlStore, PostgresStore, UserId};
 use gatewright_testkit::store::{RACERS, Sessions, race};
 use gatewright_testkit::{repetitions, run_case};
 use gatewright_tests::database::handles;

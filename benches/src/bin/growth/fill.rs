@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use gatewright::{SessionId, Timestamp, UserId};
+use gatewright::UserId;
+use gatewright::types::{SessionId, Timestamp};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 
 /// The time until the sessions expire.

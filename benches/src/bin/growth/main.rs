@@ -16,10 +16,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use gatewright::{
-    Account, Clock, PostgresStore, Rotation, RotationRequest, SessionStore, SqliteStore, SystemClock,
-    Timestamp, TokenDigest, UserStore,
-};
+use gatewright::store::{Rotation, RotationRequest, SessionStore, TokenDigest};
+use gatewright::types::{Clock, SystemClock, Timestamp};
+use gatewright::{Account, PostgresStore, SqliteStore, UserStore};
 use xtask::services::{Kind, Server};
 
 /// The number of sessions at each measurement.

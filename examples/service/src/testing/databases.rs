@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gatewright::Prefix;
+use gatewright::store::Prefix;
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, PgConnection};
 
 /// The URL of a new, empty database on PostgreSQL.

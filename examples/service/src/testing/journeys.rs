@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use gatewright::{Algorithm, NewKey};
+use gatewright::token::{Algorithm, NewKey};
 use gatewright_testkit::auth_routes::{PASSWORD, Request, Target, Tokens};
 use gatewright_testkit::block_on;
 

@@ -8,7 +8,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Barrier, Condvar, Mutex};
 use std::thread;
 
-use gatewright::{MySqlStore, PostgresStore, RedisStore, SessionStore, SqliteStore, UserId};
+use gatewright::store::SessionStore;
+use gatewright::{MySqlStore, PostgresStore, RedisStore, SqliteStore, UserId};
 use gatewright_testkit::auth_routes::{PASSWORD, Request, Response, Target, Tokens};
 use gatewright_testkit::store::RACERS;
 use gatewright_testkit::{block_on, repetitions};
@@ -125,7 +126,7 @@ fn all_at_once(targets: &[Target; 2], token: &str) -> (Vec<Response>, usize) {
 
 const CLIENTS: usize = 20;
 /// All refreshes rotate: the grace window accepts no more used tokens.
-const REFRESHES: usize = gatewright::MAX_USED_TOKENS;
+const REFRESHES: usize = gatewright::store::MAX_USED_TOKENS;
 
 /// The program is killed after these numbers of granted refreshes.
 const KILLS: [usize; 6] = [20, 40, 60, 80, 100, 120];

@@ -4,7 +4,7 @@ use std::fmt;
 use std::iter;
 use std::time::Duration;
 
-use gatewright::{CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED};
+use gatewright::revocation::{CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED};
 use gatewright_testkit::auth_routes::{PASSWORD, Request, Target};
 use gatewright_testkit::block_on;
 use sqlx::{Connection, Executor};

@@ -10,7 +10,9 @@ use gatewright::actix_web::{
     ApiKey, Authorized, CurrentUser, ExtraClaims, MaybeUser, StatelessClaims, guarded, install, login,
     require,
 };
-use gatewright::{AccessRule, AllOf, AnyOf, Auth, Authenticated, Requirement};
+use gatewright::guard::AccessRule;
+use gatewright::types::{Authenticated, Requirement};
+use gatewright::{AllOf, AnyOf, Auth};
 use gatewright_tests::Log;
 
 use super::{Numbers, Publishes, Reads, Tenant, role};

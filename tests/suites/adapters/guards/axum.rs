@@ -13,7 +13,9 @@ use axum::routing::get;
 use gatewright::axum::{
     ApiKey, Authorized, CurrentUser, ExtraClaims, HasAuth, MaybeUser, guarded, login, require, routes,
 };
-use gatewright::{AccessRule, AllOf, AnyOf, Auth, Authenticated, MemoryStore, Requirement, TokenText};
+use gatewright::guard::AccessRule;
+use gatewright::types::{Authenticated, Requirement, TokenText};
+use gatewright::{AllOf, AnyOf, Auth, MemoryStore};
 use gatewright_tests::{World, memory};
 use http_body_util::BodyExt;
 use tower::ServiceExt;

@@ -2,11 +2,13 @@
 
 use std::net::TcpListener;
 
+use gatewright::guard::AccessRule;
 use gatewright::poem::{
     ApiKey, Authorized, CurrentUser, ExtraClaims, MaybeUser, Rejection, StatelessClaims, guarded, install,
     login, require,
 };
-use gatewright::{AccessRule, AllOf, AnyOf, Auth, Authenticated, Requirement};
+use gatewright::types::{Authenticated, Requirement};
+use gatewright::{AllOf, AnyOf, Auth};
 use gatewright_tests::Log;
 use poem::error::NotFoundError;
 use poem::http::{Method, StatusCode, Uri};

@@ -8,7 +8,9 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer, ResponseError, rt, test};
 use async_trait::async_trait;
 use gatewright::actix_web::{CurrentUser, Error, Path, install};
-use gatewright::{Auth, MemoryStore, SessionId, StoreError, UserId};
+use gatewright::store::StoreError;
+use gatewright::types::SessionId;
+use gatewright::{Auth, MemoryStore, UserId};
 use gatewright_testkit::{Hook, Intercepted, Method};
 use gatewright_tests::World;
 

@@ -8,7 +8,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use gatewright::axum::{CurrentUser, Error, Path, routes};
-use gatewright::{Auth, SessionId, UserId};
+use gatewright::types::SessionId;
+use gatewright::{Auth, UserId};
 
 use super::fail;
 

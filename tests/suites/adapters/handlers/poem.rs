@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::TcpListener;
 
 use gatewright::poem::{CurrentUser, Error, Path, install};
-use gatewright::{Auth, SessionId, UserId};
+use gatewright::types::SessionId;
+use gatewright::{Auth, UserId};
 use poem::error::ResponseError;
 use poem::http::StatusCode;
 use poem::listener::TcpAcceptor;

@@ -4,7 +4,8 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use gatewright::{MySqlStore, PostgresStore, SqliteStore, StoreError};
+use gatewright::store::StoreError;
+use gatewright::{MySqlStore, PostgresStore, SqliteStore};
 use gatewright_testkit::store::Store;
 use gatewright_tests::database::Database;
 use sqlx::pool::PoolOptions;

@@ -1,0 +1,74 @@
+//! The guide: a page for each task. The pages compile as tests.
+//!
+//! | page | answers |
+//! |---|---|
+//! | [quick_start] | the first program on axum, actix-web and poem |
+//! | [roles_and_scopes] | who may call a handler |
+//! | [first_administrator] | how the first administrator gets an account |
+//! | [accounts] | Gatewright's own accounts: user names, sessions without a password |
+//! | [own_users] | your own table of users |
+//! | [handlers] | handlers that administer accounts |
+//! | [errors] | errors with `?`, and the form of their answers |
+//! | [claims] | claims of your own in access tokens |
+//! | [api_keys] | services that call your service |
+//! | [javascript] | browsers: CORS, tokens, refresh |
+//! | [testing] | tests of your application |
+//! | [keys] | secrets, key pairs, rotation, other issuers |
+//! | [revocation] | when a logout takes effect, also on many nodes |
+//! | [openapi] | access control in an OpenAPI document |
+//! | [stores] | databases, pools, a store of your own |
+//! | [operations] | what to set up before production |
+//! | [endpoints] | requests and answers of the endpoints |
+//! | [settings] | defaults and limits |
+//! | [fastapi] | FastAPI's security tutorial, snippet by snippet |
+
+#[doc = include_str!("../guide/quick_start.md")]
+pub mod quick_start {}
+#[doc = include_str!("../guide/roles_and_scopes.md")]
+pub mod roles_and_scopes {}
+#[doc = include_str!("../guide/first_administrator.md")]
+pub mod first_administrator {}
+#[doc(alias("magic link", "passkey", "username"))]
+#[doc = include_str!("../guide/accounts.md")]
+pub mod accounts {}
+#[doc(alias("users table"))]
+#[doc = include_str!("../guide/own_users.md")]
+pub mod own_users {}
+#[doc(alias("administration"))]
+#[doc = include_str!("../guide/handlers.md")]
+pub mod handlers {}
+#[doc(alias("problem details"))]
+#[doc = include_str!("../guide/errors.md")]
+pub mod errors {}
+#[doc(alias("custom claims"))]
+#[doc = include_str!("../guide/claims.md")]
+pub mod claims {}
+#[doc = include_str!("../guide/api_keys.md")]
+pub mod api_keys {}
+#[doc(alias("browser", "cookie", "cors", "fetch", "single-page application"))]
+#[doc = include_str!("../guide/javascript.md")]
+pub mod javascript {}
+#[doc(alias("mock"))]
+#[doc = include_str!("../guide/testing.md")]
+pub mod testing {}
+#[doc(alias("jwks", "kms", "rotation"))]
+#[doc = include_str!("../guide/keys.md")]
+pub mod keys {}
+#[doc(alias("blacklist", "cluster", "logout"))]
+#[doc = include_str!("../guide/revocation.md")]
+pub mod revocation {}
+#[doc = include_str!("../guide/openapi.md")]
+pub mod openapi {}
+#[doc(alias("database", "migration", "pool"))]
+#[doc = include_str!("../guide/stores.md")]
+pub mod stores {}
+#[doc(alias("https", "logging", "production", "proxy", "rate limit"))]
+#[doc = include_str!("../guide/operations.md")]
+pub mod operations {}
+#[doc = include_str!("../guide/endpoints.md")]
+pub mod endpoints {}
+#[doc = include_str!("../guide/settings.md")]
+pub mod settings {}
+#[doc(alias("python"))]
+#[doc = include_str!("../guide/fastapi.md")]
+pub mod fastapi {}
