@@ -4,6 +4,7 @@
 mod connections;
 mod cluster;
 mod feed;
+mod feed_limits;
 mod failover;
 
 use std::error::Error;
