@@ -92,8 +92,8 @@ impl Config {
             database_url,
             redis_url,
             redis_prefix: Prefix::default(),
-            issuer: text("AUTH_ISSUER")?.unwrap_or_else(|| "http://localhost".to_owned()),
-            audience: text("AUTH_AUDIENCE")?.unwrap_or_else(|| "gatewright-example".to_owned()),
+            issuer: name("AUTH_ISSUER", "http://localhost")?,
+            audience: name("AUTH_AUDIENCE", "gatewright-example")?,
             access_lifetime: lifetime("AUTH_ACCESS_MINUTES", 15, 60)?,
             refresh_lifetime: lifetime("AUTH_REFRESH_DAYS", 7, 86_400)?,
             session_lifetime: lifetime("AUTH_SESSION_DAYS", 30, 86_400)?,
@@ -113,6 +113,11 @@ fn text(name: &str) -> Result<Option<String>, Box<dyn Error>> {
         Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => Err(format!("{name}: is not UTF-8").into()),
     }
+}
+
+fn name(variable: &str, default: &str) -> Result<String, Box<dyn Error>> {
+    let name = text(variable)?.unwrap_or_else(|| default.to_owned());
+    if name.is_empty() { Err(format!("{variable}: is empty").into()) } else { Ok(name) }
 }
 
 fn number(name: &str, default: u64) -> Result<u64, Box<dyn Error>> {
