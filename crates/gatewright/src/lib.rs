@@ -20,8 +20,8 @@
 //! | `swagger-ui` | `openapi::SwaggerUi`: a page that shows the document, with login |
 //! | `time` | conversions between [`types::Timestamp`] and `time::OffsetDateTime` |
 //!
-//! The module `guide` has a page for each task, from the first program to operations. It is compiled with
-//! all features.
+//! The module `guide` has a page for each task, from the first program to operations. It exists if all
+//! features are on.
 //!
 //! A service on axum:
 //!
@@ -141,7 +141,7 @@ pub mod event {
     pub use gatewright_core::event::{Actor, Event, EventSink, TracingSink};
 }
 
-/// What guards check, and what they leave in a request.
+/// What guards check, and what they add to a request for its handler.
 pub mod guard {
     pub use gatewright_core::guard::{
         AccessRule, ApiKeyIdentity, Caller, CredentialKind, Guard, GuardedExtractor, Identity,
