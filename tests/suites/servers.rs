@@ -119,7 +119,8 @@ pub(crate) async fn broken_off<S: Database>() {
         assert_eq!(counts.total, 0, "after {wakes} wakes");
         wakes += 1;
     }
-    assert!(wakes > 5, "only {wakes} starts were cancelled");
+    // How often a start is woken depends on how its reads of the socket fall together.
+    assert!(wakes > 2, "only {wakes} starts were cancelled");
 }
 
 /// Polls a call until it has been woken `wakes` times. Returns whether the call has ended.

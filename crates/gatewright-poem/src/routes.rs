@@ -11,7 +11,7 @@ use poem::{
     delete, get, post,
 };
 
-use crate::reject::{HeaderBytes, Rejection, respond, view};
+use crate::reject::{Error, HeaderBytes, Rejection, respond, view};
 
 /// Mounts all endpoints below `path` of the application's routes, and installs the [`Auth`] that
 /// the handler arguments use.
@@ -47,6 +47,7 @@ pub fn install<U: AuthUser>(
     routes
         .with(AddData::new(auth.clone()))
         .catch_error(async |rejection: Rejection| rejection.into_response())
+        .catch_error(async |error: Error| error.into_response())
 }
 
 /// All endpoints for which the [`Auth`] is configured ([`Auth::endpoints`]), to nest below `/auth`.

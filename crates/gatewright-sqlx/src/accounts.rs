@@ -13,6 +13,7 @@ use crate::Failure;
 use crate::connection::{Outcome, Transaction};
 use crate::dialect::Dialect;
 use crate::row::Row;
+use crate::sessions::lock_stripe;
 use crate::sql::{
     CHANGE_PASSWORD, COUNT_USERS, DELETE_ROLE, DELETE_ROLES, DELETE_USER, FIND_HOLDER, FIND_TAKEN,
     FIND_TAKEN_USERNAME, FIND_USER, FIND_USER_BY_EMAIL, FIND_USER_BY_USERNAME, INSERT_ROLE, PAGE_OF_USERS,
@@ -236,9 +237,7 @@ async fn create_first_holder<D: Dialect>(
     new: &NewAccount,
     role: &RoleName,
 ) -> Result<Outcome<CreateOutcome<Account>>, Failure> {
-    if let Some(lock) = D::LOCK_LOGINS {
-        transaction.fetch_optional(Statement::new(lock).number(FIRST_HOLDER_STRIPE)).await?;
-    }
+    lock_stripe(transaction, FIRST_HOLDER_STRIPE).await?;
     if transaction.fetch_optional(Statement::new(FIND_HOLDER).text(role.as_str())).await?.is_some() {
         return Ok(Outcome::RollBack(CreateOutcome::HolderExists));
     }

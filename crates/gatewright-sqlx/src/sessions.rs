@@ -10,7 +10,7 @@ use gatewright_core::{
 };
 
 use crate::Failure;
-use crate::connection::{Outcome, Transaction};
+use crate::connection::{Outcome, Pools, Transaction};
 use crate::dialect::Dialect;
 use crate::row::Row;
 use crate::sql::{
@@ -31,13 +31,15 @@ const STRIPES: u64 = 256;
 #[async_trait]
 impl<D: Dialect> SessionStore for SqlStore<D> {
     async fn create(&self, session: &Session, current: TokenDigest, limit: u32) -> Result<u64, StoreError> {
-        D::RETRY
+        let deleted = D::RETRY
             .run("create a session", || async {
                 let mut transaction = self.pools.begin().await?;
                 let deleted = create(&mut transaction, session, current, limit).await;
                 transaction.end(deleted.map(Outcome::Commit)).await
             })
-            .await
+            .await?;
+        delete_some_expired(&self.pools, session.created_at).await;
+        Ok(deleted)
     }
 
     async fn find(&self, user: &UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
@@ -93,6 +95,14 @@ impl<D: Dialect> SessionStore for SqlStore<D> {
     }
 }
 
+/// Deletes sessions that expired before `now`, after a login has been committed. A failure does not concern
+/// the login, and a later login deletes them: so it is not reported. `delete_expired` reports its own.
+async fn delete_some_expired<D: Dialect>(pools: &Pools<D>, now: Timestamp) {
+    let before = now.saturating_sub(Duration::from_micros(1));
+    let delete = || expired(before, MAX_EXPIRED_PER_LOGIN);
+    let _deleted_or_not = pools.execute("delete expired sessions", delete).await;
+}
+
 /// A statement whose values are the ids of a session and its user.
 fn by_id<D: Dialect>(statement: &'static str, user: &UserId, id: SessionId) -> Statement<D> {
     Statement::new(statement).text(&*id.to_string()).text(user.as_str())
@@ -113,8 +123,15 @@ fn expired<D: Dialect>(now: Timestamp, limit: u32) -> Statement<D> {
 /// The lock is one of [`STRIPES`] rows, not an advisory lock: every role that may connect can take
 /// an advisory lock, and block the logins of a user with it.
 async fn lock_logins<D: Dialect>(transaction: &mut Transaction<D>, user: &UserId) -> Result<(), Failure> {
+    lock_stripe(transaction, stripe(user)).await
+}
+
+/// Locks a row of `gatewright_session_locks` until the transaction ends.
+pub(crate) async fn lock_stripe<D: Dialect>(
+    transaction: &mut Transaction<D>,
+    stripe: i64,
+) -> Result<(), Failure> {
     let Some(lock) = D::LOCK_LOGINS else { return Ok(()) };
-    let stripe = stripe(user);
     match transaction.fetch_optional(Statement::new(lock).number(stripe)).await? {
         Some(_) => Ok(()),
         None => Err(format!(
@@ -145,9 +162,7 @@ async fn create<D: Dialect>(
     lock_logins(transaction, &session.user).await?;
     let user = session.user.as_str();
     insert(transaction, session, current).await?;
-    let deleted = delete_surplus(transaction, user, limit).await?;
-    delete_some_expired(transaction, session.created_at).await?;
-    Ok(deleted)
+    delete_surplus(transaction, user, limit).await
 }
 
 /// Deletes the user's oldest sessions beyond the limit, and returns how many.
@@ -160,17 +175,6 @@ async fn delete_surplus<D: Dialect>(
     let Some(newest) = transaction.fetch_optional(surplus).await? else { return Ok(0) };
     let delete = Statement::new(DELETE_UP_TO).text(user).number(newest.number("seq")?);
     Ok(transaction.execute(delete).await?)
-}
-
-/// Deletes sessions that expired before `now`. It comes last in its transaction and waits for no
-/// other, so it causes no deadlock.
-async fn delete_some_expired<D: Dialect>(
-    transaction: &mut Transaction<D>,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    let before = now.saturating_sub(Duration::from_micros(1));
-    transaction.execute(expired(before, MAX_EXPIRED_PER_LOGIN)).await?;
-    Ok(())
 }
 
 async fn rotate<D: Dialect>(

@@ -12,13 +12,11 @@ use gatewright::{
     Auth, AuthError, Error, Identity, Login, MemoryStore, Password, RoleName, TokenPair, UserId,
 };
 use gatewright_testkit::{CountingStore, FailingStore, ManualFeed, Watch};
-use gatewright_tests::{World, from_another_node, jwt};
+use gatewright_tests::{World, from_another_node, jwt, patience::PATIENCE};
 use tokio::task::unconstrained;
 use tokio::time::timeout;
 
 use super::{EMAIL, NEW_PASSWORD, TICK, authenticate, fed, fed_with, new_password};
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) struct Node {
     pub(super) world: World<CountingStore<MemoryStore>>,

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 const MIN_SECRET: usize = 16;
 
 /// Texts that look like secrets and are none.
-const PUBLIC: [&str; 4] = [
+const PUBLIC: [&str; 6] = [
     "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", // RFC 8037 A.2
     "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", // RFC 8037 A.3
     "4kHbq2rXlXc0fV0kqT0y1A",                      // the MAC of a message
     "cZ0V20NWEnpD-XnELebPeA",                      // the id of an access token
+    "OAuth2PasswordBearer",                        // a class of FastAPI
+    "OAuth2PasswordRequestForm",                   // a class of FastAPI
 ];
 
 fn is_part_of_a_secret(c: char) -> bool {

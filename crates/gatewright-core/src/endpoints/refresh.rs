@@ -13,7 +13,7 @@ use crate::revocation::Revocation;
 use crate::store::{
     AuthUser, GraceClient, MAX_USED_TOKENS, Rotation, RotationRequest, Session, TokenDigest, Validity,
 };
-use crate::token::{TokenError, TokenId, TokenKind, VerifiedClaims};
+use crate::token::{IssueError, TokenError, TokenId, TokenKind, VerifiedClaims};
 use crate::types::{ClientInfo, Scopes, SessionId, Timestamp, TokenText};
 
 /// A refresh: the token, the requested scopes and the client.
@@ -116,15 +116,30 @@ impl<U: AuthUser> Auth<U> {
         let validity = Validity::new(now, request.idle_expires_at.min(session.expires_at));
         let next = CurrentToken { id: session.seed.successor(presented), validity };
         let pair = sign(&self.inner, &session, &next, &grant).await?;
+        self.inner.expect_signed_in_time(now)?;
         let (current, grace) = self.inner.rotate(&session, presented, &request).await?;
-        // The times differ if another node's clock is ahead of this one's.
-        let pair = if grace || current.validity != validity {
+        let pair = if grace {
             sign(&self.inner, &session, &current, &grant).await?
+        } else if current.validity != validity {
+            // Another node's clock is ahead of this one's. The pair that is signed already is valid too.
+            sign(&self.inner, &session, &current, &grant).await.unwrap_or(pair)
         } else {
             pair
         };
         self.inner.emit(&Event::Refreshed { user: &session.user, session: session.id, grace });
         Ok(pair)
+    }
+}
+
+impl<U> Inner<U> {
+    /// Rejects a use of a token that began a whole grace window ago, because the issuer was slow. If another tab
+    /// used the token meanwhile, this use would count as theft. Nothing is consumed.
+    fn expect_signed_in_time(&self, began: Timestamp) -> Result<(), IssueError> {
+        let grace = self.settings.refresh_grace;
+        if grace.is_zero() || self.now() < began.saturating_add(grace) {
+            return Ok(());
+        }
+        Err(IssueError::new(Some("the issuer took as long as the grace window of refresh tokens".into())))
     }
 }
 
