@@ -70,7 +70,7 @@ async fn an_error_says_what_its_kind_says() {
     assert!(matches!(error.into_kind(), AuthError::Login(LoginError::UserUnknown)));
 }
 
-/// An application that handles an error itself is not told twice.
+/// No event is emitted for an error that the application handles itself.
 #[tokio::test]
 async fn an_error_without_a_reply_is_not_reported() {
     let (store, outage) = FailingStore::new(MemoryStore::new());

@@ -26,7 +26,7 @@ pub(super) enum Mode {
     FullQueue,
 }
 
-/// What the proxy has seen so far.
+/// Counts of what passed the proxy.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Seen {
     /// Connections that sent LISTEN.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The shortest literal that could be a secret: 16 characters, as the shortest API key without a warning.
 const MIN_SECRET: usize = 16;
 
-/// Texts that look like secrets and are none.
+/// Texts that look like secrets, and are public.
 const PUBLIC: [&str; 6] = [
     "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", // RFC 8037 A.2
     "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", // RFC 8037 A.3
@@ -35,7 +35,7 @@ fn looks_random(word: &str) -> bool {
     word.len() >= MIN_SECRET && (mixed || is_hex)
 }
 
-/// The words of a text that look like secrets. A token's text is none: it expires.
+/// The words of a text that look like secrets. Tokens are left out, because they expire.
 fn secrets(text: &str) -> Vec<&str> {
     let words = text.split(|c: char| !is_part_of_a_secret(c));
     words.filter(|word| looks_random(word) && !word.starts_with("eyJ") && !PUBLIC.contains(word)).collect()

@@ -201,7 +201,7 @@ pub struct AccountChange {
     pub roles: Option<BTreeSet<RoleName>>,
     /// Whether the account may be used.
     pub is_active: Option<bool>,
-    /// The hash of a new password, whatever the present one is.
+    /// The hash of a new password. It replaces any present one.
     pub password_hash: Option<PasswordHash>,
     /// A new epoch, which invalidates the account's tokens and sessions.
     pub epoch: Option<EpochChange>,

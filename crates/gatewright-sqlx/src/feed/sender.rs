@@ -20,7 +20,7 @@ const BATCH: usize = 256;
 pub(super) const QUEUE_IS_FULL: &str =
     "the server's notification queue is full: end the session that listens and keeps a transaction open";
 
-/// What the task is asked to do.
+/// A request to the task.
 pub(super) enum Order {
     Publish(Outgoing),
     /// Sends heartbeats after all messages that were published before. They replace older ones.
