@@ -68,15 +68,13 @@ impl Node {
     pub(super) async fn lifetime(&self) -> Duration {
         self.feed.receiver().clear();
         self.expect_one_read("the cache was cleared").await;
-        let mut passed = Duration::ZERO;
-        loop {
+        let mut beats = 0;
+        while beats == 0 || self.reads().await == 0 {
             self.world.clock.advance(HEARTBEAT_INTERVAL);
             self.feed.beat();
-            passed += HEARTBEAT_INTERVAL;
-            if self.reads().await > 0 {
-                return passed;
-            }
+            beats += 1;
         }
+        HEARTBEAT_INTERVAL * beats
     }
 
     /// Whether an event that begins like this was emitted since the last call.
