@@ -1,6 +1,6 @@
 //! The core of Gatewright: authentication and authorization for web services. It contains no
 //! framework, no database, no token signatures and no password hashing. Adapter crates add the
-//! frameworks and store crates the databases. `gatewright-jwt` signs and verifies tokens, and
+//! frameworks. Store crates add the databases. `gatewright-jwt` signs and verifies tokens, and
 //! `gatewright-password` hashes passwords.
 //!
 //! Applications use it through the crate `gatewright`. A crate that implements one of

@@ -1,5 +1,5 @@
-//! Sessions: a map by session id, for each user the ids of their sessions in order of creation, and all
-//! ids in the order of their expiry.
+//! Sessions, with three indexes: the sessions by id; the session ids of each user, in order of creation;
+//! and all session ids, in order of expiry.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -45,7 +45,7 @@ impl Sessions {
         self.by_user.get(user).cloned().unwrap_or_default()
     }
 
-    /// Notes that a session expires at another time than before.
+    /// Updates the index by expiry when the expiry of a session changes.
     fn reschedule(&mut self, id: SessionId, before: Timestamp, after: Timestamp) {
         self.by_expiry.remove(&(before, id));
         self.by_expiry.insert((after, id));

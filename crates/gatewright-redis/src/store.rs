@@ -44,8 +44,9 @@ impl RedisStore {
     /// `unix:///path`.
     ///
     /// `rediss:` uses TLS and verifies the server's certificate and name. `?sslrootcert=/path`
-    /// names the certificate authority to trust instead of the system's. `redis:` is plain text. It
-    /// is allowed to this machine; to another machine, the URL must end with `?sslmode=disable`.
+    /// names the certificate authority to trust instead of the system's. `redis:` connects
+    /// without encryption. That is allowed if the server is on this machine. For another machine,
+    /// the URL must end with `?sslmode=disable`.
     ///
     /// The store reads the server's durability settings and logs each risk as a
     /// [warning](Self::warnings).

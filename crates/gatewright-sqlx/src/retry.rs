@@ -15,8 +15,8 @@ pub(crate) struct Retry {
     /// Whether the operation conflicted with another transaction. Such an operation was rolled back,
     /// so it can run again. After any other failure the outcome may be unknown.
     pub(crate) is_conflict: fn(&sqlx::Error) -> bool,
-    /// How long all attempts together may take, including waits for a connection. `None` if each
-    /// wait has its own limit.
+    /// The time limit of all attempts together, including their waits for a connection. `None`
+    /// means no limit for all: each wait has a limit of its own.
     pub(crate) timeout: Option<Duration>,
 }
 

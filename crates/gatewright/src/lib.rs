@@ -60,8 +60,8 @@
 //! ```
 //!
 //! Start with [`Auth::local`] if Gatewright keeps the accounts, or with [`Auth::builder`] if the
-//! application has a users table of its own. The store and hasher traits use the `async-trait`
-//! crate: implementations of them need it as a dependency.
+//! application has a users table of its own. The store and hasher traits use the
+//! `async-trait` crate. If you implement one of them, add `async-trait` to your dependencies.
 //!
 //! - The cause of a rejected request is only in the log. Gatewright logs with `tracing` under the
 //!   target `gatewright`, so install a subscriber. Set an [`event::EventSink`] to receive the events
