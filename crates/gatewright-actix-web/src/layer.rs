@@ -21,9 +21,10 @@ use crate::reject::{HeaderBytes, filled_not_found, is_empty_not_found, respond, 
 ///
 /// ```compile_fail,E0599
 /// # use actix_web::web;
-/// # use gatewright_core::{Auth, Requirement};
+/// # use gatewright::Auth;
+/// # use gatewright::types::Requirement;
 /// fn admin(auth: &Auth) {
-///     let guarded = gatewright_actix_web::guarded(auth, Requirement::Role("admin"), |_| {});
+///     let guarded = gatewright::actix_web::guarded(auth, Requirement::Role("admin"), |_| {});
 ///     guarded.under("/admin").route("/unguarded", web::get().to(async || "open"));
 /// }
 /// ```
@@ -40,8 +41,9 @@ pub struct GuardedRouter<F, U = Account> {
 ///
 /// ```
 /// use actix_web::{App, web};
-/// use gatewright_actix_web::guarded;
-/// use gatewright_core::{Auth, Requirement};
+/// use gatewright::Auth;
+/// use gatewright::actix_web::guarded;
+/// use gatewright::types::Requirement;
 ///
 /// fn app(auth: &Auth) {
 ///     let admin = guarded(auth, Requirement::Role("admin"), |routes| {
@@ -91,8 +93,9 @@ impl<F, U> fmt::Debug for GuardedRouter<F, U> {
 ///
 /// ```
 /// use actix_web::{App, web};
-/// use gatewright_actix_web::require;
-/// use gatewright_core::{Auth, Requirement};
+/// use gatewright::Auth;
+/// use gatewright::actix_web::require;
+/// use gatewright::types::Requirement;
 ///
 /// fn app(auth: &Auth) {
 ///     let stats = web::resource("/stats").wrap(require(auth, Requirement::Role("admin")));

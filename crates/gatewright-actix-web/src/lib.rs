@@ -16,8 +16,8 @@
 //!
 //! ```
 //! use actix_web::{App, web};
-//! use gatewright_actix_web::{CurrentUser, install};
-//! use gatewright_core::Auth;
+//! use gatewright::Auth;
+//! use gatewright::actix_web::{CurrentUser, install};
 //!
 //! async fn me(user: CurrentUser) -> String { user.email.to_string() }
 //!

@@ -18,8 +18,8 @@ use crate::reject::{HeaderBytes, respond, view};
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, web};
-/// use gatewright_actix_web::{CurrentUser, Rejection, install};
-/// use gatewright_core::Auth;
+/// use gatewright::Auth;
+/// use gatewright::actix_web::{CurrentUser, Rejection, install};
 ///
 /// async fn leave(user: CurrentUser, auth: web::Data<Auth>) -> Result<HttpResponse, Rejection> {
 ///     auth.logout_all(&user.identity).await.map_err(|error| error.reply())?;

@@ -14,8 +14,8 @@ use crate::reject::{Error, HeaderBytes, Rejection, view};
 /// state of your own:
 ///
 /// ```
-/// use gatewright_axum::HasAuth;
-/// use gatewright_core::Auth;
+/// use gatewright::Auth;
+/// use gatewright::axum::HasAuth;
 ///
 /// struct AppState { auth: Auth, greeting: String }
 ///

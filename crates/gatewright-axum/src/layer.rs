@@ -21,9 +21,10 @@ use crate::reject::{HeaderBytes, fill_not_found, respond, view};
 ///
 /// ```compile_fail,E0599
 /// # use axum::{Router, routing::get};
-/// # use gatewright_core::{Auth, Requirement};
+/// # use gatewright::Auth;
+/// # use gatewright::types::Requirement;
 /// fn admin(auth: &Auth) -> Router {
-///     let guarded = gatewright_axum::guarded(auth, Requirement::Role("admin"), Router::new());
+///     let guarded = gatewright::axum::guarded(auth, Requirement::Role("admin"), Router::new());
 ///     guarded.route("/unguarded", get(|| async {})).under("/admin")
 /// }
 /// ```
@@ -40,8 +41,9 @@ pub struct GuardedRouter<S = (), U = Account> {
 ///
 /// ```
 /// use axum::{Router, routing::get};
-/// use gatewright_axum::guarded;
-/// use gatewright_core::{Auth, Requirement};
+/// use gatewright::Auth;
+/// use gatewright::axum::guarded;
+/// use gatewright::types::Requirement;
 ///
 /// fn app(auth: &Auth) -> Router {
 ///     let admin = Router::new().route("/stats", get(|| async { "42" }));
@@ -111,8 +113,9 @@ impl<S, U> fmt::Debug for GuardedRouter<S, U> {
 ///
 /// ```
 /// use axum::{Router, routing::get};
-/// use gatewright_axum::require;
-/// use gatewright_core::{Auth, Requirement};
+/// use gatewright::Auth;
+/// use gatewright::axum::require;
+/// use gatewright::types::Requirement;
 ///
 /// fn app(auth: &Auth) -> Router {
 ///     let admin = require(auth, Requirement::Role("admin"));

@@ -12,12 +12,11 @@
 //!
 //! ```
 //! use axum::{Router, routing::get};
-//! use gatewright_axum::{CurrentUser, routes};
-//! # use gatewright_core::Auth;
-//! # use gatewright_memory::MemoryStore;
+//! use gatewright::axum::{CurrentUser, routes};
+//! # use gatewright::{Auth, MemoryStore};
 //! # use gatewright_testkit::TestHasher;
-//! # let secret = gatewright_jwt::HmacSecret::generate().unwrap();
-//! # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+//! # let secret = gatewright::HmacSecret::generate().unwrap();
+//! # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
 //! # let auth = Auth::local(MemoryStore::new(), tokens.build().unwrap(), TestHasher::new());
 //! # let auth = auth.build().unwrap();
 //!
@@ -41,7 +40,7 @@
 //!
 //! ```compile_fail,E0277
 //! use axum::{Router, routing::get};
-//! use gatewright_axum::CurrentUser;
+//! use gatewright::axum::CurrentUser;
 //! async fn me(user: CurrentUser) -> String { user.email.to_string() }
 //!
 //! let app: Router = Router::new().route("/me", get(me)).with_state(());
@@ -52,8 +51,8 @@
 //!
 //! ```compile_fail,E0277
 //! use axum::{Router, routing::get};
-//! use gatewright_axum::CurrentUser;
-//! use gatewright_core::Auth;
+//! use gatewright::Auth;
+//! use gatewright::axum::CurrentUser;
 //! async fn greet(user: Option<CurrentUser>) {}
 //!
 //! fn app(auth: Auth) -> Router { Router::new().route("/", get(greet)).with_state(auth) }

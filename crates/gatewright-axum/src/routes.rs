@@ -24,8 +24,8 @@ use crate::reject::{HeaderBytes, respond, view};
 ///
 /// ```
 /// use axum::Router;
-/// use gatewright_axum::{login, refresh, routes};
-/// use gatewright_core::Auth;
+/// use gatewright::Auth;
+/// use gatewright::axum::{login, refresh, routes};
 ///
 /// fn all(auth: &Auth) -> Router {
 ///     Router::new().nest("/auth", routes(auth))

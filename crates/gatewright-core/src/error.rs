@@ -134,7 +134,8 @@ impl AuthError {
     /// ```
     /// use std::time::Duration;
     ///
-    /// use gatewright_core::{AuthError, Denial};
+    /// use gatewright::AuthError;
+    /// use gatewright::http::Denial;
     ///
     /// let error = AuthError::too_many_attempts(Duration::from_secs(30));
     /// assert_eq!(Denial::from(&error).status(), 429);

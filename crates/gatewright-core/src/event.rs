@@ -308,8 +308,8 @@ pub enum Event<'a> {
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
 ///
-/// use gatewright_core::{Auth, Event, EventSink, Login, Password, TracingSink};
-/// use gatewright_memory::MemoryStore;
+/// use gatewright::event::{Event, EventSink, TracingSink};
+/// use gatewright::{Auth, Login, MemoryStore, Password};
 ///
 /// static REFUSED: AtomicU64 = AtomicU64::new(0);
 ///
@@ -326,8 +326,8 @@ pub enum Event<'a> {
 /// }
 ///
 /// # gatewright_testkit::block_on(async {
-/// # let secret = gatewright_jwt::HmacSecret::generate()?;
-/// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+/// # let secret = gatewright::HmacSecret::generate()?;
+/// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
 /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
 /// let auth = Auth::local(MemoryStore::new(), tokens, hasher).with_events(Counting).build()?;
 /// assert!(auth.login(Login::new("ada@example.com", Password::new("an entirely wrong guess"))).await.is_err());

@@ -30,12 +30,11 @@
 //! The smallest real program builds an [`Auth`] and calls it as the endpoints do:
 //!
 //! ```
-//! use gatewright_core::{Auth, Login, Password, Registration, RoleName};
-//! use gatewright_memory::MemoryStore;
+//! use gatewright::{Auth, Login, MemoryStore, Password, Registration, RoleName};
 //!
 //! # gatewright_testkit::block_on(async {
-//! # let secret = gatewright_jwt::HmacSecret::generate()?;
-//! # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+//! # let secret = gatewright::HmacSecret::generate()?;
+//! # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
 //! # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
 //! let auth = Auth::local(MemoryStore::new(), tokens, hasher)
 //!     .with_registration_role(RoleName::new("user")?)

@@ -270,7 +270,7 @@ impl TokenError {
     /// A stable name, for metrics: `expired`, `claim_missing`, …
     ///
     /// ```
-    /// assert_eq!(gatewright_core::TokenError::ClaimMissing.name(), "claim_missing");
+    /// assert_eq!(gatewright::token::TokenError::ClaimMissing.name(), "claim_missing");
     /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -53,14 +53,14 @@ impl RemoteIssuer {
     ///
     /// ```no_run
     /// use std::time::Duration;
-    /// use gatewright_jwks::RemoteIssuer;
+    /// use gatewright::token::RemoteIssuer;
     ///
     /// let issuer = RemoteIssuer::builder("https://issuer.example/jwks.json")
     ///     .issuer("https://issuer.example")
     ///     .audience("my-api")
     ///     .with_max_stale(Duration::from_secs(6 * 60 * 60))
     ///     .build()?;
-    /// # Ok::<(), gatewright_core::BuildError>(())
+    /// # Ok::<(), gatewright::auth::BuildError>(())
     /// ```
     pub fn builder(jwks_url: impl Into<String>) -> RemoteIssuerBuilder {
         RemoteIssuerBuilder::new(jwks_url.into())
@@ -102,7 +102,7 @@ impl RemoteIssuerBuilder {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use gatewright_jwks::RemoteIssuer;
+    /// use gatewright::token::RemoteIssuer;
     ///
     /// let builder = RemoteIssuer::builder("https://issuer.example/jwks.json")
     ///     .issuer("https://issuer.example")

@@ -11,8 +11,7 @@
 //! ```no_run
 //! use std::time::Duration;
 //!
-//! use gatewright_jwks::RemoteIssuer;
-//! use gatewright_jwt::Issuers;
+//! use gatewright::token::{Issuers, RemoteIssuer};
 //!
 //! let theirs = RemoteIssuer::builder("https://issuer.example/.well-known/jwks.json")
 //!     .issuer("https://issuer.example")
@@ -20,7 +19,7 @@
 //!     .build()?;
 //! assert!(theirs.wait_until_ready(Duration::from_secs(10)));
 //! let verifier = Issuers::new().with(theirs)?; // and others, each with its own keys and audience
-//! # let _: &dyn gatewright_core::TokenVerifier = &verifier;
+//! # let _: &dyn gatewright::token::TokenVerifier = &verifier;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -134,7 +134,7 @@ impl fmt::Display for Algorithm {
 /// Case matters, as everywhere in JOSE.
 ///
 /// ```
-/// use gatewright_jwt::Algorithm;
+/// use gatewright::token::Algorithm;
 ///
 /// assert_eq!("Ed25519".parse(), Ok(Algorithm::EdDsa));
 /// assert!("none".parse::<Algorithm>().is_err() && "hs256".parse::<Algorithm>().is_err());

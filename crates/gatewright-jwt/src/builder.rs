@@ -51,7 +51,7 @@ impl Jwt {
     /// [`build`](JwtBuilder::build) fails if the secret is weak.
     ///
     /// ```
-    /// use gatewright_jwt::{HmacSecret, Jwt};
+    /// use gatewright::{HmacSecret, Jwt};
     ///
     /// let jwt = Jwt::hs256(HmacSecret::generate()?).issuer("https://issuer.example").audience("my-api").build()?;
     /// assert_eq!(jwt.ring().ids().len(), 1);
@@ -69,7 +69,8 @@ impl Jwt {
     /// Starts with a key ring. The caller can keep a handle on it to rotate the keys.
     ///
     /// ```
-    /// use gatewright_jwt::{Algorithm, Jwt, KeyRing, NewKey, SigningKey};
+    /// use gatewright::Jwt;
+    /// use gatewright::token::{Algorithm, KeyRing, NewKey, SigningKey};
     ///
     /// let ring = KeyRing::new(SigningKey::from_jwk(NewKey::generate(Algorithm::EdDsa)?.jwk())?);
     /// let jwt = Jwt::builder(ring.clone()).issuer("https://issuer.example").audience("my-api").build()?;

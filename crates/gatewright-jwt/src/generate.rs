@@ -22,12 +22,12 @@ use crate::signing::SigningKey;
 /// `use`. The text is wiped from memory on drop.
 ///
 /// ```
-/// use gatewright_jwt::{Algorithm, KeyRing, NewKey, SigningKey};
+/// use gatewright::token::{Algorithm, KeyRing, NewKey, SigningKey};
 ///
 /// let new = NewKey::generate(Algorithm::EdDsa)?;
 /// let ring = KeyRing::new(SigningKey::from_jwk(new.jwk())?);
 /// assert!(ring.jwks().contains(new.id()));
-/// # Ok::<(), gatewright_jwt::KeyError>(())
+/// # Ok::<(), gatewright::token::KeyError>(())
 /// ```
 pub struct NewKey {
     id: String,

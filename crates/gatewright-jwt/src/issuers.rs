@@ -51,7 +51,8 @@ impl<T: IssuerVerifier + ?Sized> IssuerVerifier for Arc<T> {
 /// `Auth::local` and `Auth::builder`; without one, of `Auth::resource_server`.
 ///
 /// ```
-/// use gatewright_jwt::{Algorithm, Issuers, Jwt, KeyRing, NewKey, SigningKey};
+/// use gatewright::Jwt;
+/// use gatewright::token::{Algorithm, Issuers, KeyRing, NewKey, SigningKey};
 ///
 /// let key = SigningKey::from_jwk(NewKey::generate(Algorithm::EdDsa)?.jwk())?;
 /// let ours = Jwt::builder(KeyRing::new(key)).issuer("https://ours.example").audience("my-api").build()?;
@@ -59,7 +60,7 @@ impl<T: IssuerVerifier + ?Sized> IssuerVerifier for Arc<T> {
 /// let theirs = Jwt::builder(keys).issuer("https://theirs.example").audience("their-name-for-my-api");
 /// let theirs = theirs.of_another_issuer().build()?;
 /// let both = Issuers::new().with_own(ours)?.with(theirs)?;
-/// # fn tokens(_: impl gatewright_core::TokenIssuer + gatewright_core::TokenVerifier) {}
+/// # fn tokens(_: impl gatewright::token::TokenIssuer + gatewright::token::TokenVerifier) {}
 /// # tokens(both);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -21,7 +21,7 @@ pub const MAX_JWKS_KEYS: usize = 64;
 /// The usable keys of a JWK set, and the reasons why the others are rejected.
 ///
 /// ```
-/// use gatewright_jwt::{JwkSet, KeyError};
+/// use gatewright::token::{JwkSet, KeyError};
 ///
 /// let set = JwkSet::parse(
 ///     r#"{"keys":[

@@ -27,14 +27,14 @@ const STACK_SIGNATURE_BYTES: usize = 96;
 /// A key that verifies, for one algorithm, with one id. Cloning is cheap.
 ///
 /// ```
-/// use gatewright_jwt::{Algorithm, VerifyingKey};
+/// use gatewright::token::{Algorithm, VerifyingKey};
 ///
 /// let key = VerifyingKey::from_jwk(
 ///     r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
 /// )?;
 /// assert_eq!(key.algorithm(), Algorithm::EdDsa);
 /// assert_eq!(key.id(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"); // RFC 8037 A.3
-/// # Ok::<(), gatewright_jwt::KeyError>(())
+/// # Ok::<(), gatewright::token::KeyError>(())
 /// ```
 #[derive(Clone)]
 pub struct VerifyingKey {

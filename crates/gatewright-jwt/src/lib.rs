@@ -10,8 +10,9 @@
 //! The simplest setup has one secret:
 //!
 //! ```
-//! use gatewright_core::{Claims, Timestamp, TokenId, TokenKind, TokenVerifier, UserId};
-//! use gatewright_jwt::{HmacSecret, Jwt};
+//! use gatewright::token::{Claims, TokenId, TokenKind, TokenVerifier};
+//! use gatewright::types::Timestamp;
+//! use gatewright::{HmacSecret, Jwt, UserId};
 //!
 //! let secret = HmacSecret::generate()?; // or the text of AUTH_SECRET_KEY
 //! let jwt = Jwt::hs256(secret).issuer("https://issuer.example").audience("my-api").build()?;

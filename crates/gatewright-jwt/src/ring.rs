@@ -27,7 +27,7 @@ use crate::signing::SigningKey;
 /// 3. [`retire`](KeyRing::retire) the previous key when all of its tokens have expired.
 ///
 /// ```
-/// use gatewright_jwt::{Algorithm, KeyRing, NewKey, SigningKey};
+/// use gatewright::token::{Algorithm, KeyRing, NewKey, SigningKey};
 ///
 /// let ring = KeyRing::new(SigningKey::from_jwk(NewKey::generate(Algorithm::EdDsa)?.jwk())?.with_id("2026-11")?);
 /// ring.publish(SigningKey::from_jwk(NewKey::generate(Algorithm::Es256)?.jwk())?.with_id("2026-12")?)?;

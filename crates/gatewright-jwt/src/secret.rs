@@ -48,7 +48,8 @@ const GENERATED_BYTES: usize = 64;
 /// lasts as long as the process: all tokens become invalid with a restart.
 ///
 /// ```
-/// use gatewright_jwt::{HmacSecret, Jwt, KeyError};
+/// use gatewright::token::KeyError;
+/// use gatewright::{HmacSecret, Jwt};
 ///
 /// let builder = match std::env::var("AUTH_SECRET_KEY") {
 ///     Ok(text) => Jwt::hs256(text), // checked by `build`

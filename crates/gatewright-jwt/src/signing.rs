@@ -23,12 +23,12 @@ use crate::public::{PublicParts, check_pkcs8, point, strip_zeros};
 /// [`KeyRing::publish`](crate::KeyRing::publish) take it.
 ///
 /// ```
-/// use gatewright_jwt::{Algorithm, NewKey, SigningKey};
+/// use gatewright::token::{Algorithm, NewKey, SigningKey};
 ///
 /// let new = NewKey::generate(Algorithm::Es256)?;
 /// let key = SigningKey::from_pem(Algorithm::Es256, new.pem().expect("not a secret"))?;
 /// assert_eq!(key.id(), SigningKey::from_jwk(new.jwk())?.id());
-/// # Ok::<(), gatewright_jwt::KeyError>(())
+/// # Ok::<(), gatewright::token::KeyError>(())
 /// ```
 pub struct SigningKey {
     verifying: VerifyingKey,

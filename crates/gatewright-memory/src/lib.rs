@@ -28,8 +28,8 @@ use sessions::Sessions;
 /// does not wait for the other.
 ///
 /// ```
-/// use gatewright_core::{SessionStore, StoreError, UserId, UserStore};
-/// use gatewright_memory::MemoryStore;
+/// use gatewright::store::{SessionStore, StoreError};
+/// use gatewright::{MemoryStore, UserId, UserStore};
 ///
 /// # async fn example(id: UserId) -> Result<(), StoreError> {
 /// let users = MemoryStore::new();

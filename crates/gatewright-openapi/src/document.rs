@@ -20,8 +20,10 @@ use crate::handler::GuardedHandler;
 /// declaration is for an operation that the document does not have.
 ///
 /// ```
-/// use gatewright_core::{AccessRule, Endpoint, GuardedExtractor, Requirement};
-/// use gatewright_openapi::Document;
+/// use gatewright::endpoints::Endpoint;
+/// use gatewright::guard::{AccessRule, GuardedExtractor};
+/// use gatewright::openapi::Document;
+/// use gatewright::types::Requirement;
 /// use utoipa::OpenApi;
 ///
 /// # struct Admin;
@@ -44,7 +46,7 @@ use crate::handler::GuardedHandler;
 /// assert_eq!(operation["security"][0]["OAuth2Password"], serde_json::json!([]));
 /// assert_eq!(operation["x-requires"]["role"], "admin");
 /// assert_eq!(json["paths"].as_object().unwrap().len(), 11);
-/// # Ok::<(), gatewright_openapi::DocumentError>(())
+/// # Ok::<(), gatewright::openapi::DocumentError>(())
 /// ```
 #[must_use]
 pub struct Document(Draft);
@@ -160,7 +162,7 @@ impl fmt::Debug for Document {
 /// ```
 /// # use utoipa::openapi::{Info, OpenApi, Paths};
 /// # let document = OpenApi::new(Info::new("Example", "1"), Paths::new());
-/// let reply = gatewright_openapi::document_reply(&document);
+/// let reply = gatewright::openapi::document_reply(&document);
 /// assert_eq!(reply.headers[0], ("content-type", "application/json".to_owned()));
 /// ```
 #[must_use]

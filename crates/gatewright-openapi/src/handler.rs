@@ -8,7 +8,7 @@ use gatewright_core::GuardedExtractor;
 /// The compiler infers `Arguments`. A handler whose first argument is not a guard does not compile:
 ///
 /// ```compile_fail,E0277
-/// # use gatewright_openapi::Document;
+/// # use gatewright::openapi::Document;
 /// async fn me(name: String) -> String { name }
 ///
 /// fn documented(document: Document) -> Document {

@@ -20,7 +20,7 @@ const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-
 /// from other hosts.
 ///
 /// ```
-/// use gatewright_openapi::{Document, SwaggerUi};
+/// use gatewright::openapi::{Document, SwaggerUi};
 /// use utoipa::openapi::{Info, OpenApi, Paths};
 ///
 /// let api = OpenApi::new(Info::new("Example", "1"), Paths::new());
@@ -30,7 +30,7 @@ const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-
 /// assert_eq!(pages.handle("/docs").unwrap().status, 308); // to /docs/
 /// assert_eq!(pages.handle("/docs/").unwrap().status, 200);
 /// assert_eq!(pages.handle("/docs/none"), None);
-/// # Ok::<(), gatewright_openapi::DocumentError>(())
+/// # Ok::<(), gatewright::openapi::DocumentError>(())
 /// ```
 #[derive(Clone)]
 pub struct SwaggerUi {

@@ -26,10 +26,11 @@ const OUTPUT_BYTES: usize = 32;
 /// They must be between [`MIN_ARGON2_COSTS`] and the maximums, such as [`MAX_ARGON2_MEMORY_KIB`].
 ///
 /// ```
-/// use gatewright_password::{Argon2Costs, HashingPool};
+/// use gatewright::HashingPool;
+/// use gatewright::password::Argon2Costs;
 ///
 /// let pool = HashingPool::builder().with_costs(Argon2Costs::new(64 * 1024, 3, 1)).build()?;
-/// # Ok::<(), gatewright_core::BuildError>(())
+/// # Ok::<(), gatewright::auth::BuildError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -47,8 +47,8 @@
 //! each other's hashes and can show it. With [`Upgrade::ToCurrent`] the differences disappear as users log in.
 //!
 //! ```
-//! use gatewright_core::{HashContext, Password, PasswordHasher, PasswordVerdict};
-//! use gatewright_password::HashingPool;
+//! use gatewright::password::{HashContext, PasswordHasher, PasswordVerdict};
+//! use gatewright::{HashingPool, Password};
 //!
 //! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let pool = HashingPool::new()?;

@@ -222,10 +222,11 @@ impl HashingPoolBuilder {
     /// Which stored hashes are replaced at the user's next login. Default: [`Upgrade::Weaker`].
     ///
     /// ```
-    /// use gatewright_password::{HashingPool, Upgrade};
+    /// use gatewright::HashingPool;
+    /// use gatewright::password::Upgrade;
     ///
     /// let pool = HashingPool::builder().with_hash_upgrade(Upgrade::ToCurrent).build()?;
-    /// # Ok::<(), gatewright_core::BuildError>(())
+    /// # Ok::<(), gatewright::auth::BuildError>(())
     /// ```
     pub const fn with_hash_upgrade(mut self, upgrade: Upgrade) -> Self {
         self.upgrade = upgrade;

@@ -15,10 +15,11 @@ use crate::reject::{HeaderBytes, fill_not_found, respond, view};
 /// It has no method that adds a route, so every route in it is behind the guard:
 ///
 /// ```compile_fail,E0599
-/// # use gatewright_core::{Auth, Requirement};
+/// # use gatewright::Auth;
+/// # use gatewright::types::Requirement;
 /// # use poem::{Route, endpoint::make_sync};
 /// fn admin(auth: &Auth) -> Route {
-///     let guarded = gatewright_poem::guarded(auth, Requirement::Role("admin"), Route::new());
+///     let guarded = gatewright::poem::guarded(auth, Requirement::Role("admin"), Route::new());
 ///     guarded.at("/unguarded", make_sync(|_| "open")).under("/admin", Route::new())
 /// }
 /// ```
@@ -34,8 +35,9 @@ pub struct GuardedRouter<U = Account> {
 /// Mount the result with [`GuardedRouter::under`].
 ///
 /// ```
-/// use gatewright_core::{Auth, Requirement};
-/// use gatewright_poem::guarded;
+/// use gatewright::Auth;
+/// use gatewright::poem::guarded;
+/// use gatewright::types::Requirement;
 /// use poem::{Route, endpoint::make_sync, get};
 ///
 /// fn app(auth: &Auth) -> Route {
@@ -81,8 +83,9 @@ impl<U> fmt::Debug for GuardedRouter<U> {
 /// A guard as middleware, for single routes and endpoints. For a whole router use [`guarded`].
 ///
 /// ```
-/// use gatewright_core::{Auth, Requirement};
-/// use gatewright_poem::require;
+/// use gatewright::Auth;
+/// use gatewright::poem::require;
+/// use gatewright::types::Requirement;
 /// use poem::{EndpointExt, Route, endpoint::make_sync, get};
 ///
 /// fn app(auth: &Auth) -> Route {

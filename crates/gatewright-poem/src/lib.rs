@@ -15,8 +15,8 @@
 //! the log names the fix.
 //!
 //! ```
-//! use gatewright_core::Auth;
-//! use gatewright_poem::{CurrentUser, install};
+//! use gatewright::Auth;
+//! use gatewright::poem::{CurrentUser, install};
 //! use poem::{Endpoint, Response, Route, get, handler};
 //!
 //! #[handler]

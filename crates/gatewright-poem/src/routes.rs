@@ -20,8 +20,8 @@ use crate::reject::{Error, HeaderBytes, Rejection, respond, view};
 /// become responses, which middleware around the result sees.
 ///
 /// ```
-/// use gatewright_core::Auth;
-/// use gatewright_poem::{CurrentUser, install};
+/// use gatewright::Auth;
+/// use gatewright::poem::{CurrentUser, install};
 /// use poem::{Endpoint, EndpointExt, Response, Route, get, handler, middleware::Cors, web::Data};
 ///
 /// #[handler]

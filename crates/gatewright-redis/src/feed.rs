@@ -95,7 +95,8 @@ const ENDED: &str = "the thread of the feed has ended";
 ///
 /// ```no_run
 /// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
-/// use gatewright_redis::{Prefix, RedisFeed};
+/// use gatewright::RedisFeed;
+/// use gatewright::store::Prefix;
 ///
 /// let url = "rediss://app:secret@redis.example.com/";
 /// let feed = RedisFeed::connect_on(url, &Prefix::new("shop:")?).await?;

@@ -21,12 +21,12 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// Applications that share a Redis server must use different prefixes.
 ///
 /// ```
-/// use gatewright_redis::Prefix;
+/// use gatewright::store::Prefix;
 ///
 /// assert_eq!(Prefix::new("shop:")?.as_str(), "shop:");
 /// assert_eq!(Prefix::default().as_str(), "gatewright:");
 /// assert!(Prefix::new("shop*").is_err());
-/// # Ok::<(), gatewright_redis::InvalidPrefix>(())
+/// # Ok::<(), gatewright::store::InvalidPrefix>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefix(Arc<str>);

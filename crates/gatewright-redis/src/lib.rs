@@ -13,7 +13,7 @@
 //!
 //! ```no_run
 //! # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
-//! use gatewright_redis::{RedisFeed, RedisStore};
+//! use gatewright::{RedisFeed, RedisStore};
 //!
 //! let url = "rediss://app:secret@redis.example.com/";
 //! let sessions = RedisStore::connect(url).await?;

@@ -17,7 +17,8 @@ pub(crate) const CONNECT: &str = "connect to Redis";
 ///
 /// ```no_run
 /// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
-/// use gatewright_redis::{Prefix, RedisStore};
+/// use gatewright::RedisStore;
+/// use gatewright::store::Prefix;
 ///
 /// let store = RedisStore::connect("rediss://app:secret@redis.example.com/").await?;
 /// let store = store.with_prefix(Prefix::new("shop:")?);

@@ -71,9 +71,9 @@ const ENDED: &str = "the thread of the feed has ended";
 /// A revocation feed between all nodes that use one PostgreSQL database. Clones share one feed.
 ///
 /// ```no_run
-/// use gatewright_sqlx::{PostgresFeed, PostgresStore};
+/// use gatewright::{PostgresFeed, PostgresStore};
 ///
-/// # async fn example() -> Result<(), gatewright_core::StoreError> {
+/// # async fn example() -> Result<(), gatewright::store::StoreError> {
 /// let url = "postgres://app:secret@db.example.com/app";
 /// let (store, feed) = (PostgresStore::connect(url).await?, PostgresFeed::connect(url).await?);
 /// # Ok(())

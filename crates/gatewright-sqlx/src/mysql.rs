@@ -10,9 +10,9 @@ mod shared;
 /// is on the disk before it is acknowledged. Developed and tested on MariaDB 10.11.
 ///
 /// ```no_run
-/// use gatewright_sqlx::MySqlStore;
+/// use gatewright::MySqlStore;
 ///
-/// # async fn example() -> Result<(), gatewright_core::StoreError> {
+/// # async fn example() -> Result<(), gatewright::store::StoreError> {
 /// let store = MySqlStore::connect("mysql://app:secret@db.example.com/app").await?;
 /// # Ok(())
 /// # }

@@ -8,7 +8,8 @@ pub const MAX_POOL_SIZE: u32 = 1_000;
 /// The options of `connect_with`.
 ///
 /// ```
-/// use gatewright_sqlx::{SqlOptions, SqliteStore};
+/// use gatewright::SqliteStore;
+/// use gatewright::store::SqlOptions;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {

@@ -10,9 +10,9 @@ mod shared;
 /// disk before it is acknowledged.
 ///
 /// ```no_run
-/// use gatewright_sqlx::PostgresStore;
+/// use gatewright::PostgresStore;
 ///
-/// # async fn example() -> Result<(), gatewright_core::StoreError> {
+/// # async fn example() -> Result<(), gatewright::store::StoreError> {
 /// let store = PostgresStore::connect("postgres://app:secret@db.example.com/app").await?;
 /// # Ok(())
 /// # }

@@ -17,11 +17,11 @@ pub use connect::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT};
 /// = FULL`).
 ///
 /// ```
-/// use gatewright_core::AccountStore;
-/// use gatewright_sqlx::SqliteStore;
+/// use gatewright::SqliteStore;
+/// use gatewright::store::AccountStore;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), gatewright_core::StoreError> {
+/// # async fn main() -> Result<(), gatewright::store::StoreError> {
 /// let store = SqliteStore::connect("sqlite::memory:").await?;
 /// assert_eq!(store.count().await?.total, 0);
 /// # Ok(())

@@ -5,7 +5,7 @@ use std::fmt;
 /// A setting that is missing, invalid or unsafe.
 ///
 /// ```
-/// use gatewright_core::BuildError;
+/// use gatewright::auth::BuildError;
 ///
 /// let error = BuildError::new("leeway", "must be at most 60 seconds").with_found("90s");
 /// assert_eq!(error.to_string(), "leeway: must be at most 60 seconds, is 90s");
@@ -44,7 +44,7 @@ impl BuildError {
     /// own for settings.
     ///
     /// ```
-    /// let error = gatewright_core::BuildError::new("queue", "must be 1 to 4096; 256 is usual").with_found(0);
+    /// let error = gatewright::auth::BuildError::new("queue", "must be 1 to 4096; 256 is usual").with_found(0);
     /// assert_eq!(error.explain(), "must be 1 to 4096, is 0; 256 is usual");
     /// ```
     #[must_use]

@@ -62,11 +62,10 @@ impl<U: AuthUser> Auth<U> {
     /// user store.
     ///
     /// ```
-    /// use gatewright_core::Auth;
-    /// use gatewright_memory::MemoryStore;
+    /// use gatewright::{Auth, MemoryStore};
     ///
-    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
-    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let secret = gatewright::HmacSecret::generate()?;
+    /// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
     /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
     /// let (users, sessions) = (MemoryStore::new(), MemoryStore::new());
     /// let auth = Auth::builder(users.clone(), sessions, tokens, hasher).with_accounts(users).build()?;
@@ -107,11 +106,12 @@ pub(super) struct Parts<U> {
 /// [`build`](Self::build) checks all settings together.
 ///
 /// ```
-/// # use gatewright_core::{Auth, BuildError};
+/// # use gatewright::Auth;
+/// # use gatewright::auth::BuildError;
 /// # use std::time::Duration;
-/// # let secret = gatewright_jwt::HmacSecret::generate()?;
-/// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
-/// # let (store, tokens) = (gatewright_memory::MemoryStore::new(), tokens.build()?);
+/// # let secret = gatewright::HmacSecret::generate()?;
+/// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+/// # let (store, tokens) = (gatewright::MemoryStore::new(), tokens.build()?);
 /// let builder = Auth::local(store, tokens, gatewright_testkit::TestHasher::new());
 /// let error = builder.with_access_lifetime(Duration::from_secs(25 * 60 * 60)).build().unwrap_err();
 /// assert_eq!(error.to_string(), "access_lifetime: must be at most 24 hours, is 90000s");
@@ -326,11 +326,12 @@ impl<U: AuthUser> AuthBuilder<U> {
     /// answered at once; tests set that.
     ///
     /// ```
-    /// # use gatewright_core::{Auth, BuildError};
+    /// # use gatewright::Auth;
+    /// # use gatewright::auth::BuildError;
     /// # use std::time::Duration;
-    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
-    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
-    /// # let (store, tokens) = (gatewright_memory::MemoryStore::new(), tokens.build()?);
+    /// # let secret = gatewright::HmacSecret::generate()?;
+    /// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let (store, tokens) = (gatewright::MemoryStore::new(), tokens.build()?);
     /// let builder = Auth::local(store, tokens, gatewright_testkit::TestHasher::new());
     /// let auth = builder.with_refusal_floor(Duration::from_millis(800)).build()?;
     /// # Ok::<(), BuildError>(())
@@ -366,13 +367,13 @@ impl<U: AuthUser> AuthBuilder<U> {
     ///   ([`Event::UnknownRole`](crate::Event::UnknownRole)).
     ///
     /// ```
-    /// use gatewright_core::{Auth, RoleName};
+    /// use gatewright::{Auth, RoleName};
     ///
-    /// gatewright_core::roles! { pub enum Role: role { User = "user", Admin = "admin" } }
+    /// gatewright::roles! { pub enum Role: role { User = "user", Admin = "admin" } }
     ///
-    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
-    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
-    /// # let (store, tokens) = (gatewright_memory::MemoryStore::new(), tokens.build()?);
+    /// # let secret = gatewright::HmacSecret::generate()?;
+    /// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let (store, tokens) = (gatewright::MemoryStore::new(), tokens.build()?);
     /// # let hasher = gatewright_testkit::TestHasher::new();
     /// let builder = Auth::local(store, tokens, hasher).with_roles::<Role>().with_registration_role(Role::User);
     /// let error = builder.with_protected_role(RoleName::new("root")?).build().unwrap_err();
@@ -433,11 +434,12 @@ impl<U: AuthUser> AuthBuilder<U> {
     /// read its claims.
     ///
     /// ```
-    /// use gatewright_core::{Account, Auth, BuildError};
+    /// use gatewright::auth::BuildError;
+    /// use gatewright::{Account, Auth};
     /// use serde::Serialize;
-    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
-    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
-    /// # let (store, tokens) = (gatewright_memory::MemoryStore::new(), tokens.build()?);
+    /// # let secret = gatewright::HmacSecret::generate()?;
+    /// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let (store, tokens) = (gatewright::MemoryStore::new(), tokens.build()?);
     ///
     /// #[derive(Serialize)]
     /// struct Contact {

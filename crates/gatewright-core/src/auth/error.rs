@@ -19,13 +19,12 @@ use crate::types::Timer;
 /// Handlers return it with `?`: each adapter has an `Error` of its framework, into which this one converts.
 ///
 /// ```
-/// use gatewright_core::error::LoginError;
-/// use gatewright_core::{Auth, AuthError, Login, Password};
-/// use gatewright_memory::MemoryStore;
+/// use gatewright::error::LoginError;
+/// use gatewright::{Auth, AuthError, Login, MemoryStore, Password};
 ///
 /// # gatewright_testkit::block_on(async {
-/// # let secret = gatewright_jwt::HmacSecret::generate()?;
-/// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+/// # let secret = gatewright::HmacSecret::generate()?;
+/// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
 /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
 /// let auth = Auth::local(MemoryStore::new(), tokens, hasher).with_realm("api").build()?;
 /// let guess = Login::new("ada@example.com", Password::new("an entirely wrong guess"));

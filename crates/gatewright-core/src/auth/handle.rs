@@ -47,12 +47,12 @@ use crate::types::{
 /// The ready-made endpoints make the same calls:
 ///
 /// ```
-/// use gatewright_core::{Auth, Login, Password, Refresh, Registration, RoleName};
-/// use gatewright_memory::MemoryStore;
+/// use gatewright::endpoints::Refresh;
+/// use gatewright::{Auth, Login, MemoryStore, Password, Registration, RoleName};
 ///
 /// # gatewright_testkit::block_on(async {
-/// # let secret = gatewright_jwt::HmacSecret::generate()?;
-/// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+/// # let secret = gatewright::HmacSecret::generate()?;
+/// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
 /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
 /// let auth = Auth::local(MemoryStore::new(), tokens, hasher)
 ///     .with_registration_role(RoleName::new("user")?)
@@ -160,16 +160,16 @@ impl<U: AuthUser> Auth<U> {
     /// [`AuthError`].
     ///
     /// ```
-    /// use gatewright_core::{Auth, Email, Error};
-    /// use gatewright_core::error::PolicyError;
+    /// use gatewright::error::PolicyError;
+    /// use gatewright::{Auth, Email, Error};
     ///
     /// fn address(auth: &Auth, text: &str) -> Result<Email, Error> {
     ///     Email::parse(text).map_err(|invalid| auth.error(PolicyError::from(invalid)))
     /// }
-    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
-    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let secret = gatewright::HmacSecret::generate()?;
+    /// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
     /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
-    /// # let auth = Auth::local(gatewright_memory::MemoryStore::new(), tokens, hasher).build()?;
+    /// # let auth = Auth::local(gatewright::MemoryStore::new(), tokens, hasher).build()?;
     /// assert_eq!(address(&auth, "ada").unwrap_err().reply().status, 422);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -183,15 +183,15 @@ impl<U: AuthUser> Auth<U> {
     /// Unlike a guard's 403 it does not say `insufficient_scope`: a token with more scopes would not help.
     ///
     /// ```
-    /// use gatewright_core::{Auth, Error, UserId};
+    /// use gatewright::{Auth, Error, UserId};
     ///
     /// fn must_own(auth: &Auth, owner: &UserId, caller: &UserId) -> Result<(), Error> {
     ///     if owner == caller { Ok(()) } else { Err(auth.forbidden()) }
     /// }
-    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
-    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let secret = gatewright::HmacSecret::generate()?;
+    /// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
     /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
-    /// # let auth = Auth::local(gatewright_memory::MemoryStore::new(), tokens, hasher).build()?;
+    /// # let auth = Auth::local(gatewright::MemoryStore::new(), tokens, hasher).build()?;
     /// let reply = must_own(&auth, &UserId::from(1), &UserId::from(2)).unwrap_err().reply();
     /// assert_eq!((reply.status, &reply.body[..]), (403, &br#"{"detail":"Forbidden"}"#[..]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())

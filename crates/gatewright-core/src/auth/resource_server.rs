@@ -58,14 +58,14 @@ impl Auth<NoUser> {
     /// token's issuer.
     ///
     /// ```
-    /// use gatewright_core::Auth;
+    /// use gatewright::Auth;
     ///
-    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
-    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let secret = gatewright::HmacSecret::generate()?;
+    /// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
     /// # let verifier = tokens.build()?;
     /// let auth = Auth::resource_server(verifier).build()?;
     /// assert!(auth.endpoints().all(|endpoint| endpoint.path() != "/register"));
-    /// # Ok::<(), gatewright_core::BuildError>(())
+    /// # Ok::<(), gatewright::auth::BuildError>(())
     /// ```
     pub fn resource_server(verifier: impl TokenVerifier + 'static) -> AuthBuilder<NoUser> {
         let nothing = Arc::new(Nothing);

@@ -111,12 +111,11 @@ impl<U: AuthUser> Auth<U> {
 /// Administration of accounts. A change that must end sessions and tokens ends them.
 ///
 /// ```
-/// use gatewright_core::{Auth, AuthError, Login, Password, Registration, RoleName};
-/// use gatewright_memory::MemoryStore;
+/// use gatewright::{Auth, AuthError, Login, MemoryStore, Password, Registration, RoleName};
 ///
 /// # gatewright_testkit::block_on(async {
-/// # let secret = gatewright_jwt::HmacSecret::generate()?;
-/// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+/// # let secret = gatewright::HmacSecret::generate()?;
+/// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
 /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
 /// let auth = Auth::local(MemoryStore::new(), tokens, hasher)
 ///     .with_protected_role(RoleName::new("admin")?)
@@ -310,12 +309,11 @@ impl<U: AuthUser> Accounts<U> {
     /// The store reads all accounts that come after `after`, until it has found as many.
     ///
     /// ```
-    /// use gatewright_core::{Auth, Password, Registration, RoleName};
-    /// use gatewright_memory::MemoryStore;
+    /// use gatewright::{Auth, MemoryStore, Password, Registration, RoleName};
     ///
     /// # gatewright_testkit::block_on(async {
-    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
-    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let secret = gatewright::HmacSecret::generate()?;
+    /// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
     /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
     /// let auth = Auth::local(MemoryStore::new(), tokens, hasher).build()?;
     /// let accounts = auth.accounts()?;

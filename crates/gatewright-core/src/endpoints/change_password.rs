@@ -61,9 +61,10 @@ impl<U: AuthUser> Auth<U> {
     /// its `amr` is `pwd`, because the caller sent the current password. All tokens issued before are rejected, also a refresh token that someone has copied.
     ///
     /// ```
-    /// use gatewright_core::{Auth, Headers, Login, PasswordChange, Refresh, RequestView};
-    /// # use gatewright_core::{Password, Registration, RoleName};
-    /// # use gatewright_memory::MemoryStore;
+    /// use gatewright::endpoints::{PasswordChange, Refresh};
+    /// use gatewright::http::{Headers, RequestView};
+    /// use gatewright::{Auth, Login};
+    /// # use gatewright::{MemoryStore, Password, Registration, RoleName};
     /// # struct Bearer(String);
     /// # impl Headers for Bearer {
     /// #     fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
@@ -72,8 +73,8 @@ impl<U: AuthUser> Auth<U> {
     /// # }
     ///
     /// # gatewright_testkit::block_on(async {
-    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
-    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let secret = gatewright::HmacSecret::generate()?;
+    /// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
     /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
     /// # let builder = Auth::local(MemoryStore::new(), tokens, hasher).with_registration_role(RoleName::new("user")?);
     /// # let auth = builder.build()?;

@@ -74,13 +74,12 @@ impl<U: AuthUser> Auth<U> {
     /// sessions, the events, and the time of the login (`auth_time`), which a refresh does not change.
     ///
     /// ```
-    /// use gatewright_core::{Auth, AuthError, SessionOptions, UserId};
-    /// # use gatewright_core::{Password, Registration, RoleName};
-    /// # use gatewright_memory::MemoryStore;
+    /// use gatewright::{Auth, AuthError, SessionOptions, UserId};
+    /// # use gatewright::{MemoryStore, Password, Registration, RoleName};
     ///
     /// # gatewright_testkit::block_on(async {
-    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
-    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let secret = gatewright::HmacSecret::generate()?;
+    /// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
     /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
     /// # let builder = Auth::local(MemoryStore::new(), tokens, hasher).with_registration_role(RoleName::new("user")?);
     /// # let auth = builder.build()?;

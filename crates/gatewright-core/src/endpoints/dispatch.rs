@@ -38,13 +38,13 @@ impl<U: AuthUser> Auth<U> {
     /// Introspection needs API keys.
     ///
     /// ```
-    /// use gatewright_core::{Auth, Endpoint};
-    /// # use gatewright_core::{Password, Registration, RoleName};
-    /// # use gatewright_memory::MemoryStore;
+    /// use gatewright::Auth;
+    /// use gatewright::endpoints::Endpoint;
+    /// # use gatewright::{MemoryStore, Password, Registration, RoleName};
     ///
     /// # gatewright_testkit::block_on(async {
-    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
-    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let secret = gatewright::HmacSecret::generate()?;
+    /// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
     /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
     /// # let builder = Auth::local(MemoryStore::new(), tokens, hasher).with_registration_role(RoleName::new("user")?);
     /// let auth = builder.build()?;
@@ -70,9 +70,10 @@ impl<U: AuthUser> Auth<U> {
     /// It never fails: an error becomes the reply that clients see.
     ///
     /// ```
-    /// use gatewright_core::{Auth, Bytes, Endpoint, Headers, RequestView};
-    /// # use gatewright_core::{Password, Registration, RoleName};
-    /// # use gatewright_memory::MemoryStore;
+    /// use gatewright::Auth;
+    /// use gatewright::endpoints::Endpoint;
+    /// use gatewright::http::{Bytes, Headers, RequestView};
+    /// # use gatewright::{MemoryStore, Password, Registration, RoleName};
     ///
     /// struct Form;
     ///
@@ -85,8 +86,8 @@ impl<U: AuthUser> Auth<U> {
     /// }
     ///
     /// # gatewright_testkit::block_on(async {
-    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
-    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let secret = gatewright::HmacSecret::generate()?;
+    /// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
     /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
     /// # let builder = Auth::local(MemoryStore::new(), tokens, hasher).with_registration_role(RoleName::new("user")?);
     /// # let auth = builder.build()?;

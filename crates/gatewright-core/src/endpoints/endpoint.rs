@@ -8,7 +8,7 @@ pub const PUBLIC_KEYS_MAX_AGE: Duration = Duration::from_secs(300);
 /// A ready-made endpoint. [`Auth::handle`](crate::Auth::handle) answers its requests.
 ///
 /// ```
-/// use gatewright_core::Endpoint;
+/// use gatewright::endpoints::Endpoint;
 ///
 /// assert_eq!((Endpoint::Login.method(), Endpoint::Login.path()), ("POST", "/login"));
 /// assert_eq!(Endpoint::Sessions.allow(), "GET,HEAD");

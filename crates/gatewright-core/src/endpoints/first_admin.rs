@@ -18,12 +18,11 @@ impl<U: AuthUser> Accounts<U> {
     /// changes an existing account. It gives no role, enables none and sets no password.
     ///
     /// ```
-    /// use gatewright_core::{Auth, Login, Password, RoleName};
-    /// use gatewright_memory::MemoryStore;
+    /// use gatewright::{Auth, Login, MemoryStore, Password, RoleName};
     ///
     /// # gatewright_testkit::block_on(async {
-    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
-    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let secret = gatewright::HmacSecret::generate()?;
+    /// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
     /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
     /// let auth = Auth::local(MemoryStore::new(), tokens, hasher)
     ///     .with_protected_role(RoleName::new("admin")?)

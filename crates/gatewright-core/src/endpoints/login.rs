@@ -13,13 +13,14 @@ use crate::types::{ClientInfo, LoginName, Password, Scopes};
 /// A login: user name, password and requested scopes.
 ///
 /// ```
-/// use gatewright_core::error::LoginError;
-/// use gatewright_core::{Auth, AuthError, Login, Password, Registration, RoleName, RoleScopes, Scopes};
-/// use gatewright_memory::MemoryStore;
+/// use gatewright::error::LoginError;
+/// use gatewright::{
+///     Auth, AuthError, Login, MemoryStore, Password, Registration, RoleName, RoleScopes, Scopes,
+/// };
 ///
 /// # gatewright_testkit::block_on(async {
-/// # let secret = gatewright_jwt::HmacSecret::generate()?;
-/// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+/// # let secret = gatewright::HmacSecret::generate()?;
+/// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
 /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
 /// let auth = Auth::local(MemoryStore::new(), tokens, hasher)
 ///     .with_registration_role(RoleName::new("user")?)

@@ -25,13 +25,13 @@ impl<U: AuthUser> Auth<U> {
     /// succeeds.
     ///
     /// ```
-    /// use gatewright_core::{Auth, Login, Refresh};
-    /// # use gatewright_core::{Password, Registration, RoleName};
-    /// # use gatewright_memory::MemoryStore;
+    /// use gatewright::endpoints::Refresh;
+    /// use gatewright::{Auth, Login};
+    /// # use gatewright::{MemoryStore, Password, Registration, RoleName};
     ///
     /// # gatewright_testkit::block_on(async {
-    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
-    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let secret = gatewright::HmacSecret::generate()?;
+    /// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
     /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
     /// # let builder = Auth::local(MemoryStore::new(), tokens, hasher).with_registration_role(RoleName::new("user")?);
     /// # let auth = builder.build()?;

@@ -7,7 +7,8 @@ use crate::types::{Policy, Requirement};
 /// A guard enforces the rule, and an OpenAPI document describes it.
 ///
 /// ```
-/// use gatewright_core::{AccessRule, Requirement};
+/// use gatewright::guard::AccessRule;
+/// use gatewright::types::Requirement;
 ///
 /// const WRITERS: Requirement = Requirement::Scopes(&["items:write"]);
 /// let for_users = AccessRule::from(WRITERS);

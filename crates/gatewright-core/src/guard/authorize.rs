@@ -82,9 +82,10 @@ impl<U: AuthUser> Auth<U> {
     /// [`Auth::authorize`].
     ///
     /// ```
-    /// use gatewright_core::{Auth, Headers, Login, RequestView, Requirement};
-    /// # use gatewright_core::{Password, Registration, RoleName};
-    /// # use gatewright_memory::MemoryStore;
+    /// use gatewright::http::{Headers, RequestView};
+    /// use gatewright::types::Requirement;
+    /// use gatewright::{Auth, Login};
+    /// # use gatewright::{MemoryStore, Password, Registration, RoleName};
     ///
     /// struct Authorization(String);
     ///
@@ -97,8 +98,8 @@ impl<U: AuthUser> Auth<U> {
     /// }
     ///
     /// # gatewright_testkit::block_on(async {
-    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
-    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let secret = gatewright::HmacSecret::generate()?;
+    /// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
     /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
     /// # let builder = Auth::local(MemoryStore::new(), tokens, hasher).with_registration_role(RoleName::new("user")?);
     /// # let auth = builder.build()?;
@@ -132,9 +133,10 @@ impl<U: AuthUser> Auth<U> {
     /// A key has no roles.
     ///
     /// ```
-    /// use gatewright_core::{ApiKeys, Auth, Headers, RequestView, Requirement};
-    /// # use gatewright_core::{Password, Registration, RoleName};
-    /// # use gatewright_memory::MemoryStore;
+    /// use gatewright::http::{Headers, RequestView};
+    /// use gatewright::types::Requirement;
+    /// use gatewright::{ApiKeys, Auth};
+    /// # use gatewright::{MemoryStore, Password, Registration, RoleName};
     ///
     /// struct ApiKey;
     ///
@@ -147,8 +149,8 @@ impl<U: AuthUser> Auth<U> {
     /// }
     ///
     /// # gatewright_testkit::block_on(async {
-    /// # let secret = gatewright_jwt::HmacSecret::generate()?;
-    /// # let tokens = gatewright_jwt::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let secret = gatewright::HmacSecret::generate()?;
+    /// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
     /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
     /// # let builder = Auth::local(MemoryStore::new(), tokens, hasher).with_registration_role(RoleName::new("user")?);
     /// let keys = ApiKeys::parse("the-key-of-billing:items:read")?;

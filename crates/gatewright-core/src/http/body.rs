@@ -25,8 +25,8 @@ pub const MAX_DISCARDED_BYTES: usize = 4 * 1024 * 1024;
 /// 413.
 ///
 /// ```
-/// use gatewright_core::BodyCollector;
-/// # use gatewright_core::{Headers, RequestView};
+/// use gatewright::http::BodyCollector;
+/// # use gatewright::http::{Headers, RequestView};
 /// # struct Empty;
 /// # impl Headers for Empty { fn each(&self, _: &str, _: &mut dyn FnMut(&[u8])) {} }
 /// # let view = RequestView::new("POST", &Empty);
@@ -38,7 +38,7 @@ pub const MAX_DISCARDED_BYTES: usize = 4 * 1024 * 1024;
 ///     }
 /// }
 /// assert_eq!(&body.finish()?[..], b"username");
-/// # Ok::<(), gatewright_core::error::RequestError>(())
+/// # Ok::<(), gatewright::error::RequestError>(())
 /// ```
 pub struct BodyCollector {
     collected: BytesMut,

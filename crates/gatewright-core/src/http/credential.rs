@@ -12,8 +12,8 @@ use crate::types::{MAX_API_KEY_BYTES, TokenText};
 /// Tokens in query strings or bodies are never read.
 ///
 /// ```
+/// use gatewright::http::{Headers, RequestView};
 /// use gatewright_core::http::BearerToken;
-/// use gatewright_core::{Headers, RequestView};
 ///
 /// struct One(&'static str);
 ///
@@ -29,7 +29,7 @@ use crate::types::{MAX_API_KEY_BYTES, TokenText};
 /// assert_eq!(read("bearer abc")?.unwrap().expose(), "abc");
 /// assert!(read("Basic dXNlcjpwYXNz")?.is_none(), "another scheme is no credential");
 /// assert!(read("Bearer a b").is_err());
-/// # Ok::<(), gatewright_core::error::AccessError>(())
+/// # Ok::<(), gatewright::error::AccessError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct BearerToken(TokenText);

@@ -14,7 +14,8 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// The answer that a client gets instead of a success. It does not reveal which cause is behind it.
 ///
 /// ```
-/// use gatewright_core::{AuthError, Denial};
+/// use gatewright::AuthError;
+/// use gatewright::http::Denial;
 ///
 /// let denial = Denial::from(&AuthError::not_found());
 /// assert_eq!((denial.status(), denial.detail()), (404, "Not found"));

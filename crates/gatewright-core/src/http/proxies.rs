@@ -34,13 +34,13 @@ const FORWARDING_HEADER: &str = "x-forwarded-for";
 /// passes the client's own version of the others through.
 ///
 /// ```
-/// use gatewright_core::TrustedProxies;
+/// use gatewright::http::TrustedProxies;
 ///
 /// let proxies = TrustedProxies::parse("10.0.0.0/8, 192.0.2.1, fd00::/8")?;
 /// assert!(proxies.contains("10.1.2.3".parse().unwrap()));
 /// assert!(!proxies.contains("192.0.2.2".parse().unwrap()));
 /// assert!(TrustedProxies::parse("0.0.0.0/0").is_err(), "it would trust every client");
-/// # Ok::<(), gatewright_core::http::InvalidProxies>(())
+/// # Ok::<(), gatewright::http::InvalidProxies>(())
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);

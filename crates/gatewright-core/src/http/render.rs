@@ -42,8 +42,7 @@ impl Rendered {
 /// - It reveals nothing beyond `denial`. The cause is in the event.
 ///
 /// ```
-/// use gatewright_core::http::{Rendered, Renderer};
-/// use gatewright_core::Denial;
+/// use gatewright::http::{Denial, Rendered, Renderer};
 ///
 /// struct Plain;
 ///

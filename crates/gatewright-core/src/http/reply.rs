@@ -8,7 +8,7 @@ use serde::Serialize;
 /// A complete reply. Header names are in lower case.
 ///
 /// ```
-/// use gatewright_core::Reply;
+/// use gatewright::http::Reply;
 ///
 /// let reply = Reply::json(200, &["a", "b"]).with_header("cache-control", "no-store");
 /// assert_eq!(&reply.body[..], br#"["a","b"]"#);

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 /// A framework's header map. Adapters implement it, because the frameworks use different `http` versions.
 ///
 /// ```
-/// use gatewright_core::{Headers, RequestView};
+/// use gatewright::http::{Headers, RequestView};
 ///
 /// struct Map<'a>(&'a [(&'a str, &'a [u8])]);
 ///

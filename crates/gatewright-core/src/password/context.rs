@@ -15,8 +15,8 @@ use crate::types::{ClientNetwork, Deadline, Email, LoginName, UserId};
 /// use std::sync::Arc;
 /// use std::time::Duration;
 ///
-/// use gatewright_core::password::{AccountKey, HashContext};
-/// use gatewright_core::{ClientNetwork, Deadline, SystemTimer};
+/// use gatewright::password::{AccountKey, HashContext};
+/// use gatewright::types::{ClientNetwork, Deadline, SystemTimer};
 ///
 /// let context = HashContext::new()
 ///     .with_network(ClientNetwork::of("192.0.2.1".parse()?))

@@ -27,8 +27,9 @@ pub enum PasswordPolicyError {
 /// The rule that it breaks.
 ///
 /// ```
-/// use gatewright_core::Password;
-/// use gatewright_core::password::{PasswordPolicyError, check_policy};
+/// use gatewright::Password;
+/// use gatewright::password::PasswordPolicyError;
+/// use gatewright_core::password::check_policy;
 ///
 /// assert_eq!(check_policy(&Password::new("correct horse battery staple")), Ok(()));
 /// assert_eq!(check_policy(&Password::new("too short")), Err(PasswordPolicyError::TooShort));

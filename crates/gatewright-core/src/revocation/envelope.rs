@@ -107,8 +107,10 @@ pub struct InvalidFeedMessage {}
 /// one.
 ///
 /// ```
-/// use gatewright_core::revocation::{FeedCodec, FeedKey};
-/// use gatewright_core::{Revocation, SecureRandom, SystemRandom, Timestamp, UserId};
+/// use gatewright::UserId;
+/// use gatewright::revocation::{FeedKey, Revocation};
+/// use gatewright::types::{SecureRandom, SystemRandom, Timestamp};
+/// use gatewright_core::revocation::FeedCodec;
 ///
 /// let mut bytes = [0; 32];
 /// SystemRandom.fill(&mut bytes)?; // all nodes need the same bytes

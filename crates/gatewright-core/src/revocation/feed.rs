@@ -29,7 +29,7 @@ impl FeedReach {
     /// How old a cache entry may be with this reach.
     ///
     /// ```
-    /// use gatewright_core::FeedReach;
+    /// use gatewright::revocation::FeedReach;
     ///
     /// assert_eq!(FeedReach::Process.cache_ttl().as_secs(), 5);
     /// assert_eq!(FeedReach::Cluster.cache_ttl().as_secs(), 30);
@@ -228,7 +228,7 @@ impl fmt::Debug for RevocationReceiver {
 /// process that use the same stores share one: give each a clone.
 ///
 /// ```
-/// use gatewright_core::{FeedReach, LocalFeed, RevocationFeed};
+/// use gatewright::revocation::{FeedReach, LocalFeed, RevocationFeed};
 ///
 /// assert_eq!(LocalFeed::new().reach(), FeedReach::Process);
 /// assert_eq!(LocalFeed::for_sole_process().reach(), FeedReach::SoleProcess);

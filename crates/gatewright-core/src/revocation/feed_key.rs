@@ -24,12 +24,12 @@ const MIN_DISTINCT_BYTES: usize = 8;
 /// every node:
 ///
 /// ```
-/// use gatewright_core::FeedKey;
+/// use gatewright::revocation::FeedKey;
 ///
 /// # let text = gatewright_testkit::shared_secret("feed");
 /// let key: FeedKey = text.parse()?; // for example from the environment
 /// assert_eq!(format!("{key:?}"), "FeedKey(..)");
-/// # Ok::<(), gatewright_core::InvalidFeedKey>(())
+/// # Ok::<(), gatewright::revocation::InvalidFeedKey>(())
 /// ```
 #[derive(Clone)]
 pub struct FeedKey(Zeroizing<[u8; FEED_KEY_BYTES]>);

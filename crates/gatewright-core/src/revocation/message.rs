@@ -57,13 +57,13 @@ pub enum Revoked {
 /// [`FeedMessage`](super::FeedMessage), which contains its text form.
 ///
 /// ```
-/// use gatewright_core::revocation::Revocation;
-/// use gatewright_core::UserId;
+/// use gatewright::UserId;
+/// use gatewright::revocation::Revocation;
 ///
 /// let message = Revocation::user(UserId::new("42")?);
 /// assert_eq!(message.to_string(), "user 42");
 /// assert_eq!("user 42".parse(), Ok(message));
-/// # Ok::<(), gatewright_core::InvalidId>(())
+/// # Ok::<(), gatewright::types::InvalidId>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Revocation {

@@ -8,7 +8,7 @@ use std::error::Error;
 /// get 503.
 ///
 /// ```
-/// use gatewright_core::StoreError;
+/// use gatewright::store::StoreError;
 ///
 /// let error = StoreError::new("find the user", "connection refused");
 /// assert_eq!(error.to_string(), "the store could not find the user");

@@ -279,8 +279,10 @@ impl RotationState {
     /// ```
     /// use std::time::Duration;
     ///
-    /// use gatewright_core::store::{RotationRequest, RotationState, StateChange, TokenDigest};
-    /// use gatewright_core::{Rotation, SessionId, SystemRandom, Timestamp, TokenId, UserId};
+    /// use gatewright::UserId;
+    /// use gatewright::store::{Rotation, RotationRequest, RotationState, StateChange, TokenDigest};
+    /// use gatewright::token::TokenId;
+    /// use gatewright::types::{SessionId, SystemRandom, Timestamp};
     ///
     /// # let now = Timestamp::from_seconds(1_700_000_000);
     /// # let later = now.saturating_add(Duration::from_secs(86_400));

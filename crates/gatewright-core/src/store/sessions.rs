@@ -29,8 +29,10 @@ pub const USE_DISCLOSURE_DELAY: Duration = Duration::from_secs(120);
 /// ```
 /// use std::time::Duration;
 ///
-/// # use gatewright_core::store::SessionSeed;
-/// use gatewright_core::{Epoch, Session, SessionId, SystemRandom, Timestamp, UserId};
+/// # use gatewright::store::SessionSeed;
+/// use gatewright::UserId;
+/// use gatewright::store::Session;
+/// use gatewright::types::{Epoch, SessionId, SystemRandom, Timestamp};
 ///
 /// # let now = Timestamp::from_seconds(1_700_000_000);
 /// # let (id, epoch) = (SessionId::generate(now, &SystemRandom)?, Epoch::generate(&SystemRandom)?);
@@ -219,9 +221,11 @@ impl Session {
 ///   them.
 ///
 /// ```
-/// # use gatewright_core::store::{SessionSeed, TokenDigest};
-/// use gatewright_core::{Epoch, Session, SessionId, SessionStore, SystemRandom, Timestamp, TokenId, UserId};
-/// use gatewright_memory::MemoryStore;
+/// # use gatewright::store::{SessionSeed, TokenDigest};
+/// use gatewright::store::{Session, SessionStore};
+/// use gatewright::token::TokenId;
+/// use gatewright::types::{Epoch, SessionId, SystemRandom, Timestamp};
+/// use gatewright::{MemoryStore, UserId};
 ///
 /// # gatewright_testkit::block_on(async {
 /// # let now = Timestamp::from_seconds(1_700_000_000);

@@ -22,8 +22,8 @@ use crate::types::{RandomError, SecureRandom, random_bytes};
 /// The seed of a session: 256 random bits that only the store keeps.
 ///
 /// ```
-/// use gatewright_core::store::SessionSeed;
-/// use gatewright_core::TokenId;
+/// use gatewright::store::SessionSeed;
+/// use gatewright::token::TokenId;
 ///
 /// let seed = SessionSeed::from_bytes([7; 32]);
 /// let presented = TokenId::new("the id of the presented token");
@@ -73,8 +73,8 @@ impl SessionSeed {
     /// `presented` itself. `None` if at most `max_steps` steps do not reach it.
     ///
     /// ```
-    /// use gatewright_core::store::{MAX_USED_TOKENS, SessionSeed, TokenDigest};
-    /// use gatewright_core::TokenId;
+    /// use gatewright::store::{MAX_USED_TOKENS, SessionSeed, TokenDigest};
+    /// use gatewright::token::TokenId;
     ///
     /// let seed = SessionSeed::from_bytes([7; 32]);
     /// let used = TokenId::new("a token that was used twice since");
@@ -115,8 +115,8 @@ pub(crate) fn access_token_id(source: &dyn SecureRandom) -> Result<TokenId, Rand
 /// The SHA-256 of a refresh token's id. Stores keep the digest, never the token.
 ///
 /// ```
-/// use gatewright_core::store::TokenDigest;
-/// use gatewright_core::TokenId;
+/// use gatewright::store::TokenDigest;
+/// use gatewright::token::TokenId;
 ///
 /// let digest = TokenDigest::of(&TokenId::new("an id"));
 /// assert_eq!(TokenDigest::from_bytes(*digest.as_bytes()), digest);

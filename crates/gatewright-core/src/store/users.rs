@@ -13,7 +13,8 @@ use crate::types::{Email, Epoch, LoginName, PasswordHash, RoleName, Timestamp, U
 /// The application's user type: five getters that guards and login need.
 ///
 /// ```
-/// use gatewright_core::{AuthUser, Epoch, PasswordHash, UserId};
+/// use gatewright::types::Epoch;
+/// use gatewright::{AuthUser, PasswordHash, UserId};
 ///
 /// /// A row of the application's own table.
 /// struct Customer {
@@ -168,8 +169,9 @@ pub enum CreateOutcome<U> {
 /// ```
 /// use std::collections::BTreeSet;
 ///
-/// use gatewright_core::store::{AccountChange, CompareAndSwap, EpochChange};
-/// use gatewright_core::{Account, Epoch, RoleName};
+/// use gatewright::store::{AccountChange, CompareAndSwap, EpochChange};
+/// use gatewright::types::Epoch;
+/// use gatewright::{Account, RoleName};
 ///
 /// fn demote(account: &mut Account, epoch: Epoch) {
 ///     let [user, admin] = ["user", "admin"].map(RoleName::from_static);
@@ -183,9 +185,9 @@ pub enum CreateOutcome<U> {
 ///     assert!(account.roles.iter().eq([&user]));
 ///     assert_eq!(account.epoch == epoch, had_other_roles);
 /// }
-/// # let (email, hash) = (gatewright_core::Email::parse("a@b")?, gatewright_core::PasswordHash::new("x"));
-/// # let (id, now) = (gatewright_core::UserId::new("7")?, gatewright_core::Timestamp::from_seconds(1));
-/// # let new = |role| gatewright_core::store::NewAccount::new(
+/// # let (email, hash) = (gatewright::Email::parse("a@b")?, gatewright::PasswordHash::new("x"));
+/// # let (id, now) = (gatewright::UserId::new("7")?, gatewright::types::Timestamp::from_seconds(1));
+/// # let new = |role| gatewright::store::NewAccount::new(
 /// #     id.clone(), email.clone(), hash.clone(), [RoleName::from_static(role)], Epoch::from_u64(1), now);
 /// # demote(&mut Account::from(new("admin")), Epoch::from_u64(2));
 /// # demote(&mut Account::from(new("user")), Epoch::from_u64(2));
@@ -298,11 +300,13 @@ impl AccountCounts {
 /// The caller chooses the ids: [`Accounts`](crate::Accounts) generates a new one for each account.
 ///
 /// ```
-/// use gatewright_core::store::UpdateOutcome;
-/// # use gatewright_core::store::NewAccount;
-/// use gatewright_core::{AccountStore, RoleName};
-/// # use gatewright_core::{Email, Epoch, PasswordHash, SystemRandom, Timestamp, UserId};
-/// use gatewright_memory::MemoryStore;
+/// use gatewright::store::UpdateOutcome;
+/// # use gatewright::store::NewAccount;
+/// use gatewright::RoleName;
+/// use gatewright::store::AccountStore;
+/// # use gatewright::types::{Epoch, SystemRandom, Timestamp};
+/// # use gatewright::{Email, PasswordHash, UserId};
+/// use gatewright::MemoryStore;
 ///
 /// # gatewright_testkit::block_on(async {
 /// # let (email, hash) = (Email::parse("admin@example.com")?, PasswordHash::new("$argon2id$v=19$…"));
@@ -471,8 +475,9 @@ impl Account {
     /// (sorted), `is_active`, and `created_at` in seconds since 1970. It contains neither the password hash nor the epoch.
     ///
     /// ```
-    /// use gatewright_core::store::NewAccount;
-    /// # use gatewright_core::{Account, Email, Epoch, PasswordHash, RoleName, Timestamp, UserId};
+    /// use gatewright::store::NewAccount;
+    /// # use gatewright::types::{Epoch, Timestamp};
+    /// # use gatewright::{Account, Email, PasswordHash, RoleName, UserId};
     ///
     /// # let (email, hash) = (Email::parse("ada@example.com")?, PasswordHash::new("$argon2id$v=19$…"));
     /// # let (id, epoch) = (UserId::new("7")?, Epoch::from_u64(1));

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 /// The methods of a password login take no memory of their own, because nearly every token has them.
 ///
 /// ```
-/// use gatewright_core::token::AuthMethods;
+/// use gatewright::token::AuthMethods;
 ///
 /// let methods: AuthMethods = ["pwd", "otp"].into_iter().collect();
 /// assert_eq!(methods.as_slice(), ["pwd", "otp"]);

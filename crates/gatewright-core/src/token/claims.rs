@@ -40,7 +40,9 @@ impl fmt::Debug for TokenId {
 /// ```
 /// use std::time::Duration;
 ///
-/// use gatewright_core::{Claims, Scopes, Timestamp, TokenId, UserId};
+/// use gatewright::token::{Claims, TokenId};
+/// use gatewright::types::Timestamp;
+/// use gatewright::{Scopes, UserId};
 ///
 /// let now = Timestamp::from_seconds(1_700_000_000);
 /// let expires_at = now.saturating_add(Duration::from_secs(900));
@@ -259,8 +261,9 @@ impl VerifiedClaims {
     /// nothing else was checked about these claims.
     ///
     /// ```
-    /// use gatewright_core::{Claims, Timestamp, TokenId, UserId, VerifiedClaims};
-    /// use gatewright_core::token::ExtraObject;
+    /// use gatewright::UserId;
+    /// use gatewright::token::{Claims, ExtraObject, TokenId, VerifiedClaims};
+    /// use gatewright::types::Timestamp;
     /// use serde::{Deserialize, Serialize};
     ///
     /// #[derive(Serialize, Deserialize)]

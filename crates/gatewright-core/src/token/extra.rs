@@ -55,7 +55,7 @@ const READ: [&str; 13] =
 /// Anyone who has a token can read its claims, so they must not contain secrets.
 ///
 /// ```
-/// use gatewright_core::token::{ExtraObject, InvalidExtraClaims};
+/// use gatewright::token::{ExtraObject, InvalidExtraClaims};
 /// use serde::Serialize;
 ///
 /// #[derive(Serialize)]

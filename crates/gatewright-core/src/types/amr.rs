@@ -14,13 +14,13 @@ pub const MAX_AMR_BYTES: usize = 255;
 /// list has at most [`MAX_AMR_BYTES`]. It may be empty: how the user logged in is not known then.
 ///
 /// ```
-/// use gatewright_core::Amr;
+/// use gatewright::types::Amr;
 ///
 /// let amr = Amr::new(["pwd", "otp"])?;
 /// assert_eq!(amr.as_str(), "pwd otp");
 /// assert!(amr.contains("otp") && !amr.contains("OTP"));
 /// assert!(Amr::new(["one-time password"]).is_err());
-/// # Ok::<(), gatewright_core::InvalidAmr>(())
+/// # Ok::<(), gatewright::types::InvalidAmr>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Amr(Scopes);

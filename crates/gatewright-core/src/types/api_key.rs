@@ -18,12 +18,12 @@ pub const SHORT_API_KEY_BYTES: usize = 16;
 /// Only digests are kept. A presented key is compared with all of them, so the time reveals nothing.
 ///
 /// ```
-/// use gatewright_core::ApiKeys;
+/// use gatewright::ApiKeys;
 ///
 /// let keys = ApiKeys::parse("the-key-of-billing, the-key-of-reports:introspect items:read")?;
 /// assert_eq!(keys.len(), 2);
 /// assert!(ApiKeys::parse("a key with spaces").is_err());
-/// # Ok::<(), gatewright_core::InvalidApiKey>(())
+/// # Ok::<(), gatewright::types::InvalidApiKey>(())
 /// ```
 #[derive(Clone, Default)]
 pub struct ApiKeys {

@@ -18,7 +18,7 @@ pub const MAX_USER_AGENT_BYTES: usize = 256;
 ///   ([`GracePolicy`](crate::GracePolicy)).
 ///
 /// ```
-/// use gatewright_core::ClientInfo;
+/// use gatewright::types::ClientInfo;
 ///
 /// let client = ClientInfo::new(Some("::ffff:192.0.2.1".parse()?), None);
 /// assert_eq!(client.address, Some("192.0.2.1".parse()?), "IPv4-mapped addresses are IPv4");
@@ -72,7 +72,7 @@ impl UserAgent {
     /// A text that is too long is cut between two characters. `None` if nothing is left.
     ///
     /// ```
-    /// use gatewright_core::types::UserAgent;
+    /// use gatewright::types::UserAgent;
     ///
     /// assert_eq!(UserAgent::clean(b" curl/8.5\0 ").unwrap().as_str(), "curl/8.5\u{fffd}");
     /// assert_eq!(UserAgent::clean(b"  "), None);

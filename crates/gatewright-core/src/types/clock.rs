@@ -14,7 +14,7 @@ const LAST_OF_9999: u64 = 253_402_300_799_999_999;
 /// store can keep it exactly in a signed 64-bit column. Arithmetic saturates.
 ///
 /// ```
-/// use gatewright_core::Timestamp;
+/// use gatewright::types::Timestamp;
 /// use std::time::Duration;
 ///
 /// let login = Timestamp::from_seconds(1_700_000_000);
@@ -26,7 +26,7 @@ const LAST_OF_9999: u64 = 253_402_300_799_999_999;
 /// `time::OffsetDateTime`. A time before 1970 becomes 1970, and fractions of a microsecond are dropped:
 ///
 /// ```
-/// use gatewright_core::Timestamp;
+/// use gatewright::types::Timestamp;
 /// use std::time::{Duration, SystemTime, UNIX_EPOCH};
 ///
 /// let login = Timestamp::from_seconds(1_700_000_000);
@@ -135,7 +135,7 @@ impl fmt::Debug for Timestamp {
 /// - It must not block.
 ///
 /// ```
-/// use gatewright_core::{Clock, SystemClock, Timestamp};
+/// use gatewright::types::{Clock, SystemClock, Timestamp};
 ///
 /// assert!(SystemClock.now() > Timestamp::from_seconds(1_700_000_000));
 /// ```

@@ -15,12 +15,12 @@ pub const MAX_EMAIL_BYTES: usize = 254;
 /// Stores compare its bytes. serde reads it with [`Email::parse`] and writes the canonical text.
 ///
 /// ```
-/// use gatewright_core::Email;
+/// use gatewright::Email;
 ///
 /// let email = Email::parse(" Ada@Example.COM ")?;
 /// assert_eq!(email.as_str(), "ada@example.com");
 /// assert!(Email::parse("ada").is_err());
-/// # Ok::<(), gatewright_core::InvalidEmail>(())
+/// # Ok::<(), gatewright::types::InvalidEmail>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Email(String);

@@ -24,12 +24,12 @@ pub struct InvalidId {}
 /// have any text, for example a number in decimal. Cloning is cheap. serde reads and writes it as text.
 ///
 /// ```
-/// use gatewright_core::UserId;
+/// use gatewright::UserId;
 ///
 /// assert_eq!(UserId::new("42")?.as_str(), "42");
 /// assert_eq!(UserId::from(42), UserId::new("42")?);
 /// assert!(UserId::new("").is_err());
-/// # Ok::<(), gatewright_core::InvalidId>(())
+/// # Ok::<(), gatewright::types::InvalidId>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(Arc<str>);
@@ -128,12 +128,12 @@ impl FromStr for SessionId {
 /// counter would make old tokens valid again after a backup is restored.
 ///
 /// ```
-/// use gatewright_core::{Epoch, SystemRandom};
+/// use gatewright::types::{Epoch, SystemRandom};
 ///
 /// let epoch = Epoch::generate(&SystemRandom)?;
 /// assert_eq!(Epoch::from_u64(epoch.as_u64()), epoch);
 /// assert_ne!(Epoch::generate(&SystemRandom)?, epoch);
-/// # Ok::<(), gatewright_core::RandomError>(())
+/// # Ok::<(), gatewright::types::RandomError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Epoch(u64);

@@ -18,13 +18,13 @@ pub const MAX_LOGIN_NAME_BYTES: usize = 254;
 /// [`UserStore`](crate::UserStore) decides what it means: an address, a user name, a customer number.
 ///
 /// ```
-/// use gatewright_core::{Email, LoginName};
+/// use gatewright::{Email, LoginName};
 ///
 /// let name = LoginName::parse(" Ada@Example.com ")?;
 /// assert_eq!(name.as_str(), "Ada@Example.com");
 /// assert_eq!(name.as_email(), Email::parse("ada@example.com").ok());
 /// assert_eq!(LoginName::parse("Countess")?.as_email(), None);
-/// # Ok::<(), gatewright_core::InvalidLoginName>(())
+/// # Ok::<(), gatewright::types::InvalidLoginName>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LoginName(String);
@@ -73,7 +73,7 @@ impl LoginName {
     /// (Unicode NFKC). Limits count attempts under this key. All spellings of an address have one key.
     ///
     /// ```
-    /// use gatewright_core::LoginName;
+    /// use gatewright::LoginName;
     ///
     /// let keys = ["Straße", "STRASSE", "ｓtrasse"].map(|text| LoginName::parse(text).map(|name| name.throttle_key()));
     /// assert!(keys.iter().all(|key| key.as_deref() == Ok("strasse")));

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv6Addr};
 /// each request. An IPv4 address is often shared.
 ///
 /// ```
-/// use gatewright_core::ClientNetwork;
+/// use gatewright::types::ClientNetwork;
 ///
 /// let network = |text: &str| ClientNetwork::of(text.parse().unwrap());
 /// assert_eq!(network("2001:db8:0:7::1"), network("2001:db8:0:7:ffff::2"));

@@ -7,13 +7,13 @@
 /// - It must not block for long. It must fail rather than return weaker bytes.
 ///
 /// ```
-/// use gatewright_core::{SecureRandom, SystemRandom};
+/// use gatewright::types::{SecureRandom, SystemRandom};
 ///
 /// let (mut first, mut second) = ([0; 16], [0; 16]);
 /// SystemRandom.fill(&mut first)?;
 /// SystemRandom.fill(&mut second)?;
 /// assert_ne!(first, second);
-/// # Ok::<(), gatewright_core::RandomError>(())
+/// # Ok::<(), gatewright::types::RandomError>(())
 /// ```
 pub trait SecureRandom: Send + Sync {
     /// Fills `bytes` with random bytes.

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 /// the document that describes it.
 ///
 /// ```
-/// use gatewright_core::Requirement;
+/// use gatewright::types::Requirement;
 ///
 /// const STAFF: Requirement = Requirement::AnyOf(&[Requirement::Role("moderator"), Requirement::Role("admin")]);
 /// const EDITORS: Requirement = Requirement::AllOf(&[STAFF, Requirement::Scopes(&["items:write"])]);
@@ -84,9 +84,10 @@ impl Requirement {
 /// [`scopes!`](crate::scopes) define one type per role and per scope.
 ///
 /// ```
-/// use gatewright_core::{AnyOf, Policy, Requirement};
+/// use gatewright::AnyOf;
+/// use gatewright::types::{Policy, Requirement};
 ///
-/// gatewright_core::roles! { pub enum Role: role { Moderator = "moderator", Admin = "admin" } }
+/// gatewright::roles! { pub enum Role: role { Moderator = "moderator", Admin = "admin" } }
 /// type Staff = AnyOf<(role::Moderator, role::Admin)>;
 ///
 /// const ROLES: &[Requirement] = &[Requirement::Role("moderator"), Requirement::Role("admin")];

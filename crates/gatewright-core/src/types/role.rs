@@ -10,11 +10,11 @@ pub const MAX_ROLE_BYTES: usize = 64;
 /// The name of a role: 1 to [`MAX_ROLE_BYTES`] bytes of visible ASCII. serde reads and writes it as text.
 ///
 /// ```
-/// use gatewright_core::RoleName;
+/// use gatewright::RoleName;
 ///
 /// assert_eq!(RoleName::new("admin")?.as_str(), "admin");
 /// assert!(RoleName::new("power user").is_err());
-/// # Ok::<(), gatewright_core::UnknownRole>(())
+/// # Ok::<(), gatewright::types::UnknownRole>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoleName(Cow<'static, str>);
@@ -63,14 +63,14 @@ impl RoleName {
     /// application that declares its roles with [`roles!`](crate::roles) needs neither.
     ///
     /// ```
-    /// use gatewright_core::RoleName;
+    /// use gatewright::RoleName;
     ///
     /// const ADMIN: RoleName = RoleName::from_static("admin");
     /// assert_eq!(ADMIN.as_str(), "admin");
     /// ```
     ///
     /// ```compile_fail
-    /// # use gatewright_core::RoleName;
+    /// # use gatewright::RoleName;
     /// const ADMIN: RoleName = RoleName::from_static("power user");
     /// ```
     ///
@@ -116,9 +116,10 @@ impl Borrow<str> for RoleName {
 /// not compile.
 ///
 /// ```
-/// use gatewright_core::{Policy, Requirement, RoleName};
+/// use gatewright::RoleName;
+/// use gatewright::types::{Policy, Requirement};
 ///
-/// gatewright_core::roles! {
+/// gatewright::roles! {
 ///     /// Who may do what.
 ///     pub enum Role: role { User = "user", Admin = "admin" }
 /// }
@@ -130,11 +131,11 @@ impl Borrow<str> for RoleName {
 /// ```
 ///
 /// ```compile_fail
-/// gatewright_core::roles! { pub enum Role: role { User = "user", Admin = "user" } }
+/// gatewright::roles! { pub enum Role: role { User = "user", Admin = "user" } }
 /// ```
 ///
 /// ```compile_fail
-/// gatewright_core::roles! { pub enum Role: role { PowerUser = "power user" } }
+/// gatewright::roles! { pub enum Role: role { PowerUser = "power user" } }
 /// ```
 #[macro_export]
 macro_rules! roles {

@@ -12,13 +12,13 @@ pub const MAX_SCOPES_BYTES: usize = 1024;
 /// writes the same text.
 ///
 /// ```
-/// use gatewright_core::Scopes;
+/// use gatewright::Scopes;
 ///
 /// let requested = Scopes::parse("items:write items:read items:read")?;
 /// let allowed = Scopes::parse("items:read")?;
 /// assert_eq!(requested.intersection(&allowed).as_str(), "items:read");
 /// assert!(!requested.contains("items:rea"));
-/// # Ok::<(), gatewright_core::InvalidScopes>(())
+/// # Ok::<(), gatewright::types::InvalidScopes>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scopes(String);
@@ -123,15 +123,15 @@ impl fmt::Display for Scopes {
 /// Which scopes each role grants. A user may have the scopes of all of the user's roles.
 ///
 /// ```
-/// use gatewright_core::{RoleScopes, Scopes};
+/// use gatewright::{RoleScopes, Scopes};
 ///
-/// gatewright_core::roles! { pub enum Role: role { User = "user", Editor = "editor" } }
+/// gatewright::roles! { pub enum Role: role { User = "user", Editor = "editor" } }
 ///
 /// let scopes = RoleScopes::new()
 ///     .with(Role::User, Scopes::parse("items:read")?)
 ///     .with(Role::Editor, Scopes::parse("items:read items:write")?);
 /// # let _ = scopes;
-/// # Ok::<(), gatewright_core::InvalidScopes>(())
+/// # Ok::<(), gatewright::types::InvalidScopes>(())
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct RoleScopes(Vec<(RoleName, Scopes)>);
@@ -183,9 +183,10 @@ impl RoleScopes {
 /// scopes with one name, or an invalid name (RFC 6749 §3.3) does not compile.
 ///
 /// ```
-/// use gatewright_core::{AllOf, Policy};
+/// use gatewright::AllOf;
+/// use gatewright::types::Policy;
 ///
-/// gatewright_core::scopes! {
+/// gatewright::scopes! {
 ///     /// What a token allows.
 ///     pub enum Scope: scope { ItemsRead = "items:read", ItemsWrite = "items:write" }
 /// }
@@ -196,7 +197,7 @@ impl RoleScopes {
 /// ```
 ///
 /// ```compile_fail
-/// gatewright_core::scopes! { pub enum Scope: scope { Read = "items read" } }
+/// gatewright::scopes! { pub enum Scope: scope { Read = "items read" } }
 /// ```
 #[macro_export]
 macro_rules! scopes {

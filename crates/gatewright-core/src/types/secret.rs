@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 /// A password as the user typed it: neither trimmed nor normalised.
 ///
 /// ```
-/// use gatewright_core::Password;
+/// use gatewright::Password;
 ///
 /// let password = Password::new("correct horse battery staple");
 /// assert_eq!(format!("{password:?}"), "Password(..)");

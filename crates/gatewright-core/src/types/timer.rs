@@ -31,7 +31,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// ```
 /// use std::time::Duration;
 ///
-/// use gatewright_core::{SystemTimer, Timer};
+/// use gatewright::types::{SystemTimer, Timer};
 ///
 /// # gatewright_testkit::block_on(async {
 /// let start = SystemTimer.now();

@@ -20,12 +20,12 @@ pub const MAX_USERNAME_KEY_BYTES: usize = 254;
 /// name is taken.
 ///
 /// ```
-/// use gatewright_core::Username;
+/// use gatewright::types::Username;
 ///
 /// let name = Username::parse(" Ada ")?;
 /// assert_eq!((name.as_str(), name.key()), ("Ada", "ada"));
 /// assert!(Username::parse("ada@example.com").is_err());
-/// # Ok::<(), gatewright_core::InvalidUsername>(())
+/// # Ok::<(), gatewright::types::InvalidUsername>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Username {

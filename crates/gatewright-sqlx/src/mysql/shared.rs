@@ -84,7 +84,7 @@ impl MySqlStore {
     /// The pool's own options apply. A cancelled operation closes its connection.
     ///
     /// ```no_run
-    /// use gatewright_sqlx::MySqlStore;
+    /// use gatewright::MySqlStore;
     /// use sqlx::MySqlPool;
     ///
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -48,7 +48,7 @@ impl PostgresStore {
     /// The pool's own options apply. A cancelled operation closes its connection.
     ///
     /// ```no_run
-    /// use gatewright_sqlx::PostgresStore;
+    /// use gatewright::PostgresStore;
     /// use sqlx::PgPool;
     ///
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -42,8 +42,8 @@ impl SqliteStore {
     /// the file are checked as by [`connect`](Self::connect).
     ///
     /// ```
-    /// use gatewright_core::AccountStore;
-    /// use gatewright_sqlx::SqliteStore;
+    /// use gatewright::SqliteStore;
+    /// use gatewright::store::AccountStore;
     /// use sqlx::SqlitePool;
     ///
     /// # #[tokio::main(flavor = "current_thread")]

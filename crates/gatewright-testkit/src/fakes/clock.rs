@@ -9,7 +9,7 @@ use gatewright_core::{Clock, Timestamp};
 /// A clock that stands still until a test moves it. Clones show the same time.
 ///
 /// ```
-/// use gatewright_core::Clock;
+/// use gatewright::types::Clock;
 /// use gatewright_testkit::FixedClock;
 /// use std::time::Duration;
 ///

@@ -11,7 +11,8 @@ use super::intercepted::{Hook, Intercepted, Method};
 /// A store of users, sessions or both. Its methods fail while its [`Outage`] says so.
 ///
 /// ```
-/// use gatewright_core::{SessionStore, Timestamp};
+/// use gatewright::store::SessionStore;
+/// use gatewright::types::Timestamp;
 /// use gatewright_testkit::FailingStore;
 ///
 /// # async fn example(store: impl SessionStore) {

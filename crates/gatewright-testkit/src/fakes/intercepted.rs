@@ -18,7 +18,7 @@ use gatewright_core::{
 /// its own hook for any other fault:
 ///
 /// ```
-/// use gatewright_core::Session;
+/// use gatewright::store::Session;
 /// use gatewright_testkit::{Hook, Intercepted};
 ///
 /// struct LoseSessions;

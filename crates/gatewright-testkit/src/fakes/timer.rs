@@ -15,7 +15,7 @@ use gatewright_core::Timer;
 /// ```
 /// use std::time::Duration;
 ///
-/// use gatewright_core::Timer;
+/// use gatewright::types::Timer;
 /// use gatewright_testkit::ManualTimer;
 ///
 /// # gatewright_testkit::block_on(async {
