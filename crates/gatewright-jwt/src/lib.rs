@@ -31,7 +31,8 @@
 //! PEM (PKCS#8, SubjectPublicKeyInfo), from a JWK, or from the bytes of a secret; [`NewKey`]
 //! generates one. Each key is checked when it is read: its size, its numbers, its use, and that it
 //! is not private where a public one is expected, or the other way round. [`KeyRing`] rotates keys
-//! while requests run, and publishes the public ones. [`JwkSet`] reads the sets of others.
+//! while requests run, and publishes the public ones. [`JwkSet`] reads the sets of others. With the
+//! feature `jsonwebtoken`, its algorithms, keys and key sets convert into these types.
 //!
 //! # What is rejected
 //! Every reason is a [`TokenError`](gatewright_core::TokenError) with a name, for logs and metrics.
@@ -48,6 +49,8 @@
 //! [`Claims::with_extra`](gatewright_core::Claims::with_extra) adds claims of the application's own,
 //! and [`VerifiedClaims::extra`](gatewright_core::VerifiedClaims::extra) reads them.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod number;
 mod json;
 mod header;
@@ -63,6 +66,8 @@ mod key;
 mod signing;
 mod generate;
 mod jwks;
+#[cfg(feature = "jsonwebtoken")]
+mod conversions;
 mod ring;
 mod cache;
 mod builder;

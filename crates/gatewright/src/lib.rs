@@ -10,6 +10,7 @@
 //! | `actix-web` | [`actix_web`](mod@actix_web): extractors, guards and routes for actix-web |
 //! | `axum` | [`axum`](mod@axum): extractors, guards and routes for axum |
 //! | `poem` | [`poem`](mod@poem): extractors, guards and routes for poem |
+//! | `jsonwebtoken` | conversions from the algorithms, keys and key sets of the crate `jsonwebtoken` |
 //! | `jwks` | `RemoteIssuer`: fetches the keys of other issuers over HTTPS |
 //! | `memory` | `MemoryStore`: accounts and sessions in memory |
 //! | `mysql` | `MySqlStore`: accounts and sessions in MySQL or MariaDB |
@@ -69,6 +70,8 @@
 //! - Import by name. With `use gatewright::*` the modules `axum`, `actix_web` and `poem` shadow the
 //!   crates of these names.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub use gatewright_core::auth::{Auth, Error};
 pub use gatewright_core::endpoints::{Login, Registration, SessionOptions, TokenPair};
 pub use gatewright_core::error::AuthError;
@@ -97,6 +100,7 @@ pub use gatewright_sqlx::{PostgresFeed, PostgresStore};
 #[cfg(all(
     feature = "actix-web",
     feature = "axum",
+    feature = "jsonwebtoken",
     feature = "jwks",
     feature = "memory",
     feature = "openapi",

@@ -11,6 +11,8 @@ mod common;
 
 mod algorithms;
 mod cache;
+#[cfg(feature = "jsonwebtoken")]
+mod conversions;
 mod derived_keys;
 mod differential;
 mod exceptions;
