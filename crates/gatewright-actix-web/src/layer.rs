@@ -52,6 +52,7 @@ pub struct GuardedRouter<F, U = Account> {
 ///     let _app = App::new().service(admin.under("/admin"));
 /// }
 /// ```
+#[doc(alias("middleware"))]
 pub fn guarded<F: FnOnce(&mut ServiceConfig) + 'static, U: AuthUser>(
     auth: &Auth<U>,
     rule: impl Into<AccessRule>,
@@ -102,6 +103,7 @@ impl<F, U> fmt::Debug for GuardedRouter<F, U> {
 ///     let _app = App::new().service(stats.route(web::get().to(async || "42")));
 /// }
 /// ```
+#[doc(alias("middleware"))]
 #[must_use]
 pub fn require<U: AuthUser>(auth: &Auth<U>, rule: impl Into<AccessRule>) -> RequireLayer<U> {
     RequireLayer { guard: Guard::new(auth, rule), fills_not_found: false }

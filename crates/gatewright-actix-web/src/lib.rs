@@ -35,6 +35,8 @@
 //!   can come before the rejection of an invalid token. Put [`guarded`] or [`require`] around
 //!   routes that must read bodies only from authorized callers.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod extract;
 mod layer;
 mod routes;

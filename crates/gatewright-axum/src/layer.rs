@@ -51,6 +51,7 @@ pub struct GuardedRouter<S = (), U = Account> {
 ///     Router::new().merge(admin.under("/admin"))
 /// }
 /// ```
+#[doc(alias("middleware"))]
 pub fn guarded<S, U: AuthUser>(
     auth: &Auth<U>,
     rule: impl Into<AccessRule>,
@@ -122,6 +123,7 @@ impl<S, U> fmt::Debug for GuardedRouter<S, U> {
 ///     Router::new().route("/stats", get(|| async { "42" }).layer(admin))
 /// }
 /// ```
+#[doc(alias("middleware"))]
 #[must_use]
 pub fn require<U: AuthUser>(auth: &Auth<U>, rule: impl Into<AccessRule>) -> RequireLayer<U> {
     RequireLayer { guard: Guard::new(auth, rule), fills_not_found: false }

@@ -58,6 +58,8 @@
 //! fn app(auth: Auth) -> Router { Router::new().route("/", get(greet)).with_state(auth) }
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod extract;
 mod layer;
 mod routes;

@@ -335,6 +335,7 @@ pub enum Event<'a> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
+#[doc(alias("audit", "log", "metrics"))]
 pub trait EventSink: Send + Sync + 'static {
     /// Handles an event.
     fn emit(&self, event: &Event<'_>);

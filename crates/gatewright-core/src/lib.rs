@@ -49,6 +49,8 @@
 //!
 //! The modules below are in the order of their dependencies: each uses only those above it.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod types;
 pub mod token;
 pub mod password;

@@ -20,6 +20,8 @@
 //! # example().unwrap();
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;

@@ -46,6 +46,8 @@
 //! - **Transport.** Only HTTPS, and no redirects, unless allowed with `.dangerous()`. Secrets
 //!   (`oct`) in a set are rejected.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod cache_control;
 mod fetch;
 mod schedule;

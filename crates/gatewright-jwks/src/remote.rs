@@ -19,6 +19,7 @@ use crate::refresher::Shared;
 ///
 /// [`RemoteIssuer::builder`] starts with the settings. `gatewright_jwt::Issuers` combines several
 /// issuers. The [crate's documentation](crate) lists what is guaranteed.
+#[doc(alias("auth0", "keycloak", "oidc", "resource server"))]
 pub struct RemoteIssuer {
     pub(crate) jwt: Jwt,
     pub(crate) shared: Arc<Shared>,

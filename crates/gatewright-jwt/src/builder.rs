@@ -25,6 +25,7 @@ pub const MAX_LEEWAY: Duration = Duration::from_secs(60);
 /// [`TokenIssuer`](gatewright_core::TokenIssuer) and
 /// [`TokenVerifier`](gatewright_core::TokenVerifier). Keys are parsed once, and there is no global
 /// state. The [crate's documentation](crate) has an example and lists what is rejected.
+#[doc(alias("json web token", "jsonwebtoken"))]
 pub struct Jwt {
     pub(crate) ring: KeyRing,
     pub(crate) rules: Rules,

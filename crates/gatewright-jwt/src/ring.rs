@@ -37,6 +37,7 @@ use crate::signing::SigningKey;
 /// assert_eq!(ring.ids(), ["2026-12"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias("jwks", "key rotation"))]
 #[derive(Clone)]
 pub struct KeyRing {
     shared: Arc<Shared>,

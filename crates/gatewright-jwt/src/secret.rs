@@ -59,6 +59,7 @@ const GENERATED_BYTES: usize = 64;
 /// assert_eq!(HmacSecret::new("changeme").unwrap_err(), KeyError::Placeholder);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias("secret key"))]
 #[derive(Clone)]
 pub struct HmacSecret(Zeroizing<Vec<u8>>);
 

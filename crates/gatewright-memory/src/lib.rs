@@ -12,6 +12,8 @@
 //! after its last write. A store on a database needs a transaction or a single statement instead of
 //! the lock.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod accounts;
 mod sessions;
 
@@ -39,6 +41,7 @@ use sessions::Sessions;
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias("mock"))]
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     accounts: Arc<Mutex<Accounts>>,

@@ -48,6 +48,7 @@ use crate::handler::GuardedHandler;
 /// assert_eq!(json["paths"].as_object().unwrap().len(), 11);
 /// # Ok::<(), gatewright::openapi::DocumentError>(())
 /// ```
+#[doc(alias("swagger", "utoipa"))]
 #[must_use]
 pub struct Document(Draft);
 

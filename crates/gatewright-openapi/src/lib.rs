@@ -25,6 +25,8 @@
 //! | `MaybeUser` | `{}` as an additional alternative |
 //! | an API key | the header `X-API-Key` |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod error;
 mod requirement;
 mod denials;

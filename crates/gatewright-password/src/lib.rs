@@ -60,6 +60,8 @@
 //! # Ok(()) }
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod argon;
 mod bcrypt_hash;
 mod queue;

@@ -37,6 +37,7 @@ pub const DEFAULT_ACCOUNT_SHARE: usize = 4;
 /// # Cancel safety
 /// A call that is dropped while it waits in the queue gives its place free at once and computes no
 /// hash. A call that is dropped while its hash is computed occupies the thread until the hash is done.
+#[doc(alias("argon2", "bcrypt", "hash password"))]
 #[derive(Clone)]
 pub struct HashingPool {
     threads: Arc<Threads>,

@@ -45,6 +45,7 @@ pub struct GuardedRouter<U = Account> {
 ///     guarded(auth, Requirement::Role("admin"), admin).under("/admin", Route::new())
 /// }
 /// ```
+#[doc(alias("middleware"))]
 pub fn guarded<U: AuthUser>(auth: &Auth<U>, rule: impl Into<AccessRule>, router: Route) -> GuardedRouter<U> {
     GuardedRouter { guard: Guard::new(auth, rule), router }
 }
@@ -93,6 +94,7 @@ impl<U> fmt::Debug for GuardedRouter<U> {
 ///     Route::new().at("/stats", stats)
 /// }
 /// ```
+#[doc(alias("middleware"))]
 #[must_use]
 pub fn require<U: AuthUser>(auth: &Auth<U>, rule: impl Into<AccessRule>) -> RequireLayer<U> {
     RequireLayer { guard: Guard::new(auth, rule), fills_not_found: false }

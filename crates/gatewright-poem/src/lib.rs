@@ -34,6 +34,8 @@
 //!   handles responses does not see the error: put CORS and the like around what `install` returns.
 //! - `Option<CurrentUser>` is `None` for an invalid token too. Use [`MaybeUser`], which rejects it.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod extract;
 mod layer;
 mod routes;

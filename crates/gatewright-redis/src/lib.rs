@@ -81,6 +81,8 @@
 //! [`RedisStore::connect`] reads these settings and logs each risk as a
 //! [warning](RedisStore::warnings). If no logout may ever be undone, keep sessions in PostgreSQL.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod failure;
 mod connection;
 mod key;

@@ -53,6 +53,7 @@
 //! have happened. Each refresh token has exactly one successor. A client that sends the refresh
 //! again within the grace window gets this successor, whether the change has happened or not.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(any(feature = "mysql", feature = "postgres", feature = "sqlite")),
     expect(dead_code, reason = "without a database, nothing opens a store")

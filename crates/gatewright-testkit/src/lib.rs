@@ -52,6 +52,7 @@
 //! gatewright_testkit::auth_routes_suite!(my_application, running, accounts, introspection);
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -22,10 +22,13 @@
 //! | [settings] | defaults and limits |
 //! | [fastapi] | FastAPI's security tutorial, snippet by snippet |
 
+#[doc(alias("getting started", "hello world"))]
 #[doc = include_str!("../guide/quick_start.md")]
 pub mod quick_start {}
+#[doc(alias("acl", "middleware", "permission", "rbac"))]
 #[doc = include_str!("../guide/roles_and_scopes.md")]
 pub mod roles_and_scopes {}
+#[doc(alias("superuser"))]
 #[doc = include_str!("../guide/first_administrator.md")]
 pub mod first_administrator {}
 #[doc(alias("magic link", "passkey", "username"))]
@@ -45,16 +48,16 @@ pub mod errors {}
 pub mod claims {}
 #[doc = include_str!("../guide/api_keys.md")]
 pub mod api_keys {}
-#[doc(alias("browser", "cookie", "cors", "fetch", "single-page application"))]
+#[doc(alias("browser", "cookie", "cors", "csrf", "fetch", "single-page application", "websocket"))]
 #[doc = include_str!("../guide/javascript.md")]
 pub mod javascript {}
 #[doc(alias("mock"))]
 #[doc = include_str!("../guide/testing.md")]
 pub mod testing {}
-#[doc(alias("jwks", "kms", "rotation"))]
+#[doc(alias("auth0", "jsonwebtoken", "jwks", "jwt", "keycloak", "kms", "resource server", "rotation"))]
 #[doc = include_str!("../guide/keys.md")]
 pub mod keys {}
-#[doc(alias("blacklist", "cluster", "logout"))]
+#[doc(alias("blacklist", "cluster", "logout", "session"))]
 #[doc = include_str!("../guide/revocation.md")]
 pub mod revocation {}
 #[doc = include_str!("../guide/openapi.md")]
@@ -62,9 +65,21 @@ pub mod openapi {}
 #[doc(alias("database", "migration", "pool"))]
 #[doc = include_str!("../guide/stores.md")]
 pub mod stores {}
-#[doc(alias("https", "logging", "production", "proxy", "rate limit"))]
+#[doc(alias(
+    "2fa",
+    "https",
+    "logging",
+    "mfa",
+    "production",
+    "proxy",
+    "rate limit",
+    "reset",
+    "throttle",
+    "verification"
+))]
 #[doc = include_str!("../guide/operations.md")]
 pub mod operations {}
+#[doc(alias("login", "logout", "register"))]
 #[doc = include_str!("../guide/endpoints.md")]
 pub mod endpoints {}
 #[doc = include_str!("../guide/settings.md")]

@@ -67,6 +67,7 @@ use crate::types::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
+#[doc(alias("authentication", "authorization", "login", "middleware"))]
 pub struct Auth<U = Account> {
     pub(crate) inner: Arc<Inner<U>>,
 }

@@ -19,6 +19,7 @@ use crate::types::{
 };
 
 /// A registration: address and password of a new account, both checked.
+#[doc(alias("sign up", "signup"))]
 #[derive(Debug, Clone)]
 pub struct Registration {
     email: Email,
@@ -133,6 +134,7 @@ impl<U: AuthUser> Auth<U> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
+#[doc(alias("admin", "user management"))]
 pub struct Accounts<U = Account> {
     pub(super) inner: Arc<Inner<U>>,
     pub(super) store: Arc<dyn AccountStore<User = U>>,

@@ -20,6 +20,7 @@ use crate::types::{Amr, ClientInfo, Epoch, Password, PasswordHash, SessionId, Us
 const MAX_PASSWORD_CHANGE_ATTEMPTS: u32 = 3;
 
 /// A password change: the current and the new password.
+#[doc(alias("change password", "reset"))]
 #[derive(Debug, Clone)]
 pub struct PasswordChange {
     current: Password,

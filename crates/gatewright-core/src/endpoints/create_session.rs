@@ -17,6 +17,7 @@ pub(super) const PASSWORD_METHOD: &str = "pwd";
 /// What a new session records: client, authentication methods and scopes.
 ///
 /// [`Auth::create_session`] takes it.
+#[doc(alias("2fa", "magic link", "mfa", "oidc", "passkey", "social login", "sso", "webauthn"))]
 #[derive(Debug, Clone)]
 pub struct SessionOptions {
     client: ClientInfo,

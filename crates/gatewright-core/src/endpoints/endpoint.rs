@@ -13,6 +13,7 @@ pub const PUBLIC_KEYS_MAX_AGE: Duration = Duration::from_secs(300);
 /// assert_eq!((Endpoint::Login.method(), Endpoint::Login.path()), ("POST", "/login"));
 /// assert_eq!(Endpoint::Sessions.allow(), "GET,HEAD");
 /// ```
+#[doc(alias("login", "logout", "register", "routes"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {

@@ -17,6 +17,7 @@ use crate::types::{Requirement, Scopes, TokenText};
 pub const INTROSPECTION: Requirement = Requirement::Scopes(&["introspect"]);
 
 /// The state of a token.
+#[doc(alias("rfc 7662"))]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 #[non_exhaustive]

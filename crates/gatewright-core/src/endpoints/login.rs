@@ -38,6 +38,7 @@ use crate::types::{ClientInfo, LoginName, Password, Scopes};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
+#[doc(alias("oauth2 password", "sign in", "signin"))]
 #[derive(Debug, Clone)]
 pub struct Login {
     /// `None` if the text cannot be a login name.

@@ -32,6 +32,7 @@ pub struct SessionInfo {
 }
 
 /// A user's live sessions, the newest first.
+#[doc(alias("active sessions", "devices"))]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionList {

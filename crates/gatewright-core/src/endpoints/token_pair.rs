@@ -10,6 +10,7 @@ use crate::token::{Claims, ExtraObject, IssueError, SIGNING_TIMEOUT, TokenId, To
 use crate::types::{Scopes, TokenText, within};
 
 /// An access token, and the refresh token for the next pair.
+#[doc(alias("access token", "jwt", "refresh token"))]
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TokenPair {

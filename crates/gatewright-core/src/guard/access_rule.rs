@@ -15,6 +15,7 @@ use crate::types::{Policy, Requirement};
 /// assert_eq!(for_users, AccessRule::User(WRITERS));
 /// assert_ne!(for_users, AccessRule::ApiKey(WRITERS));
 /// ```
+#[doc(alias("permission", "policy"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AccessRule {

@@ -13,6 +13,7 @@ macro_rules! extractors {
         ///
         /// A missing or invalid token is rejected with 401, a malformed `Authorization` header with
         /// 400. It dereferences to the user: `caller.email` is the address of an `Account`.
+        #[doc(alias("logged in user", "login_required"))]
         pub type CurrentUser<U = $crate::Account> = Authorized<$crate::Authenticated, U>;
 
         /// The user of the request's bearer token, who meets the policy `P`: a role or scope, or a
@@ -20,6 +21,7 @@ macro_rules! extractors {
         ///
         /// A missing or invalid token is rejected with 401, a user who does not meet the policy
         /// with 403. It dereferences to the user.
+        #[doc(alias("permission", "rbac", "role"))]
         #[non_exhaustive]
         pub struct Authorized<P, U = $crate::Account> {
             /// The user, as the guard read it for this request.
@@ -40,6 +42,7 @@ macro_rules! extractors {
         ///
         /// An invalid token is rejected with 401. Do not use `Option<CurrentUser>` instead: some
         /// frameworks make it `None` for an invalid token too.
+        #[doc(alias("anonymous", "guest", "optional"))]
         #[non_exhaustive]
         pub struct MaybeUser<U = $crate::Account> {
             /// The user; `None` if the request has no bearer token.
@@ -57,6 +60,7 @@ macro_rules! extractors {
         ///
         /// It reads no store. The token stays valid until it expires, also after a logout, a
         /// changed password or a disabled user. A missing or invalid token is rejected with 401.
+        #[doc(alias("jwt"))]
         #[non_exhaustive]
         pub struct StatelessClaims<U = $crate::Account> {
             /// The verified claims.
@@ -75,6 +79,7 @@ macro_rules! extractors {
         ///
         /// A missing or invalid token is rejected with 401. So is a token whose claims do not fit
         /// `T`: the client refreshes and gets new claims. It dereferences to the claims.
+        #[doc(alias("custom claims"))]
         #[non_exhaustive]
         pub struct ExtraClaims<T, U = $crate::Account> {
             /// The claims.
@@ -295,6 +300,7 @@ macro_rules! rejection {
 macro_rules! guard_layer {
     () => {
         /// The middleware that [`require`] returns. It puts a guard in front of what it wraps.
+        #[doc(alias("middleware"))]
         pub struct RequireLayer<U = $crate::Account> {
             guard: $crate::Guard<U>,
             fills_not_found: bool,

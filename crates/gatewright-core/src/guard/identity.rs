@@ -24,6 +24,7 @@ pub enum CredentialKind {
 ///
 /// It knows which [`Auth`] authenticated it and with which kind of credential. So an identity that one
 /// guard leaves in a request cannot satisfy a guard of another `Auth`.
+#[doc(alias("principal", "current session"))]
 pub struct Identity<U = Account> {
     user: Arc<U>,
     claims: Arc<VerifiedClaims>,

@@ -20,6 +20,7 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// let denial = Denial::from(&AuthError::not_found());
 /// assert_eq!((denial.status(), denial.detail()), (404, "Not found"));
 /// ```
+#[doc(alias("401", "403", "rate limit", "status code", "throttle", "unauthorized"))]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Denial {

@@ -42,6 +42,7 @@ const FORWARDING_HEADER: &str = "x-forwarded-for";
 /// assert!(TrustedProxies::parse("0.0.0.0/0").is_err(), "it would trust every client");
 /// # Ok::<(), gatewright::http::InvalidProxies>(())
 /// ```
+#[doc(alias("load balancer", "reverse proxy", "x-forwarded-for"))]
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 

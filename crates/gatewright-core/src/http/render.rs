@@ -79,6 +79,7 @@ impl Renderer for DetailRenderer {
 /// Renders `application/problem+json` (RFC 9457) of type `about:blank`.
 ///
 /// The title is the reason phrase of the status. `error` is an extension member for OAuth 2.0 clients.
+#[doc(alias("problem details", "rfc 7807", "rfc 9457"))]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ProblemRenderer;
 

@@ -86,6 +86,7 @@ pub type Publication = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Sen
 ///
 /// # Testing an implementation
 /// `feed_suite!` of `gatewright-testkit` tests a feed between nodes.
+#[doc(alias("cluster", "pubsub"))]
 pub trait RevocationFeed: Send + Sync + 'static {
     /// Which writers of the stores the feed reaches.
     fn reach(&self) -> FeedReach;

@@ -65,6 +65,7 @@ pub enum Revoked {
 /// assert_eq!("user 42".parse(), Ok(message));
 /// # Ok::<(), gatewright::types::InvalidId>(())
 /// ```
+#[doc(alias("blacklist", "logout"))]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Revocation {
     revoked: Revoked,

@@ -244,6 +244,7 @@ impl Session {
 ///
 /// # Testing an implementation
 /// `session_suite!` of `gatewright-testkit` runs one test for each rule of the contract.
+#[doc(alias("session backend"))]
 #[async_trait]
 pub trait SessionStore: Send + Sync + 'static {
     /// Creates a session whose first refresh token has the digest `current`. Returns how many of the

@@ -90,6 +90,7 @@ pub enum CompareAndSwap {
 ///
 /// # Testing an implementation
 /// `user_suite!` of `gatewright-testkit` runs one test for each rule, with any user type.
+#[doc(alias("users table"))]
 #[async_trait]
 pub trait UserStore: Send + Sync + 'static {
     /// The application's user.

@@ -53,6 +53,7 @@ impl fmt::Debug for TokenId {
 /// assert_eq!(claims.amr.as_slice(), ["pwd"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias("jwt"))]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Claims {
@@ -150,6 +151,7 @@ impl Claims {
 /// Claims whose signature, kind, issuer, audience and times were verified.
 ///
 /// Claims of two issuers are never equal, because a subject is unique only within its issuer.
+#[doc(alias("jwt"))]
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifiedClaims {
     issuer: Arc<str>,

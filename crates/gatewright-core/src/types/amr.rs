@@ -22,6 +22,7 @@ pub const MAX_AMR_BYTES: usize = 255;
 /// assert!(Amr::new(["one-time password"]).is_err());
 /// # Ok::<(), gatewright::types::InvalidAmr>(())
 /// ```
+#[doc(alias("2fa", "mfa", "second factor"))]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Amr(Scopes);
 

@@ -25,6 +25,7 @@ pub const SHORT_API_KEY_BYTES: usize = 16;
 /// assert!(ApiKeys::parse("a key with spaces").is_err());
 /// # Ok::<(), gatewright::types::InvalidApiKey>(())
 /// ```
+#[doc(alias("machine to machine", "service account"))]
 #[derive(Clone, Default)]
 pub struct ApiKeys {
     entries: Vec<Entry>,

@@ -24,6 +24,7 @@ pub const MAX_USER_AGENT_BYTES: usize = 256;
 /// assert_eq!(client.address, Some("192.0.2.1".parse()?), "IPv4-mapped addresses are IPv4");
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
+#[doc(alias("device", "ip address"))]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientInfo {

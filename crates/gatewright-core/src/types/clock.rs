@@ -106,6 +106,7 @@ impl From<Timestamp> for SystemTime {
 
 /// A time before 1970 becomes 1970.
 #[cfg(feature = "time")]
+#[cfg_attr(docsrs, doc(cfg(feature = "time")))]
 impl From<time::OffsetDateTime> for Timestamp {
     fn from(time: time::OffsetDateTime) -> Self {
         let micros = (time.unix_timestamp_nanos() / 1_000).max(0);
@@ -115,6 +116,7 @@ impl From<time::OffsetDateTime> for Timestamp {
 
 /// In UTC. A time after the year 9999, which `time` cannot represent, becomes the last microsecond of that year.
 #[cfg(feature = "time")]
+#[cfg_attr(docsrs, doc(cfg(feature = "time")))]
 impl From<Timestamp> for time::OffsetDateTime {
     fn from(timestamp: Timestamp) -> Self {
         let nanos = i128::from(timestamp.0.min(LAST_OF_9999)).saturating_mul(1_000);

@@ -26,6 +26,7 @@ pub const MAX_LOGIN_NAME_BYTES: usize = 254;
 /// assert_eq!(LoginName::parse("Countess")?.as_email(), None);
 /// # Ok::<(), gatewright::types::InvalidLoginName>(())
 /// ```
+#[doc(alias("throttle key"))]
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LoginName(String);
 

@@ -14,6 +14,7 @@ use std::marker::PhantomData;
 /// const EDITORS: Requirement = Requirement::AllOf(&[STAFF, Requirement::Scopes(&["items:write"])]);
 /// assert_ne!(STAFF, EDITORS);
 /// ```
+#[doc(alias("permission"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Requirement {

@@ -137,6 +137,7 @@ impl Borrow<str> for RoleName {
 /// ```compile_fail
 /// gatewright::roles! { pub enum Role: role { PowerUser = "power user" } }
 /// ```
+#[doc(alias("permission", "rbac"))]
 #[macro_export]
 macro_rules! roles {
     ($(#[$meta:meta])* $vis:vis enum $name:ident : $module:ident {

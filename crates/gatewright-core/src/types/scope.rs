@@ -133,6 +133,7 @@ impl fmt::Display for Scopes {
 /// # let _ = scopes;
 /// # Ok::<(), gatewright::types::InvalidScopes>(())
 /// ```
+#[doc(alias("permission", "rbac"))]
 #[derive(Debug, Clone, Default)]
 pub struct RoleScopes(Vec<(RoleName, Scopes)>);
 
@@ -199,6 +200,7 @@ impl RoleScopes {
 /// ```compile_fail
 /// gatewright::scopes! { pub enum Scope: scope { Read = "items read" } }
 /// ```
+#[doc(alias("permission"))]
 #[macro_export]
 macro_rules! scopes {
     ($(#[$meta:meta])* $vis:vis enum $name:ident : $module:ident {

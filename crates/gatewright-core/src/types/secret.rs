@@ -42,6 +42,7 @@ impl fmt::Debug for Password {
 }
 
 /// A password hash as a store keeps it: a PHC string or a modular crypt string.
+#[doc(alias("argon2", "bcrypt"))]
 #[derive(Clone)]
 pub struct PasswordHash(SecretString);
 
