@@ -198,19 +198,28 @@ pub fn forwarded(data: &[u8]) {
     }
 }
 
-/// The input is the form of a refresh, a logout and a revocation. None is granted, and none is a
-/// server error.
+/// The fields that an answer may name.
+const FIELDS: [&str; 5] = ["grant_type", "refresh_token", "scope", "token", "token_type_hint"];
+
+/// The input is the body of a refresh, a logout and a revocation, as a form and as JSON. None is granted, and none
+/// is a server error. A malformed one names a field of the endpoint or none.
 pub fn form_body(data: &[u8]) {
     let (auth, runtime) = &*AUTH;
-    let headers = Values("content-type", vec![b"application/x-www-form-urlencoded"]);
-    for endpoint in [Endpoint::Refresh, Endpoint::Logout, Endpoint::Revoke] {
-        let view = RequestView::new("POST", &headers);
-        let mut body = BodyCollector::new(&view);
-        body.push(data);
-        let reply = runtime.block_on(auth.handle(endpoint, &view, body.finish()));
-        assert!(
-            (200..500).contains(&reply.status) && !reply.body.windows(12).any(|part| part == b"access_token")
-        );
+    for media in ["application/x-www-form-urlencoded", "application/json"] {
+        let headers = Values("content-type", vec![media.as_bytes()]);
+        for endpoint in [Endpoint::Refresh, Endpoint::Logout, Endpoint::Revoke] {
+            let view = RequestView::new("POST", &headers);
+            let mut body = BodyCollector::new(&view);
+            body.push(data);
+            let reply = runtime.block_on(auth.handle(endpoint, &view, body.finish()));
+            assert!((200..500).contains(&reply.status));
+            assert!(!reply.body.windows(12).any(|part| part == b"access_token"));
+            if reply.status == 400 {
+                let named = FIELDS.map(|name| format!(r#","field":"{name}"}}"#));
+                let names_none = !reply.body.windows(9).any(|part| part == br#","field":"#);
+                assert!(names_none || named.iter().any(|name| reply.body.ends_with(name.as_bytes())));
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Errors for operators. They contain what clients must not learn.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::password::{HasherError, PasswordPolicyError};
@@ -147,21 +148,43 @@ impl AuthError {
 }
 
 /// Why a request is malformed.
+///
+/// It never contains a part of the request. An application's own handlers answer with it too:
+///
+/// ```
+/// use gatewright::AuthError;
+/// use gatewright::error::{FieldProblem, RequestError};
+/// use gatewright::http::Denial;
+///
+/// let error = RequestError::Field { name: "colour", problem: FieldProblem::Missing };
+/// let denial = Denial::from(&AuthError::from(error));
+/// assert_eq!(denial.status(), 400);
+/// assert_eq!(denial.detail(), "Malformed request: colour is missing");
+/// assert_eq!(denial.field(), Some("colour"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// A field is missing, repeated or badly encoded.
-    #[error("a field is missing, repeated or badly encoded")]
-    Malformed,
+    /// A field of the body is missing or unusable.
+    #[error("{name} {problem}")]
+    Field {
+        /// The name of the field, as clients write it.
+        name: &'static str,
+        /// What is wrong with it.
+        problem: FieldProblem,
+    },
+    /// The body as a whole is unusable.
+    #[error("{0}")]
+    Body(BodyProblem),
     /// The endpoint does not support this `grant_type`.
     #[error("the grant type is not supported")]
     GrantType,
     /// The scope is invalid, or exceeds what was granted.
     #[error("the scope is invalid or was not granted")]
     Scope,
-    /// The endpoint does not support this content type.
+    /// The content type of the body is missing, repeated or not supported.
     #[error("the content type is not supported")]
-    MediaType,
+    MediaType(AcceptedTypes),
     /// The body is larger than [`MAX_BODY_BYTES`](crate::MAX_BODY_BYTES).
     #[error("the body is too large")]
     BodySize,
@@ -172,6 +195,104 @@ pub enum RequestError {
         /// The supported methods.
         allow: &'static str,
     },
+}
+
+/// What is wrong with a field. The text follows the name of the field: `username is missing`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FieldProblem {
+    /// The body does not have it.
+    Missing,
+    /// It occurs more than once.
+    Repeated,
+    /// Its value is empty.
+    Empty,
+    /// Its value is JSON, but not a string.
+    NotText,
+    /// Its value in a form has an invalid percent code, or is not UTF-8.
+    BadlyEncoded,
+    /// Its value breaks a rule. For an application's own fields.
+    Invalid,
+}
+
+impl fmt::Display for FieldProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "is missing",
+            Self::Repeated => "is repeated",
+            Self::Empty => "is empty",
+            Self::NotText => "is not a string",
+            Self::BadlyEncoded => "is badly encoded",
+            Self::Invalid => "is invalid",
+        })
+    }
+}
+
+/// What is wrong with a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BodyProblem {
+    /// It is not a form: a name, or the value of an unknown field, has an invalid percent code or is not UTF-8.
+    NotForm,
+    /// It is not a JSON object in UTF-8, or is nested too deeply.
+    NotJson,
+    /// The client did not send all of it.
+    Incomplete,
+    /// It breaks a rule. For an application's own bodies.
+    Invalid,
+}
+
+impl fmt::Display for BodyProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotForm => "the body is not a form in UTF-8",
+            Self::NotJson => "the body is not a JSON object",
+            Self::Incomplete => "the body is incomplete",
+            Self::Invalid => "the body is invalid",
+        })
+    }
+}
+
+/// The content types that a route accepts. The answer 415 lists them in its text and in a header.
+///
+/// ```
+/// use gatewright::AuthError;
+/// use gatewright::error::{AcceptedTypes, RequestError};
+/// use gatewright::http::Denial;
+///
+/// let error = RequestError::MediaType(AcceptedTypes::Post(&["application/json"]));
+/// let denial = Denial::from(&AuthError::from(error));
+/// assert_eq!(denial.detail(), "Unsupported media type: send application/json");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AcceptedTypes {
+    /// Of a `POST`. The header is `Accept-Post` (Linked Data Platform 1.0 §7.1).
+    Post(&'static [&'static str]),
+    /// Of a `PATCH`. The header is `Accept-Patch` (RFC 5789 §3.1).
+    Patch(&'static [&'static str]),
+    /// Of another method. There is no header.
+    Other(&'static [&'static str]),
+}
+
+impl AcceptedTypes {
+    /// The content types, in the order in which the answer lists them.
+    #[must_use]
+    pub const fn types(self) -> &'static [&'static str] {
+        match self {
+            Self::Post(types) | Self::Patch(types) | Self::Other(types) => types,
+        }
+    }
+
+    /// The name of the header that lists them.
+    #[must_use]
+    pub const fn header(self) -> Option<&'static str> {
+        match self {
+            Self::Post(_) => Some("accept-post"),
+            Self::Patch(_) => Some("accept-patch"),
+            Self::Other(_) => None,
+        }
+    }
 }
 
 /// Why the caller is not authenticated.
@@ -290,6 +411,9 @@ pub enum PolicyError {
     /// A rule for passwords.
     #[error("the password breaks a rule")]
     Password(#[from] PasswordPolicyError),
+    /// A rule for passwords, at a change of the password. Clients send it as `new_password`.
+    #[error("the new password breaks a rule")]
+    NewPassword(#[source] PasswordPolicyError),
     /// A rule for addresses.
     #[error("the address is invalid")]
     Email(#[from] InvalidEmail),

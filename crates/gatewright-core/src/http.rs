@@ -18,6 +18,6 @@ pub use render::{DetailRenderer, ProblemRenderer, Rendered, Renderer, TokenEndpo
 pub use reply::Reply;
 pub use request::{Headers, RequestView};
 
-pub(crate) use body::{Fields, MediaType};
+pub(crate) use body::{FORM, Fields, JSON, MediaType};
 pub(crate) use credential::{PresentedApiKey, read_api_key};
 pub(crate) use render::{DenialResponder, is_realm};

@@ -1,5 +1,6 @@
 //! The error responses of guards and endpoints: one schema, and one response for each status.
 
+use gatewright_core::error::AcceptedTypes;
 use gatewright_core::{Denial, DetailRenderer, ProblemRenderer, Rendered, Renderer};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{Content, ContentBuilder, Header, HeaderBuilder, Ref, Response, ResponseBuilder};
@@ -25,7 +26,11 @@ impl Bodies {
             .description(Some("Why the request was denied."))
             .property("detail", text("The reason, as a sentence for people."))
             .required("detail")
-            .property("error", text("A machine-readable error code, if there is one for the reason."));
+            .property("error", text("A machine-readable error code, if there is one for the reason."))
+            .property(
+                "field",
+                text("The field of the request that is malformed or breaks a rule, if it is one field."),
+            );
         match self {
             Self::Detail => body,
             Self::Problem => body
@@ -54,6 +59,9 @@ impl Bodies {
             let wait = header(Type::Integer, "How many seconds to wait before a retry, at least 1.");
             response = response.header("Retry-After", wait);
         }
+        if let Some(name) = denials.iter().find_map(accept_header) {
+            response = response.header(name, header(Type::String, "The content types that are accepted."));
+        }
         response.build()
     }
 
@@ -74,6 +82,15 @@ const fn has_challenge(denial: &Denial) -> bool {
 
 const fn has_retry_after(denial: &Denial) -> bool {
     matches!(denial, Denial::Unavailable | Denial::TooManyAttempts(_))
+}
+
+/// The header that lists the accepted content types.
+const fn accept_header(denial: &Denial) -> Option<&'static str> {
+    match denial {
+        Denial::UnsupportedMediaType(AcceptedTypes::Post(_)) => Some("Accept-Post"),
+        Denial::UnsupportedMediaType(AcceptedTypes::Patch(_)) => Some("Accept-Patch"),
+        _ => None,
+    }
 }
 
 fn header(kind: Type, description: &str) -> Header {

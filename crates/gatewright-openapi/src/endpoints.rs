@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gatewright_core::error::PolicyError;
+use gatewright_core::error::{AcceptedTypes, BodyProblem, FieldProblem, PolicyError};
 use gatewright_core::password::PasswordPolicyError;
 use gatewright_core::{Denial, Email, Endpoint, TokenEndpoint};
 use utoipa::openapi::path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
@@ -214,8 +214,8 @@ impl Style {
 }
 
 fn denials_of(endpoint: Endpoint, style: Style) -> Vec<(&'static str, Denial)> {
-    let new_password = Denial::Unprocessable(PasswordPolicyError::TooShort.into());
-    let new_password = ("The new password is too short or too long.", new_password);
+    let new_password = |error| ("The new password is too short or too long.", Denial::Unprocessable(error));
+    let too_short = PasswordPolicyError::TooShort;
     match endpoint {
         Endpoint::Register => {
             let email = Email::parse("").err().map(|error| Denial::Unprocessable(error.into()));
@@ -223,7 +223,7 @@ fn denials_of(endpoint: Endpoint, style: Style) -> Vec<(&'static str, Denial)> {
             let username =
                 ("The user name is invalid or taken.", Denial::Unprocessable(PolicyError::UsernameTaken));
             let username = (style.usernames != Usernames::None).then_some(username);
-            [new_password].into_iter().chain(email).chain(username).collect()
+            [new_password(too_short.into())].into_iter().chain(email).chain(username).collect()
         }
         Endpoint::Login => vec![
             ("The login failed. The cause is not disclosed.", Denial::LoginRefused),
@@ -241,7 +241,8 @@ fn denials_of(endpoint: Endpoint, style: Style) -> Vec<(&'static str, Denial)> {
             vec![("Both tokens are missing, or the refresh token is invalid.", Denial::RefreshRefused)]
         }
         Endpoint::ChangePassword => {
-            vec![("The current password is wrong.", Denial::IncorrectPassword), new_password]
+            let wrong = ("The current password is wrong.", Denial::IncorrectPassword);
+            vec![wrong, new_password(PolicyError::NewPassword(too_short))]
         }
         Endpoint::EndSession => vec![("The caller has no session with this id.", Denial::NotFound)],
         _ => Vec::new(),
@@ -254,10 +255,26 @@ fn common_denials(endpoint: Endpoint) -> Vec<(&'static str, Denial)> {
     if endpoint.method() != "POST" {
         return vec![unavailable];
     }
+    let accepted = AcceptedTypes::Post(endpoint.media_types());
     vec![
-        ("A field is missing, empty, repeated or badly encoded.", Denial::MalformedRequest),
+        malformed(endpoint),
         ("The body is too large.", Denial::BodyTooLarge),
-        ("The content type is not supported.", Denial::UnsupportedMediaType),
+        ("The content type is not supported.", Denial::UnsupportedMediaType(accepted)),
         unavailable,
     ]
+}
+
+/// What a client gets if it leaves out the first field that the endpoint requires.
+fn malformed(endpoint: Endpoint) -> (&'static str, Denial) {
+    let missing = FieldProblem::Missing;
+    let (name, problem) = match endpoint {
+        Endpoint::Register => ("email", missing),
+        Endpoint::Login => ("username", missing),
+        Endpoint::Refresh => ("refresh_token", missing),
+        Endpoint::Logout => ("refresh_token", FieldProblem::Repeated),
+        Endpoint::ChangePassword => ("current_password", missing),
+        Endpoint::Revoke | Endpoint::Introspect => ("token", missing),
+        _ => return ("The body cannot be parsed.", Denial::MalformedBody(BodyProblem::NotJson)),
+    };
+    ("A field is missing, empty, repeated or badly encoded.", Denial::MalformedField { name, problem })
 }

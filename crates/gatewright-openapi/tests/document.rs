@@ -11,6 +11,10 @@ const ADMIN: Requirement = Requirement::Role("admin");
 const READ: Requirement = Requirement::Scopes(&["read"]);
 const WRITE: Requirement = Requirement::Scopes(&["write"]);
 
+/// The fields in the examples of the answer 400. Login and refresh have another denial first, and `logout-all` has no
+/// fields.
+const EXAMPLES: &str = "email - - refresh_token - current_password token token";
+
 macro_rules! guards {
     ($($name:ident = $rule:expr, $optional:literal;)+) => {
         $(
@@ -245,6 +249,37 @@ fn token_endpoint_and_renderer_settings_are_documented() {
     assert_eq!(rfc["400"]["headers"], Value::Null);
     let problem = &rfc["400"]["content"]["application/problem+json"]["example"];
     assert_eq!((&problem["status"], &problem["error"]), (&json!(400), &json!("invalid_grant")));
+}
+
+/// Each endpoint that reads a body: the example of its 400, and the header and the example of its 415.
+#[test]
+fn malformed_requests_are_documented_with_their_field_and_types() {
+    let all = document().with_endpoints(Endpoint::ALL).open("GET", "/a").open("POST", "/b/c");
+    let document = finished(all);
+    let example = |response: &Value| response["content"]["application/json"]["example"].clone();
+    let mut fields = Vec::new();
+    for endpoint in Endpoint::ALL.iter().filter(|endpoint| !endpoint.media_types().is_empty()) {
+        let responses = &document["paths"][format!("/auth{}", endpoint.path())]["post"]["responses"];
+        let unsupported = &responses["415"];
+        let types = endpoint.media_types().join(" or ");
+        assert_eq!(example(unsupported), json!({"detail": format!("Unsupported media type: send {types}")}));
+        assert_eq!(unsupported["headers"]["Accept-Post"]["schema"]["type"], "string");
+        assert!(responses["413"]["headers"].is_null());
+        if let Some(body) = document["paths"][format!("/auth{}", endpoint.path())]["post"].get("requestBody")
+        {
+            let documented: Vec<&String> = body["content"].as_object().unwrap().keys().collect();
+            let mut accepted = endpoint.media_types().to_vec();
+            accepted.sort_unstable();
+            assert_eq!(documented, accepted, "{endpoint:?}");
+        }
+        let malformed = example(&responses["400"]);
+        fields.push(malformed["field"].as_str().unwrap_or("-").to_owned());
+    }
+    assert_eq!(fields.join(" "), EXAMPLES);
+    let schema = &document["components"]["schemas"]["Denial"]["properties"];
+    assert_eq!(schema["field"]["type"], "string");
+    let refused = |path: &str| example(&document["paths"][path]["post"]["responses"]["422"])["field"].clone();
+    assert_eq!([refused("/auth/register"), refused("/auth/password")], ["password", "new_password"]);
 }
 
 #[test]

@@ -136,7 +136,8 @@ pub mod endpoints {
 /// Why something was refused or failed. For operators, never for clients.
 pub mod error {
     pub use gatewright_core::error::{
-        AccessError, AuthError, ExtraClaimsError, LoginError, PolicyError, RefreshError, RequestError,
+        AcceptedTypes, AccessError, AuthError, BodyProblem, ExtraClaimsError, FieldProblem, LoginError,
+        PolicyError, RefreshError, RequestError,
     };
 }
 

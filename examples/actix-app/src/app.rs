@@ -10,7 +10,7 @@ use example_service::service::{Json, Service};
 use gatewright::actix_web::{
     ApiKey, Authorized, CurrentUser, Error, MaybeUser, Path, Rejection, StatelessClaims, guarded, install,
 };
-use gatewright::error::RequestError;
+use gatewright::error::{BodyProblem, RequestError};
 use gatewright::http::Reply;
 use gatewright::openapi::{Document, DocumentError};
 use gatewright::types::SessionId;
@@ -176,7 +176,7 @@ async fn stats(service: AppState) -> Answer {
 fn json(request: &HttpRequest, body: Body) -> Json<'_> {
     let body = body.map_err(|error| match error.as_response_error().status_code().as_u16() {
         413 => RequestError::BodySize,
-        _ => RequestError::Malformed,
+        _ => RequestError::Body(BodyProblem::Incomplete),
     });
     Json { content_type: request.headers().get("content-type").map(|value| value.as_bytes()), body }
 }

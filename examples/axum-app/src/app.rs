@@ -15,7 +15,7 @@ use gatewright::axum::{
     ApiKey, Authorized, CurrentUser, Error, HasAuth, MaybeUser, Path, Rejection, StatelessClaims, guarded,
     routes,
 };
-use gatewright::error::RequestError;
+use gatewright::error::{BodyProblem, RequestError};
 use gatewright::http::Reply;
 use gatewright::openapi::{Document, DocumentError};
 use gatewright::types::SessionId;
@@ -168,7 +168,7 @@ async fn method_not_allowed(State(App(service)): AppState) -> Rejection {
 fn json(headers: &HeaderMap, body: Body) -> Json<'_> {
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => RequestError::BodySize,
-        _ => RequestError::Malformed,
+        _ => RequestError::Body(BodyProblem::Incomplete),
     });
     Json { content_type: headers.get("content-type").map(|value| value.as_bytes()), body }
 }

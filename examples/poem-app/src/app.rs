@@ -5,7 +5,7 @@ use std::sync::Arc;
 use example_service::document;
 use example_service::model::{ExternalData, Health, MAX_BODY_BYTES, Maybe, Me, TokenClaims, role, scope};
 use example_service::service::{Json, Service};
-use gatewright::error::RequestError;
+use gatewright::error::{BodyProblem, RequestError};
 use gatewright::http::Reply;
 use gatewright::openapi::{Document, DocumentError};
 use gatewright::poem::{
@@ -177,7 +177,7 @@ async fn stats(service: AppState<'_>) -> Answer {
 async fn json(headers: &HeaderMap, body: Body) -> Json<'_> {
     let body = body.into_bytes_limit(MAX_BODY_BYTES).await.map_err(|error| match error {
         ReadBodyError::PayloadTooLarge => RequestError::BodySize,
-        _ => RequestError::Malformed,
+        _ => RequestError::Body(BodyProblem::Incomplete),
     });
     let content_type = headers.get("content-type").map(|value| value.as_bytes());
     Json { content_type, body }

@@ -105,7 +105,12 @@ mod routes {
             (status = 404, description = "The user does not exist.", body = ref("#/components/schemas/Denial")),
             (status = 409, description = "The last active admin must remain.", body = ref("#/components/schemas/Denial")),
             (status = 413, description = "The body is too large.", body = ref("#/components/schemas/Denial")),
-            (status = 415, description = "The content type is not JSON.", body = ref("#/components/schemas/Denial")),
+            (
+                status = 415,
+                description = "The content type is not JSON.",
+                body = ref("#/components/schemas/Denial"),
+                headers(("Accept-Patch" = String, description = "The content types that are accepted."))
+            ),
             (status = 422, description = "`roles` is empty, or a role does not exist.", body = ref("#/components/schemas/Denial")),
         )
     )]
@@ -148,7 +153,12 @@ mod routes {
         (status = 201, description = "The added item.", body = Item),
         (status = 400, description = "The body is malformed, or the name is empty or too long.", body = ref("#/components/schemas/Denial")),
         (status = 413, description = "The body is too large.", body = ref("#/components/schemas/Denial")),
-        (status = 415, description = "The content type is not JSON.", body = ref("#/components/schemas/Denial")),
+        (
+            status = 415,
+            description = "The content type is not JSON.",
+            body = ref("#/components/schemas/Denial"),
+            headers(("Accept-Post" = String, description = "The content types that are accepted."))
+        ),
     ))]
     const fn add_item() {}
 

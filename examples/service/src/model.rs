@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use gatewright::error::RequestError;
+use gatewright::error::{FieldProblem, RequestError};
 use gatewright::token::VerifiedClaims;
 use gatewright::types::{UnknownRole, Username};
 use gatewright::{Account, AuthUser, Identity, RoleName, Scopes};
@@ -198,10 +198,13 @@ impl Items {
     /// Adds an item with the next id.
     ///
     /// # Errors
-    /// [`RequestError::Malformed`] if the name is empty or longer than [`MAX_ITEM_NAME_BYTES`].
+    /// [`RequestError::Field`] if the name is empty or longer than [`MAX_ITEM_NAME_BYTES`].
     pub fn add(&self, NewItem { name }: NewItem) -> Result<Item, RequestError> {
-        if !(1..=MAX_ITEM_NAME_BYTES).contains(&name.len()) {
-            return Err(RequestError::Malformed);
+        let refuse = |problem| Err(RequestError::Field { name: "name", problem });
+        match name.len() {
+            0 => return refuse(FieldProblem::Empty),
+            1..=MAX_ITEM_NAME_BYTES => {}
+            _ => return refuse(FieldProblem::Invalid),
         }
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.last_id += 1;
@@ -236,8 +239,9 @@ mod tests {
     fn the_oldest_items_are_removed_and_ids_are_not_reused() {
         let items = Items::default();
         let add = |name: &str| items.add(NewItem { name: name.to_owned() });
-        assert_eq!(add("").unwrap_err(), RequestError::Malformed);
-        assert!(add(&"x".repeat(MAX_ITEM_NAME_BYTES + 1)).is_err());
+        let refused = |name: &str| add(name).unwrap_err().to_string();
+        assert_eq!(refused(""), "name is empty");
+        assert_eq!(refused(&"x".repeat(MAX_ITEM_NAME_BYTES + 1)), "name is invalid");
         for _ in 0..=MAX_ITEMS {
             add("x").unwrap();
         }

@@ -1,7 +1,7 @@
 //! The state of the service, and what its routes do after their guards have passed. A service on a
 //! single framework would do this in its handlers.
 
-use gatewright::error::{PolicyError, RequestError};
+use gatewright::error::{AcceptedTypes, BodyProblem, PolicyError, RequestError};
 use gatewright::http::{Bytes, Reply};
 use gatewright::openapi::{Document, DocumentError, SwaggerUi};
 use gatewright::types::SessionId;
@@ -9,6 +9,9 @@ use gatewright::{Auth, Error, UserId};
 use serde::de::DeserializeOwned;
 
 use crate::model::{Items, Patch, Stats, User};
+
+/// The content types that the service's own routes accept.
+const JSON: &[&str] = &["application/json"];
 
 /// The state that all handlers share.
 #[derive(Debug)]
@@ -69,7 +72,7 @@ impl Service {
     /// When the body is malformed, there is no such user or role, it is the last active admin, or the store
     /// fails.
     pub async fn change_user(&self, id: &UserId, body: Json<'_>) -> Result<Reply, Error> {
-        let patch: Patch = self.read(body)?;
+        let patch: Patch = self.read(body, AcceptedTypes::Patch(JSON))?;
         let roles = patch.new_roles().map_err(|unknown| self.auth.error(PolicyError::from(unknown)))?;
         let user = self.auth.accounts()?.update(id, roles, patch.is_active).await?;
         Ok(Reply::json(200, &User::from(&user)))
@@ -112,21 +115,22 @@ impl Service {
     /// # Errors
     /// When the body is malformed, or the name is empty or too long.
     pub fn add_item(&self, body: Json<'_>) -> Result<Reply, Error> {
-        let item = self.items.add(self.read(body)?).map_err(|refusal| self.auth.error(refusal))?;
+        let new = self.read(body, AcceptedTypes::Post(JSON))?;
+        let item = self.items.add(new).map_err(|refusal| self.auth.error(refusal))?;
         Ok(Reply::json(201, &item))
     }
 
-    fn read<T: DeserializeOwned>(&self, body: Json<'_>) -> Result<T, Error> {
-        body.read().map_err(|refusal| self.auth.error(refusal))
+    fn read<T: DeserializeOwned>(&self, body: Json<'_>, accepted: AcceptedTypes) -> Result<T, Error> {
+        body.read(accepted).map_err(|refusal| self.auth.error(refusal))
     }
 }
 
 impl Json<'_> {
-    fn read<T: DeserializeOwned>(self) -> Result<T, RequestError> {
+    fn read<T: DeserializeOwned>(self, accepted: AcceptedTypes) -> Result<T, RequestError> {
         if !self.content_type.is_some_and(is_json) {
-            return Err(RequestError::MediaType);
+            return Err(RequestError::MediaType(accepted));
         }
-        serde_json::from_slice(&self.body?).map_err(|_| RequestError::Malformed)
+        serde_json::from_slice(&self.body?).map_err(|_| RequestError::Body(BodyProblem::Invalid))
     }
 }
 

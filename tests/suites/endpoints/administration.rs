@@ -257,7 +257,7 @@ async fn accounts_get_only_roles_of_the_application() {
         let reply = world.auth.reply_to(refused.kind());
         assert_eq!(
             (reply.status, &*reply.body),
-            (422, br#"{"detail":"Unknown role","error":"unknown_role"}"#.as_slice())
+            (422, br#"{"detail":"Unknown role","error":"unknown_role","field":"roles"}"#.as_slice())
         );
     }
     let new = Registration::new("new@example.com", Password::new(PASSWORD)).unwrap();

@@ -1,6 +1,6 @@
 //! User names: registration with and without them, and logins with either name.
 
-use gatewright::error::{LoginError, PolicyError, RequestError};
+use gatewright::error::{FieldProblem, LoginError, PolicyError, RequestError};
 use gatewright::store::CreateOutcome;
 use gatewright::{AuthError, Login, MemoryStore, Password, Registration, RoleName, UserStore};
 use gatewright_testkit::store::Store;
@@ -105,7 +105,8 @@ async fn user_names_without_the_setting_are_misconfigured() {
 async fn a_required_user_name_must_not_be_missing() {
     let world = World::with(MemoryStore::new(), gatewright::auth::AuthBuilder::with_required_usernames);
     let refused = world.auth.register(registration(EMAIL, None)).await.unwrap_err();
-    assert!(matches!(refused.kind(), AuthError::Request(RequestError::Malformed)), "{refused:?}");
+    let missing = RequestError::Field { name: "username", problem: FieldProblem::Missing };
+    assert!(matches!(refused.kind(), AuthError::Request(cause) if *cause == missing), "{refused:?}");
     assert_eq!(accounts(&world).await, 0);
     world.auth.register(registration(EMAIL, Some("Ada"))).await.unwrap();
     world.login("ada").await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::sessions::SessionList;
 use crate::auth::{Auth, Error, Inner};
-use crate::error::{AuthError, PolicyError, RequestError};
+use crate::error::{AuthError, FieldProblem, PolicyError, RequestError};
 use crate::event::{Actor, Event};
 use crate::guard::Identity;
 use crate::http::Fields;
@@ -60,15 +60,16 @@ impl Registration {
         Ok(self)
     }
 
-    /// The field `username` is read only if accounts have user names. An empty one counts as omitted.
+    /// The field `username` is read only if accounts have user names. An empty one counts as omitted. A malformed
+    /// field is refused before a value that breaks a rule.
     pub(crate) fn from_fields(fields: &Fields, usernames: Usernames) -> Result<Self, AuthError> {
-        let field = |name| fields.verbatim(name)?.ok_or(RequestError::Malformed);
-        let registration = Self::new(field("email")?, Password::new(field("password")?))?;
+        let (email, password) = (fields.present("email")?, Password::new(fields.present("password")?));
         let username = match usernames {
             Usernames::None => None,
             Usernames::Optional => fields.optional("username")?,
             Usernames::Required => Some(fields.required("username")?),
         };
+        let registration = Self::new(email, password)?;
         Ok(match username {
             Some(username) => registration.with_username(username)?,
             None => registration,
@@ -216,7 +217,7 @@ impl<U: AuthUser> Accounts<U> {
     async fn create_or_report(&self, new: Registration, role: RoleName) -> Result<(), AuthError> {
         match &new.username {
             None if self.inner.settings.usernames == Usernames::Required => {
-                return Err(RequestError::Malformed.into());
+                return Err(RequestError::Field { name: "username", problem: FieldProblem::Missing }.into());
             }
             // The look-up saves the hash. Its result is public.
             Some(username) if self.store.find_by_login(&username.into()).await?.is_some() => {

@@ -7,7 +7,7 @@ use super::accounts::Accounts;
 use super::create_session::PASSWORD_METHOD;
 use super::token_pair::{CurrentToken, Grant, TokenPair, sign};
 use crate::auth::{Auth, Error, Inner};
-use crate::error::{AccessError, AuthError, PolicyError, RequestError};
+use crate::error::{AccessError, AuthError, PolicyError};
 use crate::event::Event;
 use crate::guard::Identity;
 use crate::http::Fields;
@@ -34,7 +34,7 @@ impl PasswordChange {
     /// # Errors
     /// The rule that it breaks.
     pub fn new(current: Password, new: Password) -> Result<Self, PolicyError> {
-        check_policy(&new)?;
+        check_policy(&new).map_err(PolicyError::NewPassword)?;
         Ok(Self { current, new, client: ClientInfo::default() })
     }
 
@@ -49,8 +49,8 @@ impl PasswordChange {
     }
 
     pub(crate) fn from_fields(fields: &Fields) -> Result<Self, AuthError> {
-        let field = |name| fields.verbatim(name)?.ok_or(RequestError::Malformed);
-        Ok(Self::new(Password::new(field("current_password")?), Password::new(field("new_password")?))?)
+        let current = Password::new(fields.present("current_password")?);
+        Ok(Self::new(current, Password::new(fields.present("new_password")?))?)
     }
 }
 

@@ -22,7 +22,8 @@ use crate::types::{ClientInfo, SessionId, TokenText};
 
 /// What an endpoint needs of a request. It is read before the future starts.
 struct EndpointRequest {
-    media: Result<MediaType, RequestError>,
+    endpoint: Endpoint,
+    media: MediaType,
     bearer: Result<Option<BearerToken>, AccessError>,
     api_key: PresentedApiKey,
     client: ClientInfo,
@@ -157,21 +158,20 @@ impl<U: AuthUser> Auth<U> {
         struct Registered {
             detail: &'static str,
         }
-        let registration =
-            Registration::from_fields(&request.fields(&[MediaType::Json])?, self.inner.settings.usernames)?;
+        let registration = Registration::from_fields(&request.fields()?, self.inner.settings.usernames)?;
         let registration = registration.with_client(request.into_client());
         self.register(registration).await?;
         Ok(Reply::json(201, &Registered { detail: "Registered" }))
     }
 
     async fn handle_login(&self, request: EndpointRequest) -> Result<Reply, AuthError> {
-        let login = Login::from_fields(&request.fields(&[MediaType::Form])?)?;
+        let login = Login::from_fields(&request.fields()?)?;
         let login = login.with_client(request.into_client());
         Ok(self.login(login).await?.to_reply())
     }
 
     async fn handle_refresh(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
-        let refresh = Refresh::from_fields(&request.fields(&[MediaType::Form, MediaType::Json])?)?;
+        let refresh = Refresh::from_fields(&request.fields()?)?;
         Ok(self.refresh(refresh.with_client(request.client.clone())).await?.to_reply())
     }
 
@@ -192,7 +192,7 @@ impl<U: AuthUser> Auth<U> {
 
     async fn handle_change_password(&self, request: EndpointRequest) -> Result<Reply, AuthError> {
         let caller = self.caller(&request).await?;
-        let change = PasswordChange::from_fields(&request.fields(&[MediaType::Json])?)?;
+        let change = PasswordChange::from_fields(&request.fields()?)?;
         let change = change.with_client(request.into_client());
         Ok(self.change_password(&caller, change).await?.to_reply())
     }
@@ -249,7 +249,7 @@ impl EndpointRequest {
         );
         let client = if needs_client { auth.client(view) } else { ClientInfo::default() };
         let id = view.id().and_then(|text| text.parse().ok());
-        Ok(Self { media, bearer, api_key, client, id, body })
+        Ok(Self { endpoint, media, bearer, api_key, client, id, body })
     }
 
     /// The client alone. The body is dropped, so that a refusal that is held back does not keep it.
@@ -257,22 +257,22 @@ impl EndpointRequest {
         self.client
     }
 
-    fn fields(&self, accepted: &[MediaType]) -> Result<Fields, RequestError> {
-        Fields::read(&self.body, self.media?, accepted)
+    fn fields(&self) -> Result<Fields, RequestError> {
+        Fields::read(&self.body, self.media, self.endpoint.media_types(), self.endpoint.fields())
     }
 
     /// The fields of an optional body. An empty body needs no content type.
     fn optional_fields(&self) -> Result<Option<Fields>, RequestError> {
-        let is_empty = self.body.is_empty();
-        if is_empty { Ok(None) } else { self.fields(&[MediaType::Form, MediaType::Json]).map(Some) }
+        if self.body.is_empty() { Ok(None) } else { self.fields().map(Some) }
     }
 
     /// The token in the form of a revocation or an introspection. `token_type_hint` is ignored, because a token
     /// contains its kind. It must not be repeated (RFC 6749 §3.2).
     fn token(&self) -> Result<TokenText, RequestError> {
-        let fields = self.fields(&[MediaType::Form])?;
+        let fields = self.fields()?;
+        let token = TokenText::new(fields.required("token")?);
         fields.optional("token_type_hint")?;
-        Ok(TokenText::new(fields.required("token")?))
+        Ok(token)
     }
 
     /// The refresh token in the body of a logout, if the body has one.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::http::{FORM, JSON};
+
 /// How long others may cache the public keys: 5 minutes. Publish a key for longer than that before it signs.
 pub const PUBLIC_KEYS_MAX_AGE: Duration = Duration::from_secs(300);
 
@@ -28,7 +30,8 @@ pub enum Endpoint {
     Logout,
     /// Logout from all sessions. A bearer token. 204. A form or JSON body is allowed and ignored.
     LogoutAll,
-    /// Password change. A bearer token and JSON `current_password` and `new_password`. 204.
+    /// Password change. A bearer token and JSON `current_password` and `new_password`. 200 with the pair of tokens of a
+    /// new session.
     ChangePassword,
     /// The caller's own sessions. A bearer token. 200 with a list.
     Sessions,
@@ -81,6 +84,37 @@ impl Endpoint {
         match self {
             Self::Sessions => "GET,HEAD",
             _ => self.method(),
+        }
+    }
+
+    /// The content types that the endpoint accepts. They are empty if it reads no body.
+    ///
+    /// ```
+    /// use gatewright::endpoints::Endpoint;
+    ///
+    /// assert_eq!(Endpoint::Login.media_types(), ["application/x-www-form-urlencoded"]);
+    /// ```
+    #[must_use]
+    pub const fn media_types(self) -> &'static [&'static str] {
+        match self {
+            Self::Register | Self::ChangePassword => &[JSON],
+            Self::Login | Self::Revoke | Self::Introspect => &[FORM],
+            Self::Refresh | Self::Logout | Self::LogoutAll => &[FORM, JSON],
+            Self::Sessions | Self::EndSession => &[],
+        }
+    }
+
+    /// The fields that the endpoint knows. It reads them in this order, and the answer names the first that is
+    /// missing or unusable.
+    pub(crate) const fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Register => &["email", "password", "username"],
+            Self::Login => &["grant_type", "username", "password", "scope"],
+            Self::Refresh => &["grant_type", "refresh_token", "scope"],
+            Self::Logout => &["refresh_token"],
+            Self::ChangePassword => &["current_password", "new_password"],
+            Self::Revoke | Self::Introspect => &["token", "token_type_hint"],
+            Self::LogoutAll | Self::Sessions | Self::EndSession => &[],
         }
     }
 

@@ -3,9 +3,13 @@
 //! One exhaustive `match` maps each [`AuthError`] to a denial. A new error does not compile until it is
 //! decided what clients get.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::error::{AccessError, AuthError, LoginError, PolicyError, RefreshError, RequestError};
+use crate::error::{
+    AcceptedTypes, AccessError, AuthError, BodyProblem, FieldProblem, LoginError, PolicyError, RefreshError,
+    RequestError,
+};
 use crate::password::{HasherError, PasswordPolicyError};
 
 /// The `Retry-After` of a 503: 2 seconds.
@@ -18,7 +22,7 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// use gatewright::http::Denial;
 ///
 /// let denial = Denial::from(&AuthError::not_found());
-/// assert_eq!((denial.status(), denial.detail()), (404, "Not found"));
+/// assert_eq!((denial.status(), &*denial.detail()), (404, "Not found"));
 /// ```
 #[doc(alias("401", "403", "rate limit", "status code", "throttle", "unauthorized"))]
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,16 +50,23 @@ pub enum Denial {
     RefreshRefused,
     /// 403: the current password is wrong, at a password change.
     IncorrectPassword,
-    /// 400: a malformed request.
-    MalformedRequest,
+    /// 400: a field is missing or unusable.
+    MalformedField {
+        /// The name of the field.
+        name: &'static str,
+        /// What is wrong with it.
+        problem: FieldProblem,
+    },
+    /// 400: the body as a whole is unusable.
+    MalformedBody(BodyProblem),
     /// 400: an unsupported grant type.
     UnsupportedGrantType,
     /// 400: an invalid scope, or one that was not granted.
     InvalidScope,
     /// 422: a new password, address, user name or role breaks a rule, or the user name is taken.
     Unprocessable(PolicyError),
-    /// 415: an unsupported content type.
-    UnsupportedMediaType,
+    /// 415: an unsupported content type. Contains the supported ones.
+    UnsupportedMediaType(AcceptedTypes),
     /// 413: the body is too large.
     BodyTooLarge,
     /// 405: an unsupported method. Contains the supported ones.
@@ -79,10 +90,13 @@ pub enum Denial {
 impl From<&AuthError> for Denial {
     fn from(error: &AuthError) -> Self {
         match error {
-            AuthError::Request(RequestError::Malformed) => Self::MalformedRequest,
+            AuthError::Request(RequestError::Field { name, problem }) => {
+                Self::MalformedField { name, problem: *problem }
+            }
+            AuthError::Request(RequestError::Body(problem)) => Self::MalformedBody(*problem),
             AuthError::Request(RequestError::GrantType) => Self::UnsupportedGrantType,
             AuthError::Request(RequestError::Scope) => Self::InvalidScope,
-            AuthError::Request(RequestError::MediaType) => Self::UnsupportedMediaType,
+            AuthError::Request(RequestError::MediaType(accepted)) => Self::UnsupportedMediaType(*accepted),
             AuthError::Request(RequestError::BodySize) => Self::BodyTooLarge,
             AuthError::Request(RequestError::Method { allow }) => Self::MethodNotAllowed(allow),
             AuthError::Access(AccessError::NoCredential) => Self::NotAuthenticated,
@@ -145,8 +159,15 @@ impl Denial {
 
     /// The message for people: the `detail` member.
     #[must_use]
-    pub const fn detail(&self) -> &'static str {
-        self.words().1
+    pub fn detail(&self) -> Cow<'static, str> {
+        match self {
+            Self::MalformedField { name, problem } => format!("Malformed request: {name} {problem}").into(),
+            Self::MalformedBody(problem) => format!("Malformed request: {problem}").into(),
+            Self::UnsupportedMediaType(accepted) if !accepted.types().is_empty() => {
+                format!("Unsupported media type: send {}", accepted.types().join(" or ")).into()
+            }
+            _ => self.words().1.into(),
+        }
     }
 
     /// The code for programs: the `error` member of RFC 6749 §5.2 and RFC 6750 §3.1, or one of our own.
@@ -155,6 +176,28 @@ impl Denial {
         self.words().2
     }
 
+    /// The field that the client has to change: the `field` member of a 400 or 422. The name is never taken from
+    /// the request.
+    ///
+    /// ```
+    /// use gatewright::AuthError;
+    /// use gatewright::error::PolicyError;
+    /// use gatewright::http::Denial;
+    ///
+    /// let taken = Denial::from(&AuthError::from(PolicyError::UsernameTaken));
+    /// assert_eq!((taken.status(), taken.field()), (422, Some("username")));
+    /// assert_eq!(Denial::NotFound.field(), None);
+    /// ```
+    #[must_use]
+    pub const fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::MalformedField { name, .. } => Some(*name),
+            Self::Unprocessable(refusal) => Some(policy_field(*refusal)),
+            _ => None,
+        }
+    }
+
+    /// The status, the `detail` without particulars, and the `error`.
     const fn words(&self) -> (u16, &'static str, Option<&'static str>) {
         match self {
             Self::NotAuthenticated | Self::NoApiKey => (401, "Not authenticated", None),
@@ -167,11 +210,13 @@ impl Denial {
             Self::LoginRefused => (401, "Incorrect email or password", Some("invalid_grant")),
             Self::RefreshRefused => (401, "Invalid refresh token", Some("invalid_grant")),
             Self::IncorrectPassword => (403, "Incorrect password", None),
-            Self::MalformedRequest => (400, "Malformed request", Some("invalid_request")),
+            Self::MalformedField { .. } | Self::MalformedBody(_) => {
+                (400, "Malformed request", Some("invalid_request"))
+            }
             Self::UnsupportedGrantType => (400, "Unsupported grant type", Some("unsupported_grant_type")),
             Self::InvalidScope => (400, "Invalid scope", Some("invalid_scope")),
             Self::Unprocessable(refusal) => policy_words(*refusal),
-            Self::UnsupportedMediaType => (415, "Unsupported media type", None),
+            Self::UnsupportedMediaType(_) => (415, "Unsupported media type", None),
             Self::BodyTooLarge => (413, "Request body too large", None),
             Self::MethodNotAllowed(_) => (405, "Method not allowed", None),
             Self::ForbiddenByApplication => (403, "Forbidden", None),
@@ -187,15 +232,28 @@ impl Denial {
 
 const fn policy_words(refusal: PolicyError) -> (u16, &'static str, Option<&'static str>) {
     match refusal {
-        PolicyError::Password(PasswordPolicyError::TooShort) => {
+        PolicyError::Password(PasswordPolicyError::TooShort)
+        | PolicyError::NewPassword(PasswordPolicyError::TooShort) => {
             (422, "Password must have at least 15 characters", Some("password_too_short"))
         }
-        PolicyError::Password(PasswordPolicyError::TooLong) => {
+        PolicyError::Password(PasswordPolicyError::TooLong)
+        | PolicyError::NewPassword(PasswordPolicyError::TooLong) => {
             (422, "Password must have at most 1024 bytes", Some("password_too_long"))
         }
         PolicyError::Email(_) => (422, "Invalid email address", Some("invalid_email")),
         PolicyError::Username(_) => (422, "Invalid user name", Some("invalid_username")),
         PolicyError::UsernameTaken => (422, "User name is taken", Some("username_taken")),
         PolicyError::Role(_) => (422, "Unknown role", Some("unknown_role")),
+    }
+}
+
+/// The field that a rule is about, as the ready-made endpoints name it.
+const fn policy_field(refusal: PolicyError) -> &'static str {
+    match refusal {
+        PolicyError::Password(_) => "password",
+        PolicyError::NewPassword(_) => "new_password",
+        PolicyError::Email(_) => "email",
+        PolicyError::Username(_) | PolicyError::UsernameTaken => "username",
+        PolicyError::Role(_) => "roles",
     }
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::denial::{Denial, RETRY_AFTER};
 use super::reply::Reply;
+use crate::error::AcceptedTypes;
 use crate::types::is_scope;
 
 /// The rendered body of a denial, with its content type.
@@ -59,26 +60,30 @@ pub trait Renderer: Send + Sync + 'static {
     fn render(&self, status: u16, denial: &Denial) -> Rendered;
 }
 
-/// Renders `{"detail": …, "error": …}`. FastAPI clients read `detail`, OAuth 2.0 clients read `error`. The
-/// default.
+/// Renders `{"detail": …, "error": …, "field": …}`. FastAPI clients read `detail`, OAuth 2.0 clients read `error`.
+/// `field` names the field that the client has to change. The default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DetailRenderer;
 
 impl Renderer for DetailRenderer {
     fn render(&self, _status: u16, denial: &Denial) -> Rendered {
         #[derive(Serialize)]
-        struct Body {
-            detail: &'static str,
+        struct Body<'a> {
+            detail: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
             error: Option<&'static str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            field: Option<&'static str>,
         }
-        Rendered::json("application/json", &Body { detail: denial.detail(), error: denial.error() })
+        let (detail, error, field) = (&denial.detail(), denial.error(), denial.field());
+        Rendered::json("application/json", &Body { detail, error, field })
     }
 }
 
 /// Renders `application/problem+json` (RFC 9457) of type `about:blank`.
 ///
-/// The title is the reason phrase of the status. `error` is an extension member for OAuth 2.0 clients.
+/// The title is the reason phrase of the status. `error` and `field` are extension members, with the same values as
+/// those of [`DetailRenderer`].
 #[doc(alias("problem details", "rfc 7807", "rfc 9457"))]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ProblemRenderer;
@@ -86,18 +91,21 @@ pub struct ProblemRenderer;
 impl Renderer for ProblemRenderer {
     fn render(&self, status: u16, denial: &Denial) -> Rendered {
         #[derive(Serialize)]
-        struct Problem {
+        struct Problem<'a> {
             r#type: &'static str,
             title: &'static str,
             status: u16,
-            detail: &'static str,
+            detail: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
             error: Option<&'static str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            field: Option<&'static str>,
         }
-        let (title, detail, error) = (phrase(status), denial.detail(), denial.error());
+        let (title, detail) = (phrase(status), &denial.detail());
+        let (error, field) = (denial.error(), denial.field());
         Rendered::json(
             "application/problem+json",
-            &Problem { r#type: "about:blank", title, status, detail, error },
+            &Problem { r#type: "about:blank", title, status, detail, error, field },
         )
     }
 }
@@ -143,6 +151,7 @@ impl DenialResponder {
             Denial::MethodNotAllowed(allow) => reply.with_header("allow", *allow),
             Denial::Unavailable => reply.with_header("retry-after", seconds(RETRY_AFTER)),
             Denial::TooManyAttempts(wait) => reply.with_header("retry-after", seconds(*wait)),
+            Denial::UnsupportedMediaType(accepted) => with_accepted(reply, *accepted),
             _ => reply,
         };
         match self.challenge(denial) {
@@ -188,6 +197,17 @@ impl DenialResponder {
     }
 }
 
+/// Lists the accepted content types in the header of the method.
+fn with_accepted(reply: Reply, accepted: AcceptedTypes) -> Reply {
+    // The application wrote the types as constants, and nothing has validated them before.
+    let is_type = |text: &&str| text.contains('/') && text.bytes().all(|b| b.is_ascii_graphic() && b != b',');
+    let types: Vec<&str> = accepted.types().iter().copied().filter(is_type).collect();
+    match accepted.header() {
+        Some(header) if !types.is_empty() => reply.with_header(header, types.join(", ")),
+        _ => reply,
+    }
+}
+
 /// The duration in whole seconds, rounded up, at least one.
 fn seconds(wait: Duration) -> String {
     let whole = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
@@ -220,8 +240,9 @@ pub(crate) fn is_realm(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::PolicyError;
-    use crate::types::UnknownRole;
+    use crate::error::{BodyProblem, FieldProblem, PolicyError};
+    use crate::password::PasswordPolicyError;
+    use crate::types::{Email, UnknownRole, Username};
 
     fn header(reply: &Reply, name: &str) -> Option<String> {
         reply.headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.clone())
@@ -245,11 +266,12 @@ mod tests {
             Denial::LoginRefused,
             Denial::RefreshRefused,
             Denial::IncorrectPassword,
-            Denial::MalformedRequest,
+            Denial::MalformedField { name: "username", problem: FieldProblem::Missing },
+            Denial::MalformedBody(BodyProblem::NotJson),
             Denial::UnsupportedGrantType,
             Denial::InvalidScope,
             Denial::Unprocessable(PolicyError::Role(UnknownRole::default())),
-            Denial::UnsupportedMediaType,
+            Denial::UnsupportedMediaType(AcceptedTypes::Post(&["application/json"])),
             Denial::BodyTooLarge,
             Denial::MethodNotAllowed("POST"),
             Denial::ForbiddenByApplication,
@@ -302,10 +324,45 @@ mod tests {
             let body: serde_json::Value = serde_json::from_slice(&problem.body).unwrap();
             assert_eq!(body["status"], problem.status);
             assert_eq!(body["type"], "about:blank");
+            let detail: serde_json::Value = serde_json::from_slice(&plain.body).unwrap();
+            for name in ["detail", "error", "field"] {
+                assert_eq!(body[name], detail[name], "{denial:?}");
+            }
             let fallback = body["title"] == "Internal Server Error";
             assert_eq!(fallback, problem.status == 500, "{denial:?} has a title of its own");
         }
-        assert_eq!(every_denial().len(), 24);
+        assert_eq!(every_denial().len(), 25);
+    }
+
+    #[test]
+    fn a_415_lists_the_accepted_types_in_the_header_of_its_method() {
+        let reply = |accepted| DenialResponder::default().reply(&Denial::UnsupportedMediaType(accepted));
+        let both = reply(AcceptedTypes::Post(&["a/x", "b/y"]));
+        assert_eq!(header(&both, "accept-post").as_deref(), Some("a/x, b/y"));
+        assert_eq!(&both.body[..], br#"{"detail":"Unsupported media type: send a/x or b/y"}"#);
+        let patch = reply(AcceptedTypes::Patch(&["a/x"]));
+        assert_eq!(header(&patch, "accept-patch").as_deref(), Some("a/x"));
+        for other in [AcceptedTypes::Other(&["a/x"]), AcceptedTypes::Post(&["a/\nx", "a,b/x", "x"])] {
+            assert_eq!(reply(other).headers.len(), 1, "the content type alone");
+        }
+        let none = reply(AcceptedTypes::Post(&[]));
+        assert_eq!((none.headers.len(), &none.body[..]), (1, &br#"{"detail":"Unsupported media type"}"#[..]));
+    }
+
+    #[test]
+    fn a_422_names_the_field_of_its_rule() {
+        let fields = [
+            (PolicyError::Password(PasswordPolicyError::TooShort), "password"),
+            (PolicyError::NewPassword(PasswordPolicyError::TooLong), "new_password"),
+            (PolicyError::Email(Email::parse("").unwrap_err()), "email"),
+            (PolicyError::Username(Username::parse("").unwrap_err()), "username"),
+            (PolicyError::UsernameTaken, "username"),
+            (PolicyError::Role(UnknownRole::default()), "roles"),
+        ];
+        for (refusal, field) in fields {
+            let body = DenialResponder::default().reply(&Denial::Unprocessable(refusal)).body;
+            assert!(body.ends_with(format!(r#","field":"{field}"}}"#).as_bytes()), "{refusal:?}");
+        }
     }
 
     /// RFC 9457 §3.1.2, RFC 6585 §4; the published case `pd-429`.

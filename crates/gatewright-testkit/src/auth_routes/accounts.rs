@@ -2,12 +2,16 @@
 
 use serde_json::json;
 
-use super::{FORM, JSON, PASSWORD, Target, Tokens, session_id};
+use super::{FORM, JSON, PASSWORD, Response, Target, Tokens, session_id};
 
 const NEW_PASSWORD: &str = "another correct horse battery";
-const TOO_SHORT: &str =
-    r#"{"detail":"Password must have at least 15 characters","error":"password_too_short"}"#;
-const TOO_LONG: &str = r#"{"detail":"Password must have at most 1024 bytes","error":"password_too_long"}"#;
+const TOO_SHORT: [&str; 2] = ["Password must have at least 15 characters", "password_too_short"];
+const TOO_LONG: [&str; 2] = ["Password must have at most 1024 bytes", "password_too_long"];
+
+#[track_caller]
+fn expect_refused_password(response: &Response, [detail, error]: [&str; 2], field: &str) {
+    response.expect_unprocessable(detail, error, field);
+}
 
 /// A registration with a taken address changes nothing: the first password stays.
 pub fn registration_does_not_disclose_whether_an_address_is_taken(target: &Target) {
@@ -23,12 +27,12 @@ pub fn registration_does_not_disclose_whether_an_address_is_taken(target: &Targe
 pub fn registration_with_a_refused_password_or_address_is_422(target: &Target) {
     let email = "policy@example.com";
     for password in ["", "short", &"\u{1f600}".repeat(14)] {
-        target.register_as(email, password).expect(422, &[], TOO_SHORT);
+        expect_refused_password(&target.register_as(email, password), TOO_SHORT, "password");
     }
-    target.register_as(email, &"x".repeat(1_025)).expect(422, &[], TOO_LONG);
+    expect_refused_password(&target.register_as(email, &"x".repeat(1_025)), TOO_LONG, "password");
     for email in ["", "x", "a@b@c", "a b@c", "@", "a\u{0}@b", &format!("{}@b", "a".repeat(254))] {
-        let invalid = r#"{"detail":"Invalid email address","error":"invalid_email"}"#;
-        target.register_as(email, PASSWORD).expect(422, &[], invalid);
+        let invalid = target.register_as(email, PASSWORD);
+        invalid.expect_unprocessable("Invalid email address", "invalid_email", "email");
     }
     target.try_login(email, PASSWORD).expect_login_refused();
 }
@@ -36,22 +40,24 @@ pub fn registration_with_a_refused_password_or_address_is_422(target: &Target) {
 /// JSON with both members, each of them once and a string.
 pub fn malformed_registrations_are_refused(target: &Target) {
     let raw = |media: &str, body: &str| target.send(&target.post("/register").body(media, body));
-    for body in [
-        "",
-        "{}",
-        "[]",
-        r#"{"email":"a@b"}"#,
-        r#"{"email":"a@b","password":1}"#,
-        r#"{"email":null,"password":"x"}"#,
-        r#"{"email":"a@b","email":"a@b","password":"correct horse battery"}"#,
+    for body in ["", "[]"] {
+        raw(JSON, body).expect_no_json();
+    }
+    for (body, field, problem) in [
+        ("{}", "email", "is missing"),
+        (r#"{"email":"x"}"#, "password", "is missing"),
+        (r#"{"email":"a@b","password":1}"#, "password", "is not a string"),
+        (r#"{"email":null,"password":"x"}"#, "email", "is not a string"),
+        (r#"{"email":"a@b","email":"a@b","password":"correct horse battery"}"#, "email", "is repeated"),
+        (r#"{"password":1,"email":1}"#, "email", "is not a string"),
     ] {
-        raw(JSON, body).expect_malformed();
+        raw(JSON, body).expect_malformed_field(field, problem);
     }
     for media in ["application/json;charset=utf-8", "Application/JSON; charset=UTF-8"] {
-        raw(media, "{}").expect_malformed();
+        raw(media, "{}").expect_malformed_field("email", "is missing");
     }
     for media in ["", FORM, "text/json"] {
-        raw(media, "email=a@b&password=correct+horse+battery").expect_unsupported_media_type();
+        raw(media, "email=a@b&password=correct+horse+battery").expect_unsupported_media_type(&[JSON]);
     }
 }
 
@@ -86,12 +92,21 @@ pub fn a_refused_password_change_changes_nothing(target: &Target) {
         let response = target.change_password(&tokens.access, wrong, NEW_PASSWORD);
         response.expect(403, &[], r#"{"detail":"Incorrect password"}"#);
     }
-    target.change_password(&tokens.access, PASSWORD, "short").expect(422, &[], TOO_SHORT);
-    for body in ["{}", r#"{"current_password":"x"}"#, "x"] {
-        target.send(&password().bearer(&tokens.access).json(body)).expect_malformed();
+    for (new, refused) in [("short", TOO_SHORT), (&*"x".repeat(1_025), TOO_LONG)] {
+        expect_refused_password(
+            &target.change_password(&tokens.access, PASSWORD, new),
+            refused,
+            "new_password",
+        );
     }
+    let raw = |body: &str| target.send(&password().bearer(&tokens.access).json(body));
+    raw("{}").expect_malformed_field("current_password", "is missing");
+    raw(r#"{"current_password":"x"}"#).expect_malformed_field("new_password", "is missing");
+    raw(r#"{"current_password":"x","new_password":1}"#)
+        .expect_malformed_field("new_password", "is not a string");
+    raw("x").expect_no_json();
     let form = password().bearer(&tokens.access).form(&[("current_password", PASSWORD)]);
-    target.send(&form).expect_unsupported_media_type();
+    target.send(&form).expect_unsupported_media_type(&[JSON]);
     target.expect_active(&tokens);
     target.try_login(&email, PASSWORD).expect_ok();
 }

@@ -65,7 +65,7 @@ pub fn a_body_that_breaks_off_changes_nothing(target: &Target) {
     ];
     for request in whole {
         if let Some(answer) = target.send_and_break_off(&request.announcing(1_000)) {
-            answer.expect_malformed();
+            answer.expect_malformed_body("is incomplete");
         }
     }
     target.expect_active(&user);
@@ -78,15 +78,16 @@ pub fn media_types_are_read_in_any_case_and_with_parameters(target: &Target) {
         "application/x-www-form-urlencoded; charset=\"UTF-8\"",
         "APPLICATION/X-WWW-FORM-URLENCODED ; x=y",
     ] {
-        send(target, "/login", media, "username=x").expect_malformed();
-        send(target, "/refresh", media, "x=y").expect_malformed();
+        send(target, "/login", media, "username=x").expect_malformed_field("password", "is missing");
+        send(target, "/refresh", media, "x=y").expect_malformed_field("refresh_token", "is missing");
     }
     for media in ["application/json;charset=utf-8", "Application/JSON; charset=UTF-8"] {
-        send(target, "/refresh", media, "{}").expect_malformed();
+        send(target, "/refresh", media, "{}").expect_malformed_field("refresh_token", "is missing");
     }
 }
 
-/// No type, another type, another charset and two types, on every endpoint.
+/// No type, another type, another charset and two types, on every endpoint. The answer lists the types that this
+/// endpoint accepts.
 pub fn other_media_types_are_415(target: &Target) {
     let user = target.user().access;
     let others = [
@@ -105,64 +106,112 @@ pub fn other_media_types_are_415(target: &Target) {
         "/",
     ];
     for path in target.endpoints() {
+        let accepted = accepted(target, &path);
         let post = || Request::post(&path).bearer(&user).api_key(&target.scoped_api_key);
         for media in others {
-            target.send(&post().body(media, "a=b")).expect_unsupported_media_type();
+            target.send(&post().body(media, "a=b")).expect_unsupported_media_type(accepted);
         }
         for media in [FORM, JSON] {
             let twice = post().body(media, "{}").header("content-type", media);
-            target.send(&twice).expect_unsupported_media_type();
+            target.send(&twice).expect_unsupported_media_type(accepted);
         }
-        target.send(&post().body("x", "{}").header("content-type", b"\xff")).expect_unsupported_media_type();
+        let binary = post().body("x", "{}").header("content-type", b"\xff");
+        target.send(&binary).expect_unsupported_media_type(accepted);
     }
     target.me(&user).expect_ok();
 }
 
-/// Forms that lack a field, or have one that is repeated (also percent-encoded) or empty, separated
-/// by spaces.
-const FORMS: [(&str, &str); 3] = [
+/// The types that the endpoint at this path accepts.
+fn accepted(target: &Target, path: &str) -> &'static [&'static str] {
+    match path.strip_prefix(&target.path("")) {
+        Some("/register" | "/password") => &[JSON],
+        Some("/login" | "/revoke" | "/introspect") => &[FORM],
+        Some("/refresh" | "/logout" | "/logout-all") => &[FORM, JSON],
+        other => panic!("{other:?} is not an endpoint of the suite"),
+    }
+}
+
+/// Forms that lack a field, or have one that is repeated (also percent-encoded) or empty, separated by spaces: with
+/// the endpoint, the field that the answer names and its problem.
+const FORMS: [(&str, &str, &str, &str); 11] = [
+    ("/login", "username", "is missing", " & = password=x Username=a@b&password=x password=x&password=x"),
+    ("/login", "username", "is empty", "username= username username=&password=x username=&password="),
     (
         "/login",
-        " & = username username=a@b password=x Username=a@b&password=x username=&password=x \
-        username=a@b&password username=a@b&password= username=a@b&password=x&password= \
-        username=a@b&password=x&password=x username=a@b&username=&password=x \
-        username=a@b&username=a@b&password=x username=a@b&%75sername=a@b&password=x \
-        username=a@b&password=x&scope=a&scope=a username=a@b;password=x \
-        username=a@b&password=x&grant_type=password&grant_type=password",
+        "username",
+        "is repeated",
+        "username=a@b&username=&password=x username=a@b&username=a@b&password=x \
+        username=a@b&%75sername=a@b&password=x password=x&password=x&username=a&username=a",
     ),
-    ("/refresh", " refresh_token refresh_token= refresh_token=x&refresh%5Ftoken=x"),
-    ("/logout", "refresh_token=x&refresh_token=x refresh_token=x&refresh_token="),
+    ("/login", "password", "is missing", "username=a@b username=a@b;password=x username=a@b&scope=a&scope=a"),
+    ("/login", "password", "is empty", "username=a@b&password username=a@b&password="),
+    (
+        "/login",
+        "password",
+        "is repeated",
+        "username=a@b&password=x&password= username=a@b&password=x&password=x",
+    ),
+    ("/login", "scope", "is repeated", "username=a@b&password=x&scope=a&scope=a"),
+    (
+        "/login",
+        "grant_type",
+        "is repeated",
+        "username=a@b&password=x&grant_type=password&grant_type=password grant_type=x&grant_type=",
+    ),
+    ("/refresh", "refresh_token", "is missing", " Refresh_token=x token=x"),
+    ("/refresh", "refresh_token", "is empty", "refresh_token refresh_token="),
+    (
+        "/logout",
+        "refresh_token",
+        "is repeated",
+        "refresh_token=x&refresh_token=x refresh_token=x&refresh_token=",
+    ),
 ];
 
-/// A missing field, a repeated one and an empty one are 400.
+/// A missing field, a repeated one and an empty one are 400. Of several, the answer names the first one in the
+/// order of the endpoint.
 pub fn every_field_is_required_once_and_not_empty(target: &Target) {
     let mut sent = 0;
-    for (endpoint, forms) in FORMS {
+    for (endpoint, field, problem, forms) in FORMS {
         for form in forms.split(' ') {
-            send(target, endpoint, FORM, form).expect_malformed();
+            send(target, endpoint, FORM, form).expect_malformed_field(field, problem);
             sent += 1;
         }
     }
-    assert_eq!(sent, 24);
+    assert_eq!(sent, 31);
 }
 
-/// They are not replaced.
+/// They are not replaced. In the value of a known field they are its problem, elsewhere one of the whole form.
 pub fn invalid_percent_encoding_and_invalid_utf8_are_400(target: &Target) {
     let values: [&[u8]; 10] =
         [b"%", b"%4", b"%zz", b"%+1", b"%%41", b"%ff", b"%C3%28", b"%ED%A0%80", b"\xc3", b"\xff"];
-    for (endpoint, start) in [
-        ("/login", "username=a@b&password="),
-        ("/login", "password=x&username="),
-        ("/login", "username=a@b&password=x&extra="),
-        ("/refresh", "refresh_token="),
-        ("/logout", "refresh_token="),
+    for (endpoint, start, field) in [
+        ("/login", "username=a@b&password=", "password"),
+        ("/login", "password=x&username=", "username"),
+        ("/refresh", "refresh_token=", "refresh_token"),
+        ("/logout", "refresh_token=", "refresh_token"),
     ] {
         for value in values {
-            send(target, endpoint, FORM, [start.as_bytes(), value].concat()).expect_malformed();
+            let answer = send(target, endpoint, FORM, [start.as_bytes(), value].concat());
+            answer.expect_malformed_field(field, "is badly encoded");
         }
     }
-    send(target, "/login", FORM, "%ff=x&username=a@b&password=x").expect_malformed();
-    for body in [&b"{\"refresh_token\":\"\xff\"}"[..], br#"{"refresh_token":"\ud800"}"#, b"\xef\xbb\xbf{}"] {
-        send(target, "/refresh", JSON, body).expect_malformed();
+    for value in values {
+        send(target, "/login", FORM, [&b"username=a@b&password=x&extra="[..], value].concat())
+            .expect_no_form();
     }
+    send(target, "/login", FORM, "%ff=x&username=a@b&password=x").expect_no_form();
+    for body in [&b"{\"refresh_token\":\"\xff\"}"[..], br#"{"refresh_token":"\ud800"}"#, b"\xef\xbb\xbf{}"] {
+        send(target, "/refresh", JSON, body).expect_no_json();
+    }
+}
+
+/// As many repetitions as fit into a body, and an array that is nested as deeply as fits.
+pub fn thousands_of_members_and_levels_are_one_problem(target: &Target) {
+    let (pairs, members) = ("refresh_token=x&".repeat(1_000), r#""refresh_token":0,"#.repeat(800));
+    send(target, "/refresh", FORM, pairs).expect_malformed_field("refresh_token", "is repeated");
+    let json = format!("{{{}}}", members.trim_end_matches(','));
+    send(target, "/refresh", JSON, json).expect_malformed_field("refresh_token", "is repeated");
+    let deep = format!(r#"{{"x":{}{}}}"#, "[".repeat(8_000), "]".repeat(8_000));
+    send(target, "/refresh", JSON, deep).expect_no_json();
 }

@@ -89,10 +89,33 @@ impl Response {
         self.expect(401, &[("www-authenticate", "Bearer")], body);
     }
 
-    /// 400: the request cannot be parsed.
+    /// 400: a field is missing or unusable. `problem` follows its name: `is missing`.
     #[track_caller]
-    pub fn expect_malformed(&self) {
-        self.expect(400, &[], r#"{"detail":"Malformed request","error":"invalid_request"}"#);
+    pub fn expect_malformed_field(&self, field: &str, problem: &str) {
+        let body = format!(
+            r#"{{"detail":"Malformed request: {field} {problem}","error":"invalid_request","field":"{field}"}}"#
+        );
+        self.expect(400, &[], &body);
+    }
+
+    /// 400: the body cannot be parsed. `problem` follows `the body`: `is not a JSON object`.
+    #[track_caller]
+    pub fn expect_malformed_body(&self, problem: &str) {
+        let body =
+            format!(r#"{{"detail":"Malformed request: the body {problem}","error":"invalid_request"}}"#);
+        self.expect(400, &[], &body);
+    }
+
+    /// 400: the body is a form that cannot be parsed.
+    #[track_caller]
+    pub fn expect_no_form(&self) {
+        self.expect_malformed_body("is not a form in UTF-8");
+    }
+
+    /// 400: the body is not one JSON object.
+    #[track_caller]
+    pub fn expect_no_json(&self) {
+        self.expect_malformed_body("is not a JSON object");
     }
 
     /// 400: the grant type is another.
@@ -107,10 +130,29 @@ impl Response {
         self.expect(400, &[], r#"{"detail":"Invalid scope","error":"invalid_scope"}"#);
     }
 
-    /// 415.
+    /// 415 to a `POST`, with the types that are accepted.
     #[track_caller]
-    pub fn expect_unsupported_media_type(&self) {
-        self.expect(415, &[], r#"{"detail":"Unsupported media type"}"#);
+    pub fn expect_unsupported_media_type(&self, accepted: &[&str]) {
+        self.expect_unsupported("accept-post", accepted);
+    }
+
+    /// 415 to a `PATCH`, with the types that are accepted.
+    #[track_caller]
+    pub fn expect_unsupported_patch(&self, accepted: &[&str]) {
+        self.expect_unsupported("accept-patch", accepted);
+    }
+
+    #[track_caller]
+    fn expect_unsupported(&self, header: &str, accepted: &[&str]) {
+        let body = format!(r#"{{"detail":"Unsupported media type: send {}"}}"#, accepted.join(" or "));
+        self.expect(415, &[(header, &accepted.join(", "))], &body);
+    }
+
+    /// 422: a value breaks a rule.
+    #[track_caller]
+    pub fn expect_unprocessable(&self, detail: &str, error: &str, field: &str) {
+        let body = format!(r#"{{"detail":"{detail}","error":"{error}","field":"{field}"}}"#);
+        self.expect(422, &[], &body);
     }
 
     /// 404.

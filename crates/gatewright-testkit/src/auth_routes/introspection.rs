@@ -133,19 +133,20 @@ pub fn malformed_introspections_are_refused(target: &Target) {
         target.send(&target.post("/introspect").body(media, body).api_key(&target.scoped_api_key))
     };
     let malformed = [
-        String::new(),
-        "token=".to_owned(),
-        format!("access_token={user}"),
-        format!("token={user}&token=x"),
-        format!("token={user}&token_type_hint=access_token&token_type_hint=access_token"),
-        format!("token={user}&x=%zz"),
+        (String::new(), "token", "is missing"),
+        (format!("access_token={user}"), "token", "is missing"),
+        ("token=".to_owned(), "token", "is empty"),
+        (format!("token={user}&token=x"), "token", "is repeated"),
+        ("token=%zz".to_owned(), "token", "is badly encoded"),
+        (format!("token={user}&token_type_hint=x&token_type_hint=x"), "token_type_hint", "is repeated"),
     ];
-    for body in &malformed {
-        raw(FORM, body).expect_malformed();
+    for (body, field, problem) in &malformed {
+        raw(FORM, body).expect_malformed_field(field, problem);
     }
     assert_eq!(malformed.len(), 6);
+    raw(FORM, &format!("token={user}&x=%zz")).expect_no_form();
     for media in ["", JSON, "text/plain"] {
-        raw(media, &format!("token={user}")).expect_unsupported_media_type();
+        raw(media, &format!("token={user}")).expect_unsupported_media_type(&[FORM]);
     }
     raw(FORM, &format!("token={user}&x={}", "x".repeat(16 * 1_024))).expect_too_large();
     for hint in ["access_token", "refresh_token", "unknown_kind", ""] {

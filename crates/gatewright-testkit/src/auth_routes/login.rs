@@ -100,12 +100,12 @@ pub fn login_accepts_forms_only(target: &Target) {
         "application/x-www-form-urlencoded; charset=iso-8859-1",
         "application/x-www-form-urlencodedx",
     ] {
-        target.send(&target.post("/login").body(media, &body)).expect_unsupported_media_type();
+        target.send(&target.post("/login").body(media, &body)).expect_unsupported_media_type(&[FORM]);
     }
     let twice = target.post("/login").body(FORM, &body).header("content-type", FORM);
-    target.send(&twice).expect_unsupported_media_type();
+    target.send(&twice).expect_unsupported_media_type(&[FORM]);
     let json = json!({"username": email, "password": PASSWORD}).to_string();
-    target.send(&target.post("/login").json(&json)).expect_unsupported_media_type();
+    target.send(&target.post("/login").json(&json)).expect_unsupported_media_type(&[FORM]);
 }
 
 /// RFC 6749 §3.3: of the requested scopes, login grants those that the user may have.

@@ -1,6 +1,6 @@
 //! Cases for `logout` and `logout-all`.
 
-use super::{FORM, PASSWORD, Target, Tokens};
+use super::{FORM, JSON, PASSWORD, Target, Tokens};
 
 /// Its access token and its refresh token become invalid; other sessions of the user go on.
 pub fn logout_ends_the_session(target: &Target) {
@@ -28,8 +28,9 @@ pub fn logout_by_refresh_token_needs_no_access_token(target: &Target) {
     let body = format!(r#"{{"refresh_token":"{}"}}"#, first.refresh);
     target.send(&target.post("/logout").json(&body)).expect_no_content();
     let raw = |media: &str, body: &str| target.send(&target.post("/logout").body(media, body));
-    raw("text/plain", "x").expect_unsupported_media_type();
-    raw(FORM, "refresh_token=a&refresh_token=b").expect_malformed();
+    raw("text/plain", "x").expect_unsupported_media_type(&[FORM, JSON]);
+    raw(FORM, "refresh_token=a&refresh_token=b").expect_malformed_field("refresh_token", "is repeated");
+    raw(JSON, r#"{"refresh_token":1}"#).expect_malformed_field("refresh_token", "is not a string");
 }
 
 /// Sessions in the cache of the guards included. The user can log in again.
@@ -63,7 +64,8 @@ pub fn a_refused_logout_all_ends_nothing(target: &Target) {
         target.send(&logout_all().bearer(token)).expect_invalid_token();
     }
     let post = || logout_all().bearer(&user.access);
-    target.send(&post().body("text/plain", "x")).expect_unsupported_media_type();
-    target.send(&post().json("{")).expect_malformed();
+    target.send(&post().body("text/plain", "x")).expect_unsupported_media_type(&[FORM, JSON]);
+    target.send(&post().json("{")).expect_no_json();
+    target.send(&post().body(FORM, "x=%")).expect_no_form();
     target.expect_active(&user);
 }

@@ -1,6 +1,6 @@
 //! Cases for `refresh`.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{FORM, JSON, Target, Tokens, expect_same_token};
 
@@ -57,16 +57,30 @@ pub fn a_refresh_for_more_scopes_is_refused_and_consumes_nothing(target: &Target
 /// As a form and as JSON.
 pub fn malformed_refresh_requests_are_400(target: &Target) {
     let send = |media: &str, body: &str| target.send(&target.post("/refresh").body(media, body));
-    for body in ["", "refresh_token=", "refresh_token=a&refresh_token=a", "token=a", "refresh_token=%"] {
-        send(FORM, body).expect_malformed();
+    for (body, problem) in [
+        ("", "is missing"),
+        ("token=a", "is missing"),
+        ("refresh_token=", "is empty"),
+        ("refresh_token=a&refresh_token=a", "is repeated"),
+        ("refresh_token=%", "is badly encoded"),
+    ] {
+        send(FORM, body).expect_malformed_field("refresh_token", problem);
     }
-    let members = [json!(1), Value::Null, json!("")].map(|token| json!({"refresh_token": token}).to_string());
-    let twice = r#"{"refresh_token":"a","refresh_token":"a"}"#;
-    for body in ["", "{}", "[]", "{", twice].into_iter().chain(members.iter().map(String::as_str)) {
-        send(JSON, body).expect_malformed();
+    for (body, problem) in [
+        ("{}", "is missing"),
+        (r#"{"refresh_token":""}"#, "is empty"),
+        (r#"{"refresh_token":1}"#, "is not a string"),
+        (r#"{"refresh_token":null}"#, "is not a string"),
+        (r#"{"refresh_token":"a","refresh_token":"a"}"#, "is repeated"),
+    ] {
+        send(JSON, body).expect_malformed_field("refresh_token", problem);
     }
-    send("text/plain", "x").expect_unsupported_media_type();
-    send("", "refresh_token=x").expect_unsupported_media_type();
+    for body in ["", "[]", "{"] {
+        send(JSON, body).expect_no_json();
+    }
+    for (media, body) in [("text/plain", "x"), ("", "refresh_token=x")] {
+        send(media, body).expect_unsupported_media_type(&[FORM, JSON]);
+    }
     send(FORM, "grant_type=password&refresh_token=x").expect_unsupported_grant_type();
 }
 

@@ -109,27 +109,30 @@ pub fn malformed_revocations_are_refused(target: &Target) {
     let token = &user.refresh;
     let raw = |media: &str, body: &str| target.send(&target.post("/revoke").body(media, body));
     let malformed = [
-        String::new(),
-        "token=".to_owned(),
-        "token".to_owned(),
-        format!("refresh_token={token}"),
-        format!("Token={token}"),
-        format!("token={token}&token={token}"),
-        format!("token={token}&token="),
-        format!("token={token}&token_type_hint=refresh_token&token_type_hint=refresh_token"),
-        format!("token={token}&x=%zz"),
-        format!("token={token}&x=%ff"),
+        (String::new(), "token", "is missing"),
+        (format!("refresh_token={token}"), "token", "is missing"),
+        (format!("Token={token}"), "token", "is missing"),
+        ("token=".to_owned(), "token", "is empty"),
+        ("token".to_owned(), "token", "is empty"),
+        (format!("token={token}&token={token}"), "token", "is repeated"),
+        (format!("token={token}&token="), "token", "is repeated"),
+        (format!("token={token}%zz"), "token", "is badly encoded"),
+        (format!("token={token}&token_type_hint=x&token_type_hint=x"), "token_type_hint", "is repeated"),
+        ("token_type_hint=x&token_type_hint=x".to_owned(), "token", "is missing"),
     ];
-    for body in &malformed {
-        raw(FORM, body).expect_malformed();
+    for (body, field, problem) in &malformed {
+        raw(FORM, body).expect_malformed_field(field, problem);
     }
     assert_eq!(malformed.len(), 10);
-    for media in ["", JSON, "text/plain", "multipart/form-data; boundary=x"] {
-        raw(media, &format!("token={token}")).expect_unsupported_media_type();
+    for value in ["%zz", "%ff"] {
+        raw(FORM, &format!("token={token}&x={value}")).expect_no_form();
     }
-    raw(JSON, &format!(r#"{{"token":"{token}"}}"#)).expect_unsupported_media_type();
+    for media in ["", JSON, "text/plain", "multipart/form-data; boundary=x"] {
+        raw(media, &format!("token={token}")).expect_unsupported_media_type(&[FORM]);
+    }
+    raw(JSON, &format!(r#"{{"token":"{token}"}}"#)).expect_unsupported_media_type(&[FORM]);
     let query = target.post("/revoke").with_query(&format!("?token={token}")).body(FORM, "");
-    target.send(&query).expect_malformed();
+    target.send(&query).expect_malformed_field("token", "is missing");
     raw(FORM, &format!("token={token}&x={}", "x".repeat(16 * 1_024))).expect_too_large();
     target.expect_active(&user);
 }

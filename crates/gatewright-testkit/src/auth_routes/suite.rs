@@ -115,6 +115,7 @@ macro_rules! auth_routes_cases {
                 other_media_types_are_415
                 every_field_is_required_once_and_not_empty
                 invalid_percent_encoding_and_invalid_utf8_are_400
+                thousands_of_members_and_levels_are_one_problem
             }
             methods {
                 endpoints_are_called_with_post_alone
@@ -208,6 +209,6 @@ mod tests {
     #[test]
     fn every_case_is_in_a_list_once() {
         assert_all_listed(CASES, concat!(env!("CARGO_MANIFEST_DIR"), "/src/auth_routes"));
-        assert_eq!(CASES.concat().len(), 71);
+        assert_eq!(CASES.concat().len(), 72);
     }
 }

@@ -47,8 +47,8 @@ pub fn a_taken_user_name_is_422(target: &Target) {
     expect_registered(&register(target, &email, &name));
     for spelling in [&name, &name.to_uppercase()] {
         for address in [&other, &email] {
-            let taken = r#"{"detail":"User name is taken","error":"username_taken"}"#;
-            register(target, address, spelling).expect(422, &[], taken);
+            let taken = register(target, address, spelling);
+            taken.expect_unprocessable("User name is taken", "username_taken", "username");
         }
     }
     target.try_login(&other, PASSWORD).expect_login_refused();
@@ -68,16 +68,18 @@ pub fn a_new_user_name_does_not_disclose_a_taken_address(target: &Target) {
 pub fn an_invalid_user_name_is_422(target: &Target) {
     let [email, _] = new_names();
     for name in ["ada@example.com", "@", "a b", "a\u{0}b", "a\u{202e}b", &"x".repeat(65)] {
-        let invalid = r#"{"detail":"Invalid user name","error":"invalid_username"}"#;
-        register(target, &email, name).expect(422, &[], invalid);
+        let invalid = register(target, &email, name);
+        invalid.expect_unprocessable("Invalid user name", "invalid_username", "username");
     }
     target.try_login(&email, PASSWORD).expect_login_refused();
-    for body in [
-        json!({"email": email, "password": PASSWORD, "username": 7}).to_string(),
-        json!({"email": email, "password": PASSWORD, "username": null}).to_string(),
-        format!(r#"{{"email":"{email}","password":"{PASSWORD}","username":"a","username":"b"}}"#),
+    let twice = format!(r#"{{"email":"{email}","password":"{PASSWORD}","username":"a","username":"b"}}"#);
+    for (body, problem) in [
+        (json!({"email": email, "password": PASSWORD, "username": 7}).to_string(), "is not a string"),
+        (json!({"email": email, "password": PASSWORD, "username": null}).to_string(), "is not a string"),
+        (json!({"email": "x", "password": "x", "username": 7}).to_string(), "is not a string"),
+        (twice, "is repeated"),
     ] {
-        target.send(&target.post("/register").json(&body)).expect_malformed();
+        target.send(&target.post("/register").json(&body)).expect_malformed_field("username", problem);
     }
     expect_registered(&register(target, &email, ""));
     target.try_login(&email, PASSWORD).expect_ok();

@@ -304,14 +304,15 @@ pub async fn malformed<S: Storage, T: Tokens>(service: Service<S, T>) {
     node.cut_off();
     let post =
         async |media_type: &str, body: Vec<u8>| node.post(Endpoint::Refresh, media_type, None, body).await;
-    for empty in ["refresh_token=", "", "refresh_token"] {
-        post(FORM, empty.into()).await.expect_invalid_request();
+    for (form, problem) in [("", "is missing"), ("refresh_token=", "is empty"), ("refresh_token", "is empty")]
+    {
+        post(FORM, form.into()).await.expect_malformed_token(problem);
     }
     for bytes in [&b"refresh_token=\xff"[..], b"refresh_token=%ff", b"refresh_token=%C3%28"] {
-        post(FORM, bytes.to_vec()).await.expect_invalid_request();
+        post(FORM, bytes.to_vec()).await.expect_malformed_token("is badly encoded");
     }
-    post(JSON, b"{\"refresh_token\":\"\xff\"}".to_vec()).await.expect_invalid_request();
-    post(JSON, br#"{"refresh_token":""}"#.to_vec()).await.expect_invalid_request();
+    post(JSON, b"{\"refresh_token\":\"\xff\"}".to_vec()).await.expect_no_json();
+    post(JSON, br#"{"refresh_token":""}"#.to_vec()).await.expect_malformed_token("is empty");
     for form in ["%00", "\0", "%27+OR+1%3D1+--", "%25", "_", "%2A", &long] {
         post(FORM, format!("refresh_token={form}").into()).await.expect_invalid_grant();
     }

@@ -245,10 +245,19 @@ impl Answer {
         self.expect(400, r#"{"detail":"Invalid refresh token","error":"invalid_grant"}"#);
     }
 
-    /// Asserts the answer to a malformed request.
+    /// Asserts the answer to a malformed request that names its field: `refresh_token is missing`.
     #[track_caller]
-    pub fn expect_invalid_request(&self) {
-        self.expect(400, r#"{"detail":"Malformed request","error":"invalid_request"}"#);
+    pub fn expect_malformed_token(&self, problem: &str) {
+        let detail = format!("Malformed request: refresh_token {problem}");
+        let body = format!(r#"{{"detail":"{detail}","error":"invalid_request","field":"refresh_token"}}"#);
+        self.expect(400, &body);
+    }
+
+    /// Asserts the answer to a body that is not one JSON object.
+    #[track_caller]
+    pub fn expect_no_json(&self) {
+        let detail = "Malformed request: the body is not a JSON object";
+        self.expect(400, &format!(r#"{{"detail":"{detail}","error":"invalid_request"}}"#));
     }
 }
 

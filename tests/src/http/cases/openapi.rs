@@ -278,6 +278,10 @@ impl Operation {
         }
         let challenge = response.header("www-authenticate").is_some();
         assert!(!challenge || documented["headers"]["WWW-Authenticate"].is_object(), "{self}: the challenge");
+        for (name, header) in [("accept-post", "Accept-Post"), ("accept-patch", "Accept-Patch")] {
+            let is_documented = documented["headers"][header].is_object();
+            assert_eq!(response.header(name).is_some(), is_documented, "{self}: {header}");
+        }
     }
 
     /// An object has the members that the schema requires, and no others than it names.

@@ -3,7 +3,7 @@
 
 use example_service::testing::Example;
 use gatewright_testkit::Outage;
-use gatewright_testkit::auth_routes::{PASSWORD, Request, Target, Tokens};
+use gatewright_testkit::auth_routes::{FORM, PASSWORD, Request, Target, Tokens};
 
 const BOTH: [fn(&Outage); 2] = [Outage::fail_users, Outage::fail_sessions];
 
@@ -80,8 +80,8 @@ pub fn requests_that_need_no_store_succeed((target, outage): &(Target, Outage)) 
         target.me(token).expect_invalid_token();
     }
     target.refresh("x.y.z").expect_refresh_refused();
-    target.login_with(&[]).expect_malformed();
-    target.send(&target.post("/login")).expect_unsupported_media_type();
+    target.login_with(&[]).expect_malformed_field("username", "is missing");
+    target.send(&target.post("/login")).expect_unsupported_media_type(&[FORM]);
     target.send(&Request::get("/auth/login")).expect_method_not_allowed("POST");
     target.send(&Request::get("/none")).expect_not_found();
     // Longer than any login name, so it is not looked up.

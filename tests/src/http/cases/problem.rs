@@ -28,6 +28,7 @@ pub fn pd_about_blank(target: &Target) {
         (Request::get("/external-data"), 401, Value::Null),
         (Request::get("/external-data").api_key("x"), 403, Value::Null),
         (Request::get("/none"), 404, Value::Null),
+        (target.post("/login").form(&[]), 400, json!("invalid_request")),
         (Request::get("/auth/login"), 405, Value::Null),
         (Request::post("/health"), 405, Value::Null),
         (Request::new("DELETE", &last_admin).bearer(&admin), 409, Value::Null),
@@ -41,5 +42,11 @@ pub fn pd_about_blank(target: &Target) {
         let members = ["type", "title", "status", "error"].map(|name| body[name].clone());
         assert_eq!(members, [json!("about:blank"), json!(phrase(status)), json!(status), error]);
         assert!(body["detail"].is_string(), "{body}");
+        let field = match (status, body["detail"].as_str()) {
+            (422, _) => json!("email"),
+            (_, Some("Malformed request: username is missing")) => json!("username"),
+            _ => Value::Null,
+        };
+        assert_eq!(body["field"], field, "{body}");
     }
 }

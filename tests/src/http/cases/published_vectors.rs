@@ -3,7 +3,7 @@
 //! `gatewright_testkit::auth_routes::published_vectors`.
 
 use example_service::testing::Example;
-use gatewright_testkit::auth_routes::{Request, Response, Target};
+use gatewright_testkit::auth_routes::{JSON, Request, Response, Target};
 
 fn write_with_scope(target: &Target, scope: &str) -> Response {
     let token = target.forge_claim(&target.admin().access, "scope", scope);
@@ -19,7 +19,7 @@ pub fn rs_header_and_body(target: &Target) {
     target.send(&target.guarded().form(&[("access_token", &token)])).expect_unauthenticated();
     let admin = target.admin().access;
     let form = Request::post("/items").bearer(&admin).form(&[("access_token", &admin)]);
-    target.send(&form).expect_unsupported_media_type();
+    target.send(&form).expect_unsupported_media_type(&[JSON]);
 }
 
 /// RFC 6750 §3.1: the challenge names the scope.

@@ -2,7 +2,7 @@
 
 use example_service::testing::Example;
 use gatewright_testkit::auth_routes::sessions::session_row;
-use gatewright_testkit::auth_routes::{PASSWORD, Request, Target, Tokens, session_id};
+use gatewright_testkit::auth_routes::{JSON, PASSWORD, Request, Target, Tokens, session_id};
 use serde_json::json;
 
 use super::scopes::moderator;
@@ -65,7 +65,7 @@ pub fn an_invalid_change_of_a_user_is_refused(target: &Target) {
     let unknown = ["root", "Admin", "", "admin "].map(|role| json!(["user", role]));
     for roles in unknown.into_iter().chain([json!([])]) {
         let answer = target.patch_user(&id, &json!({"roles": roles}).to_string());
-        answer.expect(422, &[], r#"{"detail":"Unknown role","error":"unknown_role"}"#);
+        answer.expect_unprocessable("Unknown role", "unknown_role", "roles");
     }
     target.patch_user("nobody", r#"{"is_active":false}"#).expect_not_found();
     for body in [
@@ -77,11 +77,11 @@ pub fn an_invalid_change_of_a_user_is_refused(target: &Target) {
         r#"{"is_active":"no"}"#,
         r#"{"epoch":"1"}"#,
     ] {
-        target.patch_user(&id, body).expect_malformed();
+        target.patch_user(&id, body).expect_malformed_body("is invalid");
     }
     let admin = target.admin().access;
     let form = Request::new("PATCH", &format!("/users/{id}")).bearer(&admin).form(&[("roles", "admin")]);
-    target.send(&form).expect_unsupported_media_type();
+    target.send(&form).expect_unsupported_patch(&[JSON]);
     assert_eq!(target.me(&user).json()["roles"], json!(["user"]));
 }
 

@@ -52,10 +52,12 @@ pub fn to_problem(target: usize, answer: Answer) -> Answer {
 fn as_problem(answer: Answer) -> Answer {
     let refusal: Value = serde_json::from_str(&answer.body).unwrap();
     let (status, detail) = (answer.status, &refusal["detail"]);
-    let error = refusal.get("error").map(|error| format!(r#","error":{error}"#)).unwrap_or_default();
+    let member = |name| refusal.get(name).map(|value| format!(r#","{name}":{value}"#)).unwrap_or_default();
+    let (error, field) = (member("error"), member("field"));
     let title = phrase(status);
-    let body =
-        format!(r#"{{"type":"about:blank","title":"{title}","status":{status},"detail":{detail}{error}}}"#);
+    let body = format!(
+        r#"{{"type":"about:blank","title":"{title}","status":{status},"detail":{detail}{error}{field}}}"#
+    );
     let answer = answer.with("content-type", PROBLEM_JSON).with("content-length", &body.len().to_string());
     Answer { body, ..answer }
 }
