@@ -4,6 +4,7 @@ mod interceptor;
 mod server_crash;
 mod more_on_postgres;
 mod stuck_on_postgres;
+mod two_primaries;
 
 use std::sync::Arc;
 

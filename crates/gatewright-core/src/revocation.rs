@@ -5,6 +5,7 @@ mod feed_key;
 mod envelope;
 mod feed;
 mod flood;
+mod feed_log;
 
 pub use envelope::{
     FEED_KEY_LABEL, FeedCodec, FeedMessage, InvalidFeedMessage, MAX_FEED_KEYS, MAX_FEED_MESSAGE_BYTES,
@@ -14,6 +15,7 @@ pub use feed::{
     FeedReach, LocalFeed, Publication, Received, RevocationFeed, RevocationListener, RevocationReceiver,
 };
 pub use feed_key::{FEED_KEY_BYTES, FeedKey, InvalidFeedKey};
+pub use feed_log::FeedLog;
 pub use flood::{
     FIRST_RETRY_PAUSE, Flood, FloodGate, LogLimit, MAX_BYTES_PER_SECOND, MAX_FLOOD_PAUSE,
     MAX_MESSAGES_PER_SECOND, MAX_REJECTED_PER_SECOND, MAX_RETRY_PAUSE, MIN_FLOOD_PAUSE, RetryPauses,

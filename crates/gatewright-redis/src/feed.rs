@@ -36,6 +36,9 @@ use sender::Outbox;
 /// How long unused connections stay open.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The server's software, for the log.
+const SERVER: &str = "Redis";
+
 const PUBLISH: &str = "publish a revocation";
 const ENDED: &str = "the thread of the feed has ended";
 
@@ -45,9 +48,9 @@ const ENDED: &str = "the thread of the feed has ended";
 /// The feed uses two connections and a thread, on which it runs in a runtime of its own. The thread
 /// ends when the last clone is dropped. Nothing waits for its end. The server must be a primary; both
 /// connections check that once a second, and a message that a demoted server accepted counts as not
-/// sent. A lost connection is replaced after at most 0.1 seconds. So is a connection on which nothing
-/// arrives for 6 seconds, because heartbeats must arrive every second. If the next subscription fails
-/// too before a message of the cluster arrives, the pauses grow to at most 2 seconds. If there are no
+/// sent. A lost connection is replaced after at most 0.1 seconds. If the node's own heartbeats do not
+/// return for 6 seconds, both connections are replaced: after a failover, each may be on another server.
+/// If the next subscription fails too before a heartbeat returns, the pauses grow to at most 2 seconds. If there are no
 /// receivers, the connections are closed 5 seconds after the last message.
 ///
 /// # Delivery
@@ -143,7 +146,7 @@ impl RedisFeed {
         let (receivers, new_receivers) = unbounded_channel();
         let (opened, connected) = oneshot::channel();
         let heartbeats = outbox.clone();
-        let thread = FeedThread::spawn("Redis", || async move {
+        let thread = FeedThread::spawn(SERVER, || async move {
             let listener = Listener::new(connector, heartbeats, new_receivers);
             tokio::join!(sender, listener.run(opened));
         })?;
@@ -161,7 +164,8 @@ impl RevocationFeed for RedisFeed {
         if self.receivers.send(receiver).is_err() {
             tracing::error!(
                 target: "gatewright",
-                "Redis feed: its thread has ended, so caches are not used until a restart"
+                feed = SERVER,
+                "the thread of the revocation feed has ended; guards query the stores until a restart"
             );
         }
     }

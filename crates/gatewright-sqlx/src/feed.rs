@@ -65,6 +65,9 @@ const SETTINGS: [(&str, &str); 4] = [
     ("client_min_messages", "error"),
 ];
 
+/// The server's software, for the log.
+const SERVER: &str = "PostgreSQL";
+
 const ACTION: &str = "publish a revocation";
 const ENDED: &str = "the thread of the feed has ended";
 
@@ -87,6 +90,10 @@ const ENDED: &str = "the thread of the feed has ended";
 /// sends, the other listens. Each is replaced without the other: if it is lost, or if the node's own
 /// heartbeats do not arrive on the one that listens. The first attempt comes after at most 0.1 seconds.
 /// The pauses grow to at most 2 seconds and have a random part.
+///
+/// After a failover, an old primary may still answer. The connection that sends uses only the server on
+/// which the node listens. If a new one reaches another server, it is closed and sends nothing, and the one
+/// that listens is replaced too.
 ///
 /// `connect` waits for the connection that sends. The other one is opened in the background. Until it
 /// listens, guards query the stores, and revocations of this node reach the others.
@@ -179,7 +186,7 @@ impl PostgresFeed {
         let (receivers, new_receivers) = mpsc::unbounded_channel();
         let (opened, connected) = oneshot::channel();
         let channels = Channels { orders: orders.clone(), new_orders, new_receivers };
-        let thread = FeedThread::spawn("PostgreSQL", || run(connector, channels, opened))?;
+        let thread = FeedThread::spawn(SERVER, || run(connector, channels, opened))?;
         connected.await.map_err(|_| ENDED)??;
         Ok(Self { orders, receivers, permits: Arc::new(Semaphore::new(MAX_WAITING)), thread })
     }
@@ -221,6 +228,7 @@ impl RevocationFeed for PostgresFeed {
         if self.receivers.send(receiver).is_err() {
             tracing::error!(
                 target: "gatewright",
+                feed = SERVER,
                 "the thread of the revocation feed has ended; guards query the stores until a restart"
             );
         }

@@ -69,7 +69,7 @@ impl HeartbeatMonitor {
             clear();
         }
         self.sent_at.store(sent_at, Ordering::SeqCst);
-        Some(Received::Accepted)
+        Some(Received::OwnHeartbeat)
     }
 
     /// The first 64 bits of HMAC-SHA-256 of era and time. 64 bits are enough: each guess costs the attacker

@@ -60,7 +60,8 @@ pub type Publication = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Sen
 /// - With [`FeedReach::Cluster`], the feed sends a fresh [`RevocationReceiver::heartbeat`] every
 ///   [`HEARTBEAT_INTERVAL`](super::HEARTBEAT_INTERVAL), the same way as all messages. It
 ///   passes every incoming message, its own and those of other nodes, to
-///   [`RevocationReceiver::receive`].
+///   [`RevocationReceiver::receive`]. A connection works as long as [own heartbeats](Received::OwnHeartbeat)
+///   return. Messages of other nodes do not show that.
 /// - It bounds the messages that wait to be passed on, in number and in bytes. Beyond the bound, or after
 ///   a run of [rejected](Received::Rejected) ones, it calls [`RevocationReceiver::suspend`] and replaces
 ///   its connection. It passes on no message that is longer than
@@ -124,8 +125,11 @@ pub enum Received {
     /// Had no effect: a heartbeat of another node, whose origin this node cannot check, or an authentic
     /// message that arrived before.
     Ignored,
-    /// Authentic: a revocation, or a heartbeat of this receiver.
+    /// Authentic: a revocation. Another node may have sent it, so it does not show that messages of this node
+    /// reach the others.
     Accepted,
+    /// A heartbeat that this receiver made. What this node sends also arrives, so the feed works.
+    OwnHeartbeat,
 }
 
 /// What handles a feed's messages: the cache of an [`Auth`](crate::Auth), or a test. Its methods must not

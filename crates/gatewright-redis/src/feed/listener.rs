@@ -1,13 +1,11 @@
 //! The receiving half of the feed: a task with one subscription for all receivers. It replaces a
 //! broken subscription.
 
-use std::fmt::Display;
-use std::mem;
 use std::time::Duration;
 
 use gatewright_core::RevocationReceiver;
 use gatewright_core::revocation::{
-    Flood, FloodGate, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, LogLimit, Received, RetryPauses, flood_pause,
+    FeedLog, Flood, FloodGate, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Received, RetryPauses, flood_pause,
 };
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError};
@@ -16,13 +14,13 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::IDLE_TIMEOUT;
 use super::inbox::{Inbox, Incoming, inbox};
 use super::sender::Outbox;
+use super::{IDLE_TIMEOUT, SERVER};
 use crate::connection::{CONNECT_TIMEOUT, check_primary, pause, until};
 use crate::failure::Result;
 
-/// How long a subscription may receive nothing. Heartbeats should arrive every second.
+/// How long a subscription may receive no heartbeat of this node. They should arrive every second.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(2 * HEARTBEAT_TIMEOUT.as_secs());
 
 /// Opens subscriptions.
@@ -79,12 +77,16 @@ impl Subscription {
 const CLOSED: &str = "the connection was closed; the server closes it before it sends more than its \
      client-output-buffer-limit";
 const NO_PRIMARY: &str = "the server did not answer that it is a primary";
-const SILENT: &str = "no heartbeat arrived";
+
+/// What prevents floods.
+const ADVICE: &str = "with an ACL, let only the application's user publish on the channel";
 
 /// Why a subscription ended.
 enum End {
     /// The connection failed, or the server is not a primary any more.
     Broken(&'static str),
+    /// No heartbeat of this node returned. The connection that sends may be on another server.
+    Silent,
     /// There were no receivers for [`IDLE_TIMEOUT`].
     Idle,
     /// Too much arrived.
@@ -98,10 +100,7 @@ pub(super) struct Listener {
     new_receivers: UnboundedReceiver<RevocationReceiver>,
     receivers: Vec<RevocationReceiver>,
     pauses: RetryPauses,
-    /// Whether a loss was logged, and nothing authentic has arrived since.
-    warned: bool,
-    losses: LogLimit,
-    floods: LogLimit,
+    log: FeedLog,
 }
 
 impl Listener {
@@ -116,9 +115,7 @@ impl Listener {
             new_receivers,
             receivers: Vec::new(),
             pauses: RetryPauses::default(),
-            warned: false,
-            losses: LogLimit::default(),
-            floods: LogLimit::default(),
+            log: FeedLog::of_listener(SERVER),
         }
     }
 
@@ -155,12 +152,17 @@ impl Listener {
         drop(subscription);
         match end {
             End::Broken(cause) => {
-                self.log_loss(&cause);
+                self.log.lost(&cause, Instant::now().into_std());
+                pause(self.pauses.next_pause()).await;
+            }
+            End::Silent => {
+                self.log.lost(&"no heartbeat arrived", Instant::now().into_std());
+                self.outbox.reconnect();
                 pause(self.pauses.next_pause()).await;
             }
             End::Idle => self.wait_for_receiver().await?,
             End::Flooded(flood) => {
-                self.log_flood(flood);
+                self.log.flooded(flood, &self.connector.channel, ADVICE, Instant::now().into_std());
                 pause(flood_pause()).await;
             }
         }
@@ -181,8 +183,8 @@ impl Listener {
             self.accept_new()?;
             match subscription {
                 Ok(subscription) => return Some(subscription),
-                Err(failure) => self.log_loss(&failure),
-            }
+                Err(failure) => self.log.lost(&failure, Instant::now().into_std()),
+            };
             self.receivers.retain(|receiver| !receiver.is_gone());
             if self.receivers.is_empty() {
                 self.wait_for_receiver().await?;
@@ -212,9 +214,10 @@ impl Listener {
             tokio::select! {
                 incoming = subscription.inbox.next() => {
                     match incoming.and_then(|incoming| self.pass_on(&incoming, &mut gate)) {
-                        Ok(Some(Received::Accepted)) => {
+                        Ok(Some(Received::OwnHeartbeat)) => {
                             received_at = Instant::now();
-                            self.show_that_it_works();
+                            self.pauses.reset();
+                            self.log.works();
                         }
                         Ok(Some(_)) => {}
                         Ok(None) => return Some(End::Broken(CLOSED)),
@@ -236,7 +239,7 @@ impl Listener {
                     if !self.receivers.is_empty() {
                         needed_at = Instant::now();
                         if received_at.elapsed() > SILENCE_TIMEOUT {
-                            return Some(End::Broken(SILENT));
+                            return Some(End::Silent);
                         }
                     } else if needed_at.elapsed() > IDLE_TIMEOUT {
                         return Some(End::Idle);
@@ -270,44 +273,6 @@ impl Listener {
         };
         gate.count(received)?;
         Ok(Some(received))
-    }
-
-    /// Only an authentic message shows that the subscription works; the server's confirmation is not
-    /// enough.
-    fn show_that_it_works(&mut self) {
-        self.pauses.reset();
-        if mem::take(&mut self.warned) {
-            tracing::info!(target: "gatewright", "Redis feed: receives revocations again");
-        }
-    }
-
-    /// Logs a loss: not for each failed attempt to subscribe, and at most once a minute.
-    fn log_loss(&mut self, cause: &impl Display) {
-        if self.warned {
-            return;
-        }
-        if let Some(count) = self.losses.count(Instant::now().into_std()) {
-            self.warned = true;
-            tracing::warn!(
-                target: "gatewright",
-                failure = %cause,
-                count,
-                "Redis feed: cannot receive revocations, so caches are not used; will retry"
-            );
-        }
-    }
-
-    fn log_flood(&mut self, flood: Flood) {
-        if let Some(count) = self.floods.count(Instant::now().into_std()) {
-            tracing::warn!(
-                target: "gatewright",
-                %flood,
-                count,
-                channel = self.connector.channel,
-                "Redis feed: was flooded and its connection closed, so caches are not used until it subscribes \
-                 again; with an ACL, let only the application's user publish on the channel"
-            );
-        }
     }
 }
 

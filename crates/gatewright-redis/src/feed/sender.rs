@@ -1,17 +1,18 @@
 //! The sending half of the feed: a task that takes batches from the queue and publishes them on one
 //! connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use gatewright_core::revocation::{FeedMessage, LogLimit};
+use gatewright_core::revocation::{FeedLog, FeedMessage};
 use redis::{Pipeline, cmd, pipe};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use super::IDLE_TIMEOUT;
 use super::queue::{Message, Queue, Sent};
+use super::{IDLE_TIMEOUT, SERVER};
 use crate::connection::{SharedConnection, call_deadline, pause};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 
 /// The pause before a failed batch is sent again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -21,6 +22,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub(super) struct Outbox {
     queue: Queue,
+    connection: Arc<SharedConnection>,
     /// Wakes the task. The task ends when the last clone is dropped.
     wake: mpsc::Sender<()>,
 }
@@ -32,9 +34,10 @@ impl Outbox {
         channel: String,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (wake, woken) = mpsc::channel(1);
-        let (queue, losses) = (Queue::default(), LogLimit::default());
-        let sender = Sender { connection, channel, queue: queue.clone(), warned: false, losses };
-        (Self { queue, wake }, sender.run(woken))
+        let (queue, connection) = (Queue::default(), Arc::new(connection));
+        let log = FeedLog::of_sender(SERVER);
+        let sender = Sender { connection: Arc::clone(&connection), channel, queue: queue.clone(), log };
+        (Self { queue, connection, wake }, sender.run(woken))
     }
 
     /// Appends a revocation. `None` if the queue is full or the task has ended.
@@ -46,6 +49,11 @@ impl Outbox {
     /// Appends a heartbeat, or drops it if the queue is full.
     pub(super) fn push_heartbeat(&self, text: String, lifetime: Duration) {
         self.add(text.clone(), text, lifetime, true);
+    }
+
+    /// Closes the connection. The next batch opens another one, to the server that the address leads to by then.
+    pub(super) fn reconnect(&self) {
+        self.connection.close();
     }
 
     fn add(&self, key: String, text: String, lifetime: Duration, is_heartbeat: bool) -> Option<Sent> {
@@ -61,11 +69,10 @@ impl Outbox {
 
 /// The task.
 struct Sender {
-    connection: SharedConnection,
+    connection: Arc<SharedConnection>,
     channel: String,
     queue: Queue,
-    warned: bool,
-    losses: LogLimit,
+    log: FeedLog,
 }
 
 impl Sender {
@@ -94,28 +101,11 @@ impl Sender {
                 return;
             }
             let Err(failure) = self.publish(&batch).await else { break };
-            self.log_loss(&failure);
+            self.log.lost(&failure, Instant::now().into_std());
             pause(RETRY_PAUSE).await;
         }
-        if std::mem::take(&mut self.warned) {
-            tracing::info!(target: "gatewright", "Redis feed: sends revocations again");
-        }
+        self.log.works();
         batch.into_iter().for_each(Message::confirm);
-    }
-
-    fn log_loss(&mut self, failure: &Failure) {
-        if self.warned {
-            return;
-        }
-        if let Some(count) = self.losses.count(Instant::now().into_std()) {
-            self.warned = true;
-            tracing::warn!(
-                target: "gatewright",
-                %failure,
-                count,
-                "Redis feed: cannot send revocations; will retry"
-            );
-        }
     }
 
     /// Publishes a batch in one round trip. A batch with a heartbeat needs two: before it is sent,

@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use gatewright_core::RevocationReceiver;
 use gatewright_core::revocation::{
-    Flood, FloodGate, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, LogLimit, MAX_FEED_MESSAGE_BYTES, Received,
+    FeedLog, Flood, FloodGate, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, MAX_FEED_MESSAGE_BYTES, Received,
     RetryPauses, flood_pause,
 };
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::consume_budget;
 use tokio::time::{Instant, sleep_until};
 
-use super::IDLE_TIMEOUT;
 use super::connections::{Backend, Connector, Listening};
-use super::sender::Order;
+use super::sender::{Order, Target};
+use super::{IDLE_TIMEOUT, SERVER};
 use crate::Failure;
 
 /// How long LISTEN may take to have an effect. Nothing else waits for it.
@@ -27,6 +27,12 @@ const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// [`HEARTBEAT_INTERVAL`] until a message arrives: the first heartbeats may be sent before LISTEN has
 /// an effect.
 const FIRST_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Why the sender asks for another connection.
+const MOVED: &str = "new connections reach another server than the one on which the node listens";
+
+/// What prevents floods.
+const ADVICE: &str = "take the right to connect to the database from roles that do not need it";
 
 /// Why a connection ended.
 enum End {
@@ -49,9 +55,7 @@ pub(super) struct Listener {
     /// A process of the server whose LISTEN has had no effect so far.
     unproven: Option<Backend>,
     pauses: RetryPauses,
-    is_lost: bool,
-    losses: LogLimit,
-    floods: LogLimit,
+    log: FeedLog,
 }
 
 /// What is known of a connection.
@@ -59,7 +63,8 @@ struct Progress {
     gate: FloodGate,
     /// Whether a message has arrived, so LISTEN has had its effect.
     is_proven: bool,
-    /// When the last heartbeat was made, and when the last authentic message arrived.
+    /// When the last heartbeat of this node was made, and when the last one arrived. Messages of other nodes do
+    /// not show that this node sends to the server on which it listens.
     made_at: Instant,
     answered_at: Instant,
     /// Since when the server has a heartbeat that has not come back.
@@ -85,9 +90,7 @@ impl Listener {
             receivers: Vec::new(),
             unproven: None,
             pauses: RetryPauses::default(),
-            is_lost: false,
-            losses: LogLimit::default(),
-            floods: LogLimit::default(),
+            log: FeedLog::of_listener(SERVER),
         }
     }
 
@@ -107,11 +110,12 @@ impl Listener {
         let pause = match end {
             End::Idle => Duration::ZERO,
             End::Flooded(flood) => {
-                self.log_flood(flood);
+                let now = Instant::now().into_std();
+                self.log.flooded(flood, &self.connector.channel, ADVICE, now);
                 flood_pause()
             }
             End::Lost(failure) => {
-                self.log_loss(&failure);
+                self.log.lost(&failure, Instant::now().into_std());
                 self.pauses.next_pause()
             }
         };
@@ -148,7 +152,8 @@ impl Listener {
     /// Delivers messages and asks for heartbeats until the connection ends.
     async fn serve(&mut self, listening: &mut Listening) -> Option<End> {
         self.unproven = Some(listening.backend());
-        let _ = self.orders.send(Order::SendTo(listening.server().clone()));
+        let (unreachable, mut is_unreachable) = oneshot::channel();
+        let _ = self.orders.send(Order::SendTo(Target { server: listening.server().clone(), unreachable }));
         let mut progress = Progress::new();
         loop {
             tokio::select! {
@@ -170,6 +175,7 @@ impl Listener {
                     }
                 }
                 () = self.beaten.notified() => progress.await_heartbeat(),
+                _ = &mut is_unreachable => return Some(End::Lost(MOVED.into())),
                 () = sleep_until(progress.beat_at) => {
                     if let Some(end) = self.beat(&mut progress) {
                         return Some(end);
@@ -199,20 +205,13 @@ impl Listener {
             let verdicts = self.receivers.iter().map(|receiver| receiver.receive(message));
             verdicts.max().unwrap_or(Received::Ignored)
         };
-        if received == Received::Accepted {
+        if received == Received::OwnHeartbeat {
             progress.answered_at = Instant::now();
             progress.unanswered = None;
-            self.show_that_it_works();
+            self.pauses.reset();
+            self.log.works();
         }
         progress.gate.count(received)
-    }
-
-    /// Only an authentic message shows that the connection works; opening it is not enough.
-    fn show_that_it_works(&mut self) {
-        self.pauses.reset();
-        if mem::take(&mut self.is_lost) {
-            tracing::info!(target: "gatewright", "the revocation feed listens again");
-        }
     }
 
     /// Asks for the heartbeats to send now, unless the connection has ended.
@@ -238,35 +237,6 @@ impl Listener {
         }
         progress.next_beat(now);
         None
-    }
-
-    /// Logs that the feed does not listen: not for each failed attempt, and at most once a minute.
-    fn log_loss(&mut self, failure: &Failure) {
-        if self.is_lost {
-            return;
-        }
-        if let Some(count) = self.losses.count(Instant::now().into_std()) {
-            self.is_lost = true;
-            tracing::warn!(
-                target: "gatewright",
-                %failure,
-                count,
-                "the revocation feed does not listen; guards query the stores until it does; will retry"
-            );
-        }
-    }
-
-    fn log_flood(&mut self, flood: Flood) {
-        if let Some(count) = self.floods.count(Instant::now().into_std()) {
-            tracing::warn!(
-                target: "gatewright",
-                %flood,
-                count,
-                channel = self.connector.channel,
-                "the revocation feed was flooded and its connection closed; guards query the stores until it \
-                 listens again; take the right to connect to the database from roles that do not need it"
-            );
-        }
     }
 }
 

@@ -2,15 +2,14 @@
 //! that listens.
 
 use std::collections::VecDeque;
-use std::mem;
 use std::sync::Arc;
 
-use gatewright_core::revocation::{CACHE_TTL_WITH_FEED, LogLimit, RetryPauses};
+use gatewright_core::revocation::{CACHE_TTL_WITH_FEED, FeedLog, RetryPauses};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::IDLE_TIMEOUT;
 use super::connections::{Connector, Sending, ServerId, is_queue_full};
+use super::{IDLE_TIMEOUT, SERVER};
 use crate::Failure;
 
 /// How many messages one statement sends at most.
@@ -20,13 +19,24 @@ const BATCH: usize = 256;
 pub(super) const QUEUE_IS_FULL: &str =
     "the server's notification queue is full: end the session that listens and keeps a transaction open";
 
+/// Why a new connection is not used.
+const OTHER_SERVER: &str = "a new connection reached another server than the one on which the node listens";
+
 /// A request to the task.
 pub(super) enum Order {
     Publish(Outgoing),
     /// Sends heartbeats after all messages that were published before. They replace older ones.
     Beat(Vec<String>),
-    /// The node listens on this server, so it must send to the same one.
-    SendTo(ServerId),
+    /// The node listens, so it must send to the same server.
+    SendTo(Target),
+}
+
+/// Where the node listens.
+pub(super) struct Target {
+    pub(super) server: ServerId,
+    /// Makes the listener replace its connection, because the server cannot be reached any more. Closed when
+    /// that connection has ended.
+    pub(super) unreachable: oneshot::Sender<()>,
 }
 
 /// A message to send.
@@ -68,12 +78,13 @@ pub(super) struct Sender {
     /// Notified when the server has heartbeats.
     beaten: Arc<Notify>,
     connection: Option<Sending>,
+    /// Kept when the connection is lost: the next one must be to the same server.
+    target: Option<Target>,
     outgoing: VecDeque<Waiting>,
     heartbeats: Vec<String>,
     queue_is_full: bool,
     pauses: RetryPauses,
-    is_lost: bool,
-    losses: LogLimit,
+    log: FeedLog,
 }
 
 impl Sender {
@@ -88,12 +99,12 @@ impl Sender {
             orders,
             beaten,
             connection: Some(connection),
+            target: None,
             outgoing: VecDeque::new(),
             heartbeats: Vec::new(),
             queue_is_full: false,
             pauses: RetryPauses::default(),
-            is_lost: false,
-            losses: LogLimit::default(),
+            log: FeedLog::of_sender(SERVER),
         }
     }
 
@@ -141,10 +152,9 @@ impl Sender {
                 self.outgoing.push_back(waiting);
             }
             Order::Beat(heartbeats) => self.heartbeats = heartbeats,
-            Order::SendTo(server) => {
-                if self.connection.as_ref().is_some_and(|connection| !connection.is_on(&server)) {
-                    self.connection = None;
-                }
+            Order::SendTo(target) => {
+                self.connection.take_if(|connection| !connection.is_on(&target.server));
+                self.target = Some(target);
             }
         }
     }
@@ -157,13 +167,26 @@ impl Sender {
     async fn send_all(&mut self) -> Result<(), Failure> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.connector.reopen_sender().await?,
+            None => self.reopen().await?,
         };
         let sent = self.send_over(&mut connection).await;
         if sent.as_ref().err().is_none_or(is_queue_full) {
             self.connection = Some(connection);
         }
         sent
+    }
+
+    /// Opens a connection to the server on which the node listens. If it reaches another one, only the listener
+    /// can decide which of the two is used: its next connection gives a new target.
+    async fn reopen(&mut self) -> Result<Sending, Failure> {
+        let connection = self.connector.reopen_sender().await?;
+        if let Some(target) = self.target.take_if(|target| !connection.is_on(&target.server)) {
+            // If it fails, the node does not listen there any more.
+            if target.unreachable.send(()).is_ok() {
+                return Err(OTHER_SERVER.into());
+            }
+        }
+        Ok(connection)
     }
 
     async fn send_over(&mut self, connection: &mut Sending) -> Result<(), Failure> {
@@ -185,9 +208,7 @@ impl Sender {
     fn show_that_it_works(&mut self) {
         self.pauses.reset();
         self.queue_is_full = false;
-        if mem::take(&mut self.is_lost) {
-            tracing::info!(target: "gatewright", "the revocation feed sends again");
-        }
+        self.log.works();
     }
 
     /// Waits before the next attempt. `None` if no other order can come.
@@ -198,7 +219,8 @@ impl Sender {
         if self.queue_is_full {
             self.outgoing.iter_mut().for_each(|waiting| waiting.answer(Outcome::QueueIsFull));
         }
-        self.log_loss(failure);
+        let failure = if self.queue_is_full { QUEUE_IS_FULL.to_owned() } else { failure.to_string() };
+        self.log.lost(&failure, Instant::now().into_std());
         // The next ones are made soon, and these may be too old by then.
         self.heartbeats.clear();
         let until = Instant::now() + self.pauses.next_pause();
@@ -207,22 +229,5 @@ impl Sender {
         }
         self.outgoing.retain(|waiting| waiting.since.elapsed() < CACHE_TTL_WITH_FEED);
         Some(())
-    }
-
-    /// Logs that the feed cannot send: not for each failed attempt, and at most once a minute.
-    fn log_loss(&mut self, failure: &Failure) {
-        if self.is_lost {
-            return;
-        }
-        if let Some(count) = self.losses.count(Instant::now().into_std()) {
-            self.is_lost = true;
-            let failure = if self.queue_is_full { QUEUE_IS_FULL.to_owned() } else { failure.to_string() };
-            tracing::warn!(
-                target: "gatewright",
-                failure,
-                count,
-                "the revocation feed cannot send; guards query the stores until it can; will retry"
-            );
-        }
     }
 }

@@ -219,7 +219,7 @@ impl RevocationListener for Listener {
         if text.starts_with("heartbeat ") {
             let is_own = lock(&self.heartbeats).iter().any(|made| made == text);
             self.note(Received::Heartbeat(text.to_owned()));
-            return if is_own { Verdict::Accepted } else { Verdict::Ignored };
+            return if is_own { Verdict::OwnHeartbeat } else { Verdict::Ignored };
         }
         match CODEC.open(text) {
             Ok(message) => {
