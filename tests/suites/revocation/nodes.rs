@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
+use gatewright::http::Denial;
 use gatewright::revocation::{
     CACHE_TTL_WITH_FEED, CACHE_TTL_WITHOUT_FEED, HEARTBEAT_TIMEOUT, LocalFeed, RevocationCheck,
 };
 use gatewright::store::SessionStore;
-use gatewright::types::Clock;
-use gatewright::{MemoryStore, TokenPair};
+use gatewright::types::{Clock, RoleChange};
+use gatewright::{MemoryStore, RoleName, TokenPair};
 use gatewright_testkit::ManualFeed;
 use gatewright_testkit::store::Store;
 use gatewright_tests::{World, memory, sqlite};
 
-use super::{EMAIL, TICK, authenticate, new_password, on_each_store};
+use super::{EMAIL, TICK, authenticate, fed_with, new_password, on_each_store};
 
 /// Two nodes without a feed.
 fn unfed<S: Store>([here, there]: [S; 2]) -> [World<S>; 2] {
@@ -160,4 +161,20 @@ async fn an_unpublished_revocation_takes_effect_within_half_a_minute() {
         seconds += 1;
     }
     assert_eq!(seconds, CACHE_TTL_WITH_FEED.as_secs());
+}
+
+/// The first call has changed the roles, but the other nodes have no message. Only a call that succeeds shows
+/// that they have it.
+#[tokio::test]
+async fn a_repeated_change_of_roles_waits_for_the_feed_again() {
+    let (world, _, feed, _) = fed_with(|builder| builder.with_role_change(RoleChange::EndSessions)).await;
+    let accounts = world.auth.accounts().unwrap();
+    let user = accounts.page(None, 1).await.unwrap().remove(0).id;
+    let roles = || Some([RoleName::from_static("editor")].into());
+    feed.cut();
+    for attempt in 1..=3 {
+        let error = accounts.update(&user, roles(), None).await.unwrap_err();
+        assert_eq!(Denial::from(error.kind()), Denial::Unavailable, "attempt {attempt}");
+    }
+    assert_eq!(accounts.find(&user).await.unwrap().roles, roles().unwrap(), "the change has happened");
 }

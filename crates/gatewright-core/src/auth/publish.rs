@@ -44,7 +44,7 @@ impl<U: AuthUser> Auth<U> {
     }
 
     async fn publish(&self, revocation: Revocation) -> Result<(), Error> {
-        self.inner.answerable(PendingRevocation::new(&self.inner, revocation).publish()).await
+        self.inner.answerable(self.inner.publish_and_wait(revocation)).await
     }
 }
 
@@ -100,6 +100,14 @@ impl<U: AuthUser> Inner<U> {
             self.emit(&Event::Failed { error: &error });
         }
         Ok(done)
+    }
+
+    /// Publishes a revocation whose change is in the store already, and waits until the feed has the message.
+    ///
+    /// # Errors
+    /// The feed did not take the message.
+    pub(crate) async fn publish_and_wait(&self, revocation: Revocation) -> Result<(), AuthError> {
+        PendingRevocation::new(self, revocation).publish().await
     }
 
     /// Invalidates this node's cache, then hands the message to the feed.

@@ -106,9 +106,11 @@ impl<U: AuthUser> Accounts<U> {
             return updated(self.inner.revoke_and_wait(Revocation::user(id.clone()), update, record).await?);
         }
         let user = updated(self.first_step(id, update, record).await?)?;
-        // Otherwise the user had these roles already.
         if user.epoch() == epoch {
             self.inner.delete_all_sessions(id, None).await?;
+        } else {
+            // The user had these roles already. An earlier call may have failed before the feed had its message.
+            self.inner.publish_and_wait(Revocation::user(id.clone())).await?;
         }
         Ok(user)
     }
