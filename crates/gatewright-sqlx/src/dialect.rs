@@ -62,6 +62,13 @@ pub(crate) trait Dialect: Driver {
         SqlStr::from_static(statement)
     }
 
+    /// The text of a statement with the schema of its tables, if one is given and the database's statements must
+    /// name it.
+    fn in_schema(statement: String, schema: Option<&str>) -> String {
+        let _ = schema;
+        statement
+    }
+
     /// How many rows a statement changed.
     fn rows_affected(result: &Self::QueryResult) -> u64;
 

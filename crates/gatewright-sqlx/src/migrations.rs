@@ -30,6 +30,12 @@ impl Version {
         Ok(Self(recorded.number("version")?.try_into()?))
     }
 
+    /// Whether no file has run to its end.
+    #[cfg(feature = "mysql")]
+    pub(crate) const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
     /// Rejects tables that this program cannot use. `store` is the store's name.
     pub(crate) fn require_current<D: Dialect>(self, store: &str) -> Result<(), Failure> {
         if self.is_current::<D>() {

@@ -2,6 +2,7 @@
 
 mod connect;
 mod dialect;
+mod foreign;
 mod shared;
 
 /// Accounts and sessions in a MySQL or MariaDB database. Clones share their connections.

@@ -70,11 +70,15 @@ impl<D: Dialect> Statement<D> {
         if self.numbers.is_empty() {
             return Ok(D::rows_affected(&D::execute(connection, self.query(schema)?).await?));
         }
-        let mut text = D::sql(self.text, schema).as_str().to_owned();
-        for number in self.numbers {
-            text = text.replacen('?', &number.to_string(), 1);
-        }
-        Ok(D::rows_affected(&D::execute(connection, AssertSqlSafe(text)).await?))
+        Ok(D::rows_affected(&D::execute(connection, AssertSqlSafe(self.with_numbers(schema))).await?))
+    }
+
+    /// The text with the numbers in place of the placeholders. The schema comes last, because its name may contain
+    /// a question mark.
+    fn with_numbers(&self, schema: Option<&str>) -> String {
+        let text = D::sql(self.text, None).as_str().to_owned();
+        let numbers = self.numbers.iter().map(ToString::to_string);
+        D::in_schema(numbers.fold(text, |text, number| text.replacen('?', &number, 1)), schema)
     }
 
     /// Reads the first row, if there is one.
@@ -97,5 +101,20 @@ impl<D: Dialect> Statement<D> {
 
     fn query(self, schema: Option<&str>) -> sqlx::Result<DriverQuery<D>> {
         D::with_sql(self.values, D::sql(self.text, schema))
+    }
+}
+
+#[cfg(all(test, feature = "mysql"))]
+mod tests {
+    use sqlx::MySql;
+
+    use super::*;
+
+    #[test]
+    fn numbers_replace_placeholders_and_not_question_marks_in_the_schemas_name() {
+        let statement =
+            Statement::<MySql>::unprepared("DELETE FROM gatewright_a WHERE b = $1 LIMIT $2", vec![7, 8]);
+        assert_eq!(statement.with_numbers(Some("x?y")), "DELETE FROM `x?y`.gatewright_a WHERE b = 7 LIMIT 8");
+        assert_eq!(statement.with_numbers(None), "DELETE FROM gatewright_a WHERE b = 7 LIMIT 8");
     }
 }

@@ -7,9 +7,10 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{Connection, Executor, MySql, query_scalar};
 
 use super::MySqlStore;
+use super::foreign::reject_foreign_tables;
 use crate::Failure;
 use crate::connection::Pools;
-use crate::migrations::run_missing;
+use crate::migrations::{Version, run_missing};
 use crate::options::SqlOptions;
 use crate::scheme::check_scheme;
 use crate::server::migrate::{ServerMigration, migrate};
@@ -94,6 +95,9 @@ impl ServerMigration for MySql {
             return Err("timed out waiting for another node's migration lock".into());
         }
         connection.execute(LIMIT_LOCK_WAITS).await?;
+        if Version::find::<Self>(connection).await?.is_none() {
+            reject_foreign_tables(connection).await?;
+        }
         run_missing::<Self>(connection).await
     }
 }

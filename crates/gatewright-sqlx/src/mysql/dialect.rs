@@ -39,9 +39,13 @@ impl Dialect for MySql {
     const PREPARES_DELETE_EXPIRED: bool = false;
 
     fn sql(statement: &'static str, schema: Option<&str>) -> SqlStr {
-        let statement = unnumbered(statement);
-        let Some(schema) = schema else { return AssertSqlSafe(statement).into_sql_str() };
-        AssertSqlSafe(with_schema(&statement, schema)).into_sql_str()
+        AssertSqlSafe(Self::in_schema(unnumbered(statement), schema)).into_sql_str()
+    }
+
+    /// Only the names of tables contain the prefix.
+    fn in_schema(statement: String, schema: Option<&str>) -> String {
+        let Some(schema) = schema else { return statement };
+        statement.replace("gatewright_", &format!("`{}`.gatewright_", schema.replace('`', "``")))
     }
 
     fn rows_affected(result: &MySqlQueryResult) -> u64 {
@@ -52,11 +56,6 @@ impl Dialect for MySql {
     fn text<'r>(row: &'r MySqlRow, column: &str) -> Result<Option<&'r str>, Failure> {
         Ok(Self::get_bytes(row, column)?.map(str::from_utf8).transpose()?)
     }
-}
-
-/// The statement with the schema of its tables. Only the names of tables contain this prefix.
-fn with_schema(statement: &str, schema: &str) -> String {
-    statement.replace("gatewright_", &format!("`{}`.gatewright_", schema.replace('`', "``")))
 }
 
 /// A deadlock, a lock timeout, or a row that has changed since it was read.

@@ -9,6 +9,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Connection, Sqlite};
+use tokio::time::Instant;
 
 use super::SqliteStore;
 use super::file::{create_private, warn_if_public};
@@ -35,9 +36,9 @@ const WRITER: u32 = 1;
 /// Connections that read, unless [`SqlOptions`] set another number. SQLite's write-ahead log lets them read during a write.
 const READERS: u32 = 4;
 
-/// A start is retried for 5 seconds if another process may have disturbed it. On a new database,
-/// SQLite does not wait for locks while the journal mode changes.
-const START_ATTEMPTS: u32 = 50;
+/// How long a start is retried if another process may have disturbed it. On a new database, SQLite does not
+/// wait for locks while the journal mode changes.
+const START_RETRIES: Duration = Duration::from_secs(30);
 const START_PAUSE: Duration = Duration::from_millis(100);
 
 impl SqliteStore {
@@ -48,7 +49,8 @@ impl SqliteStore {
     /// A database in memory lives as long as the store and its clones.
     ///
     /// # Errors
-    /// If the URL is invalid, or the database cannot be opened or migrated.
+    /// If the URL is invalid, or the database cannot be opened or migrated. As long as another process has locked
+    /// it, the start is retried for 30 seconds.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::connect_with(url, SqlOptions::new()).await
     }
@@ -67,13 +69,15 @@ impl SqliteStore {
         if !is_in_memory(url) {
             warn_if_public(options.get_filename());
         }
-        for _ in 1..START_ATTEMPTS {
+        let begun = Instant::now();
+        loop {
             match Self::open(url, options.clone(), connections).await {
-                Err(failure) if is_concurrent_start(&*failure) => pause().await,
+                Err(failure) if is_concurrent_start(&*failure) && begun.elapsed() < START_RETRIES => {
+                    pause().await
+                }
                 opened => return opened,
             }
         }
-        Self::open(url, options, connections).await
     }
 
     async fn open(url: &str, options: SqliteConnectOptions, connections: u32) -> Result<Self, Failure> {
@@ -129,9 +133,10 @@ async fn is_reusable(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
     Ok(!connection.is_in_transaction())
 }
 
-/// Whether the start of another process may have caused the failure, by a lock.
+/// Whether the start of another process may have caused the failure, by a lock. The pool's own time limit ends a
+/// wait for a lock before SQLite does.
 fn is_concurrent_start(failure: &(dyn Error + Send + Sync + 'static)) -> bool {
-    failure.downcast_ref().is_some_and(is_locked)
+    failure.downcast_ref().is_some_and(|error| matches!(error, sqlx::Error::PoolTimedOut) || is_locked(error))
 }
 
 /// Whether another connection holds a lock (`SQLITE_BUSY`, `SQLITE_LOCKED`).
@@ -171,5 +176,15 @@ mod tests {
             let cause = error.source().unwrap().to_string();
             assert_eq!(cause, "the URL must begin with sqlite:");
         }
+    }
+
+    /// `BUSY_TIMEOUT` is longer than `ACQUIRE_TIMEOUT`, so a lock can appear as a connection that was not opened
+    /// in time.
+    #[test]
+    fn a_start_is_retried_after_a_wait_for_a_connection() {
+        const { assert!(BUSY_TIMEOUT.as_millis() > ACQUIRE_TIMEOUT.as_millis()) };
+        assert!(is_concurrent_start(&sqlx::Error::PoolTimedOut));
+        assert!(!is_concurrent_start(&sqlx::Error::PoolClosed));
+        assert!(!is_concurrent_start(&sqlx::Error::RowNotFound));
     }
 }
