@@ -17,7 +17,7 @@ pub use sessions::{
 pub use token_chain::{SessionSeed, TokenDigest};
 pub use users::{
     Account, AccountChange, AccountCounts, AccountStore, AccountView, AuthUser, CompareAndSwap,
-    CreateOutcome, EpochChange, NewAccount, UpdateOutcome, UserStore,
+    CreateOutcome, EpochChange, NewAccount, StoredPassword, UpdateOutcome, UserStore,
 };
 
 pub(crate) use token_chain::{access_token_id, first_token_id};

@@ -5,10 +5,10 @@ use std::ops::Bound;
 
 use async_trait::async_trait;
 use gatewright_core::store::{
-    AccountChange, AccountCounts, CompareAndSwap, CreateOutcome, NewAccount, UpdateOutcome,
+    AccountChange, AccountCounts, CompareAndSwap, CreateOutcome, NewAccount, StoredPassword, UpdateOutcome,
 };
 use gatewright_core::{
-    Account, AccountStore, Email, Epoch, LoginName, PasswordHash, RoleName, StoreError, UserId, UserStore,
+    Account, AccountStore, Email, LoginName, PasswordHash, RoleName, StoreError, UserId, UserStore,
 };
 
 use crate::MemoryStore;
@@ -129,15 +129,17 @@ impl AccountStore for MemoryStore {
     async fn change_password(
         &self,
         id: &UserId,
-        expected: &PasswordHash,
-        new: &PasswordHash,
-        epoch: Epoch,
+        expected: &StoredPassword,
+        new: &StoredPassword,
     ) -> Result<CompareAndSwap, StoreError> {
         let mut accounts = self.accounts();
-        let account = accounts.with_hash(id, expected).filter(|account| account.is_active);
+        let is_expected = |account: &&mut Account| {
+            account.is_active && expected.equals(&account.password_hash, account.epoch)
+        };
+        let account = accounts.by_id.get_mut(id).filter(is_expected);
         let Some(account) = account else { return Ok(CompareAndSwap::Conflict) };
-        account.password_hash = new.clone();
-        account.epoch = epoch;
+        account.password_hash = new.hash.clone();
+        account.epoch = new.epoch;
         Ok(CompareAndSwap::Swapped)
     }
 

@@ -2,11 +2,10 @@
 
 use async_trait::async_trait;
 use gatewright_core::store::{
-    AccountChange, AccountCounts, CompareAndSwap, CreateOutcome, NewAccount, UpdateOutcome,
+    AccountChange, AccountCounts, CompareAndSwap, CreateOutcome, NewAccount, StoredPassword, UpdateOutcome,
 };
 use gatewright_core::{
-    Account, AccountStore, Email, Epoch, LoginName, PasswordHash, RoleName, StoreError, UserId, UserStore,
-    Username,
+    Account, AccountStore, Email, LoginName, PasswordHash, RoleName, StoreError, UserId, UserStore, Username,
 };
 
 use crate::Failure;
@@ -100,16 +99,16 @@ impl<D: Dialect> AccountStore for SqlStore<D> {
     async fn change_password(
         &self,
         id: &UserId,
-        expected: &PasswordHash,
-        new: &PasswordHash,
-        epoch: Epoch,
+        expected: &StoredPassword,
+        new: &StoredPassword,
     ) -> Result<CompareAndSwap, StoreError> {
         let update = || {
             Statement::new(CHANGE_PASSWORD)
-                .password_hash(new)
-                .epoch(epoch)
+                .password_hash(&new.hash)
+                .epoch(new.epoch)
                 .text(id.as_str())
-                .password_hash(expected)
+                .password_hash(&expected.hash)
+                .epoch(expected.epoch)
         };
         self.pools.execute("change a password", update).await.map(verdict)
     }
@@ -181,7 +180,7 @@ fn merge(rows: Vec<Account>) -> Vec<Account> {
     accounts
 }
 
-/// The verdict of a statement that changes a row only if it has the expected password hash.
+/// The verdict of a statement that changes a row only if it has the expected values.
 const fn verdict(changed_rows: u64) -> CompareAndSwap {
     if changed_rows == 0 { CompareAndSwap::Conflict } else { CompareAndSwap::Swapped }
 }

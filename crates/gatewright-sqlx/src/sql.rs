@@ -58,7 +58,7 @@ pub(crate) const FIND_HOLDER: &str =
 pub(crate) const REPLACE_PASSWORD_HASH: &str =
     "UPDATE gatewright_users SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
 pub(crate) const CHANGE_PASSWORD: &str = "UPDATE gatewright_users SET password_hash = $1, epoch = $2
-     WHERE id = $3 AND password_hash = $4 AND is_active";
+     WHERE id = $3 AND password_hash = $4 AND epoch = $5 AND is_active";
 pub(crate) const UPDATE_USER: &str =
     "UPDATE gatewright_users SET password_hash = $1, is_active = $2, epoch = $3 WHERE id = $4";
 pub(crate) const DELETE_USER: &str = "DELETE FROM gatewright_users WHERE id = $1";

@@ -133,6 +133,7 @@ macro_rules! account_suite {
                 one_of_many_parallel_creates_succeeds
                 one_of_many_parallel_password_changes_succeeds
                 password_change_replaces_hash_and_epoch_together
+                password_change_does_not_overwrite_a_new_epoch
                 disabled_account_cannot_change_its_password
                 update_changes_only_the_given_fields
                 deleting_an_account_frees_its_address

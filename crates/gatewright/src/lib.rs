@@ -188,8 +188,9 @@ pub mod store {
         Account, AccountChange, AccountCounts, AccountStore, AccountView, AuthUser, CompareAndSwap,
         CreateOutcome, EpochChange, GraceClient, GracePolicy, InvalidUsedTokens, MAX_EXPIRED_PER_LOGIN,
         MAX_FOREIGN_GRACES, MAX_SESSIONS_PER_USER, MAX_USED_TOKENS, NewAccount, Rotation, RotationRequest,
-        RotationState, Session, SessionSeed, SessionStore, StateChange, StoreError, TokenDigest,
-        USE_DISCLOSURE_DELAY, USED_TOKEN_RETENTION, UpdateOutcome, UsedToken, UserStore, Validity,
+        RotationState, Session, SessionSeed, SessionStore, StateChange, StoreError, StoredPassword,
+        TokenDigest, USE_DISCLOSURE_DELAY, USED_TOKEN_RETENTION, UpdateOutcome, UsedToken, UserStore,
+        Validity,
     };
     #[cfg(feature = "redis")]
     pub use gatewright_redis::{DEFAULT_PREFIX, InvalidPrefix, MAX_PREFIX_BYTES, Prefix, Warning};

@@ -6,8 +6,8 @@ use std::time::Duration;
 use gatewright::endpoints::PasswordChange;
 use gatewright::error::{AccessError, RefreshError};
 use gatewright::http::Denial;
-use gatewright::store::{SessionStore, StoreError};
-use gatewright::types::{ClientInfo, Clock, UserAgent};
+use gatewright::store::{AccountChange, AccountStore, EpochChange, SessionStore, StoreError};
+use gatewright::types::{ClientInfo, Clock, Epoch, UserAgent};
 use gatewright::{AuthError, Error, Login, MemoryStore, Password, Scopes, TokenPair, UserId};
 use gatewright_testkit::store::{Sessions, Store};
 use gatewright_testkit::{CountingStore, FailingStore, Hook, Intercepted, Method};
@@ -139,6 +139,40 @@ async fn a_session_that_ended_during_the_hash_changes_no_password() {
     assert!(matches!(refused.kind(), AuthError::Access(AccessError::SessionEnded)), "{refused:?}");
     assert!(world.hasher.calls() > calls, "the session ended before the hash");
     assert_eq!(count(&world.store, &user).await, 0, "no session was created");
+    world.login(EMAIL).await;
+}
+
+/// Replaces the epoch of a user right before the first step of a password change, as `end_sessions` does.
+#[derive(Clone)]
+struct EndsAtTheFirstStep {
+    accounts: MemoryStore,
+    of: Arc<Mutex<Option<UserId>>>,
+}
+
+#[async_trait::async_trait]
+impl Hook for EndsAtTheFirstStep {
+    async fn before(&self, method: Method) -> Result<(), StoreError> {
+        let armed = if method == Method::ChangePassword { self.of.lock().unwrap().take() } else { None };
+        let Some(user) = armed else { return Ok(()) };
+        let mut end = AccountChange::default();
+        end.epoch = Some(EpochChange::Always(Epoch::from_u64(7)));
+        self.accounts.update(&user, &end, None).await.map(drop)
+    }
+}
+
+/// The new session would survive, because it would have a newer epoch than the one that ended all sessions.
+#[tokio::test]
+async fn sessions_that_end_at_the_first_step_stay_ended() {
+    let accounts = MemoryStore::new();
+    let hook = EndsAtTheFirstStep { accounts: accounts.clone(), of: Arc::default() };
+    let world = world_on(Intercepted::with_hook(accounts, hook.clone())).await;
+    let pair = world.login(EMAIL).await;
+    let (user, caller) = (user_of(&world).await, authenticate(&world, &pair.access_token).await);
+    *hook.of.lock().unwrap() = Some(user.clone());
+    let refused = world.auth.change_password(&caller, new_password()).await.unwrap_err();
+    assert!(matches!(refused.kind(), AuthError::Access(AccessError::EpochReplaced)), "{refused:?}");
+    assert!(world.refresh(&pair.refresh_token).await.is_err());
+    assert_eq!(count(&world.store, &user).await, 1, "no session was created");
     world.login(EMAIL).await;
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use gatewright::error::LoginError;
 use gatewright::http::{Denial, RequestView};
-use gatewright::store::{AccountChange, AccountStore, CompareAndSwap, SessionStore, TokenDigest};
+use gatewright::store::{
+    AccountChange, AccountStore, CompareAndSwap, SessionStore, StoredPassword, TokenDigest,
+};
 use gatewright::types::{Epoch, Timestamp};
 use gatewright::{
     Auth, AuthError, Error, Jwt, Login, MemoryStore, Password, PasswordHash, Scopes, TokenPair, UserStore,
@@ -145,14 +147,15 @@ async fn password_change_prevails_over_an_upgrade_of_the_old_hash() {
     let world = World::new(MemoryStore::new());
     let account = world.add_with_hash(EMAIL, TestHasher::stored_weakly(PASSWORD)).await;
     let login = pause_login(&world).await;
-    let (old, new) = (account.password_hash.clone(), TestHasher::stored(NEW_PASSWORD));
-    let swap = world.store.change_password(&account.id, &old, &new, Epoch::from_u64(7)).await.unwrap();
+    let new = StoredPassword::new(TestHasher::stored(NEW_PASSWORD), Epoch::from_u64(7));
+    let old = account.stored_password();
+    let swap = world.store.change_password(&account.id, &old, &new).await.unwrap();
     assert_eq!(swap, CompareAndSwap::Swapped);
     world.hasher.resume();
     let pair = login.await.unwrap().unwrap();
     assert_eq!(world.status(&pair.access_token).await, 401);
     let after = world.store.find_by_id(&account.id).await.unwrap().unwrap();
-    assert_eq!(after.password_hash.expose(), new.expose());
+    assert_eq!(after.password_hash.expose(), new.hash.expose());
     expect_event(&world, "HashNotUpgraded", "cause: None");
 }
 

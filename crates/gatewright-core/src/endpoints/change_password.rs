@@ -13,10 +13,12 @@ use crate::guard::Identity;
 use crate::http::Fields;
 use crate::password::{AccountKey, PasswordVerdict, check_policy, verify_bounded};
 use crate::revocation::Revocation;
-use crate::store::{AuthUser, CompareAndSwap, Session, SessionSeed, TokenDigest, Validity, first_token_id};
+use crate::store::{
+    AuthUser, CompareAndSwap, Session, SessionSeed, StoredPassword, TokenDigest, Validity, first_token_id,
+};
 use crate::types::{Amr, ClientInfo, Epoch, Password, PasswordHash, SessionId, UserId};
 
-/// How often a password change is tried if another change replaces the hash at the same time.
+/// How often a password change is tried if another change replaces hash or epoch at the same time.
 const MAX_PASSWORD_CHANGE_ATTEMPTS: u32 = 3;
 
 /// A password change: the current and the new password.
@@ -96,8 +98,8 @@ impl<U: AuthUser> Auth<U> {
     /// - [`AuthError::IncorrectPassword`] if the current password is wrong, no earlier than the
     ///   [refusal floor](crate::AuthBuilder::with_refusal_floor) after the call.
     /// - [`AuthError::Access`] if the caller's session has ended meanwhile, also while the new password was
-    ///   hashed. Nothing is changed then. A session that ends at the same moment as the first step is not
-    ///   noticed, because accounts and sessions may be in two stores: the password is changed, and the new
+    ///   hashed. Nothing is changed then. So it is if an administrator ends all sessions or disables the user, up
+    ///   to the first step. A single session that ends at the same moment as the first step is not noticed, because accounts and sessions may be in two stores: the password is changed, and the new
     ///   session continues the ended one.
     /// - Any other error if a store, the hasher or the issuer failed. If the session store or the feed fails
     ///   after the first step, the password is changed and every token issued before is rejected. The user
@@ -177,10 +179,13 @@ impl<U: AuthUser> Accounts<U> {
                 }
                 swapped
             };
-            let swap = self.store.change_password(id, &stored, &new, next.session.epoch);
+            // The epoch of the caller's session. If another call replaces it, that session has ended.
+            let expected = StoredPassword::new(stored, session.epoch);
+            let new = StoredPassword::new(new, next.session.epoch);
+            let swap = self.store.change_password(id, &expected, &new);
             match self.first_step(id, swap, record).await? {
                 CompareAndSwap::Swapped => return Ok(pair),
-                CompareAndSwap::Conflict => hash = Some(new),
+                CompareAndSwap::Conflict => hash = Some(new.hash),
             }
         }
         Err(AuthError::Contended {})

@@ -80,6 +80,40 @@ pub enum CompareAndSwap {
     Conflict,
 }
 
+/// The password of an account as it is stored, and the epoch of the account's tokens and sessions.
+///
+/// ```
+/// use gatewright::store::StoredPassword;
+/// use gatewright::types::Epoch;
+/// use gatewright::PasswordHash;
+///
+/// let stored = StoredPassword::new(PasswordHash::new("$argon2id$v=19$…"), Epoch::from_u64(1));
+/// assert!(stored.equals(&stored.hash, stored.epoch));
+/// assert!(!stored.equals(&stored.hash, Epoch::from_u64(2)), "the sessions were ended meanwhile");
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct StoredPassword {
+    /// The hash.
+    pub hash: PasswordHash,
+    /// The epoch.
+    pub epoch: Epoch,
+}
+
+impl StoredPassword {
+    /// Combines hash and epoch.
+    #[must_use]
+    pub const fn new(hash: PasswordHash, epoch: Epoch) -> Self {
+        Self { hash, epoch }
+    }
+
+    /// Whether both are equal, the hash byte for byte. For implementations of [`AccountStore`].
+    #[must_use]
+    pub fn equals(&self, hash: &PasswordHash, epoch: Epoch) -> bool {
+        self.hash.expose() == hash.expose() && self.epoch == epoch
+    }
+}
+
 /// Finds users. It is all that guards and login need of an application's own table of users.
 ///
 /// # Contract
@@ -357,17 +391,18 @@ pub trait AccountStore: UserStore {
     /// The store failed.
     async fn has_active_holder(&self, role: &RoleName) -> Result<bool, StoreError>;
 
-    /// Replaces hash and epoch together if the hash still equals `expected` and the account is active. An
-    /// inactive account is a [`CompareAndSwap::Conflict`].
+    /// Replaces hash and epoch together if both still equal `expected`, the hash byte for byte, and the account is
+    /// active. Otherwise it is a [`CompareAndSwap::Conflict`].
+    ///
+    /// So a change of the epoch at the same time, which ends the user's sessions, is never overwritten.
     ///
     /// # Errors
     /// The store failed. Nothing is changed then, unless the outcome is unknown.
     async fn change_password(
         &self,
         id: &UserId,
-        expected: &PasswordHash,
-        new: &PasswordHash,
-        epoch: Epoch,
+        expected: &StoredPassword,
+        new: &StoredPassword,
     ) -> Result<CompareAndSwap, StoreError>;
 
     /// Changes roles, activity, hash and epoch in one step, and returns the changed account.
@@ -472,6 +507,12 @@ impl NewAccount {
 }
 
 impl Account {
+    /// Hash and epoch together, for [`AccountStore::change_password`].
+    #[must_use]
+    pub fn stored_password(&self) -> StoredPassword {
+        StoredPassword::new(self.password_hash.clone(), self.epoch)
+    }
+
     /// The account as administrators may see it, for JSON: `id`, `email`, `username` if it has one, `roles`
     /// (sorted), `is_active`, and `created_at` in seconds since 1970. It contains neither the password hash nor the epoch.
     ///

@@ -4,11 +4,12 @@ use std::future::Future;
 
 use async_trait::async_trait;
 use gatewright_core::store::{
-    AccountChange, AccountCounts, CompareAndSwap, CreateOutcome, NewAccount, TokenDigest, UpdateOutcome,
+    AccountChange, AccountCounts, CompareAndSwap, CreateOutcome, NewAccount, StoredPassword, TokenDigest,
+    UpdateOutcome,
 };
 use gatewright_core::{
-    AccountStore, Email, Epoch, LoginName, PasswordHash, RoleName, Rotation, RotationRequest, Session,
-    SessionId, SessionStore, StoreError, Timestamp, UserId, UserStore,
+    AccountStore, Email, LoginName, PasswordHash, RoleName, Rotation, RotationRequest, Session, SessionId,
+    SessionStore, StoreError, Timestamp, UserId, UserStore,
 };
 
 /// A store that forwards every call to `store`. Its [`Hook`] runs before and after each call.
@@ -174,11 +175,10 @@ impl<S: AccountStore, H: Hook> AccountStore for Intercepted<S, H> {
     async fn change_password(
         &self,
         id: &UserId,
-        expected: &PasswordHash,
-        new: &PasswordHash,
-        epoch: Epoch,
+        expected: &StoredPassword,
+        new: &StoredPassword,
     ) -> Result<CompareAndSwap, StoreError> {
-        self.run(Method::ChangePassword, self.store.change_password(id, expected, new, epoch)).await
+        self.run(Method::ChangePassword, self.store.change_password(id, expected, new)).await
     }
 
     async fn update(

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use gatewright_core::store::{
-    AccountChange, CompareAndSwap, CreateOutcome, EpochChange, NewAccount, UpdateOutcome,
+    AccountChange, CompareAndSwap, CreateOutcome, EpochChange, NewAccount, StoredPassword, UpdateOutcome,
 };
 use gatewright_core::{Account, Epoch, LoginName, RoleName, SystemRandom, Timestamp, UserId};
 
@@ -101,8 +101,10 @@ impl<S: Accounts> Users for AsUsers<S> {
     async fn write(&self, id: &UserId, state: &UserState) {
         let before = self.0.find_by_id(id).await.unwrap().unwrap();
         if before.is_active == state.is_active {
-            let change = self.0.change_password(id, &before.password_hash, &state.password_hash, state.epoch);
-            assert_eq!(change.await.unwrap(), CompareAndSwap::Swapped);
+            let (old, new) =
+                (before.stored_password(), StoredPassword::new(state.password_hash.clone(), state.epoch));
+            let swap = self.0.change_password(id, &old, &new).await.unwrap();
+            assert_eq!(swap, CompareAndSwap::Swapped);
         } else {
             let mut change = set_active(state.is_active);
             change.epoch = Some(EpochChange::Always(state.epoch));
@@ -124,7 +126,8 @@ pub async fn account_fields_round_trip<S: Accounts>([store, other]: [S; 2]) {
 /// Each method returns `Conflict` or `NotFound`, not an error.
 pub async fn changes_to_unknown_accounts_are_verdicts<S: Accounts>([store, _]: [S; 2]) {
     let id = UserId::new("nobody").unwrap();
-    let swap = store.change_password(&id, &hash("a"), &hash("b"), Epoch::from_u64(7)).await.unwrap();
+    let [old, new] = ["a", "b"].map(|text| StoredPassword::new(hash(text), Epoch::from_u64(7)));
+    let swap = store.change_password(&id, &old, &new).await.unwrap();
     assert_eq!(swap, CompareAndSwap::Conflict);
     let update = store.update(&id, &AccountChange::default(), None).await.unwrap();
     assert!(matches!(update, UpdateOutcome::NotFound));
@@ -166,15 +169,15 @@ pub async fn one_of_many_parallel_creates_succeeds<S: Accounts>(stores: [S; 2]) 
     }
 }
 
-/// All calls expect the same hash, on both handles.
+/// All calls expect the same hash and epoch, on both handles.
 pub async fn one_of_many_parallel_password_changes_succeeds<S: Accounts>(stores: [S; 2]) {
     for repetition in 0..repetitions() {
         let account =
             add(&stores[0], &format!("u{repetition}"), &format!("r{repetition}@example.com"), "user").await;
         let results = race(&stores, |store, racer| {
-            let (id, new) = (account.id.clone(), hash(&format!("new-{racer}")));
-            let epoch = Epoch::from_u64(racer as u64);
-            async move { store.change_password(&id, &hash("hash-1"), &new, epoch).await.unwrap() }
+            let (id, old) = (account.id.clone(), account.stored_password());
+            let new = StoredPassword::new(hash(&format!("new-{racer}")), Epoch::from_u64(racer as u64));
+            async move { store.change_password(&id, &old, &new).await.unwrap() }
         })
         .await;
         let swapped = results.iter().filter(|swap| **swap == CompareAndSwap::Swapped).count();
@@ -187,26 +190,43 @@ pub async fn one_of_many_parallel_password_changes_succeeds<S: Accounts>(stores:
 /// With a wrong expected hash, neither changes.
 pub async fn password_change_replaces_hash_and_epoch_together<S: Accounts>([store, other]: [S; 2]) {
     let account = add(&store, "u1", "ada@example.com", "user").await;
-    let epoch = Epoch::from_u64(7);
+    let new = StoredPassword::new(hash("new"), Epoch::from_u64(7));
     for wrong in ["other", "Hash-1", "hash-1 ", "hash-1\0", ""] {
-        let changed = store.change_password(&account.id, &hash(wrong), &hash("new"), epoch).await.unwrap();
+        let expected = StoredPassword::new(hash(wrong), account.epoch);
+        let changed = store.change_password(&account.id, &expected, &new).await.unwrap();
         let upgraded = store.replace_password_hash(&account.id, &hash(wrong), &hash("new")).await.unwrap();
         assert_eq!([changed, upgraded], [CompareAndSwap::Conflict; 2], "{wrong:?}");
     }
     assert!(same(&get(&other, "u1").await.unwrap(), &account));
-    let swap = store.change_password(&account.id, &hash("hash-1"), &hash("new"), epoch).await.unwrap();
+    let swap = store.change_password(&account.id, &account.stored_password(), &new).await.unwrap();
     assert_eq!(swap, CompareAndSwap::Swapped);
     let after = get(&other, "u1").await.unwrap();
-    assert_eq!((after.password_hash.expose(), after.epoch), ("new", epoch));
+    assert_eq!((after.password_hash.expose(), after.epoch), ("new", new.epoch));
+}
+
+/// Another call has ended the user's sessions with a new epoch. A password change that read the account before
+/// must not replace that epoch.
+pub async fn password_change_does_not_overwrite_a_new_epoch<S: Accounts>([store, other]: [S; 2]) {
+    let account = add(&store, "u1", "ada@example.com", "user").await;
+    let read = account.stored_password();
+    let mut change = AccountChange::default();
+    change.epoch = Some(EpochChange::Always(Epoch::from_u64(7)));
+    let ended = updated(&other, &account.id, &change, None).await;
+    let new = StoredPassword::new(hash("new"), Epoch::from_u64(8));
+    let swap = store.change_password(&account.id, &read, &new).await.unwrap();
+    assert_eq!(swap, CompareAndSwap::Conflict);
+    assert!(same(&get(&other, "u1").await.unwrap(), &ended));
+    let swap = store.change_password(&account.id, &ended.stored_password(), &new).await.unwrap();
+    assert_eq!(swap, CompareAndSwap::Swapped);
 }
 
 /// The store checks `is_active` in the same step, even if the caller was authorized before.
 pub async fn disabled_account_cannot_change_its_password<S: Accounts>([store, other]: [S; 2]) {
     let account = add(&store, "u1", "ada@example.com", "user").await;
-    let epoch = Epoch::from_u64(7);
+    let new = StoredPassword::new(hash("new"), Epoch::from_u64(7));
     for (active, expected) in [(false, CompareAndSwap::Conflict), (true, CompareAndSwap::Swapped)] {
         let before = updated(&store, &account.id, &set_active(active), None).await;
-        let swap = other.change_password(&account.id, &hash("hash-1"), &hash("new"), epoch).await.unwrap();
+        let swap = other.change_password(&account.id, &account.stored_password(), &new).await.unwrap();
         assert_eq!(swap, expected, "active: {active}");
         assert_eq!(same(&get(&store, "u1").await.unwrap(), &before), !active);
     }

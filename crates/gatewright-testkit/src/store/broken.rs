@@ -1,7 +1,7 @@
 //! Cases for a store whose server is down, whose connections are closed, or whose table does not
 //! exist.
 
-use gatewright_core::store::{AccountChange, UserStore};
+use gatewright_core::store::{AccountChange, StoredPassword, UserStore};
 use gatewright_core::{Epoch, RoleName};
 
 use super::accounts::{add, new_account};
@@ -27,7 +27,8 @@ pub async fn broken_account_store_returns_errors<S: Accounts>([store, _]: [S; 2]
     let first = new_account("u2", "eve@example.com", "admin");
     assert!(broken.create_first_holder(first, &admin).await.is_err());
     assert!(broken.has_active_holder(&admin).await.is_err());
-    assert!(broken.change_password(&id, &hash("hash-1"), &hash("new"), Epoch::from_u64(7)).await.is_err());
+    let stored = StoredPassword::new(hash("hash-1"), Epoch::from_u64(7));
+    assert!(broken.change_password(&id, &stored, &stored).await.is_err());
     assert!(broken.update(&id, &AccountChange::default(), None).await.is_err());
     assert!(broken.delete(&id, None).await.is_err());
     assert!(broken.count().await.is_err());

@@ -6,8 +6,8 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use gatewright_core::store::{
-    AccountChange, CompareAndSwap, CreateOutcome, EpochChange, MAX_SESSIONS_PER_USER, UpdateOutcome,
-    UserStore,
+    AccountChange, CompareAndSwap, CreateOutcome, EpochChange, MAX_SESSIONS_PER_USER, StoredPassword,
+    UpdateOutcome, UserStore,
 };
 use gatewright_core::{AuthUser, Epoch, RoleName, Rotation};
 
@@ -93,8 +93,8 @@ pub async fn user_calls_complete_at_first_poll<U: Users>([users, _]: [U; 2]) {
 pub async fn account_calls_complete_at_first_poll<S: Accounts>([store, _]: [S; 2]) {
     let account = at_once(add(&store, "u1", "ada@example.com", "user"));
     assert!(at_once(store.find_by_email(&account.email)).unwrap().is_some());
-    let [old, new] = ["hash-1", "new"].map(hash);
-    let swap = at_once(store.change_password(&account.id, &old, &new, Epoch::from_u64(7))).unwrap();
+    let new = StoredPassword::new(hash("new"), Epoch::from_u64(7));
+    let swap = at_once(store.change_password(&account.id, &account.stored_password(), &new)).unwrap();
     assert_eq!(swap, CompareAndSwap::Swapped);
     let update = at_once(store.update(&account.id, &AccountChange::default(), None)).unwrap();
     assert!(matches!(update, UpdateOutcome::Updated(_)));
@@ -262,14 +262,14 @@ pub async fn cancelled_account_update_is_atomic<S: Accounts>([store, other]: [S;
 
 /// Hash and epoch have both changed, or neither.
 pub async fn cancelled_password_change_is_atomic<S: Accounts>([store, other]: [S; 2]) {
-    let ([old, new], epoch) = (["hash-1", "new"].map(hash), Epoch::from_u64(7));
+    let new = StoredPassword::new(hash("new"), Epoch::from_u64(7));
     cancel_after_each_wake(async |attempt, wakes| {
         let account = add(&store, &format!("u{attempt}"), &format!("{attempt}@example.com"), "user").await;
-        let change = store.change_password(&account.id, &old, &new, epoch);
-        let finished = finishes_within(wakes, change).await;
+        let old = account.stored_password();
+        let finished = finishes_within(wakes, store.change_password(&account.id, &old, &new)).await;
         let after = other.find_by_id(&account.id).await.unwrap().unwrap();
         let happened = after.password_hash.expose() == "new";
-        assert_eq!(after.epoch, if happened { epoch } else { account.epoch });
+        assert_eq!(after.epoch, if happened { new.epoch } else { account.epoch });
         finished
     })
     .await;
