@@ -17,6 +17,7 @@ use gatewright::store::{
 use gatewright::token::TokenId;
 use gatewright::types::{Epoch, SessionId, SystemRandom, Timestamp};
 use gatewright::{RedisStore, Scopes, UserId};
+use gatewright_testkit::run_case;
 use gatewright_tests::patience::{raw_redis as raw, redis_store, until_ok};
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, cmd};
@@ -122,76 +123,83 @@ impl OwnServer {
     }
 }
 
-#[tokio::test]
+#[test]
 #[ignore = "needs GATEWRIGHT_TEST_REDIS_URL"]
-async fn a_users_key_outlives_the_longest_session_by_a_day() {
-    let (store, prefix, mut raw) = fresh().await;
-    let mut ttls = Vec::new();
-    let long = session("ada", 0, 30 * DAY);
-    let mut key = String::new();
-    for next in [long.clone(), session("ada", 1, 60), session("ada", 2, 60 * DAY)] {
-        create(&store, &next).await;
-        let all = keys(&mut raw, &prefix).await;
-        assert_eq!(all.len(), 1, "{all:?}");
-        key.clone_from(&all[0]);
-        ttls.push(query::<u64>(&mut raw, &["TTL", &key]).await);
-    }
-    // The server's clock advances during the test.
-    for (ttl, needed) in ttls.iter().zip([31 * DAY, 31 * DAY, 61 * DAY]) {
-        assert!((needed - 60..=needed).contains(ttl), "{ttl} of {needed}");
-    }
-    let _ = store.rotate(&request(&long, Duration::ZERO)).await.unwrap();
-    let ttl: u64 = query(&mut raw, &["TTL", &key]).await;
-    assert!(ttl > 61 * DAY - 60, "a rotation does not change the TTL: {ttl}");
-    // The longer sessions are gone.
-    store.replace_all(&session("ada", 3, DAY), digest("t0")).await.unwrap();
-    let ttl: u64 = query(&mut raw, &["TTL", &key]).await;
-    assert!((2 * DAY - 60..=2 * DAY).contains(&ttl), "{ttl}");
-    store.delete_all(&user("ada")).await.unwrap();
-    assert!(keys(&mut raw, &prefix).await.is_empty());
+fn a_users_key_outlives_the_longest_session_by_a_day() {
+    run_case(async || {
+        let (store, prefix, mut raw) = fresh().await;
+        let mut ttls = Vec::new();
+        let long = session("ada", 0, 30 * DAY);
+        let mut key = String::new();
+        for next in [long.clone(), session("ada", 1, 60), session("ada", 2, 60 * DAY)] {
+            create(&store, &next).await;
+            let all = keys(&mut raw, &prefix).await;
+            assert_eq!(all.len(), 1, "{all:?}");
+            key.clone_from(&all[0]);
+            ttls.push(query::<u64>(&mut raw, &["TTL", &key]).await);
+        }
+        // The server's clock advances during the test.
+        for (ttl, needed) in ttls.iter().zip([31 * DAY, 31 * DAY, 61 * DAY]) {
+            assert!((needed - 60..=needed).contains(ttl), "{ttl} of {needed}");
+        }
+        let _ = store.rotate(&request(&long, Duration::ZERO)).await.unwrap();
+        let ttl: u64 = query(&mut raw, &["TTL", &key]).await;
+        assert!(ttl > 61 * DAY - 60, "a rotation does not change the TTL: {ttl}");
+        // The longer sessions are gone.
+        store.replace_all(&session("ada", 3, DAY), digest("t0")).await.unwrap();
+        let ttl: u64 = query(&mut raw, &["TTL", &key]).await;
+        assert!((2 * DAY - 60..=2 * DAY).contains(&ttl), "{ttl}");
+        store.delete_all(&user("ada")).await.unwrap();
+        assert!(keys(&mut raw, &prefix).await.is_empty());
+    });
 }
 
-#[tokio::test]
+#[test]
 #[ignore = "needs GATEWRIGHT_TEST_REDIS_URL"]
-async fn a_login_deletes_expired_sessions_before_live_ones() {
-    let (store, _, _) = fresh().await;
-    let (expired, live, young) = (session("ada", 0, 60), session("ada", 1, DAY), session("ada", 60, DAY));
-    create(&store, &live).await;
-    create(&store, &expired).await;
-    store.create(&young, digest("t0"), 2).await.unwrap();
-    let left: Vec<SessionId> = store.list(&user("ada")).await.unwrap().iter().map(|one| one.id).collect();
-    assert_eq!(left, [live.id, young.id]);
+fn a_login_deletes_expired_sessions_before_live_ones() {
+    run_case(async || {
+        let (store, _, _) = fresh().await;
+        let (expired, live, young) = (session("ada", 0, 60), session("ada", 1, DAY), session("ada", 60, DAY));
+        create(&store, &live).await;
+        create(&store, &expired).await;
+        store.create(&young, digest("t0"), 2).await.unwrap();
+        let left: Vec<SessionId> = store.list(&user("ada")).await.unwrap().iter().map(|one| one.id).collect();
+        assert_eq!(left, [live.id, young.id]);
+    });
 }
 
-#[tokio::test]
+#[test]
 #[ignore = "needs GATEWRIGHT_TEST_REDIS_URL"]
-async fn malformed_records_are_errors_and_nothing_is_written() {
-    let (store, prefix, mut raw) = fresh().await;
-    let good = session("ada", 0, DAY);
-    create(&store, &good).await;
-    let key = keys(&mut raw, &prefix).await.remove(0);
-    let record: String = query(&mut raw, &["HGET", &key, &good.id.to_string()]).await;
-    let bad = session("ada", 1, DAY);
-    let field = bad.id.to_string();
-    let texts = ["", "x", &record[..50], &record[..70], &record.replace("seed", "later"), &"x".repeat(400)];
-    for text in texts {
-        run(&mut raw, &["HSET", &key, &field, text]).await;
-        assert!(store.find(&bad.user, bad.id).await.is_err(), "{text}");
-        assert!(store.rotate(&request(&bad, Duration::ZERO)).await.is_err(), "{text}");
-        assert!(store.list(&bad.user).await.is_err(), "{text}");
-        assert!(exists(&store, &good).await, "the other session is readable");
-    }
-    // The scripts cannot read the seq of such a record, so they fail before they write.
-    assert!(store.create(&session("ada", 2, DAY), digest("t0"), 1).await.is_err());
-    run(&mut raw, &["HSET", &key, &field, "short"]).await;
-    assert!(store.list(&good.user).await.is_err());
-    assert_eq!(query::<u64>(&mut raw, &["HLEN", &key]).await, 2);
-    store.delete(&bad.user, bad.id).await.unwrap();
-    assert_eq!(store.list(&good.user).await.unwrap().len(), 1);
-    run(&mut raw, &["HSET", &key, &field, "short"]).await;
-    let new = session("ada", 3, DAY);
-    store.replace_all(&new, digest("t0")).await.unwrap();
-    assert_eq!(store.list(&good.user).await.unwrap().len(), 1, "a malformed record is deleted, too");
+fn malformed_records_are_errors_and_nothing_is_written() {
+    run_case(async || {
+        let (store, prefix, mut raw) = fresh().await;
+        let good = session("ada", 0, DAY);
+        create(&store, &good).await;
+        let key = keys(&mut raw, &prefix).await.remove(0);
+        let record: String = query(&mut raw, &["HGET", &key, &good.id.to_string()]).await;
+        let bad = session("ada", 1, DAY);
+        let field = bad.id.to_string();
+        let texts =
+            ["", "x", &record[..50], &record[..70], &record.replace("seed", "later"), &"x".repeat(400)];
+        for text in texts {
+            run(&mut raw, &["HSET", &key, &field, text]).await;
+            assert!(store.find(&bad.user, bad.id).await.is_err(), "{text}");
+            assert!(store.rotate(&request(&bad, Duration::ZERO)).await.is_err(), "{text}");
+            assert!(store.list(&bad.user).await.is_err(), "{text}");
+            assert!(exists(&store, &good).await, "the other session is readable");
+        }
+        // The scripts cannot read the seq of such a record, so they fail before they write.
+        assert!(store.create(&session("ada", 2, DAY), digest("t0"), 1).await.is_err());
+        run(&mut raw, &["HSET", &key, &field, "short"]).await;
+        assert!(store.list(&good.user).await.is_err());
+        assert_eq!(query::<u64>(&mut raw, &["HLEN", &key]).await, 2);
+        store.delete(&bad.user, bad.id).await.unwrap();
+        assert_eq!(store.list(&good.user).await.unwrap().len(), 1);
+        run(&mut raw, &["HSET", &key, &field, "short"]).await;
+        let new = session("ada", 3, DAY);
+        store.replace_all(&new, digest("t0")).await.unwrap();
+        assert_eq!(store.list(&good.user).await.unwrap().len(), 1, "a malformed record is deleted, too");
+    });
 }
 
 #[tokio::test]
@@ -211,43 +219,49 @@ async fn a_key_of_another_type_is_an_error_in_every_operation_that_reads() {
     assert!(store.delete_expired(START).await.is_err());
 }
 
-#[tokio::test]
+#[test]
 #[ignore = "needs GATEWRIGHT_TEST_REDIS_URL"]
-async fn a_session_id_cannot_be_created_twice() {
-    let (store, _, _) = fresh().await;
-    let one = session("ada", 0, DAY);
-    create(&store, &one).await;
-    assert!(matches!(store.rotate(&request(&one, Duration::ZERO)).await.unwrap(), Rotation::Rotated(_)));
-    assert!(store.create(&one, digest("t0"), 5).await.is_err(), "a used token would become valid again");
-    assert!(store.replace_all(&one, digest("t0")).await.is_err());
-    assert_eq!(store.rotate(&request(&one, Duration::ZERO)).await.unwrap(), Rotation::Reused);
+fn a_session_id_cannot_be_created_twice() {
+    run_case(async || {
+        let (store, _, _) = fresh().await;
+        let one = session("ada", 0, DAY);
+        create(&store, &one).await;
+        assert!(matches!(store.rotate(&request(&one, Duration::ZERO)).await.unwrap(), Rotation::Rotated(_)));
+        assert!(store.create(&one, digest("t0"), 5).await.is_err(), "a used token would become valid again");
+        assert!(store.replace_all(&one, digest("t0")).await.is_err());
+        assert_eq!(store.rotate(&request(&one, Duration::ZERO)).await.unwrap(), Rotation::Reused);
+    });
 }
 
-#[tokio::test]
+#[test]
 #[ignore = "needs GATEWRIGHT_TEST_REDIS_URL"]
-async fn applications_with_different_prefixes_are_isolated() {
-    let (store, _, mut raw) = fresh().await;
-    let (other, prefix, _) = fresh().await;
-    let one = session("ada", 0, 60);
-    create(&store, &one).await;
-    create(&other, &one).await;
-    assert_eq!(store.delete_expired(one.expires_at).await.unwrap(), 1);
-    assert!(exists(&other, &one).await);
-    assert_eq!(keys(&mut raw, &prefix).await.len(), 1);
+fn applications_with_different_prefixes_are_isolated() {
+    run_case(async || {
+        let (store, _, mut raw) = fresh().await;
+        let (other, prefix, _) = fresh().await;
+        let one = session("ada", 0, 60);
+        create(&store, &one).await;
+        create(&other, &one).await;
+        assert_eq!(store.delete_expired(one.expires_at).await.unwrap(), 1);
+        assert!(exists(&other, &one).await);
+        assert_eq!(keys(&mut raw, &prefix).await.len(), 1);
+    });
 }
 
-#[tokio::test]
+#[test]
 #[ignore = "needs GATEWRIGHT_TEST_REDIS_URL"]
-async fn delete_expired_reaches_thousands_of_users() {
-    const USERS: usize = 2_500;
-    let (store, prefix, mut raw) = fresh().await;
-    for number in 0..USERS {
-        create(&store, &session(&format!("u{number}"), 0, 60)).await;
-    }
-    create(&store, &session("u0", 0, DAY)).await;
-    let now = START.saturating_add(Duration::from_secs(60));
-    assert_eq!(store.delete_expired(now).await.unwrap(), USERS as u64);
-    assert_eq!(keys(&mut raw, &prefix).await.len(), 1);
+fn delete_expired_reaches_thousands_of_users() {
+    run_case(async || {
+        const USERS: usize = 2_500;
+        let (store, prefix, mut raw) = fresh().await;
+        for number in 0..USERS {
+            create(&store, &session(&format!("u{number}"), 0, 60)).await;
+        }
+        create(&store, &session("u0", 0, DAY)).await;
+        let now = START.saturating_add(Duration::from_secs(60));
+        assert_eq!(store.delete_expired(now).await.unwrap(), USERS as u64);
+        assert_eq!(keys(&mut raw, &prefix).await.len(), 1);
+    });
 }
 
 #[tokio::test]
@@ -277,42 +291,46 @@ async fn settings_that_can_lose_writes_are_warnings() {
     create(&store, &session("ada", 1, DAY)).await;
 }
 
-#[tokio::test]
+#[test]
 #[ignore = "needs Redis' program"]
-async fn a_full_server_rejects_logins_and_accepts_logouts() {
-    let mut own = OwnServer::start().await;
-    own.set("maxmemory", "1").await;
-    let OwnServer { store, session: oldest, .. } = &own;
-    assert!(store.create(&session("ada", 1, DAY), digest("t0"), 1).await.is_err());
-    assert!(store.replace_all(&session("ada", 1, DAY), digest("t0")).await.is_err());
-    assert!(store.rotate(&request(oldest, Duration::ZERO)).await.is_err());
-    assert!(exists(store, oldest).await, "the failed login deleted nothing");
-    store.delete(&oldest.user, oldest.id).await.unwrap();
-    assert!(!exists(store, oldest).await);
+fn a_full_server_rejects_logins_and_accepts_logouts() {
+    run_case(async || {
+        let mut own = OwnServer::start().await;
+        own.set("maxmemory", "1").await;
+        let OwnServer { store, session: oldest, .. } = &own;
+        assert!(store.create(&session("ada", 1, DAY), digest("t0"), 1).await.is_err());
+        assert!(store.replace_all(&session("ada", 1, DAY), digest("t0")).await.is_err());
+        assert!(store.rotate(&request(oldest, Duration::ZERO)).await.is_err());
+        assert!(exists(store, oldest).await, "the failed login deleted nothing");
+        store.delete(&oldest.user, oldest.id).await.unwrap();
+        assert!(!exists(store, oldest).await);
+    });
 }
 
 /// Redis does not undo what a script wrote before it failed.
-#[tokio::test]
+#[test]
 #[ignore = "needs Redis' program"]
-async fn missing_permissions_never_leave_half_an_operation() {
-    let mut own = OwnServer::start().await;
-    create(&own.store, &session("ada", 1, DAY)).await;
-    let (store, one) = (own.store.clone(), own.session.clone());
-    let sessions = async || -> Vec<(SessionId, Epoch)> {
-        let all = store.list(&one.user).await.unwrap();
-        all.iter().map(|session| (session.id, session.epoch)).collect()
-    };
-    let before = sessions().await;
-    for (forbidden, is_needed_by_replace_all) in
-        [("-pttl", false), ("-pexpire", true), ("-hdel", true), ("-hset", true)]
-    {
-        let limited = own.store_without(forbidden).await;
-        // One session too many, which also lives longer than the key.
-        let next = session("ada", 2, 9 * DAY);
-        assert!(limited.create(&next, digest("t0"), 2).await.is_err(), "{forbidden}");
-        if is_needed_by_replace_all {
-            assert!(limited.replace_all(&next, digest("t0")).await.is_err(), "{forbidden}");
+fn missing_permissions_never_leave_half_an_operation() {
+    run_case(async || {
+        let mut own = OwnServer::start().await;
+        create(&own.store, &session("ada", 1, DAY)).await;
+        let (store, one) = (own.store.clone(), own.session.clone());
+        let sessions = async || -> Vec<(SessionId, Epoch)> {
+            let all = store.list(&one.user).await.unwrap();
+            all.iter().map(|session| (session.id, session.epoch)).collect()
+        };
+        let before = sessions().await;
+        for (forbidden, is_needed_by_replace_all) in
+            [("-pttl", false), ("-pexpire", true), ("-hdel", true), ("-hset", true)]
+        {
+            let limited = own.store_without(forbidden).await;
+            // One session too many, which also lives longer than the key.
+            let next = session("ada", 2, 9 * DAY);
+            assert!(limited.create(&next, digest("t0"), 2).await.is_err(), "{forbidden}");
+            if is_needed_by_replace_all {
+                assert!(limited.replace_all(&next, digest("t0")).await.is_err(), "{forbidden}");
+            }
+            assert_eq!(sessions().await, before, "{forbidden}");
         }
-        assert_eq!(sessions().await, before, "{forbidden}");
-    }
+    });
 }

@@ -32,14 +32,12 @@ macro_rules! on_each_store {
         mod $case {
             #[test]
             fn in_memory() {
-                let case = async { super::$case(gatewright_tests::memory().await).await };
-                gatewright_testkit::block_on(case);
+                gatewright_testkit::run_case(async || super::$case(gatewright_tests::memory().await).await);
             }
 
             #[test]
             fn on_sqlite() {
-                let case = async { super::$case(gatewright_tests::sqlite().await).await };
-                gatewright_testkit::block_on(case);
+                gatewright_testkit::run_case(async || super::$case(gatewright_tests::sqlite().await).await);
             }
         }
     )+ };

@@ -12,6 +12,7 @@ use gatewright::endpoints::Endpoint;
 use gatewright::http::RequestView;
 use gatewright::store::{AccountStore, SqlOptions};
 use gatewright::{MySqlStore, PostgresStore, TokenPair};
+use gatewright_testkit::run_case;
 use gatewright_testkit::store::Store;
 use gatewright_tests::World;
 use gatewright_tests::database::Database;
@@ -55,23 +56,25 @@ on_each_server! {
     exhausted_connections_are_503_in_time_and_consume_nothing
 }
 
-#[tokio::test]
+#[test]
 #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
-async fn a_store_opens_at_most_the_set_number_of_connections_on_postgres() {
-    const OPEN: &str = "SELECT count(*) FROM pg_stat_activity
+fn a_store_opens_at_most_the_set_number_of_connections_on_postgres() {
+    run_case(async || {
+        const OPEN: &str = "SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    let url = databases::postgres().await;
-    let options = SqlOptions::new().with_max_connections(2);
-    let store = PostgresStore::connect_with(&url, options).await.unwrap();
-    let mut callers = JoinSet::new();
-    for _ in 0..CALLERS {
-        let store = store.clone();
-        callers.spawn(async move { store.count().await.unwrap() });
-    }
-    assert_eq!(callers.join_all().await.len(), CALLERS);
-    let mut other = PgConnection::connect(&url).await.unwrap();
-    let open: i64 = query_scalar(OPEN).fetch_one(&mut other).await.unwrap();
-    assert_eq!(open, 2);
+        let url = databases::postgres().await;
+        let options = SqlOptions::new().with_max_connections(2);
+        let store = PostgresStore::connect_with(&url, options).await.unwrap();
+        let mut callers = JoinSet::new();
+        for _ in 0..CALLERS {
+            let store = store.clone();
+            callers.spawn(async move { store.count().await.unwrap() });
+        }
+        assert_eq!(callers.join_all().await.len(), CALLERS);
+        let mut other = PgConnection::connect(&url).await.unwrap();
+        let open: i64 = query_scalar(OPEN).fetch_one(&mut other).await.unwrap();
+        assert_eq!(open, 2);
+    });
 }
 
 async fn many_nodes_can_start_at_once_on_an_empty_database<S: Database>() {
@@ -138,24 +141,26 @@ pub(crate) async fn poll_until_woken<T>(call: impl Future<Output = T>, wakes: us
     .await
 }
 
-#[tokio::test]
+#[test]
 #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
-async fn half_a_migration_is_completed_without_loss_on_mysql() {
-    let url = databases::mysql().await;
-    let world = World::new(MySqlStore::connect(&url).await.unwrap());
-    world.add(EMAIL).await;
-    let mut raw = MySqlConnection::connect(&url).await.unwrap();
-    for statement in [
-        "DROP TABLE gatewright_sessions",
-        "DELETE FROM gatewright_session_locks WHERE stripe > 7",
-        "DELETE FROM gatewright_migrations",
-    ] {
-        raw.execute(statement).await.unwrap();
-    }
-    let world = World::new(MySqlStore::connect(&url).await.unwrap());
-    assert_eq!(world.store.count().await.unwrap().total, 1);
-    let pair = world.login(EMAIL).await;
-    assert_eq!(world.status(&pair.access_token).await, 200);
+fn half_a_migration_is_completed_without_loss_on_mysql() {
+    run_case(async || {
+        let url = databases::mysql().await;
+        let world = World::new(MySqlStore::connect(&url).await.unwrap());
+        world.add(EMAIL).await;
+        let mut raw = MySqlConnection::connect(&url).await.unwrap();
+        for statement in [
+            "DROP TABLE gatewright_sessions",
+            "DELETE FROM gatewright_session_locks WHERE stripe > 7",
+            "DELETE FROM gatewright_migrations",
+        ] {
+            raw.execute(statement).await.unwrap();
+        }
+        let world = World::new(MySqlStore::connect(&url).await.unwrap());
+        assert_eq!(world.store.count().await.unwrap().total, 1);
+        let pair = world.login(EMAIL).await;
+        assert_eq!(world.status(&pair.access_token).await, 200);
+    });
 }
 
 /// Another client locks the session's row. More callers wait for it than there are connections.

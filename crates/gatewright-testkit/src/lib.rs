@@ -64,21 +64,20 @@
 )]
 
 mod fakes;
+mod case;
 pub mod store;
 pub mod refresh;
 pub mod rotation_vectors;
 pub mod feed;
 pub mod auth_routes;
 
+pub use case::{repetitions, run_case};
 pub use fakes::{
     CountingStore, EventRecorder, FailingStore, FixedClock, Hook, Intercepted, ManualFeed, ManualTimer,
     Method, Outage, SeededRandom, TestHasher, Watch, shared_secret,
 };
 
-use std::any::Any;
-use std::cell::Cell;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// For the suites: one case as a test, with the attributes of the suite.
 #[doc(hidden)]
@@ -93,76 +92,8 @@ macro_rules! case {
     };
 }
 
-/// Returns how often a racing case is repeated: the value of `GATEWRIGHT_TEST_REPEAT`, by default
-/// 20. A case that is run again after a missed time limit is not repeated.
-#[must_use]
-pub fn repetitions() -> usize {
-    if RUNS_AGAIN.get() {
-        return 1;
-    }
-    let Ok(text) = std::env::var("GATEWRIGHT_TEST_REPEAT") else { return 20 };
-    let number: std::num::NonZeroUsize =
-        text.parse().expect("GATEWRIGHT_TEST_REPEAT: must be a number above zero");
-    number.get()
-}
-
-/// How often a case is run at most.
-const ATTEMPTS: usize = 10;
-
-thread_local! {
-    /// Whether this thread runs a case again.
-    static RUNS_AGAIN: Cell<bool> = const { Cell::new(false) };
-}
-
-/// For the store suites: runs a case. If a call missed the time limit of its store, as can happen on a
-/// busy machine, that says nothing about the case. Then the case is run again, on a new store.
-#[doc(hidden)]
-pub fn run_case(case: impl AsyncFn()) {
-    for attempt in 1..ATTEMPTS {
-        RUNS_AGAIN.set(attempt > 1);
-        match catch_unwind(AssertUnwindSafe(|| block_on(case()))) {
-            Ok(()) => return RUNS_AGAIN.set(false),
-            Err(panic) if is_missed_deadline(&*panic) => eprintln!("the case is run again"),
-            Err(panic) => resume_unwind(panic),
-        }
-    }
-    block_on(case());
-}
-
-/// Whether a panic shows a `StoreError` of Gatewright's own stores because of a time limit.
-fn is_missed_deadline(panic: &(dyn Any + Send)) -> bool {
-    let text = panic.downcast_ref::<String>().map_or("", String::as_str);
-    text.contains("StoreError") && ["timed out", "in time", "PoolTimedOut"].iter().any(|it| text.contains(it))
-}
-
 /// Runs a future to completion on a new runtime with four threads.
 pub fn block_on<F: Future>(case: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
     runtime.expect("the runtime starts").block_on(case)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use gatewright_core::StoreError;
-
-    use super::*;
-
-    fn attempts(cause: &'static str) -> (usize, bool) {
-        let attempts = AtomicUsize::new(0);
-        let case = async || {
-            attempts.fetch_add(1, Ordering::SeqCst);
-            panic!("{:?}", StoreError::new("find a session", cause));
-        };
-        let failed = catch_unwind(AssertUnwindSafe(|| run_case(case))).is_err();
-        (attempts.load(Ordering::SeqCst), failed)
-    }
-
-    #[test]
-    fn only_a_missed_deadline_runs_a_case_again() {
-        assert_eq!(attempts("timed out after 1.6s"), (ATTEMPTS, true));
-        assert_eq!(attempts("Redis did not reply in time"), (ATTEMPTS, true));
-        assert_eq!(attempts("deadlock detected"), (1, true));
-    }
 }

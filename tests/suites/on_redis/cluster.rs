@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gatewright::RedisStore;
 use gatewright::store::{Prefix, SessionStore};
-use gatewright_testkit::{Hook, Intercepted};
+use gatewright_testkit::{Hook, Intercepted, run_case};
 use gatewright_tests::patience::{until, until_ok};
 use redis::aio::MultiplexedConnection;
 use redis::cmd;
@@ -80,28 +80,33 @@ gatewright_testkit::session_suite!(
     one_node
 );
 
-#[tokio::test(flavor = "multi_thread")]
+#[test]
 #[ignore = "needs Redis' program"]
-async fn users_are_spread_over_all_nodes_and_delete_expired_reaches_them() {
-    const USERS: usize = 200;
-    let nodes = start_nodes(2).await;
-    // One node is enough to find the other.
-    let store = nodes[1].store().await;
-    assert_eq!(store.warnings(), []);
-    for number in 0..USERS {
-        let owner = format!("u{number}");
-        create(&store, &session(&owner, 0, 60)).await;
-        create(&store, &session(&owner, 0, DAY)).await;
-        assert_eq!(store.list(&user(&owner)).await.unwrap().len(), 2);
-    }
-    let mut sizes = Vec::new();
-    for node in &nodes {
-        sizes.push(query::<usize>(&mut raw(&node.url).await, &["DBSIZE"]).await);
-    }
-    assert!(sizes.iter().all(|size| *size > USERS / 4) && sizes.iter().sum::<usize>() == USERS, "{sizes:?}");
-    let now = session("any", 60, 0).created_at;
-    assert_eq!(store.delete_expired(now).await.unwrap(), USERS as u64);
-    assert_eq!(store.delete_expired(now).await.unwrap(), 0);
+fn users_are_spread_over_all_nodes_and_delete_expired_reaches_them() {
+    run_case(async || {
+        const USERS: usize = 200;
+        let nodes = start_nodes(2).await;
+        // One node is enough to find the other.
+        let store = nodes[1].store().await;
+        assert_eq!(store.warnings(), []);
+        for number in 0..USERS {
+            let owner = format!("u{number}");
+            create(&store, &session(&owner, 0, 60)).await;
+            create(&store, &session(&owner, 0, DAY)).await;
+            assert_eq!(store.list(&user(&owner)).await.unwrap().len(), 2);
+        }
+        let mut sizes = Vec::new();
+        for node in &nodes {
+            sizes.push(query::<usize>(&mut raw(&node.url).await, &["DBSIZE"]).await);
+        }
+        assert!(
+            sizes.iter().all(|size| *size > USERS / 4) && sizes.iter().sum::<usize>() == USERS,
+            "{sizes:?}"
+        );
+        let now = session("any", 60, 0).created_at;
+        assert_eq!(store.delete_expired(now).await.unwrap(), USERS as u64);
+        assert_eq!(store.delete_expired(now).await.unwrap(), 0);
+    });
 }
 
 /// Two nodes, and the slot of a user that moves from one of them to the other.
@@ -153,54 +158,58 @@ async fn calls_follow_a_moved_slot() {
     assert_eq!(query::<u64>(&mut moved.admins[target], &["EXISTS", &moved.key]).await, 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[test]
 #[ignore = "needs Redis' program"]
-async fn calls_for_a_moving_slot_reach_the_node_that_has_the_key() {
-    let mut moving = Move::prepare().await;
-    let store = moving.nodes[0].store().await;
-    let one = session("ada", 0, DAY);
-    create(&store, &one).await;
-    let (source, target) = (moving.source, moving.target);
-    moving.set_slot(target, "IMPORTING", source).await;
-    moving.set_slot(source, "MIGRATING", target).await;
-    assert!(exists(&store, &one).await, "the key has not moved yet");
-    let Move { nodes, admins, key, .. } = &mut moving;
-    let migrate =
-        ["MIGRATE", "127.0.0.1", nodes[target].port(), key.as_str(), "0", "60000", "AUTH", PASSWORD];
-    run(&mut admins[source], &migrate).await;
+fn calls_for_a_moving_slot_reach_the_node_that_has_the_key() {
+    run_case(async || {
+        let mut moving = Move::prepare().await;
+        let store = moving.nodes[0].store().await;
+        let one = session("ada", 0, DAY);
+        create(&store, &one).await;
+        let (source, target) = (moving.source, moving.target);
+        moving.set_slot(target, "IMPORTING", source).await;
+        moving.set_slot(source, "MIGRATING", target).await;
+        assert!(exists(&store, &one).await, "the key has not moved yet");
+        let Move { nodes, admins, key, .. } = &mut moving;
+        let migrate =
+            ["MIGRATE", "127.0.0.1", nodes[target].port(), key.as_str(), "0", "60000", "AUTH", PASSWORD];
+        run(&mut admins[source], &migrate).await;
 
-    assert!(exists(&store, &one).await);
-    create(&store, &session("ada", 1, DAY)).await;
-    assert_eq!(store.list(&one.user).await.unwrap().len(), 2);
-    store.replace_all(&session("ada", 2, DAY), digest("t0")).await.unwrap();
-    assert_eq!(store.list(&one.user).await.unwrap().len(), 1);
-    store.delete_all(&one.user).await.unwrap();
-    assert!(store.list(&one.user).await.unwrap().is_empty());
-    create(&store, &one).await;
-    let exists = cmd("EXISTS").arg(&*key).query_async::<u64>(&mut admins[source]).await;
-    assert_eq!(exists.unwrap_err().code(), Some("ASK"), "the key is on the target node");
+        assert!(exists(&store, &one).await);
+        create(&store, &session("ada", 1, DAY)).await;
+        assert_eq!(store.list(&one.user).await.unwrap().len(), 2);
+        store.replace_all(&session("ada", 2, DAY), digest("t0")).await.unwrap();
+        assert_eq!(store.list(&one.user).await.unwrap().len(), 1);
+        store.delete_all(&one.user).await.unwrap();
+        assert!(store.list(&one.user).await.unwrap().is_empty());
+        create(&store, &one).await;
+        let exists = cmd("EXISTS").arg(&*key).query_async::<u64>(&mut admins[source]).await;
+        assert_eq!(exists.unwrap_err().code(), Some("ASK"), "the key is on the target node");
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[test]
 #[ignore = "needs Redis' program"]
-async fn the_user_id_alone_chooses_the_slot() {
-    let nodes = start_nodes(1).await;
-    let store = nodes[0].store().await;
-    let mut admin = raw(&nodes[0].url).await;
-    for (id, tag) in
-        [("ada", "ada"), ("{x}ada", "%7Bx%7Dada"), ("}{", "%7D%7B"), ("}", "%7D"), ("a b", "a%20b")]
-    {
-        for second in 0..3 {
-            create(&store, &session(id, second, DAY)).await;
+fn the_user_id_alone_chooses_the_slot() {
+    run_case(async || {
+        let nodes = start_nodes(1).await;
+        let store = nodes[0].store().await;
+        let mut admin = raw(&nodes[0].url).await;
+        for (id, tag) in
+            [("ada", "ada"), ("{x}ada", "%7Bx%7Dada"), ("}{", "%7D%7B"), ("}", "%7D"), ("a b", "a%20b")]
+        {
+            for second in 0..3 {
+                create(&store, &session(id, second, DAY)).await;
+            }
+            let mut slots = Vec::new();
+            let keys: Vec<String> = query(&mut admin, &["KEYS", "*"]).await;
+            for key in keys.iter().map(String::as_str).chain([tag]) {
+                slots.push(query::<u16>(&mut admin, &["CLUSTER", "KEYSLOT", key]).await);
+            }
+            assert_eq!((slots.len(), slots[0]), (2, slots[1]), "{id}: {keys:?}");
+            store.delete_all(&user(id)).await.unwrap();
         }
-        let mut slots = Vec::new();
-        let keys: Vec<String> = query(&mut admin, &["KEYS", "*"]).await;
-        for key in keys.iter().map(String::as_str).chain([tag]) {
-            slots.push(query::<u16>(&mut admin, &["CLUSTER", "KEYSLOT", key]).await);
-        }
-        assert_eq!((slots.len(), slots[0]), (2, slots[1]), "{id}: {keys:?}");
-        store.delete_all(&user(id)).await.unwrap();
-    }
+    });
 }
 
 #[tokio::test]

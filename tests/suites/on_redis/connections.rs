@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gatewright::store::{Rotation, SessionStore};
 use gatewright::{RedisFeed, RedisStore};
+use gatewright_testkit::run_case;
 use gatewright_tests::patience::{PATIENCE, cause_of, redis_store, until, until_ok};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -34,19 +35,21 @@ async fn is_served_in_time(own: &OwnServer) -> bool {
     found.is_ok_and(|session| session.is_some())
 }
 
-#[tokio::test]
+#[test]
 #[ignore = "needs Redis' program"]
-async fn scripts_are_sent_again_after_script_flush() {
-    let mut own = OwnServer::start().await;
-    let OwnServer { store, admin, .. } = &mut own;
-    for _ in 0..2 {
-        let one = session("eve", 0, DAY / 2);
-        create(store, &one).await;
-        assert!(matches!(store.rotate(&request(&one, GRACE)).await.unwrap(), Rotation::Rotated(_)));
-        store.replace_all(&session("ada", 2, DAY), digest("t0")).await.unwrap();
-        assert_eq!(store.delete_expired(one.expires_at).await.unwrap(), 1);
-        run(admin, &["SCRIPT", "FLUSH"]).await;
-    }
+fn scripts_are_sent_again_after_script_flush() {
+    run_case(async || {
+        let mut own = OwnServer::start().await;
+        let OwnServer { store, admin, .. } = &mut own;
+        for _ in 0..2 {
+            let one = session("eve", 0, DAY / 2);
+            create(store, &one).await;
+            assert!(matches!(store.rotate(&request(&one, GRACE)).await.unwrap(), Rotation::Rotated(_)));
+            store.replace_all(&session("ada", 2, DAY), digest("t0")).await.unwrap();
+            assert_eq!(store.delete_expired(one.expires_at).await.unwrap(), 1);
+            run(admin, &["SCRIPT", "FLUSH"]).await;
+        }
+    });
 }
 
 #[tokio::test]

@@ -159,7 +159,8 @@ async fn no_request_succeeds_after_the_logout_has_returned<S: Store>([store, _]:
                 loop {
                     let had_returned = has_returned.load(Ordering::SeqCst);
                     let status = world.status(&token).await;
-                    if had_returned {
+                    // On a machine that stalls, a store may miss its time limit.
+                    if had_returned && status != 503 {
                         return status;
                     }
                     tokio::task::yield_now().await;

@@ -7,6 +7,7 @@ use gatewright::store::{
 };
 use gatewright::types::{Epoch, SessionId, SystemRandom, Timestamp};
 use gatewright::{MySqlStore, PostgresStore, SqliteStore, UserId};
+use gatewright_testkit::run_case;
 use gatewright_testkit::store::Sessions;
 use gatewright_tests::database::{Database, handles};
 use gatewright_tests::memory;
@@ -42,26 +43,26 @@ macro_rules! on_each_store {
         mod $case {
             use super::*;
 
-            #[tokio::test]
-            async fn in_memory() {
-                super::$case(memory().await).await;
+            #[test]
+            fn in_memory() {
+                run_case(async || super::$case(memory().await).await);
             }
 
-            #[tokio::test]
-            async fn in_sqlite() {
-                super::$case(handles::<SqliteStore>().await).await;
+            #[test]
+            fn in_sqlite() {
+                run_case(async || super::$case(handles::<SqliteStore>().await).await);
             }
 
-            #[tokio::test]
+            #[test]
             #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
-            async fn on_postgres() {
-                super::$case(handles::<PostgresStore>().await).await;
+            fn on_postgres() {
+                run_case(async || super::$case(handles::<PostgresStore>().await).await);
             }
 
-            #[tokio::test]
+            #[test]
             #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
-            async fn on_mysql() {
-                super::$case(handles::<MySqlStore>().await).await;
+            fn on_mysql() {
+                run_case(async || super::$case(handles::<MySqlStore>().await).await);
             }
         }
     )+ };
@@ -117,16 +118,16 @@ async fn a_login_deletes_at_most_a_hundred_expired_sessions<S: Sessions>([store,
     assert!(store.list(&ada).await.unwrap().is_empty());
 }
 
-#[tokio::test]
+#[test]
 #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
-async fn a_login_does_not_wait_for_an_expired_session_in_use_on_postgres() {
-    does_not_wait::<PostgresStore>().await;
+fn a_login_does_not_wait_for_an_expired_session_in_use_on_postgres() {
+    run_case(async || does_not_wait::<PostgresStore>().await);
 }
 
-#[tokio::test]
+#[test]
 #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
-async fn a_login_does_not_wait_for_an_expired_session_in_use_on_mysql() {
-    does_not_wait::<MySqlStore>().await;
+fn a_login_does_not_wait_for_an_expired_session_in_use_on_mysql() {
+    run_case(async || does_not_wait::<MySqlStore>().await);
 }
 
 /// A login that waits fails: the other transaction never ends.

@@ -6,6 +6,7 @@ use gatewright::store::{Rotation, RotationRequest, Session, SessionSeed, Session
 use gatewright::token::TokenId;
 use gatewright::types::{Epoch, SessionId, SystemRandom, Timestamp};
 use gatewright::{MySqlStore, PostgresStore, SqliteStore, UserId};
+use gatewright_testkit::run_case;
 use gatewright_tests::database::Database;
 use sqlx::Connection;
 
@@ -61,21 +62,21 @@ const ROTATION: [Fault; 5] = [
     ],
 ];
 
-#[tokio::test]
-async fn a_malformed_row_is_an_error_and_changes_nothing_in_sqlite() {
-    malformed_rows_are_errors::<SqliteStore>().await;
+#[test]
+fn a_malformed_row_is_an_error_and_changes_nothing_in_sqlite() {
+    run_case(async || malformed_rows_are_errors::<SqliteStore>().await);
 }
 
-#[tokio::test]
+#[test]
 #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
-async fn a_malformed_row_is_an_error_and_changes_nothing_on_postgres() {
-    malformed_rows_are_errors::<PostgresStore>().await;
+fn a_malformed_row_is_an_error_and_changes_nothing_on_postgres() {
+    run_case(async || malformed_rows_are_errors::<PostgresStore>().await);
 }
 
-#[tokio::test]
+#[test]
 #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
-async fn a_malformed_row_is_an_error_and_changes_nothing_on_mysql() {
-    malformed_rows_are_errors::<MySqlStore>().await;
+fn a_malformed_row_is_an_error_and_changes_nothing_on_mysql() {
+    run_case(async || malformed_rows_are_errors::<MySqlStore>().await);
 }
 
 /// A token that was used before is presented: a store that ignored the fault would end the session.

@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use gatewright::store::{AccountStore, SessionStore, StoreError};
-use gatewright::{SqliteStore, UserId};
+use gatewright::{MySqlStore, SqliteStore, UserId};
 use gatewright_tests::database::Database;
 use gatewright_tests::{Log, new_file};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{
-    ColumnIndex, Connection, Decode, Executor, MySql, Postgres, Sqlite, SqliteConnection, SqlitePool, Type,
+    AssertSqlSafe, ColumnIndex, Connection, Decode, Executor, MySql, Postgres, Sqlite, SqliteConnection,
+    SqlitePool, Type,
 };
 use tokio::task::JoinSet;
 
@@ -133,6 +135,20 @@ where
     call_every_method(&store, 0).await;
 }
 
+/// One statement has its values in its text, where other question marks are placeholders.
+#[tokio::test]
+#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
+async fn a_database_may_have_question_marks_and_quotes_in_its_name_on_mysql() {
+    let url = new_url::<MySql>().await;
+    let options = MySqlConnectOptions::from_str(&url).unwrap();
+    let name = format!("{}_?'`\"?", options.get_database().unwrap());
+    let mut admin = MySqlConnection::connect(&url).await.unwrap();
+    admin.execute(AssertSqlSafe(format!("CREATE DATABASE `{}`", name.replace('`', "``")))).await.unwrap();
+    let pool = MySqlPool::connect_with(options.database(&name)).await.unwrap();
+    MySqlStore::migrate(&pool).await.unwrap();
+    call_every_method(&MySqlStore::from_pool(pool).await.unwrap(), 0).await;
+}
+
 /// The warnings that `from_pool` logs on a pool with these options.
 async fn warnings(options: SqliteConnectOptions) -> Vec<String> {
     let pool = SqlitePool::connect_with(options).await.unwrap();
@@ -160,9 +176,24 @@ async fn settings_that_weaken_sqlite_are_warnings() {
     assert!(warnings(memory).await.is_empty());
 }
 
+/// How often a test begins again because writes have waited too long, as can happen on a machine that stalls.
+const ROUNDS: usize = 5;
+
 /// The store's writes wait for each other, so they occupy one connection of the pool.
 #[tokio::test]
 async fn writes_wait_in_the_store_and_leave_connections_to_the_application_in_sqlite() {
+    for _ in 0..ROUNDS {
+        let written = writes_during_a_transaction().await;
+        if written.iter().all(Result::is_ok) {
+            return;
+        }
+        eprintln!("writes have waited too long: {written:?}");
+    }
+    panic!("writes failed in each of {ROUNDS} rounds");
+}
+
+/// The results of writes that waited for a transaction of the application.
+async fn writes_during_a_transaction() -> Vec<Result<(), StoreError>> {
     let url = new_url::<Sqlite>().await;
     let pool = SqlitePool::connect(&url).await.unwrap();
     SqliteStore::migrate(&pool).await.unwrap();
@@ -180,7 +211,5 @@ async fn writes_wait_in_the_store_and_leave_connections_to_the_application_in_sq
         drop(pool.acquire().await.unwrap());
     }
     other.execute("ROLLBACK").await.unwrap();
-    for written in writes.join_all().await {
-        written.unwrap();
-    }
+    writes.join_all().await
 }

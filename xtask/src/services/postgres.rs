@@ -37,7 +37,8 @@ pub(super) fn server(place: &Place) -> Result<Command, String> {
     let mut postgres = place.command(&program("postgres")?)?;
     postgres.arg("-D").arg(place.directory.join("data")).arg("-k").arg(&place.directory);
     postgres.args(["-h", "127.0.0.1", "-p", &place.port.to_string()]);
-    postgres.args(["-c", "max_connections=400"]);
+    // A deadlock must show soon: after the usual second, calls would have missed their own time limit.
+    postgres.args(["-c", "max_connections=400", "-c", "deadlock_timeout=50ms"]);
     if !place.durable {
         postgres.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
     }
