@@ -40,7 +40,7 @@ use gatewright_testkit::store::Store;
 use gatewright_testkit::{EventRecorder, FixedClock, TestHasher};
 
 pub use example_service::testing::secret;
-pub use log::{Listening, Log};
+pub use log::{Line, Listening, Log};
 
 /// The password of every user whom [`World::add`] adds.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -171,7 +171,7 @@ impl<S: Store> World<S> {
         let identity = self.auth.authenticate(&gatewright::http::RequestView::new("GET", &headers));
         identity
             .await
-            .map_or_else(|reply| reply.status, |identity| if identity.is_some() { 200 } else { 401 })
+            .map_or_else(|error| error.reply().status, |identity| if identity.is_some() { 200 } else { 401 })
     }
 }
 

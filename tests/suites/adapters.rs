@@ -1,7 +1,8 @@
-//! The three adapters: guards, extractors, errors in handlers, clients that disconnect, and the errors of the compiler.
+//! The three adapters: guards, extractors, errors in handlers, events, clients that disconnect, and the errors of the compiler.
 
 mod guards;
 mod handlers;
+mod events;
 mod own_users;
 mod without_password;
 mod disconnects;

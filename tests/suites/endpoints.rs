@@ -14,6 +14,7 @@ mod random_signatures;
 mod change_password;
 mod extra_claims;
 mod errors;
+mod requests;
 mod signing;
 
 use gatewright::endpoints::PasswordChange;

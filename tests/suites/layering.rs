@@ -248,7 +248,7 @@ fn adapters_have_the_same_short_files_and_the_same_public_names() {
     // On axum the state holds the `Auth`. On the others `install` adds it to the application.
     let mut axum = public_names("gatewright-axum");
     assert!(axum.remove("HasAuth") && axum.insert("install".to_owned()));
-    assert_eq!(axum.len(), 26);
+    assert_eq!(axum.len(), 27);
     for other in ["gatewright-actix-web", "gatewright-poem"] {
         assert_eq!(public_names(other), axum, "{other}");
     }

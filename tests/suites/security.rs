@@ -1,6 +1,7 @@
 //! Secrets stay secret, and an `Auth` does not trust what it cannot verify.
 
 mod redaction;
+mod log_lines;
 mod secrets_at_rest;
 mod misbehaving_store;
 mod other_issuers;

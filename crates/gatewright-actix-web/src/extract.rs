@@ -12,7 +12,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use gatewright_core::{Auth, AuthUser, Caller, DeserializeOwned, Policy, missing_auth};
 use percent_encoding::percent_decode_str;
 
-use crate::reject::{Error, HeaderBytes, Rejection, view};
+use crate::reject::{Error, Head, Rejection, refuse};
 
 /// The `Auth` of the guard around a handler. Extractors use it if the application has not installed
 /// one.
@@ -27,10 +27,9 @@ impl<P: Policy, U: AuthUser> FromRequest for Authorized<P, U> {
     type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let headers = HeaderBytes(request.headers());
         let pending = auth(request)
-            .map(|auth| auth.require(&view(request, &headers), earlier(request).as_ref(), P::REQUIREMENT));
-        decide(request, async move { Ok(Self::new(pending?.await?)) })
+            .map(|auth| auth.require(&Head(request).view(), earlier(request).as_ref(), P::REQUIREMENT));
+        decide(request, pending, Self::new)
     }
 }
 
@@ -39,10 +38,9 @@ impl<U: AuthUser> FromRequest for MaybeUser<U> {
     type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let headers = HeaderBytes(request.headers());
         let pending = auth(request)
-            .map(|auth| auth.authenticate_with(&view(request, &headers), earlier(request).as_ref()));
-        decide(request, async move { Ok(Self::new(pending?.await?)) })
+            .map(|auth| auth.authenticate_with(&Head(request).view(), earlier(request).as_ref()));
+        decide(request, pending, Self::new)
     }
 }
 
@@ -51,8 +49,9 @@ impl<U: AuthUser> FromRequest for StatelessClaims<U> {
     type Future = Ready<Result<Self, Rejection>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let headers = HeaderBytes(request.headers());
-        let claims = auth::<U>(request).and_then(|auth| Ok(auth.require_claims(&view(request, &headers))?));
+        let claims = auth::<U>(request).and_then(|auth| {
+            auth.require_claims(&Head(request).view()).map_err(|error| refuse(request, &error))
+        });
         ready(claims.map(Self::new))
     }
 }
@@ -62,10 +61,9 @@ impl<T: DeserializeOwned + 'static, U: AuthUser> FromRequest for ExtraClaims<T, 
     type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let headers = HeaderBytes(request.headers());
         let pending =
-            auth(request).map(|auth| auth.require_extra(&view(request, &headers), earlier(request).as_ref()));
-        decide(request, async move { Ok(Self::new(pending?.await?)) })
+            auth(request).map(|auth| auth.require_extra(&Head(request).view(), earlier(request).as_ref()));
+        decide(request, pending, Self::new)
     }
 }
 
@@ -74,9 +72,10 @@ impl<P: Policy, U: AuthUser> FromRequest for ApiKey<P, U> {
     type Future = Ready<Result<Self, Rejection>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let headers = HeaderBytes(request.headers());
-        let identity = auth(request)
-            .and_then(|auth| Ok(auth.require_api_key(&view(request, &headers), &P::REQUIREMENT)?));
+        let identity = auth(request).and_then(|auth| {
+            auth.require_api_key(&Head(request).view(), &P::REQUIREMENT)
+                .map_err(|error| refuse(request, &error))
+        });
         ready(identity.map(Self::new))
     }
 }
@@ -104,14 +103,15 @@ impl<T: DeserializeOwned + 'static, U: AuthUser> FromRequest for Path<T, U> {
 }
 
 /// Runs the guard of a handler. A `Path` after it waits until it has decided.
-fn decide<T: 'static>(
+fn decide<V: 'static, T: 'static>(
     request: &HttpRequest,
-    guard: impl Future<Output = Result<T, Rejection>> + 'static,
+    guard: Result<impl Future<Output = Result<V, gatewright_core::Error>> + 'static, Rejection>,
+    accept: impl FnOnce(V) -> T + 'static,
 ) -> Extracting<T> {
-    let deciding = Deciding::of(request);
+    let (deciding, request) = (Deciding::of(request), request.clone());
     Box::pin(async move {
         let _deciding = deciding;
-        guard.await
+        guard?.await.map(accept).map_err(|error| refuse(&request, &error))
     })
 }
 

@@ -9,11 +9,11 @@ use std::task::{Context, Poll};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{HttpServiceFactory, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{Error, HttpMessage};
+use actix_web::{Error, HttpMessage, ResponseError};
 use gatewright_core::{AccessRule, Account, Auth, AuthUser, Caller, Guard};
 
 use crate::extract::GuardAuth;
-use crate::reject::{HeaderBytes, filled_not_found, is_empty_not_found, respond, view};
+use crate::reject::{Head, filled_not_found, is_empty_not_found, refuse, respond};
 
 /// Routes behind a guard. [`guarded`] makes it.
 ///
@@ -145,8 +145,7 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let earlier = request.extensions().get::<Caller<U>>().cloned();
-        let headers = HeaderBytes(request.headers());
-        let authorized = self.guard.authorize(&view(request.request(), &headers), earlier.as_ref());
+        let authorized = self.guard.authorize(&Head(request.request()).view(), earlier.as_ref());
         let (inner, auth) = (Rc::clone(&self.inner), self.guard.auth().clone());
         let fills_not_found = self.fills_not_found;
         Box::pin(async move {
@@ -161,7 +160,10 @@ where
                     let filled = filled_not_found(&auth, response.headers());
                     Ok(response.into_response(filled).map_into_right_body())
                 }
-                Err(reply) => Ok(request.into_response(respond(reply)).map_into_right_body()),
+                Err(error) => {
+                    let refusal = refuse(request.request(), &error).error_response();
+                    Ok(request.into_response(refusal).map_into_right_body())
+                }
             }
         })
     }

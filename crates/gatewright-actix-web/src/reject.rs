@@ -1,10 +1,12 @@
 //! Conversions between actix-web's types and those of `gatewright-core`.
 
+use std::borrow::Cow;
+
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
-use gatewright_core::{Auth, AuthUser, Headers, Reply, RequestView};
+use gatewright_core::{Auth, AuthUser, Headers, Reply, RequestRoute, RequestView};
 
 gatewright_core::rejection!();
 
@@ -71,19 +73,50 @@ pub(crate) fn respond(reply: Reply) -> HttpResponse {
     response
 }
 
-/// What the core reads of a request: the method, the headers and the peer's address.
-pub(crate) fn view<'a>(request: &'a HttpRequest, headers: &'a HeaderBytes<'a>) -> RequestView<'a> {
-    let peer = request.peer_addr().map(|peer| peer.ip());
-    RequestView::new(request.method().as_str(), headers).with_peer(peer)
+/// The `Auth` for the request of a handler: events of the methods that the handler calls say in which request
+/// they happened.
+///
+/// ```
+/// use actix_web::{HttpRequest, HttpResponse, web};
+/// use gatewright::Auth;
+/// use gatewright::actix_web::{CurrentUser, Error, for_request};
+///
+/// async fn leave(user: CurrentUser, auth: web::Data<Auth>, request: HttpRequest) -> Result<HttpResponse, Error> {
+///     for_request(&auth, &request).logout_all(&user.identity).await?;
+///     Ok(HttpResponse::NoContent().finish())
+/// }
+/// ```
+#[must_use]
+pub fn for_request<U: AuthUser>(auth: &Auth<U>, request: &HttpRequest) -> Auth<U> {
+    auth.for_request(&Head(request).view())
 }
 
-/// Gives the core access to the headers as bytes.
-pub(crate) struct HeaderBytes<'a>(pub(crate) &'a HeaderMap);
+/// The answer of a guard or an extractor that refuses the request.
+pub(crate) fn refuse(request: &HttpRequest, error: &gatewright_core::Error) -> Rejection {
+    error.reply_for(&Head(request).view()).into()
+}
 
-impl Headers for HeaderBytes<'_> {
+/// What the core reads of a request.
+pub(crate) struct Head<'a>(pub(crate) &'a HttpRequest);
+
+impl Head<'_> {
+    /// The method, the headers, the route and the peer's address.
+    pub(crate) fn view(&self) -> RequestView<'_> {
+        let peer = self.0.peer_addr().map(|peer| peer.ip());
+        RequestView::new(self.0.method().as_str(), self).with_route(self).with_peer(peer)
+    }
+}
+
+impl Headers for Head<'_> {
     fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
         // Comparing is cheaper than `get_all`, which first parses the name.
-        let named = self.0.iter().filter(|(own, _)| own.as_str() == name);
+        let named = self.0.headers().iter().filter(|(own, _)| own.as_str() == name);
         named.for_each(|(_, value)| see(value.as_bytes()));
+    }
+}
+
+impl RequestRoute for Head<'_> {
+    fn route(&self) -> Cow<'_, str> {
+        self.0.match_pattern().map_or_else(|| self.0.path().into(), Cow::Owned)
     }
 }

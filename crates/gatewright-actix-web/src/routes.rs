@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, Route, guard};
 use futures_core::Stream;
 use gatewright_core::{Auth, AuthUser, BodyCollector, Endpoint};
 
-use crate::reject::{HeaderBytes, respond, view};
+use crate::reject::{Head, respond};
 
 /// Mounts all endpoints below `path`, and installs the [`Auth`] that the handler arguments use.
 ///
@@ -93,10 +93,9 @@ async fn handle<U: AuthUser>(
     request: HttpRequest,
     body: web::Payload,
 ) -> HttpResponse {
-    let empty = BodyCollector::new(&view(&request, &HeaderBytes(request.headers())));
+    let empty = BodyCollector::new(&Head(&request).view());
     let body = collect(empty, body.into_inner()).await;
-    let headers = HeaderBytes(request.headers());
-    let pending = auth.handle(endpoint, &view(&request, &headers).with_id(id(&request)), body.finish());
+    let pending = auth.handle(endpoint, &Head(&request).view().with_id(id(&request)), body.finish());
     respond(pending.await)
 }
 

@@ -6,7 +6,7 @@ use axum::extract::{self, FromRequestParts};
 use axum::http::request::Parts;
 use gatewright_core::{Account, Auth, AuthUser, Caller, DeserializeOwned, Policy};
 
-use crate::reject::{Error, HeaderBytes, Rejection, view};
+use crate::reject::{Error, Head, Rejection, refuse};
 
 /// A router state that holds an [`Auth`]: the extractors authenticate with it.
 ///
@@ -51,9 +51,8 @@ impl<P: Policy, U: AuthUser, S: HasAuth<U> + Send + Sync> FromRequestParts<S> fo
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        let headers = HeaderBytes(&parts.headers);
-        let pending = state.auth().require(&view(parts, &headers), earlier(parts), P::REQUIREMENT);
-        Ok(Self::new(pending.await?))
+        let pending = state.auth().require(&Head(parts).view(), earlier(parts), P::REQUIREMENT);
+        pending.await.map(Self::new).map_err(|error| refuse(parts, &error))
     }
 }
 
@@ -61,9 +60,8 @@ impl<U: AuthUser, S: HasAuth<U> + Send + Sync> FromRequestParts<S> for MaybeUser
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        let headers = HeaderBytes(&parts.headers);
-        let pending = state.auth().authenticate_with(&view(parts, &headers), earlier(parts));
-        Ok(Self::new(pending.await?))
+        let pending = state.auth().authenticate_with(&Head(parts).view(), earlier(parts));
+        pending.await.map(Self::new).map_err(|error| refuse(parts, &error))
     }
 }
 
@@ -71,7 +69,8 @@ impl<U: AuthUser, S: HasAuth<U> + Send + Sync> FromRequestParts<S> for Stateless
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        Ok(Self::new(state.auth().require_claims(&view(parts, &HeaderBytes(&parts.headers)))?))
+        let claims = state.auth().require_claims(&Head(parts).view());
+        claims.map(Self::new).map_err(|error| refuse(parts, &error))
     }
 }
 
@@ -84,9 +83,8 @@ where
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        let headers = HeaderBytes(&parts.headers);
-        let pending = state.auth().require_extra(&view(parts, &headers), earlier(parts));
-        Ok(Self::new(pending.await?))
+        let pending = state.auth().require_extra(&Head(parts).view(), earlier(parts));
+        pending.await.map(Self::new).map_err(|error| refuse(parts, &error))
     }
 }
 
@@ -94,8 +92,8 @@ impl<P: Policy, U: AuthUser, S: HasAuth<U> + Send + Sync> FromRequestParts<S> fo
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        let headers = HeaderBytes(&parts.headers);
-        Ok(Self::new(state.auth().require_api_key(&view(parts, &headers), &P::REQUIREMENT)?))
+        let identity = state.auth().require_api_key(&Head(parts).view(), &P::REQUIREMENT);
+        identity.map(Self::new).map_err(|error| refuse(parts, &error))
     }
 }
 

@@ -13,7 +13,7 @@ use gatewright_core::{AccessRule, Account, Auth, AuthUser, Caller, Guard};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::reject::{HeaderBytes, fill_not_found, respond, view};
+use crate::reject::{Head, fill_not_found, refuse};
 
 /// A router behind a guard. [`guarded`] makes it.
 ///
@@ -157,8 +157,7 @@ where
         let next = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, next);
         let (mut parts, body) = request.into_parts();
-        let headers = HeaderBytes(&parts.headers);
-        let authorized = self.guard.authorize(&view(&parts, &headers), parts.extensions.get::<Caller<U>>());
+        let authorized = self.guard.authorize(&Head(&parts).view(), parts.extensions.get::<Caller<U>>());
         let auth = self.fills_not_found.then(|| self.guard.auth().clone());
         Box::pin(async move {
             match authorized.await {
@@ -170,7 +169,7 @@ where
                         None => response,
                     })
                 }
-                Err(reply) => Ok(respond(reply)),
+                Err(error) => Ok(refuse(&parts, &error).into_response()),
             }
         })
     }

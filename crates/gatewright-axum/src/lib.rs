@@ -67,7 +67,7 @@ mod reject;
 
 pub use extract::{ApiKey, Authorized, CurrentUser, ExtraClaims, HasAuth, MaybeUser, Path, StatelessClaims};
 pub use layer::{GuardedRouter, Require, RequireLayer, guarded, require};
-pub use reject::{Error, Rejection};
+pub use reject::{Error, Rejection, for_request};
 pub use routes::{
     change_password, end_session, introspect, login, logout, logout_all, refresh, register, revoke, routes,
     sessions,

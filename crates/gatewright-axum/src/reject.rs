@@ -1,14 +1,15 @@
 //! Conversions between axum's types and those of `gatewright-core`.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use axum::body::{Body, HttpBody};
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, MatchedPath, OriginalUri};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use gatewright_core::{Auth, AuthUser, Headers, Reply, RequestView};
+use gatewright_core::{Auth, AuthUser, Headers, Reply, RequestRoute, RequestView};
 
 gatewright_core::rejection!();
 
@@ -48,18 +49,53 @@ pub(crate) fn respond(reply: Reply) -> Response {
     response
 }
 
-/// What the core reads of a request: the method, the headers, and the peer's address if the server
-/// was started with `into_make_service_with_connect_info::<SocketAddr>()`.
-pub(crate) fn view<'a>(parts: &'a Parts, headers: &'a HeaderBytes<'a>) -> RequestView<'a> {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    RequestView::new(parts.method.as_str(), headers).with_peer(peer.map(|ConnectInfo(peer)| peer.ip()))
+/// The `Auth` for the request of a handler, which takes its [`Parts`]: events of the methods that the handler
+/// calls say in which request they happened.
+///
+/// ```
+/// use axum::extract::State;
+/// use axum::http::request::Parts;
+/// use gatewright::Auth;
+/// use gatewright::axum::{CurrentUser, Error, for_request};
+///
+/// async fn leave(user: CurrentUser, State(auth): State<Auth>, parts: Parts) -> Result<(), Error> {
+///     Ok(for_request(&auth, &parts).logout_all(&user.identity).await?)
+/// }
+/// ```
+#[must_use]
+pub fn for_request<U: AuthUser>(auth: &Auth<U>, request: &Parts) -> Auth<U> {
+    auth.for_request(&Head(request).view())
 }
 
-/// Gives the core access to the headers as bytes.
-pub(crate) struct HeaderBytes<'a>(pub(crate) &'a HeaderMap);
+/// The answer of a guard or an extractor that refuses the request.
+pub(crate) fn refuse(request: &Parts, error: &gatewright_core::Error) -> Rejection {
+    error.reply_for(&Head(request).view()).into()
+}
 
-impl Headers for HeaderBytes<'_> {
+/// What the core reads of a request.
+pub(crate) struct Head<'a>(pub(crate) &'a Parts);
+
+impl Head<'_> {
+    /// The method, the headers, the route, and the peer's address if the server was started with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`.
+    pub(crate) fn view(&self) -> RequestView<'_> {
+        let peer = self.0.extensions.get::<ConnectInfo<SocketAddr>>();
+        let view = RequestView::new(self.0.method.as_str(), self).with_route(self);
+        view.with_peer(peer.map(|ConnectInfo(peer)| peer.ip()))
+    }
+}
+
+impl Headers for Head<'_> {
     fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
-        self.0.get_all(name).into_iter().for_each(|value| see(value.as_bytes()));
+        self.0.headers.get_all(name).into_iter().for_each(|value| see(value.as_bytes()));
+    }
+}
+
+/// In front of a nested router no route has matched yet, and axum has removed the prefix from the path.
+impl RequestRoute for Head<'_> {
+    fn route(&self) -> Cow<'_, str> {
+        let (extensions, uri) = (&self.0.extensions, &self.0.uri);
+        let path = || extensions.get::<OriginalUri>().map_or(uri, |OriginalUri(uri)| uri).path();
+        extensions.get::<MatchedPath>().map_or_else(path, MatchedPath::as_str).into()
     }
 }

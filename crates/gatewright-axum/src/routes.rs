@@ -12,7 +12,7 @@ use axum::routing::{MethodRouter, any, delete, get, post};
 use gatewright_core::{Auth, AuthUser, BodyCollector, Endpoint};
 use http_body_util::BodyExt;
 
-use crate::reject::{HeaderBytes, respond, view};
+use crate::reject::{Head, respond};
 
 /// All endpoints for which the [`Auth`] is configured ([`Auth::endpoints`]), to nest below `/auth`.
 ///
@@ -70,10 +70,9 @@ fn handler<U: AuthUser>(
 async fn handle<U: AuthUser>(auth: &Auth<U>, endpoint: Endpoint, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let id = id(&mut parts).await;
-    let empty = BodyCollector::new(&view(&parts, &HeaderBytes(&parts.headers)));
+    let empty = BodyCollector::new(&Head(&parts).view());
     let body = collect(empty, body).await;
-    let headers = HeaderBytes(&parts.headers);
-    let pending = auth.handle(endpoint, &view(&parts, &headers).with_id(id.as_deref()), body.finish());
+    let pending = auth.handle(endpoint, &Head(&parts).view().with_id(id.as_deref()), body.finish());
     respond(pending.await)
 }
 

@@ -3,7 +3,11 @@
 mod reports;
 mod refusal_floor;
 mod extra_claims;
+mod failure;
+mod answers;
 mod error;
+mod inner;
+mod shared;
 mod handle;
 mod build_error;
 mod feed_keys;
@@ -26,4 +30,6 @@ pub use limits::{
 pub use refusal_floor::{DEFAULT_REFUSAL_FLOOR, MAX_HELD_REFUSALS, MAX_REFUSAL_FLOOR};
 pub use resource_server::NoUser;
 
-pub(crate) use handle::Inner;
+pub(crate) use failure::Failure;
+pub(crate) use inner::Inner;
+pub(crate) use shared::Shared;

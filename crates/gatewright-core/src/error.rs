@@ -24,11 +24,21 @@ pub enum AuthError {
     Forbidden {
         /// The scopes that the route requires.
         scopes: Vec<&'static str>,
+        /// The roles that the route requires and the user does not have. If one of several is enough, it is all
+        /// of them.
+        missing_roles: Vec<&'static str>,
+        /// The scopes that the route requires and the token does not have.
+        missing_scopes: Vec<&'static str>,
     },
     /// The API key is known, but lacks a scope.
     #[error("the API key lacks a scope")]
     #[non_exhaustive]
-    ApiKeyForbidden {},
+    ApiKeyForbidden {
+        /// The roles that the route requires. A key has none.
+        missing_roles: Vec<&'static str>,
+        /// The scopes that the route requires and the key does not have.
+        missing_scopes: Vec<&'static str>,
+    },
     /// The login is refused.
     #[error("the login is refused")]
     Login(#[from] LoginError),

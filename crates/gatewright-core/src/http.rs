@@ -16,7 +16,7 @@ pub use proxies::{
 };
 pub use render::{DetailRenderer, ProblemRenderer, Rendered, Renderer, TokenEndpoint};
 pub use reply::Reply;
-pub use request::{Headers, RequestView};
+pub use request::{Headers, RequestRoute, RequestView};
 
 pub(crate) use body::{FORM, Fields, JSON, MediaType};
 pub(crate) use credential::{PresentedApiKey, read_api_key};

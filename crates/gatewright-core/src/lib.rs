@@ -74,13 +74,13 @@ pub use endpoints::{
     Registration, SessionInfo, SessionList, SessionOptions, TokenPair,
 };
 pub use error::AuthError;
-pub use event::{Actor, Event, EventSink, TracingSink};
+pub use event::{Actor, Event, EventSink, RequestContext, TracingSink};
 pub use guard::{
     AccessRule, ApiKeyIdentity, Caller, CredentialKind, Guard, GuardedExtractor, Identity, missing_auth,
 };
 pub use http::{
     BodyCollector, Denial, DetailRenderer, Headers, MAX_BODY_BYTES, MAX_DISCARDED_BYTES, ProblemRenderer,
-    Rendered, Renderer, Reply, RequestView, TokenEndpoint, TrustedProxies,
+    Rendered, Renderer, Reply, RequestRoute, RequestView, TokenEndpoint, TrustedProxies,
 };
 pub use password::{AccountKey, HashContext, HasherError, PasswordHasher, PasswordVerdict};
 pub use revocation::{

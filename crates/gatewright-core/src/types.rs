@@ -43,7 +43,7 @@ pub use username::{InvalidUsername, MAX_USERNAME_BYTES, MAX_USERNAME_KEY_BYTES, 
 
 pub(crate) use email::canonical;
 pub(crate) use random::random_bytes;
-pub(crate) use requirement::Verdict;
+pub(crate) use requirement::{Missing, Verdict};
 pub(crate) use scope::is_scope;
 pub(crate) use timer::within;
 pub(crate) use username::Usernames;

@@ -3,7 +3,7 @@
 use gatewright_core::{Auth, AuthUser, Caller, DeserializeOwned, Policy, missing_auth};
 use poem::{FromRequest, Request, RequestBody, Result};
 
-use crate::reject::{Error, HeaderBytes, Rejection, view};
+use crate::reject::{Error, Head, Rejection, refuse};
 
 /// The `Auth` of the guard around a handler. Extractors use it if the application has not installed
 /// one.
@@ -20,49 +20,38 @@ gatewright_core::extractors!();
 impl<'a, P: Policy, U: AuthUser> FromRequest<'a> for Authorized<P, U> {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
         let auth = auth(request)?;
-        let pending = {
-            let headers = HeaderBytes(request.headers());
-            auth.require(&view(request, &headers), earlier(request), P::REQUIREMENT)
-        };
-        Ok(Self::new(pending.await.map_err(Rejection::from)?))
+        let pending = auth.require(&Head(request).view(), earlier(request), P::REQUIREMENT);
+        Ok(Self::new(pending.await.map_err(|error| refuse(request, &error))?))
     }
 }
 
 impl<'a, U: AuthUser> FromRequest<'a> for MaybeUser<U> {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
         let auth = auth(request)?;
-        let pending = {
-            let headers = HeaderBytes(request.headers());
-            auth.authenticate_with(&view(request, &headers), earlier(request))
-        };
-        Ok(Self::new(pending.await.map_err(Rejection::from)?))
+        let pending = auth.authenticate_with(&Head(request).view(), earlier(request));
+        Ok(Self::new(pending.await.map_err(|error| refuse(request, &error))?))
     }
 }
 
 impl<'a, U: AuthUser> FromRequest<'a> for StatelessClaims<U> {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
-        let headers = HeaderBytes(request.headers());
-        let claims = auth::<U>(request)?.require_claims(&view(request, &headers));
-        Ok(Self::new(claims.map_err(Rejection::from)?))
+        let claims = auth::<U>(request)?.require_claims(&Head(request).view());
+        Ok(Self::new(claims.map_err(|error| refuse(request, &error))?))
     }
 }
 
 impl<'a, T: DeserializeOwned + Send, U: AuthUser> FromRequest<'a> for ExtraClaims<T, U> {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
         let auth = auth(request)?;
-        let pending = {
-            let headers = HeaderBytes(request.headers());
-            auth.require_extra(&view(request, &headers), earlier(request))
-        };
-        Ok(Self::new(pending.await.map_err(Rejection::from)?))
+        let pending = auth.require_extra(&Head(request).view(), earlier(request));
+        Ok(Self::new(pending.await.map_err(|error| refuse(request, &error))?))
     }
 }
 
 impl<'a, P: Policy, U: AuthUser> FromRequest<'a> for ApiKey<P, U> {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
-        let headers = HeaderBytes(request.headers());
-        let identity = auth(request)?.require_api_key(&view(request, &headers), &P::REQUIREMENT);
-        Ok(Self::new(identity.map_err(Rejection::from)?))
+        let identity = auth(request)?.require_api_key(&Head(request).view(), &P::REQUIREMENT);
+        Ok(Self::new(identity.map_err(|error| refuse(request, &error))?))
     }
 }
 

@@ -5,10 +5,10 @@ use std::future::ready;
 
 use gatewright_core::{AccessRule, Account, Auth, AuthUser, Caller, Guard};
 use poem::error::{MethodNotAllowedError, NotFoundError};
-use poem::{Endpoint, EndpointExt, IntoResponse, Middleware, Request, Response, Result, Route};
+use poem::{Endpoint, EndpointExt, IntoResponse, Middleware, PathPattern, Request, Response, Result, Route};
 
 use crate::extract::GuardAuth;
-use crate::reject::{HeaderBytes, fill_not_found, respond, view};
+use crate::reject::{Head, fill_not_found, refuse, respond};
 
 /// A router behind a guard. [`guarded`] makes it.
 ///
@@ -114,10 +114,8 @@ impl<T: Endpoint, U: AuthUser> Endpoint for Require<T, U> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let authorized = {
-            let headers = HeaderBytes(request.headers());
-            self.guard.authorize(&view(&request, &headers), request.extensions().get::<Caller<U>>())
-        };
+        let earlier = request.extensions().get::<Caller<U>>();
+        let authorized = self.guard.authorize(&Head(&request).view(), earlier);
         match authorized.await {
             Ok(caller) => {
                 request.extensions_mut().insert(caller);
@@ -125,7 +123,13 @@ impl<T: Endpoint, U: AuthUser> Endpoint for Require<T, U> {
                 let response = self.inner.call(request).await?.into_response();
                 Ok(if self.fills_not_found { fill_not_found(self.guard.auth(), response) } else { response })
             }
-            Err(reply) => Ok(respond(reply)),
+            Err(error) => {
+                if self.fills_not_found {
+                    // The pattern is only the prefix of the router: the event gets the whole path.
+                    request.extensions_mut().remove::<PathPattern>();
+                }
+                Ok(refuse(&request, &error).into_response())
+            }
         }
     }
 }

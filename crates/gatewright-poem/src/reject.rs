@@ -1,10 +1,12 @@
 //! Conversions between poem's types and those of `gatewright-core`.
 
-use gatewright_core::{Auth, AuthUser, Headers, Reply, RequestView};
+use std::borrow::Cow;
+
+use gatewright_core::{Auth, AuthUser, Headers, Reply, RequestRoute, RequestView};
 use poem::error::ResponseError;
 use poem::http::header::CONTENT_LENGTH;
-use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use poem::{IntoResponse, Request, Response};
+use poem::http::{HeaderName, HeaderValue, StatusCode};
+use poem::{IntoResponse, PathPattern, Request, Response};
 
 gatewright_core::rejection!();
 
@@ -67,17 +69,50 @@ pub(crate) fn respond(reply: Reply) -> Response {
     response
 }
 
-/// What the core reads of a request: the method, the headers and the peer's address.
-pub(crate) fn view<'a>(request: &'a Request, headers: &'a HeaderBytes<'a>) -> RequestView<'a> {
-    let peer = request.remote_addr().as_socket_addr().map(|peer| peer.ip());
-    RequestView::new(request.method().as_str(), headers).with_peer(peer)
+/// The `Auth` for the request of a handler: events of the methods that the handler calls say in which request
+/// they happened.
+///
+/// ```
+/// use gatewright::Auth;
+/// use gatewright::poem::{CurrentUser, Error, for_request};
+/// use poem::web::Data;
+/// use poem::{Request, handler};
+///
+/// #[handler]
+/// async fn leave(user: CurrentUser, auth: Data<&Auth>, request: &Request) -> Result<(), Error> {
+///     Ok(for_request(&auth, request).logout_all(&user.identity).await?)
+/// }
+/// ```
+#[must_use]
+pub fn for_request<U: AuthUser>(auth: &Auth<U>, request: &Request) -> Auth<U> {
+    auth.for_request(&Head(request).view())
 }
 
-/// Gives the core access to the headers as bytes.
-pub(crate) struct HeaderBytes<'a>(pub(crate) &'a HeaderMap);
+/// The answer of a guard or an extractor that refuses the request.
+pub(crate) fn refuse(request: &Request, error: &gatewright_core::Error) -> Rejection {
+    error.reply_for(&Head(request).view()).into()
+}
 
-impl Headers for HeaderBytes<'_> {
+/// What the core reads of a request.
+pub(crate) struct Head<'a>(pub(crate) &'a Request);
+
+impl Head<'_> {
+    /// The method, the headers, the route and the peer's address.
+    pub(crate) fn view(&self) -> RequestView<'_> {
+        let peer = self.0.remote_addr().as_socket_addr().map(|peer| peer.ip());
+        RequestView::new(self.0.method().as_str(), self).with_route(self).with_peer(peer)
+    }
+}
+
+impl Headers for Head<'_> {
     fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
-        self.0.get_all(name).into_iter().for_each(|value| see(value.as_bytes()));
+        self.0.headers().get_all(name).into_iter().for_each(|value| see(value.as_bytes()));
+    }
+}
+
+impl RequestRoute for Head<'_> {
+    fn route(&self) -> Cow<'_, str> {
+        let pattern = self.0.data::<PathPattern>();
+        pattern.map_or_else(|| self.0.original_uri().path(), |PathPattern(pattern)| pattern).into()
     }
 }

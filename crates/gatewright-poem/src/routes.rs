@@ -11,7 +11,7 @@ use poem::{
     delete, get, post,
 };
 
-use crate::reject::{Error, HeaderBytes, Rejection, respond, view};
+use crate::reject::{Error, Head, Rejection, respond};
 
 /// Mounts all endpoints below `path` of the application's routes, and installs the [`Auth`] that
 /// the handler arguments use.
@@ -97,11 +97,11 @@ impl<U: AuthUser> PoemEndpoint for Handler<U> {
 
     async fn call(&self, mut request: Request) -> Result<Response> {
         let body = request.take_body();
-        let empty = BodyCollector::new(&view(&request, &HeaderBytes(request.headers())));
+        let empty = BodyCollector::new(&Head(&request).view());
         let body = collect(empty, body).await;
         let pending = {
-            let headers = HeaderBytes(request.headers());
-            let view = view(&request, &headers).with_id(request.raw_path_param("id"));
+            let head = Head(&request);
+            let view = head.view().with_id(request.raw_path_param("id"));
             self.auth.handle(self.endpoint, &view, body.finish())
         };
         Ok(respond(pending.await))

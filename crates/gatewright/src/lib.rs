@@ -143,7 +143,10 @@ pub mod error {
 
 /// Events: what happened, for logs and audits.
 pub mod event {
-    pub use gatewright_core::event::{Actor, Event, EventSink, TracingSink};
+    pub use gatewright_core::event::{
+        Actor, Event, EventSink, MAX_METHOD_BYTES, MAX_REQUEST_ID_BYTES, MAX_ROUTE_BYTES, RequestContext,
+        TracingSink,
+    };
 }
 
 /// What guards check, and what they add to a request for its handler.
@@ -159,7 +162,7 @@ pub mod http {
     pub use gatewright_core::http::{
         BodyCollector, Denial, DetailRenderer, Headers, InvalidProxies, MAX_BODY_BYTES, MAX_DISCARDED_BYTES,
         MAX_FORWARDED_BYTES, MAX_FORWARDED_HOPS, MAX_TRUSTED_PROXIES, ProblemRenderer, RETRY_AFTER, Rendered,
-        Renderer, Reply, RequestView, TokenEndpoint, TrustedProxies,
+        Renderer, Reply, RequestRoute, RequestView, TokenEndpoint, TrustedProxies,
     };
 }
 
@@ -243,8 +246,8 @@ pub mod types {
 pub mod actix_web {
     pub use gatewright_actix_web::{
         ApiKey, Authorized, CurrentUser, Error, ExtraClaims, GuardedRouter, MaybeUser, Path, Rejection,
-        Require, RequireLayer, StatelessClaims, change_password, end_session, guarded, install, introspect,
-        login, logout, logout_all, refresh, register, require, revoke, routes, sessions,
+        Require, RequireLayer, StatelessClaims, change_password, end_session, for_request, guarded, install,
+        introspect, login, logout, logout_all, refresh, register, require, revoke, routes, sessions,
     };
 }
 
@@ -260,8 +263,8 @@ pub mod actix_web {
 pub mod axum {
     pub use gatewright_axum::{
         ApiKey, Authorized, CurrentUser, Error, ExtraClaims, GuardedRouter, HasAuth, MaybeUser, Path,
-        Rejection, Require, RequireLayer, StatelessClaims, change_password, end_session, guarded, introspect,
-        login, logout, logout_all, refresh, register, require, revoke, routes, sessions,
+        Rejection, Require, RequireLayer, StatelessClaims, change_password, end_session, for_request,
+        guarded, introspect, login, logout, logout_all, refresh, register, require, revoke, routes, sessions,
     };
 }
 
@@ -276,8 +279,8 @@ pub mod axum {
 pub mod poem {
     pub use gatewright_poem::{
         ApiKey, Authorized, CurrentUser, Error, ExtraClaims, GuardedRouter, MaybeUser, Path, Rejection,
-        Require, RequireLayer, StatelessClaims, change_password, end_session, guarded, install, introspect,
-        login, logout, logout_all, refresh, register, require, revoke, routes, sessions,
+        Require, RequireLayer, StatelessClaims, change_password, end_session, for_request, guarded, install,
+        introspect, login, logout, logout_all, refresh, register, require, revoke, routes, sessions,
     };
 }
 

@@ -248,7 +248,7 @@ async fn token_leeway_does_not_extend_the_session() {
     let headers = bearer(&pair.access_token);
     let view = RequestView::new("GET", &headers);
     assert!(lenient.require_claims(&view).is_ok(), "the token is valid");
-    assert_eq!(lenient.authenticate(&view).await.unwrap_err().status, 401, "the session has expired");
+    assert_eq!(lenient.authenticate(&view).await.unwrap_err().status(), 401, "the session has expired");
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ async fn users_log_in_with_either_name_in_sqlite() {
     users_log_in_with_either_name(sqlite().await[0].clone()).await;
 }
 
-/// Without a hash, whether the address is taken or not, and without an event about the address.
+/// Without a hash and with the same event, whether the address is taken or not.
 #[tokio::test]
 async fn a_taken_user_name_is_an_error() {
     let world = with_usernames(MemoryStore::new());
@@ -61,7 +61,7 @@ async fn a_taken_user_name_is_an_error() {
         assert_eq!(refused.reply().status, 422);
     }
     assert_eq!(world.hasher.calls(), calls);
-    assert_eq!(world.events.take(), [""; 0]);
+    assert_eq!(world.events.take(), ["ChangeRefused { cause: Policy(UsernameTaken) }"; 2]);
     assert_eq!(accounts(&world).await, 1);
 }
 

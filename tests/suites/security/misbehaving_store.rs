@@ -39,7 +39,7 @@ async fn a_token_is_refused_when_the_store_returns_another_session() {
         .unwrap();
     let status = async |token: &TokenText| {
         let identity = auth.authenticate(&RequestView::new("GET", &bearer(token))).await;
-        identity.map_or_else(|reply| reply.status, |_| 200)
+        identity.map_or_else(|error| error.reply().status, |_| 200)
     };
     *mistake.0.lock().unwrap() = Some(sessions[1].clone());
     assert_eq!(status(&live.access_token).await, 200, "the returned session is the right one");

@@ -29,7 +29,7 @@ async fn tokens_of_another_issuer_reach_no_session_and_no_user() {
         .unwrap();
     let status = async |token: &TokenText| {
         let identity = auth.authenticate(&RequestView::new("GET", &bearer(token))).await;
-        identity.map_or_else(|reply| reply.status, |_| 200)
+        identity.map_or_else(|error| error.reply().status, |_| 200)
     };
 
     // The partner's token has the same claims as ours, including session and epoch.
@@ -69,7 +69,7 @@ async fn a_resource_server_verifies_claims_and_has_no_users_or_sessions() {
     let live = bearer(&pair.access_token);
     for (auth, headers) in [(&auth, &headers), (&own, &live)] {
         let refused = auth.authenticate(&RequestView::new("GET", headers)).await.unwrap_err();
-        assert_eq!(refused.status, 401);
+        assert_eq!(refused.status(), 401);
     }
     let login = own.login(Login::new(EMAIL, Password::new(PASSWORD))).await.map_err(AuthError::from);
     assert!(matches!(login, Err(AuthError::Login { .. })), "{login:?}");

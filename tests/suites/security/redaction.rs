@@ -1,7 +1,7 @@
 //! No secret appears in the output of `Debug`, in errors, in events or in the log.
 
 use gatewright::endpoints::{PasswordChange, Refresh};
-use gatewright::event::{Event, EventSink, TracingSink};
+use gatewright::event::{Event, EventSink, RequestContext, TracingSink};
 use gatewright::guard::Caller;
 use gatewright::http::{BodyCollector, Headers, RequestView};
 use gatewright::store::{SessionSeed, TokenDigest};
@@ -35,9 +35,9 @@ impl Headers for Key {
 struct Both(gatewright_testkit::EventRecorder);
 
 impl EventSink for Both {
-    fn emit(&self, event: &Event<'_>) {
-        self.0.emit(event);
-        TracingSink.emit(event);
+    fn emit(&self, event: &Event<'_>, request: &RequestContext) {
+        self.0.emit(event, request);
+        TracingSink.emit(event, request);
     }
 }
 
@@ -96,8 +96,8 @@ async fn no_value_shows_the_secrets_it_holds() {
     {
         shown.push(chain(&world.auth.login(Login::new(name, Password::new(word))).await.unwrap_err()));
     }
-    let reply = world.auth.authenticate(&view).await.unwrap_err();
-    shown.push(format!("{reply:?}"));
+    let error = world.auth.authenticate(&view).await.unwrap_err();
+    shown.push(format!("{} {:?}", chain(&error), error.reply_for(&view)));
     let keys = ApiKeys::parse(&format!("{KEY}:read")).unwrap();
     shown.push(format!("{keys:?} {}", ApiKeys::parse(&format!("{KEY}, {KEY}")).unwrap_err()));
     let keyed = World::with(memory().await[0].clone(), |builder| {
@@ -110,7 +110,8 @@ async fn no_value_shows_the_secrets_it_holds() {
     let known = known.unwrap();
     shown.push(format!("{known:?} {:?} {:?}", keyed.auth, Caller::ApiKey(known.clone())));
     let unknown = RequestView::new("GET", &Key("a wrong but secret key"));
-    shown.push(format!("{:?}", keyed.auth.require_api_key(&unknown, &Requirement::Authenticated)));
+    let error = keyed.auth.require_api_key(&unknown, &Requirement::Authenticated).unwrap_err();
+    shown.push(format!("{} {:?}", chain(&error), error.reply_for(&unknown)));
     shown.push(format!("{:?}", Jwt::hs256(secret()).issuer("iss").audience("aud")));
     shown.push(format!("{:?} {:?}", gatewright_tests::jwt(), HashingPool::new().unwrap()));
     shown.push(format!(

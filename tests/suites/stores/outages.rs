@@ -51,7 +51,7 @@ async fn failing_stores_make_requests_unavailable_and_consume_nothing() {
         start(&outage);
         // Without a cache entry the guard must ask both stores.
         world.auth.invalidate_user(id).await.unwrap();
-        assert_eq!(world.auth.authenticate(&view).await.unwrap_err().status, 503);
+        assert_eq!(world.auth.authenticate(&view).await.unwrap_err().status(), 503);
         is_outage(world.auth.login(login()).await);
         is_outage(world.auth.refresh(Refresh::new(pair.refresh_token.clone())).await);
         outage.recover();

@@ -2,16 +2,17 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::answers::Answers;
 use super::build_error::BuildError;
-use super::error::Answers;
 use super::extra_claims::ExtraClaimsSource;
 use super::feed_keys::FeedKeys;
-use super::handle::{Auth, Inner, Settings};
+use super::handle::Auth;
+use super::inner::{Inner, Settings};
 use super::limits::{
     DEFAULT_ACCESS_LIFETIME, DEFAULT_HASH_WAIT, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME,
     DEFAULT_SESSION_LIFETIME, check,
@@ -19,6 +20,7 @@ use super::limits::{
 use super::named_roles::check_roles;
 use super::refusal_floor::{DEFAULT_REFUSAL_FLOOR, RefusalFloor};
 use super::reports::Reports;
+use super::shared::Shared;
 use crate::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY, SessionCache};
 use crate::event::{EventSink, TracingSink};
 use crate::http::{DenialResponder, Renderer, TokenEndpoint, TrustedProxies, is_realm};
@@ -543,18 +545,15 @@ impl<U: AuthUser> AuthBuilder<U> {
             timer: Arc::clone(&self.timer),
             randomness: self.randomness,
             unknown_roles: Reports::default(),
-            events: Arc::clone(&self.events),
             feed: self.feed,
             codec,
             cache,
             api_keys: self.api_keys,
-            trusted_proxies: self.trusted_proxies,
-            no_peer: Once::new(),
             extra_claims: self.extra_claims,
-            answers: Arc::new(Answers::new(self.responder, self.events, self.timer)),
+            answers: Arc::new(Answers::new(self.responder, self.events, self.trusted_proxies, self.timer)),
             settings: self.settings,
         };
-        Ok(Auth { inner: Arc::new(inner) })
+        Ok(Auth { inner: Shared::new(inner) })
     }
 }
 

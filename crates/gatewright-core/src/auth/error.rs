@@ -4,12 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::reports::Reports;
-use crate::error::{AccessError, AuthError};
-use crate::event::{Event, EventSink};
-use crate::http::{Denial, DenialResponder, Reply};
-use crate::password::HasherError;
-use crate::types::Timer;
+use super::answers::Answers;
+use super::failure::Failure;
+use crate::error::AuthError;
+use crate::event::{Event, RequestContext};
+use crate::http::{Denial, Reply, RequestView};
 
 /// Why a method of [`Auth`](crate::Auth) or [`Accounts`](crate::Accounts) failed.
 ///
@@ -38,22 +37,33 @@ use crate::types::Timer;
 /// # }).unwrap();
 /// ```
 pub struct Error {
-    kind: AuthError,
+    failure: Failure,
     answers: Arc<Answers>,
+    /// The request of the `Auth` that made the error, if it had one.
+    request: Option<Arc<RequestContext>>,
     is_reported: AtomicBool,
 }
 
 impl Error {
+    /// An error that is not reported yet.
+    pub(super) const fn new(
+        failure: Failure,
+        answers: Arc<Answers>,
+        request: Option<Arc<RequestContext>>,
+    ) -> Self {
+        Self { failure, answers, request, is_reported: AtomicBool::new(false) }
+    }
+
     /// The cause.
     #[must_use]
     pub const fn kind(&self) -> &AuthError {
-        &self.kind
+        &self.failure.kind
     }
 
     /// The cause alone. Who answers it, and whether it was reported, is lost.
     #[must_use]
     pub fn into_kind(self) -> AuthError {
-        self.kind
+        self.failure.kind
     }
 
     /// The reply, as clients see it.
@@ -61,99 +71,78 @@ impl Error {
     /// The first call emits an event, if [`Auth::reply_to`](crate::Auth::reply_to) emits one for this cause.
     /// Further calls emit none. An error that is never answered is not reported: an application that handles
     /// a failure itself also logs it.
+    ///
+    /// The event says in which request it happened if the error comes from
+    /// [`Auth::for_request`](crate::Auth::for_request). Guards and extractors call [`reply_for`](Self::reply_for).
     #[must_use]
     pub fn reply(&self) -> Reply {
-        if !self.is_reported.swap(true, Ordering::Relaxed) {
-            self.answers.report(&self.kind);
+        self.report(|answers, event| answers.emit(event, RequestContext::none()));
+        self.answers.reply(self.kind())
+    }
+
+    /// As [`reply`](Self::reply), for the request of this view: the event says in which request it happened. The
+    /// view is read only if an event is emitted.
+    #[must_use]
+    pub fn reply_for(&self, view: &RequestView<'_>) -> Reply {
+        self.report(|answers, event| answers.emit(event, &answers.context(view)));
+        self.answers.reply(self.kind())
+    }
+
+    /// Emits the event the first time. `emit` is for an error without a request of its own.
+    fn report(&self, emit: impl FnOnce(&Answers, &Event<'_>)) {
+        if self.is_reported.swap(true, Ordering::Relaxed) {
+            return;
         }
-        self.answers.responder.reply(&Denial::from(self))
+        self.answers.report(&self.failure, |event| match &self.request {
+            Some(request) => self.answers.emit(event, request),
+            None => emit(&self.answers, event),
+        });
     }
 
     /// The status of the [`reply`](Self::reply). Emits nothing.
     #[must_use]
     pub fn status(&self) -> u16 {
-        self.answers.responder.status(&Denial::from(self))
+        self.answers.status(self.kind())
     }
 }
 
 /// The message of the cause.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind.fmt(f)
+        self.kind().fmt(f)
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error").field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("Error").field("kind", self.kind()).finish_non_exhaustive()
     }
 }
 
 /// The source of the cause.
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        std::error::Error::source(&self.kind)
+        std::error::Error::source(self.kind())
     }
 }
 
 /// As [`Error::into_kind`], for functions that return an [`AuthError`].
 impl From<Error> for AuthError {
     fn from(error: Error) -> Self {
-        error.kind
+        error.failure.kind
     }
 }
 
 /// The denial of its cause.
 impl From<&Error> for Denial {
     fn from(error: &Error) -> Self {
-        Self::from(&error.kind)
+        Self::from(error.kind())
     }
 }
 
-/// How one `Auth` answers and reports errors. Its errors share it.
-pub(crate) struct Answers {
-    pub(crate) responder: DenialResponder,
-    events: Arc<dyn EventSink>,
-    timer: Arc<dyn Timer>,
-    /// The requests that were refused, and the hashes that were not upgraded, because too many passwords wait.
-    overloads: Reports,
-}
-
-impl Answers {
-    pub(crate) fn new(responder: DenialResponder, events: Arc<dyn EventSink>, timer: Arc<dyn Timer>) -> Self {
-        Self { responder, events, timer, overloads: Reports::default() }
-    }
-
-    /// An error of this `Auth`, not reported yet.
-    pub(crate) fn error(self: &Arc<Self>, kind: AuthError) -> Error {
-        Error { kind, answers: Arc::clone(self), is_reported: AtomicBool::new(false) }
-    }
-
-    pub(crate) fn reply_to(&self, error: &AuthError) -> Reply {
-        self.report(error);
-        self.responder.reply(&Denial::from(error))
-    }
-
-    /// Reports an overload at most once a minute, with a count.
-    pub(crate) fn report_overload(&self, error: &AuthError) {
-        if let Some(count) = self.overloads.record(self.timer.now()) {
-            self.events.emit(&Event::Overloaded { error, count });
-        }
-    }
-
-    /// Emits the causes that the methods of `Auth` do not emit themselves.
-    fn report(&self, error: &AuthError) {
-        match error {
-            AuthError::Access(AccessError::NoCredential | AccessError::NoApiKey) => {}
-            AuthError::Request(cause) => self.events.emit(&Event::RequestRefused { cause: *cause }),
-            AuthError::Hasher(HasherError::Busy {}) | AuthError::TooManyRefusals {} => {
-                self.report_overload(error);
-            }
-            AuthError::Access(cause) => self.events.emit(&Event::AccessRefused { cause: *cause }),
-            _ if matches!(Denial::from(error), Denial::Unavailable | Denial::Internal) => {
-                self.events.emit(&Event::Failed { error });
-            }
-            _ => {}
-        }
+/// Keeps whom its token names.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        error.failure
     }
 }

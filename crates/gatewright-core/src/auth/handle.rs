@@ -1,27 +1,14 @@
-//! [`Auth`] itself: the parts that it is built from, and what its methods share.
+//! [`Auth`] itself: what an application calls.
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::future::Future;
-use std::sync::{Arc, Once};
-use std::time::Duration;
 
-use super::error::{Answers, Error};
-use super::extra_claims::ExtraClaimsSource;
-use super::refusal_floor::RefusalFloor;
-use super::reports::Reports;
-use crate::cache::SessionCache;
+use super::error::Error;
+use super::shared::Shared;
 use crate::error::AuthError;
-use crate::event::{Event, EventSink};
-use crate::http::{Reply, RequestView, TrustedProxies};
-use crate::password::{AccountKey, HashContext, PasswordHasher};
-use crate::revocation::{FeedCodec, RevocationFeed};
-use crate::store::{Account, AccountStore, AuthUser, GracePolicy, SessionStore, UserStore};
-use crate::token::{TokenIssuer, TokenVerifier};
-use crate::types::{
-    ApiKeys, ClientInfo, ClientNetwork, Clock, Deadline, RoleChange, RoleName, RoleScopes, Scopes,
-    SecureRandom, Timer, Timestamp, Usernames,
-};
+use crate::event::RequestContext;
+use crate::http::{Reply, RequestView};
+use crate::store::{Account, AuthUser};
+use crate::types::ClientInfo;
 
 /// Authentication and authorization for users of type `U`.
 ///
@@ -37,7 +24,7 @@ use crate::types::{
 /// | register and administrate accounts | [`register`](Self::register), [`change_password`](Self::change_password), [`accounts`](Self::accounts) |
 /// | list and end sessions | [`sessions`](Self::sessions), [`end_session`](Self::end_session), [`delete_expired_sessions`](Self::delete_expired_sessions) |
 /// | guard a route (adapters) | [`authenticate`](Self::authenticate), [`authenticate_with`](Self::authenticate_with), [`authorize`](Self::authorize), [`require`](Self::require), [`require_api_key`](Self::require_api_key), [`require_claims`](Self::require_claims) |
-/// | answer in your own handlers | [`forbidden`](Self::forbidden), [`not_found`](Self::not_found), [`conflict`](Self::conflict), [`error`](Self::error) |
+/// | answer in your own handlers | [`forbidden`](Self::forbidden), [`not_found`](Self::not_found), [`conflict`](Self::conflict), [`error`](Self::error), [`for_request`](Self::for_request), [`request`](Self::request) |
 /// | answer requests (adapters) | [`endpoints`](Self::endpoints), [`handle`](Self::handle), [`public_keys`](Self::public_keys), [`method_not_allowed`](Self::method_not_allowed), [`reply_to`](Self::reply_to), [`client`](Self::client) |
 /// | revoke and inspect tokens | [`revoke`](Self::revoke), [`introspect`](Self::introspect) |
 /// | announce changes of your own stores | [`invalidate_user`](Self::invalidate_user), [`invalidate_session`](Self::invalidate_session) |
@@ -69,60 +56,12 @@ use crate::types::{
 /// ```
 #[doc(alias("authentication", "authorization", "login", "middleware"))]
 pub struct Auth<U = Account> {
-    pub(crate) inner: Arc<Inner<U>>,
-}
-
-pub(crate) struct Inner<U> {
-    pub(crate) users: Arc<dyn UserStore<User = U>>,
-    pub(crate) accounts: Option<Arc<dyn AccountStore<User = U>>>,
-    pub(crate) sessions: Arc<dyn SessionStore>,
-    pub(crate) verifier: Arc<dyn TokenVerifier>,
-    pub(crate) issuer: Arc<dyn TokenIssuer>,
-    pub(crate) hasher: Arc<dyn PasswordHasher>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) timer: Arc<dyn Timer>,
-    pub(crate) refusal_floor: RefusalFloor,
-    pub(crate) randomness: Arc<dyn SecureRandom>,
-    /// The reads of users with a role that the application does not have.
-    pub(crate) unknown_roles: Reports,
-    pub(crate) events: Arc<dyn EventSink>,
-    pub(crate) feed: Arc<dyn RevocationFeed>,
-    /// Makes the messages of the feed.
-    pub(crate) codec: Arc<FeedCodec>,
-    /// `None` with [`RevocationCheck::ReadThrough`](crate::RevocationCheck::ReadThrough).
-    pub(crate) cache: Option<Arc<SessionCache<U>>>,
-    pub(crate) api_keys: ApiKeys,
-    pub(crate) trusted_proxies: TrustedProxies,
-    /// The warning about a peer without an address is logged once.
-    pub(crate) no_peer: Once,
-    /// Replies to errors and reports them.
-    pub(crate) answers: Arc<Answers>,
-    pub(crate) extra_claims: ExtraClaimsSource<U>,
-    pub(crate) settings: Settings,
-}
-
-/// The settings that have defaults.
-#[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    pub(crate) access_lifetime: Duration,
-    pub(crate) refresh_lifetime: Duration,
-    pub(crate) session_lifetime: Duration,
-    pub(crate) refresh_grace: Duration,
-    pub(crate) grace_policy: GracePolicy,
-    pub(crate) role_scopes: RoleScopes,
-    /// `None` if the application does not name its roles.
-    pub(crate) roles: Option<BTreeSet<RoleName>>,
-    pub(crate) registration_role: Option<RoleName>,
-    pub(crate) usernames: Usernames,
-    pub(crate) protected_role: Option<RoleName>,
-    pub(crate) role_change: RoleChange,
-    pub(crate) hash_wait: Duration,
-    pub(crate) refusal_floor: Duration,
+    pub(crate) inner: Shared<U>,
 }
 
 impl<U> Clone for Auth<U> {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner) }
+        Self { inner: self.inner.clone() }
     }
 }
 
@@ -154,7 +93,47 @@ impl<U: AuthUser> Auth<U> {
     /// [`TrustedProxies`].
     #[must_use]
     pub fn client(&self, view: &RequestView<'_>) -> ClientInfo {
-        self.inner.client(view)
+        self.inner.answers.clients.of(view)
+    }
+
+    /// This `Auth` for one request: the events of its methods, and of the [`Accounts`](crate::Accounts) made
+    /// from it, say in which request they happened.
+    ///
+    /// A handler needs it only for methods that it calls itself. Guards and the ready-made endpoints know
+    /// their request. Each adapter has a function `for_request` that takes the framework's request.
+    ///
+    /// ```
+    /// use gatewright::Auth;
+    /// use gatewright::http::{Headers, RequestView};
+    ///
+    /// struct Id;
+    ///
+    /// impl Headers for Id {
+    ///     fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+    ///         if name == "x-request-id" {
+    ///             see(b"7f3a");
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// # let secret = gatewright::HmacSecret::generate()?;
+    /// # let tokens = gatewright::Jwt::hs256(secret).issuer("https://issuer.example").audience("api");
+    /// # let (tokens, hasher) = (tokens.build()?, gatewright_testkit::TestHasher::new());
+    /// # let auth = Auth::local(gatewright::MemoryStore::new(), tokens, hasher).build()?;
+    /// let auth = auth.for_request(&RequestView::new("GET", &Id).with_route(&"/users/{id}"));
+    /// assert_eq!(auth.request().request_id(), Some("7f3a"));
+    /// assert_eq!(auth.request().route(), Some("/users/{id}"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn for_request(&self, view: &RequestView<'_>) -> Self {
+        Self { inner: self.inner.for_request(view) }
+    }
+
+    /// The request that [`for_request`](Self::for_request) was called with; empty without one.
+    #[must_use]
+    pub fn request(&self) -> &RequestContext {
+        self.inner.request()
     }
 
     /// An error with this cause, for an application's own checks: a `PolicyError`, a `RequestError`, or an
@@ -217,84 +196,12 @@ impl<U: AuthUser> Auth<U> {
 
     /// The reply to an error, as clients see it.
     ///
-    /// Emits an event for a rejected credential, a malformed request or a failure of the server. A
-    /// request without credentials emits none.
+    /// Emits an event for a missing or rejected credential, a missing role or scope, a malformed request, a
+    /// refused change of an account, or a failure of the server. Login and refresh have emitted their refusals
+    /// themselves.
     #[must_use]
     pub fn reply_to(&self, error: &AuthError) -> Reply {
-        self.inner.reply_to(error)
-    }
-}
-
-impl<U> Inner<U> {
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    pub(crate) fn client(&self, view: &RequestView<'_>) -> ClientInfo {
-        let client = self.trusted_proxies.client(view);
-        if client.address.is_none() {
-            let fix = "on axum serve with into_make_service_with_connect_info::<SocketAddr>()";
-            self.no_peer.call_once(|| {
-                tracing::warn!(target: "gatewright", fix, "the framework provides no peer address: sessions and logs have no client address");
-            });
-        }
-        client
-    }
-
-    /// The context of one call of the hasher, which may wait from now on.
-    pub(crate) fn hash_context(&self, client: &ClientInfo, account: Option<AccountKey>) -> HashContext {
-        let network = client.address.map(ClientNetwork::of);
-        let deadline = Deadline::after(Arc::clone(&self.timer), self.settings.hash_wait);
-        HashContext { network, account, deadline: Some(deadline) }
-    }
-
-    /// Runs a call of this client. If `is_held` says so of its outcome, the outcome is returned no earlier than
-    /// the refusal floor after the start.
-    pub(crate) async fn with_refusal_floor<T>(
-        &self,
-        client: &ClientInfo,
-        call: impl Future<Output = Result<T, AuthError>>,
-        is_held: impl FnOnce(&Result<T, AuthError>) -> bool,
-    ) -> Result<T, AuthError> {
-        self.refusal_floor.apply(&*self.events, client, call, is_held).await
-    }
-
-    pub(crate) fn emit(&self, event: &Event<'_>) {
-        self.events.emit(event);
-    }
-
-    /// Reports an overload at most once a minute, with a count.
-    pub(crate) fn report_overload(&self, error: &AuthError) {
-        self.answers.report_overload(error);
-    }
-
-    pub(crate) fn reply_to(&self, error: &AuthError) -> Reply {
-        self.answers.reply_to(error)
-    }
-
-    /// The error of a public method: it carries how this `Auth` answers.
-    pub(crate) fn error(&self, kind: impl Into<AuthError>) -> Error {
-        self.answers.error(kind.into())
-    }
-
-    /// Runs the body of a public method. Its error carries how this `Auth` answers.
-    pub(crate) async fn answerable<T>(
-        &self,
-        call: impl Future<Output = Result<T, AuthError>>,
-    ) -> Result<T, Error> {
-        call.await.map_err(|kind| self.error(kind))
-    }
-}
-
-impl<U: AuthUser> Inner<U> {
-    /// The scopes that the user's roles grant now.
-    pub(crate) fn allowed_scopes(&self, user: &U) -> Scopes {
-        self.settings.role_scopes.allowed(user.roles())
-    }
-
-    /// Those of `scopes` that the user's roles grant now.
-    pub(crate) fn effective_scopes(&self, scopes: &Scopes, user: &U) -> Scopes {
-        let granted = &self.settings.role_scopes;
-        scopes.filter(|scope| user.roles().any(|role| granted.grants(role, scope)))
+        self.inner.answers.report_kind(error, self.inner.request());
+        self.inner.answers.reply(error)
     }
 }

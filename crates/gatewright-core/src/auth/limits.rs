@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::build_error::BuildError;
-use super::handle::Settings;
+use super::inner::Settings;
 use super::refusal_floor::MAX_REFUSAL_FLOOR;
 use crate::token::{MAX_ACCESS_LIFETIME, MAX_REFRESH_LIFETIME};
 use crate::types::MAX_SCOPES_BYTES;

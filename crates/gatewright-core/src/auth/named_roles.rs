@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::build_error::BuildError;
-use super::handle::{Inner, Settings};
+use super::inner::Settings;
+use super::shared::Shared;
 use crate::event::Event;
 use crate::store::AuthUser;
 use crate::types::RoleName;
@@ -28,7 +29,7 @@ pub(super) fn check_roles(settings: &Settings) -> Result<(), BuildError> {
     Ok(())
 }
 
-impl<U: AuthUser> Inner<U> {
+impl<U: AuthUser> Shared<U> {
     /// Reports a user with a role that the application does not have, at most once a minute, with a count.
     pub(crate) fn report_unknown_role(&self, user: &U) {
         let Some(known) = &self.settings.roles else { return };

@@ -6,7 +6,9 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use super::error::Error;
-use super::handle::{Auth, Inner};
+use super::handle::Auth;
+use super::inner::Inner;
+use super::shared::Shared;
 use crate::error::AuthError;
 use crate::event::Event;
 use crate::revocation::{Revocation, RevocationListener};
@@ -48,7 +50,7 @@ impl<U: AuthUser> Auth<U> {
     }
 }
 
-impl<U: AuthUser> Inner<U> {
+impl<U: AuthUser> Shared<U> {
     /// Runs a store operation that revokes something, and waits until the feed has the message.
     ///
     /// `record` runs right after the operation. It emits the event and returns whether anything was
@@ -101,7 +103,9 @@ impl<U: AuthUser> Inner<U> {
         }
         Ok(done)
     }
+}
 
+impl<U: AuthUser> Inner<U> {
     /// Publishes a revocation whose change is in the store already, and waits until the feed has the message.
     ///
     /// # Errors

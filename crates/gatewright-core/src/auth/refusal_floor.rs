@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::reports::Reports;
 use crate::error::AuthError;
-use crate::event::{Event, EventSink};
+use crate::event::Event;
 use crate::types::{ClientInfo, ClientNetwork, Timer};
 
 /// The earliest answer to a refused login, measured from its arrival, unless set: 400 milliseconds.
@@ -46,7 +46,7 @@ impl RefusalFloor {
     /// Those of the call, or [`AuthError::TooManyRefusals`] before it starts.
     pub(crate) async fn apply<T>(
         &self,
-        events: &dyn EventSink,
+        report: impl FnOnce(&Event<'_>),
         client: &ClientInfo,
         call: impl Future<Output = Result<T, AuthError>>,
         is_held: impl FnOnce(&Result<T, AuthError>) -> bool,
@@ -65,7 +65,7 @@ impl RefusalFloor {
             let elapsed = self.timer.now().saturating_sub(arrived);
             match self.floor.checked_sub(elapsed) {
                 Some(rest) => self.hold(network, rest).await,
-                None => self.record_overrun(elapsed, events),
+                None => self.record_overrun(elapsed, report),
             }
         }
         outcome
@@ -76,9 +76,9 @@ impl RefusalFloor {
         self.timer.sleep(rest).await;
     }
 
-    fn record_overrun(&self, elapsed: Duration, events: &dyn EventSink) {
+    fn record_overrun(&self, elapsed: Duration, report: impl FnOnce(&Event<'_>)) {
         if let Some(count) = self.overruns.record(self.timer.now()) {
-            events.emit(&Event::RefusalFloorExceeded { floor: self.floor, elapsed, count });
+            report(&Event::RefusalFloorExceeded { floor: self.floor, elapsed, count });
         }
     }
 }

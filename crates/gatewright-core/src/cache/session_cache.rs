@@ -15,7 +15,7 @@ use super::distrust::Distrust;
 use super::generations::{GenerationSnapshot, Generations};
 use super::heartbeat::{HeartbeatMonitor, is_heartbeat};
 use super::recent_messages::RecentMessages;
-use crate::event::{Event, EventSink};
+use crate::event::{Event, EventSink, RequestContext};
 use crate::revocation::{
     CACHE_TTL_WITHOUT_FEED, FeedCodec, FeedReach, Received, Revocation, RevocationListener, Revoked,
 };
@@ -142,7 +142,7 @@ impl<U: AuthUser> SessionCache<U> {
     /// Emits an event about rejected messages, once a minute at most.
     fn report(&self) {
         if let Some(count) = self.distrust.report(self.clock.now()) {
-            self.events.emit(&Event::FeedMessagesRejected { count });
+            self.events.emit(&Event::FeedMessagesRejected { count }, RequestContext::none());
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::sessions::SessionList;
-use crate::auth::{Auth, Error, Inner};
+use crate::auth::{Auth, Error, Shared};
 use crate::error::{AuthError, FieldProblem, PolicyError, RequestError};
 use crate::event::{Actor, Event};
 use crate::guard::Identity;
@@ -85,7 +85,7 @@ impl<U: AuthUser> Auth<U> {
     pub fn accounts(&self) -> Result<Accounts<U>, Error> {
         let missing = AuthError::Misconfigured { missing: "call with_accounts on the builder" };
         let store = self.inner.accounts.clone().ok_or_else(|| self.inner.error(missing))?;
-        Ok(Accounts { inner: Arc::clone(&self.inner), store, actor: None })
+        Ok(Accounts { inner: self.inner.clone(), store, actor: None })
     }
 
     /// Creates an account with the registration role, unless the address is taken.
@@ -137,7 +137,7 @@ impl<U: AuthUser> Auth<U> {
 /// ```
 #[doc(alias("admin", "user management"))]
 pub struct Accounts<U = Account> {
-    pub(super) inner: Arc<Inner<U>>,
+    pub(super) inner: Shared<U>,
     pub(super) store: Arc<dyn AccountStore<User = U>>,
     /// The user on whose behalf it works. `None` is the application itself.
     actor: Option<UserId>,

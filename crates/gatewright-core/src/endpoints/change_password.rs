@@ -128,7 +128,7 @@ impl<U: AuthUser> Accounts<U> {
         identity: &Identity<U>,
         change: &PasswordChange,
     ) -> Result<TokenPair, AuthError> {
-        let inner = &*self.inner;
+        let inner = &self.inner;
         // Everything that can fail without the stores comes before the first step.
         let epoch = Epoch::generate(&*inner.randomness)?;
         let old = current_session(inner, identity).await?;

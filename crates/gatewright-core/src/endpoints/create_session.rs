@@ -1,7 +1,7 @@
 //! Sessions: how every login begins one, and how an application begins one without a password.
 
 use super::token_pair::{CurrentToken, Grant, TokenPair, sign};
-use crate::auth::{Auth, Error, Inner};
+use crate::auth::{Auth, Error, Shared};
 use crate::error::{AuthError, LoginError};
 use crate::event::Event;
 use crate::guard::find_user;
@@ -109,7 +109,7 @@ impl<U: AuthUser> Auth<U> {
     }
 }
 
-impl<U: AuthUser> Inner<U> {
+impl<U: AuthUser> Shared<U> {
     async fn create_session(&self, user: &UserId, options: SessionOptions) -> Result<TokenPair, AuthError> {
         let refuse = |user: Option<&UserId>, cause| {
             self.emit(&Event::LoginRefused { user, cause });

@@ -11,7 +11,7 @@ use super::endpoint::{Endpoint, PUBLIC_KEYS_MAX_AGE};
 use super::introspect::INTROSPECTION;
 use super::login::Login;
 use super::refresh::Refresh;
-use crate::auth::Auth;
+use crate::auth::{Auth, Failure};
 use crate::error::{AccessError, AuthError, RequestError};
 use crate::guard::{Identity, authenticate_uncached};
 use crate::http::{
@@ -107,8 +107,8 @@ impl<U: AuthUser> Auth<U> {
         view: &RequestView<'_>,
         body: Result<Bytes, RequestError>,
     ) -> impl Future<Output = Reply> + Send + use<U> {
-        let request = EndpointRequest::read(self, endpoint, view, body);
-        let auth = self.clone();
+        let auth = self.for_request(view);
+        let request = EndpointRequest::read(&auth, endpoint, view, body);
         async move {
             let answered = match request {
                 Ok(request) => auth.dispatch(endpoint, request).await,
@@ -116,7 +116,7 @@ impl<U: AuthUser> Auth<U> {
             };
             match answered {
                 Ok(reply) => reply,
-                Err(error) => auth.reply_to(&error),
+                Err(failure) => auth.inner.reply_to(&failure),
             }
         }
     }
@@ -132,13 +132,13 @@ impl<U: AuthUser> Auth<U> {
     }
 
     /// The reply to an unsupported method: 405. `allow` lists the supported ones, separated by commas. If it
-    /// is empty, the framework sets the `Allow` header.
+    /// is empty, the framework sets the `Allow` header. Emits nothing.
     #[must_use]
     pub fn method_not_allowed(&self, allow: &'static str) -> Reply {
-        self.reply_to(&RequestError::Method { allow }.into())
+        self.inner.answers.reply(&RequestError::Method { allow }.into())
     }
 
-    async fn dispatch(&self, endpoint: Endpoint, request: EndpointRequest) -> Result<Reply, AuthError> {
+    async fn dispatch(&self, endpoint: Endpoint, request: EndpointRequest) -> Result<Reply, Failure> {
         match endpoint {
             Endpoint::Register => self.handle_register(request).await,
             Endpoint::Login => self.handle_login(request).await,
@@ -153,7 +153,7 @@ impl<U: AuthUser> Auth<U> {
         }
     }
 
-    async fn handle_register(&self, request: EndpointRequest) -> Result<Reply, AuthError> {
+    async fn handle_register(&self, request: EndpointRequest) -> Result<Reply, Failure> {
         #[derive(Serialize)]
         struct Registered {
             detail: &'static str,
@@ -164,18 +164,18 @@ impl<U: AuthUser> Auth<U> {
         Ok(Reply::json(201, &Registered { detail: "Registered" }))
     }
 
-    async fn handle_login(&self, request: EndpointRequest) -> Result<Reply, AuthError> {
+    async fn handle_login(&self, request: EndpointRequest) -> Result<Reply, Failure> {
         let login = Login::from_fields(&request.fields()?)?;
         let login = login.with_client(request.into_client());
         Ok(self.login(login).await?.to_reply())
     }
 
-    async fn handle_refresh(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
+    async fn handle_refresh(&self, request: &EndpointRequest) -> Result<Reply, Failure> {
         let refresh = Refresh::from_fields(&request.fields()?)?;
         Ok(self.refresh(refresh.with_client(request.client.clone())).await?.to_reply())
     }
 
-    async fn handle_logout(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
+    async fn handle_logout(&self, request: &EndpointRequest) -> Result<Reply, Failure> {
         match request.refresh_token()? {
             Some(token) => self.logout_by_refresh_token(&token).await?,
             None => self.logout(&self.caller(request).await?).await?,
@@ -183,44 +183,44 @@ impl<U: AuthUser> Auth<U> {
         Ok(Reply::no_content())
     }
 
-    async fn handle_logout_all(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
+    async fn handle_logout_all(&self, request: &EndpointRequest) -> Result<Reply, Failure> {
         let caller = self.caller(request).await?;
         request.optional_fields()?;
         self.logout_all(&caller).await?;
         Ok(Reply::no_content())
     }
 
-    async fn handle_change_password(&self, request: EndpointRequest) -> Result<Reply, AuthError> {
+    async fn handle_change_password(&self, request: EndpointRequest) -> Result<Reply, Failure> {
         let caller = self.caller(&request).await?;
         let change = PasswordChange::from_fields(&request.fields()?)?;
         let change = change.with_client(request.into_client());
         Ok(self.change_password(&caller, change).await?.to_reply())
     }
 
-    async fn handle_sessions(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
+    async fn handle_sessions(&self, request: &EndpointRequest) -> Result<Reply, Failure> {
         let caller = self.caller(request).await?;
         Ok(self.sessions(&caller).await?.to_reply())
     }
 
-    async fn handle_end_session(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
+    async fn handle_end_session(&self, request: &EndpointRequest) -> Result<Reply, Failure> {
         let caller = self.caller(request).await?;
         self.end_session(&caller, request.id.ok_or(AuthError::NotFound {})?).await?;
         Ok(Reply::no_content())
     }
 
-    async fn handle_revoke(&self, request: &EndpointRequest) -> Result<Reply, AuthError> {
+    async fn handle_revoke(&self, request: &EndpointRequest) -> Result<Reply, Failure> {
         self.revoke(&request.token()?).await?;
         Ok(Reply::empty(200))
     }
 
-    async fn handle_introspect(&self, request: EndpointRequest) -> Result<Reply, AuthError> {
+    async fn handle_introspect(&self, request: EndpointRequest) -> Result<Reply, Failure> {
         let token = request.token();
         self.authorize_api_key(request.api_key, &INTROSPECTION)?;
         Ok(self.introspect(&token?).await?.to_reply())
     }
 
     /// Authenticates the caller of an endpoint for users, from the stores, never from the cache.
-    async fn caller(&self, request: &EndpointRequest) -> Result<Identity<U>, AuthError> {
+    async fn caller(&self, request: &EndpointRequest) -> Result<Identity<U>, Failure> {
         let bearer = request.bearer.clone()?.ok_or(AccessError::NoCredential)?;
         authenticate_uncached(&self.inner, bearer.expose()).await
     }
@@ -247,7 +247,7 @@ impl EndpointRequest {
             endpoint,
             Endpoint::Login | Endpoint::Refresh | Endpoint::Register | Endpoint::ChangePassword
         );
-        let client = if needs_client { auth.client(view) } else { ClientInfo::default() };
+        let client = if needs_client { auth.request().client().clone() } else { ClientInfo::default() };
         let id = view.id().and_then(|text| text.parse().ok());
         Ok(Self { endpoint, media, bearer, api_key, client, id, body })
     }

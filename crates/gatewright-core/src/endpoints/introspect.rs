@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::auth::{Auth, Error};
+use crate::auth::{Auth, Error, Failure};
 use crate::error::AuthError;
 use crate::guard::authenticate_uncached;
 use crate::http::Reply;
@@ -77,8 +77,8 @@ impl<U: AuthUser> Auth<U> {
                 let (claims, scopes) = (Arc::clone(identity.claims()), identity.scopes().clone());
                 Ok(Introspection::Active(ActiveToken { claims, scopes }))
             }
-            Err(AuthError::Access(_)) => Ok(Introspection::Inactive),
-            Err(error) => Err(self.inner.error(error)),
+            Err(Failure { kind: AuthError::Access(_), .. }) => Ok(Introspection::Inactive),
+            Err(failure) => Err(self.inner.failed(failure)),
         }
     }
 }

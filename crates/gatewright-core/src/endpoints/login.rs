@@ -2,7 +2,7 @@
 
 use super::create_session::{PASSWORD_METHOD, SessionOptions};
 use super::token_pair::TokenPair;
-use crate::auth::{Auth, Error, Inner};
+use crate::auth::{Auth, Error, Inner, Shared};
 use crate::error::{AuthError, LoginError, RequestError};
 use crate::event::Event;
 use crate::http::Fields;
@@ -122,7 +122,7 @@ impl<U: AuthUser> Auth<U> {
 }
 
 /// Finds the user and verifies the password. It does the work of one hash in every case.
-async fn verify_user<U: AuthUser>(inner: &Inner<U>, login: &Login) -> Result<U, AuthError> {
+async fn verify_user<U: AuthUser>(inner: &Shared<U>, login: &Login) -> Result<U, AuthError> {
     let user = match &login.name {
         Some(name) if !is_overlong(&login.password) => inner.users.find_by_login(name).await?,
         _ => None,
@@ -159,7 +159,7 @@ fn refusal<U: AuthUser>(login: &Login, user: Option<&U>, verdict: PasswordVerdic
 }
 
 /// Replaces the stored hash by a new one. If that fails, the login continues.
-async fn upgrade_hash<U: AuthUser>(inner: &Inner<U>, user: &U, login: &Login) {
+async fn upgrade_hash<U: AuthUser>(inner: &Shared<U>, user: &U, login: &Login) {
     let id = user.id();
     let swap = async {
         let context = login.hash_context(inner);

@@ -1,6 +1,6 @@
 //! Logout: by access token, by refresh token when the access token is gone, or everywhere.
 
-use crate::auth::{Auth, Error, Inner};
+use crate::auth::{Auth, Error, Shared};
 use crate::error::{AccessError, AuthError, RefreshError};
 use crate::event::Event;
 use crate::guard::Identity;
@@ -50,7 +50,9 @@ impl<U: AuthUser> Auth<U> {
         let call = async {
             let claims = self.inner.verify_refresh(token, self.inner.now())?;
             let sessionless = RefreshError::Session(AccessError::Sessionless);
-            let session = claims.session().ok_or_else(|| self.inner.refuse_refresh(None, sessionless))?;
+            let session = claims
+                .session()
+                .ok_or_else(|| self.inner.refuse_refresh(Some(claims.subject()), None, sessionless))?;
             self.inner.end_session(claims.subject(), session).await
         };
         self.inner.answerable(call).await
@@ -77,7 +79,7 @@ impl<U: AuthUser> Auth<U> {
     }
 }
 
-impl<U: AuthUser> Inner<U> {
+impl<U: AuthUser> Shared<U> {
     /// Deletes the caller's own session and emits the logout.
     pub(crate) async fn end_session(&self, user: &UserId, session: SessionId) -> Result<(), AuthError> {
         let record = |&(): &()| {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::token_pair::{CurrentToken, Grant, TokenPair, sign};
-use crate::auth::{Auth, Error, Inner};
+use crate::auth::{Auth, Error, Shared};
 use crate::cache::{ActiveUser, LiveSession};
 use crate::error::{AccessError, AuthError, RefreshError, RequestError};
 use crate::event::Event;
@@ -14,7 +14,7 @@ use crate::store::{
     AuthUser, GraceClient, MAX_USED_TOKENS, Rotation, RotationRequest, Session, TokenDigest, Validity,
 };
 use crate::token::{IssueError, TokenError, TokenId, TokenKind, VerifiedClaims};
-use crate::types::{ClientInfo, Scopes, SessionId, Timestamp, TokenText};
+use crate::types::{ClientInfo, Scopes, SessionId, Timestamp, TokenText, UserId};
 
 /// A refresh: the token, the requested scopes and the client.
 #[derive(Debug, Clone)]
@@ -110,8 +110,9 @@ impl<U: AuthUser> Auth<U> {
         let scopes = self.inner.effective_scopes(&narrow(&session, refresh.scopes)?, user.get());
         let grant = Grant::new(&self.inner, user.get(), scopes)?;
         let unnamed = RefreshError::Token(TokenError::ClaimMissing);
-        let presented =
-            claims.token_id().ok_or_else(|| self.inner.refuse_refresh(claims.session(), unnamed))?;
+        let presented = claims
+            .token_id()
+            .ok_or_else(|| self.inner.refuse_refresh(Some(claims.subject()), claims.session(), unnamed))?;
         let request = self.inner.rotation_request(&session, presented, now, refresh.client);
         let validity = Validity::new(now, request.idle_expires_at.min(session.expires_at));
         let next = CurrentToken { id: session.seed.successor(presented), validity };
@@ -131,7 +132,7 @@ impl<U: AuthUser> Auth<U> {
     }
 }
 
-impl<U> Inner<U> {
+impl<U> Shared<U> {
     /// Rejects a use of a token that began a whole grace window ago, because the issuer was slow. If another tab
     /// used the token meanwhile, this use would count as theft. Nothing is consumed.
     fn expect_signed_in_time(&self, began: Timestamp) -> Result<(), IssueError> {
@@ -155,7 +156,7 @@ fn narrow(session: &Session, requested: Option<Scopes>) -> Result<Scopes, Reques
 /// A rotation whose outcome is not known yet. Dropping it emits that the outcome is unknown: the store failed,
 /// or the call was cancelled.
 struct UnconfirmedRotation<'a, U: AuthUser> {
-    inner: &'a Inner<U>,
+    inner: &'a Shared<U>,
     /// `None` after the store's answer.
     request: Option<&'a RotationRequest>,
 }
@@ -174,7 +175,7 @@ impl<U: AuthUser> Drop for UnconfirmedRotation<'_, U> {
     }
 }
 
-impl<U: AuthUser> Inner<U> {
+impl<U: AuthUser> Shared<U> {
     /// Verifies a refresh token, without any store.
     pub(crate) fn verify_refresh(
         &self,
@@ -182,7 +183,7 @@ impl<U: AuthUser> Inner<U> {
         now: Timestamp,
     ) -> Result<Arc<VerifiedClaims>, AuthError> {
         let verified = self.verifier.verify(TokenKind::Refresh, token.expose(), now);
-        verified.map_err(|refusal| self.refuse_refresh(None, RefreshError::Token(refusal)))
+        verified.map_err(|refusal| self.refuse_refresh(None, None, RefreshError::Token(refusal)))
     }
 
     /// The live session that a token names, and its active user.
@@ -191,7 +192,9 @@ impl<U: AuthUser> Inner<U> {
         claims: &VerifiedClaims,
         now: Timestamp,
     ) -> Result<(Session, ActiveUser<U>), AuthError> {
-        let refuse = |cause| self.refuse_refresh(claims.session(), RefreshError::Session(cause));
+        let refuse = |cause| {
+            self.refuse_refresh(Some(claims.subject()), claims.session(), RefreshError::Session(cause))
+        };
         let id = claims.session().ok_or_else(|| refuse(AccessError::Sessionless))?;
         let session = LiveSession::check(self.sessions.find(claims.subject(), id).await?, claims, now)
             .map_err(refuse)?;
@@ -228,7 +231,7 @@ impl<U: AuthUser> Inner<U> {
         presented: &TokenId,
         request: &RotationRequest,
     ) -> Result<(CurrentToken, bool), AuthError> {
-        let refuse = |cause| Err(self.refuse_refresh(Some(session.id), cause));
+        let refuse = |cause| Err(self.refuse_refresh(Some(&session.user), Some(session.id), cause));
         let rotation = self.sessions.rotate(request);
         let unconfirmed = UnconfirmedRotation { inner: self, request: Some(request) };
         let record = move |rotation: &Rotation| {
@@ -269,8 +272,13 @@ impl<U: AuthUser> Inner<U> {
     }
 
     /// Emits the cause as an event, and returns it as the error.
-    pub(crate) fn refuse_refresh(&self, session: Option<SessionId>, cause: RefreshError) -> AuthError {
-        self.emit(&Event::RefreshRefused { session, cause });
+    pub(crate) fn refuse_refresh(
+        &self,
+        user: Option<&UserId>,
+        session: Option<SessionId>,
+        cause: RefreshError,
+    ) -> AuthError {
+        self.emit(&Event::RefreshRefused { user, session, cause });
         cause.into()
     }
 }

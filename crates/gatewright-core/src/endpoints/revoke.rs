@@ -1,6 +1,6 @@
 //! Token revocation (RFC 7009): possession of a token is enough to end its session.
 
-use crate::auth::{Auth, Error, Inner};
+use crate::auth::{Auth, Error, Shared};
 use crate::error::{AccessError, AuthError};
 use crate::event::Event;
 use crate::guard::session_of;
@@ -45,7 +45,7 @@ impl<U: AuthUser> Auth<U> {
     }
 }
 
-impl<U: AuthUser> Inner<U> {
+impl<U: AuthUser> Shared<U> {
     async fn revoke(&self, token: &TokenText) -> Result<(), AuthError> {
         match self.session_to_revoke(token).await {
             Ok((user, session)) => self.end_session(&user, session).await,

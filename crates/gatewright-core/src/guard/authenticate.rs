@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::identity::Identity;
-use crate::auth::Inner;
+use crate::auth::{Failure, Inner, Shared};
 use crate::cache::{ActiveUser, CachedSession, LiveSession};
 use crate::error::{AccessError, AuthError};
 use crate::http::BearerToken;
@@ -17,29 +17,44 @@ use crate::types::{Epoch, SessionId, UserId};
 
 /// Authenticates an access token, from the cache if it holds a valid entry.
 pub(crate) async fn authenticate<U: AuthUser>(
-    inner: &Arc<Inner<U>>,
+    inner: &Shared<U>,
     bearer: &BearerToken,
-) -> Result<Identity<U>, AuthError> {
+) -> Result<Identity<U>, Failure> {
     let claims = verify(inner, bearer.expose())?;
-    let (session, epoch) = session_of(&claims)?;
-    let cached = inner.cache.as_ref().and_then(|cache| cache.get(session, &claims, epoch, inner.now()));
-    let session = match cached {
-        Some(session) => session,
-        None => read(inner, &claims, session, epoch).await?,
+    let session = async {
+        let (session, epoch) = session_of(&claims)?;
+        match inner.cache.as_ref().and_then(|cache| cache.get(session, &claims, epoch, inner.now())) {
+            Some(session) => Ok(session),
+            None => read(inner, &claims, session, epoch).await,
+        }
     };
-    Ok(Identity::new(inner, claims, &session))
+    identify(inner, &claims, session.await)
 }
 
 /// Authenticates an access token from the stores, never from the cache. Endpoints that change
 /// something, or that show the present state, use it.
 pub(crate) async fn authenticate_uncached<U: AuthUser>(
-    inner: &Arc<Inner<U>>,
+    inner: &Shared<U>,
     token: &str,
-) -> Result<Identity<U>, AuthError> {
+) -> Result<Identity<U>, Failure> {
     let claims = verify(inner, token)?;
-    let (session, epoch) = session_of(&claims)?;
-    let session = read(inner, &claims, session, epoch).await?;
-    Ok(Identity::new(inner, claims, &session))
+    let session = async {
+        let (session, epoch) = session_of(&claims)?;
+        read(inner, &claims, session, epoch).await
+    };
+    identify(inner, &claims, session.await)
+}
+
+/// The identity of a verified token, or a failure that names its user and session.
+fn identify<U: AuthUser>(
+    inner: &Shared<U>,
+    claims: &Arc<VerifiedClaims>,
+    session: Result<Arc<CachedSession<U>>, AuthError>,
+) -> Result<Identity<U>, Failure> {
+    match session {
+        Ok(session) => Ok(Identity::new(inner.inner(), Arc::clone(claims), &session)),
+        Err(kind) => Err(Failure::about(kind, claims)),
+    }
 }
 
 /// The session and epoch that an access token of ours names.
@@ -52,7 +67,7 @@ pub(crate) fn session_of(claims: &VerifiedClaims) -> Result<(SessionId, Epoch), 
 /// The snapshot is taken before the stores are read. A revocation in between invalidates it, so a
 /// read that is older than the revocation never stays in the cache.
 async fn read<U: AuthUser>(
-    inner: &Inner<U>,
+    inner: &Shared<U>,
     claims: &VerifiedClaims,
     session: SessionId,
     epoch: Epoch,
@@ -67,7 +82,7 @@ async fn read<U: AuthUser>(
 }
 
 async fn read_stores<U: AuthUser>(
-    inner: &Inner<U>,
+    inner: &Shared<U>,
     claims: &VerifiedClaims,
     session: SessionId,
     epoch: Epoch,
@@ -88,7 +103,7 @@ pub(crate) fn verify<U>(inner: &Inner<U>, token: &str) -> Result<Arc<VerifiedCla
 }
 
 /// Loads the user with this id, and guards against a store that returns another user. Reports an unknown role.
-pub(crate) async fn find_user<U: AuthUser>(inner: &Inner<U>, id: &UserId) -> Result<Option<U>, AuthError> {
+pub(crate) async fn find_user<U: AuthUser>(inner: &Shared<U>, id: &UserId) -> Result<Option<U>, AuthError> {
     let user = inner.users.find_by_id(id).await?.filter(|user| user.id() == *id);
     user.iter().for_each(|user| inner.report_unknown_role(user));
     Ok(user)

@@ -12,24 +12,24 @@ use serde::de::DeserializeOwned;
 use super::access_rule::AccessRule;
 use super::authenticate;
 use super::identity::{ApiKeyIdentity, Caller, Identity};
-use crate::auth::Auth;
+use crate::auth::{Auth, Error, Failure};
 use crate::error::{AccessError, AuthError};
-use crate::event::Event;
 use crate::http::{BearerToken, Denial, DenialResponder, PresentedApiKey, Reply, RequestView, read_api_key};
 use crate::store::{Account, AuthUser};
 use crate::token::VerifiedClaims;
-use crate::types::{Requirement, Verdict};
+use crate::types::{Missing, Requirement, Verdict};
 
 impl<U: AuthUser> Auth<U> {
     /// Authenticates the caller by the bearer token. `Ok(None)` means that the request has no
     /// credential.
     ///
     /// # Errors
-    /// The reply to send: 400 for a malformed header, 401 for a rejected token, 503 if a store failed.
+    /// An error with the answer 400 for a malformed header, 401 for a rejected token, 503 if a store failed. Answer
+    /// it with [`Error::reply_for`], which emits its event.
     pub fn authenticate(
         &self,
         view: &RequestView<'_>,
-    ) -> impl Future<Output = Result<Option<Identity<U>>, Reply>> + Send + use<U> {
+    ) -> impl Future<Output = Result<Option<Identity<U>>, Error>> + Send + use<U> {
         self.authenticate_with(view, None)
     }
 
@@ -45,35 +45,37 @@ impl<U: AuthUser> Auth<U> {
         &self,
         view: &RequestView<'_>,
         earlier: Option<&Caller<U>>,
-    ) -> impl Future<Output = Result<Option<Identity<U>>, Reply>> + Send + use<U> {
+    ) -> impl Future<Output = Result<Option<Identity<U>>, Error>> + Send + use<U> {
         let authenticated = earlier.and_then(|caller| caller.user_of(self)).cloned();
         let bearer = if authenticated.is_some() { Ok(None) } else { BearerToken::read(view) };
-        let inner = Arc::clone(&self.inner);
+        let inner = self.inner.clone();
         async move {
-            let Some(bearer) = bearer.map_err(|refusal| inner.reply_to(&refusal.into()))? else {
+            let Some(bearer) = bearer.map_err(|refusal| inner.error(refusal))? else {
                 return Ok(authenticated);
             };
             let identity = authenticate::authenticate(&inner, &bearer).await;
-            identity.map(Some).map_err(|error| inner.reply_to(&error))
+            identity.map(Some).map_err(|failure| inner.failed(failure))
         }
     }
 
     /// Checks a caller against a requirement.
     ///
     /// # Errors
-    /// The reply to send: 401 without an identity, or with one that another `Auth` made; 403 if the
-    /// caller lacks a role or scope.
-    pub fn authorize(&self, who: Option<Identity<U>>, need: &Requirement) -> Result<Identity<U>, Reply> {
+    /// An error with the answer 401 without an identity, or with one that another `Auth` made; 403 if the
+    /// caller lacks a role or scope. Answer it with [`Error::reply_for`], which emits its event.
+    pub fn authorize(&self, who: Option<Identity<U>>, need: &Requirement) -> Result<Identity<U>, Error> {
         let Some(identity) = who.filter(|identity| identity.issued_by(self)) else {
-            return Err(self.inner.reply_to(&AccessError::NoCredential.into()));
+            return Err(self.inner.error(AccessError::NoCredential));
         };
         let has_role = |role: &str| identity.user().roles().any(|own| own == role);
         let has_scope = |scope: &str| identity.scopes().contains(scope);
         match need.evaluate(&has_role, &has_scope) {
             Verdict::Met => Ok(identity),
             Verdict::Missing => {
-                self.inner.emit(&Event::Forbidden { user: &identity.user().id() });
-                Err(self.inner.reply_to(&AuthError::Forbidden { scopes: need.scopes() }))
+                let Missing { roles: missing_roles, scopes: missing_scopes } =
+                    need.missing(&has_role, &has_scope);
+                let kind = AuthError::Forbidden { scopes: need.scopes(), missing_roles, missing_scopes };
+                Err(self.inner.failed(Failure::about(kind, identity.claims())))
             }
         }
     }
@@ -108,10 +110,10 @@ impl<U: AuthUser> Auth<U> {
     /// let pair = auth.login(Login::new("ada@example.com", password)).await?;
     /// let headers = Authorization(format!("Bearer {}", pair.access_token.expose()));
     /// let view = RequestView::new("GET", &headers);
-    /// let identity = auth.require(&view, None, Requirement::Role("user")).await.map_err(|reply| reply.status);
+    /// let identity = auth.require(&view, None, Requirement::Role("user")).await.map_err(|error| error.status());
     /// assert_eq!(identity.map(|identity| identity.user().email.to_string()), Ok("ada@example.com".to_owned()));
     /// let refused = auth.require(&view, None, Requirement::Role("admin")).await;
-    /// assert_eq!(refused.map(|_| ()).map_err(|reply| reply.status), Err(403));
+    /// assert_eq!(refused.map(|_| ()).map_err(|error| error.status()), Err(403));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
@@ -123,7 +125,7 @@ impl<U: AuthUser> Auth<U> {
         view: &RequestView<'_>,
         earlier: Option<&Caller<U>>,
         need: Requirement,
-    ) -> impl Future<Output = Result<Identity<U>, Reply>> + Send + use<U> {
+    ) -> impl Future<Output = Result<Identity<U>, Error>> + Send + use<U> {
         let who = self.authenticate_with(view, earlier);
         let auth = self.clone();
         async move { auth.authorize(who.await?, &need) }
@@ -159,19 +161,20 @@ impl<U: AuthUser> Auth<U> {
     /// let allowed = auth.require_api_key(&view, &Requirement::Scopes(&["items:read"]));
     /// assert!(allowed.is_ok());
     /// let refused = auth.require_api_key(&view, &Requirement::Scopes(&["items:write"]));
-    /// assert_eq!(refused.map(|_| ()).map_err(|reply| reply.status), Err(403));
+    /// assert_eq!(refused.map(|_| ()).map_err(|error| error.status()), Err(403));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
     ///
     /// # Errors
-    /// The reply to send: 401 without a key; 403 with an unknown key, or one that lacks a scope.
+    /// An error with the answer 401 without a key; 403 with an unknown key, or one that lacks a scope. Answer it
+    /// with [`Error::reply_for`], which emits its event.
     pub fn require_api_key(
         &self,
         view: &RequestView<'_>,
         need: &Requirement,
-    ) -> Result<ApiKeyIdentity<U>, Reply> {
-        self.authorize_api_key(read_api_key(view), need).map_err(|error| self.inner.reply_to(&error))
+    ) -> Result<ApiKeyIdentity<U>, Error> {
+        self.authorize_api_key(read_api_key(view), need).map_err(|kind| self.inner.error(kind))
     }
 
     pub(crate) fn authorize_api_key(
@@ -181,12 +184,14 @@ impl<U: AuthUser> Auth<U> {
     ) -> Result<ApiKeyIdentity<U>, AuthError> {
         let presented = presented?.ok_or(AccessError::NoApiKey)?;
         let scopes = self.inner.api_keys.find(&presented).ok_or(AccessError::ApiKeyUnknown)?;
-        let identity = ApiKeyIdentity::new(&self.inner, scopes.clone());
-        match need.evaluate(&|_| false, &|scope| identity.scopes().contains(scope)) {
+        let identity = ApiKeyIdentity::new(self.inner.inner(), scopes.clone());
+        let has_scope = |scope: &str| identity.scopes().contains(scope);
+        match need.evaluate(&|_| false, &has_scope) {
             Verdict::Met => Ok(identity),
             Verdict::Missing => {
-                self.inner.emit(&Event::ApiKeyForbidden {});
-                Err(AuthError::ApiKeyForbidden {})
+                let Missing { roles: missing_roles, scopes: missing_scopes } =
+                    need.missing(&|_| false, &has_scope);
+                Err(AuthError::ApiKeyForbidden { missing_roles, missing_scopes })
             }
         }
     }
@@ -195,13 +200,13 @@ impl<U: AuthUser> Auth<U> {
     /// token: those of [`AuthBuilder::with_extra_claims`](crate::AuthBuilder::with_extra_claims).
     ///
     /// # Errors
-    /// As [`Auth::require`], or the reply 401 if the claims do not fit `T`. A refresh gives the client a token
+    /// As [`Auth::require`], or with the answer 401 if the claims do not fit `T`. A refresh gives the client a token
     /// with new claims.
     pub fn require_extra<T: DeserializeOwned>(
         &self,
         view: &RequestView<'_>,
         earlier: Option<&Caller<U>>,
-    ) -> impl Future<Output = Result<(T, Identity<U>), Reply>> + Send + use<T, U> {
+    ) -> impl Future<Output = Result<(T, Identity<U>), Error>> + Send + use<T, U> {
         let who = self.require(view, earlier, Requirement::Authenticated);
         let auth = self.clone();
         async move {
@@ -211,7 +216,7 @@ impl<U: AuthUser> Auth<U> {
                 Ok(extra) => Ok((extra, identity)),
                 Err(mismatch) => {
                     let cause = AccessError::ExtraClaims { type_name: mismatch.type_name() };
-                    Err(auth.inner.reply_to(&cause.into()))
+                    Err(auth.inner.failed(Failure::about(cause, identity.claims())))
                 }
             }
         }
@@ -224,12 +229,13 @@ impl<U: AuthUser> Auth<U> {
     /// whose subject it is.
     ///
     /// # Errors
-    /// The reply to send: 401 without a credential or with a rejected token, 400 for a malformed header.
-    pub fn require_claims(&self, view: &RequestView<'_>) -> Result<Arc<VerifiedClaims>, Reply> {
+    /// An error with the answer 401 without a credential or with a rejected token, 400 for a malformed header.
+    /// Answer it with [`Error::reply_for`], which emits its event.
+    pub fn require_claims(&self, view: &RequestView<'_>) -> Result<Arc<VerifiedClaims>, Error> {
         let read = BearerToken::read(view).and_then(|bearer| bearer.ok_or(AccessError::NoCredential));
         let claims = read.map_err(AuthError::from);
         let claims = claims.and_then(|bearer| authenticate::verify(&self.inner, bearer.expose()));
-        claims.map_err(|error| self.inner.reply_to(&error))
+        claims.map_err(|kind| self.inner.error(kind))
     }
 }
 
@@ -268,12 +274,12 @@ impl<U: AuthUser> Guard<U> {
     /// guard left in the request, if there is one.
     ///
     /// # Errors
-    /// The reply to send instead of calling the handler.
+    /// Why the handler must not be called. Answer it with [`Error::reply_for`], which emits its event.
     pub fn authorize(
         &self,
         view: &RequestView<'_>,
         earlier: Option<&Caller<U>>,
-    ) -> impl Future<Output = Result<Caller<U>, Reply>> + Send + use<U> {
+    ) -> impl Future<Output = Result<Caller<U>, Error>> + Send + use<U> {
         let by_key = match &self.rule {
             AccessRule::ApiKey(need) => Some(self.auth.require_api_key(view, need)),
             AccessRule::User(_) => None,

@@ -87,7 +87,7 @@ impl<U> Identity<U> {
     /// Whether this `Auth`, or a clone of it, authenticated the caller.
     #[must_use]
     pub fn issued_by(&self, auth: &Auth<U>) -> bool {
-        Arc::ptr_eq(&self.issuer, &auth.inner)
+        Arc::ptr_eq(&self.issuer, auth.inner.inner())
     }
 }
 
@@ -141,7 +141,7 @@ impl<U> ApiKeyIdentity<U> {
     /// Whether this `Auth`, or a clone of it, accepted the key.
     #[must_use]
     pub fn issued_by(&self, auth: &Auth<U>) -> bool {
-        Arc::ptr_eq(&self.issuer, &auth.inner)
+        Arc::ptr_eq(&self.issuer, auth.inner.inner())
     }
 }
 

@@ -115,8 +115,8 @@ impl From<&AuthError> for Denial {
                 | AccessError::ExtraClaims { .. }
                 | AccessError::ForeignIdentity,
             ) => Self::InvalidToken,
-            AuthError::Forbidden { scopes } => Self::Forbidden(scopes.clone()),
-            AuthError::ApiKeyForbidden {} => Self::ApiKeyForbidden,
+            AuthError::Forbidden { scopes, .. } => Self::Forbidden(scopes.clone()),
+            AuthError::ApiKeyForbidden { .. } => Self::ApiKeyForbidden,
             AuthError::Login(
                 LoginError::InvalidName
                 | LoginError::UserUnknown

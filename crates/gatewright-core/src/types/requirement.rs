@@ -38,6 +38,13 @@ pub(crate) enum Verdict {
     Missing,
 }
 
+/// The roles and scopes that a caller lacks, each once.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Missing {
+    pub(crate) roles: Vec<&'static str>,
+    pub(crate) scopes: Vec<&'static str>,
+}
+
 impl Requirement {
     /// Evaluates the requirement for a caller with these roles and effective scopes.
     pub(crate) fn evaluate(
@@ -55,6 +62,45 @@ impl Requirement {
             Self::Scopes(scopes) => scopes.iter().all(|scope| has_scope(scope)),
             Self::AnyOf(parts) => parts.iter().any(|part| part.is_met(has_role, has_scope)),
             Self::AllOf(parts) => parts.iter().all(|part| part.is_met(has_role, has_scope)),
+        }
+    }
+
+    /// What a caller with these roles and effective scopes lacks to meet the requirement. Of a choice that is not
+    /// met, it is every part.
+    pub(crate) fn missing(
+        &self,
+        has_role: &dyn Fn(&str) -> bool,
+        has_scope: &dyn Fn(&str) -> bool,
+    ) -> Missing {
+        let mut missing = Missing::default();
+        self.add_missing(&mut missing, has_role, has_scope);
+        missing
+    }
+
+    fn add_missing(
+        &self,
+        missing: &mut Missing,
+        has_role: &dyn Fn(&str) -> bool,
+        has_scope: &dyn Fn(&str) -> bool,
+    ) {
+        let add = |names: &mut Vec<&'static str>, name| {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        };
+        match self {
+            _ if self.is_met(has_role, has_scope) => {}
+            Self::Authenticated => {}
+            Self::Role(role) => add(&mut missing.roles, *role),
+            Self::Scopes(scopes) => {
+                scopes
+                    .iter()
+                    .filter(|scope| !has_scope(scope))
+                    .for_each(|scope| add(&mut missing.scopes, *scope));
+            }
+            Self::AnyOf(parts) | Self::AllOf(parts) => {
+                parts.iter().for_each(|part| part.add_missing(missing, has_role, has_scope));
+            }
         }
     }
 
@@ -158,6 +204,34 @@ mod tests {
     #[test]
     fn an_empty_choice_rejects_every_caller() {
         assert_eq!(evaluate(Requirement::AnyOf(&[]), &["admin"], &["all"]), Verdict::Missing);
+    }
+
+    #[test]
+    fn missing_names_are_those_that_the_caller_lacks() {
+        const STAFF: Requirement =
+            Requirement::AnyOf(&[Requirement::Role("moderator"), Requirement::Role("admin")]);
+        const BOTH: Requirement = Requirement::Scopes(&["read", "write", "write"]);
+        const EDITORS: Requirement = Requirement::AllOf(&[STAFF, BOTH, Requirement::Role("admin")]);
+        type Names = &'static [&'static str];
+        let cases: [(Requirement, Names, Names, Names, Names); 8] = [
+            (STAFF, &["user"], &[], &["moderator", "admin"], &[]),
+            (STAFF, &["admin"], &[], &[], &[]),
+            (BOTH, &[], &["read"], &[], &["write"]),
+            (BOTH, &[], &[], &[], &["read", "write"]),
+            (EDITORS, &["moderator"], &["read"], &["admin"], &["write"]),
+            (EDITORS, &[], &["read", "write"], &["moderator", "admin"], &[]),
+            (Requirement::AnyOf(&[]), &["admin"], &["read"], &[], &[]),
+            (Requirement::Authenticated, &[], &[], &[], &[]),
+        ];
+        for (requirement, roles, scopes, missing_roles, missing_scopes) in cases {
+            let missing =
+                requirement.missing(&|role| roles.contains(&role), &|scope| scopes.contains(&scope));
+            assert_eq!(
+                (&missing.roles[..], &missing.scopes[..]),
+                (missing_roles, missing_scopes),
+                "{requirement:?}"
+            );
+        }
     }
 
     #[test]

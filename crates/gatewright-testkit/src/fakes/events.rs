@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use gatewright_core::{Event, EventSink};
+use gatewright_core::{Event, EventSink, RequestContext};
 
-/// Records the `Debug` text of every event. Clones share one record.
+/// Records the `Debug` text of every event, and its request. Clones share one record.
 #[derive(Debug, Clone, Default)]
-pub struct EventRecorder(Arc<Mutex<Vec<String>>>);
+pub struct EventRecorder(Arc<Mutex<Vec<(String, RequestContext)>>>);
 
 impl EventRecorder {
     /// Creates a recorder with an empty record.
@@ -18,12 +18,19 @@ impl EventRecorder {
     /// Returns the events since the last call of this method, oldest first.
     #[must_use]
     pub fn take(&self) -> Vec<String> {
+        self.take_with_requests().into_iter().map(|(event, _)| event).collect()
+    }
+
+    /// As [`take`](Self::take), with the request in which each event happened.
+    #[must_use]
+    pub fn take_with_requests(&self) -> Vec<(String, RequestContext)> {
         std::mem::take(&mut self.0.lock().expect("emit does not panic"))
     }
 }
 
 impl EventSink for EventRecorder {
-    fn emit(&self, event: &Event<'_>) {
-        self.0.lock().expect("emit does not panic").push(format!("{event:?}"));
+    fn emit(&self, event: &Event<'_>, request: &RequestContext) {
+        let recorded = (format!("{event:?}"), request.clone());
+        self.0.lock().expect("emit does not panic").push(recorded);
     }
 }

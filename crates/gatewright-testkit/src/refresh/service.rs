@@ -153,7 +153,7 @@ impl Node {
     pub async fn authenticate(&self, access: &str) -> Result<Identity, u16> {
         let headers = Sent { media_type: "", authorization: Some(format!("Bearer {access}")) };
         let identity = self.auth.authenticate(&RequestView::new("GET", &headers));
-        identity.await.map_err(|reply| reply.status)?.ok_or(401)
+        identity.await.map_err(|error| error.status())?.ok_or(401)
     }
 
     /// Returns the status of a guarded `GET` with this access token.
