@@ -90,7 +90,7 @@ impl<U: AuthUser> Auth<U> {
     /// [`Refresh::with_client`](crate::Refresh::with_client)), throttle or log.
     ///
     /// The address is the peer's, or the one in `X-Forwarded-For` if the peer is one of the
-    /// [`TrustedProxies`].
+    /// [`TrustedProxies`](crate::TrustedProxies).
     #[must_use]
     pub fn client(&self, view: &RequestView<'_>) -> ClientInfo {
         self.inner.answers.clients.of(view)
