@@ -12,6 +12,7 @@ mod tokens;
 mod refresh;
 mod random_signatures;
 mod change_password;
+mod new_passwords;
 mod extra_claims;
 mod errors;
 mod requests;

@@ -1,5 +1,5 @@
-//! The command `gatewright`: generates and publishes keys, and inspects and verifies tokens with
-//! the rules of the library.
+//! The command `gatewright`: generates and publishes keys, inspects and verifies tokens with the rules of
+//! the library, and builds filters of breached passwords.
 
 mod output;
 mod lines;
@@ -7,6 +7,7 @@ mod arguments;
 mod keys;
 mod inspect;
 mod verify;
+mod password;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,9 @@ enum Command {
     /// Inspect or verify tokens
     #[command(subcommand)]
     Token(Token),
+    /// Build lists of passwords that are refused
+    #[command(subcommand)]
+    Password(password::Passwords),
 }
 
 #[derive(Debug, Subcommand)]
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Command::Keys(keys) => keys.run(),
         Command::Token(Token::Inspect(inspect)) => inspect.run(),
         Command::Token(Token::Verify(verify)) => verify.run(),
+        Command::Password(password) => password.run(),
     };
     done.unwrap_or_else(|failure| {
         output::warn(&failure);

@@ -15,6 +15,7 @@ mod limits;
 mod named_roles;
 mod builder;
 mod dangerous;
+mod password_rules;
 mod resource_server;
 mod publish;
 

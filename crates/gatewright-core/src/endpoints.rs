@@ -9,6 +9,7 @@ mod logout;
 mod sessions;
 mod revoke;
 mod introspect;
+mod new_password;
 mod accounts;
 mod account_changes;
 mod first_admin;

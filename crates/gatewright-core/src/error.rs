@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::password::{HasherError, PasswordPolicyError};
+use crate::password::{BreachedPasswordsError, HasherError, PasswordPolicyError};
 use crate::store::StoreError;
 use crate::token::{InvalidExtraClaims, IssueError, TokenError};
 use crate::types::{InvalidAmr, InvalidEmail, InvalidUsername, RandomError, UnknownRole};
@@ -87,6 +87,9 @@ pub enum AuthError {
     /// The password hasher failed.
     #[error("the password hasher failed")]
     Hasher(#[from] HasherError),
+    /// The list of breached passwords gave no answer, so a new password was not accepted.
+    #[error("a new password could not be checked")]
+    BreachedPasswords(#[from] BreachedPasswordsError),
     /// Too many refusals wait for the refusal floor, in all or of the client's network:
     /// [`MAX_HELD_REFUSALS`](crate::auth::MAX_HELD_REFUSALS).
     #[error("too many refusals wait for the refusal floor")]

@@ -1,12 +1,21 @@
 //! Passwords: the rules for a new one, and the trait that hashes and verifies them.
 
+mod breached;
+mod repetition;
+mod common;
+mod words;
 mod policy;
 mod context;
 mod hasher;
 
+pub use breached::{BreachedPasswords, BreachedPasswordsError};
 pub use context::{AccountKey, HashContext};
 pub use hasher::{HasherError, PasswordHasher, PasswordVerdict};
-pub use policy::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CODE_POINTS, PasswordPolicyError, check_policy};
+pub use policy::{
+    DangerousPasswordRules, LEAST_PASSWORD_CODE_POINTS, MAX_MIN_PASSWORD_CODE_POINTS, MAX_PASSWORD_BYTES,
+    MIN_PASSWORD_CODE_POINTS, PasswordCheckError, PasswordPolicyError, PasswordRules,
+};
+pub use repetition::MIN_DIFFERENT_CHARACTERS;
 
 pub(crate) use hasher::verify_bounded;
-pub(crate) use policy::is_overlong;
+pub(crate) use policy::{check_form, is_overlong};

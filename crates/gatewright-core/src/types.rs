@@ -42,6 +42,7 @@ pub use typed_names::assert_distinct;
 pub use username::{InvalidUsername, MAX_USERNAME_BYTES, MAX_USERNAME_KEY_BYTES, Username};
 
 pub(crate) use email::canonical;
+pub(crate) use fold::fold;
 pub(crate) use random::random_bytes;
 pub(crate) use requirement::{Missing, Verdict};
 pub(crate) use scope::is_scope;

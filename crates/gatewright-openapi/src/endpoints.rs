@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gatewright_core::error::{AcceptedTypes, BodyProblem, FieldProblem, PolicyError};
-use gatewright_core::password::PasswordPolicyError;
+use gatewright_core::password::{MIN_PASSWORD_CODE_POINTS, PasswordPolicyError};
 use gatewright_core::{Denial, Email, Endpoint, TokenEndpoint};
 use utoipa::openapi::path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
@@ -214,8 +214,8 @@ impl Style {
 }
 
 fn denials_of(endpoint: Endpoint, style: Style) -> Vec<(&'static str, Denial)> {
-    let new_password = |error| ("The new password is too short or too long.", Denial::Unprocessable(error));
-    let too_short = PasswordPolicyError::TooShort;
+    let new_password = |error| ("The new password breaks a rule.", Denial::Unprocessable(error));
+    let too_short = PasswordPolicyError::TooShort { minimum: MIN_PASSWORD_CODE_POINTS };
     match endpoint {
         Endpoint::Register => {
             let email = Email::parse("").err().map(|error| Denial::Unprocessable(error.into()));

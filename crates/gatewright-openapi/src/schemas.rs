@@ -221,7 +221,9 @@ fn password(description: &str) -> Schema {
 }
 
 fn new_password() -> Schema {
-    let password = secret("The new password. Only its length is checked.");
+    let password = secret(
+        "The new password. It must be neither common nor breached, repeat nothing, and be no name of the user.",
+    );
     let password = password.min_length(Some(MIN_PASSWORD_CODE_POINTS));
     password.max_length(Some(MAX_PASSWORD_BYTES)).build().into()
 }

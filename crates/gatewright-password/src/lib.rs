@@ -62,6 +62,9 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod lookups;
+mod pwned;
+mod filter;
 mod argon;
 mod bcrypt_hash;
 mod queue;
@@ -72,4 +75,7 @@ pub use argon::{
     Argon2Costs, MAX_ARGON2_LANES, MAX_ARGON2_MEMORY_KIB, MAX_ARGON2_PASSES, MIN_ARGON2_COSTS, Upgrade,
 };
 pub use bcrypt_hash::{MAX_BCRYPT_COST, MAX_BCRYPT_PASSWORD_BYTES};
+pub use filter::BreachFilter;
+pub use lookups::MAX_WAITING_LOOKUPS;
 pub use pool::{DEFAULT_ACCOUNT_SHARE, DEFAULT_QUEUE, HashingPool, HashingPoolBuilder, MAX_QUEUE};
+pub use pwned::{MAX_PWNED_LINE_BYTES, PwnedPasswords};

@@ -6,6 +6,7 @@
 //! | [roles_and_scopes] | who may call a handler |
 //! | [first_administrator] | how the first administrator gets an account |
 //! | [accounts] | Gatewright's own accounts: user names, sessions without a password |
+//! | [passwords] | rules for new passwords, lists of breached ones, Unicode |
 //! | [own_users] | your own table of users |
 //! | [handlers] | handlers that administer accounts |
 //! | [errors] | errors with `?`, and the form of their answers |
@@ -34,6 +35,9 @@ pub mod first_administrator {}
 #[doc(alias("magic link", "passkey", "username"))]
 #[doc = include_str!("../guide/accounts.md")]
 pub mod accounts {}
+#[doc(alias("breach", "hibp", "password policy", "pwned"))]
+#[doc = include_str!("../guide/passwords.md")]
+pub mod passwords {}
 #[doc(alias("users table"))]
 #[doc = include_str!("../guide/own_users.md")]
 pub mod own_users {}

@@ -169,10 +169,15 @@ pub mod http {
 /// Password hashing: the pool of threads, its settings, and the trait behind it.
 pub mod password {
     pub use gatewright_core::password::{
-        AccountKey, HashContext, HasherError, MAX_PASSWORD_BYTES, MIN_PASSWORD_CODE_POINTS, PasswordHasher,
-        PasswordPolicyError, PasswordVerdict,
+        AccountKey, BreachedPasswords, BreachedPasswordsError, DangerousPasswordRules, HashContext,
+        HasherError, LEAST_PASSWORD_CODE_POINTS, MAX_MIN_PASSWORD_CODE_POINTS, MAX_PASSWORD_BYTES,
+        MIN_DIFFERENT_CHARACTERS, MIN_PASSWORD_CODE_POINTS, PasswordCheckError, PasswordHasher,
+        PasswordPolicyError, PasswordRules, PasswordVerdict,
     };
-    pub use gatewright_password::{Argon2Costs, HashingPool, HashingPoolBuilder, Upgrade};
+    pub use gatewright_password::{
+        Argon2Costs, BreachFilter, HashingPool, HashingPoolBuilder, MAX_PWNED_LINE_BYTES,
+        MAX_WAITING_LOOKUPS, PwnedPasswords, Upgrade,
+    };
 }
 
 /// Revocations, and the feeds that carry them between nodes.

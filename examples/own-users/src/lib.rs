@@ -14,8 +14,8 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use customers::{Customer, Customers, TABLE};
 use gatewright::axum::{Authorized, CurrentUser, HasAuth, routes};
-use gatewright::password::{HashContext, PasswordHasher};
-use gatewright::{Auth, Email, HashingPool, Jwt, Password, Registration, SqliteStore, UserId};
+use gatewright::password::{HashContext, PasswordHasher, PasswordRules};
+use gatewright::{Auth, Email, HashingPool, Jwt, Password, SqliteStore, UserId};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{SqlitePool, query};
 
@@ -73,7 +73,7 @@ pub enum Added {
 }
 
 /// Adds a customer. Gatewright has no registration for an application's own users, so the shop
-/// writes the row itself. [`Registration`] checks the address and the password.
+/// writes the row itself. [`PasswordRules`] check the password.
 ///
 /// # Errors
 /// When the address or the password is invalid, or the database fails.
@@ -84,15 +84,17 @@ pub async fn add(
     password: &str,
     staff: bool,
 ) -> Result<Added, Box<dyn Error>> {
-    let _ = Registration::new(email, Password::new(password))?;
+    let email = Email::parse(email)?;
+    let rules = PasswordRules::new().with_words(["Shop"]);
+    let password = rules.check(&Password::new(password), &[name, email.as_str()]).await?;
     let customers = SqlitePool::connect_with(SqliteConnectOptions::new().filename(path)).await?;
-    let hash = HashingPool::new()?.hash(Password::new(password), &HashContext::new()).await?;
+    let hash = HashingPool::new()?.hash(password, &HashContext::new()).await?;
     let insert = query(
         "INSERT INTO customers (name, email, password, staff) VALUES (?, ?, ?, ?) \
          ON CONFLICT (email) DO NOTHING",
     )
     .bind(name)
-    .bind(Email::parse(email)?.as_str().to_owned())
+    .bind(email.as_str())
     .bind(hash.expose())
     .bind(staff);
     let added = insert.execute(&customers).await?.rows_affected() > 0;

@@ -44,6 +44,8 @@ pub struct Config {
     pub api_keys: String,
     /// `AUTH_TRUSTED_PROXIES`.
     pub trusted_proxies: String,
+    /// `AUTH_BREACHED_PASSWORDS_FILE`, if set.
+    pub breached_passwords: Option<String>,
     /// `ADMIN_EMAIL`.
     pub admin_email: String,
     /// `ADMIN_PASSWORD`, if set.
@@ -101,6 +103,7 @@ impl Config {
             refusal_floor: Duration::from_millis(number("AUTH_REFUSAL_FLOOR_MILLISECONDS", 400)?),
             api_keys: text("AUTH_API_KEYS")?.unwrap_or_default(),
             trusted_proxies: text("AUTH_TRUSTED_PROXIES")?.unwrap_or_default(),
+            breached_passwords: text("AUTH_BREACHED_PASSWORDS_FILE")?,
             admin_email: text("ADMIN_EMAIL")?.unwrap_or_else(|| "admin@example.com".to_owned()),
             admin_password: text("ADMIN_PASSWORD")?,
         })

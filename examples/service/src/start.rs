@@ -5,7 +5,7 @@ use std::error::Error;
 use gatewright::auth::AuthBuilder;
 use gatewright::error::PolicyError;
 use gatewright::http::TrustedProxies;
-use gatewright::password::PasswordHasher;
+use gatewright::password::{BreachFilter, PasswordHasher, PasswordRules, PwnedPasswords};
 use gatewright::store::{AccountStore, SessionStore, StoreError};
 use gatewright::types::SHORT_API_KEY_BYTES;
 use gatewright::{
@@ -137,11 +137,28 @@ fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilde
         .with_registration_role(Role::User)
         .with_usernames()
         .with_protected_role(Role::Admin)
+        .with_password_rules(password_rules(config)?)
         .with_access_lifetime(config.access_lifetime)
         .with_refresh_lifetime(config.refresh_lifetime)
         .with_session_lifetime(config.session_lifetime)
         .with_refresh_grace(config.refresh_grace)
         .with_refusal_floor(config.refusal_floor))
+}
+
+/// A list of breached passwords is a filter or the file of Pwned Passwords.
+fn password_rules(config: &Config) -> Result<PasswordRules, Box<dyn Error>> {
+    let rules =
+        PasswordRules::new().with_words(["gatewright", config.issuer.as_str(), config.audience.as_str()]);
+    let Some(path) = &config.breached_passwords else { return Ok(rules) };
+    let with_list = || {
+        Ok(if BreachFilter::recognizes(path)? {
+            rules.with_breached_passwords(BreachFilter::open(path)?)
+        } else {
+            rules.with_breached_passwords(PwnedPasswords::open(path)?)
+        })
+    };
+    with_list()
+        .map_err(|error: std::io::Error| format!("AUTH_BREACHED_PASSWORDS_FILE: {path}: {error}").into())
 }
 
 /// Does not quote the value: it can be a part of a key that contains a colon.

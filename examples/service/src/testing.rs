@@ -139,6 +139,7 @@ pub fn config(database_url: &str) -> Config {
         api_keys: API_KEYS.to_owned(),
         trusted_proxies: String::new(),
         admin_email: ADMIN_EMAIL.to_owned(),
+        breached_passwords: None,
         admin_password: Some(ADMIN_PASSWORD.to_owned()),
     }
 }

@@ -111,7 +111,7 @@ async fn a_refused_password_or_an_unknown_user_changes_nothing() {
     let user = world.store.page(None, 1).await.unwrap().remove(0);
     let (pair, hashes) = (world.login(EMAIL).await, world.hasher.calls());
     let short = accounts.set_password(&user.id, Password::new("short")).await.unwrap_err();
-    let expected = PolicyError::Password(PasswordPolicyError::TooShort);
+    let expected = PolicyError::Password(PasswordPolicyError::TooShort { minimum: 15 });
     assert!(matches!(short.kind(), AuthError::Policy(cause) if *cause == expected), "{short:?}");
     assert_eq!(world.hasher.calls(), hashes, "no hash is computed");
     let unknown = accounts.set_password(&UserId::new("42").unwrap(), Password::new(NEW_PASSWORD)).await;

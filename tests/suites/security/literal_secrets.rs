@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 const MIN_SECRET: usize = 16;
 
 /// Texts that look like secrets, and are public.
-const PUBLIC: [&str; 6] = [
+const PUBLIC: [&str; 7] = [
     "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", // RFC 8037 A.2
     "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", // RFC 8037 A.3
     "4kHbq2rXlXc0fV0kqT0y1A",                      // the MAC of a message
     "cZ0V20NWEnpD-XnELebPeA",                      // the id of an access token
+    "5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8",    // the SHA-1 of "password"
     "OAuth2PasswordBearer",                        // a class of FastAPI
     "OAuth2PasswordRequestForm",                   // a class of FastAPI
 ];

@@ -7,7 +7,7 @@ use super::reports::Reports;
 use crate::error::AuthError;
 use crate::event::{Event, EventSink, RequestContext};
 use crate::http::{Denial, DenialResponder, Reply, RequestView, TrustedProxies};
-use crate::password::HasherError;
+use crate::password::{BreachedPasswordsError, HasherError};
 use crate::types::{ClientInfo, SessionId, Timer, UserId};
 
 /// How one `Auth` answers and reports failures. Its errors share it.
@@ -81,9 +81,9 @@ impl Answers {
             cause @ (AuthError::Policy(_) | AuthError::LastHolder {} | AuthError::EmailTaken {}) => {
                 Some(Event::ChangeRefused { cause })
             }
-            error @ (AuthError::Hasher(HasherError::Busy {}) | AuthError::TooManyRefusals {}) => {
-                self.overload(error)
-            }
+            error @ (AuthError::Hasher(HasherError::Busy {})
+            | AuthError::BreachedPasswords(BreachedPasswordsError::Busy {})
+            | AuthError::TooManyRefusals {}) => self.overload(error),
             error if matches!(Denial::from(error), Denial::Unavailable | Denial::Internal) => {
                 Some(Event::Failed { error })
             }

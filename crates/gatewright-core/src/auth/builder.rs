@@ -15,7 +15,7 @@ use super::handle::Auth;
 use super::inner::{Inner, Settings};
 use super::limits::{
     DEFAULT_ACCESS_LIFETIME, DEFAULT_HASH_WAIT, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME,
-    DEFAULT_SESSION_LIFETIME, check,
+    DEFAULT_SESSION_LIFETIME, check, check_password_rules,
 };
 use super::named_roles::check_roles;
 use super::refusal_floor::{DEFAULT_REFUSAL_FLOOR, RefusalFloor};
@@ -24,7 +24,7 @@ use super::shared::Shared;
 use crate::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY, SessionCache};
 use crate::event::{EventSink, TracingSink};
 use crate::http::{DenialResponder, Renderer, TokenEndpoint, TrustedProxies, is_realm};
-use crate::password::PasswordHasher;
+use crate::password::{PasswordHasher, PasswordRules};
 use crate::revocation::{
     FeedKey, FeedReach, LocalFeed, RevocationCheck, RevocationFeed, RevocationListener, RevocationReceiver,
 };
@@ -135,6 +135,7 @@ pub struct AuthBuilder<U> {
     trusted_proxies: TrustedProxies,
     responder: DenialResponder,
     extra_claims: ExtraClaimsSource<U>,
+    pub(super) password_rules: PasswordRules,
     settings: Settings,
 }
 
@@ -161,6 +162,7 @@ impl<U: AuthUser> AuthBuilder<U> {
             trusted_proxies: TrustedProxies::new(),
             responder: DenialResponder::default(),
             extra_claims: ExtraClaimsSource::default(),
+            password_rules: PasswordRules::new(),
             settings: Settings {
                 access_lifetime: DEFAULT_ACCESS_LIFETIME,
                 refresh_lifetime: DEFAULT_REFRESH_LIFETIME,
@@ -503,6 +505,7 @@ impl<U: AuthUser> AuthBuilder<U> {
     pub fn build(self) -> Result<Auth<U>, BuildError> {
         check(&self.settings)?;
         check_roles(&self.settings)?;
+        check_password_rules(&self.password_rules)?;
         if self.responder.realm.as_deref().is_some_and(|realm| !is_realm(realm)) {
             let error = BuildError::new("realm", "must be visible ASCII without quotes and backslashes");
             return Err(error.with_found(format_args!("{:?}", self.responder.realm.unwrap_or_default())));
@@ -533,7 +536,9 @@ impl<U: AuthUser> AuthBuilder<U> {
                 Some(subscribed(cache, &*self.feed))
             }
         };
+        let realm = self.responder.realm.clone();
         let inner = Inner {
+            password_rules: self.password_rules.with_words(realm),
             users,
             accounts: self.accounts,
             sessions,

@@ -21,7 +21,7 @@ use crate::types::ClientInfo;
 /// |---|---|
 /// | build | [`local`](Self::local), [`builder`](Self::builder), [`resource_server`](Self::resource_server) |
 /// | log in, refresh, log out | [`login`](Self::login), [`create_session`](Self::create_session), [`refresh`](Self::refresh), [`logout`](Self::logout), [`logout_by_refresh_token`](Self::logout_by_refresh_token), [`logout_all`](Self::logout_all) |
-/// | register and administrate accounts | [`register`](Self::register), [`change_password`](Self::change_password), [`accounts`](Self::accounts) |
+/// | register and administrate accounts | [`register`](Self::register), [`change_password`](Self::change_password), [`check_password`](Self::check_password), [`accounts`](Self::accounts) |
 /// | list and end sessions | [`sessions`](Self::sessions), [`end_session`](Self::end_session), [`delete_expired_sessions`](Self::delete_expired_sessions) |
 /// | guard a route (adapters) | [`authenticate`](Self::authenticate), [`authenticate_with`](Self::authenticate_with), [`authorize`](Self::authorize), [`require`](Self::require), [`require_api_key`](Self::require_api_key), [`require_claims`](Self::require_claims) |
 /// | answer in your own handlers | [`forbidden`](Self::forbidden), [`not_found`](Self::not_found), [`conflict`](Self::conflict), [`error`](Self::error), [`for_request`](Self::for_request), [`request`](Self::request) |

@@ -9,7 +9,7 @@ use super::extra_claims::ExtraClaimsSource;
 use super::refusal_floor::RefusalFloor;
 use super::reports::Reports;
 use crate::cache::SessionCache;
-use crate::password::{AccountKey, HashContext, PasswordHasher};
+use crate::password::{AccountKey, HashContext, PasswordHasher, PasswordRules};
 use crate::revocation::{FeedCodec, RevocationFeed};
 use crate::store::{AccountStore, AuthUser, GracePolicy, SessionStore, UserStore};
 use crate::token::{TokenIssuer, TokenVerifier};
@@ -26,6 +26,7 @@ pub(crate) struct Inner<U> {
     pub(crate) verifier: Arc<dyn TokenVerifier>,
     pub(crate) issuer: Arc<dyn TokenIssuer>,
     pub(crate) hasher: Arc<dyn PasswordHasher>,
+    pub(crate) password_rules: PasswordRules,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timer: Arc<dyn Timer>,
     pub(crate) refusal_floor: RefusalFloor,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::build_error::BuildError;
 use super::inner::Settings;
 use super::refusal_floor::MAX_REFUSAL_FLOOR;
+use crate::password::PasswordRules;
 use crate::token::{MAX_ACCESS_LIFETIME, MAX_REFRESH_LIFETIME};
 use crate::types::MAX_SCOPES_BYTES;
 
@@ -80,6 +81,15 @@ pub(super) fn check(settings: &Settings) -> Result<(), BuildError> {
         return Err(BuildError::new("role_scopes", "must be at most 1024 bytes together").with_found(scopes));
     }
     Ok(())
+}
+
+/// Checks the shortest length of a password.
+pub(super) fn check_password_rules(rules: &PasswordRules) -> Result<(), BuildError> {
+    let rule = "must be 15 to 64; 8 to 14 need `dangerous()` of the rules";
+    match rules.invalid_minimum() {
+        Some(found) => Err(BuildError::new("min_code_points", rule).with_found(found)),
+        None => Ok(()),
+    }
 }
 
 fn whole_seconds(setting: &'static str, span: Duration) -> Result<(), BuildError> {

@@ -10,7 +10,7 @@ use super::accounts::Accounts;
 use crate::auth::Error;
 use crate::error::{AuthError, PolicyError};
 use crate::event::Event;
-use crate::password::{AccountKey, check_policy};
+use crate::password::AccountKey;
 use crate::revocation::Revocation;
 use crate::store::{AccountChange, AuthUser, EpochChange, StoreError, UpdateOutcome};
 use crate::types::{ClientInfo, Epoch, Password, RoleChange, RoleName, UserId};
@@ -79,7 +79,8 @@ impl<U: AuthUser> Accounts<U> {
     }
 
     async fn set_checked_password(&self, id: &UserId, password: Password) -> Result<(), AuthError> {
-        check_policy(&password).map_err(PolicyError::from)?;
+        let user = self.store.find_by_id(id).await?.ok_or(AuthError::NotFound {})?;
+        let password = self.inner.check_new_password(&password, &user.names(), PolicyError::Password).await?;
         let epoch = Some(EpochChange::Always(Epoch::generate(&*self.inner.randomness)?));
         let context = self.inner.hash_context(&ClientInfo::default(), Some(AccountKey::of_user(id)));
         let password_hash = Some(self.inner.hasher.hash(password, &context).await?);

@@ -10,7 +10,7 @@ use crate::error::{AuthError, FieldProblem, PolicyError, RequestError};
 use crate::event::{Actor, Event};
 use crate::guard::Identity;
 use crate::http::Fields;
-use crate::password::{AccountKey, check_policy};
+use crate::password::{AccountKey, check_form};
 use crate::revocation::Revocation;
 use crate::store::{Account, AccountCounts, AccountStore, AuthUser, CreateOutcome, NewAccount};
 use crate::types::{
@@ -18,7 +18,7 @@ use crate::types::{
     Usernames, canonical,
 };
 
-/// A registration: address and password of a new account, both checked.
+/// A registration: address and password of a new account.
 #[doc(alias("sign up", "signup"))]
 #[derive(Debug, Clone)]
 pub struct Registration {
@@ -29,13 +29,14 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// Checks address and password.
+    /// Checks the address, and the rules for passwords that no setting changes: the greatest length and the characters.
+    /// [`Auth::register`] and [`Accounts::create`] check the others.
     ///
     /// # Errors
     /// The rule that one of them breaks.
     pub fn new(email: &str, password: Password) -> Result<Self, PolicyError> {
         let email = Email::parse(email)?;
-        check_policy(&password)?;
+        check_form(&password)?;
         Ok(Self { email, username: None, password, client: ClientInfo::default() })
     }
 
@@ -94,7 +95,8 @@ impl<U: AuthUser> Auth<U> {
     /// after the call, so that a caller cannot find out which addresses have an account. It does not log in.
     ///
     /// # Errors
-    /// - [`AuthError::Policy`] if the user name is taken.
+    /// - [`AuthError::Policy`] if the password breaks one of the [`PasswordRules`](crate::password::PasswordRules), or
+    ///   the user name is taken.
     /// - [`AuthError::Request`] if the user name is missing, and every registration must have one.
     /// - [`AuthError::Misconfigured`] if registration is not configured, or there is a user name without
     ///   [`with_usernames`](crate::AuthBuilder::with_usernames).
@@ -167,7 +169,8 @@ impl<U: AuthUser> Accounts<U> {
     /// - [`AuthError::Misconfigured`] if there is a user name without
     ///   [`with_usernames`](crate::AuthBuilder::with_usernames).
     /// - [`AuthError::Policy`] if the application does not have one of the roles
-    ///   ([`with_roles`](crate::AuthBuilder::with_roles)).
+    ///   ([`with_roles`](crate::AuthBuilder::with_roles)), or the password breaks one of the
+    ///   [`PasswordRules`](crate::password::PasswordRules).
     /// - Any other error if the store or the hasher failed.
     pub async fn create(
         &self,
@@ -184,7 +187,7 @@ impl<U: AuthUser> Accounts<U> {
         roles: BTreeSet<RoleName>,
     ) -> Result<CreateOutcome<U>, AuthError> {
         self.check_known(&roles)?;
-        let new = self.new_account(new, roles).await?;
+        let new = self.new_account(self.checked(new).await?, roles).await?;
         let created = self.store.create(new).await?;
         if let CreateOutcome::Created(user) = &created {
             self.inner.emit(&Event::AccountCreated { user: &user.id(), actor: self.actor() });
@@ -192,7 +195,15 @@ impl<U: AuthUser> Accounts<U> {
         Ok(created)
     }
 
-    /// Computes the hash, and generates id and epoch.
+    /// Checks the password, and brings it into the form that is hashed.
+    pub(super) async fn checked(&self, mut new: Registration) -> Result<Registration, AuthError> {
+        let mut names = vec![new.email.as_str()];
+        names.extend(new.username.as_ref().map(Username::as_str));
+        new.password = self.inner.check_new_password(&new.password, &names, PolicyError::Password).await?;
+        Ok(new)
+    }
+
+    /// Computes the hash of a checked password, and generates id and epoch.
     pub(super) async fn new_account(
         &self,
         new: Registration,
@@ -215,15 +226,15 @@ impl<U: AuthUser> Accounts<U> {
     ///
     /// It looks the address up in both cases, so that both read the store as often.
     async fn create_or_report(&self, new: Registration, role: RoleName) -> Result<(), AuthError> {
-        match &new.username {
-            None if self.inner.settings.usernames == Usernames::Required => {
-                return Err(RequestError::Field { name: "username", problem: FieldProblem::Missing }.into());
-            }
-            // The look-up saves the hash. Its result is public.
-            Some(username) if self.store.find_by_login(&username.into()).await?.is_some() => {
-                return Err(PolicyError::UsernameTaken.into());
-            }
-            _ => {}
+        if new.username.is_none() && self.inner.settings.usernames == Usernames::Required {
+            return Err(RequestError::Field { name: "username", problem: FieldProblem::Missing }.into());
+        }
+        let new = self.checked(new).await?;
+        // The look-up saves the hash. Its result is public.
+        if let Some(username) = &new.username
+            && self.store.find_by_login(&username.into()).await?.is_some()
+        {
+            return Err(PolicyError::UsernameTaken.into());
         }
         let holder = self.store.find_by_email(&new.email).await?.map(|user| user.id());
         let client = new.client.clone();

@@ -11,7 +11,7 @@ use crate::error::{AccessError, AuthError, PolicyError};
 use crate::event::Event;
 use crate::guard::Identity;
 use crate::http::Fields;
-use crate::password::{AccountKey, PasswordVerdict, check_policy, verify_bounded};
+use crate::password::{AccountKey, PasswordVerdict, check_form, verify_bounded};
 use crate::revocation::Revocation;
 use crate::store::{
     AuthUser, CompareAndSwap, Session, SessionSeed, StoredPassword, TokenDigest, Validity, first_token_id,
@@ -31,12 +31,13 @@ pub struct PasswordChange {
 }
 
 impl PasswordChange {
-    /// Checks the new password.
+    /// Checks the rules for the new password that no setting changes: its greatest length and its characters. The
+    /// change itself checks the others.
     ///
     /// # Errors
     /// The rule that it breaks.
     pub fn new(current: Password, new: Password) -> Result<Self, PolicyError> {
-        check_policy(&new).map_err(PolicyError::NewPassword)?;
+        check_form(&new).map_err(PolicyError::NewPassword)?;
         Ok(Self { current, new, client: ClientInfo::default() })
     }
 
@@ -95,6 +96,8 @@ impl<U: AuthUser> Auth<U> {
     /// ```
     ///
     /// # Errors
+    /// - [`AuthError::Policy`] if the new password breaks one of the
+    ///   [`PasswordRules`](crate::password::PasswordRules), before the current one is verified.
     /// - [`AuthError::IncorrectPassword`] if the current password is wrong, no earlier than the
     ///   [refusal floor](crate::AuthBuilder::with_refusal_floor) after the call.
     /// - [`AuthError::Access`] if the caller's session has ended meanwhile, also while the new password was
@@ -117,7 +120,7 @@ impl<U: AuthUser> Auth<U> {
         let accounts = self.accounts()?;
         let is_refused = |outcome: &Result<_, _>| matches!(outcome, Err(AuthError::IncorrectPassword {}));
         let client = change.client.clone();
-        let call = async move { accounts.change_password(identity, &change).await };
+        let call = async move { accounts.change_password(identity, change).await };
         self.inner.answerable(self.inner.with_refusal_floor(&client, call, is_refused)).await
     }
 }
@@ -126,9 +129,11 @@ impl<U: AuthUser> Accounts<U> {
     async fn change_password(
         &self,
         identity: &Identity<U>,
-        change: &PasswordChange,
+        mut change: PasswordChange,
     ) -> Result<TokenPair, AuthError> {
         let inner = &self.inner;
+        let names = identity.user().names();
+        change.new = inner.check_new_password(&change.new, &names, PolicyError::NewPassword).await?;
         // Everything that can fail without the stores comes before the first step.
         let epoch = Epoch::generate(&*inner.randomness)?;
         let old = current_session(inner, identity).await?;
@@ -136,7 +141,7 @@ impl<U: AuthUser> Accounts<U> {
         let validity = Validity::new(session.last_used_at, session.idle_expires_at);
         let first = CurrentToken { id: first_token_id(&*inner.randomness)?, validity };
         let next = NextSession { session, first };
-        let pair = self.replace_password(identity, &old, change, &next).await?;
+        let pair = self.replace_password(identity, &old, &change, &next).await?;
         let NextSession { session, first } = &next;
         let replace = inner.sessions.replace_all(session, TokenDigest::of(&first.id));
         inner.revoke_and_wait(Revocation::user(session.user.clone()), replace, |&()| true).await?;
@@ -200,7 +205,8 @@ impl<U: AuthUser> Accounts<U> {
         let user = self.store.find_by_id(id).await?.filter(AuthUser::is_active);
         let stored = user.as_ref().and_then(AuthUser::password_hash);
         let context = self.inner.hash_context(&change.client, Some(AccountKey::of_user(id)));
-        let verdict = verify_bounded(&*self.inner.hasher, &change.current, stored.clone(), &context).await?;
+        let (hasher, may_stop) = (&*self.inner.hasher, user.is_some());
+        let verdict = verify_bounded(hasher, &change.current, stored.clone(), &context, may_stop).await?;
         match (verdict, user.zip(stored)) {
             (PasswordVerdict::Match | PasswordVerdict::MatchUpgrade, Some(verified)) => Ok(verified),
             _ => {

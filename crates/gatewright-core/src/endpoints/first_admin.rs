@@ -49,8 +49,8 @@ impl<U: AuthUser> Accounts<U> {
         if self.store.has_active_holder(role).await? {
             return Ok(None);
         }
-        let new =
-            self.new_account(Registration::new(email, password)?, BTreeSet::from([role.clone()])).await?;
+        let new = self.checked(Registration::new(email, password)?).await?;
+        let new = self.new_account(new, BTreeSet::from([role.clone()])).await?;
         match self.store.create_first_holder(new, role).await? {
             CreateOutcome::Created(user) => {
                 self.inner.emit(&Event::AccountCreated { user: &user.id(), actor: self.actor() });

@@ -102,6 +102,9 @@ impl<U: AuthUser> Auth<U> {
     /// no earlier than the [refusal floor](crate::AuthBuilder::with_refusal_floor) after the call. A stored hash
     /// that the hasher wants to be replaced, such as a weaker one, is replaced.
     ///
+    /// The password is tried in its normal form ([`Password::normalized`]), then as it was received: another system may
+    /// have stored the hash of that. After such a login the hash is replaced by that of the normal form.
+    ///
     /// # Errors
     /// [`AuthError::Login`] if the login is refused; any other error if a store or the hasher failed.
     ///
@@ -121,7 +124,8 @@ impl<U: AuthUser> Auth<U> {
     }
 }
 
-/// Finds the user and verifies the password. It does the work of one hash in every case.
+/// Finds the user and verifies the password. Each refusal of the same password does the same work: one hash, or two
+/// if the password is not in its normal form.
 async fn verify_user<U: AuthUser>(inner: &Shared<U>, login: &Login) -> Result<U, AuthError> {
     let user = match &login.name {
         Some(name) if !is_overlong(&login.password) => inner.users.find_by_login(name).await?,
@@ -129,7 +133,8 @@ async fn verify_user<U: AuthUser>(inner: &Shared<U>, login: &Login) -> Result<U,
     };
     let stored = user.as_ref().and_then(AuthUser::password_hash);
     let context = login.hash_context(inner);
-    let verdict = verify_bounded(&*inner.hasher, &login.password, stored, &context).await?;
+    let may_log_in = user.as_ref().is_some_and(AuthUser::is_active);
+    let verdict = verify_bounded(&*inner.hasher, &login.password, stored, &context, may_log_in).await?;
     match refusal(login, user.as_ref(), verdict) {
         Some(cause) => {
             let id = user.as_ref().map(AuthUser::id);
@@ -163,7 +168,7 @@ async fn upgrade_hash<U: AuthUser>(inner: &Shared<U>, user: &U, login: &Login) {
     let id = user.id();
     let swap = async {
         let context = login.hash_context(inner);
-        let new = inner.hasher.hash(login.password.clone(), &context).await?;
+        let new = inner.hasher.hash(login.password.normalized(), &context).await?;
         let Some(old) = user.password_hash() else { return Ok(CompareAndSwap::Conflict) };
         Ok::<_, AuthError>(inner.users.replace_password_hash(&id, &old, &new).await?)
     };

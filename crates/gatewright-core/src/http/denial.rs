@@ -140,6 +140,7 @@ impl From<&AuthError> for Denial {
             AuthError::TooManyAttempts { retry_after } => Self::TooManyAttempts(*retry_after),
             AuthError::Store(_)
             | AuthError::Hasher(HasherError::Busy {} | HasherError::Failed { .. })
+            | AuthError::BreachedPasswords(_)
             | AuthError::TooManyRefusals {}
             | AuthError::Random(_)
             | AuthError::Issue(_)
@@ -166,6 +167,10 @@ impl Denial {
             Self::UnsupportedMediaType(accepted) if !accepted.types().is_empty() => {
                 format!("Unsupported media type: send {}", accepted.types().join(" or ")).into()
             }
+            Self::Unprocessable(
+                PolicyError::Password(PasswordPolicyError::TooShort { minimum })
+                | PolicyError::NewPassword(PasswordPolicyError::TooShort { minimum }),
+            ) => format!("Password must have at least {minimum} characters").into(),
             _ => self.words().1.into(),
         }
     }
@@ -232,14 +237,7 @@ impl Denial {
 
 const fn policy_words(refusal: PolicyError) -> (u16, &'static str, Option<&'static str>) {
     match refusal {
-        PolicyError::Password(PasswordPolicyError::TooShort)
-        | PolicyError::NewPassword(PasswordPolicyError::TooShort) => {
-            (422, "Password must have at least 15 characters", Some("password_too_short"))
-        }
-        PolicyError::Password(PasswordPolicyError::TooLong)
-        | PolicyError::NewPassword(PasswordPolicyError::TooLong) => {
-            (422, "Password must have at most 1024 bytes", Some("password_too_long"))
-        }
+        PolicyError::Password(refusal) | PolicyError::NewPassword(refusal) => password_words(refusal),
         PolicyError::Email(_) => (422, "Invalid email address", Some("invalid_email")),
         PolicyError::Username(_) => (422, "Invalid user name", Some("invalid_username")),
         PolicyError::UsernameTaken => (422, "User name is taken", Some("username_taken")),
@@ -256,4 +254,23 @@ const fn policy_field(refusal: PolicyError) -> &'static str {
         PolicyError::Username(_) | PolicyError::UsernameTaken => "username",
         PolicyError::Role(_) => "roles",
     }
+}
+
+const fn password_words(refusal: PasswordPolicyError) -> (u16, &'static str, Option<&'static str>) {
+    let (detail, error) = match refusal {
+        PasswordPolicyError::TooShort { .. } => ("Password is too short", "password_too_short"),
+        PasswordPolicyError::TooLong => ("Password must have at most 1024 bytes", "password_too_long"),
+        PasswordPolicyError::InvalidCharacters => {
+            ("Password contains control or unassigned characters", "password_invalid_characters")
+        }
+        PasswordPolicyError::Common => ("Password is too common", "password_common"),
+        PasswordPolicyError::Repetitive => {
+            ("Password repeats itself or is a sequence", "password_repetitive")
+        }
+        PasswordPolicyError::ContainsContext => {
+            ("Password is a name of the user or of the service", "password_contains_context")
+        }
+        PasswordPolicyError::Breached => ("Password is known from a breach", "password_breached"),
+    };
+    (422, detail, Some(error))
 }

@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn a_422_names_the_field_of_its_rule() {
         let fields = [
-            (PolicyError::Password(PasswordPolicyError::TooShort), "password"),
+            (PolicyError::Password(PasswordPolicyError::TooShort { minimum: 15 }), "password"),
             (PolicyError::NewPassword(PasswordPolicyError::TooLong), "new_password"),
             (PolicyError::Email(Email::parse("").unwrap_err()), "email"),
             (PolicyError::Username(Username::parse("").unwrap_err()), "username"),

@@ -8,19 +8,36 @@ use super::context::HashContext;
 use super::policy::is_overlong;
 use crate::types::{Password, PasswordHash};
 
-/// Verifies a password against a stored hash. A password that is too long takes the same time and is a
-/// mismatch.
+/// Verifies a password against a stored hash: its normal form and, if that is another text, the password as it was
+/// received. Other systems may have hashed it so. Such a match is an upgrade.
+///
+/// A refusal computes one hash for each form, whichever account it is about. `may_stop` says that a match is enough
+/// for the login: then the second form is not tried after a match. A password that is too long takes the time of one
+/// hash and is a mismatch.
 pub(crate) async fn verify_bounded(
     hasher: &dyn PasswordHasher,
     password: &Password,
     stored: Option<PasswordHash>,
     context: &HashContext,
+    may_stop: bool,
 ) -> Result<PasswordVerdict, HasherError> {
     if is_overlong(password) {
         let _ = hasher.verify(Password::new(""), stored, context).await?;
         return Ok(PasswordVerdict::Mismatch);
     }
-    hasher.verify(password.clone(), stored, context).await
+    let normalized = password.normalized();
+    let has_one_form = normalized.expose() == password.expose();
+    let first = hasher.verify(normalized, stored.clone(), context).await?;
+    let is_match = first != PasswordVerdict::Mismatch;
+    if has_one_form || (is_match && may_stop) {
+        return Ok(first);
+    }
+    let second = hasher.verify(password.clone(), stored, context).await?;
+    Ok(match second {
+        _ if is_match => first,
+        PasswordVerdict::Mismatch => PasswordVerdict::Mismatch,
+        PasswordVerdict::Match | PasswordVerdict::MatchUpgrade => PasswordVerdict::MatchUpgrade,
+    })
 }
 
 /// The verdict on a password.

@@ -67,6 +67,12 @@ pub trait AuthUser: Send + Sync + 'static {
 
     /// The epoch that the user's tokens and sessions must carry. Replace it to end all of them.
     fn epoch(&self) -> Epoch;
+
+    /// The names by which others know the user, such as address and user name. A new password must not be one of
+    /// them. None unless implemented.
+    fn names(&self) -> Vec<&str> {
+        Vec::new()
+    }
 }
 
 /// The verdict of a compare-and-swap.
@@ -577,6 +583,11 @@ impl AuthUser for Account {
 
     fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    fn names(&self) -> Vec<&str> {
+        let username = self.username.as_ref().map(Username::as_str);
+        [Some(self.email.as_str()), username].into_iter().flatten().collect()
     }
 }
 

@@ -4,7 +4,7 @@ use unicode_normalization::UnicodeNormalization;
 
 /// Folds case and compatible characters. The two changes of case also fold characters whose upper case has two
 /// letters, and both forms of the Greek sigma.
-pub(super) fn fold(text: &str) -> String {
+pub(crate) fn fold(text: &str) -> String {
     let lower = text.nfkc().collect::<String>().to_lowercase();
     lower.to_uppercase().to_lowercase().nfkc().collect()
 }

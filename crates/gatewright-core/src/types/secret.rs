@@ -7,9 +7,11 @@
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
+use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use zeroize::Zeroizing;
 
-/// A password as the user typed it: neither trimmed nor normalised.
+/// A password as the user typed it. It is never trimmed.
 ///
 /// ```
 /// use gatewright::Password;
@@ -22,7 +24,7 @@ use zeroize::Zeroizing;
 pub struct Password(SecretString);
 
 impl Password {
-    /// Wraps a password. It may have any length; [`check_policy`](crate::password::check_policy) checks it.
+    /// Wraps a password. It may be any text; [`PasswordRules`](crate::password::PasswordRules) checks a new one.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(SecretString::from(text.into()))
@@ -32,6 +34,35 @@ impl Password {
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+
+    /// The form in which a password is hashed: each space of Unicode becomes U+0020, then the text Unicode NFC. These
+    /// are the mappings of RFC 8265 §4.2.2 (OpaqueString). So two keyboards that write a character in two ways enter
+    /// one password.
+    ///
+    /// ```
+    /// use gatewright::Password;
+    ///
+    /// let typed = Password::new("cafe\u{301}\u{a0}au lait");
+    /// assert_eq!(typed.normalized().expose(), "caf\u{e9} au lait");
+    /// ```
+    #[must_use]
+    pub fn normalized(&self) -> Self {
+        let text = self.expose();
+        if text.is_ascii() {
+            return self.clone();
+        }
+        // A composed text has at most three times the bytes, so no reallocation leaves a copy behind.
+        let mut normalized = Zeroizing::new(String::with_capacity(text.len().saturating_mul(3)));
+        normalized.extend(text.chars().map(fold_space).nfc());
+        Self(SecretString::from(normalized.as_str()))
+    }
+}
+
+fn fold_space(character: char) -> char {
+    match character.general_category() {
+        GeneralCategory::SpaceSeparator => ' ',
+        _ => character,
     }
 }
 

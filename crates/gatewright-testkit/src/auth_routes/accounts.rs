@@ -8,6 +8,25 @@ const NEW_PASSWORD: &str = "another correct horse battery";
 const TOO_SHORT: [&str; 2] = ["Password must have at least 15 characters", "password_too_short"];
 const TOO_LONG: [&str; 2] = ["Password must have at most 1024 bytes", "password_too_long"];
 
+/// A refused password for each further rule, with the answer. No application of the suite has a list of breached ones.
+const REFUSED: [(&str, [&str; 2]); 8] = [
+    ("correct horse\0battery", INVALID),
+    ("correct \u{378} horse battery", INVALID),
+    ("PassWord12345678", COMMON),
+    ("123456789012345", COMMON),
+    ("               ", REPETITIVE),
+    ("correct horse correct horse", REPETITIVE),
+    ("abcdefghijklmnopq", REPETITIVE),
+    (
+        "policy-example-com-2024",
+        ["Password is a name of the user or of the service", "password_contains_context"],
+    ),
+];
+const INVALID: [&str; 2] =
+    ["Password contains control or unassigned characters", "password_invalid_characters"];
+const COMMON: [&str; 2] = ["Password is too common", "password_common"];
+const REPETITIVE: [&str; 2] = ["Password repeats itself or is a sequence", "password_repetitive"];
+
 #[track_caller]
 fn expect_refused_password(response: &Response, [detail, error]: [&str; 2], field: &str) {
     response.expect_unprocessable(detail, error, field);
@@ -35,6 +54,35 @@ pub fn registration_with_a_refused_password_or_address_is_422(target: &Target) {
         invalid.expect_unprocessable("Invalid email address", "invalid_email", "email");
     }
     target.try_login(email, PASSWORD).expect_login_refused();
+}
+
+/// At a registration and at a change. The current password is not asked then.
+pub fn each_rule_for_new_passwords_has_its_code(target: &Target) {
+    let email = "policy@example.com";
+    for (password, refused) in REFUSED {
+        expect_refused_password(&target.register_as(email, password), refused, "password");
+    }
+    target.try_login(email, PASSWORD).expect_login_refused();
+    let user = target.user();
+    for (password, refused) in REFUSED.iter().take(REFUSED.len() - 1) {
+        let response = target.change_password(&user.access, "wrong", password);
+        expect_refused_password(&response, *refused, "new_password");
+    }
+    target.expect_active(&user);
+}
+
+/// As two keyboards write it: with composed characters and plain spaces, and with neither.
+pub fn a_password_is_the_same_in_every_form_of_unicode(target: &Target) {
+    let typed = "cafe\u{301} au\u{a0}lait et the\u{301}";
+    let composed = "caf\u{e9} au lait et th\u{e9}";
+    let email = target.register();
+    let tokens = target.login(&email, PASSWORD);
+    Tokens::expect_granted(&target.change_password(&tokens.access, PASSWORD, typed));
+    for password in [typed, composed] {
+        let tokens = target.login(&email, password);
+        Tokens::expect_granted(&target.change_password(&tokens.access, password, typed));
+    }
+    target.try_login(&email, "cafe au lait et the").expect_login_refused();
 }
 
 /// JSON with both members, each of them once and a string.

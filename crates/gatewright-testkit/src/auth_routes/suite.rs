@@ -128,6 +128,8 @@ macro_rules! auth_routes_cases {
             accounts {
                 registration_does_not_disclose_whether_an_address_is_taken
                 registration_with_a_refused_password_or_address_is_422
+                each_rule_for_new_passwords_has_its_code
+                a_password_is_the_same_in_every_form_of_unicode
                 malformed_registrations_are_refused
                 a_password_change_replaces_all_sessions
                 a_refused_password_change_changes_nothing

@@ -58,6 +58,8 @@ pub fn an_unsafe_setting_is_refused_by_name_and_not_repeated(program: &str, fold
         ("DATABASE_URL", "sqlite:///nowhere/x.db", "the store could not open the database: "),
         ("REDIS_URL", "redis://:hush-hush@10.0.0.1/", "the store could not connect to Redis: plain text"),
         ("ADMIN_PASSWORD", "short-password", "the password is shorter"),
+        ("ADMIN_PASSWORD", "password-password", "the password repeats itself"),
+        ("AUTH_BREACHED_PASSWORDS_FILE", "/nowhere/pwned", "/nowhere/pwned: "),
         ("ADMIN_EMAIL", "nobody", "not a valid email address"),
     ];
     for (name, value, problem) in refused {
