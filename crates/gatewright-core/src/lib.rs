@@ -55,6 +55,7 @@ pub mod types;
 pub mod token;
 pub mod password;
 pub mod store;
+pub mod throttle;
 pub mod revocation;
 pub mod error;
 pub mod event;
@@ -91,6 +92,7 @@ pub use store::{
     Account, AccountStore, AuthUser, GracePolicy, Rotation, RotationRequest, Session, SessionStore,
     StoreError, UserStore,
 };
+pub use throttle::{MemoryThrottle, Throttle, ThrottleReach, ThrottleSettings};
 pub use token::{Claims, TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims};
 pub use types::{
     AllOf, Amr, AnyOf, ApiKeys, Authenticated, ClientInfo, ClientNetwork, Clock, Deadline, Email, Epoch,

@@ -1,4 +1,4 @@
-//! Users, accounts and sessions in memory: the reference implementation of Gatewright's stores.
+//! Users, accounts, sessions and a throttle in memory: the reference implementation of Gatewright's stores.
 //!
 //! [`MemoryStore`] is for tests and first experiments: its data is lost when the process ends. It
 //! is also the code to read before you write a store of your own, because it implements each
@@ -7,6 +7,7 @@
 //! - `accounts.rs` implements [`UserStore`](gatewright_core::UserStore) and
 //!   [`AccountStore`](gatewright_core::AccountStore).
 //! - `sessions.rs` implements [`SessionStore`](gatewright_core::SessionStore).
+//! - `throttle.rs` implements [`Throttle`](gatewright_core::Throttle), with the core's own throttle in memory.
 //!
 //! Every method is atomic: it takes one lock before its first read, and releases the lock
 //! after its last write. A store on a database needs a transaction or a single statement instead of
@@ -16,14 +17,16 @@
 
 mod accounts;
 mod sessions;
+mod throttle;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use accounts::Accounts;
+use gatewright_core::MemoryThrottle;
 use sessions::Sessions;
 
-/// A user store, account store and session store in one. Its user type is
+/// A user store, account store, session store and throttle in one. Its user type is
 /// [`Account`](gatewright_core::Account).
 ///
 /// Clones share their contents. Accounts and sessions have a lock each, so that a change of one
@@ -46,6 +49,7 @@ use sessions::Sessions;
 pub struct MemoryStore {
     accounts: Arc<Mutex<Accounts>>,
     sessions: Arc<Mutex<Sessions>>,
+    throttle: MemoryThrottle,
 }
 
 impl MemoryStore {

@@ -9,6 +9,7 @@
 //!   answers, races, restarts and others. [`refresh::SCENARIOS`] lists them.
 //! - [`rotation_vector_suite!`] runs the test vectors of the rotation's specification on a
 //!   [`SessionStore`](gatewright_core::SessionStore). [`rotation_vectors`] reads them.
+//! - [`throttle_suite!`] tests a [`Throttle`](gatewright_core::Throttle).
 //! - [`feed_suite!`] tests a [`RevocationFeed`](gatewright_core::RevocationFeed) between nodes. It
 //!   cuts the connections of the nodes at a [`Wire`](feed::Wire). [`local_feed_suite!`] tests a
 //!   feed within a process.
@@ -41,6 +42,10 @@
 //! // `fresh_storage` returns a new, empty `Storage`. `tokens` returns the tokens of an issuer by its name.
 //! gatewright_testkit::refresh_suite!(my_storage, fresh_storage, tokens);
 //!
+//! // In a test of a throttle's crate. `fresh` returns two handles on one new, empty throttle, and `broken` one
+//! // whose calls fail. A throttle in memory passes `in_memory` instead of `broken`.
+//! gatewright_testkit::throttle_suite!(my_throttle, fresh, broken);
+//!
 //! // In a test of a feed's crate: a server, and nodes that each reach it over their own wire.
 //! async fn network() -> impl gatewright_testkit::feed::Network { … }
 //!
@@ -68,6 +73,7 @@ mod case;
 pub mod store;
 pub mod refresh;
 pub mod rotation_vectors;
+pub mod throttle;
 pub mod feed;
 pub mod auth_routes;
 

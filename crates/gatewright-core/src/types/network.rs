@@ -32,4 +32,9 @@ impl ClientNetwork {
             address @ IpAddr::V4(_) => Self(address),
         }
     }
+
+    /// The address whose bits after the network are zero.
+    pub(crate) const fn address(self) -> IpAddr {
+        self.0
+    }
 }

@@ -31,7 +31,7 @@ const ROUNDS: usize = 20;
 ///
 /// `attempt` receives its own number and the number of wakes after which it cancels its calls. It
 /// returns whether all of its calls finished.
-async fn cancel_after_each_wake(attempt: impl AsyncFn(usize, usize) -> bool) {
+pub(crate) async fn cancel_after_each_wake(attempt: impl AsyncFn(usize, usize) -> bool) {
     let mut was_cancelled = false;
     for number in 0..WAKES * ROUNDS {
         if number >= WAKES && was_cancelled {
@@ -43,7 +43,7 @@ async fn cancel_after_each_wake(attempt: impl AsyncFn(usize, usize) -> bool) {
 }
 
 /// Polls a call until it was woken `wakes` times, then drops it. Returns whether the call finished.
-async fn finishes_within<F: Future>(wakes: usize, call: F) -> bool {
+pub(crate) async fn finishes_within<F: Future>(wakes: usize, call: F) -> bool {
     let mut call = Box::pin(call);
     let mut woken = 0;
     poll_fn(|context| match call.as_mut().poll(context) {
@@ -58,7 +58,7 @@ async fn finishes_within<F: Future>(wakes: usize, call: F) -> bool {
 }
 
 /// Returns the result of the first poll. A call that waits could be cancelled midway.
-fn at_once<F: Future>(call: F) -> F::Output {
+pub(crate) fn at_once<F: Future>(call: F) -> F::Output {
     match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("the call waits, so the store is not `in_memory`"),

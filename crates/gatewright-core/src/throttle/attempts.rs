@@ -1,0 +1,132 @@
+//! Failed attempts of an account, and those whose outcome is not known yet.
+
+use std::time::Duration;
+
+use super::bytes::{Entry, Reader, Writer, remove};
+use super::settings::IN_FLIGHT_TIMEOUT;
+use crate::types::Timestamp;
+
+/// How often the first wait is doubled at most. 2^20 seconds are longer than any other limit.
+const MAX_DOUBLINGS: u32 = 20;
+
+/// Failures, and reservations that count as failures until they succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Attempts {
+    pub(super) seen: Timestamp,
+    failures: u32,
+    /// The time of the last failure.
+    last: Timestamp,
+    in_flight: Vec<Entry>,
+}
+
+impl Attempts {
+    pub(super) const fn new(seen: Timestamp) -> Self {
+        Self { seen, failures: 0, last: seen, in_flight: Vec::new() }
+    }
+
+    /// So many failures, the last of them now.
+    pub(super) const fn failed(failures: u32, now: Timestamp) -> Self {
+        Self { seen: now, failures, last: now, in_flight: Vec::new() }
+    }
+
+    /// The state at this time: reservations without an outcome have become failures. Failures before `reset`
+    /// are forgotten.
+    pub(super) fn advance(&mut self, now: Timestamp, reset: Option<Duration>) {
+        self.seen = self.seen.max(now);
+        let seen = self.seen;
+        while let Some(index) =
+            self.in_flight.iter().position(|entry| entry.at.saturating_add(IN_FLIGHT_TIMEOUT) <= seen)
+        {
+            let entry = self.in_flight.remove(index);
+            self.count(entry.at);
+        }
+        if reset.is_some_and(|reset| self.last.saturating_add(reset) <= seen) {
+            self.failures = 0;
+        }
+    }
+
+    fn count(&mut self, at: Timestamp) {
+        self.last = if self.failures == 0 { at } else { self.last.max(at) };
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// The failures without those in flight.
+    pub(super) const fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// The failures with those in flight.
+    pub(super) fn total(&self) -> u32 {
+        self.failures.saturating_add(u32::try_from(self.in_flight.len()).unwrap_or(u32::MAX))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.total() == 0
+    }
+
+    /// The time of the last failure, with those in flight.
+    pub(super) fn last(&self) -> Timestamp {
+        let last = (self.failures > 0).then_some(self.last);
+        last.into_iter().chain(self.in_flight.iter().map(|entry| entry.at)).max().unwrap_or(self.seen)
+    }
+
+    /// How long the next attempt must wait: nothing below `limit` failures, then `first`, doubled by each
+    /// further failure, up to `longest`.
+    pub(super) fn wait(&self, limit: u32, first: Duration, longest: Duration) -> Option<Duration> {
+        let doublings = self.total().checked_sub(limit)?;
+        let span = first.saturating_mul(1 << doublings.min(MAX_DOUBLINGS)).min(longest);
+        since(self.last().saturating_add(span), self.seen)
+    }
+
+    pub(super) fn reserve(&mut self, id: u64) {
+        self.in_flight.push(Entry::new(id, self.seen));
+    }
+
+    /// The reservation failed. If it is not there, it counted as a failure before.
+    pub(super) fn fail(&mut self, id: u64) {
+        if let Some(entry) = remove(&mut self.in_flight, id) {
+            self.count(entry.at);
+        }
+    }
+
+    pub(super) fn give_back(&mut self, id: u64) {
+        remove(&mut self.in_flight, id);
+    }
+
+    /// The reservation succeeded: no failure before it counts. Others in flight still do.
+    pub(super) fn succeed(&mut self, id: u64) {
+        self.give_back(id);
+        self.failures = 0;
+    }
+
+    /// Forgets the failures and those in flight.
+    pub(super) fn clear(&mut self) {
+        self.failures = 0;
+        self.in_flight.clear();
+    }
+
+    /// Moves all times by the same span into the past.
+    pub(super) fn rebase(&mut self, back: Duration) {
+        self.seen = self.seen.saturating_sub(back);
+        self.last = self.last.saturating_sub(back);
+        self.in_flight.iter_mut().for_each(|entry| entry.at = entry.at.saturating_sub(back));
+    }
+
+    pub(super) fn write(&self, to: &mut Writer) {
+        to.time(self.seen);
+        to.u32(self.failures);
+        to.time(self.last);
+        to.list(&self.in_flight);
+    }
+
+    pub(super) fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let (seen, failures, last, in_flight) = (from.time()?, from.u32()?, from.time()?, from.list()?);
+        Some(Self { seen, failures, last, in_flight })
+    }
+}
+
+/// How much later `time` is than `now`; `None` if it is not later.
+pub(super) fn since(time: Timestamp, now: Timestamp) -> Option<Duration> {
+    let micros = time.as_micros().checked_sub(now.as_micros())?;
+    (micros > 0).then(|| Duration::from_micros(micros))
+}

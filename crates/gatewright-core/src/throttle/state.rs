@@ -1,0 +1,222 @@
+//! The state of one key: which rule it follows, and its bytes.
+
+use std::time::Duration;
+
+use super::attempts::{Attempts, since};
+use super::bytes::{Reader, Writer};
+use super::key::KeyKind;
+use super::network::{Network, NetworkRules};
+use super::owner::Owner;
+use super::rate::{Budget, Rate};
+use super::settings::{SHARED_NETWORK_FACTOR, ThrottleSettings, WIDE_NETWORK_FACTOR};
+use crate::types::Timestamp;
+
+/// The longest state: 65,535 bytes. Nearly all have less than 200.
+pub const MAX_STATE_BYTES: usize = 65_535;
+
+/// How far the clock of a node may be behind the latest time that a state has seen: 1 hour. Time stands still
+/// for the state until then. A state from further in the future is moved back to the present time.
+pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(60 * 60);
+
+const VERSION: u8 = 1;
+
+/// A state as a store keeps it. The bytes have a version, and only this module reads them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ThrottleState {
+    bytes: Vec<u8>,
+    expires_at: Timestamp,
+}
+
+impl ThrottleState {
+    /// The bytes: at most [`MAX_STATE_BYTES`]. They contain digests, numbers and times.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// From when on the store may delete the state. It may be the latest possible time.
+    #[must_use]
+    pub const fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+}
+
+/// The rules of one key.
+#[derive(Clone, Copy)]
+pub(super) struct Rules<'a> {
+    pub(super) kind: KeyKind,
+    pub(super) settings: &'a ThrottleSettings,
+    /// How many times as large the budget is, because others share the state.
+    pub(super) share: u32,
+}
+
+impl Rules<'_> {
+    pub(super) fn limit(&self) -> u32 {
+        let limit = match self.kind {
+            KeyKind::Session => self.settings.password_change_failures,
+            _ => self.settings.account_failures,
+        };
+        limit.saturating_mul(self.share)
+    }
+
+    pub(super) fn network(&self) -> NetworkRules {
+        let finds_stuffing = self.kind != KeyKind::SharedNetwork;
+        NetworkRules::new(self.settings, self.factor(), finds_stuffing)
+    }
+
+    pub(super) fn registrations(&self) -> Budget {
+        let interval = self.settings.registration_interval;
+        Budget { size: self.settings.registrations, interval }.times(self.factor())
+    }
+
+    fn factor(&self) -> u32 {
+        let factor = match self.kind {
+            KeyKind::WideNetwork | KeyKind::WideRegistrations => WIDE_NETWORK_FACTOR,
+            KeyKind::SharedNetwork | KeyKind::SharedRegistrations => SHARED_NETWORK_FACTOR,
+            _ => 1,
+        };
+        factor.saturating_mul(self.share)
+    }
+
+    /// After how long without a failure failures are forgotten. Those of a user never are.
+    fn reset(&self) -> Option<Duration> {
+        (self.kind != KeyKind::Owner).then_some(self.settings.failures_reset)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum State {
+    Attempts(Attempts),
+    Network(Network),
+    Owner(Owner),
+    Registrations(Registrations),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Registrations {
+    pub(super) seen: Timestamp,
+    pub(super) rate: Rate,
+}
+
+impl State {
+    /// The state of a key that nothing is known about.
+    pub(super) const fn new(kind: KeyKind, now: Timestamp) -> Self {
+        match kind {
+            KeyKind::Account | KeyKind::Pair | KeyKind::Session => Self::Attempts(Attempts::new(now)),
+            KeyKind::Network | KeyKind::WideNetwork | KeyKind::SharedNetwork => {
+                Self::Network(Network::new(now))
+            }
+            KeyKind::Owner | KeyKind::Nobody => Self::Owner(Owner::new(now)),
+            KeyKind::Registrations | KeyKind::WideRegistrations | KeyKind::SharedRegistrations => {
+                Self::Registrations(Registrations { seen: now, rate: Rate::new(now) })
+            }
+        }
+    }
+
+    /// The state of a key whose bytes are corrupt: its budget is used up now. So a corrupt row is no bypass, and
+    /// is mended after a while.
+    fn used_up(rules: &Rules<'_>, now: Timestamp) -> Self {
+        match Self::new(rules.kind, now) {
+            Self::Attempts(_) => Self::Attempts(Attempts::failed(rules.limit(), now)),
+            Self::Network(_) => Self::Network(Network::used_up(now, &rules.network())),
+            Self::Owner(_) => Self::Owner(Owner::failed(rules.settings.known_networks_only_after, now)),
+            Self::Registrations(_) => {
+                let rate = Rate::used_up(now, rules.registrations());
+                Self::Registrations(Registrations { seen: now, rate })
+            }
+        }
+    }
+
+    /// The state at `now`, and whether it had to be repaired.
+    pub(super) fn load(rules: &Rules<'_>, stored: Option<&[u8]>, now: Timestamp) -> (Self, bool) {
+        let Some(bytes) = stored else { return (Self::new(rules.kind, now), false) };
+        let Some(mut state) = Self::read(rules.kind, bytes) else {
+            return (Self::used_up(rules, now), true);
+        };
+        let ahead = since(state.seen(), now).filter(|ahead| *ahead > CLOCK_TOLERANCE);
+        if let Some(ahead) = ahead {
+            state.rebase(ahead);
+        }
+        state.advance(rules, now);
+        (state, ahead.is_some())
+    }
+
+    /// The latest time that the state has seen. It is the time of a step, even if a node's clock is behind.
+    const fn seen(&self) -> Timestamp {
+        match self {
+            Self::Attempts(attempts) => attempts.seen,
+            Self::Network(network) => network.seen,
+            Self::Owner(owner) => owner.attempts.seen,
+            Self::Registrations(registrations) => registrations.seen,
+        }
+    }
+
+    fn advance(&mut self, rules: &Rules<'_>, now: Timestamp) {
+        match self {
+            Self::Attempts(attempts) => attempts.advance(now, rules.reset()),
+            Self::Network(network) => network.advance(now),
+            Self::Owner(owner) => {
+                owner.advance(now, rules.reset(), rules.settings.known_network_lifetime);
+            }
+            Self::Registrations(registrations) => registrations.seen = registrations.seen.max(now),
+        }
+    }
+
+    fn rebase(&mut self, back: Duration) {
+        match self {
+            Self::Attempts(attempts) => attempts.rebase(back),
+            Self::Network(network) => network.rebase(back),
+            Self::Owner(owner) => owner.rebase(back),
+            Self::Registrations(registrations) => {
+                registrations.seen = registrations.seen.saturating_sub(back);
+                registrations.rate.rebase(back);
+            }
+        }
+    }
+
+    /// What the store is to keep; `None` if the state says no more than an absent one.
+    pub(super) fn to_stored(&self, rules: &Rules<'_>) -> Option<ThrottleState> {
+        let expires_at = match self {
+            Self::Attempts(attempts) if attempts.is_empty() => None,
+            Self::Attempts(attempts) => Some(attempts.last().saturating_add(rules.settings.failures_reset)),
+            Self::Network(network) => network.expires_at(),
+            Self::Owner(owner) => owner.expires_at(rules.reset(), rules.settings.known_network_lifetime),
+            Self::Registrations(registrations) => {
+                let free_at = registrations.rate.free_at;
+                (free_at > registrations.seen).then_some(free_at)
+            }
+        };
+        Some(ThrottleState { bytes: self.write(), expires_at: expires_at? })
+    }
+
+    fn write(&self) -> Vec<u8> {
+        let mut to = Writer::default();
+        to.u8(VERSION);
+        match self {
+            Self::Attempts(attempts) => attempts.write(&mut to),
+            Self::Network(network) => network.write(&mut to),
+            Self::Owner(owner) => owner.write(&mut to),
+            Self::Registrations(registrations) => {
+                to.time(registrations.seen);
+                registrations.rate.write(&mut to);
+            }
+        }
+        to.0
+    }
+
+    fn read(kind: KeyKind, bytes: &[u8]) -> Option<Self> {
+        let mut from = Reader(bytes);
+        if bytes.len() > MAX_STATE_BYTES || from.u8()? != VERSION {
+            return None;
+        }
+        let state = match Self::new(kind, Timestamp::from_seconds(0)) {
+            Self::Attempts(_) => Self::Attempts(Attempts::read(&mut from)?),
+            Self::Network(_) => Self::Network(Network::read(&mut from)?),
+            Self::Owner(_) => Self::Owner(Owner::read(&mut from)?),
+            Self::Registrations(_) => {
+                Self::Registrations(Registrations { seen: from.time()?, rate: Rate::read(&mut from)? })
+            }
+        };
+        from.is_empty().then_some(state)
+    }
+}
