@@ -121,8 +121,8 @@ pub async fn a_lock_does_not_expire_and_can_be_lifted<T: Cloned>(handles: [T; 2]
     let (_, now) = fail_slowly(&bench, 3, &name, START).await;
     let (_, now) = fail_slowly(&bench, 3, &bench.login("ada", HERE), now).await;
     let years = now.saturating_add(seconds(10 * 365 * 24 * 60 * 60));
-    let deleted = bench.handle(0).delete_expired_states(years, 1_000).await.unwrap();
-    assert!(deleted > 0, "the failures of the names");
+    // The failures of the names may be deleted, or have been.
+    bench.handle(0).delete_expired_states(years, 1_000).await.unwrap();
     assert!(bench.run(&ThrottleStep::look(&owner, &bench.settings, years)).await.is_locked);
     expect_locked(&bench, &name, years, true).await;
     assert!(bench.run(&ThrottleStep::unlock(&owner, &bench.settings, years)).await.is_locked);
