@@ -174,6 +174,7 @@ static AUTH: LazyLock<(Auth, tokio::runtime::Runtime)> = LazyLock::new(|| {
     let tokens = Jwt::hs256(*SECRET).issuer(ISSUER).audience(AUDIENCE).build().unwrap();
     let auth = Auth::local(MemoryStore::new(), tokens, HashingPool::new().unwrap())
         .with_refusal_floor(Duration::ZERO)
+        .without_throttle()
         .with_registration_role(RoleName::new("user").unwrap())
         .with_trusted_proxies(TrustedProxies::parse("10.0.0.0/8").unwrap())
         .build()

@@ -91,7 +91,7 @@ pub struct World<S> {
 }
 
 impl<S: Store> World<S> {
-    /// Without a grace window for refresh tokens. The role `user` has the scopes `read` and
+    /// Without a grace window for refresh tokens, and without a throttle. The role `user` has the scopes `read` and
     /// `write`.
     #[must_use]
     pub fn new(store: S) -> Self {
@@ -105,7 +105,9 @@ impl<S: Store> World<S> {
         let (clock, hasher, events) = (FixedClock::default(), TestHasher::new(), EventRecorder::new());
         let scopes =
             RoleScopes::new().with(RoleName::from_static("user"), Scopes::parse("read write").unwrap());
-        let builder = Auth::local(store.clone(), jwt(), hasher.clone())
+        let builder = Auth::builder(store.clone(), store.clone(), jwt(), hasher.clone())
+            .with_accounts(store.clone())
+            .without_throttle()
             .with_clock(clock.clone())
             .with_refusal_floor(Duration::ZERO)
             .with_events(events.clone())

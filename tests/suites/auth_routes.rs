@@ -32,6 +32,7 @@ fn complete() -> &'static Target {
             .with_refusal_floor(Duration::ZERO)
             .with_registration_role(RoleName::new("user").unwrap())
             .with_usernames()
+            .without_throttle()
             .with_api_keys(keys);
         serve(auth.build().unwrap()).with_api_keys(PLAIN_KEY, SCOPED_KEY)
     });
@@ -44,7 +45,8 @@ static USERS: LazyLock<MemoryStore> = LazyLock::new(MemoryStore::new);
 fn minimal() -> &'static Target {
     static TARGET: LazyLock<Target> = LazyLock::new(|| {
         let auth = Auth::builder(USERS.clone(), MemoryStore::new(), jwt(), TestHasher::new())
-            .with_refusal_floor(Duration::ZERO);
+            .with_refusal_floor(Duration::ZERO)
+            .without_throttle();
         serve(auth.build().unwrap()).with_sign_up(add_user)
     });
     &TARGET

@@ -150,7 +150,7 @@ fn feed_key() -> FeedKey {
 
 #[test]
 fn a_feed_between_nodes_needs_a_key() {
-    let builder = || with_remote_issuer().with_revocation_feed(ManualFeed::new());
+    let builder = || with_remote_issuer().with_revocation_feed(ManualFeed::new()).without_throttle();
     let error = builder().build().unwrap_err();
     assert_eq!(error.setting, "feed_key");
     assert!(error.to_string().contains("`with_feed_key`"), "{error}");
@@ -160,7 +160,37 @@ fn a_feed_between_nodes_needs_a_key() {
     assert!(builder().dangerous().with_unauthenticated_feed().build().is_ok());
     assert!(with_remote_issuer().build().is_ok(), "without a feed between nodes");
     let derived = Auth::local(MemoryStore::new(), jwt(), TestHasher::new());
-    assert!(derived.with_revocation_feed(ManualFeed::new()).build().is_ok(), "derived from the secret");
+    let derived = derived.with_revocation_feed(ManualFeed::new()).without_throttle();
+    assert!(derived.build().is_ok(), "derived from the secret");
+}
+
+/// Each node would have every budget.
+#[test]
+fn a_throttle_in_memory_beside_a_feed_between_nodes_is_refused() {
+    let local =
+        || Auth::local(MemoryStore::new(), jwt(), TestHasher::new()).with_revocation_feed(ManualFeed::new());
+    let bare = || {
+        let users = MemoryStore::new();
+        Auth::builder(users.clone(), users, jwt(), TestHasher::new()).with_revocation_feed(ManualFeed::new())
+    };
+    for builder in [local(), bare()] {
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.setting, "throttle");
+        assert!(error.to_string().contains("`with_throttle`"), "{error}");
+    }
+    for builder in [local(), bare()] {
+        assert!(builder.dangerous().with_memory_throttle().build().is_ok());
+    }
+    assert!(local().without_throttle().build().is_ok());
+}
+
+#[test]
+fn numbers_of_the_throttle_out_of_bounds_are_refused_by_name() {
+    let mut settings = gatewright::throttle::ThrottleSettings::default();
+    settings.lock_after = 101;
+    let builder = Auth::local(MemoryStore::new(), jwt(), TestHasher::new()).with_throttle_settings(settings);
+    let error = builder.build().unwrap_err();
+    assert_eq!(error.to_string(), "throttle_settings: lock_after must be 1 to 100, is 101");
 }
 
 #[test]

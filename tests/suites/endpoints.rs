@@ -4,6 +4,8 @@ mod registration;
 mod usernames;
 mod administration;
 mod login;
+mod throttle;
+mod throttled_calls;
 mod create_session;
 mod refusal_floor;
 mod client_info;

@@ -22,6 +22,7 @@ use gatewright::axum::{CurrentUser, StatelessClaims};
 use gatewright::password::{HashContext, PasswordHasher, PasswordVerdict};
 use gatewright::revocation::RevocationCheck;
 use gatewright::store::{AccountStore, SessionStore};
+use gatewright::throttle::Throttle;
 use gatewright::{
     Account, Auth, HashingPool, Jwt, Login, MemoryStore, Password, Registration, RoleName, RoleScopes,
     Scopes, SqliteStore,
@@ -156,7 +157,7 @@ const PASSWORD: &str = "correct horse battery staple";
 /// An application over a store, and a token that it accepts.
 async fn application<S>(store: S, check: RevocationCheck) -> (Router, String)
 where
-    S: AccountStore<User = Account> + SessionStore,
+    S: AccountStore<User = Account> + SessionStore + Throttle,
 {
     let tokens =
         Jwt::hs256(SECRET.clone()).issuer("https://issuer.example").audience("my-api").build().unwrap();

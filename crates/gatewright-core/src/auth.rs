@@ -6,14 +6,17 @@ mod extra_claims;
 mod failure;
 mod answers;
 mod error;
+mod build_error;
+mod throttle_parts;
+mod limiter;
 mod inner;
 mod shared;
 mod handle;
-mod build_error;
 mod feed_keys;
 mod limits;
 mod named_roles;
 mod builder;
+mod throttle_settings;
 mod dangerous;
 mod password_rules;
 mod resource_server;
@@ -30,7 +33,9 @@ pub use limits::{
 };
 pub use refusal_floor::{DEFAULT_REFUSAL_FLOOR, MAX_HELD_REFUSALS, MAX_REFUSAL_FLOOR};
 pub use resource_server::NoUser;
+pub use throttle_parts::ThrottleFailure;
 
 pub(crate) use failure::Failure;
 pub(crate) use inner::Inner;
 pub(crate) use shared::Shared;
+pub(crate) use limiter::{Permit, Subject};

@@ -73,7 +73,7 @@ pub enum AuthError {
     #[error("the address belongs to an account that is not an active administrator; use another address")]
     #[non_exhaustive]
     EmailTaken {},
-    /// The client made too many attempts. For the throttle of an application; see
+    /// The client made too many attempts. The throttle refuses it, or one of the application's own; see
     /// [`AuthError::too_many_attempts`].
     #[error("too many attempts")]
     #[non_exhaustive]
@@ -377,6 +377,10 @@ pub enum LoginError {
     /// The password is wrong, or the user has no usable password hash.
     #[error("the password does not match")]
     WrongPassword,
+    /// The account is locked after many consecutive failures ([`LOCK_AFTER`](crate::throttle::LOCK_AFTER)), or for
+    /// this network. The password may be right.
+    #[error("the account is locked after many failures")]
+    Locked,
     /// The password is longer than [`MAX_PASSWORD_BYTES`](crate::password::MAX_PASSWORD_BYTES).
     #[error("the password is too long")]
     PasswordTooLong,

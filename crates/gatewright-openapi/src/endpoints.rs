@@ -213,6 +213,8 @@ impl Style {
     }
 }
 
+const TOO_MANY: (&str, Denial) = ("Too many attempts.", Denial::TooManyAttempts(Duration::from_secs(60)));
+
 fn denials_of(endpoint: Endpoint, style: Style) -> Vec<(&'static str, Denial)> {
     let new_password = |error| ("The new password breaks a rule.", Denial::Unprocessable(error));
     let too_short = PasswordPolicyError::TooShort { minimum: MIN_PASSWORD_CODE_POINTS };
@@ -223,15 +225,16 @@ fn denials_of(endpoint: Endpoint, style: Style) -> Vec<(&'static str, Denial)> {
             let username =
                 ("The user name is invalid or taken.", Denial::Unprocessable(PolicyError::UsernameTaken));
             let username = (style.usernames != Usernames::None).then_some(username);
-            [new_password(too_short.into())].into_iter().chain(email).chain(username).collect()
+            [new_password(too_short.into()), TOO_MANY].into_iter().chain(email).chain(username).collect()
         }
         Endpoint::Login => vec![
             ("The login failed. The cause is not disclosed.", Denial::LoginRefused),
-            ("Too many attempts.", Denial::TooManyAttempts(Duration::from_secs(60))),
+            TOO_MANY,
             ("The grant type is not `password`, or the scopes are malformed.", Denial::InvalidScope),
         ],
         Endpoint::Refresh => vec![
             ("The refresh failed. The cause is not disclosed.", Denial::RefreshRefused),
+            TOO_MANY,
             (
                 "The grant type is not `refresh_token`, or the scopes are not a subset of the granted ones.",
                 Denial::InvalidScope,
@@ -242,8 +245,9 @@ fn denials_of(endpoint: Endpoint, style: Style) -> Vec<(&'static str, Denial)> {
         }
         Endpoint::ChangePassword => {
             let wrong = ("The current password is wrong.", Denial::IncorrectPassword);
-            vec![wrong, new_password(PolicyError::NewPassword(too_short))]
+            vec![wrong, new_password(PolicyError::NewPassword(too_short)), TOO_MANY]
         }
+        Endpoint::Introspect => vec![TOO_MANY],
         Endpoint::EndSession => vec![("The caller has no session with this id.", Denial::NotFound)],
         _ => Vec::new(),
     }

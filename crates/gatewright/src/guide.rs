@@ -18,6 +18,7 @@
 //! | [revocation] | when a logout takes effect, also on many nodes |
 //! | [openapi] | access control in an OpenAPI document |
 //! | [stores] | databases, pools, a store of your own |
+//! | [throttling] | limits of logins and registrations |
 //! | [operations] | what to set up before production |
 //! | [endpoints] | requests and answers of the endpoints |
 //! | [settings] | defaults and limits |
@@ -69,18 +70,10 @@ pub mod openapi {}
 #[doc(alias("database", "migration", "pool"))]
 #[doc = include_str!("../guide/stores.md")]
 pub mod stores {}
-#[doc(alias(
-    "2fa",
-    "https",
-    "logging",
-    "mfa",
-    "production",
-    "proxy",
-    "rate limit",
-    "reset",
-    "throttle",
-    "verification"
-))]
+#[doc(alias("rate limit", "throttle", "brute force", "lockout"))]
+#[doc = include_str!("../guide/throttling.md")]
+pub mod throttling {}
+#[doc(alias("2fa", "https", "logging", "mfa", "production", "proxy", "reset", "verification"))]
 #[doc = include_str!("../guide/operations.md")]
 pub mod operations {}
 #[doc(alias("login", "logout", "register"))]

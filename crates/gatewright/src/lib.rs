@@ -117,6 +117,7 @@ pub mod auth {
         Auth, AuthBuilder, BuildError, DEFAULT_ACCESS_LIFETIME, DEFAULT_HASH_WAIT, DEFAULT_REFRESH_GRACE,
         DEFAULT_REFRESH_LIFETIME, DEFAULT_REFUSAL_FLOOR, DEFAULT_SESSION_LIFETIME, DangerousAuthBuilder,
         Error, MAX_HASH_WAIT, MAX_HELD_REFUSALS, MAX_REFRESH_GRACE, MAX_REFUSAL_FLOOR, NoUser,
+        ThrottleFailure,
     };
 }
 
@@ -204,6 +205,21 @@ pub mod store {
     pub use gatewright_redis::{DEFAULT_PREFIX, InvalidPrefix, MAX_PREFIX_BYTES, Prefix, Warning};
     #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
     pub use gatewright_sqlx::{MAX_POOL_SIZE, SqlOptions};
+}
+
+/// The throttle: limits of attempts, and the trait that keeps them.
+pub mod throttle {
+    pub use gatewright_core::throttle::{
+        ACCOUNT_FAILURES, Attempt, CLOCK_TOLERANCE, ClientOrigin, DEFAULT_MEMORY_KEYS, FAILURES_RESET,
+        FIRST_WAIT, IN_FLIGHT_RETRY, IN_FLIGHT_TIMEOUT, KNOWN_NETWORK_LIFETIME, KNOWN_NETWORKS,
+        KNOWN_NETWORKS_ONLY_AFTER, KeyKind, LOCK_AFTER, LONGEST_WAIT, Limit, LockStage, MAX_EXPIRED_PER_STEP,
+        MAX_MEMORY_KEYS, MAX_STATE_BYTES, MemoryThrottle, NETWORK_FAILURES, NETWORK_IN_FLIGHT,
+        NETWORK_INTERVAL, PASSWORD_CHANGE_FAILURES, Purpose, REFUSED_REQUEST_INTERVAL, REFUSED_REQUESTS,
+        REGISTRATION_INTERVAL, REGISTRATIONS, SHARED_BUCKET_FACTOR, SHARED_BUCKETS, SHARED_NETWORK_FACTOR,
+        STUFFING_ACCOUNTS, STUFFING_DURATION, STUFFING_INTERVAL, STUFFING_WINDOW, Throttle, ThrottleDecision,
+        ThrottleDigests, ThrottleKey, ThrottleOutcome, ThrottleReach, ThrottleSettings, ThrottleState,
+        ThrottleStep, ThrottleWrite, WIDE_NETWORK_FACTOR,
+    };
 }
 
 /// Tokens: claims, keys, key rings, and the tokens of other issuers.

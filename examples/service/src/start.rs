@@ -7,6 +7,7 @@ use gatewright::error::PolicyError;
 use gatewright::http::TrustedProxies;
 use gatewright::password::{BreachFilter, PasswordHasher, PasswordRules, PwnedPasswords};
 use gatewright::store::{AccountStore, SessionStore, StoreError};
+use gatewright::throttle::Throttle;
 use gatewright::types::SHORT_API_KEY_BYTES;
 use gatewright::{
     Account, ApiKeys, Auth, AuthError, Email, HashingPool, Jwt, MemoryStore, MySqlStore, Password,
@@ -71,22 +72,23 @@ fn opened<S>(store: Result<S, StoreError>) -> Result<S, Box<dyn Error>> {
     store.map_err(|error| format!("DATABASE_URL: {error}: {}", cause(&error)).into())
 }
 
-/// Keeps the sessions in Redis if `REDIS_URL` is set, and otherwise in the store of the users.
+/// Keeps the sessions and the throttle in Redis if `REDIS_URL` is set, and otherwise in the store of the users.
 async fn with_sessions<S>(
     store: S,
     hasher: impl PasswordHasher,
     config: &Config,
 ) -> Result<AuthBuilder<Account>, Box<dyn Error>>
 where
-    S: AccountStore<User = Account> + SessionStore + Clone,
+    S: AccountStore<User = Account> + SessionStore + Throttle + Clone,
 {
     let Some(url) = &config.redis_url else { return builder_over(store, hasher, config) };
     let failed = |error: StoreError| format!("REDIS_URL: {error}: {}", cause(&error));
     let sessions = RedisStore::connect(url).await.map_err(failed)?;
     let feed = RedisFeed::connect_on(url, &config.redis_prefix).await.map_err(failed)?;
     let sessions = sessions.with_prefix(config.redis_prefix.clone());
-    let builder = Auth::builder(store.clone(), sessions, tokens(config)?, hasher)
+    let builder = Auth::builder(store.clone(), sessions.clone(), tokens(config)?, hasher)
         .with_accounts(store)
+        .with_throttle(sessions)
         .with_revocation_feed(feed);
     settings(builder, config)
 }
@@ -101,7 +103,7 @@ pub fn builder_over<S>(
     config: &Config,
 ) -> Result<AuthBuilder<Account>, Box<dyn Error>>
 where
-    S: AccountStore<User = Account> + SessionStore,
+    S: AccountStore<User = Account> + SessionStore + Throttle,
 {
     settings(Auth::local(store, tokens(config)?, hasher), config)
 }
@@ -167,7 +169,7 @@ fn unknown_scope() -> String {
     format!("AUTH_API_KEYS: unknown scope after a key's colon; use {}", known.join(", "))
 }
 
-/// Creates an admin if no active account is one. A generated password is shown before the account is
+/// Creates an admin if no active account is one. Unlocks the admin if failed logins have locked all of them. A generated password is shown before the account is
 /// created: a password that was never shown would lock the admin out.
 ///
 /// # Errors
@@ -180,6 +182,7 @@ pub async fn first_admin(
 ) -> Result<(), Box<dyn Error>> {
     let accounts = auth.accounts()?;
     if accounts.has_admin().await? {
+        accounts.unlock_last_admin(&config.admin_email).await?;
         return Ok(());
     }
     Email::parse(&config.admin_email).map_err(|error| format!("ADMIN_EMAIL: {error}"))?;

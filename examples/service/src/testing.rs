@@ -177,7 +177,7 @@ fn serve_config(
 ) -> Target {
     let builder = async move || {
         let builder = until_ok(async || start::builder(&config, TestHasher::new()).await).await;
-        (settings(builder), config)
+        (settings(builder.without_throttle()), config)
     };
     on_a_thread(builder, application)
 }
@@ -196,7 +196,10 @@ async fn until_ok<T, E: Debug>(call: impl AsyncFn() -> Result<T, E>) -> T {
 pub fn serve_over_a_failing_store(application: impl Application) -> (Target, Outage) {
     let (store, outage) = FailingStore::new(MemoryStore::new());
     let config = config("memory:");
-    let builder = async move || (start::builder_over(store, TestHasher::new(), &config).unwrap(), config);
+    let builder = async move || {
+        let builder = start::builder_over(store, TestHasher::new(), &config).unwrap();
+        (builder.without_throttle(), config)
+    };
     (on_a_thread(builder, application), outage)
 }
 

@@ -84,7 +84,8 @@ async fn login_uses_the_epoch_of_the_verified_user<S: Store>(store: S) {
     let world = world_on(store).await;
     let mine = world.login(EMAIL).await;
     let slow = pause_login(&world).await;
-    let other = Auth::local(world.store.clone(), jwt(), TestHasher::new())
+    let other = Auth::builder(world.store.clone(), world.store.clone(), jwt(), TestHasher::new())
+        .with_accounts(world.store.clone())
         .with_clock(world.clock.clone())
         .build()
         .unwrap();

@@ -273,6 +273,7 @@ async fn without_accounts_an_unpublished_logout_all_emits_its_event() {
         .with_clock(clock)
         .with_events(events)
         .with_revocation_feed(node.feed.clone())
+        .without_throttle()
         .build()
         .unwrap();
     let world = World { auth, ..node.world };

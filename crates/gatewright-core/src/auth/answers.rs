@@ -27,7 +27,7 @@ impl Answers {
         trusted_proxies: TrustedProxies,
         timer: Arc<dyn Timer>,
     ) -> Self {
-        let clients = Clients { trusted_proxies, no_peer: Once::new() };
+        let clients = Clients { trusted_proxies, no_peer: Once::new(), unknown_proxy: Once::new() };
         Self { responder, events, clients, timer, overloads: Reports::default() }
     }
 
@@ -103,6 +103,8 @@ pub(super) struct Clients {
     trusted_proxies: TrustedProxies,
     /// The warning about a peer without an address is logged once.
     no_peer: Once,
+    /// So is the warning about a proxy that is not configured.
+    unknown_proxy: Once,
 }
 
 impl Clients {
@@ -112,6 +114,12 @@ impl Clients {
             let fix = "on axum serve with into_make_service_with_connect_info::<SocketAddr>()";
             self.no_peer.call_once(|| {
                 tracing::warn!(target: "gatewright", fix, "the framework provides no peer address: sessions and logs have no client address");
+            });
+        }
+        if client.is_behind_unknown_proxy() {
+            let fix = "name the proxies with with_trusted_proxies";
+            self.unknown_proxy.call_once(|| {
+                tracing::warn!(target: "gatewright", fix, "a peer in a private network sends a forwarding header, and is no trusted proxy: its clients share one limit of attempts");
             });
         }
         client

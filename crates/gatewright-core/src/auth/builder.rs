@@ -13,6 +13,7 @@ use super::extra_claims::ExtraClaimsSource;
 use super::feed_keys::FeedKeys;
 use super::handle::Auth;
 use super::inner::{Inner, Settings};
+use super::limiter::{Environment, Limiter};
 use super::limits::{
     DEFAULT_ACCESS_LIFETIME, DEFAULT_HASH_WAIT, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME,
     DEFAULT_SESSION_LIFETIME, check, check_password_rules,
@@ -21,6 +22,7 @@ use super::named_roles::check_roles;
 use super::refusal_floor::{DEFAULT_REFUSAL_FLOOR, RefusalFloor};
 use super::reports::Reports;
 use super::shared::Shared;
+use super::throttle_parts::ThrottleParts;
 use crate::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY, SessionCache};
 use crate::event::{EventSink, TracingSink};
 use crate::http::{DenialResponder, Renderer, TokenEndpoint, TrustedProxies, is_realm};
@@ -29,6 +31,7 @@ use crate::revocation::{
     FeedKey, FeedReach, LocalFeed, RevocationCheck, RevocationFeed, RevocationListener, RevocationReceiver,
 };
 use crate::store::{Account, AccountStore, AuthUser, GracePolicy, SessionStore, UserStore};
+use crate::throttle::Throttle;
 use crate::token::{TokenIssuer, TokenVerifier};
 use crate::types::{
     ApiKeys, Clock, RoleChange, RoleEnum, RoleName, RoleScopes, SecureRandom, SystemClock, SystemRandom,
@@ -38,11 +41,11 @@ use crate::types::{
 impl Auth<Account> {
     /// Starts the builder with Gatewright's own accounts.
     ///
-    /// `store` keeps accounts and sessions, `tokens` issues and verifies tokens, `hasher` hashes
+    /// `store` keeps accounts, sessions and the [`throttle`](crate::throttle), `tokens` issues and verifies tokens, `hasher` hashes
     /// passwords.
     pub fn local<S, T>(store: S, tokens: T, hasher: impl PasswordHasher) -> AuthBuilder<Account>
     where
-        S: AccountStore<User = Account> + SessionStore,
+        S: AccountStore<User = Account> + SessionStore + Throttle,
         T: TokenIssuer + TokenVerifier + 'static,
     {
         let (store, tokens) = (Arc::new(store), Arc::new(tokens));
@@ -53,7 +56,7 @@ impl Auth<Account> {
             issuer: tokens,
             hasher: Arc::new(hasher),
         };
-        AuthBuilder::new(parts).with_shared_accounts(store)
+        AuthBuilder::new(parts).with_shared_accounts(Arc::clone(&store) as _).with_shared_throttle(store)
     }
 }
 
@@ -131,6 +134,7 @@ pub struct AuthBuilder<U> {
     feed_keys: FeedKeys,
     revocation_check: RevocationCheck,
     cache_capacity: usize,
+    pub(super) throttle: ThrottleParts,
     api_keys: ApiKeys,
     trusted_proxies: TrustedProxies,
     responder: DenialResponder,
@@ -158,6 +162,7 @@ impl<U: AuthUser> AuthBuilder<U> {
             feed_keys: FeedKeys::default(),
             revocation_check: RevocationCheck::default(),
             cache_capacity: DEFAULT_CACHE_CAPACITY,
+            throttle: ThrottleParts::default(),
             api_keys: ApiKeys::new(),
             trusted_proxies: TrustedProxies::new(),
             responder: DenialResponder::default(),
@@ -519,6 +524,14 @@ impl<U: AuthUser> AuthBuilder<U> {
         }
         let Parts { users, sessions, verifier, issuer, hasher } = self.parts;
         let codec = Arc::new(self.feed_keys.codec(self.feed.reach(), &issuer)?);
+        let throttle = self.throttle.build(self.feed.reach(), &*issuer, &*self.randomness)?;
+        let environment = Environment {
+            clock: Arc::clone(&self.clock),
+            timer: Arc::clone(&self.timer),
+            randomness: Arc::clone(&self.randomness),
+            events: Arc::clone(&self.events),
+        };
+        let limiter = Limiter::new(throttle, self.throttle.settings, self.throttle.failure, environment);
         if !self.settings.refusal_floor.is_zero() {
             self.timer.start().map_err(|_| {
                 BuildError::new(
@@ -554,6 +567,7 @@ impl<U: AuthUser> AuthBuilder<U> {
             codec,
             cache,
             api_keys: self.api_keys,
+            limiter,
             extra_claims: self.extra_claims,
             answers: Arc::new(Answers::new(self.responder, self.events, self.trusted_proxies, self.timer)),
             settings: self.settings,

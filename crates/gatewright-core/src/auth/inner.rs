@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::answers::Answers;
 use super::extra_claims::ExtraClaimsSource;
+use super::limiter::Limiter;
 use super::refusal_floor::RefusalFloor;
 use super::reports::Reports;
 use crate::cache::SessionCache;
@@ -39,6 +40,7 @@ pub(crate) struct Inner<U> {
     /// `None` with [`RevocationCheck::ReadThrough`](crate::RevocationCheck::ReadThrough).
     pub(crate) cache: Option<Arc<SessionCache<U>>>,
     pub(crate) api_keys: ApiKeys,
+    pub(crate) limiter: Limiter,
     /// Replies to failures and reports them.
     pub(crate) answers: Arc<Answers>,
     pub(crate) extra_claims: ExtraClaimsSource<U>,

@@ -78,6 +78,7 @@ impl Auth<NoUser> {
         };
         AuthBuilder::new(parts)
             .with_revocation_check(RevocationCheck::ReadThrough)
+            .without_throttle()
             // Every login is refused, without a look-up and without a hash.
             .with_refusal_floor(Duration::ZERO)
     }

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use super::error::Error;
 use super::failure::Failure;
 use super::inner::Inner;
+use super::limiter::Subject;
 use crate::error::AuthError;
 use crate::event::{Event, RequestContext};
 use crate::http::{Reply, RequestView};
-use crate::types::ClientInfo;
+use crate::types::{ClientInfo, UserId};
 
 /// A handle on an [`Inner`]. Everything that emits an event goes through it, so that the event says in which
 /// request it happened.
@@ -53,6 +54,19 @@ impl<U> Shared<U> {
     /// The request of the events.
     pub(crate) fn request(&self) -> &RequestContext {
         self.request.as_deref().unwrap_or(RequestContext::none())
+    }
+
+    /// Who makes an attempt, and in which request.
+    pub(crate) fn subject(&self, user: Option<UserId>, client: ClientInfo) -> Subject {
+        Subject { user, client, request: self.request.clone() }
+    }
+
+    /// Lifts the lock of a user whose password was set, and forgets the known networks. A failure is an event: the
+    /// password is set.
+    pub(crate) async fn forget_attempts(&self, user: &UserId) {
+        if let Err(error) = self.limiter.forget(user).await {
+            self.emit(&Event::Failed { error: &error.into() });
+        }
     }
 
     pub(crate) fn emit(&self, event: &Event<'_>) {

@@ -66,7 +66,7 @@ impl<U: AuthUser> Accounts<U> {
     }
 
     /// Sets the password of an account, also of a disabled one, and ends all its sessions and tokens. The present
-    /// password is not needed.
+    /// password is not needed. It lifts a lock after many failed logins.
     ///
     /// It is for commands and migrations. The ready-made endpoints never call it.
     ///
@@ -88,6 +88,7 @@ impl<U: AuthUser> Accounts<U> {
         let event = Event::PasswordSet { user: id, actor: self.actor() };
         let update = self.store.update(id, &change, None);
         updated(self.first_step(id, update, |changed| self.record(changed, &event)).await?)?;
+        self.inner.forget_attempts(id).await;
         self.inner.delete_all_sessions(id, None).await
     }
 
@@ -133,6 +134,7 @@ impl<U: AuthUser> Accounts<U> {
         let deleted = self.first_step(id, self.store.delete(id, protected), record).await?;
         // If there is no account, an earlier call may have failed between its two steps.
         if !matches!(deleted, UpdateOutcome::LastHolder) {
+            self.inner.forget_attempts(id).await;
             self.inner.delete_all_sessions(id, None).await?;
         }
         updated(deleted)

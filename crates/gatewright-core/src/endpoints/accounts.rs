@@ -13,6 +13,7 @@ use crate::http::Fields;
 use crate::password::{AccountKey, check_form};
 use crate::revocation::Revocation;
 use crate::store::{Account, AccountCounts, AccountStore, AuthUser, CreateOutcome, NewAccount};
+use crate::throttle::ThrottleDigests;
 use crate::types::{
     ClientInfo, Email, Epoch, MAX_EMAIL_BYTES, Password, RoleName, SessionId, UnknownRole, UserId, Username,
     Usernames, canonical,
@@ -107,7 +108,13 @@ impl<U: AuthUser> Auth<U> {
         let role = role.ok_or_else(|| self.inner.error(missing))?;
         let accounts = self.accounts()?;
         let client = registration.client.clone();
-        let create = accounts.create_or_report(registration, role);
+        let subject = self.inner.subject(None, client.clone());
+        let create = async {
+            let register = |digests: &ThrottleDigests| digests.register((&client).into());
+            let permit = self.inner.limiter.acquire(subject, register).await?;
+            permit.spent();
+            accounts.create_or_report(registration, role).await
+        };
         self.inner.answerable(self.inner.with_refusal_floor(&client, create, Result::is_ok)).await
     }
 }
@@ -299,6 +306,27 @@ impl<U: AuthUser> Accounts<U> {
             self.inner.delete_all_sessions(id, None).await
         };
         self.inner.answerable(call).await
+    }
+
+    /// Lifts the lock of an account after many consecutive failures
+    /// ([`LOCK_AFTER`](crate::throttle::LOCK_AFTER)). Returns whether there was one for all networks.
+    ///
+    /// The waiting time of the login name, at most 15 minutes unless set, is not shortened.
+    ///
+    /// # Errors
+    /// [`AuthError::NotFound`] if the account does not exist; any other error if a store or the throttle failed.
+    pub async fn unlock(&self, id: &UserId) -> Result<bool, Error> {
+        let call = async {
+            self.store.find_by_id(id).await?.ok_or(AuthError::NotFound {})?;
+            self.lift_lock(id).await
+        };
+        self.inner.answerable(call).await
+    }
+
+    pub(super) async fn lift_lock(&self, id: &UserId) -> Result<bool, AuthError> {
+        let was_locked = self.inner.limiter.unlock(id).await?;
+        self.inner.emit(&Event::AccountUnlocked { user: id, actor: self.actor() });
+        Ok(was_locked)
     }
 
     /// Counts all and the active accounts.

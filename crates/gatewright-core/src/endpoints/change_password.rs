@@ -6,16 +6,19 @@
 use super::accounts::Accounts;
 use super::create_session::PASSWORD_METHOD;
 use super::token_pair::{CurrentToken, Grant, TokenPair, sign};
-use crate::auth::{Auth, Error, Inner};
+use crate::auth::{Auth, Error, Inner, Subject};
 use crate::error::{AccessError, AuthError, PolicyError};
 use crate::event::Event;
 use crate::guard::Identity;
 use crate::http::Fields;
-use crate::password::{AccountKey, PasswordVerdict, check_form, verify_bounded};
+use crate::password::{
+    AccountKey, HasherError, PasswordVerdict, check_form, has_one_form, verify_bounded,
+};
 use crate::revocation::Revocation;
 use crate::store::{
     AuthUser, CompareAndSwap, Session, SessionSeed, StoredPassword, TokenDigest, Validity, first_token_id,
 };
+use crate::throttle::ThrottleDigests;
 use crate::types::{Amr, ClientInfo, Epoch, Password, PasswordHash, SessionId, UserId};
 
 /// How often a password change is tried if another change replaces hash or epoch at the same time.
@@ -100,6 +103,8 @@ impl<U: AuthUser> Auth<U> {
     ///   [`PasswordRules`](crate::password::PasswordRules), before the current one is verified.
     /// - [`AuthError::IncorrectPassword`] if the current password is wrong, no earlier than the
     ///   [refusal floor](crate::AuthBuilder::with_refusal_floor) after the call.
+    /// - [`AuthError::TooManyAttempts`] if as many changes of the session are being tried as may fail. The failure
+    ///   that uses them up ends the session ([`PASSWORD_CHANGE_FAILURES`](crate::throttle::PASSWORD_CHANGE_FAILURES)).
     /// - [`AuthError::Access`] if the caller's session has ended meanwhile, also while the new password was
     ///   hashed. Nothing is changed then. So it is if an administrator ends all sessions or disables the user, up
     ///   to the first step. A single session that ends at the same moment as the first step is not noticed, because accounts and sessions may be in two stores: the password is changed, and the new
@@ -120,12 +125,60 @@ impl<U: AuthUser> Auth<U> {
         let accounts = self.accounts()?;
         let is_refused = |outcome: &Result<_, _>| matches!(outcome, Err(AuthError::IncorrectPassword {}));
         let client = change.client.clone();
-        let call = async move { accounts.change_password(identity, change).await };
+        let call = async move { accounts.change_limited_password(identity, change).await };
         self.inner.answerable(self.inner.with_refusal_floor(&client, call, is_refused)).await
     }
 }
 
 impl<U: AuthUser> Accounts<U> {
+    /// Changes the password, and ends the session whose wrong passwords are used up.
+    async fn change_limited_password(
+        &self,
+        identity: &Identity<U>,
+        change: PasswordChange,
+    ) -> Result<TokenPair, AuthError> {
+        let has_one_form = has_one_form(&change.current);
+        let (user, session) = (identity.claims().subject(), identity.session());
+        let subject = self.inner.subject(Some(user.clone()), change.client.clone());
+        let keys = |digests: &ThrottleDigests| digests.change_password(session);
+        let mut permit = match self.inner.limiter.acquire(subject, keys).await {
+            Ok(permit) => permit,
+            Err(error @ AuthError::Access(AccessError::SessionEnded)) => {
+                self.end_guessed_session(user, session).await?;
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        };
+        permit.begin();
+        let changed = self.change_password(identity, change).await;
+        match &changed {
+            Ok(_) => {
+                permit.succeeded().await;
+                self.inner.forget_attempts(user).await;
+            }
+            Err(AuthError::IncorrectPassword {}) => {
+                if permit.failed().await {
+                    self.end_guessed_session(user, session).await?;
+                }
+            }
+            // The first of two forms may have been judged.
+            Err(AuthError::Hasher(HasherError::Busy {})) if !has_one_form => {}
+            // No password was judged, or the right one.
+            Err(_) => permit.undo(),
+        }
+        changed
+    }
+
+    /// Ends a session in which too many current passwords were wrong: its access token may be stolen.
+    async fn end_guessed_session(&self, user: &UserId, session: SessionId) -> Result<(), AuthError> {
+        let record = |&(): &()| {
+            self.inner.emit(&Event::SessionEndedByThrottle { user, session });
+            true
+        };
+        let delete = self.inner.sessions.delete(user, session);
+        self.inner.revoke_and_wait(Revocation::session(session), delete, record).await
+    }
+
     async fn change_password(
         &self,
         identity: &Identity<U>,

@@ -215,7 +215,8 @@ impl<U: AuthUser> Auth<U> {
 
     async fn handle_introspect(&self, request: EndpointRequest) -> Result<Reply, Failure> {
         let token = request.token();
-        self.authorize_api_key(request.api_key, &INTROSPECTION)?;
+        let client = || request.client.clone();
+        self.authorize_api_key(request.api_key.clone(), &INTROSPECTION, client)?;
         Ok(self.introspect(&token?).await?.to_reply())
     }
 

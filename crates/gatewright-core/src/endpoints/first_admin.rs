@@ -7,7 +7,10 @@ use crate::auth::Error;
 use crate::error::AuthError;
 use crate::event::Event;
 use crate::store::{AuthUser, CreateOutcome};
-use crate::types::{Password, RoleName};
+use crate::types::{Email, Password, RoleName};
+
+/// How many accounts are read at a time.
+const PAGE: u32 = 100;
 
 impl<U: AuthUser> Accounts<U> {
     /// Creates an administrator, unless an active account has the
@@ -15,7 +18,8 @@ impl<U: AuthUser> Accounts<U> {
     /// there is an administrator.
     ///
     /// Call it at every start, on all nodes: of many calls at once, at most one creates an account. It never
-    /// changes an existing account. It gives no role, enables none and sets no password.
+    /// changes an existing account. It gives no role, enables none and sets no password. If every active
+    /// administrator is locked after many failed logins, it lifts the lock of the one with this address.
     ///
     /// ```
     /// use gatewright::{Auth, Login, MemoryStore, Password, RoleName};
@@ -47,6 +51,7 @@ impl<U: AuthUser> Accounts<U> {
     async fn create_first_admin(&self, email: &str, password: Password) -> Result<Option<U>, AuthError> {
         let role = self.protected_role()?;
         if self.store.has_active_holder(role).await? {
+            self.unlock_holder(email, role).await?;
             return Ok(None);
         }
         let new = self.checked(Registration::new(email, password)?).await?;
@@ -59,6 +64,47 @@ impl<U: AuthUser> Accounts<U> {
             CreateOutcome::HolderExists => Ok(None),
             // It has no user name, so none can be taken.
             CreateOutcome::Taken | CreateOutcome::UsernameTaken => Err(AuthError::EmailTaken {}),
+        }
+    }
+
+    /// Lifts the lock of the administrator with this address, if every active administrator is locked after many
+    /// failed logins. Returns whether it did. So an attacker cannot lock all of them out for good.
+    ///
+    /// [`ensure_admin`](Self::ensure_admin) calls it. An application that asks [`has_admin`](Self::has_admin) first
+    /// calls it at its start.
+    ///
+    /// # Errors
+    /// [`AuthError::Misconfigured`] without a protected role; any other error if a store or the throttle failed.
+    pub async fn unlock_last_admin(&self, email: &str) -> Result<bool, Error> {
+        let call = async { self.unlock_holder(email, self.protected_role()?).await };
+        self.inner.answerable(call).await
+    }
+
+    async fn unlock_holder(&self, email: &str, role: &RoleName) -> Result<bool, AuthError> {
+        let Ok(email) = Email::parse(email) else { return Ok(false) };
+        let holder = self.store.find_by_email(&email).await?.filter(|user| holds(user, role));
+        let Some(id) = holder.map(|user| user.id()) else { return Ok(false) };
+        let is_last = self.inner.limiter.is_locked(&id).await? && self.all_are_locked(role).await?;
+        if is_last {
+            self.lift_lock(&id).await?;
+        }
+        Ok(is_last)
+    }
+
+    /// Whether every active holder of the role is locked. It stops at the first who is not.
+    async fn all_are_locked(&self, role: &RoleName) -> Result<bool, AuthError> {
+        let mut after = None;
+        loop {
+            let page = self.store.page(after.as_ref(), PAGE).await?;
+            for holder in page.iter().filter(|user| holds(*user, role)) {
+                if !self.inner.limiter.is_locked(&holder.id()).await? {
+                    return Ok(false);
+                }
+            }
+            match page.last() {
+                Some(last) => after = Some(last.id()),
+                None => return Ok(true),
+            }
         }
     }
 
@@ -76,4 +122,8 @@ impl<U: AuthUser> Accounts<U> {
         let missing = AuthError::Misconfigured { missing: "call with_protected_role on the builder" };
         self.inner.settings.protected_role.as_ref().ok_or(missing)
     }
+}
+
+fn holds<U: AuthUser>(user: &U, role: &RoleName) -> bool {
+    user.is_active() && user.roles().any(|own| own == role.as_str())
 }

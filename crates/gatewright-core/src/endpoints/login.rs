@@ -2,12 +2,15 @@
 
 use super::create_session::{PASSWORD_METHOD, SessionOptions};
 use super::token_pair::TokenPair;
-use crate::auth::{Auth, Error, Inner, Shared};
+use crate::auth::{Auth, Error, Inner, Permit, Shared};
 use crate::error::{AuthError, LoginError, RequestError};
 use crate::event::Event;
 use crate::http::Fields;
-use crate::password::{AccountKey, HashContext, HasherError, PasswordVerdict, is_overlong, verify_bounded};
+use crate::password::{
+    AccountKey, HashContext, HasherError, PasswordVerdict, has_one_form, is_overlong, verify_bounded,
+};
 use crate::store::{AuthUser, CompareAndSwap};
+use crate::throttle::{ClientOrigin, ThrottleDigests};
 use crate::types::{ClientInfo, LoginName, Password, Scopes};
 
 /// A login: user name, password and requested scopes.
@@ -98,15 +101,18 @@ impl Login {
 impl<U: AuthUser> Auth<U> {
     /// Logs a user in: creates a session and returns its first pair of tokens.
     ///
-    /// An unknown name, a disabled user, a wrong password and an unusable hash give the client the same answer,
-    /// no earlier than the [refusal floor](crate::AuthBuilder::with_refusal_floor) after the call. A stored hash
-    /// that the hasher wants to be replaced, such as a weaker one, is replaced.
+    /// The throttle limits the attempts of an account and of a network before any hash
+    /// ([`throttle`](crate::throttle)). An unknown name, a disabled user, a wrong password, a locked account and an
+    /// unusable hash give the client the same answer, no earlier than the
+    /// [refusal floor](crate::AuthBuilder::with_refusal_floor) after the call. A stored hash that the hasher wants to
+    /// be replaced, such as a weaker one, is replaced.
     ///
     /// The password is tried in its normal form ([`Password::normalized`]), then as it was received: another system may
     /// have stored the hash of that. After such a login the hash is replaced by that of the normal form.
     ///
     /// # Errors
-    /// [`AuthError::Login`] if the login is refused; any other error if a store or the hasher failed.
+    /// [`AuthError::Login`] if the login is refused; [`AuthError::TooManyAttempts`] if it must wait; any other error
+    /// if a store or the hasher failed.
     ///
     /// # Cancel safety
     /// A cancelled call may leave a session without tokens. It expires.
@@ -132,16 +138,27 @@ async fn verify_user<U: AuthUser>(inner: &Shared<U>, login: &Login) -> Result<U,
         _ => None,
     };
     let stored = user.as_ref().and_then(AuthUser::password_hash);
+    let mut permit = admit(inner, login, user.as_ref()).await?;
     let context = login.hash_context(inner);
-    let may_log_in = user.as_ref().is_some_and(AuthUser::is_active);
-    let verdict = verify_bounded(&*inner.hasher, &login.password, stored, &context, may_log_in).await?;
-    match refusal(login, user.as_ref(), verdict) {
+    // A locked account computes as many hashes for the right password as for a wrong one.
+    let may_log_in = user.as_ref().is_some_and(AuthUser::is_active) && !permit.is_locked();
+    permit.begin();
+    let verified = verify_bounded(&*inner.hasher, &login.password, stored, &context, may_log_in).await;
+    // Of two forms, the first may have been judged.
+    if matches!(verified, Err(HasherError::Busy {})) && has_one_form(&login.password) {
+        permit.undo();
+    }
+    let verdict = verified?;
+    let locked = permit.is_locked().then_some(LoginError::Locked);
+    match refusal(login, user.as_ref(), verdict).or(locked) {
         Some(cause) => {
+            permit.failed().await;
             let id = user.as_ref().map(AuthUser::id);
             inner.emit(&Event::LoginRefused { user: id.as_ref(), cause });
             Err(cause.into())
         }
         None => {
+            permit.succeeded().await;
             let user = user.ok_or(LoginError::UserUnknown)?;
             if verdict == PasswordVerdict::MatchUpgrade {
                 upgrade_hash(inner, &user, login).await;
@@ -149,6 +166,24 @@ async fn verify_user<U: AuthUser>(inner: &Shared<U>, login: &Login) -> Result<U,
             Ok(user)
         }
     }
+}
+
+/// Reserves the login under its account, its network and the user. It is refused before any hash if one of them is
+/// limited.
+async fn admit<'a, U: AuthUser>(
+    inner: &'a Shared<U>,
+    login: &Login,
+    user: Option<&U>,
+) -> Result<Permit<'a>, AuthError> {
+    let client = login.client();
+    let (user, origin) = (user.map(AuthUser::id), ClientOrigin::from(client));
+    let subject = inner.subject(user.clone(), client.clone());
+    let name = login.name.as_ref().map(LoginName::throttle_key);
+    let keys = |digests: &ThrottleDigests| match name {
+        Some(name) => digests.login(&name, user.as_ref(), origin),
+        None => digests.nameless_login(origin),
+    };
+    inner.limiter.acquire(subject, keys).await
 }
 
 /// Why the login is refused, or `None` if it is accepted.

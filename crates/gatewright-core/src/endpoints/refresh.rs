@@ -91,7 +91,8 @@ impl<U: AuthUser> Auth<U> {
     /// ```
     ///
     /// # Errors
-    /// - [`AuthError::Refresh`] if the refresh is refused.
+    /// - [`AuthError::Refresh`] if the refresh is refused, or [`AuthError::TooManyAttempts`] in its place if the
+    ///   network had many refused requests ([`REFUSED_REQUESTS`](crate::throttle::REFUSED_REQUESTS)).
     /// - [`AuthError::Request`] if it requests more scopes than were granted. Nothing is consumed then,
     ///   and a token that was used before does not end its session.
     /// - Any other error if a store or the issuer failed.
@@ -100,7 +101,15 @@ impl<U: AuthUser> Auth<U> {
     /// A cancelled call has rotated or not. The client retries with the same token: inside the grace window
     /// it gets the same new token.
     pub async fn refresh(&self, refresh: Refresh) -> Result<TokenPair, Error> {
-        self.inner.answerable(self.refresh_or_refuse(refresh)).await
+        let client = refresh.client.clone();
+        let call = async {
+            let refreshed = self.refresh_or_refuse(refresh).await;
+            if matches!(refreshed, Err(AuthError::Refresh(_))) {
+                self.inner.limiter.count_refused(&self.inner.subject(None, client))?;
+            }
+            refreshed
+        };
+        self.inner.answerable(call).await
     }
 
     async fn refresh_or_refuse(&self, refresh: Refresh) -> Result<TokenPair, AuthError> {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::error::{AccessError, AuthError, LoginError, RefreshError, RequestError};
+use crate::throttle::{KeyKind, LockStage, Purpose};
 use crate::types::{ClientInfo, SessionId, UserId};
 
 /// Who made a change through [`Accounts`](crate::Accounts).
@@ -317,6 +318,58 @@ pub enum Event<'a> {
         /// The role.
         role: &'a str,
         /// How many reads returned such a user since the last of these events.
+        count: u64,
+    },
+    /// Attempts were limited: logins, registrations, password changes or refused requests. It is emitted at most
+    /// once a minute.
+    #[non_exhaustive]
+    Throttled {
+        /// What the last one was for.
+        purpose: Purpose,
+        /// Which limit it met.
+        kind: KeyKind,
+        /// Its client.
+        client: &'a ClientInfo,
+        /// How many there were since the last of these events.
+        count: u64,
+    },
+    /// A network failed on many accounts within a short time. It is slowed for an hour unless set
+    /// ([`STUFFING_DURATION`](crate::throttle::STUFFING_DURATION)).
+    #[non_exhaustive]
+    StuffingSuspected {
+        /// The client whose attempt was the last.
+        client: &'a ClientInfo,
+    },
+    /// A user's consecutive failed logins have reached a stage of the lock. An application may notify the user. A
+    /// reset of the password lifts the lock, and so does [`Accounts::unlock`](crate::Accounts::unlock).
+    #[non_exhaustive]
+    AccountLocked {
+        /// The user.
+        user: &'a UserId,
+        /// The stage.
+        stage: LockStage,
+    },
+    /// The lock of an account was lifted.
+    #[non_exhaustive]
+    AccountUnlocked {
+        /// The user.
+        user: &'a UserId,
+        /// Who lifted it.
+        actor: Actor<'a>,
+    },
+    /// Too many current passwords were wrong at a password change, so the session was ended.
+    #[non_exhaustive]
+    SessionEndedByThrottle {
+        /// The user.
+        user: &'a UserId,
+        /// The ended session.
+        session: SessionId,
+    },
+    /// States of the throttle were corrupt, or came from a clock that was far ahead. They count as a budget that is
+    /// used up now, or were moved to the present time.
+    #[non_exhaustive]
+    ThrottleRepaired {
+        /// How many.
         count: u64,
     },
     /// A request failed on the server, or the feed failed to take a revocation at once. A feed that queues

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::context::RequestContext;
 use super::events::{Actor, Event};
 use crate::error::AccessError;
+use crate::throttle::{LockStage, Purpose};
 use crate::types::{ClientInfo, SessionId, UserAgent, UserId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,6 +244,37 @@ impl<'a> Line<'a> {
                 let line =
                     Self::warn("UnknownRole", "the user has a role that the application does not have");
                 Self { role: Some(role), ..line.user(*user).count(*count) }
+            }
+            Event::Throttled { purpose, client, count, .. } => {
+                let words = match purpose {
+                    Purpose::Login => "logins limited",
+                    Purpose::Register => "registrations limited",
+                    Purpose::ChangePassword => "password changes limited",
+                    Purpose::RefusedRequest => "refused requests limited",
+                };
+                Self::warn("Throttled", words).client(client).count(*count)
+            }
+            Event::StuffingSuspected { client } => {
+                Self::warn("StuffingSuspected", "a network fails on many accounts, it is slowed").client(client)
+            }
+            Event::AccountLocked { user, stage } => {
+                let words = match stage {
+                    LockStage::KnownNetworksOnly => {
+                        "many failed logins, only networks from which the user logged in may try"
+                    }
+                    LockStage::Locked => "account locked after many failed logins",
+                };
+                Self::warn("AccountLocked", words).user(*user)
+            }
+            Event::AccountUnlocked { user, actor } => {
+                Self::info("AccountUnlocked", "account unlocked").user(*user).actor(*actor)
+            }
+            Event::SessionEndedByThrottle { user, session } => {
+                let words = "session ended after wrong passwords at a password change";
+                Self::warn("SessionEndedByThrottle", words).user(*user).session(*session)
+            }
+            Event::ThrottleRepaired { count } => {
+                Self::warn("ThrottleRepaired", "corrupt states of the throttle repaired").count(*count)
             }
             Event::Failed { error } => Self::error("Failed", "request failed").cause(*error),
         }

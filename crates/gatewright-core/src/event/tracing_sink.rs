@@ -14,7 +14,7 @@ use crate::types::UserAgent;
 /// | level | events |
 /// |---|---|
 /// | `error` | failures |
-/// | `warn` | a reused refresh token, a used one from another client, or a use with an unknown outcome; an exceeded refusal floor; an overload; refused logins, refreshes, password changes and permissions; unknown roles; rejected messages of the feed |
+/// | `warn` | a reused refresh token, a used one from another client, or a use with an unknown outcome; an exceeded refusal floor; an overload; refused logins, refreshes, password changes and permissions; unknown roles; rejected messages of the feed; limited attempts, slowed networks, locks, repaired states of the throttle |
 /// | `info` | all others, including rejected access tokens, malformed requests and refused changes of accounts |
 /// | `debug` | requests without a credential, where one is required |
 ///

@@ -17,7 +17,7 @@ use crate::error::{AccessError, AuthError};
 use crate::http::{BearerToken, Denial, DenialResponder, PresentedApiKey, Reply, RequestView, read_api_key};
 use crate::store::{Account, AuthUser};
 use crate::token::VerifiedClaims;
-use crate::types::{Missing, Requirement, Verdict};
+use crate::types::{ClientInfo, Missing, Requirement, Verdict};
 
 impl<U: AuthUser> Auth<U> {
     /// Authenticates the caller by the bearer token. `Ok(None)` means that the request has no
@@ -167,24 +167,34 @@ impl<U: AuthUser> Auth<U> {
     /// ```
     ///
     /// # Errors
-    /// An error with the answer 401 without a key; 403 with an unknown key, or one that lacks a scope. Answer it
-    /// with [`Error::reply_for`], which emits its event.
+    /// An error with the answer 401 without a key; 403 with an unknown key, or one that lacks a scope; 429 in place
+    /// of the 403 for an unknown key if the network had many refused requests
+    /// ([`REFUSED_REQUESTS`](crate::throttle::REFUSED_REQUESTS)). Answer it with [`Error::reply_for`], which emits
+    /// its event.
     pub fn require_api_key(
         &self,
         view: &RequestView<'_>,
         need: &Requirement,
     ) -> Result<ApiKeyIdentity<U>, Error> {
-        self.authorize_api_key(read_api_key(view), need).map_err(|kind| self.inner.error(kind))
+        let authorized = self.authorize_api_key(read_api_key(view), need, || self.client(view));
+        authorized.map_err(|kind| self.inner.error(kind))
     }
 
+    /// `client` is called for an unknown key alone, which is counted.
     pub(crate) fn authorize_api_key(
         &self,
         presented: PresentedApiKey,
         need: &Requirement,
+        client: impl FnOnce() -> ClientInfo,
     ) -> Result<ApiKeyIdentity<U>, AuthError> {
-        let presented = presented?.ok_or(AccessError::NoApiKey)?;
-        let scopes = self.inner.api_keys.find(&presented).ok_or(AccessError::ApiKeyUnknown)?;
-        let identity = ApiKeyIdentity::new(self.inner.inner(), scopes.clone());
+        let found = presented.and_then(|presented| {
+            let presented = presented.ok_or(AccessError::NoApiKey)?;
+            self.inner.api_keys.find(&presented).ok_or(AccessError::ApiKeyUnknown)
+        });
+        if matches!(found, Err(AccessError::ApiKeyUnknown)) {
+            self.inner.limiter.count_refused(&self.inner.subject(None, client()))?;
+        }
+        let identity = ApiKeyIdentity::new(self.inner.inner(), found?.clone());
         let has_scope = |scope: &str| identity.scopes().contains(scope);
         match need.evaluate(&|_| false, &has_scope) {
             Verdict::Met => Ok(identity),

@@ -122,6 +122,7 @@ impl From<&AuthError> for Denial {
                 | LoginError::UserUnknown
                 | LoginError::UserDisabled
                 | LoginError::WrongPassword
+                | LoginError::Locked
                 | LoginError::PasswordTooLong,
             ) => Self::LoginRefused,
             AuthError::Refresh(
@@ -228,7 +229,7 @@ impl Denial {
             Self::NotFound => (404, "Not found", None),
             Self::LastHolder => (409, "The last active administrator must remain", None),
             Self::Conflict => (409, "Conflict", None),
-            Self::TooManyAttempts(_) => (429, "Too many attempts", None),
+            Self::TooManyAttempts(_) => (429, "Too many attempts", Some("too_many_attempts")),
             Self::Unavailable => (503, "Service unavailable", None),
             Self::Internal => (500, "Internal server error", None),
         }

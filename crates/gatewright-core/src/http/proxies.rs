@@ -20,6 +20,9 @@ pub const MAX_FORWARDED_HOPS: usize = 16;
 
 const FORWARDING_HEADER: &str = "x-forwarded-for";
 
+/// The headers by which proxies are noticed. Only the first is read.
+const FORWARDING_HEADERS: [&str; 3] = [FORWARDING_HEADER, "forwarded", "x-real-ip"];
+
 /// The proxies whose `X-Forwarded-For` is trusted: addresses and networks. Empty unless configured.
 ///
 /// The client's address is the peer's address. If the peer is a trusted proxy, it is the right-most
@@ -109,7 +112,17 @@ impl TrustedProxies {
             Header::One(name) => UserAgent::clean(&name),
             Header::Absent | Header::Repeated => None,
         };
-        ClientInfo::new(self.address(view), user_agent)
+        let client = ClientInfo::new(self.address(view), user_agent);
+        if self.is_unknown_proxy(view) { client.behind_unknown_proxy() } else { client }
+    }
+
+    /// Whether the peer seems to be a proxy that is not configured: on this machine or in a private network, and
+    /// the request has a forwarding header.
+    fn is_unknown_proxy(&self, view: &RequestView<'_>) -> bool {
+        let Some(peer) = view.peer().map(|peer| peer.to_canonical()) else { return false };
+        let is_forwarded =
+            || FORWARDING_HEADERS.iter().any(|name| !matches!(view.header(name), Header::Absent));
+        is_private(peer) && !self.contains(peer) && is_forwarded()
     }
 
     /// The client's address. `None` if the framework provides no peer address.
@@ -191,6 +204,19 @@ fn forwarded(view: &RequestView<'_>) -> Vec<u8> {
     list
 }
 
+/// Whether an address is of this machine or of a private network (RFC 1918, RFC 6598, RFC 4193) or link.
+const fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let is_shared = address.to_bits() >> 22 == Ipv4Addr::new(100, 64, 0, 0).to_bits() >> 22;
+            address.is_loopback() || address.is_private() || address.is_link_local() || is_shared
+        }
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
+    }
+}
+
 /// Parses `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` and `[2001:db8::1]:80`. An address with
 /// a zone (`fe80::1%eth0`) has a meaning on one machine only, so it is not an address here.
 fn hop_address(hop: &[u8]) -> Option<IpAddr> {
@@ -247,6 +273,24 @@ mod tests {
         assert_eq!(seen(None, &[b"198.51.100.7"]), None);
         for peer in ["10.255.0.1", "192.0.2.1", "2001:db8:1::9", "::ffff:10.0.0.1"] {
             assert_eq!(seen(Some(peer), &[b"198.51.100.7"]).as_deref(), Some("198.51.100.7"), "{peer}");
+        }
+    }
+
+    #[test]
+    fn a_private_peer_with_a_forwarding_header_is_an_unknown_proxy() {
+        let proxies = TrustedProxies::parse("10.0.0.0/8").unwrap();
+        let is_unknown = |peer: &str, lines: usize| {
+            let headers = Lines(vec![b"198.51.100.7".to_vec(); lines]);
+            let view = RequestView::new("POST", &headers).with_peer(Some(peer.parse().unwrap()));
+            proxies.client(&view).is_behind_unknown_proxy()
+        };
+        for peer in ["127.0.0.1", "192.168.1.1", "172.16.0.1", "100.64.0.1", "169.254.1.1", "::1", "fd00::1"]
+        {
+            assert!(is_unknown(peer, 1) && is_unknown(peer, 2), "{peer}");
+            assert!(!is_unknown(peer, 0), "judged for each request: {peer}");
+        }
+        for peer in ["10.0.0.1", "203.0.113.9", "100.128.0.1", "2001:db8::1", "::ffff:10.0.0.1"] {
+            assert!(!is_unknown(peer, 1), "{peer}");
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) async fn verify_bounded(
         return Ok(PasswordVerdict::Mismatch);
     }
     let normalized = password.normalized();
-    let has_one_form = normalized.expose() == password.expose();
+    let has_one_form = has_one_form(password);
     let first = hasher.verify(normalized, stored.clone(), context).await?;
     let is_match = first != PasswordVerdict::Mismatch;
     if has_one_form || (is_match && may_stop) {
@@ -38,6 +38,11 @@ pub(crate) async fn verify_bounded(
         PasswordVerdict::Mismatch => PasswordVerdict::Mismatch,
         PasswordVerdict::Match | PasswordVerdict::MatchUpgrade => PasswordVerdict::MatchUpgrade,
     })
+}
+
+/// Whether a password is its own normal form, so that it is tried once.
+pub(crate) fn has_one_form(password: &Password) -> bool {
+    is_overlong(password) || password.normalized().expose() == password.expose()
 }
 
 /// The verdict on a password.

@@ -40,7 +40,8 @@ impl Attempts {
             let entry = self.in_flight.remove(index);
             self.count(entry.at);
         }
-        if reset.is_some_and(|reset| self.last.saturating_add(reset) <= seen) {
+        // A reservation counts as a failure.
+        if self.in_flight.is_empty() && reset.is_some_and(|reset| self.last.saturating_add(reset) <= seen) {
             self.failures = 0;
         }
     }

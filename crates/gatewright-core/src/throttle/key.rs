@@ -7,7 +7,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::types::{ClientNetwork, DerivedKey, RandomError, SecureRandom, SessionId, UserId, random_bytes};
+use crate::types::{
+    ClientInfo, ClientNetwork, DerivedKey, RandomError, SecureRandom, SessionId, UserId, random_bytes,
+};
 
 /// What an attempt is for. Each purpose has a budget of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,6 +21,8 @@ pub enum Purpose {
     Register,
     /// The current password at a password change.
     ChangePassword,
+    /// A refresh or a request with an API key that was refused. It is counted afterwards.
+    RefusedRequest,
 }
 
 impl Purpose {
@@ -27,6 +31,7 @@ impl Purpose {
             Self::Login => "login",
             Self::Register => "register",
             Self::ChangePassword => "change password",
+            Self::RefusedRequest => "refused request",
         }
     }
 }
@@ -57,6 +62,12 @@ pub enum KeyKind {
     SharedRegistrations,
     /// The session of a password change.
     Session,
+    /// Refused refreshes and API keys of a network.
+    RefusedRequests,
+    /// Those of an IPv6 /48.
+    WideRefusedRequests,
+    /// Those of all clients behind a proxy that is not configured.
+    SharedRefusedRequests,
 }
 
 impl KeyKind {
@@ -73,6 +84,9 @@ impl KeyKind {
             Self::WideRegistrations => 9,
             Self::SharedRegistrations => 10,
             Self::Session => 11,
+            Self::RefusedRequests => 12,
+            Self::WideRefusedRequests => 13,
+            Self::SharedRefusedRequests => 14,
         }
     }
 }
@@ -140,18 +154,28 @@ pub enum ClientOrigin {
     UnknownProxy,
 }
 
+impl From<&ClientInfo> for ClientOrigin {
+    fn from(client: &ClientInfo) -> Self {
+        match client.address {
+            _ if client.is_behind_unknown_proxy() => Self::UnknownProxy,
+            Some(address) => Self::Address(address),
+            None => Self::Unknown,
+        }
+    }
+}
+
 /// Makes the keys of attempts: HMAC-SHA-256 under a key that all nodes share.
 ///
 /// ```
-/// use gatewright_core::throttle::{ClientOrigin, ThrottleDigests};
-/// use gatewright_core::{SystemRandom, UserId};
+/// use gatewright::throttle::{ClientOrigin, ThrottleDigests};
+/// use gatewright::{SystemRandom, UserId};
 ///
 /// let digests = ThrottleDigests::generate(&SystemRandom)?;
 /// let origin = ClientOrigin::Address("2001:db8::1".parse().unwrap());
 /// let attempt = digests.login("ada@example.com", Some(&UserId::from(1)), origin);
 /// assert_eq!(attempt.keys().len(), 5, "the account, the pair, two networks, the owner");
 /// assert!(!format!("{attempt:?}").contains("ada"));
-/// # Ok::<(), gatewright_core::RandomError>(())
+/// # Ok::<(), gatewright::RandomError>(())
 /// ```
 #[derive(Clone)]
 pub struct ThrottleDigests(Zeroizing<[u8; 64]>);
@@ -194,6 +218,19 @@ impl ThrottleDigests {
     pub fn register(&self, origin: ClientOrigin) -> Attempt {
         let purpose = Purpose::Register;
         Attempt::new(purpose, self.networks(purpose, origin, REGISTRATION_NETWORKS), 0, 0)
+    }
+
+    /// The keys of a login with a text that cannot be a name: those of its networks.
+    #[must_use]
+    pub fn nameless_login(&self, origin: ClientOrigin) -> Attempt {
+        Attempt::new(Purpose::Login, self.networks(Purpose::Login, origin, LOGIN_NETWORKS), 0, 0)
+    }
+
+    /// The keys of a refused request. Empty without an address.
+    #[must_use]
+    pub fn refused_request(&self, origin: ClientOrigin) -> Attempt {
+        let purpose = Purpose::RefusedRequest;
+        Attempt::new(purpose, self.networks(purpose, origin, REFUSED_REQUEST_NETWORKS), 0, 0)
     }
 
     /// The key of a password change in this session.
@@ -258,6 +295,8 @@ impl ThrottleDigests {
 const LOGIN_NETWORKS: [KeyKind; 3] = [KeyKind::Network, KeyKind::WideNetwork, KeyKind::SharedNetwork];
 const REGISTRATION_NETWORKS: [KeyKind; 3] =
     [KeyKind::Registrations, KeyKind::WideRegistrations, KeyKind::SharedRegistrations];
+const REFUSED_REQUEST_NETWORKS: [KeyKind; 3] =
+    [KeyKind::RefusedRequests, KeyKind::WideRefusedRequests, KeyKind::SharedRefusedRequests];
 
 /// Redacted.
 impl fmt::Debug for ThrottleDigests {

@@ -38,7 +38,7 @@ const MAX_EXPIRED: usize = 16;
 /// Clones share their contents.
 ///
 /// ```
-/// use gatewright_core::throttle::{MemoryThrottle, Throttle, ThrottleReach};
+/// use gatewright::throttle::{MemoryThrottle, Throttle, ThrottleReach};
 ///
 /// let throttle = MemoryThrottle::with_capacity(10_000);
 /// assert_eq!(throttle.throttle_reach(), ThrottleReach::Process);
@@ -104,6 +104,11 @@ impl MemoryThrottle {
         self.len() == 0
     }
 
+    /// Runs a step at once.
+    pub(crate) fn run(&self, step: &ThrottleStep) -> ThrottleOutcome {
+        self.lock().run(step)
+    }
+
     /// No foreign code runs while the lock is held, and no method panics between two writes.
     fn lock(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -125,7 +130,7 @@ impl fmt::Debug for MemoryThrottle {
 #[async_trait]
 impl Throttle for MemoryThrottle {
     async fn run_step(&self, step: &ThrottleStep) -> Result<ThrottleOutcome, StoreError> {
-        Ok(self.lock().run(step))
+        Ok(self.run(step))
     }
 
     async fn delete_expired_states(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {

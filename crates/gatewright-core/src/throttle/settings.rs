@@ -70,7 +70,7 @@ const MAX_SPAN: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 /// ```
 /// use std::time::Duration;
 ///
-/// use gatewright_core::throttle::{LONGEST_WAIT, ThrottleSettings};
+/// use gatewright::throttle::{LONGEST_WAIT, ThrottleSettings};
 ///
 /// let mut settings = ThrottleSettings::default();
 /// settings.account_failures = 5;

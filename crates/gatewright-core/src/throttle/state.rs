@@ -64,15 +64,25 @@ impl Rules<'_> {
         NetworkRules::new(self.settings, self.factor(), finds_stuffing)
     }
 
-    pub(super) fn registrations(&self) -> Budget {
-        let interval = self.settings.registration_interval;
-        Budget { size: self.settings.registrations, interval }.times(self.factor())
+    /// The budget of registrations or of refused requests.
+    pub(super) fn budget(&self) -> Budget {
+        let (size, interval) = match self.kind {
+            KeyKind::RefusedRequests | KeyKind::WideRefusedRequests | KeyKind::SharedRefusedRequests => {
+                (self.settings.refused_requests, self.settings.refused_request_interval)
+            }
+            _ => (self.settings.registrations, self.settings.registration_interval),
+        };
+        Budget { size, interval }.times(self.factor())
     }
 
     fn factor(&self) -> u32 {
         let factor = match self.kind {
-            KeyKind::WideNetwork | KeyKind::WideRegistrations => WIDE_NETWORK_FACTOR,
-            KeyKind::SharedNetwork | KeyKind::SharedRegistrations => SHARED_NETWORK_FACTOR,
+            KeyKind::WideNetwork | KeyKind::WideRegistrations | KeyKind::WideRefusedRequests => {
+                WIDE_NETWORK_FACTOR
+            }
+            KeyKind::SharedNetwork | KeyKind::SharedRegistrations | KeyKind::SharedRefusedRequests => {
+                SHARED_NETWORK_FACTOR
+            }
             _ => 1,
         };
         factor.saturating_mul(self.share)
@@ -89,11 +99,11 @@ pub(super) enum State {
     Attempts(Attempts),
     Network(Network),
     Owner(Owner),
-    Registrations(Registrations),
+    Metered(Metered),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Registrations {
+pub(super) struct Metered {
     pub(super) seen: Timestamp,
     pub(super) rate: Rate,
 }
@@ -107,9 +117,12 @@ impl State {
                 Self::Network(Network::new(now))
             }
             KeyKind::Owner | KeyKind::Nobody => Self::Owner(Owner::new(now)),
-            KeyKind::Registrations | KeyKind::WideRegistrations | KeyKind::SharedRegistrations => {
-                Self::Registrations(Registrations { seen: now, rate: Rate::new(now) })
-            }
+            KeyKind::Registrations
+            | KeyKind::WideRegistrations
+            | KeyKind::SharedRegistrations
+            | KeyKind::RefusedRequests
+            | KeyKind::WideRefusedRequests
+            | KeyKind::SharedRefusedRequests => Self::Metered(Metered { seen: now, rate: Rate::new(now) }),
         }
     }
 
@@ -120,9 +133,9 @@ impl State {
             Self::Attempts(_) => Self::Attempts(Attempts::failed(rules.limit(), now)),
             Self::Network(_) => Self::Network(Network::used_up(now, &rules.network())),
             Self::Owner(_) => Self::Owner(Owner::failed(rules.settings.known_networks_only_after, now)),
-            Self::Registrations(_) => {
-                let rate = Rate::used_up(now, rules.registrations());
-                Self::Registrations(Registrations { seen: now, rate })
+            Self::Metered(_) => {
+                let rate = Rate::used_up(now, rules.budget());
+                Self::Metered(Metered { seen: now, rate })
             }
         }
     }
@@ -147,7 +160,7 @@ impl State {
             Self::Attempts(attempts) => attempts.seen,
             Self::Network(network) => network.seen,
             Self::Owner(owner) => owner.attempts.seen,
-            Self::Registrations(registrations) => registrations.seen,
+            Self::Metered(metered) => metered.seen,
         }
     }
 
@@ -158,7 +171,7 @@ impl State {
             Self::Owner(owner) => {
                 owner.advance(now, rules.reset(), rules.settings.known_network_lifetime);
             }
-            Self::Registrations(registrations) => registrations.seen = registrations.seen.max(now),
+            Self::Metered(metered) => metered.seen = metered.seen.max(now),
         }
     }
 
@@ -167,9 +180,9 @@ impl State {
             Self::Attempts(attempts) => attempts.rebase(back),
             Self::Network(network) => network.rebase(back),
             Self::Owner(owner) => owner.rebase(back),
-            Self::Registrations(registrations) => {
-                registrations.seen = registrations.seen.saturating_sub(back);
-                registrations.rate.rebase(back);
+            Self::Metered(metered) => {
+                metered.seen = metered.seen.saturating_sub(back);
+                metered.rate.rebase(back);
             }
         }
     }
@@ -181,9 +194,9 @@ impl State {
             Self::Attempts(attempts) => Some(attempts.last().saturating_add(rules.settings.failures_reset)),
             Self::Network(network) => network.expires_at(),
             Self::Owner(owner) => owner.expires_at(rules.reset(), rules.settings.known_network_lifetime),
-            Self::Registrations(registrations) => {
-                let free_at = registrations.rate.free_at;
-                (free_at > registrations.seen).then_some(free_at)
+            Self::Metered(metered) => {
+                let free_at = metered.rate.free_at;
+                (free_at > metered.seen).then_some(free_at)
             }
         };
         Some(ThrottleState { bytes: self.write(), expires_at: expires_at? })
@@ -196,9 +209,9 @@ impl State {
             Self::Attempts(attempts) => attempts.write(&mut to),
             Self::Network(network) => network.write(&mut to),
             Self::Owner(owner) => owner.write(&mut to),
-            Self::Registrations(registrations) => {
-                to.time(registrations.seen);
-                registrations.rate.write(&mut to);
+            Self::Metered(metered) => {
+                to.time(metered.seen);
+                metered.rate.write(&mut to);
             }
         }
         to.0
@@ -213,9 +226,7 @@ impl State {
             Self::Attempts(_) => Self::Attempts(Attempts::read(&mut from)?),
             Self::Network(_) => Self::Network(Network::read(&mut from)?),
             Self::Owner(_) => Self::Owner(Owner::read(&mut from)?),
-            Self::Registrations(_) => {
-                Self::Registrations(Registrations { seen: from.time()?, rate: Rate::read(&mut from)? })
-            }
+            Self::Metered(_) => Self::Metered(Metered { seen: from.time()?, rate: Rate::read(&mut from)? }),
         };
         from.is_empty().then_some(state)
     }

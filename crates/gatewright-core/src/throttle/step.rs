@@ -28,8 +28,8 @@ enum Action {
 /// ```
 /// use std::sync::Arc;
 ///
-/// use gatewright_core::throttle::{ClientOrigin, ThrottleDigests, ThrottleSettings, ThrottleStep};
-/// use gatewright_core::{SystemRandom, Timestamp};
+/// use gatewright::throttle::{ClientOrigin, ThrottleDigests, ThrottleSettings, ThrottleStep};
+/// use gatewright::{SystemRandom, Timestamp};
 ///
 /// let origin = ClientOrigin::Address("192.0.2.1".parse().unwrap());
 /// let attempt = ThrottleDigests::generate(&SystemRandom)?.login("ada@example.com", None, origin);
@@ -38,7 +38,7 @@ enum Action {
 /// let decision = step.decide(&vec![None; step.keys().len()]);
 /// assert_eq!(decision.outcome.limited, None);
 /// assert_eq!(decision.writes.len(), 4, "a reservation for the account, the pair, the network and the name");
-/// # Ok::<(), gatewright_core::RandomError>(())
+/// # Ok::<(), gatewright::RandomError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct ThrottleStep {
@@ -252,8 +252,8 @@ impl ThrottleStep {
                 // A refused attempt must not bring the account nearer to the lock.
                 State::Owner(_) if outcome.is_locked => loaded.is_changed = false,
                 State::Owner(owner) => owner.attempts.reserve(self.reservation),
-                State::Registrations(registrations) => {
-                    registrations.rate.take(registrations.seen, loaded.rules.registrations());
+                State::Metered(metered) => {
+                    metered.rate.take(metered.seen, loaded.rules.budget());
                 }
             }
         }
@@ -285,7 +285,7 @@ impl ThrottleStep {
                 outcome.is_locked = owner.is_locked(&self.settings);
                 loaded.is_changed = false;
             }
-            // A registration is never given back.
+            // A registration and a refused request are never given back.
             _ => loaded.is_changed = false,
         }
         outcome.is_exhausted |= loaded.is_exhausted();
@@ -317,9 +317,7 @@ impl Loaded<'_> {
             }
             State::Network(network) => network.wait(&self.rules.network(), is_known),
             State::Owner(_) => None,
-            State::Registrations(registrations) => {
-                registrations.rate.wait(registrations.seen, self.rules.registrations(), 0)
-            }
+            State::Metered(metered) => metered.rate.wait(metered.seen, self.rules.budget(), 0),
         }
     }
 

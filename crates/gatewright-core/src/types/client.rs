@@ -32,13 +32,30 @@ pub struct ClientInfo {
     pub address: Option<IpAddr>,
     /// The `User-Agent` header, if the request has one.
     pub user_agent: Option<UserAgent>,
+    is_behind_unknown_proxy: bool,
 }
 
 impl ClientInfo {
     /// Creates the description of a client. An IPv4-mapped IPv6 address becomes the IPv4 address.
     #[must_use]
     pub fn new(address: Option<IpAddr>, user_agent: Option<UserAgent>) -> Self {
-        Self { address: address.map(|address| address.to_canonical()), user_agent }
+        let address = address.map(|address| address.to_canonical());
+        Self { address, user_agent, is_behind_unknown_proxy: false }
+    }
+
+    /// The address is that of a proxy that is not configured. Its clients share it.
+    #[must_use]
+    pub(crate) const fn behind_unknown_proxy(mut self) -> Self {
+        self.is_behind_unknown_proxy = true;
+        self
+    }
+
+    /// Whether the request came from a loopback or private address that is no trusted proxy, and has a forwarding
+    /// header. Then all clients of that proxy seem to have one address, so the throttle counts them together with
+    /// a larger budget. See [`with_trusted_proxies`](crate::AuthBuilder::with_trusted_proxies).
+    #[must_use]
+    pub const fn is_behind_unknown_proxy(&self) -> bool {
+        self.is_behind_unknown_proxy
     }
 
     /// Whether both addresses are in one network: the same /24 of IPv4, or the same /48 of IPv6. An

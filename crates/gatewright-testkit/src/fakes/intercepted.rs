@@ -7,9 +7,10 @@ use gatewright_core::store::{
     AccountChange, AccountCounts, CompareAndSwap, CreateOutcome, NewAccount, StoredPassword, TokenDigest,
     UpdateOutcome,
 };
+use gatewright_core::throttle::{ThrottleOutcome, ThrottleStep};
 use gatewright_core::{
     AccountStore, Email, LoginName, PasswordHash, RoleName, Rotation, RotationRequest, Session, SessionId,
-    SessionStore, StoreError, Timestamp, UserId, UserStore,
+    SessionStore, StoreError, Throttle, ThrottleReach, Timestamp, UserId, UserStore,
 };
 
 /// A store that forwards every call to `store`. Its [`Hook`] runs before and after each call.
@@ -62,7 +63,7 @@ pub trait Hook: Send + Sync + 'static {
     }
 }
 
-/// A method of [`UserStore`], [`AccountStore`] or [`SessionStore`].
+/// A method of [`UserStore`], [`AccountStore`], [`SessionStore`] or [`Throttle`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each variant is named after its method")]
@@ -88,6 +89,8 @@ pub enum Method {
     DeleteAllSessions,
     ReplaceAllSessions,
     DeleteExpiredSessions,
+    RunStep,
+    DeleteExpiredStates,
 }
 
 impl Method {
@@ -250,5 +253,21 @@ impl<S: SessionStore, H: Hook> SessionStore for Intercepted<S, H> {
 
     async fn delete_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
         self.run(Method::DeleteExpiredSessions, self.store.delete_expired(now)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Throttle, H: Hook> Throttle for Intercepted<S, H> {
+    async fn run_step(&self, step: &ThrottleStep) -> Result<ThrottleOutcome, StoreError> {
+        self.run(Method::RunStep, self.store.run_step(step)).await
+    }
+
+    async fn delete_expired_states(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.run(Method::DeleteExpiredStates, self.store.delete_expired_states(now, limit)).await
+    }
+
+    fn throttle_reach(&self) -> ThrottleReach {
+        self.store.throttle_reach()
     }
 }

@@ -66,6 +66,7 @@ impl<S: Storage, T: Tokens> Service<S, T> {
             .with_role_scopes(RoleScopes::new().with(RoleName::from_static("user"), scopes))
             .with_token_endpoint(TokenEndpoint::Rfc6749)
             .with_refusal_floor(Duration::ZERO)
+            .without_throttle()
             .with_refresh_grace(Duration::ZERO);
         let auth = settings(builder).build().expect("valid settings");
         Node { auth, events, no_accounts, no_sessions }
