@@ -37,5 +37,5 @@ pub use throttle_parts::ThrottleFailure;
 
 pub(crate) use failure::Failure;
 pub(crate) use inner::Inner;
+pub(crate) use limiter::Permit;
 pub(crate) use shared::Shared;
-pub(crate) use limiter::{Permit, Subject};

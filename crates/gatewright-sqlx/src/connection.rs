@@ -10,6 +10,7 @@ use crate::Failure;
 use crate::dialect::Dialect;
 use crate::row::Row;
 use crate::statement::Statement;
+use crate::throttle::Waiting;
 
 /// The connections of a store. On a server both pools are the same one.
 pub(crate) struct Pools<D: Database> {
@@ -17,6 +18,8 @@ pub(crate) struct Pools<D: Database> {
     pub(crate) readers: Pool<D>,
     /// Set if the application uses the pool too.
     pub(crate) shared: Option<Arc<Shared>>,
+    /// The steps of the throttle that wait for each other.
+    pub(crate) waiting: Arc<Waiting>,
 }
 
 /// How a store uses a pool that the application uses too.
@@ -59,20 +62,21 @@ pub(crate) fn warn_of_open_transaction() {
 
 impl<D: Database> Pools<D> {
     /// The pools of a store that has opened them itself.
-    pub(crate) const fn own(writers: Pool<D>, readers: Pool<D>) -> Self {
-        Self { writers, readers, shared: None }
+    pub(crate) fn own(writers: Pool<D>, readers: Pool<D>) -> Self {
+        Self { writers, readers, shared: None, waiting: Arc::default() }
     }
 
     /// A pool that the application uses too.
     pub(crate) fn shared(pool: Pool<D>, shared: Shared) -> Self {
-        Self { writers: pool.clone(), readers: pool, shared: Some(Arc::new(shared)) }
+        let shared = Some(Arc::new(shared));
+        Self { writers: pool.clone(), readers: pool, shared, waiting: Arc::default() }
     }
 }
 
 impl<D: Database> Clone for Pools<D> {
     fn clone(&self) -> Self {
         let (writers, readers) = (self.writers.clone(), self.readers.clone());
-        Self { writers, readers, shared: self.shared.clone() }
+        Self { writers, readers, shared: self.shared.clone(), waiting: Arc::clone(&self.waiting) }
     }
 }
 

@@ -1,12 +1,14 @@
 //! The differences between the databases.
 
+use gatewright_core::throttle::ThrottleStep;
 use sqlx::SqlStr;
 
 use crate::Failure;
-use crate::connection::Checkout;
+use crate::connection::{Checkout, Pools};
 use crate::driver::Driver;
 use crate::retry::Retry;
 use crate::sql;
+use crate::throttle::Ran;
 
 /// One of the databases that [`SqlStore`](crate::SqlStore) works with.
 ///
@@ -52,8 +54,22 @@ pub(crate) trait Dialect: Driver {
     /// second value. It leaves out sessions that another transaction has locked.
     const DELETE_EXPIRED: &'static str;
 
-    /// Whether `DELETE_EXPIRED` may be prepared.
+    /// Deletes the states of the throttle that expired before the first value (a time), at most as many as
+    /// the second value. It leaves out states that another transaction has locked.
+    const DELETE_EXPIRED_STATES: &'static str;
+
+    /// Whether `DELETE_EXPIRED` and `DELETE_EXPIRED_STATES` may be prepared.
     const PREPARES_DELETE_EXPIRED: bool = true;
+
+    /// Writes one state of the throttle, two, and so on.
+    const PUT_STATES: [&'static str; sql::MAX_KEYS] = sql::PUT_STATES;
+
+    /// Runs a step of the throttle that may write: it excludes all other steps on the same keys, and reads their
+    /// states once more.
+    fn run_step(
+        pools: &Pools<Self>,
+        step: &ThrottleStep,
+    ) -> impl Future<Output = Result<Ran, Failure>> + Send;
 
     /// The statement with this database's placeholders. If `schema` is given, the application may have
     /// selected another one, and the statement names the schema of the tables.

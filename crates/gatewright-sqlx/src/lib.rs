@@ -1,4 +1,4 @@
-//! Users, accounts and sessions in SQL databases, by feature: `sqlite` (default), `postgres`,
+//! Users, accounts, sessions and the throttle in SQL databases, by feature: `sqlite` (default), `postgres`,
 //! `mysql`.
 //!
 //! ```text
@@ -8,6 +8,7 @@
 //!   ▼
 //! accounts.rs     UserStore, AccountStore
 //! sessions.rs     SessionStore
+//! throttle.rs     Throttle
 //!   │ statements  sql.rs; those that differ: {sqlite,postgres,mysql}/dialect.rs
 //!   │ retries     retry.rs
 //!   ▼
@@ -20,9 +21,10 @@
 //!
 //! # Tables
 //! When a store connects, it creates its tables (`gatewright_users`, `gatewright_user_roles`,
-//! `gatewright_sessions`, `gatewright_session_locks`) or brings them up to date. If they are up to
-//! date, it only reads their version: a role that may not create tables is enough. Migrations only
-//! add to the tables. So nodes of two versions can use one database, and a node of the older version
+//! `gatewright_sessions`, `gatewright_session_locks`, `gatewright_throttle`,
+//! `gatewright_throttle_locks`) or brings them up to date. SQLite needs no table of locks. If the
+//! tables are up to date, the store only reads their version: a role that may not create tables is
+//! enough. Migrations only add to the tables. So nodes of two versions can use one database, and a node of the older version
 //! can still start after a newer version has migrated the tables.
 //!
 //! The statements are in the folder `migrations` of this crate, one file for each version. Another
@@ -41,6 +43,7 @@
 //! |---|---|---|---|
 //! | a write | a transaction that holds the write lock | one statement, or a transaction with row locks | as PostgreSQL |
 //! | parallel logins of one user | one writer at a time | a row lock in `gatewright_session_locks` | as PostgreSQL |
+//! | parallel steps of the throttle | one transaction for all that wait | row locks in `gatewright_throttle_locks` | as PostgreSQL |
 //! | a conflict with another transaction | does not occur | up to 10 attempts | as PostgreSQL |
 //! | a cancelled operation | takes effect completely or not at all | the same; its connection is closed | as PostgreSQL |
 //! | an operation fails after at most | 3 s | 1.6 s | 1.6 s |
@@ -72,6 +75,7 @@ mod migrations;
 mod store;
 mod accounts;
 mod sessions;
+mod throttle;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod server;
 #[cfg(feature = "sqlite")]

@@ -78,6 +78,12 @@ impl<D: Dialect> Row<D> {
         Ok(state)
     }
 
+    /// Reads the columns of `gatewright_throttle`: the key and its state.
+    pub(crate) fn throttle_state(&self) -> Result<(&[u8], &[u8]), Failure> {
+        let column = |name| required(name, D::get_bytes(&self.0, name)?);
+        Ok((column("id")?, column("state")?))
+    }
+
     pub(crate) fn text(&self, column: &str) -> Result<&str, Failure> {
         required(column, D::text(&self.0, column)?)
     }

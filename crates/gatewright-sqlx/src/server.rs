@@ -3,6 +3,7 @@
 pub(crate) mod shared;
 pub(crate) mod connection;
 pub(crate) mod migrate;
+pub(crate) mod throttle;
 pub(crate) mod url;
 
 use std::time::Duration;

@@ -110,11 +110,7 @@ fn by_id<D: Dialect>(statement: &'static str, user: &UserId, id: SessionId) -> S
 
 /// Deletes the sessions that had expired at `now`, at most `limit`.
 fn expired<D: Dialect>(now: Timestamp, limit: u32) -> Statement<D> {
-    if D::PREPARES_DELETE_EXPIRED {
-        return Statement::new(D::DELETE_EXPIRED).time(now).number(limit.into());
-    }
-    let now = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
-    Statement::unprepared(D::DELETE_EXPIRED, vec![now, limit.into()])
+    Statement::delete_expired(D::DELETE_EXPIRED, now, limit)
 }
 
 /// Waits for other calls that create sessions of this user, and makes later ones wait until the

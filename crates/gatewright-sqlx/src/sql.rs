@@ -112,6 +112,40 @@ pub(crate) const UPDATE_ROTATION: &str =
 pub(crate) const DELETE_SESSION: &str = "DELETE FROM gatewright_sessions WHERE id = $1 AND user_id = $2";
 pub(crate) const DELETE_ALL: &str = "DELETE FROM gatewright_sessions WHERE user_id = $1";
 
+/// The largest number of keys in a step of the throttle. A statement with fewer keys repeats the last one.
+pub(crate) const MAX_KEYS: usize = 5;
+pub(crate) const FIND_STATES: &str =
+    "SELECT id, state FROM gatewright_throttle WHERE id IN ($1, $2, $3, $4, $5)";
+pub(crate) const DELETE_STATES: &str = "DELETE FROM gatewright_throttle WHERE id IN ($1, $2, $3, $4, $5)";
+/// The rows are locked in the order of their numbers, not in that of the values.
+#[cfg(feature = "postgres")]
+pub(crate) const LOCK_STATES: &str = "SELECT stripe FROM gatewright_throttle_locks
+     WHERE stripe IN ($1, $2, $3, $4, $5) ORDER BY stripe FOR UPDATE";
+
+/// Statements that write one state, two, and so on up to [`MAX_KEYS`]. `$update` replaces states that exist.
+macro_rules! put_states {
+    ($update:literal) => {
+        [
+            put_states!("($1, $2, $3)", $update),
+            put_states!("($1, $2, $3), ($4, $5, $6)", $update),
+            put_states!("($1, $2, $3), ($4, $5, $6), ($7, $8, $9)", $update),
+            put_states!("($1, $2, $3), ($4, $5, $6), ($7, $8, $9), ($10, $11, $12)", $update),
+            put_states!(
+                "($1, $2, $3), ($4, $5, $6), ($7, $8, $9), ($10, $11, $12), ($13, $14, $15)",
+                $update
+            ),
+        ]
+    };
+    ($rows:literal, $update:literal) => {
+        concat!("INSERT INTO gatewright_throttle (id, state, expires_at) VALUES ", $rows, " ", $update)
+    };
+}
+#[cfg(feature = "mysql")]
+pub(crate) use put_states;
+
+pub(crate) const PUT_STATES: [&str; MAX_KEYS] =
+    put_states!("ON CONFLICT (id) DO UPDATE SET state = excluded.state, expires_at = excluded.expires_at");
+
 /// The statement with MySQL's placeholders.
 #[cfg(feature = "mysql")]
 pub(crate) fn unnumbered(statement: &str) -> String {
@@ -136,17 +170,23 @@ mod tests {
         let mut checked = 0;
         for statement in numbered {
             let statement = statement.split(';').next().unwrap();
-            let numbers: Vec<usize> = statement
-                .split('$')
-                .skip(1)
-                .map(|part| {
-                    part.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
-                })
-                .collect();
+            let numbers = numbers(statement);
             assert_eq!(numbers, (1..=numbers.len()).collect::<Vec<_>>(), "{statement}");
             checked += 1;
         }
         assert!(checked > 20, "{checked} statements were checked");
+        let mysql = <sqlx::MySql as crate::dialect::Dialect>::PUT_STATES;
+        for statements in [PUT_STATES, mysql] {
+            for (index, statement) in statements.into_iter().enumerate() {
+                assert_eq!(numbers(statement), (1..=3 * (index + 1)).collect::<Vec<_>>(), "{statement}");
+            }
+        }
+    }
+
+    /// The numbers of the placeholders, in their order.
+    fn numbers(statement: &str) -> Vec<usize> {
+        let digits = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>();
+        statement.split('$').skip(1).map(|part| digits(part).parse().unwrap()).collect()
     }
 
     #[test]

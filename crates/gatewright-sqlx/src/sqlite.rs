@@ -5,7 +5,10 @@ mod connection;
 mod dialect;
 mod file;
 mod shared;
+mod throttle;
 mod transaction;
+
+pub(crate) use throttle::Batches;
 
 pub use connect::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT};
 
@@ -14,7 +17,7 @@ pub use connect::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT};
 /// One connection writes and four read, so reads do not wait for a write. Writes in this process
 /// wait for the connection in the order in which they began. Writes of other processes are waited
 /// for up to [`BUSY_TIMEOUT`]. Every commit is on the disk before it is acknowledged (`synchronous
-/// = FULL`).
+/// = FULL`). Steps of the throttle that begin at the same time share a commit.
 ///
 /// ```
 /// use gatewright::SqliteStore;

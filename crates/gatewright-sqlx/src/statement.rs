@@ -21,9 +21,12 @@ impl<D: Dialect> Statement<D> {
         Self { text, values: query(""), numbers: Vec::new() }
     }
 
-    /// A statement with these numbers in its text, which is not prepared. It must not read rows.
-    pub(crate) fn unprepared(text: &'static str, numbers: Vec<i64>) -> Self {
-        Self { numbers, ..Self::new(text) }
+    /// A statement of the dialect that deletes what had expired at a time, at most `limit` rows.
+    pub(crate) fn delete_expired(text: &'static str, now: Timestamp, limit: u32) -> Self {
+        if D::PREPARES_DELETE_EXPIRED {
+            return Self::new(text).time(now).number(limit.into());
+        }
+        Self { numbers: vec![micros(now), limit.into()], ..Self::new(text) }
     }
 
     fn bind(self, value: Value<'_>) -> Self {
@@ -55,9 +58,9 @@ impl<D: Dialect> Statement<D> {
         self.number(epoch.as_u64().cast_signed())
     }
 
-    /// Binds a time in microseconds since 1970. A `Timestamp` never exceeds `i64::MAX`.
+    /// Binds a time in microseconds since 1970.
     pub(crate) fn time(self, time: Timestamp) -> Self {
-        self.number(i64::try_from(time.as_micros()).unwrap_or(i64::MAX))
+        self.number(micros(time))
     }
 
     /// Runs the statement, and returns how many rows it changed. On a connection of the application,
@@ -102,6 +105,11 @@ impl<D: Dialect> Statement<D> {
     fn query(self, schema: Option<&str>) -> sqlx::Result<DriverQuery<D>> {
         D::with_sql(self.values, D::sql(self.text, schema))
     }
+}
+
+/// A `Timestamp` never exceeds `i64::MAX`.
+fn micros(time: Timestamp) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(all(test, feature = "mysql"))]

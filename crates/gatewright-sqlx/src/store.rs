@@ -8,12 +8,13 @@ use sqlx::Database;
 use crate::Failure;
 use crate::connection::Pools;
 
-/// Users, accounts and sessions in a SQL database: the type behind `SqliteStore`, `PostgresStore`
-/// and `MySqlStore`.
+/// Users, accounts, sessions and the throttle in a SQL database: the type behind `SqliteStore`,
+/// `PostgresStore` and `MySqlStore`.
 ///
 /// It implements [`UserStore`](gatewright_core::UserStore),
-/// [`AccountStore`](gatewright_core::AccountStore) and
-/// [`SessionStore`](gatewright_core::SessionStore). Clones share their connections.
+/// [`AccountStore`](gatewright_core::AccountStore),
+/// [`SessionStore`](gatewright_core::SessionStore) and
+/// [`Throttle`](gatewright_core::Throttle). Clones share their connections.
 ///
 /// # Cancel safety
 /// A dropped call takes effect completely or not at all. On PostgreSQL and MySQL its connection is

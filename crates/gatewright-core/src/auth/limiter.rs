@@ -308,7 +308,7 @@ impl<'a> Permit<'a> {
             }
             // The outcome waits for the next attempt.
             Err(error) => {
-                self.limiter.report_failure(error);
+                self.limiter.report_failure(error, &self.subject);
                 false
             }
         }

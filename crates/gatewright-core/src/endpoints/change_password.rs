@@ -6,7 +6,7 @@
 use super::accounts::Accounts;
 use super::create_session::PASSWORD_METHOD;
 use super::token_pair::{CurrentToken, Grant, TokenPair, sign};
-use crate::auth::{Auth, Error, Inner, Subject};
+use crate::auth::{Auth, Error, Inner};
 use crate::error::{AccessError, AuthError, PolicyError};
 use crate::event::Event;
 use crate::guard::Identity;

@@ -41,7 +41,7 @@ impl RequestContext {
     #[must_use]
     pub const fn none() -> &'static Self {
         const NONE: &RequestContext = &RequestContext {
-            client: ClientInfo { address: None, user_agent: None },
+            client: ClientInfo::NONE,
             method: None,
             route: None,
             request_id: None,

@@ -255,7 +255,8 @@ impl<'a> Line<'a> {
                 Self::warn("Throttled", words).client(client).count(*count)
             }
             Event::StuffingSuspected { client } => {
-                Self::warn("StuffingSuspected", "a network fails on many accounts, it is slowed").client(client)
+                Self::warn("StuffingSuspected", "a network fails on many accounts, it is slowed")
+                    .client(client)
             }
             Event::AccountLocked { user, stage } => {
                 let words = match stage {

@@ -36,6 +36,9 @@ pub struct ClientInfo {
 }
 
 impl ClientInfo {
+    /// Without address and user agent.
+    pub(crate) const NONE: Self = Self { address: None, user_agent: None, is_behind_unknown_proxy: false };
+
     /// Creates the description of a client. An IPv4-mapped IPv6 address becomes the IPv4 address.
     #[must_use]
     pub fn new(address: Option<IpAddr>, user_agent: Option<UserAgent>) -> Self {

@@ -1,15 +1,27 @@
 //! MySQL and MariaDB as a dialect.
 
+use gatewright_core::throttle::ThrottleStep;
 use sqlx::mysql::{MySqlDatabaseError, MySqlQueryResult, MySqlRow};
 use sqlx::{AssertSqlSafe, MySql, SqlSafeStr, SqlStr};
 
 use crate::Failure;
+use crate::connection::Pools;
 use crate::dialect::Dialect;
 use crate::driver::Driver;
 use crate::retry::Retry;
 use crate::server::CALL_TIMEOUT;
 use crate::server::connection::ServerConnection;
-use crate::sql::unnumbered;
+use crate::server::throttle;
+use crate::sql::{MAX_KEYS, put_states, unnumbered};
+use crate::throttle::Ran;
+
+/// Locks rows in the order of the values. Each row is found by its key: a scan of the table, which a server may
+/// prefer for a list of values, would wait for other rows.
+const LOCK_STATES: &str = "(SELECT stripe FROM gatewright_throttle_locks WHERE stripe = $1 FOR UPDATE)
+     UNION ALL (SELECT stripe FROM gatewright_throttle_locks WHERE stripe = $2 FOR UPDATE)
+     UNION ALL (SELECT stripe FROM gatewright_throttle_locks WHERE stripe = $3 FOR UPDATE)
+     UNION ALL (SELECT stripe FROM gatewright_throttle_locks WHERE stripe = $4 FOR UPDATE)
+     UNION ALL (SELECT stripe FROM gatewright_throttle_locks WHERE stripe = $5 FOR UPDATE)";
 
 impl Dialect for MySql {
     type Checkout = ServerConnection<Self>;
@@ -17,6 +29,7 @@ impl Dialect for MySql {
     const MIGRATIONS: &'static [&'static str] = &[
         include_str!("../../migrations/mysql/0001_users_and_sessions.sql"),
         include_str!("../../migrations/mysql/0002_clients_of_sessions.sql"),
+        include_str!("../../migrations/mysql/0003_throttle.sql"),
     ];
     const FIND_MIGRATIONS: &'static str = "SELECT 1 FROM information_schema.tables
          WHERE table_schema = DATABASE() AND table_name = 'gatewright_migrations'";
@@ -35,8 +48,14 @@ impl Dialect for MySql {
     const DELETE_EXPIRED: &'static str = "DELETE gatewright_sessions FROM (SELECT id FROM gatewright_sessions
          WHERE idle_expires_at <= $1 ORDER BY idle_expires_at LIMIT $2 FOR UPDATE SKIP LOCKED) expired
          STRAIGHT_JOIN gatewright_sessions ON gatewright_sessions.id = expired.id";
+    const DELETE_EXPIRED_STATES: &'static str =
+        "DELETE gatewright_throttle FROM (SELECT id FROM gatewright_throttle
+         WHERE expires_at < $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED) expired
+         STRAIGHT_JOIN gatewright_throttle ON gatewright_throttle.id = expired.id";
     // MariaDB 10.11 ignores SKIP LOCKED in a subquery when a prepared statement runs again.
     const PREPARES_DELETE_EXPIRED: bool = false;
+    const PUT_STATES: [&'static str; MAX_KEYS] =
+        put_states!("ON DUPLICATE KEY UPDATE state = VALUES(state), expires_at = VALUES(expires_at)");
 
     fn sql(statement: &'static str, schema: Option<&str>) -> SqlStr {
         AssertSqlSafe(Self::in_schema(unnumbered(statement), schema)).into_sql_str()
@@ -55,6 +74,10 @@ impl Dialect for MySql {
     /// The columns are binary (see `migrations/mysql`), so the driver returns bytes.
     fn text<'r>(row: &'r MySqlRow, column: &str) -> Result<Option<&'r str>, Failure> {
         Ok(Self::get_bytes(row, column)?.map(str::from_utf8).transpose()?)
+    }
+
+    async fn run_step(pools: &Pools<Self>, step: &ThrottleStep) -> Result<Ran, Failure> {
+        throttle::run_step(pools, step, LOCK_STATES).await
     }
 }
 

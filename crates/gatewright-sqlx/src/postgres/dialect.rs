@@ -1,12 +1,18 @@
 //! PostgreSQL as a dialect.
 
+use gatewright_core::throttle::ThrottleStep;
 use sqlx::Postgres;
 use sqlx::postgres::PgQueryResult;
 
+use crate::Failure;
+use crate::connection::Pools;
 use crate::dialect::Dialect;
 use crate::retry::Retry;
 use crate::server::CALL_TIMEOUT;
 use crate::server::connection::ServerConnection;
+use crate::server::throttle;
+use crate::sql::LOCK_STATES;
+use crate::throttle::Ran;
 
 impl Dialect for Postgres {
     type Checkout = ServerConnection<Self>;
@@ -14,6 +20,7 @@ impl Dialect for Postgres {
     const MIGRATIONS: &'static [&'static str] = &[
         include_str!("../../migrations/postgres/0001_users_and_sessions.sql"),
         include_str!("../../migrations/postgres/0002_clients_of_sessions.sql"),
+        include_str!("../../migrations/postgres/0003_throttle.sql"),
     ];
     // `to_regclass` alone may not see a table that another transaction has just created.
     const FIND_MIGRATIONS: &'static str = "SELECT 1 FROM pg_catalog.pg_class
@@ -29,6 +36,9 @@ impl Dialect for Postgres {
     const DELETE_EXPIRED: &'static str =
         "DELETE FROM gatewright_sessions WHERE id IN (SELECT id FROM gatewright_sessions
          WHERE idle_expires_at <= $1 ORDER BY idle_expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+    const DELETE_EXPIRED_STATES: &'static str =
+        "DELETE FROM gatewright_throttle WHERE id IN (SELECT id FROM gatewright_throttle
+         WHERE expires_at < $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
     fn rows_affected(result: &PgQueryResult) -> u64 {
         result.rows_affected()
@@ -38,6 +48,10 @@ impl Dialect for Postgres {
     /// no stored hash, and it cannot be stored.
     fn password_hash(hash: &str) -> Option<&str> {
         (!hash.contains('\0')).then_some(hash)
+    }
+
+    async fn run_step(pools: &Pools<Self>, step: &ThrottleStep) -> Result<Ran, Failure> {
+        throttle::run_step(pools, step, LOCK_STATES).await
     }
 }
 
