@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gatewright_core::UserId;
+use gatewright_core::throttle::ThrottleKey;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// The default [`Prefix`] of all keys and channels: `gatewright:`.
@@ -68,6 +69,13 @@ impl Prefix {
     /// The pattern that matches the session keys of all users.
     pub(crate) fn sessions_pattern(&self) -> String {
         format!("{}sessions:{{*}}", self.0)
+    }
+
+    /// The key of a state of the throttle, in hexadecimal digits. All of them are in one slot of a
+    /// cluster, because a step changes several keys at once.
+    pub(crate) fn throttle_key(&self, key: &ThrottleKey) -> String {
+        let digits: String = key.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{}{{throttle}}:{digits}", self.0)
     }
 
     pub(crate) fn channel(&self) -> String {

@@ -1,12 +1,13 @@
-//! Sessions in Redis, and a revocation feed over Redis, for Gatewright.
+//! Sessions and the throttle in Redis, and a revocation feed over Redis, for Gatewright.
 //!
-//! [`RedisStore`] implements `SessionStore`: it keeps the users' sessions. [`RedisFeed`] implements
+//! [`RedisStore`] implements `SessionStore` and `Throttle`: it keeps the users' sessions, and the
+//! states of the throttle. [`RedisFeed`] implements
 //! `RevocationFeed`: it publishes revocations to all nodes, which then invalidate the entries in
 //! their caches.
 //!
 //! ```text
 //! RedisStore ──► sessions ──► scripts ──┐
-//! store, warning   └ record, key        ├──► connection ──► Redis server or cluster
+//! store, warning throttle               ├──► connection ──► Redis server or cluster
 //! RedisFeed ───► feed ──► sender ───────┘    PUBLISH
 //!                  └────► listener ────────► SUBSCRIBE, on a connection of its own
 //! ```
@@ -35,6 +36,14 @@
 //!   used. A key is
 //!   kept for a day longer than the longest lifetime of its sessions.
 //! - A login deletes the expired sessions of its user. `delete_expired` deletes those of all users.
+//!
+//! # How the throttle is stored
+//! - Each state is a string. Its key ends with a digest in hexadecimal digits, and contains no name and
+//!   no address. All states are in one slot of a cluster, because the tag of their keys is
+//!   `{throttle}`.
+//! - A step reads the states of its keys, calls `ThrottleStep::decide`, and writes the result with a
+//!   script if none of them has changed meanwhile; otherwise it decides again, at most 64 times.
+//! - Redis deletes a state one hour after it has expired. A lock after many failures never expires.
 //!
 //! # Connections
 //! All callers share one connection. No command takes longer than [`CALL_TIMEOUT`]. After a timeout
@@ -91,6 +100,7 @@ mod scripts;
 mod warning;
 mod store;
 mod sessions;
+mod throttle;
 mod feed;
 
 pub use connection::CALL_TIMEOUT;

@@ -1,8 +1,9 @@
-//! Lua scripts: the store operations that read and write a user's key in one atomic step.
+//! Lua scripts: the store operations that read and write a user's key, or the keys of a step of the throttle, in
+//! one atomic step.
 
 use std::sync::LazyLock;
 
-use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, Script, ServerErrorKind, cmd};
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, Script, ServerErrorKind, ToRedisArgs, cmd};
 use tokio::time::Instant;
 
 use crate::connection::SharedConnection;
@@ -17,6 +18,7 @@ pub(crate) static REPLACE_ALL: Lazy =
     Lazy::new(|| HashedScript::new(include_str!("scripts/replace_all.lua")));
 pub(crate) static DELETE_EXPIRED: Lazy =
     Lazy::new(|| HashedScript::new(include_str!("scripts/delete_expired.lua")));
+pub(crate) static STEP: Lazy = Lazy::new(|| HashedScript::new(include_str!("scripts/step.lua")));
 
 /// A script and its SHA-1, by which a server finds a script that it has run before.
 pub(crate) struct HashedScript {
@@ -29,8 +31,7 @@ impl HashedScript {
         Self { code, hash: Script::new(code).get_hash().to_owned() }
     }
 
-    /// Runs the script on a key. Sends the hash, and the code only if the server does not know the
-    /// hash.
+    /// Runs the script on a key.
     pub(crate) async fn run<T: FromRedisValue>(
         &self,
         connection: &SharedConnection,
@@ -38,18 +39,30 @@ impl HashedScript {
         arguments: &[&str],
         deadline: Instant,
     ) -> Result<T> {
-        match connection.query(&command("EVALSHA", &self.hash, key, arguments), deadline).await {
+        self.run_on(connection, &[key], arguments, deadline).await
+    }
+
+    /// Runs the script on keys of one slot. Sends the hash, and the code only if the server does not
+    /// know the hash.
+    pub(crate) async fn run_on<T: FromRedisValue, A: ToRedisArgs>(
+        &self,
+        connection: &SharedConnection,
+        keys: &[impl ToRedisArgs],
+        arguments: &[A],
+        deadline: Instant,
+    ) -> Result<T> {
+        match connection.query(&command("EVALSHA", &self.hash, keys, arguments), deadline).await {
             Err(failure) if is_unknown(&failure) => {
-                connection.query(&command("EVAL", self.code, key, arguments), deadline).await
+                connection.query(&command("EVAL", self.code, keys, arguments), deadline).await
             }
             result => result,
         }
     }
 }
 
-fn command(name: &str, script: &str, key: &str, arguments: &[&str]) -> Cmd {
+fn command(name: &str, script: &str, keys: &[impl ToRedisArgs], arguments: &[impl ToRedisArgs]) -> Cmd {
     let mut command = cmd(name);
-    command.arg(script).arg(1).arg(key).arg(arguments);
+    command.arg(script).arg(keys.len()).arg(keys).arg(arguments);
     command
 }
 

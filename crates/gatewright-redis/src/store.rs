@@ -1,4 +1,4 @@
-//! Connecting a session store.
+//! Connecting a store.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +9,12 @@ use redis::cmd;
 use crate::connection::{Address, SharedConnection, call_deadline};
 use crate::failure::{Result, store_error};
 use crate::key::Prefix;
+use crate::throttle::Lanes;
 use crate::warning::{Warning, check_settings};
 
 pub(crate) const CONNECT: &str = "connect to Redis";
 
-/// A session store on a Redis server or cluster. Clones share one connection.
+/// Sessions and the throttle on a Redis server or cluster. Clones share one connection.
 ///
 /// ```no_run
 /// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
@@ -31,6 +32,8 @@ pub(crate) const CONNECT: &str = "connect to Redis";
 pub struct RedisStore {
     pub(crate) connection: Arc<SharedConnection>,
     pub(crate) prefix: Prefix,
+    /// Of the throttle.
+    pub(crate) lanes: Arc<Lanes>,
     warnings: Arc<[Warning]>,
 }
 
@@ -80,7 +83,12 @@ impl RedisStore {
         for warning in &warnings {
             tracing::warn!("Redis: {warning}");
         }
-        Ok(Self { connection: Arc::new(connection), prefix: Prefix::default(), warnings: warnings.into() })
+        Ok(Self {
+            connection: Arc::new(connection),
+            prefix: Prefix::default(),
+            lanes: Arc::default(),
+            warnings: warnings.into(),
+        })
     }
 
     /// Sets the prefix of all keys. The default is [`DEFAULT_PREFIX`](crate::DEFAULT_PREFIX).
