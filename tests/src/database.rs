@@ -1,18 +1,20 @@
 //! The SQL databases of the tests: a new database, the store on it, and a connection without
 //! Gatewright.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use example_service::testing::databases;
 use gatewright::store::StoreError;
+use gatewright::throttle::Throttle;
 use gatewright::{MySqlStore, PostgresStore, SqliteStore};
 use gatewright_testkit::store::Store;
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, PgConnection, SqliteConnection};
 
 use crate::new_file;
 
-/// A store of accounts and sessions in a SQL database.
-pub trait Database: Store {
+/// A store of accounts, sessions and the throttle in a SQL database.
+pub trait Database: Store + Throttle {
     /// A connection without Gatewright.
     type Connection: Connection;
 
@@ -31,12 +33,18 @@ pub trait Database: Store {
     /// Returns the bytes of every value in every row of every table. Values that are not bytes are
     /// returned as text.
     fn values(url: &str) -> impl Future<Output = Vec<Vec<u8>>>;
+
+    /// The states of the throttle by their keys.
+    fn states(connection: &mut Self::Connection) -> impl Future<Output = BTreeMap<Vec<u8>, Vec<u8>>>;
+
+    /// Replaces every state of the throttle by these bytes.
+    fn overwrite(connection: &mut Self::Connection, bytes: &'static [u8]) -> impl Future<Output = ()>;
 }
 
 /// Implements [`Database`]. `$columns` selects each column: its table, and the expression for its
-/// bytes.
+/// bytes. `$bytes` makes a value of hexadecimal digits.
 macro_rules! impl_database {
-    ($store:ident, $connection:ident, $new_url:expr, $columns:literal) => {
+    ($store:ident, $connection:ident, $new_url:expr, $columns:literal, $bytes:expr) => {
         impl Database for $store {
             type Connection = $connection;
 
@@ -68,6 +76,19 @@ macro_rules! impl_database {
                 }
                 values
             }
+
+            async fn states(connection: &mut $connection) -> BTreeMap<Vec<u8>, Vec<u8>> {
+                let select = sqlx::query_as("SELECT id, state FROM gatewright_throttle");
+                let rows: Vec<(Vec<u8>, Vec<u8>)> = select.fetch_all(connection).await.unwrap();
+                rows.into_iter().collect()
+            }
+
+            async fn overwrite(connection: &mut $connection, bytes: &'static [u8]) {
+                let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+                let update =
+                    AssertSqlSafe(format!("UPDATE gatewright_throttle SET state = {}", ($bytes)(hex)));
+                connection.execute(update).await.unwrap();
+            }
         }
     };
 }
@@ -77,7 +98,8 @@ impl_database!(
     SqliteConnection,
     format!("sqlite://{}", new_file("store.db").display()),
     "SELECT tables.name, 'CAST(' || columns.name || ' AS BLOB)'
-     FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'"
+     FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'",
+    |hex: String| format!("x'{hex}'")
 );
 impl_database!(
     PostgresStore,
@@ -85,14 +107,16 @@ impl_database!(
     databases::postgres().await,
     "SELECT table_name::text, CASE data_type WHEN 'bytea' THEN column_name::text
          ELSE format('convert_to(%I::text, ''UTF8'')', column_name) END
-     FROM information_schema.columns WHERE table_schema = 'public'"
+     FROM information_schema.columns WHERE table_schema = 'public'",
+    |hex: String| format!("'\\x{hex}'")
 );
 impl_database!(
     MySqlStore,
     MySqlConnection,
     databases::mysql().await,
     "SELECT CAST(table_name AS CHAR), CAST(CONCAT('CAST(', column_name, ' AS BINARY)') AS CHAR)
-     FROM information_schema.columns WHERE table_schema = DATABASE()"
+     FROM information_schema.columns WHERE table_schema = DATABASE()",
+    |hex: String| format!("x'{hex}'")
 );
 
 /// Two handles on one new, empty database, each with its own connections.

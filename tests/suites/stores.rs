@@ -8,6 +8,7 @@ mod malformed_rows;
 mod write_races;
 mod shared_pools;
 mod expired_sessions;
+mod throttle;
 #[cfg(unix)]
 mod database_files;
 

@@ -91,9 +91,9 @@ async fn the_eleventh_attempt_waits_before_any_hash() {
         answers.push(answer(&world.auth.login(login(email, password, 2)).await.unwrap_err()));
     }
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
-    let (status, headers, body) = &answers[0];
+    let (code, headers, body) = &answers[0];
     assert_eq!(
-        (*status, &body[..]),
+        (*code, &body[..]),
         (429, &br#"{"detail":"Too many attempts","error":"too_many_attempts"}"#[..])
     );
     assert!(headers.contains(&("retry-after", "30".to_owned())), "{headers:?}");

@@ -106,7 +106,7 @@ async fn refused_refreshes_and_api_keys_are_limited_afterwards() {
             .auth
             .require_api_key(&view, &Requirement::Authenticated)
             .map(drop)
-            .map_err(|refused| refused.status)
+            .map_err(|refused| refused.status())
     };
     let pair = world.login(EMAIL).await;
     for number in 0..REFUSED_REQUESTS {

@@ -13,7 +13,8 @@ use super::EMAIL;
 const ROLE_PASSWORD: &str = "of-another-role";
 
 /// The tables that a login locks rows of.
-const TABLES: [&str; 2] = ["gatewright_sessions", "gatewright_session_locks"];
+const TABLES: [&str; 4] =
+    ["gatewright_sessions", "gatewright_session_locks", "gatewright_throttle", "gatewright_throttle_locks"];
 
 /// The URL of the server of `url` with another role and another database.
 fn url_of(url: &str, role: &str, database: &str) -> String {

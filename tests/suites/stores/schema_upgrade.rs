@@ -2,13 +2,16 @@
 //! older.
 
 use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use gatewright::store::{
     AccountChange, CompareAndSwap, CreateOutcome, NewAccount, Rotation, RotationRequest, Session,
     SessionSeed, StoredPassword, TokenDigest, UpdateOutcome,
 };
-use gatewright::types::{Epoch, SessionId, SystemRandom, Timestamp};
+use gatewright::throttle::{ClientOrigin, Throttle, ThrottleDigests, ThrottleSettings, ThrottleStep};
+use gatewright::types::{DerivedKey, Epoch, SessionId, SystemRandom, Timestamp};
 use gatewright::{Email, LoginName, MySqlStore, PasswordHash, PostgresStore, RoleName, SqliteStore, UserId};
 use gatewright_testkit::run_case;
 use gatewright_testkit::store::{Accounts, Sessions, Store};
@@ -22,7 +25,8 @@ const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 const ROUNDS: usize = 12;
 
 /// Changes that a later version may make.
-const NEW_COLUMNS: [&str; 3] = [
+const NEW_COLUMNS: [&str; 4] = [
+    "ALTER TABLE gatewright_throttle ADD COLUMN later TEXT",
     "ALTER TABLE gatewright_users ADD COLUMN later TEXT",
     "ALTER TABLE gatewright_user_roles ADD COLUMN later TEXT",
     "ALTER TABLE gatewright_sessions ADD COLUMN later TEXT",
@@ -103,6 +107,11 @@ macro_rules! files {
                 $database,
                 "/0002_clients_of_sessions.sql"
             )),
+            include_str!(concat!(
+                "../../../crates/gatewright-sqlx/migrations/",
+                $database,
+                "/0003_throttle.sql"
+            )),
         ]
     };
 }
@@ -156,8 +165,9 @@ fn a_foreign_table_is_refused_at_each_start_on_mysql() {
     });
 }
 
-/// Reverts the second migration, then starts a long read of the table that it changes.
-const REVERT_AND_READ: [&str; 4] = [
+/// Reverts the migrations but the first one, then starts a long read of the table that the second one changes.
+const REVERT_AND_READ: [&str; 5] = [
+    "DROP TABLE gatewright_throttle, gatewright_throttle_locks",
     "ALTER TABLE gatewright_sessions DROP COLUMN address, DROP COLUMN user_agent",
     "DELETE FROM gatewright_migrations WHERE version > 1",
     "BEGIN",
@@ -220,9 +230,37 @@ async fn keeps_answering<S: Sessions>(store: &S) {
     assert!(longest > WAITED, "the migration did not wait for the table: {longest:?}");
 }
 
-pub(super) async fn call_every_method<S: Store>(store: &S, round: usize) {
+pub(super) async fn call_every_method<S: Store + Throttle>(store: &S, round: usize) {
+    call_throttle_methods(store, round).await;
     call_account_methods(store, round).await;
     call_session_methods(store, &UserId::new(format!("s{round}")).unwrap()).await;
+}
+
+/// Steps that write and delete the states of one to five keys.
+async fn call_throttle_methods<S: Throttle>(store: &S, round: usize) {
+    let digests = ThrottleDigests::new(&DerivedKey::new([7; 32]));
+    let settings = Arc::new(ThrottleSettings::default());
+    let (name, address) = (format!("u{round}"), u32::try_from(round).unwrap());
+    let narrow = ClientOrigin::Address(Ipv4Addr::from_bits(0x0a00_0000 + address).into());
+    let wide = ClientOrigin::Address(Ipv6Addr::from_bits(u128::from(address + 1) << 80).into());
+    let session = SessionId::generate(NOW, &SystemRandom).unwrap();
+    for (attempt, keys) in [
+        (digests.change_password(session), 1),
+        (digests.register(wide), 2),
+        (digests.login(&name, None, ClientOrigin::Unknown), 3),
+        (digests.login(&name, None, narrow), 4),
+        (digests.login(&name, None, wide), 5),
+    ] {
+        assert_eq!(attempt.keys().len(), keys);
+        for settle in [ThrottleStep::fail, ThrottleStep::succeed, ThrottleStep::give_back] {
+            for step in
+                [ThrottleStep::acquire(&attempt, 1, &settings, NOW), settle(&attempt, 1, &settings, NOW)]
+            {
+                assert_eq!(store.run_step(&step).await.unwrap().limited, None);
+            }
+        }
+    }
+    assert_eq!(store.delete_expired_states(NOW, 10).await.unwrap(), 0);
 }
 
 async fn call_account_methods<S: Accounts>(store: &S, round: usize) {

@@ -29,6 +29,12 @@ const MAX_WAKES: usize = 12;
 
 gatewright_testkit::store_suite!(in_sqlite, handles::<Sqlite>, closed::<Sqlite>);
 
+mod throttle {
+    use super::*;
+
+    gatewright_testkit::throttle_suite!(in_sqlite, handles::<Sqlite>, closed::<Sqlite>);
+}
+
 /// The application costs about ten messages an operation.
 mod full_product {
     use super::*;
@@ -45,6 +51,23 @@ mod full_product {
         handles::<MySql>,
         closed::<MySql>
     );
+
+    mod throttle {
+        use super::*;
+
+        gatewright_testkit::throttle_suite!(
+            #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL and runs with --full"]
+            on_postgres,
+            handles::<Postgres>,
+            closed::<Postgres>
+        );
+        gatewright_testkit::throttle_suite!(
+            #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL and runs with --full"]
+            on_mysql,
+            handles::<MySql>,
+            closed::<MySql>
+        );
+    }
 }
 
 /// Expands each case as a test on each database.

@@ -40,12 +40,8 @@ impl RequestContext {
     /// The empty context of an event outside of a request.
     #[must_use]
     pub const fn none() -> &'static Self {
-        const NONE: &RequestContext = &RequestContext {
-            client: ClientInfo::NONE,
-            method: None,
-            route: None,
-            request_id: None,
-        };
+        const NONE: &RequestContext =
+            &RequestContext { client: ClientInfo::NONE, method: None, route: None, request_id: None };
         NONE
     }
 
