@@ -7,6 +7,7 @@ use example_service::testing::databases;
 use gatewright::store::{AccountStore, Prefix, SessionStore};
 use gatewright::{Jwt, MemoryStore, RedisStore};
 use gatewright_testkit::refresh::{Durability, Storage};
+use redis::aio::MultiplexedConnection;
 
 use crate::database::Database;
 use crate::patience::{raw_redis, redis_store};
@@ -118,14 +119,25 @@ impl Storage for OnRedis {
 
     async fn values(&self) -> Vec<Vec<u8>> {
         let mut raw = raw_redis(&self.url).await;
-        let all = format!("{}*", self.prefix.as_str());
-        let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg(all).query_async(&mut raw).await.unwrap();
         let mut values = InMemory(self.accounts.clone()).values().await;
-        for key in keys {
-            let fields: Vec<Vec<u8>> = redis::cmd("HGETALL").arg(&key).query_async(&mut raw).await.unwrap();
-            values.push(key);
-            values.extend(fields);
-        }
+        values.extend(redis_values(&mut raw, &self.prefix).await);
         values
     }
+}
+
+/// The keys below a prefix, with the fields of sessions and the states of the throttle.
+pub async fn redis_values(raw: &mut MultiplexedConnection, prefix: &Prefix) -> Vec<Vec<u8>> {
+    let all = format!("{}*", prefix.as_str());
+    let keys: Vec<String> = redis::cmd("KEYS").arg(all).query_async(raw).await.unwrap();
+    let mut values = Vec::new();
+    for key in keys {
+        if key.contains("{throttle}") {
+            values.push(redis::cmd("GET").arg(&key).query_async(raw).await.unwrap());
+        } else {
+            let fields: Vec<Vec<u8>> = redis::cmd("HGETALL").arg(&key).query_async(raw).await.unwrap();
+            values.extend(fields);
+        }
+        values.push(key.into_bytes());
+    }
+    values
 }

@@ -40,7 +40,7 @@ async fn registering_a_taken_address_emits_the_user_and_the_client() {
     assert!(world.events.take().concat().starts_with("Registered { user: "));
 
     assert_eq!(register(&world, EMAIL).await, created, "both answers are equal");
-    let client = r#"ClientInfo { address: Some(203.0.113.9), user_agent: Some(UserAgent("lamp/1�[2J")) }"#;
+    let client = r#"ClientInfo { address: Some(203.0.113.9), user_agent: Some(UserAgent("lamp/1�[2J")), is_behind_unknown_proxy: false }"#;
     let event = format!("RegistrationRepeated {{ user: Some({holder:?}), client: {client} }}");
     assert_eq!(world.events.take(), [event]);
 }

@@ -162,7 +162,8 @@ async fn a_login_that_is_dropped_during_the_hash_is_a_failure() {
         let _ = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     }
     for number in 0..20 {
-        let email = format!("user{number}@example.com");
+        // With the first, 19 accounts: no stuffing.
+        let email = format!("user{}@example.com", number % 18);
         let mut call = pin!(world.auth.login(login(&email, WRONG, 1)));
         assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "{number}");
     }
