@@ -120,8 +120,8 @@ mod tests {
 
     #[test]
     fn numbers_replace_placeholders_and_not_question_marks_in_the_schemas_name() {
-        let statement =
-            Statement::<MySql>::unprepared("DELETE FROM gatewright_a WHERE b = $1 LIMIT $2", vec![7, 8]);
+        let (text, now) = ("DELETE FROM gatewright_a WHERE b = $1 LIMIT $2", Timestamp::from_micros(7));
+        let statement = Statement::<MySql>::delete_expired(text, now, 8);
         assert_eq!(statement.with_numbers(Some("x?y")), "DELETE FROM `x?y`.gatewright_a WHERE b = 7 LIMIT 8");
         assert_eq!(statement.with_numbers(None), "DELETE FROM gatewright_a WHERE b = 7 LIMIT 8");
     }

@@ -48,7 +48,7 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// Counts a step that wrote something. Returns whether it also deletes expired states.
     fn is_deletion_due(&self) -> bool {
-        self.written.fetch_add(1, Ordering::Relaxed) % STEPS_PER_DELETION == 0
+        self.written.fetch_add(1, Ordering::Relaxed).is_multiple_of(STEPS_PER_DELETION)
     }
 }
 

@@ -525,12 +525,7 @@ impl<U: AuthUser> AuthBuilder<U> {
         let Parts { users, sessions, verifier, issuer, hasher } = self.parts;
         let codec = Arc::new(self.feed_keys.codec(self.feed.reach(), &issuer)?);
         let throttle = self.throttle.build(self.feed.reach(), &*issuer, &*self.randomness)?;
-        let environment = Environment {
-            clock: Arc::clone(&self.clock),
-            timer: Arc::clone(&self.timer),
-            randomness: Arc::clone(&self.randomness),
-            events: Arc::clone(&self.events),
-        };
+        let environment = Environment::new(&self.clock, &self.timer, &self.randomness, &self.events);
         let limiter = Limiter::new(throttle, self.throttle.settings, self.throttle.failure, environment);
         if !self.settings.refusal_floor.is_zero() {
             self.timer.start().map_err(|_| {

@@ -46,10 +46,26 @@ struct Parts {
 
 /// What the limiter shares with its `Auth`.
 pub(super) struct Environment {
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) timer: Arc<dyn Timer>,
-    pub(super) randomness: Arc<dyn SecureRandom>,
-    pub(super) events: Arc<dyn EventSink>,
+    clock: Arc<dyn Clock>,
+    timer: Arc<dyn Timer>,
+    randomness: Arc<dyn SecureRandom>,
+    events: Arc<dyn EventSink>,
+}
+
+impl Environment {
+    pub(super) fn new(
+        clock: &Arc<dyn Clock>,
+        timer: &Arc<dyn Timer>,
+        randomness: &Arc<dyn SecureRandom>,
+        events: &Arc<dyn EventSink>,
+    ) -> Self {
+        Self {
+            clock: Arc::clone(clock),
+            timer: Arc::clone(timer),
+            randomness: Arc::clone(randomness),
+            events: Arc::clone(events),
+        }
+    }
 }
 
 /// How an attempt ended.

@@ -11,9 +11,7 @@ use crate::error::{AccessError, AuthError, PolicyError};
 use crate::event::Event;
 use crate::guard::Identity;
 use crate::http::Fields;
-use crate::password::{
-    AccountKey, HasherError, PasswordVerdict, check_form, has_one_form, verify_bounded,
-};
+use crate::password::{AccountKey, HasherError, PasswordVerdict, check_form, has_one_form, verify_bounded};
 use crate::revocation::Revocation;
 use crate::store::{
     AuthUser, CompareAndSwap, Session, SessionSeed, StoredPassword, TokenDigest, Validity, first_token_id,
