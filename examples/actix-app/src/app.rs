@@ -127,26 +127,26 @@ async fn show_user(_: Staff, service: AppState, id: Path<UserId>) -> Answer {
     Ok(service.find_user(&id).await?.into())
 }
 
-async fn delete_user(_: AdminUser, service: AppState, id: Path<UserId>) -> Answer {
-    Ok(service.delete_user(&id).await?.into())
+async fn delete_user(admin: AdminUser, service: AppState, id: Path<UserId>) -> Answer {
+    Ok(service.delete_user(&admin.identity, &id).await?.into())
 }
 
 async fn change_user(
-    _: AdminUser,
+    admin: AdminUser,
     service: AppState,
     id: Path<UserId>,
     request: HttpRequest,
     body: Body,
 ) -> Answer {
-    Ok(service.change_user(&id, json(&request, body)).await?.into())
+    Ok(service.change_user(&admin.identity, &id, json(&request, body)).await?.into())
 }
 
 async fn user_sessions(_: AdminUser, service: AppState, id: Path<UserId>) -> Answer {
     Ok(service.list_sessions(&id).await?.into())
 }
 
-async fn end_user_session(_: AdminUser, service: AppState, ids: Ids) -> Answer {
-    Ok(service.end_session(&ids).await?.into())
+async fn end_user_session(admin: AdminUser, service: AppState, ids: Ids) -> Answer {
+    Ok(service.end_session(&admin.identity, &ids).await?.into())
 }
 
 async fn items(_: Reader, service: AppState) -> Rejection {

@@ -110,26 +110,26 @@ async fn show_user(_: Staff, State(App(service)): AppState, id: Path<UserId>) ->
     Ok(service.find_user(&id).await?.into())
 }
 
-async fn delete_user(_: AdminUser, State(App(service)): AppState, id: Path<UserId>) -> Answer {
-    Ok(service.delete_user(&id).await?.into())
+async fn delete_user(admin: AdminUser, State(App(service)): AppState, id: Path<UserId>) -> Answer {
+    Ok(service.delete_user(&admin.identity, &id).await?.into())
 }
 
 async fn change_user(
-    _: AdminUser,
+    admin: AdminUser,
     State(App(service)): AppState,
     id: Path<UserId>,
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    Ok(service.change_user(&id, json(&headers, body)).await?.into())
+    Ok(service.change_user(&admin.identity, &id, json(&headers, body)).await?.into())
 }
 
 async fn user_sessions(_: AdminUser, State(App(service)): AppState, id: Path<UserId>) -> Answer {
     Ok(service.list_sessions(&id).await?.into())
 }
 
-async fn end_user_session(_: AdminUser, State(App(service)): AppState, ids: Ids) -> Answer {
-    Ok(service.end_session(&ids).await?.into())
+async fn end_user_session(admin: AdminUser, State(App(service)): AppState, ids: Ids) -> Answer {
+    Ok(service.end_session(&admin.identity, &ids).await?.into())
 }
 
 async fn items(_: Reader, State(App(service)): AppState) -> Rejection {

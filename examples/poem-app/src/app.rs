@@ -119,19 +119,19 @@ async fn show_user(_: Staff, service: AppState<'_>, id: Path<UserId>) -> Answer 
 }
 
 #[handler]
-async fn delete_user(_: AdminUser, service: AppState<'_>, id: Path<UserId>) -> Answer {
-    Ok(service.delete_user(&id).await?.into())
+async fn delete_user(admin: AdminUser, service: AppState<'_>, id: Path<UserId>) -> Answer {
+    Ok(service.delete_user(&admin.identity, &id).await?.into())
 }
 
 #[handler]
 async fn change_user(
-    _: AdminUser,
+    admin: AdminUser,
     service: AppState<'_>,
     id: Path<UserId>,
     headers: &HeaderMap,
     body: Body,
 ) -> Answer {
-    Ok(service.change_user(&id, json(headers, body).await).await?.into())
+    Ok(service.change_user(&admin.identity, &id, json(headers, body).await).await?.into())
 }
 
 #[handler]
@@ -140,8 +140,8 @@ async fn user_sessions(_: AdminUser, service: AppState<'_>, id: Path<UserId>) ->
 }
 
 #[handler]
-async fn end_user_session(_: AdminUser, service: AppState<'_>, ids: Ids) -> Answer {
-    Ok(service.end_session(&ids).await?.into())
+async fn end_user_session(admin: AdminUser, service: AppState<'_>, ids: Ids) -> Answer {
+    Ok(service.end_session(&admin.identity, &ids).await?.into())
 }
 
 #[handler]

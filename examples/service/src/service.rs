@@ -5,7 +5,7 @@ use gatewright::error::{AcceptedTypes, BodyProblem, PolicyError, RequestError};
 use gatewright::http::{Bytes, Reply};
 use gatewright::openapi::{Document, DocumentError, SwaggerUi};
 use gatewright::types::SessionId;
-use gatewright::{Auth, Error, UserId};
+use gatewright::{Auth, Error, Identity, UserId};
 use serde::de::DeserializeOwned;
 
 use crate::model::{Items, Patch, Stats, User};
@@ -57,24 +57,24 @@ impl Service {
         Ok(Reply::json(200, &User::from(&user)))
     }
 
-    /// `DELETE /users/{id}`.
+    /// `DELETE /users/{id}`. The event names the admin.
     ///
     /// # Errors
     /// When there is no such user, it is the last active admin, or the store fails.
-    pub async fn delete_user(&self, id: &UserId) -> Result<Reply, Error> {
-        self.auth.accounts()?.delete(id).await?;
+    pub async fn delete_user(&self, admin: &Identity, id: &UserId) -> Result<Reply, Error> {
+        self.auth.accounts()?.by(admin).delete(id).await?;
         Ok(Reply::no_content())
     }
 
-    /// `PATCH /users/{id}`.
+    /// `PATCH /users/{id}`. The event names the admin.
     ///
     /// # Errors
     /// When the body is malformed, there is no such user or role, it is the last active admin, or the store
     /// fails.
-    pub async fn change_user(&self, id: &UserId, body: Json<'_>) -> Result<Reply, Error> {
+    pub async fn change_user(&self, admin: &Identity, id: &UserId, body: Json<'_>) -> Result<Reply, Error> {
         let patch: Patch = self.read(body, AcceptedTypes::Patch(JSON))?;
         let roles = patch.new_roles().map_err(|unknown| self.auth.error(PolicyError::from(unknown)))?;
-        let user = self.auth.accounts()?.update(id, roles, patch.is_active).await?;
+        let user = self.auth.accounts()?.by(admin).update(id, roles, patch.is_active).await?;
         Ok(Reply::json(200, &User::from(&user)))
     }
 
@@ -86,12 +86,16 @@ impl Service {
         Ok(self.auth.accounts()?.sessions(id).await?.to_reply())
     }
 
-    /// `DELETE /users/{id}/sessions/{session}`.
+    /// `DELETE /users/{id}/sessions/{session}`. The event names the admin.
     ///
     /// # Errors
     /// When the user has no such session, or the store fails.
-    pub async fn end_session(&self, (user, session): &(UserId, SessionId)) -> Result<Reply, Error> {
-        self.auth.accounts()?.end_session(user, *session).await?;
+    pub async fn end_session(
+        &self,
+        admin: &Identity,
+        (user, session): &(UserId, SessionId),
+    ) -> Result<Reply, Error> {
+        self.auth.accounts()?.by(admin).end_session(user, *session).await?;
         Ok(Reply::no_content())
     }
 
