@@ -93,7 +93,7 @@ const ENDED: &str = "the thread of the feed has ended";
 ///
 /// After a failover, an old primary may still answer. The connection that sends uses only the server on
 /// which the node listens. If a new one reaches another server, it is closed and sends nothing, and the one
-/// that listens is replaced too.
+/// that listens is replaced too. Until that is done, at most 4 seconds, the feed sends nothing.
 ///
 /// `connect` waits for the connection that sends. The other one is opened in the background. Until it
 /// listens, guards query the stores, and revocations of this node reach the others.

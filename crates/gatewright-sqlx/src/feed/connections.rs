@@ -70,6 +70,13 @@ pub(super) struct Connector {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ServerId(String);
 
+#[cfg(test)]
+impl ServerId {
+    pub(super) fn started_at(time: &str) -> Self {
+        Self(time.to_owned())
+    }
+}
+
 /// A process of the server that had to carry out a LISTEN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Backend(i32);

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gatewright_core::revocation::{CACHE_TTL_WITH_FEED, FeedLog, RetryPauses};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
@@ -18,6 +19,11 @@ const BATCH: usize = 256;
 /// Why the server accepts no notification, and what to do.
 pub(super) const QUEUE_IS_FULL: &str =
     "the server's notification queue is full: end the session that listens and keeps a transaction open";
+
+/// How long the sender waits until the node listens on another server: shorter than
+/// [`PUBLISH_TIMEOUT`](super::PUBLISH_TIMEOUT), so that a publication can still succeed. Afterwards it sends to any
+/// server, because a node that cannot listen still sends.
+const TARGET_WAIT: Duration = Duration::from_secs(4);
 
 /// Why a new connection is not used.
 const OTHER_SERVER: &str = "a new connection reached another server than the one on which the node listens";
@@ -80,6 +86,8 @@ pub(super) struct Sender {
     connection: Option<Sending>,
     /// Kept when the connection is lost: the next one must be to the same server.
     target: Option<Target>,
+    /// Until when nothing is sent without a target: the listener replaces its connection.
+    moving_until: Option<Instant>,
     outgoing: VecDeque<Waiting>,
     heartbeats: Vec<String>,
     queue_is_full: bool,
@@ -100,6 +108,7 @@ impl Sender {
             beaten,
             connection: Some(connection),
             target: None,
+            moving_until: None,
             outgoing: VecDeque::new(),
             heartbeats: Vec::new(),
             queue_is_full: false,
@@ -155,6 +164,7 @@ impl Sender {
             Order::SendTo(target) => {
                 self.connection.take_if(|connection| !connection.is_on(&target.server));
                 self.target = Some(target);
+                self.moving_until = None;
             }
         }
     }
@@ -177,12 +187,14 @@ impl Sender {
     }
 
     /// Opens a connection to the server on which the node listens. If it reaches another one, only the listener
-    /// can decide which of the two is used: its next connection gives a new target.
+    /// can decide which of the two is used: its next connection gives a new target. Until then nothing is sent,
+    /// because the server that accepts it may be an old primary.
     async fn reopen(&mut self) -> Result<Sending, Failure> {
         let connection = self.connector.reopen_sender().await?;
         if let Some(target) = self.target.take_if(|target| !connection.is_on(&target.server)) {
             // If it fails, the node does not listen there any more.
             if target.unreachable.send(()).is_ok() {
+                self.moving_until = Some(Instant::now() + TARGET_WAIT);
                 return Err(OTHER_SERVER.into());
             }
         }
@@ -211,7 +223,8 @@ impl Sender {
         self.log.works();
     }
 
-    /// Waits before the next attempt. `None` if no other order can come.
+    /// Waits before the next attempt: for a new target if the listener is to give one. `None` if no other order can
+    /// come.
     ///
     /// Afterwards it drops outdated messages: every cache entry that they affect has expired.
     async fn back_off(&mut self, failure: &Failure) -> Option<()> {
@@ -223,11 +236,83 @@ impl Sender {
         self.log.lost(&failure, Instant::now().into_std());
         // The next ones are made soon, and these may be too old by then.
         self.heartbeats.clear();
-        let until = Instant::now() + self.pauses.next_pause();
+        let (pause, is_moving) = (Instant::now() + self.pauses.next_pause(), self.moving_until.is_some());
+        let until = self.moving_until.map_or(pause, |moving| moving.max(pause));
         while let Ok(order) = timeout_at(until, self.orders.recv()).await {
             self.accept(order?);
+            if is_moving && self.moving_until.is_none() {
+                break;
+            }
         }
+        self.moving_until = None;
         self.outgoing.retain(|waiting| waiting.since.elapsed() < CACHE_TTL_WITH_FEED);
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use sqlx::postgres::PgConnectOptions;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    fn sender(orders: mpsc::UnboundedReceiver<Order>) -> Sender {
+        let connector =
+            Connector { options: PgConnectOptions::new_without_pgpass(), channel: "test".to_owned() };
+        Sender {
+            connector,
+            orders,
+            beaten: Arc::default(),
+            connection: None,
+            target: None,
+            moving_until: None,
+            outgoing: VecDeque::new(),
+            heartbeats: Vec::new(),
+            queue_is_full: false,
+            pauses: RetryPauses::default(),
+            log: FeedLog::of_sender(SERVER),
+        }
+    }
+
+    /// A new connection could reach the old primary again, which would accept the message.
+    #[tokio::test]
+    async fn nothing_is_sent_until_the_listener_has_another_server() {
+        let (orders, new_orders) = mpsc::unbounded_channel();
+        let mut sender = sender(new_orders);
+        // The test gives the target long before.
+        sender.moving_until = Some(Instant::now() + Duration::from_secs(3_600));
+        let (outcome, mut answer) = oneshot::channel();
+        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        orders
+            .send(Order::Publish(Outgoing { text: "revocation".to_owned(), outcome, permit }))
+            .ok()
+            .unwrap();
+        let failure = OTHER_SERVER.into();
+        {
+            let mut wait = pin!(sender.back_off(&failure));
+            let mut poll = || wait.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert!(poll().is_pending());
+            let (unreachable, _listener) = oneshot::channel();
+            let target = Target { server: ServerId::started_at("noon"), unreachable };
+            orders.send(Order::SendTo(target)).ok().unwrap();
+            assert_eq!(poll(), Poll::Ready(Some(())));
+        }
+        assert!(sender.target.is_some() && sender.moving_until.is_none());
+        assert_eq!(sender.outgoing.len(), 1);
+        assert!(answer.try_recv().is_err(), "the message still waits");
+    }
+
+    /// A node that cannot listen still sends.
+    #[tokio::test]
+    async fn the_wait_for_the_listener_ends() {
+        let (_orders, new_orders) = mpsc::unbounded_channel();
+        let mut sender = sender(new_orders);
+        sender.moving_until = Some(Instant::now());
+        assert_eq!(sender.back_off(&OTHER_SERVER.into()).await, Some(()));
+        assert!(sender.target.is_none() && sender.moving_until.is_none());
     }
 }
