@@ -84,6 +84,10 @@ impl RequestContext {
     /// The framework's pattern for the route, for example `/users/{id}`. If no route has matched yet, it is the
     /// path, without its query. At most [`MAX_ROUTE_BYTES`] of printable ASCII: other characters are escaped, for
     /// example as `\u{e9}`.
+    ///
+    /// A path can contain a secret, such as the token of `/reset/<token>`. A guard in front of a router runs before a
+    /// route has matched, so the path of a request that it refuses reaches the log. Put the guard on the routes, or
+    /// keep secrets out of paths.
     #[must_use]
     pub fn route(&self) -> Option<&str> {
         self.route.as_deref()
