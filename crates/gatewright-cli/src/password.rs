@@ -12,8 +12,8 @@ use crate::output::{Failure, write};
 pub(crate) enum Passwords {
     /// Build a filter of the Pwned Passwords, with four bytes for each password
     ///
-    /// The list has one SHA-1 digest a line, in hexadecimal, with a colon and a count, ordered by hash. The filter must
-    /// be a new file. A filter finds every password of its list.
+    /// The list has one SHA-1 digest a line, in hexadecimal, with a colon and a count, ordered by hash. Its last
+    /// line must be complete. The filter must be a new file. A filter finds every password of its list.
     Filter {
         /// The list
         list: PathBuf,
@@ -29,9 +29,7 @@ pub(crate) enum Passwords {
 impl Passwords {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
         let Self::Filter { list, out, min_count } = self;
-        let entries = BreachFilter::build(&list, &out, min_count);
-        let entries =
-            entries.map_err(|error| format!("{} from {}: {error}", out.display(), list.display()))?;
+        let entries = BreachFilter::build(&list, &out, min_count).map_err(|error| error.to_string())?;
         write(&format!("{}: {entries} passwords\n", out.display()))?;
         Ok(ExitCode::SUCCESS)
     }

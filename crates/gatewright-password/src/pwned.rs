@@ -18,6 +18,11 @@ pub const MAX_PWNED_LINE_BYTES: usize = 64;
 /// At how many places [`PwnedPasswords::open`] checks that the file is sorted.
 const SAMPLES: u64 = 64;
 
+pub(crate) const EMPTY: &str = "the list is empty; download it again";
+pub(crate) const UNORDERED: &str = "the lines must be ordered by hash; download the list that is";
+pub(crate) const CUT: &str =
+    "the last line must end with a line feed: the list may be incomplete; download it again";
+
 /// The file of [Pwned Passwords](https://haveibeenpwned.com/Passwords), ordered by hash: each line is a SHA-1 digest in
 /// hexadecimal, a colon and a count.
 ///
@@ -43,12 +48,18 @@ const SAMPLES: u64 = 64;
 pub struct PwnedPasswords(Lookups);
 
 impl PwnedPasswords {
-    /// Opens the file, checks that it is sorted at a few places, and starts the thread that reads it.
+    /// Opens the file, checks that it is sorted at a few places and that its last line is complete, and starts the
+    /// thread that reads it.
+    ///
+    /// A list that was cut at the end of a line looks like a shorter list, and is accepted.
     ///
     /// # Errors
-    /// The file cannot be read, is not such a file ([`ErrorKind::InvalidData`]), or the system has no more threads.
+    /// The file cannot be read, is not such a file ([`ErrorKind::InvalidData`]), or the system has no more threads. The
+    /// error names the file.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
-        Lookups::start(SortedLines::open(File::open(path)?)?).map(Self)
+        let path = path.as_ref();
+        let lines = File::open(path).and_then(SortedLines::open);
+        lines.and_then(Lookups::start).map(Self).map_err(|error| of_file(path, &error))
     }
 }
 
@@ -74,18 +85,22 @@ struct SortedLines<F> {
 impl<F: Read + Seek> SortedLines<F> {
     fn open(mut file: F) -> io::Result<Self> {
         let length = file.seek(SeekFrom::End(0))?;
+        let Some(end) = length.checked_sub(1) else { return Err(invalid(EMPTY)) };
         let mut lines = Self { file, length };
         let mut last = None;
         for sample in 0..=SAMPLES {
-            // The last byte may be the end of the last line, which belongs to that line.
-            let at = (length.saturating_sub(1) / SAMPLES).saturating_mul(sample);
+            // The last byte is the end of the last line, which belongs to that line. The last sample is that byte.
+            let at = end / SAMPLES * sample + end % SAMPLES * sample / SAMPLES;
             let line = lines.line_at(0, at)?;
             if last.is_some_and(|last| last > line.sha1) {
-                return Err(invalid("the lines must be ordered by hash"));
+                return Err(invalid(UNORDERED));
             }
             last = Some(line.sha1);
         }
-        Ok(lines)
+        lines.file.seek(SeekFrom::Start(end))?;
+        let mut last_byte = [0];
+        lines.file.read_exact(&mut last_byte)?;
+        if last_byte == *b"\n" { Ok(lines) } else { Err(invalid(CUT)) }
     }
 
     /// The line that contains the byte at `at`. A line begins at `low`.
@@ -154,8 +169,13 @@ fn is_hex(pair: &str) -> bool {
     pair.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-pub(crate) fn invalid(problem: &'static str) -> Error {
-    Error::new(ErrorKind::InvalidData, problem)
+pub(crate) fn invalid(problem: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidData, problem.into())
+}
+
+/// The same error, with the name of its file.
+pub(crate) fn of_file(path: &Path, error: &Error) -> Error {
+    Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]
@@ -186,9 +206,9 @@ mod tests {
         let [one, two] = [digest(1), digest(9)].map(|sha1| hex(&sha1));
         for text in [
             format!("{one}:3\r\n{two}:12\r\n"),
-            format!("{one}:3\n{two}:12"),
+            format!("{one}:3\n{two}:12\n"),
             format!("{one}\n{two}\n"),
-            format!("{}\n{}", one.to_lowercase(), two.to_lowercase()),
+            format!("{}\n{}\n", one.to_lowercase(), two.to_lowercase()),
         ] {
             let mut lines = open(&text).unwrap();
             let found = [0, 1, 5, 9, 255].map(|byte| lines.contains(&digest(byte)).unwrap());
@@ -207,6 +227,32 @@ mod tests {
         {
             assert_eq!(open(text).err().map(|error| error.kind()), Some(ErrorKind::InvalidData), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_list_that_was_cut_in_a_line_is_refused() {
+        let text: String = (0..100).map(|byte| format!("{}:17\r\n", hex(&digest(byte)))).collect();
+        let line = text.len() / 100;
+        for length in text.len() - 2 * line..=text.len() {
+            let opened = open(text.get(..length).unwrap());
+            assert_eq!(opened.is_ok(), length % line == 0, "{length} bytes");
+        }
+        // The lowest line comes last. Only the last sample reads it.
+        let (lowest, others) = text.split_at(line);
+        let swapped = format!("{others}{lowest}");
+        assert!(open(&swapped).is_err());
+    }
+
+    #[test]
+    fn an_error_of_a_list_names_its_file_the_rule_and_the_fix() {
+        let path = std::env::temp_dir().join(format!("pwned-cut-{}.txt", std::process::id()));
+        std::fs::write(&path, hex(&digest(1))).unwrap();
+        let error = PwnedPasswords::open(&path).unwrap_err();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(
+            (error.kind(), error.to_string()),
+            (ErrorKind::InvalidData, format!("{}: {CUT}", path.display()))
+        );
     }
 
     /// The file was changed while it is in use.

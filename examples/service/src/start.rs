@@ -159,8 +159,7 @@ fn password_rules(config: &Config) -> Result<PasswordRules, Box<dyn Error>> {
             rules.with_breached_passwords(PwnedPasswords::open(path)?)
         })
     };
-    with_list()
-        .map_err(|error: std::io::Error| format!("AUTH_BREACHED_PASSWORDS_FILE: {path}: {error}").into())
+    with_list().map_err(|error: std::io::Error| format!("AUTH_BREACHED_PASSWORDS_FILE: {error}").into())
 }
 
 /// Does not quote the value: it can be a part of a key that contains a colon.

@@ -34,6 +34,17 @@ fn a_list_that_is_not_sorted_leaves_no_filter_behind() {
     fs::remove_file(&filter).unwrap();
     let done = run(&["password", "filter", list.to_str().unwrap(), "--out", filter.to_str().unwrap()], b"");
     assert_eq!(done.code, 2);
-    assert!(done.err.contains("ordered by hash"), "{}", done.err);
+    assert!(done.err.contains("unsorted.txt: ") && done.err.contains("ordered by hash"), "{}", done.err);
+    assert!(!filter.exists());
+}
+
+#[test]
+fn a_filter_without_a_password_is_refused() {
+    let (list, filter) = (file("rare.txt", LIST), file("rare.filter", ""));
+    fs::remove_file(&filter).unwrap();
+    let (list, out) = (list.to_str().unwrap(), filter.to_str().unwrap());
+    let done = run(&["password", "filter", list, "--out", out, "--min-count", "100000000"], b"");
+    assert_eq!(done.code, 2);
+    assert!(done.err.contains("rare.txt: ") && done.err.contains("lower the minimum"), "{}", done.err);
     assert!(!filter.exists());
 }
