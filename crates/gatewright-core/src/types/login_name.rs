@@ -70,18 +70,27 @@ impl LoginName {
         Username::parse(&self.0).ok()
     }
 
-    /// The name without the differences that a store may ignore: case, and other ways to write a character
-    /// (Unicode NFKC). Limits count attempts under this key. All spellings of an address have one key.
+    /// The form of the name by which accounts are compared. Limits count attempts under this key. Two accounts
+    /// never share a key, so a login to one account does not clear the failures of another one.
+    ///
+    /// - An address has the key [`Email::as_str`].
+    /// - A user name has its [`Username::key`].
+    /// - Another text is folded as a user name is: case, and other ways to write a character (Unicode NFKC).
+    ///
+    /// A [`UserStore`](crate::UserStore) of your own may ignore more differences than that. Then several keys
+    /// lead to one account, and only the limit of consecutive failures is common to them.
     ///
     /// ```
     /// use gatewright::LoginName;
     ///
-    /// let keys = ["Straße", "STRASSE", "ｓtrasse"].map(|text| LoginName::parse(text).map(|name| name.throttle_key()));
-    /// assert!(keys.iter().all(|key| key.as_deref() == Ok("strasse")));
+    /// let key = |text: &str| LoginName::parse(text).map(|name| name.throttle_key());
+    /// assert_eq!(key("Ada@Example.com"), key("ada@example.com"));
+    /// assert_ne!(key("straße@example.com"), key("strasse@example.com"), "these are two accounts");
+    /// assert_eq!(key("Straße"), key("STRASSE"), "these are one user name");
     /// ```
     #[must_use]
     pub fn throttle_key(&self) -> String {
-        fold(&self.0)
+        self.as_email().map_or_else(|| fold(&self.0), |email| email.as_str().to_owned())
     }
 }
 
@@ -145,11 +154,34 @@ mod tests {
         assert_ne!(key("ada"), key("\u{e4}da"));
     }
 
+    #[test]
+    fn two_addresses_have_two_keys() {
+        let key = |text: &str| LoginName::parse(text).unwrap().throttle_key();
+        for (one, other) in [
+            ("\u{ff41}da@example.com", "ada@example.com"),
+            ("stra\u{df}e@example.com", "strasse@example.com"),
+            ("ada@stra\u{df}e.example", "ada@strasse.example"),
+            ("\u{fb01}n@example.com", "fin@example.com"),
+        ] {
+            assert_ne!(Email::parse(one), Email::parse(other));
+            assert_ne!(key(one), key(other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn user_names_have_the_key_by_which_accounts_are_compared() {
+        for text in ["Ada", "stra\u{df}e", "\u{ff21}da", "\u{fb01}n"] {
+            let name = LoginName::parse(text).unwrap();
+            assert_eq!(name.as_username().unwrap().key(), name.throttle_key());
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn an_address_has_the_key_of_its_canonical_form(text in "\\PC{1,40}@\\PC{1,40}") {
             if let (Ok(email), Ok(name)) = (Email::parse(&text), LoginName::parse(&text)) {
                 proptest::prop_assert_eq!(name.throttle_key(), LoginName::from(&email).throttle_key());
+                proptest::prop_assert_eq!(&name.throttle_key(), email.as_str());
                 proptest::prop_assert_eq!(name.as_email(), Some(email));
             }
         }
