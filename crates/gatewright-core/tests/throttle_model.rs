@@ -119,24 +119,28 @@ impl Model {
     }
 
     /// A bucket that loses one failure every two seconds, in seconds.
-    fn network_wait(&self, network: usize) -> u64 {
+    fn failures_wait(&self, network: usize) -> u64 {
         let (mut used, mut at) = (0_u64, 0_u64);
         for (_, time) in self.failures.iter().filter(|(of, _)| *of == network) {
             used = used.saturating_sub(time - at) + INTERVAL;
             at = *time;
         }
         used = used.saturating_sub(self.now - at);
-        let full = used.saturating_sub((NETWORK_FAILURES - 1) * INTERVAL);
+        used.saturating_sub((NETWORK_FAILURES - 1) * INTERVAL)
+    }
+
+    fn in_flight_wait(&self, network: usize) -> u64 {
         let in_flight = self.tried.iter().filter(|tried| tried.network == network && tried.pending).count();
-        full.max(u64::from(in_flight >= IN_FLIGHT))
+        u64::from(in_flight >= IN_FLIGHT)
     }
 
     /// How long the attempt waits; zero if it is admitted.
     fn acquire(&mut self, id: u64, account: usize, network: usize) -> u64 {
         self.advance();
         let is_known = self.known.get(&(account, network)).is_some_and(|at| self.now < at + 30 * DAY);
-        let of_account = if is_known { 0 } else { self.key_wait(0, account, network) };
-        let wait = of_account.max(self.key_wait(1, account, network)).max(self.network_wait(network));
+        let of_others =
+            if is_known { 0 } else { self.key_wait(0, account, network).max(self.failures_wait(network)) };
+        let wait = of_others.max(self.key_wait(1, account, network)).max(self.in_flight_wait(network));
         if wait == 0 {
             let at = self.now;
             self.tried.push(Tried {

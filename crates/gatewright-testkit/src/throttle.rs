@@ -62,8 +62,10 @@ macro_rules! throttle_suite {
                 the_owner_gets_in_from_a_known_network
                 five_networks_are_known_for_thirty_days
                 known_networks_are_not_slowed
+                known_networks_do_not_wait_for_the_failures_of_others
                 only_known_networks_may_try_after_eighty_failures
                 an_account_is_locked_after_a_hundred_failures
+                eighty_failures_lock_an_account_without_a_known_network
                 a_lock_does_not_expire_and_can_be_lifted
                 names_without_an_account_are_locked_in_the_same_way
             }

@@ -151,6 +151,19 @@ async fn a_login_clears_the_failures_before_it() {
     }
 }
 
+/// The address of another account looks alike, and is a compatible form of the first in Unicode.
+#[tokio::test]
+async fn a_login_to_an_account_that_looks_alike_clears_no_failures() {
+    let world = world().await;
+    let twin = EMAIL.replacen('a', "\u{ff41}", 1);
+    world.add(&twin).await;
+    fail_times(&world, 9, EMAIL, 1).await;
+    assert!(status(&world, &twin, PASSWORD, 1).await.is_ok());
+    fail_times(&world, 1, EMAIL, 1).await;
+    assert_eq!(status(&world, EMAIL, PASSWORD, 1).await.err(), Some(429));
+    assert!(status(&world, &twin, PASSWORD, 2).await.is_ok(), "it does not wait for the other account");
+}
+
 /// A client that hangs up during the hash has used an attempt. The next call of the process stores that.
 #[tokio::test]
 async fn a_login_that_is_dropped_during_the_hash_is_a_failure() {
@@ -195,7 +208,9 @@ async fn own_logins_do_not_free_a_network() {
     }
     assert!(status(&world, "mallory@example.com", PASSWORD, 1).await.is_ok());
     fail_times(&world, 1, "user0@example.com", 1).await;
-    assert_eq!(status(&world, "mallory@example.com", PASSWORD, 1).await.err(), Some(429));
+    assert_eq!(status(&world, "user1@example.com", PASSWORD, 1).await.err(), Some(429));
+    assert!(status(&world, "mallory@example.com", PASSWORD, 1).await.is_ok(), "its network is known");
+    assert_eq!(status(&world, "user1@example.com", PASSWORD, 1).await.err(), Some(429));
     assert!(status(&world, EMAIL, PASSWORD, 2).await.is_ok());
 }
 
@@ -248,6 +263,15 @@ async fn lock(world: &World<MemoryStore>, email: &str) {
     world.clock.advance(QUARTER);
 }
 
+/// Fails 100 times from a network from which nobody logged in. The last 20 are refused without being counted.
+async fn lock_from_elsewhere(world: &World<MemoryStore>, email: &str) {
+    for number in 0..LOCK_AFTER {
+        world.clock.advance(QUARTER);
+        assert_eq!(status(world, email, WRONG, 9).await.err(), Some(401), "failure {number}");
+    }
+    world.clock.advance(QUARTER);
+}
+
 async fn user_of(world: &World<MemoryStore>) -> UserId {
     world.auth.accounts().unwrap().page(None, 1).await.unwrap().remove(0).id
 }
@@ -284,6 +308,22 @@ async fn a_password_that_is_set_lifts_the_lock() {
     assert!(status(&world, EMAIL, NEW_PASSWORD, 2).await.is_ok());
 }
 
+/// The account has no known network, so no network may try from the 80th failure on.
+#[tokio::test]
+async fn an_account_that_was_never_used_is_locked_by_other_networks() {
+    let world = world().await;
+    lock_from_elsewhere(&world, EMAIL).await;
+    let events = world.events.take();
+    let stages: Vec<&String> = events.iter().filter(|event| event.starts_with("AccountLocked")).collect();
+    assert!(stages.len() == 1 && stages[0].contains("KnownNetworksOnly"), "{stages:?}");
+    assert_eq!(status(&world, EMAIL, PASSWORD, 1).await.err(), Some(401));
+    let (accounts, user) = (world.auth.accounts().unwrap(), user_of(&world).await);
+    assert!(accounts.unlock(&user).await.unwrap());
+    assert!(!accounts.unlock(&user).await.unwrap());
+    world.clock.advance(QUARTER);
+    assert!(status(&world, EMAIL, PASSWORD, 1).await.is_ok());
+}
+
 /// Only if no active administrator can log in, and only the one with the address.
 #[tokio::test]
 async fn ensure_admin_unlocks_the_last_administrator() {
@@ -294,7 +334,7 @@ async fn ensure_admin_unlocks_the_last_administrator() {
     let roles = [gatewright::RoleName::new("admin").unwrap()];
     let second = Registration::new("second@example.com", password()).unwrap();
     let _created = accounts.create(second, roles).await.unwrap();
-    lock(&world, "root@example.com").await;
+    lock_from_elsewhere(&world, "root@example.com").await;
     assert!(accounts.ensure_admin("root@example.com", password()).await.unwrap().is_none());
     assert_eq!(status(&world, "root@example.com", PASSWORD, 1).await.err(), Some(401), "another can log in");
     lock(&world, "second@example.com").await;

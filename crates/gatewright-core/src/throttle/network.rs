@@ -73,12 +73,16 @@ impl Network {
         self.slowed_until > self.seen
     }
 
-    /// How long the next attempt must wait. `is_known`: the account logged in from this network before.
+    /// How long the next attempt must wait. `is_known`: the account logged in from this network before. Then the
+    /// failures of others do not bind it, only the attempts in flight do.
     pub(super) fn wait(&self, rules: &NetworkRules, is_known: bool) -> Option<Duration> {
         let in_flight = u32::try_from(self.in_flight.len()).unwrap_or(u32::MAX);
         let crowded = (in_flight >= rules.in_flight).then_some(IN_FLIGHT_RETRY);
+        if is_known {
+            return crowded;
+        }
         let failed = self.failures.wait(self.seen, rules.failures, 0);
-        let slowed = if self.is_slowed() && !is_known { self.slowed_wait(rules, in_flight) } else { None };
+        let slowed = if self.is_slowed() { self.slowed_wait(rules, in_flight) } else { None };
         crowded.max(failed).max(slowed)
     }
 

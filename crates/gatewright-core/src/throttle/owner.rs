@@ -11,7 +11,7 @@ use crate::types::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum LockStage {
-    /// Only networks from which the user logged in before may try.
+    /// Only networks from which the user logged in before may try. If there is none, no network may.
     KnownNetworksOnly,
     /// No network may try, until the lock is lifted.
     Locked,
@@ -65,9 +65,14 @@ impl Owner {
         }
     }
 
-    /// Whether no network may try. Attempts in flight do not count.
+    /// Whether no network may try: the account is locked, or only known networks may try and there is none.
+    /// Attempts in flight do not count.
     pub(super) fn is_locked(&self, settings: &ThrottleSettings) -> bool {
-        stage(self.attempts.failures(), settings) == Some(LockStage::Locked)
+        match stage(self.attempts.failures(), settings) {
+            None => false,
+            Some(LockStage::KnownNetworksOnly) => self.known.is_empty(),
+            Some(LockStage::Locked) => true,
+        }
     }
 
     /// Counts a failure. Returns the stage that the account has reached with it.

@@ -45,7 +45,7 @@ pub const STUFFING_INTERVAL: Duration = Duration::from_secs(30);
 pub const STUFFING_DURATION: Duration = Duration::from_secs(60 * 60);
 /// Registrations of a network at once, unless set: 20.
 pub const REGISTRATIONS: u32 = 20;
-/// After how long a network that has used them may register once more, unless set: 3 minutes, so 20 an hour.
+/// After how long a network that has used them may register once more, unless set: 3 minutes.
 pub const REGISTRATION_INTERVAL: Duration = Duration::from_secs(3 * 60);
 /// Wrong current passwords at a password change that end the session, unless set: 5.
 pub const PASSWORD_CHANGE_FAILURES: u32 = 5;

@@ -57,7 +57,8 @@ pub struct ThrottleOutcome {
     /// Why nothing was reserved. `None` if the step was made.
     pub limited: Option<Limit>,
     /// The account is locked for this network: the attempt is to be refused as a wrong password. After
-    /// [`ThrottleStep::unlock`] and [`ThrottleStep::look`]: whether the account was locked for all networks.
+    /// [`ThrottleStep::unlock`] and [`ThrottleStep::look`]: whether the account was locked for all networks. That
+    /// includes an account for which only known networks may try, if it has none.
     pub is_locked: bool,
     /// The account has reached this stage with this failure.
     pub lock: Option<LockStage>,

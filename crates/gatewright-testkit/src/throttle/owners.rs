@@ -52,6 +52,25 @@ pub async fn known_networks_are_not_slowed<T: Cloned>(handles: [T; 2]) {
     bench.log_in(&own, START).await;
 }
 
+/// The failures of a network do not bind an account that logged in from it. The attempts in flight do.
+pub async fn known_networks_do_not_wait_for_the_failures_of_others<T: Cloned>(handles: [T; 2]) {
+    let bench = Bench::with(handles, |settings| {
+        settings.network_failures = 2;
+        settings.network_in_flight = 3;
+    });
+    let own = bench.login("ada", HERE);
+    bench.log_in(&own, START).await;
+    bench.fail_times(1, &bench.login("eve", HERE), START).await;
+    bench.fail_times(1, &bench.login("bob", HERE), START).await;
+    assert_eq!(bench.limited(&bench.login("cyd", HERE), START).await, seconds(2));
+    bench.fail_times(9, &own, START).await;
+    bench.log_in(&own, START).await;
+    for _ in 0..3 {
+        bench.admitted(&own, START).await;
+    }
+    assert_eq!(bench.limited(&own, START).await, seconds(1));
+}
+
 /// Fails so many times from a network, each after the longest wait. Returns the stages that were reported, and
 /// the time after the last failure.
 async fn fail_slowly<T: Cloned>(
@@ -106,6 +125,26 @@ pub async fn an_account_is_locked_after_a_hundred_failures<T: Cloned>(handles: [
     expect_locked(&bench, &own, now, true).await;
     expect_locked(&bench, &bench.login("ada", 2), now, true).await;
     expect_locked(&bench, &bench.login("eve", HERE), now, false).await;
+}
+
+/// Then no network may try. The 30 days of a known network may be over.
+pub async fn eighty_failures_lock_an_account_without_a_known_network<T: Cloned>(handles: [T; 2]) {
+    const MONTH: u64 = 30 * 24 * 60 * 60;
+    let bench = Bench::with(handles, |settings| settings.known_networks_only_after = 5);
+    let owner = ThrottleDigests::owner(&UserId::new("ada").unwrap());
+    let is_locked = async |now| bench.run(&ThrottleStep::look(&owner, &bench.settings, now)).await.is_locked;
+    let (stages, now) = fail_slowly(&bench, 4, &bench.login("ada", 2), START).await;
+    assert!(stages.is_empty() && !is_locked(now).await);
+    let (stages, now) = fail_slowly(&bench, 1, &bench.login("ada", 3), now).await;
+    assert_eq!(stages, [LockStage::KnownNetworksOnly]);
+    assert!(is_locked(now).await);
+    expect_locked(&bench, &bench.login("ada", HERE), now, true).await;
+    assert!(bench.run(&ThrottleStep::unlock(&owner, &bench.settings, now)).await.is_locked);
+    assert!(!is_locked(now).await);
+    bench.log_in(&bench.login("ada", HERE), now).await;
+    let (_, now) = fail_slowly(&bench, 5, &bench.login("ada", 2), now).await;
+    assert!(!is_locked(now).await, "the known network may try");
+    assert!(is_locked(now.saturating_add(seconds(MONTH))).await);
 }
 
 /// Two names of one user, such as an address and a user name, share the count.
