@@ -191,7 +191,7 @@ impl Limiter {
     ) -> Result<bool, StoreError> {
         let Some(parts) = &self.parts else { return Ok(false) };
         let step = step(&ThrottleDigests::owner(user), &self.settings, self.clock.now());
-        let outcome = parts.throttle.run_step(&step).await?;
+        let outcome = readable(parts.throttle.run_step(&step).await?)?;
         let subject = Subject { user: Some(user.clone()), ..Subject::default() };
         self.report(&outcome, &subject);
         Ok(outcome.is_locked)
@@ -228,7 +228,7 @@ impl Limiter {
             permit.settlement = settlement;
             permit.settle(parts).await?;
         }
-        parts.throttle.run_step(step).await
+        readable(parts.throttle.run_step(step).await?)
     }
 
     fn reservation(&self) -> Result<u64, RandomError> {
@@ -259,6 +259,16 @@ impl Limiter {
     fn unsettled(&self) -> MutexGuard<'_, VecDeque<Unsettled>> {
         self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// # Errors
+/// A later program wrote a state.
+fn readable(outcome: ThrottleOutcome) -> Result<ThrottleOutcome, StoreError> {
+    if outcome.is_unreadable {
+        let cause = "a later version of Gatewright wrote a state; update this program";
+        return Err(StoreError::new("read the states of the throttle", cause));
+    }
+    Ok(outcome)
 }
 
 /// An attempt that was admitted.
@@ -341,6 +351,14 @@ impl<'a> Permit<'a> {
         let step = step(attempt, *reservation, &self.limiter.settings, self.limiter.clock.now());
         let outcome = parts.throttle.run_step(&step).await?;
         self.reserved = None;
+        // Another try would find the same state, so it would stop all attempts that come after it.
+        let outcome = match readable(outcome) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                self.limiter.report_failure(error, &self.subject);
+                return Ok(false);
+            }
+        };
         self.limiter.report(&outcome, &self.subject);
         Ok(outcome.is_exhausted)
     }

@@ -366,7 +366,8 @@ pub enum Event<'a> {
         session: SessionId,
     },
     /// States of the throttle were corrupt, or came from a clock that was far ahead. They count as a budget that is
-    /// used up now, or were moved to the present time.
+    /// used up now, or were moved to the present time. A corrupt state of a user counts as half of the failures after
+    /// which only known networks may try.
     #[non_exhaustive]
     ThrottleRepaired {
         /// How many.

@@ -1,5 +1,6 @@
 //! The state of one key: which rule it follows, and its bytes.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::attempts::{Attempts, since};
@@ -19,6 +20,17 @@ pub const MAX_STATE_BYTES: usize = 65_535;
 pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(60 * 60);
 
 const VERSION: u8 = 1;
+
+/// The versions that later programs may write. Other first bytes are corrupt.
+const LATER_VERSIONS: RangeInclusive<u8> = 2..=31;
+
+/// What the bytes of a state are.
+pub(super) enum Found {
+    /// A state at the time of the step, and whether it had to be repaired.
+    State(State, bool),
+    /// A later program wrote it. It must not be overwritten.
+    Later,
+}
 
 /// A state as a store keeps it. The bytes have a version, and only this module reads them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,12 +139,13 @@ impl State {
     }
 
     /// The state of a key whose bytes are corrupt: its budget is used up now. So a corrupt row is no bypass, and
-    /// is mended after a while.
+    /// is mended after a while. Time does not clear the failures of a user, so a user gets half of those after which
+    /// only known networks may try: the row locks no account.
     fn used_up(rules: &Rules<'_>, now: Timestamp) -> Self {
         match Self::new(rules.kind, now) {
             Self::Attempts(_) => Self::Attempts(Attempts::failed(rules.limit(), now)),
             Self::Network(_) => Self::Network(Network::used_up(now, &rules.network())),
-            Self::Owner(_) => Self::Owner(Owner::failed(rules.settings.known_networks_only_after, now)),
+            Self::Owner(_) => Self::Owner(Owner::failed(rules.settings.known_networks_only_after / 2, now)),
             Self::Metered(_) => {
                 let rate = Rate::used_up(now, rules.budget());
                 Self::Metered(Metered { seen: now, rate })
@@ -140,18 +153,21 @@ impl State {
         }
     }
 
-    /// The state at `now`, and whether it had to be repaired.
-    pub(super) fn load(rules: &Rules<'_>, stored: Option<&[u8]>, now: Timestamp) -> (Self, bool) {
-        let Some(bytes) = stored else { return (Self::new(rules.kind, now), false) };
+    /// The state at `now`.
+    pub(super) fn load(rules: &Rules<'_>, stored: Option<&[u8]>, now: Timestamp) -> Found {
+        let Some(bytes) = stored else { return Found::State(Self::new(rules.kind, now), false) };
+        if bytes.first().is_some_and(|version| LATER_VERSIONS.contains(version)) {
+            return Found::Later;
+        }
         let Some(mut state) = Self::read(rules.kind, bytes) else {
-            return (Self::used_up(rules, now), true);
+            return Found::State(Self::used_up(rules, now), true);
         };
         let ahead = since(state.seen(), now).filter(|ahead| *ahead > CLOCK_TOLERANCE);
         if let Some(ahead) = ahead {
             state.rebase(ahead);
         }
         state.advance(rules, now);
-        (state, ahead.is_some())
+        Found::State(state, ahead.is_some())
     }
 
     /// The latest time that the state has seen. It is the time of a step, even if a node's clock is behind.

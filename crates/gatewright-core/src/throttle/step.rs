@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::key::{Attempt, KeyKind, ThrottleKey};
 use super::owner::LockStage;
 use super::settings::{IN_FLIGHT_RETRY, SHARED_BUCKET_FACTOR, ThrottleSettings};
-use super::state::{Rules, State, ThrottleState};
+use super::state::{Found, Rules, State, ThrottleState};
 use crate::types::Timestamp;
 
 /// What a step does.
@@ -68,6 +68,9 @@ pub struct ThrottleOutcome {
     pub is_exhausted: bool,
     /// How many states were corrupt or came from the future, and were repaired.
     pub repaired: u32,
+    /// A later version of Gatewright wrote one of the states. Nothing was decided and nothing is written: the
+    /// attempt fails with an error.
+    pub is_unreadable: bool,
 }
 
 /// Why an attempt must wait.
@@ -190,7 +193,9 @@ impl ThrottleStep {
     /// Decides. `stored` are the bytes of the keys' states in the order of [`keys`](Self::keys); `None` for a key
     /// without a state. A missing entry counts as `None`.
     ///
-    /// It is a pure function, and accepts any bytes: corrupt ones count as a budget that is used up now.
+    /// It is a pure function, and accepts any bytes. Corrupt ones count as a budget that is used up now, or as half of
+    /// the failures of a user after which only known networks may try. See also
+    /// [`is_unreadable`](ThrottleOutcome::is_unreadable).
     #[must_use]
     pub fn decide(&self, stored: &[Option<&[u8]>]) -> ThrottleDecision {
         self.decide_shared(|index| (stored.get(index).copied().flatten(), false))
@@ -205,8 +210,8 @@ impl ThrottleStep {
             let (stored, is_shared) = find(index);
             let share = if is_shared { SHARED_BUCKET_FACTOR } else { 1 };
             let rules = Rules { kind: key.kind(), settings: &self.settings, share };
-            let (state, is_repaired) = State::load(&rules, stored, self.now);
-            Loaded {
+            let Found::State(state, is_repaired) = State::load(&rules, stored, self.now) else { return None };
+            Some(Loaded {
                 key: *key,
                 rules,
                 state,
@@ -214,10 +219,14 @@ impl ThrottleStep {
                 is_stored: stored.is_some(),
                 is_repaired,
                 is_changed: false,
-            }
+            })
         };
-        let mut loaded: Vec<Loaded<'_>> = self.keys().iter().enumerate().map(load).collect();
+        let loaded: Option<Vec<Loaded<'_>>> = self.keys().iter().enumerate().map(load).collect();
         let mut outcome = ThrottleOutcome::default();
+        let Some(mut loaded) = loaded else {
+            outcome.is_unreadable = true;
+            return ThrottleDecision { outcome, writes: Vec::new() };
+        };
         match self.action {
             Action::Acquire => self.reserve(&mut loaded, &mut outcome),
             _ => loaded.iter_mut().for_each(|loaded| self.settle(loaded, &mut outcome)),
@@ -334,5 +343,61 @@ impl Loaded<'_> {
         }
         let state = self.state.to_stored(&self.rules);
         (self.is_stored || state.is_some()).then_some(ThrottleWrite { key: self.key, state })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::throttle::{ClientOrigin, ThrottleDigests};
+    use crate::types::{DerivedKey, UserId};
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+    fn login() -> (Attempt, Attempt) {
+        let user = UserId::from(1);
+        let origin = ClientOrigin::Address("192.0.2.1".parse().unwrap());
+        let attempt = ThrottleDigests::new(&DerivedKey::new([7; 32])).login("ada", Some(&user), origin);
+        (attempt, ThrottleDigests::owner(&user))
+    }
+
+    /// Neither when it is found nor later.
+    #[test]
+    fn a_corrupt_state_of_a_user_locks_no_account() {
+        let ((attempt, owner), settings) = (login(), Arc::default());
+        for corrupt in [b"".as_slice(), b"\0", b"\x01", b"-", b"\xff\x00\xff"] {
+            let look = ThrottleStep::look(&owner, &settings, NOW).decide(&[Some(corrupt)]);
+            assert_eq!((look.outcome.is_locked, look.outcome.repaired), (false, 1), "{corrupt:?}");
+            let is_owner = |key: &ThrottleKey| key.kind() == KeyKind::Owner;
+            let stored: Vec<_> = attempt.keys().iter().map(|key| is_owner(key).then_some(corrupt)).collect();
+            let first = ThrottleStep::acquire(&attempt, 1, &settings, NOW).decide(&stored);
+            let expected = ThrottleOutcome { repaired: 1, ..ThrottleOutcome::default() };
+            assert_eq!(first.outcome, expected, "{corrupt:?}");
+            let later = NOW.saturating_add(settings.failures_reset.saturating_mul(40));
+            let states: Vec<_> =
+                first.writes.iter().map(|write| write.state.as_ref().map(ThrottleState::bytes)).collect();
+            let second = ThrottleStep::acquire(&attempt, 2, &settings, later).decide(&states);
+            assert_eq!(second.outcome, ThrottleOutcome::default(), "{corrupt:?}");
+        }
+    }
+
+    /// So an older program does not start the counts of a newer one again.
+    #[test]
+    fn a_state_of_a_later_version_is_not_overwritten() {
+        let ((attempt, _), settings) = (login(), Arc::default());
+        for version in 0..=u8::MAX {
+            let bytes = [version, 1, 2, 3];
+            for index in 0..attempt.keys().len() {
+                let mut stored = vec![None; attempt.keys().len()];
+                stored[index] = Some(&bytes[..]);
+                for step in [ThrottleStep::acquire, ThrottleStep::succeed, ThrottleStep::fail] {
+                    let decision = step(&attempt, 1, &settings, NOW).decide(&stored);
+                    let is_later = (2..=31).contains(&version);
+                    assert_eq!(decision.outcome.is_unreadable, is_later, "version {version}");
+                    assert_eq!(decision.outcome.repaired, u32::from(!is_later), "version {version}");
+                    assert!(!is_later || decision.writes.is_empty(), "version {version}");
+                }
+            }
+        }
     }
 }
