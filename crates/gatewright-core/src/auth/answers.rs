@@ -117,9 +117,9 @@ impl Clients {
             });
         }
         if client.is_behind_unknown_proxy() {
-            let fix = "name the proxies with with_trusted_proxies";
+            let fix = "name the proxies with with_trusted_proxies, and let them send X-Forwarded-For";
             self.unknown_proxy.call_once(|| {
-                tracing::warn!(target: "gatewright", fix, "a peer in a private network sends a forwarding header, and is no trusted proxy: its clients share one limit of attempts");
+                tracing::warn!(target: "gatewright", fix, "a proxy is not trusted, or sends a forwarding header without a client address that is read: its clients share one limit of attempts");
             });
         }
         client

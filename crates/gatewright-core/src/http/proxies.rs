@@ -34,7 +34,9 @@ const FORWARDING_HEADERS: [&str; 3] = [FORWARDING_HEADER, "forwarded", "x-real-i
 /// an address is ignored.
 ///
 /// `Forwarded` (RFC 7239) and other headers are never read. A proxy that writes one of these headers
-/// passes the client's own version of the others through.
+/// passes the client's own version of the others through. If a trusted proxy sends such a header and names no
+/// client in `X-Forwarded-For`, its clients share one limit of attempts
+/// ([`ClientInfo::is_behind_unknown_proxy`]).
 ///
 /// ```
 /// use gatewright::http::TrustedProxies;
@@ -112,34 +114,28 @@ impl TrustedProxies {
             Header::One(name) => UserAgent::clean(&name),
             Header::Absent | Header::Repeated => None,
         };
-        let client = ClientInfo::new(self.address(view), user_agent);
-        if self.is_unknown_proxy(view) { client.behind_unknown_proxy() } else { client }
+        let Some(peer) = view.peer().map(|peer| peer.to_canonical()) else {
+            return ClientInfo::new(None, user_agent);
+        };
+        let read = self.contains(peer).then(|| self.forwarded_address(view));
+        let client = ClientInfo::new(Some(read.flatten().unwrap_or(peer)), user_agent);
+        // A trusted proxy that names no client, or a peer that seems to be a proxy that is not configured.
+        let hides_clients = read.map_or_else(|| is_private(peer), |address| address.is_none());
+        if hides_clients && is_forwarded(view) { client.behind_unknown_proxy() } else { client }
     }
 
-    /// Whether the peer seems to be a proxy that is not configured: on this machine or in a private network, and
-    /// the request has a forwarding header.
-    fn is_unknown_proxy(&self, view: &RequestView<'_>) -> bool {
-        let Some(peer) = view.peer().map(|peer| peer.to_canonical()) else { return false };
-        let is_forwarded =
-            || FORWARDING_HEADERS.iter().any(|name| !matches!(view.header(name), Header::Absent));
-        is_private(peer) && !self.contains(peer) && is_forwarded()
-    }
-
-    /// The client's address. `None` if the framework provides no peer address.
-    fn address(&self, view: &RequestView<'_>) -> Option<IpAddr> {
-        let mut client = view.peer()?.to_canonical();
-        if !self.contains(client) {
-            return Some(client);
-        }
+    /// The client's address in the header of a trusted proxy. `None` if its last entry is not an address.
+    fn forwarded_address(&self, view: &RequestView<'_>) -> Option<IpAddr> {
         let list = forwarded(view);
+        let mut client = None;
         for hop in list.rsplit(|byte| *byte == b',').take(MAX_FORWARDED_HOPS) {
             let Some(address) = hop_address(hop) else { break };
-            client = address;
+            client = Some(address);
             if !self.contains(address) {
                 break;
             }
         }
-        Some(client)
+        client
     }
 }
 
@@ -202,6 +198,11 @@ fn forwarded(view: &RequestView<'_>) -> Vec<u8> {
         list.drain(..whole);
     }
     list
+}
+
+/// Whether a request has a header by which proxies are noticed.
+fn is_forwarded(view: &RequestView<'_>) -> bool {
+    FORWARDING_HEADERS.iter().any(|name| !matches!(view.header(name), Header::Absent))
 }
 
 /// Whether an address is of this machine or of a private network (RFC 1918, RFC 6598, RFC 4193) or link.
@@ -292,6 +293,36 @@ mod tests {
         for peer in ["10.0.0.1", "203.0.113.9", "100.128.0.1", "2001:db8::1", "::ffff:10.0.0.1"] {
             assert!(!is_unknown(peer, 1), "{peer}");
         }
+    }
+
+    /// Such as one that writes only `Forwarded` or `X-Real-IP`.
+    #[test]
+    fn a_trusted_proxy_that_names_no_client_has_a_shared_limit() {
+        struct Other(&'static str, &'static [u8]);
+        impl Headers for Other {
+            fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+                if name == self.0 {
+                    see(self.1);
+                }
+            }
+        }
+        let proxies = TrustedProxies::parse("10.0.0.0/8, 192.0.2.1").unwrap();
+        let client = |peer: &str, header, value| {
+            let headers = Other(header, value);
+            let view = RequestView::new("POST", &headers).with_peer(Some(peer.parse().unwrap()));
+            let client = proxies.client(&view);
+            (client.address.unwrap().to_string(), client.is_behind_unknown_proxy())
+        };
+        for peer in ["10.0.0.1", "192.0.2.1"] {
+            let hidden = (peer.to_owned(), true);
+            assert_eq!(client(peer, "forwarded", b"for=198.51.100.7"), hidden);
+            assert_eq!(client(peer, "x-real-ip", b"198.51.100.7"), hidden);
+            assert_eq!(client(peer, "x-forwarded-for", b"unknown"), hidden);
+            assert_eq!(client(peer, "x-forwarded-for", b"10.0.0.9"), ("10.0.0.9".to_owned(), false));
+            assert_eq!(client(peer, "x-forwarded-for", b"198.51.100.7"), ("198.51.100.7".to_owned(), false));
+            assert_eq!(client(peer, "accept", b"text/html"), (peer.to_owned(), false));
+        }
+        assert_eq!(client("203.0.113.9", "x-real-ip", b"198.51.100.7"), ("203.0.113.9".to_owned(), false));
     }
 
     #[test]

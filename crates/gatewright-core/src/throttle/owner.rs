@@ -11,7 +11,7 @@ use crate::types::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum LockStage {
-    /// Only networks from which the user logged in before may try. If there is none, no network may.
+    /// Only networks from which the user logged in before may try. An account without such a network is locked.
     KnownNetworksOnly,
     /// No network may try, until the lock is lifted.
     Locked,
@@ -65,7 +65,7 @@ impl Owner {
         }
     }
 
-    /// Whether no network may try: the account is locked, or only known networks may try and there is none.
+    /// Whether no network may try: the account is locked, or has no known network while only those may try.
     /// Attempts in flight do not count.
     pub(super) fn is_locked(&self, settings: &ThrottleSettings) -> bool {
         match stage(self.attempts.failures(), settings) {

@@ -46,15 +46,15 @@ impl ClientInfo {
         Self { address, user_agent, is_behind_unknown_proxy: false }
     }
 
-    /// The address is that of a proxy that is not configured. Its clients share it.
+    /// The address is that of a proxy that is not configured, or names no clients. Its clients share it.
     #[must_use]
     pub(crate) const fn behind_unknown_proxy(mut self) -> Self {
         self.is_behind_unknown_proxy = true;
         self
     }
 
-    /// Whether the request came from a loopback or private address that is no trusted proxy, and has a forwarding
-    /// header. Then all clients of that proxy seem to have one address, so the throttle counts them together with
+    /// Whether the request has a forwarding header, and came from a loopback or private address that is not a trusted
+    /// proxy, or from a trusted proxy that names no client in `X-Forwarded-For`. Then all clients of that proxy seem to have one address, so the throttle counts them together with
     /// a larger budget. See [`with_trusted_proxies`](crate::AuthBuilder::with_trusted_proxies).
     #[must_use]
     pub const fn is_behind_unknown_proxy(&self) -> bool {
