@@ -168,14 +168,15 @@ impl From<&ClientInfo> for ClientOrigin {
 ///
 /// ```
 /// use gatewright::throttle::{ClientOrigin, ThrottleDigests};
-/// use gatewright::{SystemRandom, UserId};
+/// use gatewright::UserId;
+/// use gatewright::types::SystemRandom;
 ///
 /// let digests = ThrottleDigests::generate(&SystemRandom)?;
 /// let origin = ClientOrigin::Address("2001:db8::1".parse().unwrap());
 /// let attempt = digests.login("ada@example.com", Some(&UserId::from(1)), origin);
 /// assert_eq!(attempt.keys().len(), 5, "the account, the pair, two networks, the owner");
 /// assert!(!format!("{attempt:?}").contains("ada"));
-/// # Ok::<(), gatewright::RandomError>(())
+/// # Ok::<(), gatewright::types::RandomError>(())
 /// ```
 #[derive(Clone)]
 pub struct ThrottleDigests(Zeroizing<[u8; 64]>);

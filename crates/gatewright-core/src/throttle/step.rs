@@ -29,7 +29,7 @@ enum Action {
 /// use std::sync::Arc;
 ///
 /// use gatewright::throttle::{ClientOrigin, ThrottleDigests, ThrottleSettings, ThrottleStep};
-/// use gatewright::{SystemRandom, Timestamp};
+/// use gatewright::types::{SystemRandom, Timestamp};
 ///
 /// let origin = ClientOrigin::Address("192.0.2.1".parse().unwrap());
 /// let attempt = ThrottleDigests::generate(&SystemRandom)?.login("ada@example.com", None, origin);
@@ -38,7 +38,7 @@ enum Action {
 /// let decision = step.decide(&vec![None; step.keys().len()]);
 /// assert_eq!(decision.outcome.limited, None);
 /// assert_eq!(decision.writes.len(), 4, "a reservation for the account, the pair, the network and the name");
-/// # Ok::<(), gatewright::RandomError>(())
+/// # Ok::<(), gatewright::types::RandomError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct ThrottleStep {
