@@ -372,8 +372,10 @@ mod tests {
         let reply = problems.reply(&Denial::TooManyAttempts(Duration::from_secs(30)));
         assert_eq!((reply.status, header(&reply, "retry-after").as_deref()), (429, Some("30")));
         assert_eq!(header(&reply, "content-type").as_deref(), Some("application/problem+json"));
-        let body =
-            r#"{"type":"about:blank","title":"Too Many Requests","status":429,"detail":"Too many attempts"}"#;
+        let body = concat!(
+            r#"{"type":"about:blank","title":"Too Many Requests","status":429,"#,
+            r#""detail":"Too many attempts","error":"too_many_attempts"}"#,
+        );
         assert_eq!(&reply.body[..], body.as_bytes());
     }
 
