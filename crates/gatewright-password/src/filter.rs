@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use aws_lc_rs::digest::{Context, SHA256};
-use gatewright_core::Password;
 use gatewright_core::password::{BreachedPasswords, BreachedPasswordsError};
+use gatewright_core::{ClientNetwork, Password};
 
 use crate::lookups::{Lookups, Search, Sha1};
 use crate::pwned::{CUT, EMPTY, MAX_PWNED_LINE_BYTES, UNORDERED, invalid, of_file, parse_line};
@@ -68,8 +68,8 @@ const USUAL_LINE_BYTES: u64 = 45;
 /// assert_eq!(BreachFilter::build(&list, &filter, 1)?, 1);
 ///
 /// let filter = BreachFilter::open(&filter)?;
-/// assert!(filter.contains(&Password::new("password")).await?);
-/// assert!(!filter.contains(&Password::new("correct horse battery staple")).await?);
+/// assert!(filter.contains(&Password::new("password"), None).await?);
+/// assert!(!filter.contains(&Password::new("correct horse battery staple"), None).await?);
 /// # std::fs::remove_dir_all(folder)?;
 /// # Ok(()) }
 /// ```
@@ -195,8 +195,12 @@ impl Drop for Part {
 
 #[async_trait]
 impl BreachedPasswords for BreachFilter {
-    async fn contains(&self, password: &Password) -> Result<bool, BreachedPasswordsError> {
-        self.0.contains(password).await
+    async fn contains(
+        &self,
+        password: &Password,
+        network: Option<ClientNetwork>,
+    ) -> Result<bool, BreachedPasswordsError> {
+        self.0.contains(password, network).await
     }
 }
 

@@ -62,12 +62,13 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod queue;
+mod shared;
 mod lookups;
 mod pwned;
 mod filter;
 mod argon;
 mod bcrypt_hash;
-mod queue;
 mod worker;
 mod pool;
 
@@ -76,6 +77,6 @@ pub use argon::{
 };
 pub use bcrypt_hash::{MAX_BCRYPT_COST, MAX_BCRYPT_PASSWORD_BYTES};
 pub use filter::BreachFilter;
-pub use lookups::MAX_WAITING_LOOKUPS;
+pub use lookups::{MAX_WAITING_LOOKUPS, MAX_WAITING_LOOKUPS_PER_NETWORK};
 pub use pool::{DEFAULT_ACCOUNT_SHARE, DEFAULT_QUEUE, HashingPool, HashingPoolBuilder, MAX_QUEUE};
 pub use pwned::{MAX_PWNED_LINE_BYTES, PwnedPasswords};

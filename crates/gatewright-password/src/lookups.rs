@@ -2,16 +2,31 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::Arc;
 use std::thread;
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
-use gatewright_core::Password;
 use gatewright_core::password::BreachedPasswordsError;
+use gatewright_core::{ClientNetwork, Password};
 use tokio::sync::oneshot;
 
-/// How many look-ups of a list can wait: 256. Further ones fail because the list is busy.
+use crate::queue::{Caller, Shares};
+use crate::shared::{Refuse, Shared, Threads};
+
+/// How many look-ups of a list can wait: 256. A further one takes the place of the oldest look-up of the network that
+/// has the most, and that one fails because the list is busy.
 pub const MAX_WAITING_LOOKUPS: usize = 256;
+
+/// How many look-ups of one network (an IPv4 address, or a /64 of IPv6) can wait: 64. A further one takes the place of
+/// the oldest of them. Look-ups without a network have no such limit.
+pub const MAX_WAITING_LOOKUPS_PER_NETWORK: usize = MAX_WAITING_LOOKUPS / 4;
+
+/// Look-ups have no account, so they have no share of one.
+const SHARES: Shares = Shares {
+    queue: MAX_WAITING_LOOKUPS,
+    network: MAX_WAITING_LOOKUPS_PER_NETWORK,
+    account: MAX_WAITING_LOOKUPS_PER_NETWORK,
+};
 
 /// The SHA-1 of a password, as Pwned Passwords publishes it.
 pub(crate) type Sha1 = [u8; 20];
@@ -23,41 +38,47 @@ pub(crate) trait Search: Send + 'static {
 
 /// A thread that reads a list. Clones share it. It ends when the last clone is dropped.
 #[derive(Clone)]
-pub(crate) struct Lookups(SyncSender<Call>);
+pub(crate) struct Lookups(Arc<Threads<Call>>);
 
 struct Call {
     sha1: Sha1,
-    reply: oneshot::Sender<io::Result<bool>>,
+    reply: oneshot::Sender<Result<bool, BreachedPasswordsError>>,
+}
+
+impl Refuse for Call {
+    fn refuse(self) {
+        let _ = self.reply.send(Err(BreachedPasswordsError::busy()));
+    }
 }
 
 impl Lookups {
     pub(crate) fn start(mut list: impl Search) -> io::Result<Self> {
-        let (calls, waiting) = sync_channel::<Call>(MAX_WAITING_LOOKUPS);
+        let calls = Arc::new(Shared::<Call>::new(SHARES));
+        let lookups = Self(Arc::new(Threads(Arc::clone(&calls))));
         let work = move || {
-            for Call { sha1, reply } in waiting {
+            while let Some(Call { sha1, reply }) = calls.next() {
                 // Sending a result wakes the task of the caller, whose waker may panic. The thread continues.
                 let _ = catch_unwind(AssertUnwindSafe(|| {
                     if !reply.is_closed() {
-                        let _ = reply.send(list.contains(&sha1));
+                        let _ = reply.send(list.contains(&sha1).map_err(BreachedPasswordsError::failed));
                     }
                 }));
             }
         };
         thread::Builder::new().name("gatewright-list".to_owned()).spawn(work)?;
-        Ok(Self(calls))
+        Ok(lookups)
     }
 
-    pub(crate) async fn contains(&self, password: &Password) -> Result<bool, BreachedPasswordsError> {
+    /// Waits for a turn and the result. A dropped call frees its place.
+    pub(crate) async fn contains(
+        &self,
+        password: &Password,
+        network: Option<ClientNetwork>,
+    ) -> Result<bool, BreachedPasswordsError> {
         let (reply, result) = oneshot::channel();
-        match self.0.try_send(Call { sha1: sha1(password.expose().as_bytes()), reply }) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => return Err(BreachedPasswordsError::busy()),
-            Err(TrySendError::Disconnected(_)) => {
-                return Err(BreachedPasswordsError::failed("its thread has ended"));
-            }
-        }
-        let found = result.await.map_err(BreachedPasswordsError::failed)?;
-        found.map_err(BreachedPasswordsError::failed)
+        let call = Call { sha1: sha1(password.expose().as_bytes()), reply };
+        let _place = self.0.0.enter(Caller { network, account: None }, call);
+        result.await.map_err(BreachedPasswordsError::failed)?
     }
 }
 
@@ -72,6 +93,7 @@ pub(crate) fn sha1(bytes: &[u8]) -> Sha1 {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
     use std::sync::mpsc::{Receiver, channel};
     use std::task::{Context, Poll, Waker};
 
@@ -86,31 +108,66 @@ mod tests {
         }
     }
 
-    fn poll(call: &mut std::pin::Pin<Box<impl Future>>) -> bool {
-        call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    /// A queue that only the test takes calls from.
+    fn without_thread() -> Lookups {
+        Lookups(Arc::new(Threads(Arc::new(Shared::new(SHARES)))))
+    }
+
+    type Lookup<'a> = Pin<Box<dyn Future<Output = Result<bool, BreachedPasswordsError>> + Send + 'a>>;
+
+    fn lookup<'a>(list: &'a Lookups, password: &'a Password, address: Option<&str>) -> Lookup<'a> {
+        let network = address.map(|address| ClientNetwork::of(address.parse().unwrap()));
+        Box::pin(list.contains(password, network))
+    }
+
+    fn poll(call: &mut Lookup<'_>) -> Poll<Result<bool, BreachedPasswordsError>> {
+        call.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn is_busy(call: &mut Lookup<'_>) -> bool {
+        matches!(poll(call), Poll::Ready(Err(BreachedPasswordsError::Busy { .. })))
+    }
+
+    #[test]
+    fn a_flood_of_one_network_leaves_places_and_turns_for_another() {
+        let (list, password) = (without_thread(), Password::new("correct horse"));
+        let mut flood: Vec<_> = (0..1_000).map(|_| lookup(&list, &password, Some("192.0.2.1"))).collect();
+        flood.iter_mut().for_each(|call| assert!(poll(call).is_pending()));
+        assert_eq!(list.0.0.waiting(), MAX_WAITING_LOOKUPS_PER_NETWORK);
+        assert_eq!(flood.iter_mut().filter_map(|call| is_busy(call).then_some(())).count(), 1_000 - 64);
+
+        let mut honest = lookup(&list, &password, Some("198.51.100.1"));
+        assert!(poll(&mut honest).is_pending());
+        let answered = (0..2).any(|_| {
+            let Call { reply, .. } = list.0.0.next().unwrap();
+            reply.send(Ok(true)).unwrap();
+            poll(&mut honest).is_ready()
+        });
+        assert!(answered, "after at most one look-up of the flood");
+    }
+
+    #[test]
+    fn a_full_queue_takes_the_place_from_the_network_with_the_most_look_ups() {
+        let (list, password) = (without_thread(), Password::new("correct horse"));
+        let mut unknown: Vec<_> = (0..300).map(|_| lookup(&list, &password, None)).collect();
+        unknown.iter_mut().for_each(|call| assert!(poll(call).is_pending()));
+        assert_eq!(list.0.0.waiting(), MAX_WAITING_LOOKUPS);
+        let mut honest = lookup(&list, &password, Some("198.51.100.1"));
+        assert!(poll(&mut honest).is_pending());
+        assert_eq!(unknown.iter_mut().filter_map(|call| is_busy(call).then_some(())).count(), 300 - 255);
+        assert!(poll(&mut honest).is_pending());
+        drop((unknown, honest));
+        assert_eq!(list.0.0.waiting(), 0, "a dropped call frees its place");
     }
 
     #[tokio::test]
-    async fn look_ups_beyond_the_bound_are_busy_at_once() {
+    async fn a_thread_answers_one_look_up_after_another() {
         let (answers, waiting) = channel();
         let list = Lookups::start(Slow(waiting)).unwrap();
         let password = Password::new("correct horse");
-        let mut calls: Vec<_> =
-            (0..=MAX_WAITING_LOOKUPS).map(|_| Box::pin(list.contains(&password))).collect();
-        assert!(calls.iter_mut().take(MAX_WAITING_LOOKUPS).all(|call| !poll(call)));
-        // The thread may have taken one call out of the queue, so one more may have a place.
-        let mut more: Vec<_> = (0..2).map(|_| Box::pin(list.contains(&password))).collect();
-        let refused = more.iter_mut().any(|call| {
-            let polled = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-            matches!(polled, Poll::Ready(Err(BreachedPasswordsError::Busy { .. })))
-        });
-        assert!(refused);
-        drop((calls, more));
-        // The thread still waits for the call that it has begun, if it has begun one.
-        answers.send(true).unwrap();
-        answers.send(true).unwrap();
-        while let Err(BreachedPasswordsError::Busy { .. }) = list.contains(&password).await {
-            tokio::task::yield_now().await;
+        for answer in [true, false] {
+            answers.send(answer).unwrap();
+            assert_eq!(list.contains(&password, None).await.unwrap(), answer);
         }
     }
 
@@ -119,10 +176,10 @@ mod tests {
         let (answers, waiting) = channel();
         let list = Lookups::start(Slow(waiting)).unwrap();
         drop(answers);
-        let outcome = list.contains(&Password::new("correct horse")).await;
-        assert!(matches!(outcome, Err(BreachedPasswordsError::Failed { .. })), "{outcome:?}");
-        let again = list.contains(&Password::new("correct horse")).await;
-        assert!(matches!(again, Err(BreachedPasswordsError::Failed { .. })), "{again:?}");
+        for _ in 0..2 {
+            let outcome = list.contains(&Password::new("correct horse"), None).await;
+            assert!(matches!(outcome, Err(BreachedPasswordsError::Failed { .. })), "{outcome:?}");
+        }
     }
 
     /// RFC 3174 §7.3.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 use std::thread;
 
@@ -17,7 +17,8 @@ use tokio::sync::oneshot;
 use crate::argon::{
     Argon2Costs, MAX_ARGON2_LANES, MAX_ARGON2_MEMORY_KIB, MAX_ARGON2_PASSES, MIN_ARGON2_COSTS, Upgrade,
 };
-use crate::queue::{Caller, Queue, Shares, Ticket};
+use crate::queue::{Caller, Shares};
+use crate::shared::{Shared, Threads};
 use crate::worker::{self, Job, Reply, Work};
 
 /// The default of [`HashingPoolBuilder::with_queue`]: 256 calls can wait for a thread.
@@ -40,17 +41,7 @@ pub const DEFAULT_ACCOUNT_SHARE: usize = 4;
 #[doc(alias("argon2", "bcrypt", "hash password"))]
 #[derive(Clone)]
 pub struct HashingPool {
-    threads: Arc<Threads>,
-}
-
-/// The threads of a pool. They end when this is dropped.
-struct Threads(Arc<Shared>);
-
-impl Drop for Threads {
-    fn drop(&mut self) {
-        self.0.lock().is_closed = true;
-        self.0.changed.notify_all();
-    }
+    threads: Arc<Threads<Job>>,
 }
 
 impl HashingPool {
@@ -112,7 +103,7 @@ impl HashingPool {
 
 impl fmt::Debug for HashingPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let waiting = self.threads.0.lock().queue.len();
+        let waiting = self.threads.0.waiting();
         f.debug_struct("HashingPool").field("waiting", &waiting).finish_non_exhaustive()
     }
 }
@@ -130,72 +121,6 @@ impl PasswordHasher for HashingPool {
         context: &HashContext,
     ) -> Result<PasswordVerdict, HasherError> {
         self.run(context, |reply| Work::Verify { password, stored, reply }).await
-    }
-}
-
-/// What the callers and the threads share.
-pub(crate) struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-struct State {
-    queue: Queue<Job>,
-    is_closed: bool,
-}
-
-impl Shared {
-    fn new(shares: Shares) -> Self {
-        let state = State { queue: Queue::new(shares), is_closed: false };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
-    }
-
-    /// No foreign code runs while the lock is held, so a panic cannot leave the state inconsistent.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn enter(&self, caller: Caller, job: Job) -> Place<'_> {
-        let (ticket, loser) = self.lock().queue.enter(caller, job);
-        self.changed.notify_one();
-        if let Some(loser) = loser {
-            loser.refuse();
-        }
-        Place { shared: self, ticket }
-    }
-
-    /// Waits for the next job. `None` when the pool is dropped.
-    pub(crate) fn next(&self) -> Option<Job> {
-        let mut state = self.lock();
-        loop {
-            if let Some(job) = state.queue.next() {
-                return Some(job);
-            }
-            if state.is_closed {
-                return None;
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
-/// The place of a call in the queue. It is free when this is dropped.
-struct Place<'a> {
-    shared: &'a Shared,
-    ticket: Ticket,
-}
-
-impl Place<'_> {
-    /// Leaves the queue. Returns whether the call was still in it.
-    fn leave(&self) -> bool {
-        let job = self.shared.lock().queue.leave(self.ticket);
-        job.is_some()
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.leave();
     }
 }
 
@@ -354,7 +279,7 @@ mod tests {
     }
 
     fn waiting(pool: &HashingPool) -> usize {
-        pool.threads.0.lock().queue.len()
+        pool.threads.0.waiting()
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::io::{self, Error, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use async_trait::async_trait;
-use gatewright_core::Password;
 use gatewright_core::password::{BreachedPasswords, BreachedPasswordsError};
+use gatewright_core::{ClientNetwork, Password};
 
 use crate::lookups::{Lookups, Search, Sha1};
 
@@ -39,8 +39,8 @@ pub(crate) const CUT: &str =
 /// # let path = std::env::temp_dir().join(format!("pwned-{}.txt", std::process::id()));
 /// std::fs::write(&path, "5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8:9545824\r\n")?; // the digest of "password"
 /// let list = PwnedPasswords::open(&path)?;
-/// assert!(list.contains(&Password::new("password")).await?);
-/// assert!(!list.contains(&Password::new("correct horse battery staple")).await?);
+/// assert!(list.contains(&Password::new("password"), None).await?);
+/// assert!(!list.contains(&Password::new("correct horse battery staple"), None).await?);
 /// # std::fs::remove_file(path)?;
 /// # Ok(()) }
 /// ```
@@ -65,8 +65,12 @@ impl PwnedPasswords {
 
 #[async_trait]
 impl BreachedPasswords for PwnedPasswords {
-    async fn contains(&self, password: &Password) -> Result<bool, BreachedPasswordsError> {
-        self.0.contains(password).await
+    async fn contains(
+        &self,
+        password: &Password,
+        network: Option<ClientNetwork>,
+    ) -> Result<bool, BreachedPasswordsError> {
+        self.0.contains(password, network).await
     }
 }
 

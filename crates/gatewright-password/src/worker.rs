@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::argon::{Argon, Argon2Costs, Outcome, Upgrade};
 use crate::bcrypt_hash;
-use crate::pool::Shared;
+use crate::shared::{Refuse, Shared};
 
 /// The channel for the result of a call.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, HasherError>>;
@@ -33,9 +33,11 @@ impl Job {
         };
         is_cancelled || self.deadline.as_ref().is_some_and(Deadline::has_passed)
     }
+}
 
+impl Refuse for Job {
     /// Answers that the hasher is busy.
-    pub(crate) fn refuse(self) {
+    fn refuse(self) {
         match self.work {
             Work::Hash { reply, .. } => drop(reply.send(Err(HasherError::busy()))),
             Work::Verify { reply, .. } => drop(reply.send(Err(HasherError::busy()))),
@@ -44,7 +46,7 @@ impl Job {
 }
 
 /// Processes jobs until the pool is dropped.
-pub(crate) fn run(shared: &Shared, costs: Argon2Costs, upgrade: Upgrade) {
+pub(crate) fn run(shared: &Shared<Job>, costs: Argon2Costs, upgrade: Upgrade) {
     let mut worker = Worker { argon: None, costs, upgrade };
     while let Some(job) = shared.next() {
         // Sending a result wakes the task of the caller, whose waker may panic. The thread continues.

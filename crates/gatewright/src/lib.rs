@@ -177,7 +177,7 @@ pub mod password {
     };
     pub use gatewright_password::{
         Argon2Costs, BreachFilter, HashingPool, HashingPoolBuilder, MAX_PWNED_LINE_BYTES,
-        MAX_WAITING_LOOKUPS, PwnedPasswords, Upgrade,
+        MAX_WAITING_LOOKUPS, MAX_WAITING_LOOKUPS_PER_NETWORK, PwnedPasswords, Upgrade,
     };
 }
 

@@ -1,7 +1,9 @@
 //! The rules for new passwords, wherever one is set, and the forms in which a login tries a password.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use gatewright::error::{LoginError, PolicyError};
 use gatewright::http::{Bytes, Headers, RequestView};
 use gatewright::password::{BreachedPasswords, BreachedPasswordsError, PasswordPolicyError, PasswordRules};
 use gatewright::store::AccountStore;
+use gatewright::types::{ClientInfo, ClientNetwork};
 use gatewright::{Account, AuthError, Error, Login, MemoryStore, Password, Registration, UserStore};
 use gatewright_testkit::{ManualTimer, TestHasher};
 use gatewright_tests::{PASSWORD, World};
@@ -28,12 +31,22 @@ enum List {
     Knows(&'static str),
     Fails,
     Hangs,
+    /// Notes the network of each call.
+    OfNetworks(Arc<Mutex<Vec<Option<ClientNetwork>>>>),
 }
 
 #[async_trait]
 impl BreachedPasswords for List {
-    async fn contains(&self, password: &Password) -> Result<bool, BreachedPasswordsError> {
+    async fn contains(
+        &self,
+        password: &Password,
+        network: Option<ClientNetwork>,
+    ) -> Result<bool, BreachedPasswordsError> {
         match self {
+            Self::OfNetworks(seen) => {
+                seen.lock().unwrap().push(network);
+                Ok(false)
+            }
             Self::Knows(known) => Ok(password.expose() == *known),
             Self::Fails => Err(BreachedPasswordsError::failed("the disk is gone")),
             Self::Hangs => std::future::pending().await,
@@ -140,6 +153,26 @@ async fn a_breached_password_is_refused() {
         assert_eq!(reason(&refused), PasswordPolicyError::Breached);
     }
     world.auth.register(registration(EMAIL, PASSWORD)).await.unwrap();
+}
+
+/// A list shares its places between networks, so it has to know that of each client.
+#[tokio::test]
+async fn a_list_learns_the_network_of_the_client() {
+    let seen = Arc::default();
+    let world = with_list(List::OfNetworks(Arc::clone(&seen)));
+    let address = |text: &str| -> IpAddr { text.parse().unwrap() };
+    let client = |text| ClientInfo::new(Some(address(text)), None);
+    let registered = registration(EMAIL, PASSWORD).with_client(client("192.0.2.1"));
+    world.auth.register(registered).await.unwrap();
+    let me = authenticate(&world, &world.login(EMAIL).await.access_token).await;
+    let change = PasswordChange::new(Password::new(PASSWORD), Password::new(NEW_PASSWORD)).unwrap();
+    world.auth.change_password(&me, change.with_client(client("192.0.2.2"))).await.unwrap();
+    let view = RequestView::new("POST", &Json).with_peer(Some(address("192.0.2.3")));
+    world.auth.for_request(&view).check_password(&Password::new(PASSWORD), &[]).await.unwrap();
+    world.auth.check_password(&Password::new(PASSWORD), &[]).await.unwrap();
+    let network = |text| Some(ClientNetwork::of(address(text)));
+    let expected = [network("192.0.2.1"), network("192.0.2.2"), network("192.0.2.3"), None];
+    assert_eq!(*seen.lock().unwrap(), expected);
 }
 
 /// A list without an answer must not admit a password.

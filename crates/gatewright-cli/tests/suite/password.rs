@@ -23,7 +23,7 @@ fn a_filter_is_built_once_and_finds_the_passwords_of_its_list() {
     assert!(BreachFilter::recognizes(filter).unwrap() && !BreachFilter::recognizes(list).unwrap());
     let filter = BreachFilter::open(filter).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let contains = |text: &str| runtime.block_on(filter.contains(&Password::new(text))).unwrap();
+    let contains = |text: &str| runtime.block_on(filter.contains(&Password::new(text), None)).unwrap();
     assert!(contains("123456") && !contains("password") && !contains("correct horse"));
 }
 

@@ -80,9 +80,11 @@ impl<U: AuthUser> Accounts<U> {
 
     async fn set_checked_password(&self, id: &UserId, password: Password) -> Result<(), AuthError> {
         let user = self.store.find_by_id(id).await?.ok_or(AuthError::NotFound {})?;
-        let password = self.inner.check_new_password(&password, &user.names(), PolicyError::Password).await?;
+        let (names, client) = (user.names(), ClientInfo::default());
+        let password =
+            self.inner.check_new_password(&password, &names, &client, PolicyError::Password).await?;
         let epoch = Some(EpochChange::Always(Epoch::generate(&*self.inner.randomness)?));
-        let context = self.inner.hash_context(&ClientInfo::default(), Some(AccountKey::of_user(id)));
+        let context = self.inner.hash_context(&client, Some(AccountKey::of_user(id)));
         let password_hash = Some(self.inner.hasher.hash(password, &context).await?);
         let change = AccountChange { password_hash, epoch, ..AccountChange::default() };
         let event = Event::PasswordSet { user: id, actor: self.actor() };

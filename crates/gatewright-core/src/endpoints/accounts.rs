@@ -206,7 +206,8 @@ impl<U: AuthUser> Accounts<U> {
     pub(super) async fn checked(&self, mut new: Registration) -> Result<Registration, AuthError> {
         let mut names = vec![new.email.as_str()];
         names.extend(new.username.as_ref().map(Username::as_str));
-        new.password = self.inner.check_new_password(&new.password, &names, PolicyError::Password).await?;
+        let refusal = PolicyError::Password;
+        new.password = self.inner.check_new_password(&new.password, &names, &new.client, refusal).await?;
         Ok(new)
     }
 

@@ -184,7 +184,8 @@ impl<U: AuthUser> Accounts<U> {
     ) -> Result<TokenPair, AuthError> {
         let inner = &self.inner;
         let names = identity.user().names();
-        change.new = inner.check_new_password(&change.new, &names, PolicyError::NewPassword).await?;
+        let refusal = PolicyError::NewPassword;
+        change.new = inner.check_new_password(&change.new, &names, &change.client, refusal).await?;
         // Everything that can fail without the stores comes before the first step.
         let epoch = Epoch::generate(&*inner.randomness)?;
         let old = current_session(inner, identity).await?;

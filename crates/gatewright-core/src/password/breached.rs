@@ -4,7 +4,7 @@ use std::error::Error;
 
 use async_trait::async_trait;
 
-use crate::types::Password;
+use crate::types::{ClientNetwork, Password};
 
 /// Knows passwords that were disclosed in breaches of other services.
 ///
@@ -15,7 +15,8 @@ use crate::types::Password;
 /// - `contains` finds every password that the list has. It may also find a few that the list does not have, at most
 ///   one in a million.
 /// - It does not block the threads of the async runtime.
-/// - It bounds how many calls wait. Beyond that, calls fail at once with [`BreachedPasswordsError::busy`].
+/// - It bounds how many calls wait, and how many of one network. Beyond that, calls fail at once with
+///   [`BreachedPasswordsError::busy`]. So one network cannot take all places.
 /// - It neither logs the password nor sends it to another service. A service that is asked with a part of a digest
 ///   (k-anonymity) learns that part.
 ///
@@ -28,13 +29,18 @@ use crate::types::Password;
 /// use gatewright::password::{
 ///     BreachedPasswords, BreachedPasswordsError, PasswordCheckError, PasswordPolicyError, PasswordRules,
 /// };
+/// use gatewright::types::ClientNetwork;
 ///
 /// /// The passwords of a breach that the application itself had.
 /// struct Ours(Vec<&'static str>);
 ///
 /// #[async_trait]
 /// impl BreachedPasswords for Ours {
-///     async fn contains(&self, password: &Password) -> Result<bool, BreachedPasswordsError> {
+///     async fn contains(
+///         &self,
+///         password: &Password,
+///         _network: Option<ClientNetwork>,
+///     ) -> Result<bool, BreachedPasswordsError> {
 ///         Ok(self.0.contains(&password.expose()))
 ///     }
 /// }
@@ -47,11 +53,16 @@ use crate::types::Password;
 /// ```
 #[async_trait]
 pub trait BreachedPasswords: Send + Sync + 'static {
-    /// Whether the list has this password, in the form in which it will be hashed.
+    /// Whether the list has this password, in the form in which it will be hashed. `network` is that of the client,
+    /// `None` if it is unknown or no client causes the call.
     ///
     /// # Errors
     /// Too many calls wait, or the list could not be read. The client gets 503, and no password is set.
-    async fn contains(&self, password: &Password) -> Result<bool, BreachedPasswordsError>;
+    async fn contains(
+        &self,
+        password: &Password,
+        network: Option<ClientNetwork>,
+    ) -> Result<bool, BreachedPasswordsError>;
 }
 
 /// The list of breached passwords gave no answer. Clients get 503.

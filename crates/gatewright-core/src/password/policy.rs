@@ -10,7 +10,7 @@ use super::breached::{BreachedPasswords, BreachedPasswordsError};
 use super::common::is_common;
 use super::repetition::is_repetitive;
 use super::words::is_a_name;
-use crate::types::{Password, fold};
+use crate::types::{ClientNetwork, Password, fold};
 
 /// The shortest password, unless set: 15 Unicode code points. NIST SP 800-63B-4 §3.1.1.2 requires it for passwords
 /// that are the only factor.
@@ -156,9 +156,38 @@ impl PasswordRules {
     /// # Errors
     /// The first rule that it breaks, or the list of breached passwords gave no answer.
     pub async fn check(&self, password: &Password, names: &[&str]) -> Result<Password, PasswordCheckError> {
+        self.check_from(password, names, None).await
+    }
+
+    /// As [`check`](Self::check), for a client of this network: a list of breached passwords shares its places fairly
+    /// between networks.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    ///
+    /// ```
+    /// use gatewright::Password;
+    /// use gatewright::password::PasswordRules;
+    /// use gatewright::types::ClientNetwork;
+    ///
+    /// # gatewright_testkit::block_on(async {
+    /// let (rules, password) = (PasswordRules::new(), Password::new("correct horse battery staple"));
+    /// let network = ClientNetwork::of("192.0.2.1".parse()?);
+    /// assert!(rules.check_from(&password, &["ada@example.com"], Some(network)).await.is_ok());
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn check_from(
+        &self,
+        password: &Password,
+        names: &[&str],
+        network: Option<ClientNetwork>,
+    ) -> Result<Password, PasswordCheckError> {
         let password = self.check_text(password, names)?;
         match &self.breached {
-            Some(list) if list.contains(&password).await? => Err(PasswordPolicyError::Breached.into()),
+            Some(list) if list.contains(&password, network).await? => {
+                Err(PasswordPolicyError::Breached.into())
+            }
             _ => Ok(password),
         }
     }
