@@ -1,6 +1,7 @@
 //! Passwords: the rules for a new one, and the trait that hashes and verifies them.
 
 mod breached;
+mod additions;
 mod repetition;
 mod common;
 mod words;

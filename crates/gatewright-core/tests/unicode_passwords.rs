@@ -163,12 +163,13 @@ fn texts_are_one_password_two_or_refused_as_the_standards_say() {
 }
 
 #[test]
-fn the_limit_of_bytes_is_that_of_the_text_as_received() {
+fn the_limit_of_bytes_is_for_the_text_as_received_and_in_its_normal_form() {
     // Each pair has three bytes as received, and two after composition.
     let text = |pairs: usize| "correct horse ".to_owned() + &"e\u{301}".repeat(pairs);
     assert!(check(&text(336)).is_ok());
     assert_eq!(check(&text(337)).map(drop), Err(TooLong));
     // Each has four bytes as received, and eight in NFC.
-    let growing = format!("correct horse {}", "\u{1d15e}".repeat(252));
-    assert_eq!(check(&growing).unwrap().expose().len(), 14 + 8 * 252);
+    let growing = |count: usize| format!("correct horse {}", "\u{1d15e}".repeat(count));
+    assert_eq!(check(&growing(126)).unwrap().expose().len(), 14 + 8 * 126);
+    assert_eq!(check(&growing(127)).map(drop), Err(TooLong));
 }

@@ -24,7 +24,8 @@ pub const LEAST_PASSWORD_CODE_POINTS: usize = 8;
 /// this length are accepted.
 pub const MAX_MIN_PASSWORD_CODE_POINTS: usize = 64;
 
-/// The longest password: 1,024 bytes as received. A longer one is refused before any look-up or hash.
+/// The longest password: 1,024 bytes as received. A longer one is refused before any look-up or hash. A new password
+/// must not be longer in its normal form either ([`Password::normalized`]): that form could not log in.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
 
 /// Why a new password is refused.
@@ -37,7 +38,7 @@ pub enum PasswordPolicyError {
         /// The minimum.
         minimum: usize,
     },
-    /// More than [`MAX_PASSWORD_BYTES`] bytes.
+    /// More than [`MAX_PASSWORD_BYTES`] bytes, as received or in its normal form.
     #[error("the password is longer than {MAX_PASSWORD_BYTES} bytes")]
     TooLong,
     /// A control character, or a code point that Unicode has not assigned.
@@ -77,11 +78,11 @@ pub enum PasswordCheckError {
 ///
 /// | rule | error |
 /// |---|---|
-/// | at most [`MAX_PASSWORD_BYTES`] as received | [`TooLong`](PasswordPolicyError::TooLong) |
+/// | at most [`MAX_PASSWORD_BYTES`], as received and in its normal form | [`TooLong`](PasswordPolicyError::TooLong) |
 /// | no control characters, no unassigned code points | [`InvalidCharacters`](PasswordPolicyError::InvalidCharacters) |
 /// | at least [`MIN_PASSWORD_CODE_POINTS`] code points, unless set | [`TooShort`](PasswordPolicyError::TooShort) |
 /// | not on the list of common passwords, also with a sequence or up to four digits and signs around it | [`Common`](PasswordPolicyError::Common) |
-/// | at least 5 different characters, not one block repeated, not one sequence | [`Repetitive`](PasswordPolicyError::Repetitive) |
+/// | at least 5 different characters, not one block repeated, not one sequence; the last two also with up to four digits and signs around it | [`Repetitive`](PasswordPolicyError::Repetitive) |
 /// | not a name of the user or a [word](Self::with_words) of the service, also repeated or with digits and signs around it | [`ContainsContext`](PasswordPolicyError::ContainsContext) |
 /// | not known from a breach, if there is a [list](Self::with_breached_passwords) | [`Breached`](PasswordPolicyError::Breached) |
 ///
@@ -264,7 +265,7 @@ impl DangerousPasswordRules {
 
 /// Checks the rules that no setting changes.
 pub(crate) fn check_form(password: &Password) -> Result<(), PasswordPolicyError> {
-    if is_overlong(password) {
+    if is_overlong(password) || is_overlong(&password.normalized()) {
         Err(PasswordPolicyError::TooLong)
     } else if password.expose().chars().any(is_invalid) {
         Err(PasswordPolicyError::InvalidCharacters)
@@ -296,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn the_minimum_counts_code_points_and_the_maximum_bytes_as_received() {
+    fn the_minimum_counts_code_points_and_the_maximum_bytes_of_both_forms() {
         let varied = |count: usize| -> String {
             "\u{e9}t\u{e9}, hiver, automne! ".chars().cycle().take(count).collect()
         };
@@ -311,6 +312,13 @@ mod tests {
             check(&"e\u{301}".repeat(342)),
             Err(PasswordPolicyError::TooLong),
             "1,026 bytes as received"
+        );
+        let growing = |count: usize| varied(24) + &"\u{1d15e}".repeat(count);
+        assert_eq!(check(&growing(124)), Ok(()), "1,020 bytes in its normal form");
+        assert_eq!(
+            check(&growing(125)),
+            Err(PasswordPolicyError::TooLong),
+            "528 bytes, 1,028 in its normal form"
         );
     }
 
