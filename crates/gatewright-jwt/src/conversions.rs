@@ -1,6 +1,8 @@
 //! Conversions from the types of the crate `jsonwebtoken`. Each key gets the same checks as one
 //! that is read from JSON.
 
+use std::io;
+
 use jsonwebtoken::jwk;
 use jsonwebtoken::jwk::AlgorithmParameters;
 use serde::Serialize;
@@ -130,7 +132,26 @@ impl TryFrom<jwk::JwkSet> for JwkSet {
     }
 }
 
-/// The JSON text. It is wiped, because a set may contain secrets.
+/// The JSON text. It is wiped, because a set may contain secrets. It is written twice, first to measure it: so no
+/// reallocation leaves a copy behind.
 fn json(value: &impl Serialize) -> Result<Zeroizing<String>, KeyError> {
-    serde_json::to_string(value).map(Zeroizing::new).map_err(|_| KeyError::Format)
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, value).map_err(|_| KeyError::Format)?;
+    let mut text = Zeroizing::new(Vec::with_capacity(length.0));
+    serde_json::to_writer(&mut *text, value).map_err(|_| KeyError::Format)?;
+    String::from_utf8(std::mem::take(&mut *text)).map(Zeroizing::new).map_err(|_| KeyError::Format)
+}
+
+/// Counts the bytes that are written.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -1,5 +1,7 @@
 //! Passwords that are a name of the user or of the service.
 
+use zeroize::Zeroizing;
+
 use crate::types::fold;
 
 /// The shortest word that is compared: 3 letters. Shorter ones would refuse good passwords.
@@ -24,8 +26,11 @@ fn parts(name: &str) -> impl Iterator<Item = &str> {
     [Some(name), local, domain, label].into_iter().flatten()
 }
 
-fn letters(text: &str) -> String {
-    text.chars().filter(|character| character.is_alphabetic()).collect()
+fn letters(text: &str) -> Zeroizing<String> {
+    // Not longer than the text, so no reallocation leaves a copy behind.
+    let mut letters = Zeroizing::new(String::with_capacity(text.len()));
+    letters.extend(text.chars().filter(|character| character.is_alphabetic()));
+    letters
 }
 
 fn is_repeated(password: &str, word: &str) -> bool {
