@@ -1,7 +1,7 @@
 //! The schemas of the request and response bodies of the ready-made endpoints.
 
 use gatewright_core::Endpoint;
-use gatewright_core::password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CODE_POINTS};
+use gatewright_core::password::MAX_PASSWORD_BYTES;
 use gatewright_core::types::{MAX_EMAIL_BYTES, MAX_USERNAME_BYTES};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
@@ -220,11 +220,11 @@ fn password(description: &str) -> Schema {
     secret(description).build().into()
 }
 
+/// Without its shortest length: the `Auth` decides that, and the document does not know it.
 fn new_password() -> Schema {
     let password = secret(
         "The new password. It must be neither common nor breached, repeat nothing, and be no name of the user.",
     );
-    let password = password.min_length(Some(MIN_PASSWORD_CODE_POINTS));
     password.max_length(Some(MAX_PASSWORD_BYTES)).build().into()
 }
 
