@@ -18,5 +18,5 @@ pub use policy::{
 };
 pub use repetition::MIN_DIFFERENT_CHARACTERS;
 
-pub(crate) use hasher::{has_one_form, verify_bounded};
+pub(crate) use hasher::{has_one_form, hashes_of_refusal, verify_bounded};
 pub(crate) use policy::{check_form, is_overlong};

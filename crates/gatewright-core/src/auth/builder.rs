@@ -325,6 +325,9 @@ impl<U: AuthUser> AuthBuilder<U> {
     /// a registration (of a new and of a taken address), and a password change with a wrong current password.
     /// A granted login is not delayed.
     ///
+    /// A password that is not in its [normal form](crate::Password::normalized) is tried in two forms. The floor of
+    /// such a login or password change is twice as high, whichever account it is about.
+    ///
     /// It makes the times of single attempts equal. The time includes the wait for a hashing thread, so attempts
     /// in parallel for one account can still show that its stored hash is dearer than a new one, until all stored
     /// hashes have the current costs (`Upgrade::ToCurrent` of the hashing pool). A throttle limits such attempts.

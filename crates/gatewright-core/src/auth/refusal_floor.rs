@@ -11,9 +11,10 @@ use crate::error::AuthError;
 use crate::event::Event;
 use crate::types::{ClientInfo, ClientNetwork, Timer};
 
-/// The earliest answer to a refused login, measured from its arrival, unless set: 400 milliseconds.
+/// The earliest answer to a refused login, measured from its arrival, unless set: 400 milliseconds. It is twice that for
+/// a password that is not in its [normal form](crate::Password::normalized): its refusal computes two hashes.
 pub const DEFAULT_REFUSAL_FLOOR: Duration = Duration::from_millis(400);
-/// The highest refusal floor that can be set: 2 seconds.
+/// The highest refusal floor that can be set: 2 seconds, which is 4 seconds for a refusal that computes two hashes.
 pub const MAX_REFUSAL_FLOOR: Duration = Duration::from_secs(2);
 /// How many refusals an [`Auth`](crate::Auth) holds back at a time: 1,024, and a quarter of them for one
 /// [`ClientNetwork`]. While it holds as many, a login, a registration or a password change that arrives (from
@@ -38,7 +39,8 @@ impl RefusalFloor {
     }
 
     /// Runs a call of this client. If `is_held` says so of its outcome, the outcome is returned no earlier than
-    /// the floor after the start.
+    /// the floor after the start, for each of the `hashes` that a refusal computes. Their number must not depend on
+    /// the account.
     ///
     /// The future of the call, with the password in it, is dropped before the wait.
     ///
@@ -48,6 +50,7 @@ impl RefusalFloor {
         &self,
         report: impl FnOnce(&Event<'_>),
         client: &ClientInfo,
+        hashes: u32,
         call: impl Future<Output = Result<T, AuthError>>,
         is_held: impl FnOnce(&Result<T, AuthError>) -> bool,
     ) -> Result<T, AuthError> {
@@ -63,9 +66,10 @@ impl RefusalFloor {
         let outcome = call.await;
         if is_held(&outcome) {
             let elapsed = self.timer.now().saturating_sub(arrived);
-            match self.floor.checked_sub(elapsed) {
+            let floor = self.floor.saturating_mul(hashes);
+            match floor.checked_sub(elapsed) {
                 Some(rest) => self.hold(network, rest).await,
-                None => self.record_overrun(elapsed, report),
+                None => self.record_overrun(floor, elapsed, report),
             }
         }
         outcome
@@ -76,9 +80,9 @@ impl RefusalFloor {
         self.timer.sleep(rest).await;
     }
 
-    fn record_overrun(&self, elapsed: Duration, report: impl FnOnce(&Event<'_>)) {
+    fn record_overrun(&self, floor: Duration, elapsed: Duration, report: impl FnOnce(&Event<'_>)) {
         if let Some(count) = self.overruns.record(self.timer.now()) {
-            report(&Event::RefusalFloorExceeded { floor: self.floor, elapsed, count });
+            report(&Event::RefusalFloorExceeded { floor, elapsed, count });
         }
     }
 }

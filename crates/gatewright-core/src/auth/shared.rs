@@ -105,13 +105,14 @@ impl<U> Shared<U> {
     }
 
     /// Runs a call of this client. If `is_held` says so of its outcome, the outcome is returned no earlier than
-    /// the refusal floor after the start.
+    /// the refusal floor after the start, for each of the `hashes` that a refusal computes.
     pub(crate) async fn with_refusal_floor<T>(
         &self,
         client: &ClientInfo,
+        hashes: u32,
         call: impl Future<Output = Result<T, AuthError>>,
         is_held: impl FnOnce(&Result<T, AuthError>) -> bool,
     ) -> Result<T, AuthError> {
-        self.refusal_floor.apply(|event| self.emit(event), client, call, is_held).await
+        self.refusal_floor.apply(|event| self.emit(event), client, hashes, call, is_held).await
     }
 }

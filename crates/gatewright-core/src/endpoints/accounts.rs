@@ -115,7 +115,7 @@ impl<U: AuthUser> Auth<U> {
             permit.spent();
             accounts.create_or_report(registration, role).await
         };
-        self.inner.answerable(self.inner.with_refusal_floor(&client, create, Result::is_ok)).await
+        self.inner.answerable(self.inner.with_refusal_floor(&client, 1, create, Result::is_ok)).await
     }
 }
 

@@ -11,7 +11,9 @@ use crate::error::{AccessError, AuthError, PolicyError};
 use crate::event::Event;
 use crate::guard::Identity;
 use crate::http::Fields;
-use crate::password::{AccountKey, HasherError, PasswordVerdict, check_form, has_one_form, verify_bounded};
+use crate::password::{
+    AccountKey, HasherError, PasswordVerdict, check_form, has_one_form, hashes_of_refusal, verify_bounded,
+};
 use crate::revocation::Revocation;
 use crate::store::{
     AuthUser, CompareAndSwap, Session, SessionSeed, StoredPassword, TokenDigest, Validity, first_token_id,
@@ -122,9 +124,9 @@ impl<U: AuthUser> Auth<U> {
         identity.must_be_of(self).map_err(|foreign| self.inner.error(foreign))?;
         let accounts = self.accounts()?;
         let is_refused = |outcome: &Result<_, _>| matches!(outcome, Err(AuthError::IncorrectPassword {}));
-        let client = change.client.clone();
+        let (client, hashes) = (change.client.clone(), hashes_of_refusal(&change.current));
         let call = async move { accounts.change_limited_password(identity, change).await };
-        self.inner.answerable(self.inner.with_refusal_floor(&client, call, is_refused)).await
+        self.inner.answerable(self.inner.with_refusal_floor(&client, hashes, call, is_refused)).await
     }
 }
 
@@ -256,9 +258,9 @@ impl<U: AuthUser> Accounts<U> {
     ) -> Result<(U, PasswordHash), AuthError> {
         let user = self.store.find_by_id(id).await?.filter(AuthUser::is_active);
         let stored = user.as_ref().and_then(AuthUser::password_hash);
-        let context = self.inner.hash_context(&change.client, Some(AccountKey::of_user(id)));
+        let context = || self.inner.hash_context(&change.client, Some(AccountKey::of_user(id)));
         let (hasher, may_stop) = (&*self.inner.hasher, user.is_some());
-        let verdict = verify_bounded(hasher, &change.current, stored.clone(), &context, may_stop).await?;
+        let verdict = verify_bounded(hasher, &change.current, stored.clone(), context, may_stop).await?;
         match (verdict, user.zip(stored)) {
             (PasswordVerdict::Match | PasswordVerdict::MatchUpgrade, Some(verified)) => Ok(verified),
             _ => {

@@ -7,7 +7,8 @@ use crate::error::{AuthError, LoginError, RequestError};
 use crate::event::Event;
 use crate::http::Fields;
 use crate::password::{
-    AccountKey, HashContext, HasherError, PasswordVerdict, has_one_form, is_overlong, verify_bounded,
+    AccountKey, HashContext, HasherError, PasswordVerdict, has_one_form, hashes_of_refusal, is_overlong,
+    verify_bounded,
 };
 use crate::store::{AuthUser, CompareAndSwap};
 use crate::throttle::{ClientOrigin, ThrottleDigests};
@@ -104,8 +105,8 @@ impl<U: AuthUser> Auth<U> {
     /// The throttle limits the attempts of an account and of a network before any hash
     /// ([`throttle`](crate::throttle)). An unknown name, a disabled user, a wrong password, a locked account and an
     /// unusable hash give the client the same answer, no earlier than the
-    /// [refusal floor](crate::AuthBuilder::with_refusal_floor) after the call. A stored hash that the hasher wants to
-    /// be replaced, such as a weaker one, is replaced.
+    /// [refusal floor](crate::AuthBuilder::with_refusal_floor) after the call, which is twice as high for a password in
+    /// two forms. A stored hash that the hasher wants to be replaced, such as a weaker one, is replaced.
     ///
     /// The password is tried in its normal form ([`Password::normalized`]), then as it was received: another system may
     /// have stored the hash of that. After such a login the hash is replaced by that of the normal form.
@@ -118,8 +119,8 @@ impl<U: AuthUser> Auth<U> {
     /// A cancelled call may leave a session without tokens. It expires.
     pub async fn login(&self, login: Login) -> Result<TokenPair, Error> {
         let is_refused = |outcome: &Result<_, _>| matches!(outcome, Err(AuthError::Login(_)));
-        let client = login.client().clone();
-        let call = self.inner.with_refusal_floor(&client, self.login_at_once(login), is_refused);
+        let (client, hashes) = (login.client().clone(), hashes_of_refusal(&login.password));
+        let call = self.inner.with_refusal_floor(&client, hashes, self.login_at_once(login), is_refused);
         self.inner.answerable(call).await
     }
 
@@ -139,11 +140,11 @@ async fn verify_user<U: AuthUser>(inner: &Shared<U>, login: &Login) -> Result<U,
     };
     let stored = user.as_ref().and_then(AuthUser::password_hash);
     let mut permit = admit(inner, login, user.as_ref()).await?;
-    let context = login.hash_context(inner);
+    let context = || login.hash_context(inner);
     // A locked account computes as many hashes for the right password as for a wrong one.
     let may_log_in = user.as_ref().is_some_and(AuthUser::is_active) && !permit.is_locked();
     permit.begin();
-    let verified = verify_bounded(&*inner.hasher, &login.password, stored, &context, may_log_in).await;
+    let verified = verify_bounded(&*inner.hasher, &login.password, stored, context, may_log_in).await;
     // Of two forms, the first may have been judged.
     if matches!(verified, Err(HasherError::Busy {})) && has_one_form(&login.password) {
         permit.undo();

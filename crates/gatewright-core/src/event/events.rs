@@ -98,7 +98,7 @@ pub enum Event<'a> {
     /// threads.
     #[non_exhaustive]
     RefusalFloorExceeded {
-        /// The refusal floor.
+        /// The refusal floor of the last of the refusals: twice the one that was set if it computed two hashes.
         floor: Duration,
         /// How long the last of the refusals took.
         elapsed: Duration,

@@ -14,25 +14,28 @@ use crate::types::{Password, PasswordHash};
 /// A refusal computes one hash for each form, whichever account it is about. `may_stop` says that a match is enough
 /// for the login: then the second form is not tried after a match. A password that is too long takes the time of one
 /// hash and is a mismatch.
+///
+/// `context` makes the context of one hash. Each form has its own deadline: with a common one, only an account whose
+/// stored hash takes long would get [`HasherError::Busy`] for the second form.
 pub(crate) async fn verify_bounded(
     hasher: &dyn PasswordHasher,
     password: &Password,
     stored: Option<PasswordHash>,
-    context: &HashContext,
+    context: impl Fn() -> HashContext,
     may_stop: bool,
 ) -> Result<PasswordVerdict, HasherError> {
     if is_overlong(password) {
-        let _ = hasher.verify(Password::new(""), stored, context).await?;
+        let _ = hasher.verify(Password::new(""), stored, &context()).await?;
         return Ok(PasswordVerdict::Mismatch);
     }
     let normalized = password.normalized();
     let has_one_form = has_one_form(password);
-    let first = hasher.verify(normalized, stored.clone(), context).await?;
+    let first = hasher.verify(normalized, stored.clone(), &context()).await?;
     let is_match = first != PasswordVerdict::Mismatch;
     if has_one_form || (is_match && may_stop) {
         return Ok(first);
     }
-    let second = hasher.verify(password.clone(), stored, context).await?;
+    let second = hasher.verify(password.clone(), stored, &context()).await?;
     Ok(match second {
         _ if is_match => first,
         PasswordVerdict::Mismatch => PasswordVerdict::Mismatch,
@@ -43,6 +46,11 @@ pub(crate) async fn verify_bounded(
 /// Whether a password is its own normal form, so that it is tried once.
 pub(crate) fn has_one_form(password: &Password) -> bool {
     is_overlong(password) || password.normalized().expose() == password.expose()
+}
+
+/// How many hashes a refused attempt computes. It depends on the password alone.
+pub(crate) fn hashes_of_refusal(password: &Password) -> u32 {
+    if has_one_form(password) { 1 } else { 2 }
 }
 
 /// The verdict on a password.
