@@ -13,12 +13,13 @@ use std::fmt;
 
 use example_service::testing::{
     Application, PATIENCE, databases, serve, serve_over_a_failing_store, serve_with_redis,
+    serve_with_throttle,
 };
 use gatewright::Account;
 use gatewright::auth::AuthBuilder;
 use gatewright::http::{ProblemRenderer, TokenEndpoint, TrustedProxies};
 use gatewright_testkit::auth_routes::Target;
-use gatewright_testkit::{Outage, block_on};
+use gatewright_testkit::{FixedClock, Outage, block_on};
 
 use crate::new_file;
 
@@ -55,6 +56,7 @@ macro_rules! http_suites {
         $crate::example_suite! { [] with_rfc6749, rfc6749, || $crate::http::serve_with($crate::http::rfc6749, $application) }
         $crate::example_suite! { [] behind_a_proxy, forwarded, || $crate::http::serve_with($crate::http::proxies, $application) }
         $crate::example_suite! { [] over_a_failing_store, outage, || $crate::http::over_a_failing_store($application) }
+        $crate::example_suite! { [] with_the_throttle, throttled, || $crate::http::throttled($application) }
     };
 }
 
@@ -166,4 +168,12 @@ pub fn serve_with(settings: Settings, application: impl Application) -> &'static
 /// Starts an example over a store in memory that fails on demand.
 pub fn over_a_failing_store(application: impl Application) -> &'static (Target, Outage) {
     Box::leak(Box::new(serve_over_a_failing_store(application)))
+}
+
+/// Starts an example in memory with the default throttle, with these settings beside it, and returns its clock.
+pub type Start = &'static dyn Fn(Settings) -> (Target, FixedClock);
+
+/// Lets a case start an example with the default throttle. Each one counts its own attempts.
+pub fn throttled(application: impl Application + Clone) -> Start {
+    Box::leak(Box::new(move |settings: Settings| serve_with_throttle(settings, application.clone())))
 }

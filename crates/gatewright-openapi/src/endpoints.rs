@@ -247,7 +247,6 @@ fn denials_of(endpoint: Endpoint, style: Style) -> Vec<(&'static str, Denial)> {
             let wrong = ("The current password is wrong.", Denial::IncorrectPassword);
             vec![wrong, new_password(PolicyError::NewPassword(too_short)), TOO_MANY]
         }
-        Endpoint::Introspect => vec![TOO_MANY],
         Endpoint::EndSession => vec![("The caller has no session with this id.", Denial::NotFound)],
         _ => Vec::new(),
     }

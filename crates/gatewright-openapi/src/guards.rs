@@ -1,6 +1,7 @@
 //! The guards of one operation, as its `security` and its error responses.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use gatewright_core::{AccessRule, Denial, Requirement};
 use serde_json::{Value, json};
@@ -83,6 +84,11 @@ impl Guards {
         let denials = self.forbidden_denials();
         if !denials.is_empty() {
             responses.push((403, bodies.response(403, &self.forbidden(), &denials)));
+        }
+        if self.api_key.is_some() {
+            let limited = Denial::TooManyAttempts(Duration::from_secs(1));
+            let description = "The API key is invalid, after too many refused requests.";
+            responses.push((429, bodies.response(429, description, &[limited])));
         }
         responses.push((503, bodies.response(503, UNAVAILABLE, &[Denial::Unavailable])));
         responses

@@ -144,7 +144,7 @@ fn error_responses_match_the_guard() {
     assert_eq!(statuses(&behind::<User>()), "200 400 401 503");
     assert_eq!(statuses(&behind::<Maybe>()), "200 400 401 503");
     assert_eq!(statuses(&behind::<Admin>()), "200 400 401 403 503");
-    assert_eq!(statuses(&behind::<Key>()), "200 401 403 503");
+    assert_eq!(statuses(&behind::<Key>()), "200 401 403 429 503");
     assert_eq!(description(&behind::<AdminOrWriter>()), "Requires the role `admin` or the scope `write`.");
     assert_eq!(description(&behind::<Unmeetable>()), "Requires a permission that no caller can have.");
     assert_eq!(description(&behind::<ScopedKey>()), "The API key is invalid. Requires the scope `read`.");

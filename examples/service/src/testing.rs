@@ -30,7 +30,7 @@ use gatewright::auth::AuthBuilder;
 use gatewright::store::Prefix;
 use gatewright::{Account, Auth, MemoryStore};
 use gatewright_testkit::auth_routes::{Request, Response, Target, Tokens};
-use gatewright_testkit::{FailingStore, Outage, TestHasher, shared_secret};
+use gatewright_testkit::{FailingStore, FixedClock, Outage, TestHasher, shared_secret};
 
 use crate::config::{Config, Keys};
 use crate::start;
@@ -180,6 +180,20 @@ fn serve_config(
         (settings(builder.without_throttle()), config)
     };
     on_a_thread(builder, application)
+}
+
+/// As [`serve`], on memory, with the default throttle and a clock that stands still.
+pub fn serve_with_throttle(
+    settings: impl FnOnce(AuthBuilder<Account>) -> AuthBuilder<Account> + Send + 'static,
+    application: impl Application,
+) -> (Target, FixedClock) {
+    let (config, clock) = (config("memory:"), FixedClock::default());
+    let moved_by_the_test = clock.clone();
+    let builder = async move || {
+        let builder = start::builder(&config, TestHasher::new()).await.unwrap();
+        (settings(builder.with_clock(moved_by_the_test)), config)
+    };
+    (on_a_thread(builder, application), clock)
 }
 
 /// Repeats a call that may miss its deadline on a busy machine.

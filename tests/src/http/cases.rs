@@ -15,6 +15,7 @@ pub mod problem;
 pub mod rfc6749;
 pub mod forwarded;
 pub mod outage;
+pub mod throttled;
 
 /// Every case, as `module::case`, by the application that it needs.
 pub const CASES: &[&[&str]] = &[
@@ -23,13 +24,8 @@ pub const CASES: &[&[&str]] = &[
     crate::example_cases! { rfc6749 case_names },
     crate::example_cases! { forwarded case_names },
     crate::example_cases! { outage case_names },
+    crate::example_cases! { throttled case_names },
 ];
-
-/// Cases of the published table that no suite over HTTP has yet, each with the test that covers it.
-pub const ELSEWHERE: &[(&str, &str)] = &[(
-    "pd-429",
-    "no route limits attempts yet: gatewright-core, http::render::tests::a_problem_of_429_keeps_its_retry_after",
-)];
 
 /// The cases for an application with certain settings.
 #[doc(hidden)]
@@ -139,6 +135,22 @@ macro_rules! example_cases {
             }
         }
     };
+    (throttled $then:ident $($argument:tt)*) => {
+        gatewright_testkit::$then! { [$($argument)*]
+            throttled {
+                the_eleventh_wrong_login_of_a_name_is_429
+                pd_429
+                a_realm_adds_no_challenge_to_429
+                rfc6749_does_not_change_429
+                registrations_beyond_the_budget_are_429
+                five_wrong_current_passwords_end_the_session
+                refused_refreshes_and_api_keys_beyond_the_budget_are_429
+                a_spoofed_hop_does_not_change_the_network
+                clients_behind_an_unknown_proxy_share_a_larger_budget
+                limited_answers_are_documented
+            }
+        }
+    };
 }
 
 #[cfg(test)]
@@ -149,6 +161,6 @@ mod tests {
     fn every_case_is_in_a_list_once() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/cases");
         gatewright_testkit::auth_routes::assert_all_listed(CASES, folder);
-        assert_eq!(CASES.concat().len(), 58);
+        assert_eq!(CASES.concat().len(), 68);
     }
 }

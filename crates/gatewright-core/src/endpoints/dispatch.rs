@@ -246,7 +246,11 @@ impl EndpointRequest {
         let (media, bearer, api_key) = (MediaType::read(view), BearerToken::read(view), read_api_key(view));
         let needs_client = matches!(
             endpoint,
-            Endpoint::Login | Endpoint::Refresh | Endpoint::Register | Endpoint::ChangePassword
+            Endpoint::Login
+                | Endpoint::Refresh
+                | Endpoint::Register
+                | Endpoint::ChangePassword
+                | Endpoint::Introspect
         );
         let client = if needs_client { auth.request().client().clone() } else { ClientInfo::default() };
         let id = view.id().and_then(|text| text.parse().ok());

@@ -191,6 +191,13 @@ impl Response {
         self.expect(413, &[], r#"{"detail":"Request body too large"}"#);
     }
 
+    /// 429, with the time to wait in seconds.
+    #[track_caller]
+    pub fn expect_too_many_attempts(&self, retry_after: u32) {
+        let body = r#"{"detail":"Too many attempts","error":"too_many_attempts"}"#;
+        self.expect(429, &[("retry-after", &retry_after.to_string())], body);
+    }
+
     /// 503, with the time to wait.
     #[track_caller]
     pub fn expect_unavailable(&self) {

@@ -15,10 +15,10 @@ const FOLDER: &str = "GATEWRIGHT_DOCUMENTS";
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
 /// An operation of the document.
-struct Operation {
+pub(super) struct Operation {
     method: String,
     path: String,
-    about: Value,
+    pub(super) about: Value,
 }
 
 /// The credentials of a call.
@@ -169,7 +169,7 @@ pub fn the_page_loads_files_from_its_own_host_alone(target: &Target) {
     get("/docs/none.js").expect_not_found();
 }
 
-fn read(target: &Target) -> Value {
+pub(super) fn read(target: &Target) -> Value {
     let response = target.send(&Request::get("/openapi.json"));
     assert_eq!((response.status, response.header("content-type")), (200, Some("application/json")));
     response.json()
@@ -182,7 +182,7 @@ fn keep(document: &Value) {
     fs::write(std::path::Path::new(&folder).join(name), document.to_string()).unwrap();
 }
 
-fn operations(document: &Value) -> Vec<Operation> {
+pub(super) fn operations(document: &Value) -> Vec<Operation> {
     let mut all = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, about) in item.as_object().expect("operations") {
@@ -265,7 +265,7 @@ impl Operation {
     }
 
     /// The document has the status, the type of the body, its members and the challenge.
-    fn expect_documented(&self, document: &Value, response: &Response) {
+    pub(super) fn expect_documented(&self, document: &Value, response: &Response) {
         let documented = &self.about["responses"][response.status.to_string()];
         assert!(documented.is_object(), "{self}: {} is not documented", response.status);
         if response.body.is_empty() {
@@ -278,6 +278,8 @@ impl Operation {
         }
         let challenge = response.header("www-authenticate").is_some();
         assert!(!challenge || documented["headers"]["WWW-Authenticate"].is_object(), "{self}: the challenge");
+        let wait = response.header("retry-after").is_some();
+        assert!(!wait || documented["headers"]["Retry-After"].is_object(), "{self}: Retry-After");
         for (name, header) in [("accept-post", "Accept-Post"), ("accept-patch", "Accept-Patch")] {
             let is_documented = documented["headers"][header].is_object();
             assert_eq!(response.header(name).is_some(), is_documented, "{self}: {header}");
