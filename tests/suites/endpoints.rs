@@ -5,6 +5,7 @@ mod usernames;
 mod administration;
 mod login;
 mod throttle;
+mod throttle_outcomes;
 mod throttled_calls;
 mod create_session;
 mod refusal_floor;

@@ -24,6 +24,7 @@ const NETWORK_FAILURES: u64 = 6;
 const IN_FLIGHT: usize = 4;
 const DAY: u64 = 24 * 60 * 60;
 const TIMEOUT: u64 = 30;
+const LATE: u64 = 600;
 const INTERVAL: u64 = 2;
 
 /// What happens next. `choice` chooses one of the attempts without an outcome.
@@ -167,8 +168,8 @@ impl Model {
                 self.tried[index].failed = true;
                 self.advance();
             }
-            // What timed out has become a failure.
-            Outcome::GivenBack if one.failed => {}
+            // What timed out long ago is a failure for good.
+            Outcome::GivenBack if one.at + LATE <= self.now => {}
             Outcome::GivenBack => self.tried[index].counts = [false; 2],
             Outcome::Succeeded => {
                 self.known.insert((one.account, one.network), self.now);

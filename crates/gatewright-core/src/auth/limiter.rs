@@ -10,8 +10,8 @@ use crate::error::{AccessError, AuthError};
 use crate::event::{Event, EventSink, RequestContext};
 use crate::store::StoreError;
 use crate::throttle::{
-    Attempt, MAX_EXPIRED_PER_STEP, MemoryThrottle, Throttle, ThrottleDigests, ThrottleOutcome,
-    ThrottleSettings, ThrottleStep,
+    Attempt, CLOCK_TOLERANCE, IN_FLIGHT_TIMEOUT, MAX_EXPIRED_PER_STEP, MemoryThrottle, Throttle,
+    ThrottleDigests, ThrottleOutcome, ThrottleSettings, ThrottleStep,
 };
 use crate::types::{ClientInfo, Clock, RandomError, SecureRandom, Timer, UserId, random_bytes};
 
@@ -81,6 +81,8 @@ struct Unsettled {
     reservation: u64,
     settlement: Settlement,
     subject: Subject,
+    /// When it was put here first.
+    since: Duration,
 }
 
 /// Who makes an attempt on whose account, for events.
@@ -131,7 +133,8 @@ impl Limiter {
         // Dropped before the step has returned, it is given back: the step may have been made.
         let mut permit = Permit::new(self, subject, Some((attempt.clone(), reservation)));
         let step = ThrottleStep::acquire(&attempt, reservation, &self.settings, self.clock.now());
-        let outcome = match self.run_after_earlier(parts, &step).await {
+        self.settle_earlier(parts).await;
+        let outcome = match parts.throttle.run_step(&step).await.and_then(readable) {
             Ok(outcome) => outcome,
             Err(error) if self.failure == ThrottleFailure::Admit => {
                 self.report_failure(error, &permit.subject);
@@ -207,28 +210,31 @@ impl Limiter {
             }
             *cleaned_at = Some(now);
         }
-        let deleted = parts.throttle.delete_expired_states(self.clock.now(), MAX_EXPIRED_PER_STEP).await;
+        // A node whose clock is ahead deletes nothing that the others need.
+        let before = self.clock.now().saturating_sub(CLOCK_TOLERANCE);
+        let deleted = parts.throttle.delete_expired_states(before, MAX_EXPIRED_PER_STEP).await;
         if let Err(error) = deleted {
             self.report_failure(error, &Subject::default());
         }
     }
 
-    /// Runs a step, after the outcomes of earlier attempts whose futures were dropped.
-    async fn run_after_earlier(
-        &self,
-        parts: &Parts,
-        step: &ThrottleStep,
-    ) -> Result<ThrottleOutcome, StoreError> {
+    /// Stores the outcomes of earlier attempts whose futures were dropped. A failure is reported, and does not
+    /// concern the attempt that comes next: the outcome waits again, until it is as old as [`IN_FLIGHT_TIMEOUT`].
+    async fn settle_earlier(&self, parts: &Parts) {
         for _ in 0..SETTLED_PER_ATTEMPT {
             let next = self.unsettled().pop_front();
             let Some(next) = next else { break };
-            let Unsettled { attempt, reservation, settlement, subject } = next;
+            let Unsettled { attempt, reservation, settlement, subject, since } = next;
             // If this future is dropped as well, the outcome waits for the next attempt.
             let mut permit = Permit::new(self, subject, Some((attempt, reservation)));
-            permit.settlement = settlement;
-            permit.settle(parts).await?;
+            (permit.settlement, permit.unsettled_since) = (settlement, Some(since));
+            let Err(error) = permit.settle(parts).await else { continue };
+            self.report_failure(error, &permit.subject);
+            if self.timer.now().saturating_sub(since) >= IN_FLIGHT_TIMEOUT {
+                permit.reserved = None;
+            }
+            break;
         }
-        readable(parts.throttle.run_step(step).await?)
     }
 
     fn reservation(&self) -> Result<u64, RandomError> {
@@ -282,11 +288,14 @@ pub(crate) struct Permit<'a> {
     settlement: Settlement,
     subject: Subject,
     is_locked: bool,
+    /// Since when the outcome waits to be stored.
+    unsettled_since: Option<Duration>,
 }
 
 impl<'a> Permit<'a> {
     const fn new(limiter: &'a Limiter, subject: Subject, reserved: Option<(Attempt, u64)>) -> Self {
-        Self { limiter, reserved, settlement: Settlement::GivenBack, subject, is_locked: false }
+        let settlement = Settlement::GivenBack;
+        Self { limiter, reserved, settlement, subject, is_locked: false, unsettled_since: None }
     }
 
     const fn unlimited(limiter: &'a Limiter, subject: Subject) -> Self {
@@ -304,8 +313,9 @@ impl<'a> Permit<'a> {
     }
 
     /// No hash was computed.
-    pub(crate) const fn undo(&mut self) {
+    pub(crate) async fn given_back(mut self) {
         self.settlement = Settlement::GivenBack;
+        self.store().await;
     }
 
     /// The attempt succeeded.
@@ -367,10 +377,11 @@ impl<'a> Permit<'a> {
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let Some((attempt, reservation)) = self.reserved.take() else { return };
+        let since = self.unsettled_since.unwrap_or_else(|| self.limiter.timer.now());
         let mut unsettled = self.limiter.unsettled();
         if unsettled.len() < MAX_UNSETTLED {
-            let subject = std::mem::take(&mut self.subject);
-            unsettled.push_back(Unsettled { attempt, reservation, settlement: self.settlement, subject });
+            let (subject, settlement) = (std::mem::take(&mut self.subject), self.settlement);
+            unsettled.push_back(Unsettled { attempt, reservation, settlement, subject, since });
         }
     }
 }

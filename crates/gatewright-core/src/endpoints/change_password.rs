@@ -135,8 +135,12 @@ impl<U: AuthUser> Accounts<U> {
     async fn change_limited_password(
         &self,
         identity: &Identity<U>,
-        change: PasswordChange,
+        mut change: PasswordChange,
     ) -> Result<TokenPair, AuthError> {
+        // A new password that is refused is no attempt.
+        let names = identity.user().names();
+        let refusal = PolicyError::NewPassword;
+        change.new = self.inner.check_new_password(&change.new, &names, &change.client, refusal).await?;
         let has_one_form = has_one_form(&change.current);
         let (user, session) = (identity.claims().subject(), identity.session());
         let subject = self.inner.subject(Some(user.clone()), change.client.clone());
@@ -162,9 +166,11 @@ impl<U: AuthUser> Accounts<U> {
                 }
             }
             // The first of two forms may have been judged.
-            Err(AuthError::Hasher(HasherError::Busy {})) if !has_one_form => {}
+            Err(AuthError::Hasher(HasherError::Busy {})) if !has_one_form => {
+                permit.failed().await;
+            }
             // No password was judged, or the right one.
-            Err(_) => permit.undo(),
+            Err(_) => permit.given_back().await,
         }
         changed
     }
@@ -182,12 +188,9 @@ impl<U: AuthUser> Accounts<U> {
     async fn change_password(
         &self,
         identity: &Identity<U>,
-        mut change: PasswordChange,
+        change: PasswordChange,
     ) -> Result<TokenPair, AuthError> {
         let inner = &self.inner;
-        let names = identity.user().names();
-        let refusal = PolicyError::NewPassword;
-        change.new = inner.check_new_password(&change.new, &names, &change.client, refusal).await?;
         // Everything that can fail without the stores comes before the first step.
         let epoch = Epoch::generate(&*inner.randomness)?;
         let old = current_session(inner, identity).await?;

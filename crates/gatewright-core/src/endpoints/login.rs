@@ -145,11 +145,18 @@ async fn verify_user<U: AuthUser>(inner: &Shared<U>, login: &Login) -> Result<U,
     let may_log_in = user.as_ref().is_some_and(AuthUser::is_active) && !permit.is_locked();
     permit.begin();
     let verified = verify_bounded(&*inner.hasher, &login.password, stored, context, may_log_in).await;
-    // Of two forms, the first may have been judged.
-    if matches!(verified, Err(HasherError::Busy {})) && has_one_form(&login.password) {
-        permit.undo();
-    }
-    let verdict = verified?;
+    let verdict = match verified {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            // Of two forms, the first may have been judged.
+            if matches!(error, HasherError::Busy {}) && has_one_form(&login.password) {
+                permit.given_back().await;
+            } else {
+                permit.failed().await;
+            }
+            return Err(error.into());
+        }
+    };
     let locked = permit.is_locked().then_some(LoginError::Locked);
     match refusal(login, user.as_ref(), verdict).or(locked) {
         Some(cause) => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::bytes::{Entry, Reader, Writer, remove};
-use super::settings::IN_FLIGHT_TIMEOUT;
+use super::settings::{IN_FLIGHT_TIMEOUT, LATE_OUTCOME};
 use crate::types::Timestamp;
 
 /// How often the first wait is doubled at most. 2^20 seconds are longer than any other limit.
@@ -16,6 +16,8 @@ pub(super) struct Attempts {
     failures: u32,
     /// The time of the last failure.
     last: Timestamp,
+    /// Reservations without an outcome. Those older than [`IN_FLIGHT_TIMEOUT`] are failures that can still be
+    /// given back.
     in_flight: Vec<Entry>,
 }
 
@@ -29,21 +31,27 @@ impl Attempts {
         Self { seen: now, failures, last: now, in_flight: Vec::new() }
     }
 
-    /// The state at this time: reservations without an outcome have become failures. Failures before `reset`
-    /// are forgotten.
+    /// The state at this time: reservations whose outcome is too late are failures for good. Failures before
+    /// `reset` are forgotten.
     pub(super) fn advance(&mut self, now: Timestamp, reset: Option<Duration>) {
         self.seen = self.seen.max(now);
         let seen = self.seen;
         while let Some(index) =
-            self.in_flight.iter().position(|entry| entry.at.saturating_add(IN_FLIGHT_TIMEOUT) <= seen)
+            self.in_flight.iter().position(|entry| entry.at.saturating_add(LATE_OUTCOME) <= seen)
         {
             let entry = self.in_flight.remove(index);
             self.count(entry.at);
         }
         // A reservation counts as a failure.
-        if self.in_flight.is_empty() && reset.is_some_and(|reset| self.last.saturating_add(reset) <= seen) {
-            self.failures = 0;
+        let is_in_flight = self.in_flight.iter().any(|entry| !self.is_overdue(entry));
+        if !is_in_flight && reset.is_some_and(|reset| self.last().saturating_add(reset) <= seen) {
+            self.clear();
         }
+    }
+
+    /// Whether the reservation has become a failure.
+    fn is_overdue(&self, entry: &Entry) -> bool {
+        entry.at.saturating_add(IN_FLIGHT_TIMEOUT) <= self.seen
     }
 
     fn count(&mut self, at: Timestamp) {
@@ -52,8 +60,9 @@ impl Attempts {
     }
 
     /// The failures without those in flight.
-    pub(super) const fn failures(&self) -> u32 {
-        self.failures
+    pub(super) fn failures(&self) -> u32 {
+        let overdue = self.in_flight.iter().filter(|entry| self.is_overdue(entry)).count();
+        self.failures.saturating_add(u32::try_from(overdue).unwrap_or(u32::MAX))
     }
 
     /// The failures with those in flight.
@@ -83,21 +92,26 @@ impl Attempts {
         self.in_flight.push(Entry::new(id, self.seen));
     }
 
-    /// The reservation failed. If it is not there, it counted as a failure before.
-    pub(super) fn fail(&mut self, id: u64) {
-        if let Some(entry) = remove(&mut self.in_flight, id) {
+    /// The reservation failed. If it is not there, it counted as a failure before. Returns whether it was there.
+    pub(super) fn fail(&mut self, id: u64) -> bool {
+        let entry = remove(&mut self.in_flight, id);
+        if let Some(entry) = entry {
             self.count(entry.at);
         }
+        entry.is_some()
     }
 
-    pub(super) fn give_back(&mut self, id: u64) {
-        remove(&mut self.in_flight, id);
+    /// Returns whether the reservation was there.
+    pub(super) fn give_back(&mut self, id: u64) -> bool {
+        remove(&mut self.in_flight, id).is_some()
     }
 
     /// The reservation succeeded: no failure before it counts. Others in flight still do.
     pub(super) fn succeed(&mut self, id: u64) {
         self.give_back(id);
         self.failures = 0;
+        let seen = self.seen;
+        self.in_flight.retain(|entry| entry.at.saturating_add(IN_FLIGHT_TIMEOUT) > seen);
     }
 
     /// Forgets the failures and those in flight.
@@ -130,4 +144,42 @@ impl Attempts {
 pub(super) fn since(time: Timestamp, now: Timestamp) -> Option<Duration> {
     let micros = time.as_micros().checked_sub(now.as_micros())?;
     (micros > 0).then(|| Duration::from_micros(micros))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_seconds(1_700_000_000);
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    fn after(seconds: u64) -> Timestamp {
+        START.saturating_add(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_late_reservation_is_a_failure_until_it_is_given_back() {
+        let mut attempts = Attempts::new(START);
+        attempts.reserve(1);
+        attempts.advance(after(29), Some(DAY));
+        assert_eq!((attempts.failures(), attempts.total()), (0, 1));
+        attempts.advance(after(30), Some(DAY));
+        assert_eq!((attempts.failures(), attempts.total()), (1, 1));
+        attempts.advance(after(599), Some(DAY));
+        assert!(attempts.clone().give_back(1));
+        attempts.advance(after(600), Some(DAY));
+        assert!(!attempts.give_back(1), "it is a failure for good");
+        assert_eq!((attempts.failures(), attempts.total()), (1, 1));
+    }
+
+    #[test]
+    fn a_success_clears_late_reservations_and_keeps_those_in_flight() {
+        let mut attempts = Attempts::new(START);
+        attempts.reserve(1);
+        attempts.advance(after(30), Some(DAY));
+        attempts.reserve(2);
+        attempts.reserve(3);
+        attempts.succeed(3);
+        assert_eq!((attempts.failures(), attempts.total()), (0, 1));
+    }
 }

@@ -97,8 +97,9 @@ impl Network {
         self.in_flight.push(Entry::new(id, self.seen));
     }
 
-    pub(super) fn give_back(&mut self, id: u64) {
-        remove(&mut self.in_flight, id);
+    /// Returns whether the reservation was there.
+    pub(super) fn give_back(&mut self, id: u64) -> bool {
+        remove(&mut self.in_flight, id).is_some()
     }
 
     /// Counts a failure on this account, also if its reservation is forgotten. Returns whether the network is

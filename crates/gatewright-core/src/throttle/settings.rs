@@ -19,8 +19,10 @@ pub const NETWORK_IN_FLIGHT: u32 = 64;
 /// How long a client waits if its network has too many attempts in flight: 1 second.
 pub const IN_FLIGHT_RETRY: Duration = Duration::from_secs(1);
 /// After how long an attempt in flight without an outcome is forgotten: 30 seconds. For an account it is a
-/// failure then.
+/// failure then, unless it is given back within 10 minutes.
 pub const IN_FLIGHT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an attempt whose outcome is late can still be given back to its account.
+pub(super) const LATE_OUTCOME: Duration = Duration::from_secs(10 * 60);
 /// The budget of an IPv6 /48 is that of a /64 times 8.
 pub const WIDE_NETWORK_FACTOR: u32 = 8;
 /// The budget of all clients behind a proxy that is not configured is that of a network times 20.

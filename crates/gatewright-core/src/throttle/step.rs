@@ -275,17 +275,22 @@ impl ThrottleStep {
         loaded.is_changed = true;
         match (&mut loaded.state, self.action) {
             // Others share the state: one of them must not clear the failures of all.
-            (State::Attempts(attempts), Action::Succeed) if loaded.is_shared => attempts.give_back(id),
+            (State::Attempts(attempts), Action::Succeed) if loaded.is_shared => {
+                loaded.is_changed = attempts.give_back(id);
+            }
             (State::Attempts(attempts), Action::Succeed) => attempts.succeed(id),
-            (State::Attempts(attempts), Action::Fail) => attempts.fail(id),
-            (State::Attempts(attempts), Action::GiveBack) => attempts.give_back(id),
+            // Nothing is written without the reservation: a refused attempt must cause no writes.
+            (State::Attempts(attempts), Action::Fail) => loaded.is_changed = attempts.fail(id),
+            (State::Attempts(attempts), Action::GiveBack) => loaded.is_changed = attempts.give_back(id),
             (State::Network(state), Action::Fail) => {
                 outcome.stuffing |= state.fail(id, *account, &rules.network());
             }
-            (State::Network(state), Action::Succeed | Action::GiveBack) => state.give_back(id),
+            (State::Network(state), Action::Succeed | Action::GiveBack) => {
+                loaded.is_changed = state.give_back(id);
+            }
             (State::Owner(owner), Action::Succeed) => owner.succeed(id, *network),
             (State::Owner(owner), Action::Fail) => outcome.lock = owner.fail(id, &self.settings),
-            (State::Owner(owner), Action::GiveBack) => owner.attempts.give_back(id),
+            (State::Owner(owner), Action::GiveBack) => loaded.is_changed = owner.attempts.give_back(id),
             (State::Owner(owner), Action::Unlock) => {
                 outcome.is_locked = owner.is_locked(&self.settings);
                 owner.unlock();
@@ -399,5 +404,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_reservation_that_is_not_there_is_given_back_without_a_write() {
+        let ((attempt, _), settings, now) = (login(), Arc::default(), NOW);
+        let admitted = ThrottleStep::acquire(&attempt, 1, &settings, now).decide(&[]);
+        let states: Vec<Option<&[u8]>> =
+            admitted.writes.iter().map(|write| write.state.as_ref().map(ThrottleState::bytes)).collect();
+        assert_eq!((states.len(), states.contains(&None)), (attempt.keys().len(), false));
+        let given_back = |reservation| {
+            ThrottleStep::give_back(&attempt, reservation, &settings, now).decide(&states).writes.len()
+        };
+        assert_eq!((given_back(2), given_back(1)), (0, states.len()));
     }
 }

@@ -90,7 +90,8 @@ pub async fn attempts_that_are_given_back_leave_nothing<T: Cloned>(handles: [T; 
     bench.admitted(&attempt, after(31)).await;
 }
 
-/// A process may stop between a reservation and its outcome. A later outcome changes nothing.
+/// A process may stop between a reservation and its outcome. A later failure changes nothing. An attempt that is
+/// given back within ten minutes is no failure any more.
 pub async fn an_attempt_without_an_outcome_becomes_a_failure<T: Cloned>(handles: [T; 2]) {
     let bench = Bench::new(handles);
     let attempt = bench.login("ada", HERE);
@@ -100,6 +101,13 @@ pub async fn an_attempt_without_an_outcome_becomes_a_failure<T: Cloned>(handles:
     bench.fail(&lost, after(31)).await;
     bench.give_back(&lost, after(31)).await;
     assert_eq!(bench.limited(&attempt, after(32)).await, seconds(29));
+    let other = bench.login("eve", 2);
+    let late = bench.admitted(&other, START).await;
+    bench.fail_times(9, &other, after(31)).await;
+    assert_eq!(bench.limited(&other, after(31)).await, seconds(30));
+    bench.give_back(&late, after(599)).await;
+    bench.admitted(&other, after(599)).await;
+    assert_eq!(bench.limited(&other, after(599)).await, seconds(30), "nine failures and one in flight");
 }
 
 /// The pair of a network has the same waits as the account, and is not cleared by a success elsewhere.
