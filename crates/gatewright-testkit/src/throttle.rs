@@ -1,4 +1,4 @@
-//! A conformance suite for [`Throttle`](gatewright_core::Throttle).
+//! A conformance suite for [`Throttle`].
 
 pub mod accounts;
 pub mod networks;
