@@ -5,6 +5,7 @@ mod usernames;
 mod administration;
 mod login;
 mod throttle;
+mod locked_accounts;
 mod throttle_outcomes;
 mod throttled_calls;
 mod create_session;

@@ -194,7 +194,9 @@ pub fn assert_all_listed(lists: &[&[&str]], folder: &str) {
         let module = file.file_stem().unwrap().to_str().unwrap();
         let source = std::fs::read_to_string(&file).unwrap();
         // A case is a public function that takes a target and returns nothing.
-        let cases = source.lines().filter(|line| line.ends_with("Target) {") || line.ends_with("Outage)) {"));
+        let is_case =
+            |line: &&str| ["Target) {", "Outage)) {", "Start) {"].iter().any(|end| line.ends_with(end));
+        let cases = source.lines().filter(is_case);
         let names = cases.filter_map(|line| line.strip_prefix("pub fn ")?.split('(').next());
         written.extend(names.map(|name| format!("{module}::{name}")));
     }
