@@ -30,7 +30,7 @@ impl<U: AuthUser> DangerousAuthBuilder<U> {
     /// Limits attempts in the memory of each node, also beside a feed between nodes.
     ///
     /// Risk: an attacker who reaches all nodes has the budget of every limit on each of them, and each restart
-    /// forgets failures and locks. With a store that the nodes share
+    /// loses failures and locks. With a store that the nodes share
     /// ([`with_throttle`](AuthBuilder::with_throttle)) they have one budget.
     pub fn with_memory_throttle(self) -> AuthBuilder<U> {
         self.0.with_unshared_throttle()

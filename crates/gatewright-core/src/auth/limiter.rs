@@ -15,7 +15,8 @@ use crate::throttle::{
 };
 use crate::types::{ClientInfo, Clock, RandomError, SecureRandom, Timer, UserId, random_bytes};
 
-/// How many outcomes wait at most to be stored. Of further ones, the reservation is forgotten in the store.
+/// How many outcomes wait at most to be stored. A further one is dropped, and its reservation
+/// expires in the store.
 const MAX_UNSETTLED: usize = 1_024;
 /// How many outcomes an attempt stores for others before it. Each attempt leaves one at most.
 const SETTLED_PER_ATTEMPT: usize = 4;
@@ -177,7 +178,7 @@ impl Limiter {
         self.of_owner(user, ThrottleStep::unlock).await
     }
 
-    /// Lifts the lock of a user, and forgets the networks from which the user logged in.
+    /// Lifts the lock of a user, and deletes the known networks of the user.
     pub(crate) async fn forget(&self, user: &UserId) -> Result<(), StoreError> {
         self.of_owner(user, ThrottleStep::forget).await.map(drop)
     }
@@ -330,7 +331,7 @@ impl<'a> Permit<'a> {
         self.store().await
     }
 
-    /// The attempt took place. What it took is never given back.
+    /// The attempt took place. Its tokens are never given back.
     pub(crate) fn spent(mut self) {
         self.reserved = None;
     }

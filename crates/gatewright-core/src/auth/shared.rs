@@ -61,7 +61,7 @@ impl<U> Shared<U> {
         Subject { user, client, request: self.request.clone() }
     }
 
-    /// Lifts the lock of a user whose password was set, and forgets the known networks. A failure is an event: the
+    /// Lifts the lock of a user whose password was set, and deletes the known networks. A failure is an event: the
     /// password is set.
     pub(crate) async fn forget_attempts(&self, user: &UserId) {
         if let Err(error) = self.limiter.forget(user).await {

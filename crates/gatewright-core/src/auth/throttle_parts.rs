@@ -86,7 +86,7 @@ impl ThrottleParts {
             ));
         }
         if matches!(self.choice, Choice::Default) {
-            tracing::info!(target: "gatewright", "login attempts are limited in the memory of this process: a restart forgets them (`with_throttle`)");
+            tracing::info!(target: "gatewright", "login attempts are limited in the memory of this process: a restart loses the counts (`with_throttle` names a store that keeps them)");
         }
         Ok(Some((throttle, self.digests(is_memory, issuer, randomness)?)))
     }

@@ -10,7 +10,7 @@ use crate::types::DerivedKey;
 
 impl<U: AuthUser> AuthBuilder<U> {
     /// Sets where attempts are counted, for example the SQL store or Redis. [`Auth::local`](crate::Auth::local) uses its own store.
-    /// [`Auth::builder`](crate::Auth::builder) counts in the memory of this process, unless set: a restart forgets all failures.
+    /// [`Auth::builder`](crate::Auth::builder) counts in the memory of this process, unless set: a restart loses all failures.
     ///
     /// All nodes need one throttle. [`build`](Self::build) refuses one in memory beside a feed between nodes.
     pub fn with_throttle(self, throttle: impl Throttle) -> Self {

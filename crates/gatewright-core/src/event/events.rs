@@ -324,7 +324,7 @@ pub enum Event<'a> {
     /// once a minute.
     #[non_exhaustive]
     Throttled {
-        /// What the last one was for.
+        /// The purpose of the last one.
         purpose: Purpose,
         /// Which limit it met.
         kind: KeyKind,

@@ -31,8 +31,8 @@ impl Attempts {
         Self { seen: now, failures, last: now, in_flight: Vec::new() }
     }
 
-    /// The state at this time: reservations whose outcome is too late are failures for good. Failures before
-    /// `reset` are forgotten.
+    /// The state at this time: reservations whose outcome is too late are failures for good. The count becomes
+    /// zero where the last failure is older than `reset`.
     pub(super) fn advance(&mut self, now: Timestamp, reset: Option<Duration>) {
         self.seen = self.seen.max(now);
         let seen = self.seen;
@@ -114,7 +114,7 @@ impl Attempts {
         self.in_flight.retain(|entry| entry.at.saturating_add(IN_FLIGHT_TIMEOUT) > seen);
     }
 
-    /// Forgets the failures and those in flight.
+    /// Sets the failures and the attempts in flight to zero.
     pub(super) fn clear(&mut self) {
         self.failures = 0;
         self.in_flight.clear();

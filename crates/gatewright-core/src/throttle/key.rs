@@ -11,7 +11,7 @@ use crate::types::{
     ClientInfo, ClientNetwork, DerivedKey, RandomError, SecureRandom, SessionId, UserId, random_bytes,
 };
 
-/// What an attempt is for. Each purpose has a budget of its own.
+/// The purpose of an attempt. Each purpose has a budget of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Purpose {
@@ -325,7 +325,7 @@ fn first<const N: usize>(digest: [u8; 32]) -> [u8; N] {
     bytes
 }
 
-/// One attempt: its keys, and what the states of some keys remember of it.
+/// One attempt: its keys, and the entries that the states of some keys store for it.
 #[derive(Debug, Clone)]
 pub struct Attempt {
     purpose: Purpose,
@@ -344,7 +344,7 @@ impl Attempt {
         Self { purpose, keys, network, account }
     }
 
-    /// What the attempt is for.
+    /// The purpose.
     #[must_use]
     pub const fn purpose(&self) -> Purpose {
         self.purpose

@@ -28,12 +28,12 @@ const MAX_EXPIRED: usize = 16;
 /// A throttle in the memory of one process: the default of [`Auth::builder`](crate::Auth::builder).
 ///
 /// It holds [`DEFAULT_MEMORY_KEYS`] states, and as many of owners (consecutive failures and known networks of a
-/// user). A restart forgets all of them.
+/// user). A restart loses all of them.
 /// - When it is full, further keys are counted in [`SHARED_BUCKETS`], which a secret hash chooses. A bucket has a
 ///   larger budget ([`SHARED_BUCKET_FACTOR`](super::SHARED_BUCKET_FACTOR)), and a success clears none of its failures. So no key is refused
 ///   only because the throttle is full.
 /// - When the owners are full, the one whose state expires first makes room. A user with failures is never
-///   forgotten for another.
+///   deleted for another.
 ///
 /// Clones share their contents.
 ///
@@ -214,7 +214,7 @@ impl Tables {
         }
     }
 
-    /// Whether there is room for this owner. If not, the owner whose state expires first is forgotten, unless no
+    /// Whether there is room for this owner. If not, the owner whose state expires first is deleted, unless no
     /// state expires.
     fn makes_room_for(&mut self, key: &ThrottleKey) -> bool {
         if self.owners.states.contains_key(key) || self.owners.states.len() < self.capacity {

@@ -100,7 +100,7 @@ impl Rules<'_> {
         factor.saturating_mul(self.share)
     }
 
-    /// After how long without a failure failures are forgotten. Those of a user never are.
+    /// The time after the last failure at which the count becomes zero. The count of a user never does.
     fn reset(&self) -> Option<Duration> {
         (self.kind != KeyKind::Owner).then_some(self.settings.failures_reset)
     }
@@ -203,7 +203,7 @@ impl State {
         }
     }
 
-    /// What the store is to keep; `None` if the state says no more than an absent one.
+    /// The bytes that the store keeps, or `None` if the state equals that of an absent key.
     pub(super) fn to_stored(&self, rules: &Rules<'_>) -> Option<ThrottleState> {
         let expires_at = match self {
             Self::Attempts(attempts) if attempts.is_empty() => None,
