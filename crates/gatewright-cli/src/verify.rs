@@ -100,8 +100,8 @@ impl Verify {
             KeyError::Format => format!("{}: must be a JWK set: {{\"keys\":[…]}}", self.jwks.display()),
             error => self.failed(&error),
         })?;
-        for error in set.rejected() {
-            warn(&format!("{}: a key is not used: {error}", self.jwks.display()));
+        for rejected in set.rejected() {
+            warn(&format!("{}: a key is not used: {rejected}", self.jwks.display()));
         }
         Ok(set.into_keys())
     }

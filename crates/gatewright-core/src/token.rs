@@ -213,12 +213,18 @@ pub enum TokenError {
     /// A required claim is missing.
     #[error("a required claim is missing")]
     ClaimMissing,
+    /// The claim that identifies the user is missing: `sub`, or the one that the issuer's profile names.
+    #[error("the token has no `sub`, or not the claim that stands for it; the issuer must add it")]
+    SubjectMissing,
     /// A claim is of a wrong type.
     #[error("a claim is of a wrong type")]
     ClaimType,
     /// A claim's value is out of range.
     #[error("a claim is out of range")]
     ClaimRange,
+    /// A claim has another value than the issuer's profile requires. Such a token is often of another kind.
+    #[error("a claim has a value that the issuer's profile does not accept")]
+    ClaimValue,
     /// The token is from another issuer.
     #[error("the token is from another issuer")]
     Issuer,
@@ -244,7 +250,7 @@ pub enum TokenError {
 
 impl TokenError {
     /// Every error.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Size,
         Self::Format,
         Self::Header,
@@ -256,8 +262,10 @@ impl TokenError {
         Self::Json,
         Self::Duplicate,
         Self::ClaimMissing,
+        Self::SubjectMissing,
         Self::ClaimType,
         Self::ClaimRange,
+        Self::ClaimValue,
         Self::Issuer,
         Self::Audience,
         Self::Expired,
@@ -286,8 +294,10 @@ impl TokenError {
             Self::Json => "json",
             Self::Duplicate => "duplicate",
             Self::ClaimMissing => "claim_missing",
+            Self::SubjectMissing => "subject_missing",
             Self::ClaimType => "claim_type",
             Self::ClaimRange => "claim_range",
+            Self::ClaimValue => "claim_value",
             Self::Issuer => "issuer",
             Self::Audience => "audience",
             Self::Expired => "expired",
@@ -307,6 +317,6 @@ mod tests {
     #[test]
     fn media_types_and_error_names_are_distinct() {
         assert_eq!(TokenKind::ALL.map(TokenKind::media_type).iter().collect::<BTreeSet<_>>().len(), 4);
-        assert_eq!(TokenError::ALL.map(TokenError::name).iter().collect::<BTreeSet<_>>().len(), 20);
+        assert_eq!(TokenError::ALL.map(TokenError::name).iter().collect::<BTreeSet<_>>().len(), 22);
     }
 }

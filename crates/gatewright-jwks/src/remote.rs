@@ -6,7 +6,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use gatewright_core::{Timestamp, TokenError, TokenKind, TokenVerifier, VerifiedClaims};
-use gatewright_jwt::{IssuerVerifier, Jwt, has_key_id};
+use gatewright_jwt::{IssuerVerifier, Jwt};
 
 use crate::fetch::FetchFailure;
 use crate::refresher::Shared;
@@ -66,9 +66,9 @@ impl RemoteIssuer {
     /// does not have exactly one key.
     fn may_need_another_key(&self, token: &str, error: TokenError) -> bool {
         match error {
-            TokenError::Key => self.jwt.accepts_without_kid() || has_key_id(token),
+            TokenError::Key => self.jwt.accepts_without_kid() || self.jwt.has_key_id(token),
             TokenError::Signature | TokenError::Algorithm => {
-                self.jwt.accepts_without_kid() && !has_key_id(token)
+                self.jwt.accepts_without_kid() && !self.jwt.has_key_id(token)
             }
             _ => false,
         }
@@ -101,6 +101,14 @@ impl TokenVerifier for RemoteIssuer {
 impl IssuerVerifier for RemoteIssuer {
     fn issuer(&self) -> &str {
         self.jwt.issuer()
+    }
+
+    fn accepts_issuer(&self, issuer: &str) -> bool {
+        self.jwt.accepts_issuer(issuer)
+    }
+
+    fn max_token_bytes(&self) -> usize {
+        self.jwt.max_token_bytes()
     }
 }
 

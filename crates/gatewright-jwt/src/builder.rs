@@ -4,14 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatewright_core::token::FUTURE_TOLERANCE;
+use gatewright_core::token::{FUTURE_TOLERANCE, MAX_ACCESS_LIFETIME, MAX_TOKEN_BYTES};
 use gatewright_core::{BuildError, TokenKind};
 
 use crate::algorithm::Algorithm;
 use crate::cache::Cache;
 use crate::claims::Expected;
 use crate::error::KeyError;
-use crate::header::is_same_type;
+use crate::header::{Header, is_same_type};
+use crate::prepared::Prepared;
+use crate::profile::TokenProfile;
 use crate::ring::{KeyRing, State};
 use crate::secret::HmacSecret;
 use crate::signing::SigningKey;
@@ -45,6 +47,10 @@ pub(crate) struct Rules {
     pub(crate) without_kid: bool,
     /// The tokens are of another issuer: only access tokens are accepted, without sessions.
     pub(crate) foreign: bool,
+    /// What the tokens of the other issuer look like, if they do not look as RFC 9068 says.
+    pub(crate) profile: Option<Arc<Prepared>>,
+    pub(crate) max_token_bytes: usize,
+    pub(crate) max_access_lifetime: Duration,
 }
 
 impl Jwt {
@@ -108,12 +114,57 @@ impl Rules {
 
     /// How a payload of this kind is read.
     pub(crate) fn expected(&self, kind: TokenKind) -> Expected<'_> {
-        Expected { audience: self.audience(kind), foreign: self.foreign }
+        let audiences = match &self.profile {
+            None => std::slice::from_ref(self.audience(kind)),
+            Some(profile) => &profile.audiences,
+        };
+        Expected { audiences, foreign: self.foreign }
+    }
+
+    /// The longest lifetime of tokens of this kind.
+    pub(crate) const fn max_lifetime(&self, kind: TokenKind) -> Duration {
+        match kind {
+            TokenKind::Access => self.max_access_lifetime,
+            other => other.max_lifetime(),
+        }
+    }
+
+    /// The members of the header that are ignored.
+    pub(crate) fn ignored_headers(&self) -> &[&'static str] {
+        self.profile.as_ref().map_or(&[], |profile| profile.ignored_headers())
+    }
+
+    /// Whether the `issuer` of a key restricts what it signs.
+    pub(crate) fn binds_keys(&self) -> bool {
+        self.profile.as_ref().is_some_and(|profile| profile.binds_keys())
+    }
+
+    /// Whether `typ` is that of this kind. Once the ring has a signing key, a profile's types no longer apply.
+    pub(crate) fn accepts_type(&self, state: &State, header: &Header<'_>, kind: TokenKind) -> bool {
+        match &self.profile {
+            Some(profile) if !state.can_sign() => profile.accepts_type(header),
+            _ => header.is_of(self.media_type(state, kind)),
+        }
+    }
+
+    /// Takes over what the profile says.
+    fn apply(&mut self, profile: &TokenProfile) -> Result<(), BuildError> {
+        let twice = "is part of the profile; set it with `TokenProfile::with_types`";
+        require(self.access_type.is_none(), "access_type", twice)?;
+        let prepared = profile.prepare(&self.issuer, &self.audience)?;
+        self.issuer = Arc::clone(prepared.issuer());
+        if let Some(first) = prepared.audiences.first() {
+            self.audience = Arc::clone(first);
+        }
+        self.max_token_bytes = profile.max_token_bytes;
+        self.max_access_lifetime = profile.max_lifetime;
+        self.profile = Some(Arc::new(prepared));
+        Ok(())
     }
 
     /// The expected `typ`. Once the ring has a signing key, the custom access type no longer
     /// applies.
-    pub(crate) fn media_type(&self, state: &State, kind: TokenKind) -> &str {
+    fn media_type(&self, state: &State, kind: TokenKind) -> &str {
         match (kind, &self.access_type) {
             (TokenKind::Access, Some(other)) if !state.can_sign() => other,
             _ => kind.media_type(),
@@ -145,6 +196,7 @@ pub struct JwtBuilder {
     rules: Rules,
     misplaced_id: bool,
     cache: Option<usize>,
+    profile: Option<TokenProfile>,
 }
 
 impl fmt::Debug for JwtBuilder {
@@ -164,8 +216,11 @@ impl JwtBuilder {
             access_type: None,
             without_kid: false,
             foreign: false,
+            profile: None,
+            max_token_bytes: MAX_TOKEN_BYTES,
+            max_access_lifetime: MAX_ACCESS_LIFETIME,
         };
-        Self { keys, rules, misplaced_id: false, cache: None }
+        Self { keys, rules, misplaced_id: false, cache: None, profile: None }
     }
 
     /// The issuer: the `iss` of every token, written and checked. Usually the URL of the service that
@@ -233,6 +288,26 @@ impl JwtBuilder {
         self
     }
 
+    /// The tokens are of another issuer and look as this profile says. Implies
+    /// [`of_another_issuer`](Self::of_another_issuer). If the profile has an issuer or audiences, the builder
+    /// needs none.
+    ///
+    /// ```
+    /// use gatewright::Jwt;
+    /// use gatewright::token::{KeyRing, TokenProfile};
+    ///
+    /// let keys = KeyRing::default(); // the keys that the issuer publishes
+    /// let verifier = Jwt::builder(keys).with_profile(TokenProfile::firebase("my-project")).build()?;
+    /// # use gatewright::token::IssuerVerifier;
+    /// assert_eq!(verifier.issuer(), "https://securetoken.google.com/my-project");
+    /// # Ok::<(), gatewright::auth::BuildError>(())
+    /// ```
+    pub fn with_profile(mut self, profile: TokenProfile) -> Self {
+        self.rules.foreign = true;
+        self.profile = Some(profile);
+        self
+    }
+
     /// Settings that weaken a check, for issuers whose tokens need it. They are not for a ring that
     /// signs.
     pub const fn dangerous(self) -> DangerousJwtBuilder {
@@ -245,13 +320,17 @@ impl JwtBuilder {
     /// If the issuer or the audience is missing, if the secret is missing, short, a placeholder or a
     /// key file, or if another setting is out of range. The error names the setting.
     pub fn build(self) -> Result<Jwt, BuildError> {
-        let rules = self.rules;
+        let mut rules = self.rules;
+        if let Some(profile) = &self.profile {
+            rules.apply(profile)?;
+        }
         let (issuer, audience) = (
             r#"is missing or empty; set it with `.issuer("https://…")`"#,
             r#"is missing or empty; set it with `.audience("…")`"#,
         );
         require(!rules.issuer.is_empty(), "issuer", issuer)?;
-        require(!rules.audience.is_empty(), "audience", audience)?;
+        let stands_in = self.profile.as_ref().is_some_and(|profile| profile.client.is_some());
+        require(stands_in || !rules.audience.is_empty(), "audience", audience)?;
         for (setting, time) in [("leeway", rules.leeway), ("tolerance", rules.tolerance)] {
             if time > MAX_LEEWAY {
                 let error = BuildError::new(setting, "must be at most 60 seconds");
@@ -266,7 +345,17 @@ impl JwtBuilder {
         };
         check_foreign(&rules, &ring)?;
         let cache = self.cache.map(Cache::new).transpose()?;
+        if let Some(profile) = &self.profile {
+            log(profile, &rules.issuer);
+        }
         Ok(Jwt { ring, rules, cache })
+    }
+}
+
+/// Logs what a profile accepts beyond RFC 9068.
+fn log(profile: &TokenProfile, issuer: &str) {
+    for deviation in profile.deviations() {
+        tracing::info!(issuer, deviation, "the profile of an issuer accepts more than RFC 9068");
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use gatewright_core::TokenError;
 use gatewright_core::token::AuthMethods;
@@ -13,10 +14,11 @@ use serde_json::value::RawValue;
 use crate::json::{Fault, Names, Skip, Text};
 use crate::number::{BadNumber, NumericDate};
 
-/// The expected audience, and whether the tokens are of another issuer.
+/// The expected audiences, and whether the tokens are of another issuer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expected<'a> {
-    pub(crate) audience: &'a str,
+    /// One of them must be in `aud`.
+    pub(crate) audiences: &'a [Arc<str>],
     /// Of another issuer: `sid` and `epoch` are ignored, because their meaning there is unknown.
     /// `scope`, `auth_time` and `amr` are ignored if they have another type than ours.
     pub(crate) foreign: bool,
@@ -27,8 +29,8 @@ pub(crate) struct Expected<'a> {
 pub(crate) struct RawClaims<'de> {
     pub(crate) issuer: Option<Cow<'de, str>>,
     pub(crate) subject: Option<Cow<'de, str>>,
-    /// Whether the expected audience is in `aud`.
-    pub(crate) audience: Option<bool>,
+    /// `aud`: the position of the first expected audience that it contains, if any.
+    pub(crate) audience: Option<Option<usize>>,
     pub(crate) expires_at: Option<NumericDate>,
     pub(crate) not_before: Option<NumericDate>,
     pub(crate) issued_at: Option<NumericDate>,
@@ -140,7 +142,7 @@ impl<'de> Visitor<'de> for Members<'_, 'de> {
                 "iss" => fault.fill(&mut claims.issuer, map.next_value_seed(Text))?,
                 "sub" => fault.fill(&mut claims.subject, map.next_value_seed(Text))?,
                 "aud" => {
-                    fault.fill(&mut claims.audience, map.next_value_seed(Audience(expected.audience)))?
+                    fault.fill(&mut claims.audience, map.next_value_seed(Audience(expected.audiences)))?
                 }
                 "exp" => fault.fill(&mut claims.expires_at, fault.number(&mut map, numbers))?,
                 "nbf" => fault.fill(&mut claims.not_before, fault.number(&mut map, numbers))?,
@@ -213,33 +215,39 @@ impl<'de, T, F: FnOnce(&'de str) -> Option<T>> DeserializeSeed<'de> for Lenient<
     }
 }
 
-/// A string or an array of strings. Reads whether the expected one is among them. Strings are
+/// A string or an array of strings. Reads which of the expected ones is among them. Strings are
 /// compared byte for byte.
-struct Audience<'a>(&'a str);
+struct Audience<'a>(&'a [Arc<str>]);
+
+impl Audience<'_> {
+    fn position(&self, text: &str) -> Option<usize> {
+        self.0.iter().position(|expected| **expected == *text)
+    }
+}
 
 impl<'de> DeserializeSeed<'de> for Audience<'_> {
-    type Value = bool;
+    type Value = Option<usize>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Audience<'_> {
-    type Value = bool;
+    type Value = Option<usize>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string or an array of strings")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<bool, E> {
-        Ok(text == self.0)
+    fn visit_str<E: Error>(self, text: &str) -> Result<Option<usize>, E> {
+        Ok(self.position(text))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
-        let mut found = false;
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Option<usize>, A::Error> {
+        let mut found = None;
         while let Some(text) = seq.next_element_seed(Text)? {
-            found |= text == self.0;
+            found = found.or_else(|| self.position(&text));
         }
         Ok(found)
     }

@@ -107,7 +107,7 @@ impl TryFrom<jwk::Jwk> for VerifyingKey {
 /// )?;
 /// let set = JwkSet::try_from(&theirs)?;
 /// assert_eq!(set.keys().len(), 1);
-/// assert_eq!(set.rejected(), [KeyError::Private]);
+/// assert_eq!(set.rejected()[0].error(), KeyError::Private);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[cfg_attr(docsrs, doc(cfg(feature = "jsonwebtoken")))]

@@ -15,7 +15,7 @@ pub enum KeyError {
     Placeholder,
     /// The key is shorter than the minimum: for HMAC the length of the hash, for RSA 2048 bits.
     Short,
-    /// The key is longer than the maximum: 8192 bits for RSA, 64 KiB for a document, 256 KiB or 64
+    /// The key is longer than the maximum: 8192 bits for RSA, 64 KiB for a document, 1 MiB or 256
     /// keys for a set.
     Long,
     /// The secret has fewer than 8 different bytes.
@@ -42,7 +42,7 @@ pub enum KeyError {
     Invalid,
     /// The id is empty or longer than [`MAX_KEY_ID_BYTES`](crate::MAX_KEY_ID_BYTES).
     Id,
-    /// Another key of the set has the same id.
+    /// Another key of the set has the same id and algorithm.
     Duplicate,
     /// The random source or the cryptographic library failed.
     Unavailable,
@@ -71,7 +71,7 @@ impl KeyError {
             Self::Use => "is not for signatures",
             Self::Invalid => "is not valid",
             Self::Id => "has an id that is not 1 to 128 bytes long",
-            Self::Duplicate => "has the same id as another key",
+            Self::Duplicate => "has the same id and algorithm as another key",
             Self::Unavailable => {
                 "could not be processed: the random source or the cryptographic library failed"
             }

@@ -6,7 +6,6 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatewright_core::token::MAX_TOKEN_BYTES;
 use gatewright_core::{TokenError, TokenKind};
 use serde::Serialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
@@ -39,8 +38,13 @@ pub(crate) struct Header<'de> {
 
 impl<'de> Header<'de> {
     pub(crate) fn parse(text: &'de str) -> Result<Self, TokenError> {
+        Self::parse_ignoring(text, &[])
+    }
+
+    /// Reads a header that may have these members. They are checked for duplicates and depth only.
+    pub(crate) fn parse_ignoring(text: &'de str, ignored: &[&'static str]) -> Result<Self, TokenError> {
         let fault = Fault::default();
-        fault.parse(text, Members { fault: &fault }, TokenError::Header, TokenError::Header)
+        fault.parse(text, Members { fault: &fault, ignored }, TokenError::Header, TokenError::Header)
     }
 
     /// Whether `typ` is this media type. Case and one prefix `application/` are ignored (RFC 7515
@@ -53,16 +57,6 @@ impl<'de> Header<'de> {
 /// Whether a header with a member of this name is rejected, with any value.
 pub(crate) fn is_rejected_member(name: &str) -> bool {
     name == CRITICAL || REJECTED.contains(&name)
-}
-
-/// Whether a token's header has a key id (`kid`). Nothing is verified. For code that fetches keys:
-/// without a key id it does not know which key to fetch.
-#[must_use]
-pub fn has_key_id(token: &str) -> bool {
-    let segment = token.split('.').next().filter(|_| token.len() <= MAX_TOKEN_BYTES);
-    let decoded = segment.and_then(|segment| URL_SAFE_NO_PAD.decode(segment).ok()).unwrap_or_default();
-    let text = std::str::from_utf8(&decoded).unwrap_or_default();
-    Header::parse(text).is_ok_and(|header| header.key_id.is_some())
 }
 
 /// Whether two media types are equal. Case and one prefix `application/` of each are ignored (RFC
@@ -94,6 +88,7 @@ pub(crate) fn encode(algorithm: &str, key_id: &str, kind: TokenKind) -> String {
 
 struct Members<'a> {
     fault: &'a Fault,
+    ignored: &'a [&'static str],
 }
 
 impl<'de> DeserializeSeed<'de> for Members<'_> {
@@ -120,7 +115,9 @@ impl<'de> Visitor<'de> for Members<'_> {
                 "kid" => &mut header.key_id,
                 "typ" => &mut header.media_type,
                 CRITICAL => return Err(self.fault.raise(TokenError::Critical)),
-                other if REJECTED.contains(&other) => return Err(self.fault.raise(TokenError::Header)),
+                other if REJECTED.contains(&other) && !self.ignored.contains(&other) => {
+                    return Err(self.fault.raise(TokenError::Header));
+                }
                 other => {
                     if TEXTS.contains(&other) {
                         names.read_text(name, &mut map, self.fault)?;

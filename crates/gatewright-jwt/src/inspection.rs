@@ -20,7 +20,7 @@ pub fn check_header(text: &str) -> Result<(), TokenError> {
 /// # Errors
 /// The error of verification with any settings, unless the tokens are of another issuer.
 pub fn check_payload(text: &str) -> Result<(), TokenError> {
-    RawClaims::parse(text, Expected { audience: "", foreign: false }).map(drop)
+    RawClaims::parse(text, Expected { audiences: &[], foreign: false }).map(drop)
 }
 
 /// Whether a member occurs twice, at any depth.

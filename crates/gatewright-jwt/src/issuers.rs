@@ -20,19 +20,51 @@ use crate::claims::{Expected, RawClaims};
 /// A verifier of the tokens of one issuer, to be added to [`Issuers`]. [`Jwt`] and `RemoteIssuer`
 /// implement it.
 pub trait IssuerVerifier: TokenVerifier {
-    /// The `iss` of every token that the verifier accepts.
+    /// The `iss` of the tokens that the verifier accepts. If there are several, as those of an issuer's
+    /// tenants, the one that the verifier is configured with.
     fn issuer(&self) -> &str;
+
+    /// Whether the verifier can accept a token with this `iss`. It only selects the verifier, which then checks
+    /// the token. A verifier of one issuer keeps the default.
+    fn accepts_issuer(&self, issuer: &str) -> bool {
+        issuer == self.issuer()
+    }
+
+    /// The longest token that the verifier reads, in bytes. [`MAX_TOKEN_BYTES`] unless a profile allows more.
+    fn max_token_bytes(&self) -> usize {
+        MAX_TOKEN_BYTES
+    }
 }
 
 impl IssuerVerifier for Jwt {
     fn issuer(&self) -> &str {
         &self.rules.issuer
     }
+
+    fn accepts_issuer(&self, issuer: &str) -> bool {
+        match &self.rules.profile {
+            None => *issuer == *self.rules.issuer,
+            Some(profile) => profile.accepts_issuer(issuer),
+        }
+    }
+
+    fn max_token_bytes(&self) -> usize {
+        self.rules.max_token_bytes
+    }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl<T: IssuerVerifier + ?Sized> IssuerVerifier for Arc<T> {
     fn issuer(&self) -> &str {
         (**self).issuer()
+    }
+
+    fn accepts_issuer(&self, issuer: &str) -> bool {
+        (**self).accepts_issuer(issuer)
+    }
+
+    fn max_token_bytes(&self) -> usize {
+        (**self).max_token_bytes()
     }
 }
 
@@ -67,11 +99,12 @@ impl<T: IssuerVerifier + ?Sized> IssuerVerifier for Arc<T> {
 pub struct Issuers<O = ()> {
     verifiers: HashMap<String, Entry>,
     own: Arc<O>,
+    max_token_bytes: usize,
 }
 
 #[derive(Clone)]
 struct Entry {
-    verifier: Arc<dyn TokenVerifier>,
+    verifier: Arc<dyn IssuerVerifier>,
     own: bool,
 }
 
@@ -89,7 +122,8 @@ impl Issuers {
     /// If the verifier's issuer is empty or was added before.
     pub fn with_own<O: IssuerVerifier + 'static>(self, own: O) -> Result<Issuers<O>, BuildError> {
         let own = Arc::new(own);
-        Issuers { verifiers: self.verifiers, own: Arc::clone(&own) }.add(own, true)
+        let Self { verifiers, max_token_bytes, .. } = self;
+        Issuers { verifiers, own: Arc::clone(&own), max_token_bytes }.add(own, true)
     }
 }
 
@@ -108,9 +142,13 @@ impl<O> Issuers<O> {
     fn add(mut self, verifier: impl IssuerVerifier + 'static, own: bool) -> Result<Self, BuildError> {
         let issuer = verifier.issuer().to_owned();
         require(!issuer.is_empty(), "issuer", "is empty")?;
-        if self.verifiers.contains_key(&issuer) {
+        let overlaps = |(name, entry): (&String, &Entry)| {
+            entry.verifier.accepts_issuer(&issuer) || verifier.accepts_issuer(name)
+        };
+        if self.verifiers.contains_key(&issuer) || self.verifiers.iter().any(overlaps) {
             return Err(BuildError::new("issuer", "must be added once").with_found(issuer));
         }
+        self.max_token_bytes = self.max_token_bytes.max(verifier.max_token_bytes());
         self.verifiers.insert(issuer, Entry { verifier: Arc::new(verifier), own });
         Ok(self)
     }
@@ -123,7 +161,7 @@ impl<O: Send + Sync> TokenVerifier for Issuers<O> {
         token: &str,
         now: Timestamp,
     ) -> Result<Arc<VerifiedClaims>, TokenError> {
-        if token.len() > MAX_TOKEN_BYTES {
+        if token.len() > self.max_token_bytes {
             return Err(TokenError::Size);
         }
         let payload = token.split('.').nth(1).ok_or(TokenError::Format)?;
@@ -131,9 +169,23 @@ impl<O: Send + Sync> TokenVerifier for Issuers<O> {
         let text = std::str::from_utf8(&decoded).map_err(|_| TokenError::Json)?;
         // Not verified yet. Parsed as strictly as the verifier parses it, so that both read the
         // same issuer.
-        let unverified = Expected { audience: "", foreign: true };
+        let unverified = Expected { audiences: &[], foreign: true };
         let issuer = RawClaims::parse(text, unverified)?.issuer.ok_or(TokenError::ClaimMissing)?;
-        self.verifiers.get(&*issuer).ok_or(TokenError::Issuer)?.verify(kind, token, now)
+        self.select(&issuer).ok_or(TokenError::Issuer)?.verify(kind, token, now)
+    }
+}
+
+impl<O> Issuers<O> {
+    /// The only verifier that accepts this `iss`.
+    fn select(&self, issuer: &str) -> Option<&Entry> {
+        if let Some(entry) = self.verifiers.get(issuer) {
+            return Some(entry);
+        }
+        let mut accepting = self.verifiers.values().filter(|entry| entry.verifier.accepts_issuer(issuer));
+        match (accepting.next(), accepting.next()) {
+            (Some(entry), None) => Some(entry),
+            _ => None,
+        }
     }
 }
 
@@ -172,13 +224,14 @@ impl<O: TokenIssuer> TokenIssuer for Issuers<O> {
 
 impl<O> Clone for Issuers<O> {
     fn clone(&self) -> Self {
-        Self { verifiers: self.verifiers.clone(), own: Arc::clone(&self.own) }
+        let (verifiers, own) = (self.verifiers.clone(), Arc::clone(&self.own));
+        Self { verifiers, own, max_token_bytes: self.max_token_bytes }
     }
 }
 
 impl Default for Issuers {
     fn default() -> Self {
-        Self { verifiers: HashMap::new(), own: Arc::new(()) }
+        Self { verifiers: HashMap::new(), own: Arc::new(()), max_token_bytes: MAX_TOKEN_BYTES }
     }
 }
 

@@ -33,7 +33,7 @@ struct Secret(Option<Zeroizing<String>>);
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(Some(Zeroizing::new(String::deserialize(deserializer)?))))
+        Ok(Self(Option::<String>::deserialize(deserializer)?.map(Zeroizing::new)))
     }
 }
 
@@ -44,33 +44,22 @@ impl Secret {
     }
 }
 
-/// Reads a member that may be missing, but must not be null.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
-/// The members that are read. All others are checked for duplicates and depth.
+/// The members that are read. `null` counts as absent. All others are checked for duplicates and depth.
 #[derive(Deserialize)]
 pub(crate) struct Jwk<'a> {
     #[serde(borrow)]
     kty: Cow<'a, str>,
-    #[serde(default, deserialize_with = "present")]
     alg: Option<String>,
-    #[serde(default, deserialize_with = "present")]
     kid: Option<String>,
-    #[serde(default, rename = "use", deserialize_with = "present")]
+    #[serde(rename = "use")]
     usage: Option<String>,
-    #[serde(default, deserialize_with = "present")]
     key_ops: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "present")]
     crv: Option<String>,
-    #[serde(default, deserialize_with = "present")]
+    /// An extension of Microsoft: the only issuer that the key signs for.
+    issuer: Option<String>,
     n: Option<String>,
-    #[serde(default, deserialize_with = "present")]
     e: Option<String>,
-    #[serde(default, deserialize_with = "present")]
     x: Option<String>,
-    #[serde(default, deserialize_with = "present")]
     y: Option<String>,
     #[serde(default)]
     k: Secret,
@@ -162,6 +151,10 @@ impl<'a> Jwk<'a> {
             Wanted::Signing if !private && !symmetric => Err(KeyError::Public),
             _ => Ok(()),
         }
+    }
+
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
     }
 
     pub(crate) fn id(&self) -> Option<&str> {

@@ -1,24 +1,25 @@
 //! JWK sets (RFC 7517 §5): reading those of other issuers, and publishing our own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::algorithm::Algorithm;
 use crate::error::KeyError;
-use crate::json::walk;
 use crate::jwk::{Jwk, Wanted};
-use crate::key::VerifyingKey;
+use crate::key::{MAX_KEY_ID_BYTES, VerifyingKey};
 use crate::public::PublicMembers;
 
-/// The maximal length of a JWK set, in bytes.
-pub const MAX_JWKS_BYTES: usize = 256 * 1024;
+/// The maximal length of a JWK set: 1 MiB.
+pub const MAX_JWKS_BYTES: usize = 1024 * 1024;
 
-/// The maximal number of keys in a JWK set.
-pub const MAX_JWKS_KEYS: usize = 64;
+/// The maximal number of keys in a JWK set: 256, usable or not.
+pub const MAX_JWKS_KEYS: usize = 256;
 
-/// The usable keys of a JWK set, and the reasons why the others are rejected.
+/// The usable keys of a JWK set, and the reasons why the others are rejected. An entry that cannot be used
+/// costs that entry alone.
 ///
 /// ```
 /// use gatewright::token::{JwkSet, KeyError};
@@ -30,15 +31,53 @@ pub const MAX_JWKS_KEYS: usize = 64;
 ///     ]}"#,
 /// )?;
 /// assert_eq!(set.keys().len(), 1);
-/// assert_eq!(set.rejected(), [KeyError::Private]);
+/// let rejected = set.rejected();
+/// assert_eq!((rejected[0].position(), rejected[0].id(), rejected[0].error()), (1, Some("b"), KeyError::Private));
 /// # Ok::<(), KeyError>(())
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct JwkSet {
     keys: Vec<VerifyingKey>,
-    rejected: Vec<KeyError>,
-    /// The ids of those rejected keys that have one.
-    rejected_ids: Vec<String>,
+    rejected: Vec<RejectedKey>,
+}
+
+/// An entry of a set that is not used, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RejectedKey {
+    position: usize,
+    id: Option<String>,
+    error: KeyError,
+}
+
+impl RejectedKey {
+    /// The position in the set. The first entry is 0.
+    #[must_use]
+    pub const fn position(&self) -> usize {
+        self.position
+    }
+
+    /// The entry's `kid`, if it has one of at most [`MAX_KEY_ID_BYTES`].
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// Why it is not used.
+    #[must_use]
+    pub const fn error(&self) -> KeyError {
+        self.error
+    }
+}
+
+/// The issuer chooses the `kid`, so it is escaped.
+impl fmt::Display for RejectedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "entry {}", self.position)?;
+        if let Some(id) = &self.id {
+            write!(f, " with the kid {id:?}")?;
+        }
+        write!(f, " {}", self.error.problem())
+    }
 }
 
 /// The only member that is read of a rejected key.
@@ -54,9 +93,10 @@ struct RawSet<'a> {
 }
 
 impl JwkSet {
-    /// Reads the public keys of a set. Unusable keys are left out. If different keys have the same
-    /// id, all of them are left out. A key that occurs twice counts once. An RSA key that names no
-    /// algorithm is for RS256, as in OpenID Connect.
+    /// Reads the public keys of a set. Unusable keys are left out. Keys of different algorithms can have the
+    /// same id. If different keys have the same id and algorithm, all of them are left out. A key that occurs
+    /// twice counts once. An RSA key that names no algorithm is for RS256, as in OpenID Connect. A member that
+    /// is `null` counts as absent.
     ///
     /// # Errors
     /// If the text is not a JWK set, or is longer than [`MAX_JWKS_BYTES`] or [`MAX_JWKS_KEYS`].
@@ -87,9 +127,9 @@ impl JwkSet {
         self.keys
     }
 
-    /// Why the other keys are rejected: one reason for each.
+    /// The other keys, and why they are rejected.
     #[must_use]
-    pub fn rejected(&self) -> &[KeyError] {
+    pub fn rejected(&self) -> &[RejectedKey] {
         &self.rejected
     }
 
@@ -97,55 +137,53 @@ impl JwkSet {
         if text.len() > MAX_JWKS_BYTES {
             return Err(KeyError::Long);
         }
-        walk(text).map_err(|_| KeyError::Format)?;
         let raw: RawSet<'_> = serde_json::from_str(text).map_err(|_| KeyError::Format)?;
         if raw.keys.len() > MAX_JWKS_KEYS {
             return Err(KeyError::Long);
         }
+        let mut keys = Vec::new();
         let mut set = Self::default();
-        for key in raw.keys {
-            match read_key(key.get(), wanted, only) {
-                Ok(key) => set.keys.push(key),
-                Err(error) => set.reject(key.get(), error),
+        for (position, entry) in raw.keys.iter().map(|entry| entry.get()).enumerate() {
+            match read_key(entry, wanted, only) {
+                Ok(key) => keys.push((position, key)),
+                Err(error) => set.rejected.push(RejectedKey { position, id: id_of(entry), error }),
             }
         }
-        set.drop_duplicates();
+        set.add_distinct(keys);
         Ok(set)
     }
 
     /// The ids of those rejected keys that have one.
     pub(crate) fn rejected_ids(&self) -> impl Iterator<Item = &str> {
-        self.rejected_ids.iter().map(String::as_str)
+        self.rejected.iter().filter_map(RejectedKey::id)
     }
 
-    fn reject(&mut self, text: &str, error: KeyError) {
-        self.rejected.push(error);
-        self.rejected_ids.extend(serde_json::from_str::<KeyId>(text).ok().map(|key| key.kid));
-    }
-
-    /// Keeps one of equal keys. If different keys have the same id, removes all of them, because a
-    /// token does not say which one it is signed with.
-    fn drop_duplicates(&mut self) {
-        let all = std::mem::take(&mut self.keys);
-        let mut ids: HashMap<String, Vec<VerifyingKey>> = HashMap::new();
-        let order: Vec<String> = all.iter().map(|key| key.id().to_owned()).collect();
-        for key in all {
-            let same = ids.entry(key.id().to_owned()).or_default();
-            if !same.iter().any(|own| own.is_same(&key)) {
-                same.push(key);
-            }
+    /// Keeps one of equal keys. If different keys have the same id and algorithm, rejects all of them, because
+    /// a token does not say which one it is signed with.
+    fn add_distinct(&mut self, keys: Vec<(usize, VerifyingKey)>) {
+        let of = |key: &VerifyingKey| (key.id().to_owned(), key.algorithm());
+        let mut same: HashMap<(String, Algorithm), (VerifyingKey, bool)> = HashMap::new();
+        for (_, key) in &keys {
+            let (first, differ) = same.entry(of(key)).or_insert_with(|| (key.clone(), false));
+            *differ |= !first.is_same(key);
         }
-        for id in order {
-            let Some(mut same) = ids.remove(&id) else { continue };
-            match (same.pop(), same.len()) {
-                (Some(key), 0) => self.keys.push(key),
-                (_, others) => {
-                    self.rejected.extend(std::iter::repeat_n(KeyError::Duplicate, others + 1));
-                    self.rejected_ids.push(id);
-                }
+        let mut added = HashSet::new();
+        for (position, key) in keys {
+            let name = of(&key);
+            if same.get(&name).is_some_and(|(_, differ)| *differ) {
+                let id = Some(key.id().to_owned());
+                self.rejected.push(RejectedKey { position, id, error: KeyError::Duplicate });
+            } else if added.insert(name) {
+                self.keys.push(key);
             }
         }
     }
+}
+
+/// The `kid` of an entry that is rejected.
+fn id_of(entry: &str) -> Option<String> {
+    let id = serde_json::from_str::<KeyId>(entry).ok()?.kid;
+    (!id.is_empty() && id.len() <= MAX_KEY_ID_BYTES).then_some(id)
 }
 
 fn read_key(text: &str, wanted: Wanted, only: &[Algorithm]) -> Result<VerifyingKey, KeyError> {

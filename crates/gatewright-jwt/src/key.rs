@@ -43,6 +43,8 @@ pub struct VerifyingKey {
     signature_bytes: usize,
     /// Equal for keys with the same numbers or secret, also if their algorithms differ.
     material: Fingerprint,
+    /// The member `issuer` of the JWK. Profiles of several tenants read it.
+    issuer: Option<Arc<str>>,
     verifier: Verifier,
 }
 
@@ -97,7 +99,7 @@ impl VerifyingKey {
         let id = derive_id(&key).into();
         let material = fingerprint(trim_zeros(bytes));
         let verifier = Verifier::Hmac { key: Arc::new(key), derivation: Derivation::from_secret(bytes) };
-        Ok(Self { id, algorithm, signature_bytes, material, verifier })
+        Ok(Self { id, algorithm, signature_bytes, material, issuer: None, verifier })
     }
 
     pub(crate) fn from_parsed(
@@ -107,11 +109,12 @@ impl VerifyingKey {
     ) -> Result<Self, KeyError> {
         jwk.check_use(wanted)?;
         let algorithm = jwk.algorithm(expected)?;
-        let key = if algorithm.is_symmetric() {
+        let mut key = if algorithm.is_symmetric() {
             Self::from_secret(algorithm, &jwk.secret()?)?
         } else {
             Self::from_parts(algorithm, jwk.public()?)?
         };
+        key.issuer = jwk.issuer().map(Arc::from);
         match jwk.id() {
             Some(id) => key.with_id(id),
             None => Ok(key),
@@ -126,6 +129,7 @@ impl VerifyingKey {
             id: thumbprint.into(),
             algorithm,
             signature_bytes: checked.signature_bytes,
+            issuer: None,
             verifier: Verifier::Public { key: checked.key, members: Arc::new(checked.members) },
         })
     }
@@ -163,9 +167,15 @@ impl VerifyingKey {
         }
     }
 
-    /// Whether both are the same key for the same algorithm under the same id.
+    /// The only issuer that the key signs for, if its JWK names one.
+    pub(crate) const fn issuer(&self) -> Option<&Arc<str>> {
+        self.issuer.as_ref()
+    }
+
+    /// Whether both are the same key for the same algorithm and issuer under the same id.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.is_same_material(other) && self.id == other.id && self.algorithm == other.algorithm
+        let same_use = self.algorithm == other.algorithm && self.issuer == other.issuer;
+        self.is_same_material(other) && self.id == other.id && same_use
     }
 
     /// Whether both have the same numbers or secret.

@@ -70,6 +70,11 @@ mod jwks;
 mod conversions;
 mod ring;
 mod cache;
+mod conditions;
+mod profile;
+mod profiles;
+mod deviations;
+mod prepared;
 mod builder;
 mod issue;
 mod verify;
@@ -80,12 +85,16 @@ pub mod inspection;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use builder::{DangerousJwtBuilder, Jwt, JwtBuilder, MAX_LEEWAY};
 pub use cache::MAX_CACHE_TOKENS;
+pub use conditions::{ClaimPath, ClaimValue};
 pub use error::{KeyError, RingError};
 pub use generate::NewKey;
-pub use header::has_key_id;
 pub use issuers::{IssuerVerifier, Issuers};
-pub use jwks::{JwkSet, MAX_JWKS_BYTES, MAX_JWKS_KEYS};
+pub use jwks::{JwkSet, MAX_JWKS_BYTES, MAX_JWKS_KEYS, RejectedKey};
 pub use key::{MAX_KEY_ID_BYTES, VerifyingKey};
+pub use profile::{
+    DangerousTokenProfile, GithubId, HeaderMember, MAX_PROFILE_LIFETIME, MAX_PROFILE_TOKEN_BYTES,
+    TokenProfile,
+};
 pub use ring::KeyRing;
 pub use secret::{HmacSecret, MIN_SECRET_BYTES};
 pub use signing::SigningKey;

@@ -55,7 +55,8 @@ pub(crate) struct State {
     active: Option<Active>,
     /// The keys that can sign, including the active one.
     signing: Vec<Arc<SigningKey>>,
-    keys: HashMap<Box<str>, Arc<VerifyingKey>>,
+    /// The keys by id. Several keys with one id have different algorithms, and none of them signs.
+    keys: HashMap<Box<str>, Vec<Arc<VerifyingKey>>>,
     jwks: Arc<str>,
     /// Each change increments it.
     pub(crate) generation: u64,
@@ -80,10 +81,11 @@ impl KeyRing {
         Self::from_state(state)
     }
 
-    /// Creates a ring that verifies and does not sign: for the tokens of another issuer.
+    /// Creates a ring that verifies and does not sign: for the tokens of another issuer. Keys of different
+    /// algorithms can have the same id; the token's algorithm chooses one.
     ///
     /// # Errors
-    /// [`RingError::Duplicate`] if two keys have the same id.
+    /// [`RingError::Duplicate`] if two keys have the same id and algorithm.
     pub fn verifying(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, RingError> {
         let mut state = State::empty();
         keys.into_iter().try_for_each(|key| state.add(key))?;
@@ -119,6 +121,9 @@ impl KeyRing {
             if own.any(|own| own.is_same_material(&key) && own.algorithm() != key.algorithm()) {
                 return Err(RingError::Duplicate);
             }
+            if state.keys.contains_key(key.id()) {
+                return Err(RingError::Duplicate);
+            }
             state.add(key)
         })
     }
@@ -135,7 +140,7 @@ impl KeyRing {
         })
     }
 
-    /// Removes a key: its tokens are rejected from now on.
+    /// Removes the key with this id, or all of them: their tokens are rejected from now on.
     ///
     /// # Errors
     /// [`RingError::Active`] for the key that signs, [`RingError::Unknown`] if the ring has no key
@@ -172,9 +177,9 @@ impl KeyRing {
             let mut next = State::empty();
             let unusable: HashSet<String> = set.rejected_ids().map(str::to_owned).collect();
             set.into_keys().into_iter().try_for_each(|key| next.add(key))?;
-            for (id, key) in &state.keys {
-                if unusable.contains(&**id) && next.find(id).is_none() {
-                    next.keys.insert(id.clone(), Arc::clone(key));
+            for (id, keys) in &state.keys {
+                if unusable.contains(&**id) && !next.keys.contains_key(id) {
+                    next.keys.insert(id.clone(), keys.clone());
                 }
             }
             state.replaced_by(next)
@@ -253,28 +258,33 @@ impl State {
     }
 
     fn add(&mut self, key: VerifyingKey) -> Result<(), RingError> {
-        if self.keys.contains_key(key.id()) {
+        let same_id = self.keys.entry(key.id().into()).or_default();
+        if same_id.iter().any(|own| own.algorithm() == key.algorithm()) {
             return Err(RingError::Duplicate);
         }
-        self.keys.insert(key.id().into(), Arc::new(key));
+        same_id.push(Arc::new(key));
         Ok(())
+    }
+
+    fn all(&self) -> impl Iterator<Item = &VerifyingKey> {
+        self.keys.values().flatten().map(|key| &**key)
     }
 
     /// An error if the id or the key material is already in the ring.
     fn check_new(&self, key: &VerifyingKey) -> Result<(), RingError> {
-        let known = self.keys.values().any(|own| own.id() == key.id() || own.is_same_material(key));
+        let known = self.all().any(|own| own.id() == key.id() || own.is_same_material(key));
         if known { Err(RingError::Duplicate) } else { Ok(()) }
     }
 
     fn add_signing(&mut self, key: SigningKey) {
-        self.keys.insert(key.id().into(), Arc::new(key.verifying_key().clone()));
+        self.keys.insert(key.id().into(), vec![Arc::new(key.verifying_key().clone())]);
         self.signing.push(Arc::new(key));
     }
 
     /// Updates the JWK set and the generation, after a change.
     fn seal(&mut self) {
-        let mut keys: Vec<&VerifyingKey> = self.keys.values().map(|key| &**key).collect();
-        keys.sort_by(|one, other| one.id().cmp(other.id()));
+        let mut keys: Vec<&VerifyingKey> = self.all().collect();
+        keys.sort_by_key(|key| (key.id(), key.algorithm().name()));
         self.jwks = jwks::publish(keys.into_iter()).into();
         self.generation = self.generation.wrapping_add(1);
     }
@@ -298,14 +308,16 @@ impl State {
         if active.header(kind)? == segment { Some(&active.verifying) } else { None }
     }
 
-    /// The key with exactly this id. An id longer than that of any key is not looked up.
-    pub(crate) fn find(&self, id: &str) -> Option<&VerifyingKey> {
-        if id.len() > MAX_KEY_ID_BYTES { None } else { self.keys.get(id).map(|key| &**key) }
+    /// The key with exactly this id: of several, the one for this algorithm. If there is none for it, any of
+    /// them. An id longer than that of any key is not looked up.
+    pub(crate) fn find(&self, id: &str, algorithm: &str) -> Option<&VerifyingKey> {
+        let keys = if id.len() > MAX_KEY_ID_BYTES { None } else { self.keys.get(id) }?;
+        keys.iter().find(|key| key.algorithm().is_named(algorithm)).or(keys.first()).map(|key| &**key)
     }
 
     /// The only key, if the ring has exactly one.
     pub(crate) fn only(&self) -> Option<&VerifyingKey> {
-        let mut keys = self.keys.values();
+        let mut keys = self.all();
         match (keys.next(), keys.next()) {
             (Some(key), None) => Some(key),
             _ => None,
@@ -317,7 +329,7 @@ impl State {
         let Some(active) = &self.active else { return Vec::new() };
         let other = self.signing.iter().filter(|key| key.id() != active.key.id());
         let is_signing = |key: &VerifyingKey| self.signing.iter().any(|own| own.id() == key.id());
-        let trusted = self.keys.values().filter(|key| !is_signing(key));
+        let trusted = self.all().filter(|key| !is_signing(key));
         let signing = std::iter::once(&active.key).chain(other).map(|key| key.derivation());
         signing.chain(trusted.filter_map(|key| key.derivation())).collect()
     }
@@ -332,9 +344,9 @@ impl State {
 
     /// Whether both only verify and have the same keys.
     fn is_same(&self, other: &Self) -> bool {
-        let same = |key: &VerifyingKey| other.find(key.id()).is_some_and(|own| own.is_same(key));
+        let same = |key: &VerifyingKey| other.all().any(|own| own.is_same(key));
         let verify_only = self.signing.is_empty() && other.signing.is_empty();
-        verify_only && self.keys.len() == other.keys.len() && self.keys.values().all(|key| same(key))
+        verify_only && self.all().count() == other.all().count() && self.all().all(same)
     }
 
     /// Whether it has a key that can sign, active or not.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatewright_core::token::MAX_TOKEN_BYTES;
 use gatewright_core::{
     Claims, Scopes, Timestamp, TokenError, TokenId, TokenKind, TokenVerifier, UserId, VerifiedClaims,
 };
@@ -16,6 +15,7 @@ use crate::claims::{RawClaims, Times};
 use crate::header::Header;
 use crate::key::VerifyingKey;
 use crate::number::NumericDate;
+use crate::prepared::Prepared;
 use crate::ring::State;
 
 /// Payloads up to this length are decoded on the stack. Our own tokens are shorter.
@@ -36,6 +36,17 @@ impl TokenVerifier for Jwt {
 }
 
 impl Jwt {
+    /// Whether a token's header has a key id (`kid`). Nothing is verified. For code that fetches keys:
+    /// without a key id it does not know which key to fetch.
+    #[must_use]
+    pub fn has_key_id(&self, token: &str) -> bool {
+        let segment = token.split('.').next().filter(|_| token.len() <= self.rules.max_token_bytes);
+        let decoded = segment.and_then(|segment| URL_SAFE_NO_PAD.decode(segment).ok()).unwrap_or_default();
+        let header = std::str::from_utf8(&decoded).unwrap_or_default();
+        let header = Header::parse_ignoring(header, self.rules.ignored_headers());
+        header.is_ok_and(|header| header.key_id.is_some())
+    }
+
     #[inline]
     fn verify_uncached(
         &self,
@@ -44,8 +55,8 @@ impl Jwt {
         now: Timestamp,
     ) -> Result<Arc<VerifiedClaims>, TokenError> {
         let mut buffer = PayloadBuffer::new();
-        let (text, _) = self.open(kind, token, &mut buffer)?;
-        self.check_claims(text, kind, now).map(|(claims, _)| claims)
+        let opened = self.open(kind, token, &mut buffer)?;
+        self.check_claims(&opened, kind, now).map(|(claims, _)| claims)
     }
 
     /// Verifies with the cache. The times of a cached token are checked at each use.
@@ -65,21 +76,21 @@ impl Jwt {
             return checked.map(|()| cached.claims);
         }
         let mut buffer = PayloadBuffer::new();
-        let (text, generation) = self.open(kind, token, &mut buffer)?;
-        let (claims, times) = self.check_claims(text, kind, now)?;
+        let opened = self.open(kind, token, &mut buffer)?;
+        let (claims, times) = self.check_claims(&opened, kind, now)?;
+        let generation = opened.generation;
         cache.insert(tag, kind, CachedToken { claims: Arc::clone(&claims), times, generation });
         Ok(claims)
     }
 
-    /// Checks header and signature. Returns the payload, and the generation of the ring that
-    /// verified it.
+    /// Checks header and signature.
     fn open<'r>(
         &self,
         kind: TokenKind,
         token: &str,
         buffer: &'r mut PayloadBuffer,
-    ) -> Result<(&'r str, u64), TokenError> {
-        if token.len() > MAX_TOKEN_BYTES {
+    ) -> Result<Opened<'r>, TokenError> {
+        if token.len() > self.rules.max_token_bytes {
             return Err(TokenError::Size);
         }
         if self.rules.foreign && kind != TokenKind::Access {
@@ -89,25 +100,47 @@ impl Jwt {
         let state = self.ring.state();
         let key = self.rules.select_key(&state, segments.header, kind)?;
         key.verify_signature(segments.signed.as_bytes(), segments.signature)?;
-        Ok((buffer.decode(segments.payload)?, state.generation))
+        let key_issuer = if self.rules.binds_keys() { key.issuer().cloned() } else { None };
+        Ok(Opened { text: buffer.decode(segments.payload)?, generation: state.generation, key_issuer })
     }
 
     /// Reads and checks the claims of a payload whose signature is valid.
     fn check_claims(
         &self,
-        text: &str,
+        opened: &Opened<'_>,
         kind: TokenKind,
         now: Timestamp,
     ) -> Result<(Arc<VerifiedClaims>, Times), TokenError> {
-        let mut raw = RawClaims::parse(text, self.rules.expected(kind))?;
-        let (claims, times) = self.rules.check_claims(&mut raw, kind, now)?;
-        let claims = VerifiedClaims::assertion(Arc::clone(&self.rules.issuer), claims);
-        let mut claims = claims.with_audience(Arc::clone(self.rules.audience(kind)));
+        let mut raw = RawClaims::parse(opened.text, self.rules.expected(kind))?;
+        let checked = match self.rules.profile.as_deref() {
+            None => self.rules.check_claims(&mut raw, kind, now)?,
+            Some(profile) => self.rules.check_profile(profile, &mut raw, opened, now)?,
+        };
+        let claims = VerifiedClaims::assertion(checked.issuer, checked.claims);
+        let mut claims = claims.with_audience(checked.audience);
         if raw.has_others {
-            claims = claims.with_payload(text);
+            claims = claims.with_payload(opened.text);
         }
-        Ok((Arc::new(claims), times))
+        Ok((Arc::new(claims), checked.times))
     }
+}
+
+/// A token whose signature is valid.
+struct Opened<'a> {
+    /// The payload.
+    text: &'a str,
+    /// The generation of the ring that verified it.
+    generation: u64,
+    /// The only issuer that the key signs for, if the profile asks for it and the key names one.
+    key_issuer: Option<Arc<str>>,
+}
+
+/// Claims that were checked.
+struct Checked {
+    issuer: Arc<str>,
+    audience: Arc<str>,
+    claims: Claims,
+    times: Times,
 }
 
 /// The compact serialization (RFC 7515 §3.1): exactly three segments.
@@ -165,13 +198,13 @@ impl Rules {
         }
         let decoded = URL_SAFE_NO_PAD.decode(segment).map_err(|_| TokenError::Format)?;
         let text = std::str::from_utf8(&decoded).map_err(|_| TokenError::Header)?;
-        let header = Header::parse(text)?;
+        let header = Header::parse_ignoring(text, self.ignored_headers())?;
         let named = header.algorithm.as_deref().ok_or(TokenError::Algorithm)?;
         if named.parse::<Algorithm>().is_err() {
             return Err(TokenError::Algorithm);
         }
         let key = match header.key_id.as_deref() {
-            Some(id) => state.find(id),
+            Some(id) => state.find(id, named),
             None if self.without_kid && !state.can_sign() => state.only(),
             None => None,
         };
@@ -179,7 +212,7 @@ impl Rules {
         if !key.algorithm().is_named(named) {
             return Err(TokenError::Algorithm);
         }
-        if header.is_of(self.media_type(state, kind)) { Ok(key) } else { Err(TokenError::Kind) }
+        if self.accepts_type(state, &header, kind) { Ok(key) } else { Err(TokenError::Kind) }
     }
 
     fn check_claims(
@@ -187,32 +220,41 @@ impl Rules {
         raw: &mut RawClaims<'_>,
         kind: TokenKind,
         now: Timestamp,
-    ) -> Result<(Claims, Times), TokenError> {
+    ) -> Result<Checked, TokenError> {
         let missing = TokenError::ClaimMissing;
         if raw.issuer.as_deref().ok_or(missing)? != &*self.issuer {
             return Err(TokenError::Issuer);
         }
-        if !raw.audience.ok_or(missing)? {
+        if raw.audience.ok_or(missing)?.is_none() {
             return Err(TokenError::Audience);
         }
         let times = raw.times()?;
         self.check_times(times, kind, now)?;
-        let token_id = raw.token_id.as_deref().filter(|id| !id.is_empty()).map(TokenId::new);
-        if token_id.is_none() && !self.foreign {
-            return Err(missing);
-        }
-        let bad = |_| TokenError::ClaimType;
-        let subject = UserId::new(raw.subject.as_deref().ok_or(missing)?).map_err(bad)?;
-        let (issued_at, expires_at) = (times.issued_at.to_timestamp(), times.expires_at.to_timestamp());
-        let mut claims = Claims::new(subject, token_id, issued_at, expires_at);
-        claims.session = raw.session.as_deref().map(str::parse).transpose().map_err(bad)?;
-        claims.epoch = raw.epoch.as_deref().map(str::parse).transpose().map_err(bad)?;
-        if let Some(scopes) = raw.scopes.as_deref() {
-            claims.scopes = Scopes::parse(scopes).map_err(|_| TokenError::ClaimType)?;
-        }
-        claims.auth_time = raw.auth_time.map(NumericDate::to_timestamp);
-        claims.amr = raw.amr.take().unwrap_or_default();
-        Ok((claims, times))
+        let subject = UserId::new(raw.subject.as_deref().ok_or(TokenError::SubjectMissing)?);
+        let claims = read_claims(raw, times, subject.map_err(|_| TokenError::ClaimType)?, !self.foreign)?;
+        let (issuer, audience) = (Arc::clone(&self.issuer), Arc::clone(self.audience(kind)));
+        Ok(Checked { issuer, audience, claims, times })
+    }
+
+    /// Checks the claims of another issuer's access token by its profile.
+    fn check_profile(
+        &self,
+        profile: &Prepared,
+        raw: &mut RawClaims<'_>,
+        opened: &Opened<'_>,
+        now: Timestamp,
+    ) -> Result<Checked, TokenError> {
+        let own = profile.select(opened.text)?;
+        let issuer = raw.issuer.as_deref().ok_or(TokenError::ClaimMissing)?;
+        let issuer = profile.check_issuer(issuer, &own, opened.key_issuer.as_deref())?;
+        let audience = profile.check_audience(raw, &own)?;
+        let times = raw.times()?;
+        self.check_times(times, TokenKind::Access, now)?;
+        profile.check_conditions(&own)?;
+        let subject = profile.subject(raw.subject.as_deref(), &own)?.ok_or(TokenError::SubjectMissing)?;
+        let subject = UserId::new(subject).map_err(|_| TokenError::ClaimType)?;
+        let claims = read_claims(raw, times, subject, profile.needs_token_id)?;
+        Ok(Checked { issuer, audience, claims, times })
     }
 
     #[inline]
@@ -228,9 +270,34 @@ impl Rules {
         if self.max_age.is_some_and(|age| issued_at.is_before(now.saturating_sub(age))) {
             return Err(TokenError::Age);
         }
-        if expires_at.is_later_than(issued_at, kind.max_lifetime()) {
+        if expires_at.is_later_than(issued_at, self.max_lifetime(kind)) {
             return Err(TokenError::Lifetime);
         }
         Ok(())
     }
+}
+
+/// Reads the claims that need no comparison with a setting.
+#[inline]
+fn read_claims(
+    raw: &mut RawClaims<'_>,
+    times: Times,
+    subject: UserId,
+    needs_token_id: bool,
+) -> Result<Claims, TokenError> {
+    let token_id = raw.token_id.as_deref().filter(|id| !id.is_empty()).map(TokenId::new);
+    if token_id.is_none() && needs_token_id {
+        return Err(TokenError::ClaimMissing);
+    }
+    let bad = |_| TokenError::ClaimType;
+    let (issued_at, expires_at) = (times.issued_at.to_timestamp(), times.expires_at.to_timestamp());
+    let mut claims = Claims::new(subject, token_id, issued_at, expires_at);
+    claims.session = raw.session.as_deref().map(str::parse).transpose().map_err(bad)?;
+    claims.epoch = raw.epoch.as_deref().map(str::parse).transpose().map_err(bad)?;
+    if let Some(scopes) = raw.scopes.as_deref() {
+        claims.scopes = Scopes::parse(scopes).map_err(|_| TokenError::ClaimType)?;
+    }
+    claims.auth_time = raw.auth_time.map(NumericDate::to_timestamp);
+    claims.amr = raw.amr.take().unwrap_or_default();
+    Ok(claims)
 }

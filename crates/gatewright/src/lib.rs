@@ -235,9 +235,11 @@ pub mod token {
         MAX_REFRESH, MAX_STALE, MAX_TIMEOUT, MIN_REFRESH, MIN_STALE, RemoteIssuer, RemoteIssuerBuilder,
     };
     pub use gatewright_jwt::{
-        Algorithm, DangerousJwtBuilder, HmacSecret, IssuerVerifier, Issuers, JwkSet, Jwt, JwtBuilder,
-        KeyError, KeyRing, MAX_CACHE_TOKENS, MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_ID_BYTES, MAX_LEEWAY,
-        MIN_SECRET_BYTES, NewKey, RingError, SigningKey, UnknownAlgorithm, VerifyingKey,
+        Algorithm, ClaimPath, ClaimValue, DangerousJwtBuilder, DangerousTokenProfile, GithubId, HeaderMember,
+        HmacSecret, IssuerVerifier, Issuers, JwkSet, Jwt, JwtBuilder, KeyError, KeyRing, MAX_CACHE_TOKENS,
+        MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_ID_BYTES, MAX_LEEWAY, MAX_PROFILE_LIFETIME,
+        MAX_PROFILE_TOKEN_BYTES, MIN_SECRET_BYTES, NewKey, RejectedKey, RingError, SigningKey, TokenProfile,
+        UnknownAlgorithm, VerifyingKey,
     };
 }
 

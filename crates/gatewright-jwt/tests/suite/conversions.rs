@@ -1,6 +1,6 @@
 //! Conversions from the types of `jsonwebtoken`.
 
-use gatewright_jwt::{Algorithm, JwkSet, KeyError, KeyRing, MAX_JWKS_KEYS, VerifyingKey};
+use gatewright_jwt::{Algorithm, JwkSet, KeyError, KeyRing, MAX_JWKS_KEYS, RejectedKey, VerifyingKey};
 use jsonwebtoken::jwk;
 use serde_json::{Value, json};
 
@@ -49,6 +49,10 @@ fn error(text: &Value) -> KeyError {
     by_reference
 }
 
+fn errors(set: &JwkSet) -> Vec<KeyError> {
+    set.rejected().iter().map(RejectedKey::error).collect()
+}
+
 #[test]
 fn each_algorithm_converts_to_the_one_of_the_same_name() {
     for (theirs, ours) in THEIRS.into_iter().zip(Algorithm::ALL) {
@@ -82,7 +86,7 @@ fn secrets_of_each_algorithm_are_rejected() {
         assert_eq!(error(&secret), KeyError::Private);
         let set = JwkSet::try_from(&their_set(&[secret])).unwrap();
         assert!(set.keys().is_empty());
-        assert_eq!(set.rejected(), [KeyError::Private]);
+        assert_eq!(errors(&set), [KeyError::Private]);
     }
 }
 
@@ -132,11 +136,11 @@ fn a_converted_set_leaves_out_what_a_parsed_set_leaves_out() {
     let set = JwkSet::try_from(&their_set(&[first.clone(), second.clone(), usable])).unwrap();
     let ids: Vec<&str> = set.keys().iter().map(VerifyingKey::id).collect();
     assert_eq!(ids, ["b"]);
-    assert_eq!(set.rejected(), [KeyError::Duplicate, KeyError::Duplicate]);
+    assert_eq!(errors(&set), [KeyError::Duplicate, KeyError::Duplicate]);
 
     let many = vec![first; MAX_JWKS_KEYS + 1];
     assert_eq!(JwkSet::try_from(their_set(&many)).unwrap_err(), KeyError::Long);
     assert_eq!(JwkSet::try_from(&their_set(&many[1..])).unwrap().keys().len(), 1);
-    let long = changed(&second, "kid", json!("x".repeat(300_000)));
+    let long = changed(&second, "kid", json!("x".repeat(1_100_000)));
     assert_eq!(JwkSet::try_from(&their_set(&[long])).unwrap_err(), KeyError::Long);
 }

@@ -1,6 +1,6 @@
 //! Keys and JWK sets: which texts are keys, and for which algorithms.
 
-use gatewright_jwt::{Algorithm, JwkSet, KeyError, NewKey, SigningKey, VerifyingKey};
+use gatewright_jwt::{Algorithm, JwkSet, KeyError, NewKey, RejectedKey, SigningKey, VerifyingKey};
 use serde_json::{Value, json};
 
 use crate::common::{SECRET, decode, encode, hostile, is_rsa, key, vectors};
@@ -235,7 +235,7 @@ fn a_jwk_with_wrong_members_is_rejected() {
     assert_eq!(error("kid", json!("")), KeyError::Id);
     assert_eq!(error("kid", json!("k".repeat(129))), KeyError::Id);
     for name in ["kty", "alg", "kid", "use", "key_ops", "crv", "x", "d", "k"] {
-        for value in [json!(null), json!(1), json!({})] {
+        for value in [json!(1), json!({})] {
             assert_eq!(error(name, value), KeyError::Format, "{name}");
         }
     }
@@ -272,7 +272,7 @@ fn a_key_that_fits_several_algorithms_must_name_one() {
     let oct = json!({"kty": "oct", "k": encode((0..64).collect::<Vec<u8>>())}).to_string();
     assert_eq!(VerifyingKey::from_jwk(&oct).unwrap_err(), KeyError::Ambiguous);
     let set = format!(r#"{{"keys":[{oct}]}}"#);
-    assert_eq!(JwkSet::parse(&set).unwrap().rejected(), [KeyError::Private]);
+    assert_eq!(JwkSet::parse(&set).unwrap().rejected()[0].error(), KeyError::Private);
     assert_eq!(JwkSet::parse_with_secrets(&set, &[]).unwrap().keys()[0].algorithm(), Algorithm::Hs256);
     let only = JwkSet::parse_with_secrets(&set, &[Algorithm::Hs384]).unwrap();
     assert_eq!(only.keys()[0].algorithm(), Algorithm::Hs384);
@@ -297,7 +297,7 @@ fn a_set_leaves_out_unusable_keys_and_different_keys_with_one_id() {
     let set = JwkSet::parse(&text).unwrap();
     assert_eq!(set.keys().iter().map(VerifyingKey::id).collect::<Vec<_>>(), ["a"]);
     assert_eq!(
-        set.rejected(),
+        set.rejected().iter().map(RejectedKey::error).collect::<Vec<_>>(),
         [
             KeyError::Algorithm,
             KeyError::Format,
@@ -312,8 +312,8 @@ fn a_set_leaves_out_unusable_keys_and_different_keys_with_one_id() {
     for broken in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#, r#"{"keys":null}"#] {
         assert_eq!(JwkSet::parse(broken).unwrap_err(), KeyError::Format, "{broken}");
     }
-    assert_eq!(JwkSet::parse(&" ".repeat(300_000)).unwrap_err(), KeyError::Long);
-    assert_eq!(JwkSet::parse(&format!(r#"{{"keys":[{}1]}}"#, "1,".repeat(64))).unwrap_err(), KeyError::Long);
+    assert_eq!(JwkSet::parse(&" ".repeat(1_100_000)).unwrap_err(), KeyError::Long);
+    assert_eq!(JwkSet::parse(&format!(r#"{{"keys":[{}1]}}"#, "1,".repeat(256))).unwrap_err(), KeyError::Long);
 }
 
 #[test]

@@ -1,0 +1,8 @@
+//! Profiles of issuers: which tokens each of them accepts, and which it rejects.
+
+mod cells;
+mod hostile;
+mod parts;
+mod rows;
+mod shapes;
+mod signing;
