@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatewright_core::{BuildError, Clock, SystemClock};
-use gatewright_jwt::{IssuerVerifier, Jwt, JwtBuilder, KeyRing};
+use gatewright_jwt::{IssuerVerifier, Jwt, JwtBuilder, KeyRing, TokenProfile};
 use ureq::tls::{Certificate, RootCerts};
 
 use crate::fetch::{ConnectionSettings, Fetcher};
@@ -93,6 +93,23 @@ impl RemoteIssuerBuilder {
     /// The expected audience of tokens: it must be in their `aud`. Required.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.jwt = self.jwt.audience(audience);
+        self
+    }
+
+    /// What the issuer's access tokens look like. Default: as RFC 9068 says. If the profile has an issuer or
+    /// audiences, the builder needs none.
+    ///
+    /// ```no_run
+    /// use gatewright::token::{RemoteIssuer, TokenProfile};
+    ///
+    /// let issuer = RemoteIssuer::builder("https://idp.example/realms/shop/protocol/openid-connect/certs")
+    ///     .issuer("https://idp.example/realms/shop")
+    ///     .with_profile(TokenProfile::keycloak("my-api"))
+    ///     .build()?;
+    /// # Ok::<(), gatewright::auth::BuildError>(())
+    /// ```
+    pub fn with_profile(mut self, profile: TokenProfile) -> Self {
+        self.jwt = self.jwt.with_profile(profile);
         self
     }
 

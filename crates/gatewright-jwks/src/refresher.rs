@@ -1,5 +1,6 @@
 //! The background thread that fetches the set, and the state that it shares with the verifier.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use gatewright_core::{Clock, Timestamp};
+use gatewright_jwt::{KeyError, RejectedKey};
 
 use crate::fetch::{FetchFailure, FetchedSet, Fetcher};
 use crate::keys::Keys;
@@ -31,6 +33,24 @@ pub(crate) struct Status {
     pub(crate) fetches: u64,
     pub(crate) failure: Option<FetchFailure>,
     pub(crate) rejected_keys: usize,
+    /// The rejected entries of the last set, whose reasons are logged.
+    logged: HashSet<RejectedEntry>,
+}
+
+/// The `kid` of a rejected entry, or its position if it has none, and the reason.
+type RejectedEntry = (Option<String>, usize, KeyError);
+
+impl Status {
+    /// Notes the rejected entries of a set. Returns those that the last set did not have.
+    fn note_rejected<'k>(&mut self, rejected: &'k [RejectedKey]) -> Vec<&'k RejectedKey> {
+        let entry = |key: &RejectedKey| match key.id() {
+            Some(id) => (Some(id.to_owned()), 0, key.error()),
+            None => (None, key.position(), key.error()),
+        };
+        let last = std::mem::replace(&mut self.logged, rejected.iter().map(entry).collect());
+        self.rejected_keys = rejected.len();
+        rejected.iter().filter(|key| !last.contains(&entry(key))).collect()
+    }
 }
 
 impl Shared {
@@ -128,12 +148,43 @@ impl Refresher {
 
     /// Replaces the keys by those of a set that was requested at `requested_at`.
     fn apply(&self, fetched: FetchedSet, requested_at: Timestamp) {
-        let rejected = fetched.set.rejected().len();
-        if rejected > 0 {
-            tracing::warn!(issuer = self.shared.issuer, rejected, "some keys of an issuer are not usable");
+        for rejected in self.shared.status().note_rejected(fetched.set.rejected()) {
+            let issuer = &self.shared.issuer;
+            match rejected.error() {
+                KeyError::Use => tracing::info!(issuer, %rejected, "a key of an issuer is not used"),
+                _ => tracing::warn!(issuer, %rejected, "a key of an issuer is not usable"),
+            }
         }
-        self.shared.status().rejected_keys = rejected;
         self.shared.keys.replace(fetched.set, requested_at);
         self.shared.schedule.finish_fetch(self.shared.clock.now(), fetched.lifetime);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gatewright_jwt::JwkSet;
+
+    use super::*;
+
+    #[test]
+    fn the_reason_of_a_rejected_entry_is_logged_once() {
+        let mut status = Status::default();
+        let mut noted = |entries: &str| {
+            let set = JwkSet::parse(&format!(r#"{{"keys":[{entries}]}}"#)).unwrap();
+            let new =
+                status.note_rejected(set.rejected()).into_iter().map(ToString::to_string).collect::<Vec<_>>();
+            (status.rejected_keys, new.len())
+        };
+        let encryption = r#"{"kty":"RSA","use":"enc","kid":"e","n":"AA","e":"AQAB"}"#;
+        assert_eq!(noted(encryption), (1, 1));
+        assert_eq!(noted(encryption), (1, 0));
+        assert_eq!(
+            noted(&format!("1,{encryption}")),
+            (2, 1),
+            "the position of an entry with a kid does not count"
+        );
+        assert_eq!(noted(&format!("1,{}", encryption.replace("enc", "sig"))), (2, 1), "another reason");
+        assert_eq!(noted(""), (0, 0));
+        assert_eq!(noted(encryption), (1, 1), "it was gone in between");
     }
 }

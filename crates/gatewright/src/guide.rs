@@ -15,6 +15,7 @@
 //! | [javascript] | browsers: CORS, tokens, refresh |
 //! | [testing] | tests of your application |
 //! | [keys] | secrets, key pairs, rotation, other issuers |
+//! | [providers] | tokens of Auth0, Entra ID, Okta, Keycloak and other providers |
 //! | [revocation] | when a logout takes effect, also on many nodes |
 //! | [openapi] | access control in an OpenAPI document |
 //! | [stores] | databases, pools, a store of your own |
@@ -62,6 +63,9 @@ pub mod testing {}
 #[doc(alias("auth0", "jsonwebtoken", "jwks", "jwt", "keycloak", "kms", "resource server", "rotation"))]
 #[doc = include_str!("../guide/keys.md")]
 pub mod keys {}
+#[doc(alias("auth0", "cognito", "entra", "firebase", "keycloak", "okta", "openid connect", "supabase"))]
+#[doc = include_str!("../guide/providers.md")]
+pub mod providers {}
 #[doc(alias("blacklist", "cluster", "logout", "session"))]
 #[doc = include_str!("../guide/revocation.md")]
 pub mod revocation {}

@@ -112,7 +112,7 @@ fn a_failed_fetch_keeps_the_previous_keys() {
         (Response::Status(302, redirect.clone()), FetchFailure::Redirect),
         (Response::Status(307, redirect), FetchFailure::Redirect),
         (Response::Half(set.clone()), FetchFailure::Unreachable),
-        (Response::Flood(400 * 1024), FetchFailure::Large),
+        (Response::Flood(1200 * 1024), FetchFailure::Large),
         (Response::Flood(1024), FetchFailure::Malformed),
         (Response::ok(""), FetchFailure::Malformed),
         (Response::ok("<html>maintenance</html>"), FetchFailure::Malformed),
