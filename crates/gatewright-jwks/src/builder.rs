@@ -30,7 +30,7 @@ const DEFAULT_COOL_DOWN: Duration = Duration::from_secs(30);
 /// [`build`](Self::build) checks all settings.
 #[must_use]
 pub struct RemoteIssuerBuilder {
-    jwks_url: String,
+    source: Source,
     jwt: JwtBuilder,
     ring: KeyRing,
     clock: Arc<dyn Clock>,
@@ -40,6 +40,16 @@ pub struct RemoteIssuerBuilder {
     root: Option<String>,
     http: bool,
     redirects: bool,
+}
+
+/// Where the URL of the set is from.
+enum Source {
+    Url(String),
+    /// The metadata of this issuer.
+    Issuer {
+        issuer: String,
+        in_background: bool,
+    },
 }
 
 impl fmt::Debug for RemoteIssuerBuilder {
@@ -63,15 +73,38 @@ impl RemoteIssuer {
     /// # Ok::<(), gatewright::auth::BuildError>(())
     /// ```
     pub fn builder(jwks_url: impl Into<String>) -> RemoteIssuerBuilder {
-        RemoteIssuerBuilder::new(jwks_url.into())
+        RemoteIssuerBuilder::new(Source::Url(jwks_url.into()))
+    }
+
+    /// Starts with the issuer: its metadata name the URL of its JWK set (OpenID Connect Discovery 1.0, or RFC
+    /// 8414). Sets [`issuer`](RemoteIssuerBuilder::issuer).
+    ///
+    /// [`build`](RemoteIssuerBuilder::build) fetches the metadata and fails if they cannot be used, unless
+    /// [`with_background_discovery`](RemoteIssuerBuilder::with_background_discovery) leaves that to the thread.
+    /// Their `issuer` must be equal, and their `jwks_uri` an HTTPS URL without user information. It must not
+    /// lead to a private address, unless the issuer has one. No redirect is followed.
+    ///
+    /// ```no_run
+    /// use gatewright::token::{RemoteIssuer, TokenProfile};
+    ///
+    /// let issuer = RemoteIssuer::discover("https://idp.example/realms/shop")
+    ///     .with_profile(TokenProfile::keycloak("my-api"))
+    ///     .build()?;
+    /// # Ok::<(), gatewright::auth::BuildError>(())
+    /// ```
+    #[doc(alias("openid-configuration", "well-known"))]
+    pub fn discover(issuer: impl Into<String>) -> RemoteIssuerBuilder {
+        let issuer = issuer.into();
+        let source = Source::Issuer { issuer: issuer.clone(), in_background: false };
+        RemoteIssuerBuilder::new(source).issuer(issuer)
     }
 }
 
 impl RemoteIssuerBuilder {
-    fn new(jwks_url: String) -> Self {
+    fn new(source: Source) -> Self {
         let ring = KeyRing::default();
         Self {
-            jwks_url,
+            source,
             jwt: Jwt::builder(ring.clone()).of_another_issuer(),
             ring,
             clock: Arc::new(SystemClock),
@@ -132,6 +165,16 @@ impl RemoteIssuerBuilder {
         self
     }
 
+    /// Lets [`build`](Self::build) return before the metadata of [`RemoteIssuer::discover`] are fetched. The
+    /// thread fetches them, logs each failure and tries again after a cool-down. Until then every token is
+    /// rejected. For services that must start while the issuer is down.
+    pub fn with_background_discovery(mut self) -> Self {
+        if let Source::Issuer { in_background, .. } = &mut self.source {
+            *in_background = true;
+        }
+        self
+    }
+
     /// The clock for the schedule of fetches and the age of keys. Default: the system's clock.
     pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
@@ -180,11 +223,15 @@ impl RemoteIssuerBuilder {
     /// Checks all settings and starts the thread, which fetches the set at once. `build` does not
     /// wait for it: see [`RemoteIssuer::wait_until_ready`].
     ///
+    /// After [`RemoteIssuer::discover`] it first fetches the metadata of the issuer, which blocks for up to two
+    /// [timeouts](Self::with_timeout), one for each place of the metadata.
+    ///
     /// # Errors
-    /// If the issuer or the audience is missing, the URL is not HTTPS, another setting is out of
-    /// range, or the thread cannot be started. The error names the setting.
+    /// If the issuer or the audience is missing, the URL is not HTTPS, the metadata of the issuer cannot be
+    /// used ([`DiscoveryFailure`](crate::DiscoveryFailure)), another setting is out of range, or the thread
+    /// cannot be started. The error names the setting.
     pub fn build(self) -> Result<RemoteIssuer, BuildError> {
-        let Self { jwks_url, jwt, ring, clock, timeout, cool_down, max_stale, root, http, redirects } = self;
+        let Self { source, jwt, ring, clock, timeout, cool_down, max_stale, root, http, redirects } = self;
         let limits = [
             ("timeout", MIN_TIMEOUT..=MAX_TIMEOUT, timeout, "must be above 0 and at most 60 seconds"),
             ("cool_down", MIN_COOL_DOWN..=MAX_COOL_DOWN, cool_down, "must be 1 to 60 seconds"),
@@ -196,16 +243,36 @@ impl RemoteIssuerBuilder {
             return Err(BuildError::new(setting, problem).with_found(format_args!("{time:?}")));
         }
         let roots = roots(root.as_deref())?;
-        let fetcher = Fetcher::new(&jwks_url, ConnectionSettings { timeout, roots, http, redirects })?;
+        let settings = ConnectionSettings { timeout, roots, http, redirects };
         let jwt = jwt.build()?;
         if !jwt.ring().is_same_ring(&ring) {
             return Err(BuildError::new("rules", "must return the builder that they receive"));
         }
+        let fetcher = source.fetcher(settings, jwt.issuer())?;
         let (schedule, keys) = (Schedule::new(cool_down, max_stale), Keys::new(ring, max_stale));
         let shared = Arc::new(Shared::new(jwt.issuer().to_owned(), clock, schedule, keys));
         let requests = Refresher::spawn(fetcher, Arc::clone(&shared));
         let requests = requests.map_err(|_| BuildError::new("thread", "could not be started"))?;
         Ok(RemoteIssuer { jwt, shared, requests })
+    }
+}
+
+impl Source {
+    fn fetcher(self, settings: ConnectionSettings, expected: &str) -> Result<Fetcher, BuildError> {
+        let (issuer, in_background) = match self {
+            Self::Url(url) => return Fetcher::new(&url, settings),
+            Self::Issuer { issuer, in_background } => (issuer, in_background),
+        };
+        if issuer != expected {
+            let problem =
+                "must be the one of `RemoteIssuer::discover`, or be set with `RemoteIssuer::builder`";
+            return Err(BuildError::new("issuer", problem).with_found(expected));
+        }
+        let fetcher = Fetcher::discovering(&issuer, settings)?;
+        if !in_background {
+            fetcher.discover().map_err(|failure| BuildError::new("issuer", failure.problem()))?;
+        }
+        Ok(fetcher)
     }
 }
 

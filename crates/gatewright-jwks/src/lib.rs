@@ -43,12 +43,18 @@
 //!   outage of the issuer rejects no tokens, and a withdrawn key does not stay valid without limit.
 //!   An issuer that withdraws its only key should publish another one: a new key takes effect with
 //!   the next fetch, an empty set only after this time.
+//! - **Discovery.** [`RemoteIssuer::discover`] asks the metadata of the issuer for the URL of its set: OpenID
+//!   Connect Discovery 1.0, or RFC 8414. Their `issuer` must be equal. The set must have an HTTPS URL without
+//!   user information, and no private address unless the issuer has one. Redirects are not followed. The
+//!   metadata are read at the start, and again before the fetch that follows a failed one.
 //! - **Transport.** Only HTTPS, and no redirects, unless allowed with `.dangerous()`. Secrets
 //!   (`oct`) in a set are rejected.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod cache_control;
+mod addresses;
+mod discovery;
 mod fetch;
 mod schedule;
 mod keys;
@@ -57,6 +63,7 @@ mod remote;
 mod builder;
 
 pub use builder::{DangerousRemoteIssuerBuilder, MAX_COOL_DOWN, MAX_TIMEOUT, RemoteIssuerBuilder};
+pub use discovery::DiscoveryFailure;
 pub use fetch::FetchFailure;
 pub use keys::{DEFAULT_MAX_STALE, MAX_STALE, MIN_STALE};
 pub use remote::RemoteIssuer;

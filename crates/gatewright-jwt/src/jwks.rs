@@ -137,7 +137,10 @@ impl JwkSet {
         if text.len() > MAX_JWKS_BYTES {
             return Err(KeyError::Long);
         }
-        let raw: RawSet<'_> = serde_json::from_str(text).map_err(|_| KeyError::Format)?;
+        // Serde would read an array as an object without names.
+        let object = Some(text).filter(|text| text.trim_ascii_start().starts_with('{'));
+        let raw: RawSet<'_> =
+            object.and_then(|text| serde_json::from_str(text).ok()).ok_or(KeyError::Format)?;
         if raw.keys.len() > MAX_JWKS_KEYS {
             return Err(KeyError::Long);
         }

@@ -231,8 +231,9 @@ pub mod token {
     };
     #[cfg(feature = "jwks")]
     pub use gatewright_jwks::{
-        DEFAULT_MAX_STALE, DEFAULT_REFRESH, DangerousRemoteIssuerBuilder, FetchFailure, MAX_COOL_DOWN,
-        MAX_REFRESH, MAX_STALE, MAX_TIMEOUT, MIN_REFRESH, MIN_STALE, RemoteIssuer, RemoteIssuerBuilder,
+        DEFAULT_MAX_STALE, DEFAULT_REFRESH, DangerousRemoteIssuerBuilder, DiscoveryFailure, FetchFailure,
+        MAX_COOL_DOWN, MAX_REFRESH, MAX_STALE, MAX_TIMEOUT, MIN_REFRESH, MIN_STALE, RemoteIssuer,
+        RemoteIssuerBuilder,
     };
     pub use gatewright_jwt::{
         Algorithm, ClaimPath, ClaimValue, DangerousJwtBuilder, DangerousTokenProfile, GithubId, HeaderMember,

@@ -5,6 +5,7 @@
 mod common;
 mod server;
 
+mod discovery;
 mod fetching;
 mod stale_keys;
 mod tokens;

@@ -25,6 +25,8 @@ pub(crate) enum Response {
     Drip,
     /// Sends this many bytes without a `Content-Length`.
     Flood(usize),
+    /// By the path of the request. Status 404 for any other path.
+    Paths(Vec<(&'static str, Response)>),
 }
 
 impl Response {
@@ -39,7 +41,10 @@ impl Response {
 }
 
 pub(crate) struct Server {
+    /// The URL of a key set.
     pub(crate) url: String,
+    /// The URL without a path.
+    pub(crate) origin: String,
     pub(crate) certificate: String,
     response: Arc<Mutex<Response>>,
     requests: Arc<AtomicUsize>,
@@ -82,7 +87,8 @@ impl Server {
                 });
             }
         });
-        Self { url: format!("{scheme}://localhost:{port}/jwks.json"), certificate, response, requests }
+        let origin = format!("{scheme}://localhost:{port}");
+        Self { url: format!("{origin}/jwks.json"), origin, certificate, response, requests }
     }
 
     pub(crate) fn respond_with(&self, response: Response) {
@@ -104,11 +110,17 @@ fn serve(mut stream: impl Read + Write, response: &Response, count: &AtomicUsize
         }
     }
     count.fetch_add(1, Ordering::SeqCst);
-    let _ = respond(&mut stream, response);
+    let request = String::from_utf8_lossy(&request);
+    let path = request.split(' ').nth(1).unwrap_or_default();
+    let _ = respond(&mut stream, response, path);
 }
 
-fn respond(stream: &mut impl Write, response: &Response) -> std::io::Result<()> {
+fn respond(stream: &mut impl Write, response: &Response, path: &str) -> std::io::Result<()> {
     match response {
+        Response::Paths(paths) => {
+            let found = paths.iter().find(|(own, _)| *own == path).map(|(_, response)| response);
+            return respond(stream, found.unwrap_or(&Response::status(404)), path);
+        }
         Response::Body(headers, body) => {
             write!(stream, "HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n{body}", body.len())?;
         }

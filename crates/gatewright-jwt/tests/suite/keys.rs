@@ -309,7 +309,7 @@ fn a_set_leaves_out_unusable_keys_and_different_keys_with_one_id() {
     );
     assert_eq!(JwkSet::parse_with_secrets(&text, &[]).unwrap().keys().len(), 2);
     assert_eq!(JwkSet::parse_with_secrets(&text, &[Algorithm::Hs256]).unwrap().keys().len(), 1);
-    for broken in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#, r#"{"keys":null}"#] {
+    for broken in ["", "[]", "[[]]", "{}", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#, r#"{"keys":null}"#] {
         assert_eq!(JwkSet::parse(broken).unwrap_err(), KeyError::Format, "{broken}");
     }
     assert_eq!(JwkSet::parse(&" ".repeat(1_100_000)).unwrap_err(), KeyError::Long);

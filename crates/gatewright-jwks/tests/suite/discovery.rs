@@ -1,0 +1,177 @@
+//! Issuers that are named by their URL alone: their metadata name the key set.
+
+use std::time::Duration;
+
+use gatewright_core::{Claims, TokenError, TokenId, TokenKind, TokenVerifier, UserId};
+use gatewright_jwks::{DiscoveryFailure, FetchFailure, RemoteIssuer, RemoteIssuerBuilder};
+use gatewright_jwt::{Jwt, KeyRing, TokenProfile};
+use serde_json::{Value, json};
+
+use crate::common::{AUDIENCE, ManualClock, START, key, ready, verify, wait_for_fetches};
+use crate::server::{Response, Server};
+
+const OPENID: &str = "/.well-known/openid-configuration";
+const OAUTH: &str = "/.well-known/oauth-authorization-server";
+const SET: &str = "/jwks.json";
+
+/// A server, and an issuer with its URL and one key.
+struct Issuer {
+    server: Server,
+    jwt: Jwt,
+}
+
+impl Issuer {
+    fn new() -> Self {
+        let server = Server::https(Response::status(404));
+        let jwt =
+            Jwt::builder(KeyRing::new(key("a"))).issuer(&server.origin).audience(AUDIENCE).build().unwrap();
+        Self { server, jwt }
+    }
+
+    fn metadata(&self) -> Value {
+        json!({"issuer": self.server.origin, "jwks_uri": self.server.url, "token_endpoint": "x"})
+    }
+
+    fn set(&self) -> Response {
+        Response::ok(&self.jwt.ring().jwks())
+    }
+
+    /// Serves these metadata and the key set.
+    fn serve(&self, path: &'static str, metadata: Response) {
+        self.server.respond_with(Response::Paths(vec![(path, metadata), (SET, self.set())]));
+    }
+
+    fn builder(&self) -> RemoteIssuerBuilder {
+        RemoteIssuer::discover(&self.server.origin)
+            .audience(AUDIENCE)
+            .with_root_certificate(&self.server.certificate)
+    }
+
+    fn token(&self) -> String {
+        let expires_at = START.saturating_add(Duration::from_secs(80_000));
+        let claims = Claims::new(UserId::new("42").unwrap(), TokenId::new("1"), START, expires_at);
+        self.jwt.sign(TokenKind::Access, &claims).unwrap().expose().to_owned()
+    }
+}
+
+#[test]
+fn the_metadata_of_both_standards_name_the_key_set() {
+    for (path, requests) in [(OPENID, 2), (OAUTH, 3)] {
+        let issuer = Issuer::new();
+        issuer.serve(path, Response::ok(&issuer.metadata().to_string()));
+        let remote = ready(issuer.builder());
+        assert_eq!(verify(&remote, &issuer.token()), Ok(()));
+        assert_eq!(issuer.server.requests(), requests, "{path}");
+    }
+}
+
+#[test]
+fn the_profile_of_a_discovered_issuer_is_used() {
+    let issuer = Issuer::new();
+    issuer.serve(OPENID, Response::ok(&issuer.metadata().to_string()));
+    let remote = ready(issuer.builder().with_profile(TokenProfile::keycloak(AUDIENCE)));
+    let verdict = remote.verify(TokenKind::Access, &issuer.token(), START).map(drop);
+    assert_eq!(verdict, Err(TokenError::ClaimMissing), "the token has no `typ` of Keycloak");
+}
+
+/// The metadata of a failure, and why they cannot be used.
+fn failures(issuer: &Issuer) -> Vec<(Response, DiscoveryFailure)> {
+    let changed = |name: &str, value: Value| {
+        let mut metadata = issuer.metadata();
+        metadata[name] = value;
+        Response::ok(&metadata.to_string())
+    };
+    let elsewhere = Issuer::new().server.origin;
+    let redirect = format!("location: {}/other\r\n", issuer.server.origin);
+    vec![
+        (changed("issuer", json!(elsewhere)), DiscoveryFailure::Issuer),
+        (changed("issuer", json!(format!("{}/", issuer.server.origin))), DiscoveryFailure::Issuer),
+        (changed("issuer", json!(null)), DiscoveryFailure::Malformed),
+        (changed("jwks_uri", json!(issuer.server.url.replace("https", "http"))), DiscoveryFailure::KeySetUrl),
+        (changed("jwks_uri", json!(issuer.server.url.replace("//", "//user@"))), DiscoveryFailure::KeySetUrl),
+        (changed("jwks_uri", json!("file:///etc/passwd")), DiscoveryFailure::KeySetUrl),
+        (Response::ok("<html>login</html>"), DiscoveryFailure::Malformed),
+        (Response::ok("[]"), DiscoveryFailure::Malformed),
+        (Response::Flood(1200 * 1024), DiscoveryFailure::Large),
+        (Response::Status(302, redirect.clone()), DiscoveryFailure::Redirect),
+        (Response::Status(307, redirect), DiscoveryFailure::Redirect),
+        (Response::status(500), DiscoveryFailure::Status),
+        (Response::status(404), DiscoveryFailure::Status),
+        (Response::Half("{}".to_owned()), DiscoveryFailure::Unreachable),
+    ]
+}
+
+#[test]
+fn metadata_that_cannot_be_used_are_an_error_at_the_start() {
+    let issuer = Issuer::new();
+    let all = failures(&issuer);
+    assert_eq!(all.len(), 14);
+    for (response, failure) in all {
+        issuer.serve(OPENID, response);
+        let error = issuer.builder().build().unwrap_err();
+        assert_eq!((error.setting, error.problem), ("issuer", failure.problem()), "{failure:?}");
+    }
+    // No redirect is followed, also if the key set may be redirected.
+    let target = Issuer::new();
+    let location = format!("location: {}{OPENID}\r\n", target.server.origin);
+    issuer.serve(OPENID, Response::Status(302, location));
+    let error = issuer.builder().dangerous().with_redirects().build().unwrap_err();
+    assert_eq!((error.problem, target.server.requests()), (DiscoveryFailure::Redirect.problem(), 0));
+}
+
+/// A busy machine can miss the short timeout too, so the verifier never gets the metadata here.
+#[test]
+fn slow_metadata_are_an_error_in_time() {
+    let issuer = Issuer::new();
+    for response in [Response::Silence, Response::Drip] {
+        issuer.serve(OPENID, response);
+        let error = issuer.builder().with_timeout(Duration::from_millis(500)).build().unwrap_err();
+        assert_eq!(error.problem, DiscoveryFailure::Unreachable.problem());
+    }
+}
+
+#[test]
+fn discovery_in_the_background_is_repeated_until_it_succeeds() {
+    let (issuer, clock) = (Issuer::new(), ManualClock::new());
+    issuer.serve(OPENID, Response::status(503));
+    let remote = issuer.builder().with_background_discovery().with_clock(clock.clone()).build().unwrap();
+    wait_for_fetches(&remote, 1);
+    assert_eq!(remote.last_failure(), Some(FetchFailure::Discovery(DiscoveryFailure::Status)));
+    assert_eq!(verify(&remote, &issuer.token()), Err(TokenError::Key));
+    issuer.serve(OPENID, Response::ok(&issuer.metadata().to_string()));
+    clock.advance(30);
+    assert_eq!(verify(&remote, &issuer.token()), Err(TokenError::Key), "this token triggers the next fetch");
+    wait_for_fetches(&remote, 2);
+    assert_eq!((remote.last_failure(), verify(&remote, &issuer.token())), (None, Ok(())));
+}
+
+#[test]
+fn the_metadata_are_read_again_after_a_failed_fetch_of_the_set() {
+    let (issuer, clock) = (Issuer::new(), ManualClock::new());
+    issuer.serve(OPENID, Response::ok(&issuer.metadata().to_string()));
+    let remote = ready(issuer.builder().with_clock(clock.clone()));
+    assert_eq!(issuer.server.requests(), 2);
+    let moved = format!("{}/moved.json", issuer.server.origin);
+    let mut metadata = issuer.metadata();
+    metadata["jwks_uri"] = json!(moved);
+    let paths = vec![(OPENID, Response::ok(&metadata.to_string())), ("/moved.json", issuer.set())];
+    issuer.server.respond_with(Response::Paths(paths));
+    clock.advance(3_600);
+    assert_eq!(verify(&remote, &issuer.token()), Ok(()), "the set is due");
+    wait_for_fetches(&remote, 2);
+    assert_eq!((remote.last_failure(), issuer.server.requests()), (Some(FetchFailure::Status), 3));
+    clock.advance(30);
+    assert_eq!(verify(&remote, &issuer.token()), Ok(()));
+    wait_for_fetches(&remote, 3);
+    assert_eq!((remote.last_failure(), issuer.server.requests()), (None, 5));
+}
+
+#[test]
+fn the_issuer_of_a_discovery_is_the_expected_one() {
+    let build = |builder: RemoteIssuerBuilder| builder.audience(AUDIENCE).build().unwrap_err();
+    for issuer in ["http://localhost:1", "https://localhost:1/?x", "issuer", ""] {
+        assert_eq!(build(RemoteIssuer::discover(issuer)).setting, "issuer", "{issuer}");
+    }
+    let other = RemoteIssuer::discover("https://localhost:1").issuer("https://other.example");
+    assert!(build(other).problem.contains("`RemoteIssuer::discover`"));
+}
