@@ -8,9 +8,8 @@ use std::process::ExitCode;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
-use gatewright_core::token::MAX_TOKEN_BYTES;
 use gatewright_core::{Clock, SystemClock, TokenError};
-use gatewright_jwt::{Algorithm, inspection};
+use gatewright_jwt::{Algorithm, MAX_PROFILE_TOKEN_BYTES, inspection};
 use serde_json::Value;
 
 use crate::arguments::UnwantedTokens;
@@ -46,8 +45,8 @@ fn first_line() -> Result<String, Failure> {
 }
 
 fn explain(token: &str, now: u64) -> Result<String, Failure> {
-    if token.len() > MAX_TOKEN_BYTES {
-        return Err(format!("the token must be at most {MAX_TOKEN_BYTES} bytes, is {}", token.len()));
+    if token.len() > MAX_PROFILE_TOKEN_BYTES {
+        return Err(format!("the token must be at most {MAX_PROFILE_TOKEN_BYTES} bytes, is {}", token.len()));
     }
     let segments: Vec<&str> = token.split('.').collect();
     let [header, payload, signature] = segments.as_slice() else {

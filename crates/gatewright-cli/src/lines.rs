@@ -2,10 +2,10 @@
 
 use std::io::{self, BufRead};
 
-use gatewright_core::token::MAX_TOKEN_BYTES;
+use gatewright_jwt::MAX_PROFILE_TOKEN_BYTES;
 
-/// One byte more than the longest token, to detect lines that are too long.
-const KEPT_BYTES: usize = MAX_TOKEN_BYTES + 1;
+/// One byte more than the longest token of any profile, to detect lines that are too long.
+const KEPT_BYTES: usize = MAX_PROFILE_TOKEN_BYTES + 1;
 
 /// Reads the next line without its LF into `line`. Returns `false` at the end of the input. A line
 /// that is too long is cut off.
@@ -63,6 +63,6 @@ mod tests {
     fn a_long_line_is_cut_off_and_the_next_line_is_complete() {
         let input = [vec![b'x'; 100_000], b"\ny".to_vec()].concat();
         let lines = split(&input, 777);
-        assert_eq!((lines[0].len(), lines[1].as_slice()), (MAX_TOKEN_BYTES + 1, &b"y"[..]));
+        assert_eq!((lines[0].len(), lines[1].as_slice()), (MAX_PROFILE_TOKEN_BYTES + 1, &b"y"[..]));
     }
 }

@@ -6,6 +6,7 @@ mod lines;
 mod arguments;
 mod keys;
 mod inspect;
+mod profile;
 mod verify;
 mod password;
 

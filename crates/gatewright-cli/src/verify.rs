@@ -7,13 +7,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use gatewright_core::token::MAX_TOKEN_BYTES;
 use gatewright_core::{Clock, SystemClock, Timestamp, TokenError, TokenKind, TokenVerifier};
-use gatewright_jwt::{Algorithm, JwkSet, Jwt, KeyError, KeyRing, VerifyingKey, inspection};
+use gatewright_jwt::{
+    Algorithm, IssuerVerifier, JwkSet, Jwt, JwtBuilder, KeyError, KeyRing, VerifyingKey, inspection,
+};
 
 use crate::arguments::UnwantedTokens;
 use crate::lines;
 use crate::output::{Failure, warn};
+use crate::profile::{self, Lists};
 
 /// The exit code if a token was refused.
 const REFUSED: u8 = 1;
@@ -31,15 +33,25 @@ pub(crate) struct Verify {
     /// The JWK set with the keys; it may contain secrets (`oct`)
     #[arg(long, value_name = "FILE")]
     jwks: PathBuf,
-    /// The expected `iss`
-    #[arg(long)]
-    issuer: String,
-    /// The audience that `aud` must contain
-    #[arg(long)]
-    audience: String,
+    /// The expected `iss`; a profile may have one
+    #[arg(long, required_unless_present = "profile")]
+    issuer: Option<String>,
+    /// The audience that `aud` must contain; for the profiles `cognito`, `google_id_token` and `firebase` the
+    /// client or project, and repeated for several clients
+    #[arg(long, required_unless_present = "profile")]
+    audience: Vec<String>,
     /// The expected `typ` of the header
-    #[arg(long, default_value = TokenKind::Access.media_type())]
+    #[arg(long, default_value = TokenKind::Access.media_type(), conflicts_with = "profile")]
     typ: String,
+    /// What the tokens of another issuer look like: rfc9068, auth0, entra_id, okta, cognito, keycloak,
+    /// google_id_token, firebase, supabase, kubernetes, spring_authorization_server, ory_hydra, cloud_foundry_uaa,
+    /// github_actions, or a file .toml that composes a profile
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
+    /// Whose tokens the profile accepts, may be repeated: a tenant (entra_id), a namespace or `namespace:name` of a
+    /// service account (kubernetes), `owner:ID` or `repository:ID` (github_actions)
+    #[arg(long, value_name = "CALLER", requires = "profile")]
+    allow: Vec<String>,
     /// Accept only keys for this algorithm; may be repeated
     #[arg(long)]
     algorithm: Vec<Algorithm>,
@@ -75,14 +87,20 @@ impl Verify {
 
     fn verifier(&self) -> Result<Jwt, Failure> {
         let ring = KeyRing::verifying(self.keys()?).map_err(|error| self.failed(&error))?;
-        let mut builder = Jwt::builder(ring).issuer(&self.issuer).audience(&self.audience);
-        if self.kind() != TokenKind::Access && self.issuer != self.audience {
-            return Err(
-                "tokens of this kind are for the issuer itself; --audience must be the issuer".to_owned()
-            );
-        }
-        if inspection::kind_of(&self.typ).is_none() {
-            builder = builder.dangerous().with_access_type(&self.typ);
+        let issuer = self.issuer.as_deref().unwrap_or_default();
+        let mut builder = Jwt::builder(ring).issuer(issuer);
+        if let Some(profile) = &self.profile {
+            builder = self.with_profile(builder, profile)?;
+        } else {
+            builder = builder.audience(self.only_audience()?);
+            if self.kind() != TokenKind::Access && issuer != self.only_audience()? {
+                return Err(
+                    "tokens of this kind are for the issuer itself; --audience must be the issuer".to_owned()
+                );
+            }
+            if inspection::kind_of(&self.typ).is_none() {
+                builder = builder.dangerous().with_access_type(&self.typ);
+            }
         }
         if let Some(leeway) = self.leeway.map(Duration::from_secs) {
             builder = builder.with_leeway(leeway).with_tolerance(leeway);
@@ -91,6 +109,24 @@ impl Verify {
             builder = builder.with_max_age(Duration::from_secs(age));
         }
         builder.build().map_err(|error| error.to_string())
+    }
+
+    fn only_audience(&self) -> Result<&str, Failure> {
+        match self.audience.as_slice() {
+            [one] => Ok(one),
+            _ => Err("--audience must be given once".to_owned()),
+        }
+    }
+
+    /// Adds the profile, and reports on the error stream what it accepts.
+    fn with_profile(&self, builder: JwtBuilder, profile: &str) -> Result<JwtBuilder, Failure> {
+        let lists = Lists { names: self.audience.clone(), callers: self.allow.clone() };
+        let read = profile::read(profile, lists)?;
+        for deviation in read.deviations() {
+            warn(&format!("the profile {profile} accepts more than RFC 9068: {deviation}"));
+        }
+        let audience = self.audience.first().map_or("", String::as_str);
+        Ok(builder.audience(audience).with_profile(read))
     }
 
     /// Reads the usable keys of the file. The others are reported on the error stream.
@@ -134,7 +170,7 @@ fn verify_lines(
 }
 
 fn verify_line(verifier: &Jwt, kind: TokenKind, line: &[u8], now: Timestamp) -> Result<(), TokenError> {
-    if line.len() > MAX_TOKEN_BYTES {
+    if line.len() > verifier.max_token_bytes() {
         return Err(TokenError::Size);
     }
     let token = std::str::from_utf8(line).map_err(|_| TokenError::Format)?;

@@ -180,7 +180,11 @@ mod tests {
 
     #[test]
     fn the_key_set_needs_a_plain_https_url() {
-        for url in ["https://keys.example/jwks?v=1", "https://issuer.example:8443/jwks"] {
+        for url in [
+            "https://keys.example/jwks?v=1",
+            "https://issuer.example:8443/jwks",
+            "https://keys.example/jwk/a@b",
+        ] {
             assert_eq!(read(&with_key_set(url), false).as_deref(), Ok(url));
         }
         for url in [

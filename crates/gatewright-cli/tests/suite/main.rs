@@ -7,4 +7,5 @@ mod common;
 mod inspect;
 mod keys;
 mod password;
+mod profiles;
 mod verify;
