@@ -1,6 +1,7 @@
 //! Small value types that all other folders use: ids, secrets, time, waiting, randomness, roles and scopes.
 
 mod secret;
+mod weak_secret;
 mod clock;
 mod timer;
 mod random;
@@ -40,6 +41,7 @@ pub use timer::{Deadline, SystemTimer, Timer};
 #[doc(hidden)]
 pub use typed_names::assert_distinct;
 pub use username::{InvalidUsername, MAX_USERNAME_BYTES, MAX_USERNAME_KEY_BYTES, Username};
+pub use weak_secret::{WeakSecret, check_secret};
 
 pub(crate) use email::canonical;
 pub(crate) use fold::fold;
