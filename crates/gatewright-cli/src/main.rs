@@ -1,5 +1,5 @@
 //! The command `gatewright`: generates and publishes keys, inspects and verifies tokens with the rules of
-//! the library, and builds filters of breached passwords.
+//! the library, builds filters of breached passwords, and measures the costs of hashes.
 
 mod output;
 mod lines;
@@ -8,6 +8,7 @@ mod keys;
 mod inspect;
 mod profile;
 mod verify;
+mod calibrate;
 mod password;
 
 use std::process::ExitCode;
@@ -30,7 +31,7 @@ enum Command {
     /// Inspect or verify tokens
     #[command(subcommand)]
     Token(Token),
-    /// Build lists of passwords that are refused
+    /// Build lists of passwords that are refused, measure the costs of hashes
     #[command(subcommand)]
     Password(password::Passwords),
 }

@@ -1,11 +1,12 @@
-//! `gatewright password`: lists of breached passwords.
+//! `gatewright password`: lists of breached passwords, and the costs of hashes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use gatewright_password::BreachFilter;
 
+use crate::calibrate::Calibrate;
 use crate::output::{Failure, write};
 
 #[derive(Debug, Subcommand)]
@@ -24,13 +25,28 @@ pub(crate) enum Passwords {
         #[arg(long, value_name = "COUNT", default_value_t = 1)]
         min_count: u64,
     },
+    /// Measure argon2id on this machine, and print the costs that fit a time
+    ///
+    /// It starts with the least costs that the hashing pool accepts (OWASP's), raises the memory while the time allows,
+    /// then the passes, and prints each measurement and a line of code for the result. The time is the median while
+    /// `--threads` logins hash at the same time. Run it on the machine that will hash, while it does little else.
+    ///
+    /// Exit code: 0 if the costs fit the time, 1 if even the least costs take longer (they are printed), 2 if the
+    /// arguments are wrong.
+    Calibrate(Calibrate),
 }
 
 impl Passwords {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
-        let Self::Filter { list, out, min_count } = self;
-        let entries = BreachFilter::build(&list, &out, min_count).map_err(|error| error.to_string())?;
-        write(&format!("{}: {entries} passwords\n", out.display()))?;
-        Ok(ExitCode::SUCCESS)
+        match self {
+            Self::Filter { list, out, min_count } => filter(&list, &out, min_count),
+            Self::Calibrate(calibrate) => calibrate.run(),
+        }
     }
+}
+
+fn filter(list: &Path, out: &Path, min_count: u64) -> Result<ExitCode, Failure> {
+    let entries = BreachFilter::build(list, out, min_count).map_err(|error| error.to_string())?;
+    write(&format!("{}: {entries} passwords\n", out.display()))?;
+    Ok(ExitCode::SUCCESS)
 }
