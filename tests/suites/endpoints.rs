@@ -8,6 +8,7 @@ mod throttle;
 mod locked_accounts;
 mod throttle_outcomes;
 mod throttled_calls;
+mod unknown_peppers;
 mod create_session;
 mod refusal_floor;
 mod client_info;

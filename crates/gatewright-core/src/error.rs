@@ -377,6 +377,10 @@ pub enum LoginError {
     /// The password is wrong, or the user has no usable password hash.
     #[error("the password does not match")]
     WrongPassword,
+    /// The user's password was hashed with a pepper that the hasher does not have
+    /// ([`HasherError::UnknownPepper`]), so no password can be verified. The password may be right.
+    #[error("the password was hashed with a pepper that this service does not have")]
+    UnknownPepper,
     /// The account is locked after many consecutive failures ([`LOCK_AFTER`](crate::throttle::LOCK_AFTER)), or for
     /// this network. The password may be right.
     #[error("the account is locked after many failures")]

@@ -1,11 +1,15 @@
 //! argon2 (RFC 9106), with memory that is used again for the next hash.
 
+use std::sync::Arc;
+
 use argon2::{Algorithm, Argon2, Block, Params, PasswordHash as PhcHash, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use gatewright_core::{PasswordHash, PasswordVerdict};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
+
+use crate::pepper::{Pepper, Peppers};
 
 /// The maximal memory of a hash, in KiB: 256 MiB. A stored hash that needs more never matches.
 pub const MAX_ARGON2_MEMORY_KIB: u32 = 256 * 1024;
@@ -62,7 +66,8 @@ impl Default for Argon2Costs {
 /// Which stored hashes a login replaces by a new one, for
 /// [`HashingPoolBuilder::with_hash_upgrade`](crate::HashingPoolBuilder::with_hash_upgrade).
 ///
-/// The password is known only at a login, so a hash is replaced then and not earlier.
+/// The password is known only at a login, so a hash is replaced then and not earlier. With both, a hash that was not
+/// made with the [pepper](crate::HashingPoolBuilder::with_pepper) of new ones is replaced too, also a dearer one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Upgrade {
@@ -74,10 +79,19 @@ pub enum Upgrade {
     ToCurrent,
 }
 
+/// How hashes are made and judged.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hashing {
+    pub(crate) costs: Argon2Costs,
+    pub(crate) upgrade: Upgrade,
+    pub(crate) peppers: Arc<Peppers>,
+}
+
 /// argon2id with the costs of new hashes, and the memory that it works in.
 pub(crate) struct Argon {
     params: Params,
     upgrade: Upgrade,
+    peppers: Arc<Peppers>,
     memory: Vec<Block>,
     /// How many hashes were computed.
     #[cfg(test)]
@@ -89,14 +103,18 @@ pub(crate) enum Outcome {
     Verdict(PasswordVerdict),
     /// The text is not a hash of this kind, or costs more than the maximum. No hash was computed.
     Unusable,
+    /// The hash names a pepper that is not configured. No hash was computed.
+    UnknownPepper(Vec<u8>),
 }
 
 impl Argon {
-    pub(crate) fn new(costs: Argon2Costs, upgrade: Upgrade) -> Result<Self, argon2::Error> {
+    pub(crate) fn new(hashing: &Hashing) -> Result<Self, argon2::Error> {
+        let Hashing { costs, upgrade, peppers } = hashing.clone();
         let params = Params::new(costs.memory_kib, costs.passes, costs.lanes, Some(OUTPUT_BYTES))?;
         Ok(Self {
             params,
             upgrade,
+            peppers,
             memory: Vec::new(),
             #[cfg(test)]
             runs: 0,
@@ -112,7 +130,10 @@ impl Argon {
         let output = self.compute(password, &salt)?;
         let (memory, passes, lanes) = (self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
         let (salt, output) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(&output));
-        Ok(PasswordHash::new(format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${output}")))
+        let pepper = self.peppers.current.as_ref().map(|pepper| STANDARD_NO_PAD.encode(pepper.id()));
+        let keyid = pepper.map(|id| format!(",keyid={id}")).unwrap_or_default();
+        let text = format!("$argon2id$v=19$m={memory},t={passes},p={lanes}{keyid}${salt}${output}");
+        Ok(PasswordHash::new(text))
     }
 
     /// Computes a hash and drops it, so that a call without a usable hash takes as long as any
@@ -123,22 +144,35 @@ impl Argon {
 
     pub(crate) fn verify(&mut self, password: &str, stored: &str) -> Result<Outcome, argon2::Error> {
         let Some(stored) = Stored::parse(stored) else { return Ok(Outcome::Unusable) };
+        let peppers = Arc::clone(&self.peppers);
+        let pepper = match stored.pepper() {
+            None => None,
+            Some(id) => match peppers.find(id) {
+                None => return Ok(Outcome::UnknownPepper(id.to_vec())),
+                known => known,
+            },
+        };
         let mut output = Zeroizing::new(vec![0; stored.output.len()]);
-        let argon = Argon2::new(stored.algorithm, stored.version, stored.params.clone());
+        let argon = with_pepper(pepper, stored.algorithm, stored.version, stored.params.clone())?;
         self.run(&argon, password, &stored.salt, &mut output)?;
         Ok(Outcome::Verdict(if !bool::from(output.ct_eq(&stored.output)) {
             PasswordVerdict::Mismatch
-        } else if self.is_weaker(&stored) || (self.upgrade == Upgrade::ToCurrent && self.differs(&stored)) {
+        } else if self.has_another_pepper(&stored)
+            || self.is_weaker(&stored)
+            || (self.upgrade == Upgrade::ToCurrent && self.differs(&stored))
+        {
             PasswordVerdict::MatchUpgrade
         } else {
             PasswordVerdict::Match
         }))
     }
 
-    /// Computes a hash with the costs of new hashes.
+    /// Computes a hash with the costs and the pepper of new hashes.
     fn compute(&mut self, password: &str, salt: &[u8]) -> Result<Zeroizing<Vec<u8>>, argon2::Error> {
         let mut output = Zeroizing::new(vec![0; OUTPUT_BYTES]);
-        let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone());
+        let peppers = Arc::clone(&self.peppers);
+        let params = self.params.clone();
+        let argon = with_pepper(peppers.current.as_ref(), Algorithm::Argon2id, Version::V0x13, params)?;
         self.run(&argon, password, salt, &mut output)?;
         Ok(output)
     }
@@ -167,6 +201,12 @@ impl Argon {
         hashed
     }
 
+    /// Whether a new hash would have another pepper. A pool without a pepper for new hashes never replaces a hash with
+    /// one: while the nodes are given a first pepper, that would take it away again.
+    fn has_another_pepper(&self, stored: &Stored) -> bool {
+        self.peppers.current.as_ref().is_some_and(|current| stored.pepper() != Some(current.id().as_bytes()))
+    }
+
     /// Whether a new hash would be harder to crack. A higher cost of one kind does not make up for
     /// a lower one of another kind.
     fn is_weaker(&self, stored: &Stored) -> bool {
@@ -185,6 +225,18 @@ impl Argon {
     }
 }
 
+fn with_pepper(
+    pepper: Option<&Pepper>,
+    algorithm: Algorithm,
+    version: Version,
+    params: Params,
+) -> Result<Argon2<'_>, argon2::Error> {
+    match pepper {
+        None => Ok(Argon2::new(algorithm, version, params)),
+        Some(pepper) => Argon2::new_with_secret(pepper.secret(), algorithm, version, params),
+    }
+}
+
 /// A stored hash whose costs are within the maximums.
 struct Stored {
     algorithm: Algorithm,
@@ -195,15 +247,25 @@ struct Stored {
 }
 
 impl Stored {
+    /// The id of its pepper.
+    fn pepper(&self) -> Option<&[u8]> {
+        Some(self.params.keyid()).filter(|id| !id.is_empty())
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let hash = PhcHash::new(text).ok()?;
         // Exactly these parameters, once each. The parser would add missing ones, and accept others
         // that are not supported here.
         let names: Vec<_> = hash.params.iter().map(|(name, _)| name).collect();
-        if !names.iter().map(AsRef::<str>::as_ref).eq(["m", "t", "p"]) {
+        let names: Vec<&str> = names.iter().map(AsRef::<str>::as_ref).collect();
+        let has_pepper = names == ["m", "t", "p", "keyid"];
+        if !has_pepper && names != ["m", "t", "p"] {
             return None;
         }
         let params = Params::try_from(&hash).ok()?;
+        if has_pepper == params.keyid().is_empty() {
+            return None;
+        }
         let affordable = params.m_cost() <= MAX_ARGON2_MEMORY_KIB
             && params.t_cost() <= MAX_ARGON2_PASSES
             && params.p_cost() <= MAX_ARGON2_LANES;

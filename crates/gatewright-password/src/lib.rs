@@ -40,8 +40,11 @@
 //! A client that sends a byte after its body hides the end of its connection from hyper, so its handler is not
 //! dropped. Its deadline and the shares bound the waste.
 //!
+//! **Peppers.** A [`Pepper`] is a secret that goes into every hash and is not in the database. Each hash names its pepper,
+//! so it can be replaced.
+//!
 //! **Timing.** Each verification computes one hash, also if the user does not exist, the stored
-//! text is not a hash, or the hash costs more than the maximum. So these cases take as long as a
+//! text is not a hash, the hash costs more than the maximum, or its pepper is unknown. So these cases take as long as a
 //! user with a new hash. A stored hash with other costs takes another time: the refusal floor of the
 //! `Auth` hides the difference between single attempts if it is above all of them. Attempts in parallel wait for
 //! each other's hashes and can show it. With [`Upgrade::ToCurrent`] the differences disappear as users log in.
@@ -67,6 +70,7 @@ mod shared;
 mod lookups;
 mod pwned;
 mod filter;
+mod pepper;
 mod argon;
 mod bcrypt_hash;
 mod worker;
@@ -78,5 +82,8 @@ pub use argon::{
 pub use bcrypt_hash::{MAX_BCRYPT_COST, MAX_BCRYPT_PASSWORD_BYTES};
 pub use filter::BreachFilter;
 pub use lookups::{MAX_WAITING_LOOKUPS, MAX_WAITING_LOOKUPS_PER_NETWORK};
+pub use pepper::{
+    InvalidPepper, MAX_PEPPER_BYTES, MAX_PEPPER_ID_BYTES, MAX_PREVIOUS_PEPPERS, MIN_PEPPER_BYTES, Pepper,
+};
 pub use pool::{DEFAULT_ACCOUNT_SHARE, DEFAULT_QUEUE, HashingPool, HashingPoolBuilder, MAX_QUEUE};
 pub use pwned::{MAX_PWNED_LINE_BYTES, PwnedPasswords};

@@ -15,8 +15,10 @@ use gatewright_core::{
 use tokio::sync::oneshot;
 
 use crate::argon::{
-    Argon2Costs, MAX_ARGON2_LANES, MAX_ARGON2_MEMORY_KIB, MAX_ARGON2_PASSES, MIN_ARGON2_COSTS, Upgrade,
+    Argon2Costs, Hashing, MAX_ARGON2_LANES, MAX_ARGON2_MEMORY_KIB, MAX_ARGON2_PASSES, MIN_ARGON2_COSTS,
+    Upgrade,
 };
+use crate::pepper::{Pepper, Peppers};
 use crate::queue::{Caller, Shares};
 use crate::shared::{Shared, Threads};
 use crate::worker::{self, Job, Reply, Work};
@@ -62,6 +64,7 @@ impl HashingPool {
         HashingPoolBuilder {
             costs: Argon2Costs::default(),
             upgrade: Upgrade::default(),
+            peppers: Peppers::default(),
             workers: cores.saturating_sub(1).max(1),
             queue: DEFAULT_QUEUE,
             network_share: None,
@@ -131,6 +134,7 @@ impl PasswordHasher for HashingPool {
 pub struct HashingPoolBuilder {
     costs: Argon2Costs,
     upgrade: Upgrade,
+    peppers: Peppers,
     workers: usize,
     queue: usize,
     network_share: Option<usize>,
@@ -156,6 +160,41 @@ impl HashingPoolBuilder {
     /// ```
     pub const fn with_hash_upgrade(mut self, upgrade: Upgrade) -> Self {
         self.upgrade = upgrade;
+        self
+    }
+
+    /// The pepper of new hashes. Default: none. A stored hash without a pepper, or with a previous one, is replaced at
+    /// the user's next login.
+    ///
+    /// Before the first hash is made with a pepper, every node must have it, so give it to all of them with
+    /// [`with_previous_peppers`](Self::with_previous_peppers) first.
+    pub fn with_pepper(mut self, pepper: Pepper) -> Self {
+        self.peppers.current = Some(pepper);
+        self
+    }
+
+    /// Further peppers that verify stored hashes and are in no new one. Default: none. At most
+    /// [`MAX_PREVIOUS_PEPPERS`](crate::MAX_PREVIOUS_PEPPERS).
+    ///
+    /// To replace a pepper, give the next one to all nodes here, then make it the pepper of new hashes and keep the
+    /// former one here. A former one can be removed when no stored hash names it any more.
+    ///
+    /// ```
+    /// use gatewright::HashingPool;
+    /// use gatewright::password::Pepper;
+    ///
+    /// # let [current, previous] = ["current", "previous"].map(gatewright_testkit::shared_secret);
+    /// let pool = HashingPool::builder()
+    ///     .with_pepper(Pepper::new("2026-11", current)?)
+    ///     .with_previous_peppers([Pepper::new("2025-01", previous)?])
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// A stored hash with an unknown pepper is an error of the configuration
+    /// ([`HasherError::UnknownPepper`]): its user cannot log in.
+    pub fn with_previous_peppers(mut self, peppers: impl IntoIterator<Item = Pepper>) -> Self {
+        self.peppers.previous = peppers.into_iter().collect();
         self
     }
 
@@ -192,18 +231,20 @@ impl HashingPoolBuilder {
     /// Checks the costs and starts the threads.
     ///
     /// # Errors
-    /// If the costs are out of range, if the number of threads, the length of the queue or a share
+    /// If the costs are out of range, if two peppers have one id or there are too many, if the number of threads, the length of the queue or a share
     /// is out of range, or if the system cannot start a thread. The error names the setting.
     pub fn build(self) -> Result<HashingPool, BuildError> {
         self.check()?;
+        self.peppers.check()?;
         let network = self.network_share.unwrap_or(self.queue / 4).max(1);
         let shares = Shares { queue: self.queue, network, account: self.account_share };
         let shared = Arc::new(Shared::new(shares));
         let pool = HashingPool { threads: Arc::new(Threads(Arc::clone(&shared))) };
+        let hashing = Hashing { costs: self.costs, upgrade: self.upgrade, peppers: Arc::new(self.peppers) };
         for _ in 0..self.workers {
-            let (shared, costs, upgrade) = (Arc::clone(&shared), self.costs, self.upgrade);
+            let (shared, hashing) = (Arc::clone(&shared), hashing.clone());
             let thread = thread::Builder::new().name("gatewright-hash".to_owned());
-            let started = thread.spawn(move || worker::run(&shared, costs, upgrade));
+            let started = thread.spawn(move || worker::run(&shared, hashing));
             started.map_err(|_| {
                 BuildError::new("workers", "could not be started: the system has no more threads")
             })?;

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use gatewright_core::{Deadline, HasherError, Password, PasswordHash, PasswordVerdict};
 use tokio::sync::oneshot;
 
-use crate::argon::{Argon, Argon2Costs, Outcome, Upgrade};
+use crate::argon::{Argon, Hashing, Outcome};
 use crate::bcrypt_hash;
 use crate::shared::{Refuse, Shared};
 
@@ -46,8 +46,8 @@ impl Refuse for Job {
 }
 
 /// Processes jobs until the pool is dropped.
-pub(crate) fn run(shared: &Shared<Job>, costs: Argon2Costs, upgrade: Upgrade) {
-    let mut worker = Worker { argon: None, costs, upgrade };
+pub(crate) fn run(shared: &Shared<Job>, hashing: Hashing) {
+    let mut worker = Worker { argon: None, hashing };
     while let Some(job) = shared.next() {
         // Sending a result wakes the task of the caller, whose waker may panic. The thread continues.
         let _ = catch_unwind(AssertUnwindSafe(|| worker.process(job)));
@@ -57,8 +57,7 @@ pub(crate) fn run(shared: &Shared<Job>, costs: Argon2Costs, upgrade: Upgrade) {
 /// The memory of a thread, and how it is set up.
 struct Worker {
     argon: Option<Argon>,
-    costs: Argon2Costs,
-    upgrade: Upgrade,
+    hashing: Hashing,
 }
 
 impl Worker {
@@ -84,7 +83,7 @@ impl Worker {
     ) -> Result<T, HasherError> {
         let mut argon = match self.argon.take() {
             Some(argon) => argon,
-            None => Argon::new(self.costs, self.upgrade).map_err(HasherError::failed)?,
+            None => Argon::new(&self.hashing).map_err(HasherError::failed)?,
         };
         let done = catch_unwind(AssertUnwindSafe(|| {
             let result = work(&mut argon);
@@ -121,26 +120,119 @@ fn verify(
             argon.compute_dummy(password).map_err(HasherError::failed)?;
             Ok(PasswordVerdict::Mismatch)
         }
+        Outcome::UnknownPepper(id) => {
+            argon.compute_dummy(password).map_err(HasherError::failed)?;
+            Err(HasherError::unknown_pepper(&id))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::argon::Argon2Costs;
+    use crate::pepper::{Pepper, Peppers};
+
+    fn argon(current: Option<&str>, previous: &[&str]) -> Argon {
+        let pepper =
+            |id: &str| Pepper::new(id, format!("{id}: a secret of this unit test, 40 bytes")).unwrap();
+        let previous = previous.iter().map(|id| pepper(id)).collect();
+        let peppers = Arc::new(Peppers { current: current.map(pepper), previous });
+        Argon::new(&Hashing { costs: Argon2Costs::new(7 * 1024, 5, 1), peppers, ..Hashing::default() })
+            .unwrap()
+    }
+
+    /// The verdict, or the id of the unknown pepper; and how many hashes were computed.
+    fn judge(
+        argon: &mut Argon,
+        password: &str,
+        stored: Option<&PasswordHash>,
+    ) -> (Result<PasswordVerdict, String>, usize) {
+        let before = argon.runs;
+        let verdict = verify(argon, &Password::new(password), stored);
+        let verdict = verdict.map_err(|error| match error {
+            HasherError::UnknownPepper { id, .. } => id,
+            other => panic!("{other}"),
+        });
+        (verdict, argon.runs - before)
+    }
 
     #[test]
     fn every_verification_computes_exactly_one_hash() {
-        let mut argon = Argon::new(Argon2Costs::default(), Upgrade::default()).unwrap();
-        let valid = argon.hash("correct horse").unwrap();
-        let stored =
-            ["!", "", "$2b$31$x", "$argon2id$v=19$m=4294967295,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo"];
-        let mut texts: Vec<Option<PasswordHash>> = stored.map(|text| Some(PasswordHash::new(text))).to_vec();
-        texts.extend([None, Some(valid)]);
-        for text in &texts {
-            let before = argon.runs;
-            let verdict = verify(&mut argon, &Password::new("wrong"), text.as_ref()).unwrap();
-            assert_eq!((verdict, argon.runs - before), (PasswordVerdict::Mismatch, 1));
+        for mut argon in [argon(None, &[]), argon(Some("a"), &["b"])] {
+            let valid = argon.hash("correct horse").unwrap();
+            let stored =
+                ["!", "", "$2b$31$x", "$argon2id$v=19$m=4294967295,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo"];
+            let mut texts: Vec<Option<PasswordHash>> =
+                stored.map(|text| Some(PasswordHash::new(text))).to_vec();
+            texts.extend([None, Some(valid)]);
+            for text in &texts {
+                assert_eq!(judge(&mut argon, "wrong", text.as_ref()), (Ok(PasswordVerdict::Mismatch), 1));
+            }
+            assert_eq!(texts.len(), 6);
         }
-        assert_eq!(texts.len(), 6);
+    }
+
+    /// A row is a pool, a column the pepper with which the stored hash was made.
+    #[test]
+    fn a_hash_is_verified_with_its_own_pepper_and_replaced_if_new_ones_have_another() {
+        use PasswordVerdict::{Match, MatchUpgrade, Mismatch};
+        let none = || PasswordHash::new(argon(None, &[]).hash("correct horse").unwrap().expose());
+        let of = |id| argon(Some(id), &[]).hash("correct horse").unwrap();
+        let stored = [none(), of("a"), of("b"), of("c")];
+        let unknown = |id: &str| Err(id.to_owned());
+        for (mut pool, expected) in [
+            (argon(None, &[]), [Ok(Match), unknown("a"), unknown("b"), unknown("c")]),
+            (argon(None, &["a"]), [Ok(Match), Ok(Match), unknown("b"), unknown("c")]),
+            (argon(Some("a"), &[]), [Ok(MatchUpgrade), Ok(Match), unknown("b"), unknown("c")]),
+            (argon(Some("a"), &["b"]), [Ok(MatchUpgrade), Ok(Match), Ok(MatchUpgrade), unknown("c")]),
+            (
+                argon(Some("c"), &["b", "a"]),
+                [Ok(MatchUpgrade), Ok(MatchUpgrade), Ok(MatchUpgrade), Ok(Match)],
+            ),
+        ] {
+            for (stored, right) in stored.iter().zip(expected) {
+                let wrong = right.clone().map(|_| Mismatch);
+                assert_eq!(
+                    judge(&mut pool, "correct horse", Some(stored)),
+                    (right, 1),
+                    "{}",
+                    stored.expose()
+                );
+                assert_eq!(judge(&mut pool, "correct hors", Some(stored)), (wrong, 1), "{}", stored.expose());
+            }
+        }
+    }
+
+    /// The same id with another secret: the pepper was replaced without a new id.
+    #[test]
+    fn a_wrong_secret_under_the_right_id_never_matches() {
+        let hash = argon(Some("a"), &[]).hash("correct horse").unwrap();
+        let other = Pepper::new("a", "another secret of this unit test, 40 bytes").unwrap();
+        let peppers = Arc::new(Peppers { current: Some(other), previous: Vec::new() });
+        let costs = Argon2Costs::new(7 * 1024, 5, 1);
+        let mut wrong = Argon::new(&Hashing { costs, peppers, ..Hashing::default() }).unwrap();
+        assert_eq!(judge(&mut wrong, "correct horse", Some(&hash)), (Ok(PasswordVerdict::Mismatch), 1));
+    }
+
+    /// A hash without its `keyid`, or with that of another pepper, is another hash.
+    #[test]
+    fn a_hash_whose_pepper_was_renamed_or_removed_never_matches() {
+        let mut argon = argon(Some("a"), &["b"]);
+        let hash = argon.hash("correct horse").unwrap().expose().to_owned();
+        for changed in [hash.replace(",keyid=YQ", ""), hash.replace("keyid=YQ", "keyid=Yg")] {
+            assert_ne!(changed, hash);
+            let stored = PasswordHash::new(changed);
+            assert_eq!(judge(&mut argon, "correct horse", Some(&stored)), (Ok(PasswordVerdict::Mismatch), 1));
+        }
+    }
+
+    #[test]
+    fn ids_that_are_not_printable_are_escaped_in_errors() {
+        let stored = "$argon2id$v=19$m=19456,t=2,p=1,keyid=AAoixQ$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo";
+        let judged = judge(&mut argon(Some("a"), &[]), "pw", Some(&PasswordHash::new(stored)));
+        assert_eq!(judged, (Err(r#"\x00\n\"\xc5"#.to_owned()), 1));
     }
 }

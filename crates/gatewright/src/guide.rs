@@ -6,7 +6,7 @@
 //! | [roles_and_scopes] | who may call a handler |
 //! | [first_administrator] | how the first administrator gets an account |
 //! | [accounts] | Gatewright's own accounts: user names, sessions without a password |
-//! | [passwords] | rules for new passwords, lists of breached ones, Unicode |
+//! | [passwords] | rules for new passwords, lists of breached ones, peppers, costs of hashes, Unicode |
 //! | [own_users] | your own table of users |
 //! | [handlers] | handlers that administer accounts |
 //! | [errors] | errors with `?`, and the form of their answers |
@@ -37,7 +37,7 @@ pub mod first_administrator {}
 #[doc(alias("magic link", "passkey", "username"))]
 #[doc = include_str!("../guide/accounts.md")]
 pub mod accounts {}
-#[doc(alias("breach", "hibp", "password policy", "pwned"))]
+#[doc(alias("argon2", "breach", "hibp", "password policy", "pepper", "pwned"))]
 #[doc = include_str!("../guide/passwords.md")]
 pub mod passwords {}
 #[doc(alias("users table"))]

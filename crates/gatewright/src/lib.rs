@@ -176,8 +176,9 @@ pub mod password {
         PasswordPolicyError, PasswordRules, PasswordVerdict,
     };
     pub use gatewright_password::{
-        Argon2Costs, BreachFilter, HashingPool, HashingPoolBuilder, MAX_PWNED_LINE_BYTES,
-        MAX_WAITING_LOOKUPS, MAX_WAITING_LOOKUPS_PER_NETWORK, PwnedPasswords, Upgrade,
+        Argon2Costs, BreachFilter, HashingPool, HashingPoolBuilder, InvalidPepper, MAX_PEPPER_BYTES,
+        MAX_PEPPER_ID_BYTES, MAX_PREVIOUS_PEPPERS, MAX_PWNED_LINE_BYTES, MAX_WAITING_LOOKUPS,
+        MAX_WAITING_LOOKUPS_PER_NETWORK, MIN_PEPPER_BYTES, Pepper, PwnedPasswords, Upgrade,
     };
 }
 
@@ -253,7 +254,7 @@ pub mod types {
         MAX_ROLE_BYTES, MAX_SCOPES_BYTES, MAX_USER_AGENT_BYTES, MAX_USERNAME_BYTES, MAX_USERNAME_KEY_BYTES,
         Password, PasswordHash, Policy, RandomError, Requirement, RoleChange, RoleEnum, RoleName, RoleScopes,
         SHORT_API_KEY_BYTES, Scopes, SecureRandom, SessionId, SystemClock, SystemRandom, SystemTimer, Timer,
-        Timestamp, TokenText, UnknownRole, UserAgent, UserId, Username,
+        Timestamp, TokenText, UnknownRole, UserAgent, UserId, Username, WeakSecret, check_secret,
     };
 }
 

@@ -46,6 +46,10 @@ pub struct Config {
     pub trusted_proxies: String,
     /// `AUTH_BREACHED_PASSWORDS_FILE`, if set.
     pub breached_passwords: Option<String>,
+    /// `AUTH_PEPPER_FILE`, if set.
+    pub pepper_file: Option<String>,
+    /// `AUTH_PREVIOUS_PEPPERS_FILE`, if set.
+    pub previous_peppers_file: Option<String>,
     /// `ADMIN_EMAIL`.
     pub admin_email: String,
     /// `ADMIN_PASSWORD`, if set.
@@ -104,6 +108,8 @@ impl Config {
             api_keys: text("AUTH_API_KEYS")?.unwrap_or_default(),
             trusted_proxies: text("AUTH_TRUSTED_PROXIES")?.unwrap_or_default(),
             breached_passwords: text("AUTH_BREACHED_PASSWORDS_FILE")?,
+            pepper_file: text("AUTH_PEPPER_FILE")?,
+            previous_peppers_file: text("AUTH_PREVIOUS_PEPPERS_FILE")?,
             admin_email: text("ADMIN_EMAIL")?.unwrap_or_else(|| "admin@example.com".to_owned()),
             admin_password: text("ADMIN_PASSWORD")?,
         })
@@ -180,12 +186,17 @@ fn secret(is_shared: bool) -> Result<String, Box<dyn Error>> {
         generate_key(path)
             .map_err(|error| format!("AUTH_SECRET_KEY: {KEY_FILE} cannot be created: {error}"))?;
     }
-    if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
-        tracing::warn!("{KEY_FILE}: other users can read it; run \"chmod 600 {KEY_FILE}\"");
-    }
+    warn_if_others_can_read(path);
     let key = fs::read_to_string(path);
     let key = key.map_err(|error| format!("AUTH_SECRET_KEY: {KEY_FILE} cannot be read: {error}"))?;
     Ok(key.trim_end().to_owned())
+}
+
+pub(crate) fn warn_if_others_can_read(path: &Path) {
+    if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
+        let path = path.display();
+        tracing::warn!("{path}: other users can read it; run \"chmod 600 {path}\"");
+    }
 }
 
 /// Writes the secret to a draft file and links that to `path`. Another process never reads a

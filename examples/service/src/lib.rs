@@ -6,6 +6,7 @@
 //! document.rs  the OpenAPI document, except for the guards
 //! service.rs   the state, and what each route does after its guard
 //! keys.rs      reads the keys that sign and verify tokens
+//! peppers.rs   reads the peppers of password hashes
 //! start.rs     opens the store, builds the Auth and creates the first admin
 //! run.rs       logging, clean-up and graceful shutdown
 //! server.rs    the server of the examples on axum and poem
@@ -16,6 +17,7 @@ pub mod model;
 pub mod document;
 pub mod service;
 pub mod keys;
+pub mod peppers;
 pub mod start;
 pub mod run;
 pub mod server;

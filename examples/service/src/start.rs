@@ -10,13 +10,14 @@ use gatewright::store::{AccountStore, SessionStore, StoreError};
 use gatewright::throttle::Throttle;
 use gatewright::types::SHORT_API_KEY_BYTES;
 use gatewright::{
-    Account, ApiKeys, Auth, AuthError, Email, HashingPool, Jwt, MemoryStore, MySqlStore, Password,
-    PostgresFeed, PostgresStore, RedisFeed, RedisStore, RoleScopes, SqliteStore,
+    Account, ApiKeys, Auth, AuthError, Email, Jwt, MemoryStore, MySqlStore, Password, PostgresFeed,
+    PostgresStore, RedisFeed, RedisStore, RoleScopes, SqliteStore,
 };
 
 use crate::config::{Config, random_text};
 use crate::keys::ring;
 use crate::model::{Role, Scope, scopes_of};
+use crate::peppers::pool;
 
 /// Opens the store and builds the [`Auth`].
 ///
@@ -24,7 +25,7 @@ use crate::model::{Role, Scope, scopes_of};
 /// When a setting is invalid or unsafe, or the database cannot be opened. The error names the
 /// variable.
 pub async fn open(config: &Config) -> Result<Auth, Box<dyn Error>> {
-    builder(config, HashingPool::new()?).await?.build().map_err(|error| {
+    builder(config, pool(config)?).await?.build().map_err(|error| {
         let variable = match error.setting {
             "access_lifetime" => "AUTH_ACCESS_MINUTES",
             "refresh_lifetime" => "AUTH_REFRESH_DAYS",

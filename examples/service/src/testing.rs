@@ -140,6 +140,8 @@ pub fn config(database_url: &str) -> Config {
         trusted_proxies: String::new(),
         admin_email: ADMIN_EMAIL.to_owned(),
         breached_passwords: None,
+        pepper_file: None,
+        previous_peppers_file: None,
         admin_password: Some(ADMIN_PASSWORD.to_owned()),
     }
 }

@@ -561,6 +561,7 @@ impl<U: AuthUser> AuthBuilder<U> {
             timer: Arc::clone(&self.timer),
             randomness: self.randomness,
             unknown_roles: Reports::default(),
+            unknown_peppers: Reports::default(),
             feed: self.feed,
             codec,
             cache,

@@ -34,6 +34,8 @@ pub(crate) struct Inner<U> {
     pub(crate) randomness: Arc<dyn SecureRandom>,
     /// The reads of users with a role that the application does not have.
     pub(crate) unknown_roles: Reports,
+    /// The logins of users whose hash names a pepper that the hasher does not have.
+    pub(crate) unknown_peppers: Reports,
     pub(crate) feed: Arc<dyn RevocationFeed>,
     /// Makes the messages of the feed.
     pub(crate) codec: Arc<FeedCodec>,

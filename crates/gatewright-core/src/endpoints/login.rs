@@ -12,7 +12,7 @@ use crate::password::{
 };
 use crate::store::{AuthUser, CompareAndSwap};
 use crate::throttle::{ClientOrigin, ThrottleDigests};
-use crate::types::{ClientInfo, LoginName, Password, Scopes};
+use crate::types::{ClientInfo, LoginName, Password, Scopes, UserId};
 
 /// A login: user name, password and requested scopes.
 ///
@@ -103,8 +103,8 @@ impl<U: AuthUser> Auth<U> {
     /// Logs a user in: creates a session and returns its first pair of tokens.
     ///
     /// The throttle limits the attempts of an account and of a network before any hash
-    /// ([`throttle`](crate::throttle)). An unknown name, a disabled user, a wrong password, a locked account and an
-    /// unusable hash give the client the same answer, no earlier than the
+    /// ([`throttle`](crate::throttle)). An unknown name, a disabled user, a wrong password, a locked account, an
+    /// unusable hash and an unknown pepper give the client the same answer, no earlier than the
     /// [refusal floor](crate::AuthBuilder::with_refusal_floor) after the call, which is twice as high for a password in
     /// two forms. A stored hash that the hasher wants to be replaced, such as a weaker one, is replaced.
     ///
@@ -146,7 +146,12 @@ async fn verify_user<U: AuthUser>(inner: &Shared<U>, login: &Login) -> Result<U,
     permit.begin();
     let verified = verify_bounded(&*inner.hasher, &login.password, stored, context, may_log_in).await;
     let verdict = match verified {
-        Ok(verdict) => verdict,
+        Ok(verdict) => Ok(verdict),
+        // The client learns nothing about the account: the answer, the work and the count are those of a wrong password.
+        Err(HasherError::UnknownPepper { id }) => {
+            user.iter().for_each(|user| report_unknown_pepper(inner, &user.id(), &id));
+            Err(LoginError::UnknownPepper)
+        }
         Err(error) => {
             // Of two forms, the first may have been judged.
             if matches!(error, HasherError::Busy {}) && has_one_form(&login.password) {
@@ -168,7 +173,7 @@ async fn verify_user<U: AuthUser>(inner: &Shared<U>, login: &Login) -> Result<U,
         None => {
             permit.succeeded().await;
             let user = user.ok_or(LoginError::UserUnknown)?;
-            if verdict == PasswordVerdict::MatchUpgrade {
+            if verdict == Ok(PasswordVerdict::MatchUpgrade) {
                 upgrade_hash(inner, &user, login).await;
             }
             Ok(user)
@@ -195,14 +200,28 @@ async fn admit<'a, U: AuthUser>(
 }
 
 /// Why the login is refused, or `None` if it is accepted.
-fn refusal<U: AuthUser>(login: &Login, user: Option<&U>, verdict: PasswordVerdict) -> Option<LoginError> {
+fn refusal<U: AuthUser>(
+    login: &Login,
+    user: Option<&U>,
+    verdict: Result<PasswordVerdict, LoginError>,
+) -> Option<LoginError> {
     match user {
         _ if is_overlong(&login.password) => Some(LoginError::PasswordTooLong),
         _ if login.name.is_none() => Some(LoginError::InvalidName),
         None => Some(LoginError::UserUnknown),
         Some(user) if !user.is_active() => Some(LoginError::UserDisabled),
-        Some(_) if verdict == PasswordVerdict::Mismatch => Some(LoginError::WrongPassword),
-        Some(_) => None,
+        Some(_) => match verdict {
+            Ok(PasswordVerdict::Match | PasswordVerdict::MatchUpgrade) => None,
+            Ok(PasswordVerdict::Mismatch) => Some(LoginError::WrongPassword),
+            Err(cause) => Some(cause),
+        },
+    }
+}
+
+/// Reports a user who cannot log in, at most once a minute, with a count.
+fn report_unknown_pepper<U: AuthUser>(inner: &Shared<U>, user: &UserId, id: &str) {
+    if let Some(count) = inner.unknown_peppers.record(inner.timer.now()) {
+        inner.emit(&Event::UnknownPepper { user, id, count });
     }
 }
 

@@ -320,6 +320,20 @@ pub enum Event<'a> {
         /// How many reads returned such a user since the last of these events.
         count: u64,
     },
+    /// A user's password was hashed with a pepper that the hasher does not have, so the user cannot log in. The login
+    /// was refused as with a wrong password, and counted as a failure. It is emitted at most once a minute.
+    ///
+    /// The configuration is wrong: add the pepper to this node with `with_previous_peppers` of the hashing pool. If it
+    /// is lost, these users need a new password.
+    #[non_exhaustive]
+    UnknownPepper {
+        /// The user of the last of these logins.
+        user: &'a UserId,
+        /// The id of the pepper that is missing, in printable ASCII.
+        id: &'a str,
+        /// How many logins there were since the last of these events.
+        count: u64,
+    },
     /// Attempts were limited: logins, registrations, password changes or refused requests. It is emitted at most
     /// once a minute.
     #[non_exhaustive]

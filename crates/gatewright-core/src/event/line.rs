@@ -34,6 +34,7 @@ pub(super) struct Line<'a> {
     pub(super) missing_roles: &'a [&'static str],
     pub(super) missing_scopes: &'a [&'static str],
     pub(super) role: Option<&'a str>,
+    pub(super) pepper: Option<&'a str>,
     pub(super) grace: Option<bool>,
     pub(super) other_network: Option<bool>,
     pub(super) session_ended: Option<bool>,
@@ -58,6 +59,7 @@ impl<'a> Line<'a> {
             missing_roles: &[],
             missing_scopes: &[],
             role: None,
+            pepper: None,
             grace: None,
             other_network: None,
             session_ended: None,
@@ -244,6 +246,13 @@ impl<'a> Line<'a> {
                 let line =
                     Self::warn("UnknownRole", "the user has a role that the application does not have");
                 Self { role: Some(role), ..line.user(*user).count(*count) }
+            }
+            Event::UnknownPepper { user, id, count } => {
+                let words =
+                    "the user cannot log in: the password was hashed with a pepper that is not configured";
+                let fix = "add the pepper with with_previous_peppers; if it is lost, set new passwords";
+                let line = Self::error("UnknownPepper", words);
+                Self { pepper: Some(id), ..line.user(*user).count(*count).fix(fix) }
             }
             Event::Throttled { purpose, client, count, .. } => {
                 let words = match purpose {

@@ -13,7 +13,7 @@ use crate::types::UserAgent;
 ///
 /// | level | events |
 /// |---|---|
-/// | `error` | failures |
+/// | `error` | failures; logins whose pepper is unknown |
 /// | `warn` | a reused refresh token, a used one from another client, or a use with an unknown outcome; an exceeded refusal floor; an overload; refused logins, refreshes, password changes and permissions; unknown roles; rejected messages of the feed; limited attempts, slowed networks, locks, repaired states of the throttle |
 /// | `info` | all others, including rejected access tokens, malformed requests and refused changes of accounts |
 /// | `debug` | requests without a credential, where one is required |
@@ -30,7 +30,7 @@ use crate::types::UserAgent;
 /// | `client_address`, `method`, `route`, `request_id` | the request: see [`RequestContext`] |
 /// | `user_agent` | in events whose cause is the client itself |
 /// | `credential`, `missing_roles`, `missing_scopes` | of a 403: `access_token` or `api_key`, and the names that are missing, separated by spaces |
-/// | `role`, `grace`, `other_network`, `session_ended`, `floor`, `elapsed`, `count`, `fix` | as in the [`Event`] |
+/// | `role`, `pepper`, `grace`, `other_network`, `session_ended`, `floor`, `elapsed`, `count`, `fix` | as in the [`Event`] |
 ///
 /// No text in a field contains a line break, a control character or a character that changes the direction of
 /// text.
@@ -57,6 +57,7 @@ macro_rules! write_line {
             missing_roles = names(line.missing_roles).as_deref(),
             missing_scopes = names(line.missing_scopes).as_deref(),
             role = line.role.map(printable).as_deref(),
+            pepper = line.pepper.map(printable).as_deref(),
             grace = line.grace,
             other_network = line.other_network,
             session_ended = line.session_ended,

@@ -122,6 +122,7 @@ impl From<&AuthError> for Denial {
                 | LoginError::UserUnknown
                 | LoginError::UserDisabled
                 | LoginError::WrongPassword
+                | LoginError::UnknownPepper
                 | LoginError::Locked
                 | LoginError::PasswordTooLong,
             ) => Self::LoginRefused,
@@ -140,7 +141,9 @@ impl From<&AuthError> for Denial {
             AuthError::Conflict {} | AuthError::EmailTaken {} => Self::Conflict,
             AuthError::TooManyAttempts { retry_after } => Self::TooManyAttempts(*retry_after),
             AuthError::Store(_)
-            | AuthError::Hasher(HasherError::Busy {} | HasherError::Failed { .. })
+            | AuthError::Hasher(
+                HasherError::Busy {} | HasherError::UnknownPepper { .. } | HasherError::Failed { .. },
+            )
             | AuthError::BreachedPasswords(_)
             | AuthError::TooManyRefusals {}
             | AuthError::Random(_)

@@ -11,7 +11,8 @@ use crate::types::{Password, PasswordHash};
 /// Verifies a password against a stored hash: its normal form and, if that is another text, the password as it was
 /// received. Other systems may have hashed it so. Such a match is an upgrade.
 ///
-/// A refusal computes one hash for each form, whichever account it is about. `may_stop` says that a match is enough
+/// A refusal computes one hash for each form, whichever account it is about, also if the pepper of the stored hash is
+/// unknown. `may_stop` says that a match is enough
 /// for the login: then the second form is not tried after a match. A password that is too long takes the time of one
 /// hash and is a mismatch.
 ///
@@ -30,7 +31,15 @@ pub(crate) async fn verify_bounded(
     }
     let normalized = password.normalized();
     let has_one_form = has_one_form(password);
-    let first = hasher.verify(normalized, stored.clone(), &context()).await?;
+    let first = match hasher.verify(normalized, stored.clone(), &context()).await {
+        Err(unknown @ HasherError::UnknownPepper { .. }) => {
+            if !has_one_form {
+                let _ = hasher.verify(password.clone(), stored, &context()).await;
+            }
+            return Err(unknown);
+        }
+        first => first?,
+    };
     let is_match = first != PasswordVerdict::Mismatch;
     if has_one_form || (is_match && may_stop) {
         return Ok(first);
@@ -72,6 +81,8 @@ pub enum PasswordVerdict {
 /// - `verify` always does the work of a hash. With a usable stored hash, that is its own cost. With `None`,
 ///   malformed text, or a hash whose costs exceed the ceiling, it is the cost of a new hash, and the
 ///   verdict is [`PasswordVerdict::Mismatch`].
+/// - A usable stored hash that names a pepper which the hasher does not have is no mismatch: `verify` does the work of
+///   a new hash and fails with [`HasherError::UnknownPepper`].
 /// - It logs neither passwords nor hashes.
 /// - It does not block the threads of the async runtime.
 /// - It bounds how many calls wait. Beyond that, calls fail at once with [`HasherError::Busy`]. It may let
@@ -93,8 +104,8 @@ pub trait PasswordHasher: Send + Sync + 'static {
     /// Verifies a password against the stored hash.
     ///
     /// # Errors
-    /// Too many calls wait, the deadline passed, or the hash could not be computed. A wrong password and a
-    /// malformed stored hash are verdicts, not errors.
+    /// Too many calls wait, the deadline passed, the pepper of the stored hash is unknown, or the hash could not be
+    /// computed. A wrong password and a malformed stored hash are verdicts, not errors.
     async fn verify(
         &self,
         password: Password,
@@ -103,7 +114,8 @@ pub trait PasswordHasher: Send + Sync + 'static {
     ) -> Result<PasswordVerdict, HasherError>;
 }
 
-/// The hasher failed: there is neither a verdict nor a hash. Clients get 503.
+/// The hasher failed: there is neither a verdict nor a hash. Clients get 503, but the answer to a wrong password at a
+/// login for an account whose pepper is unknown.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HasherError {
@@ -111,6 +123,16 @@ pub enum HasherError {
     #[error("the queue of passwords to hash is full, or the call waited in it too long")]
     #[non_exhaustive]
     Busy {},
+    /// The stored hash was made with a pepper that the hasher does not have, so no password can be verified against it.
+    /// The configuration is wrong: a pepper was removed, lost, or never given to this node.
+    #[error(
+        "the password was hashed with the pepper \"{id}\", which this service does not have; add it as a previous pepper"
+    )]
+    #[non_exhaustive]
+    UnknownPepper {
+        /// The id of the pepper, in printable ASCII.
+        id: String,
+    },
     /// The hash could not be computed: no memory, no randomness, or no worker.
     #[error("the password could not be hashed")]
     #[non_exhaustive]
@@ -125,6 +147,13 @@ impl HasherError {
     #[must_use]
     pub const fn busy() -> Self {
         Self::Busy {}
+    }
+
+    /// Creates [`HasherError::UnknownPepper`], for implementations of [`PasswordHasher`]. Other characters than printable
+    /// ASCII are escaped.
+    #[must_use]
+    pub fn unknown_pepper(id: &[u8]) -> Self {
+        Self::UnknownPepper { id: id.escape_ascii().to_string() }
     }
 
     /// Creates [`HasherError::Failed`], for implementations of [`PasswordHasher`].

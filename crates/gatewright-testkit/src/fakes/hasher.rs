@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 /// password in clear. It counts its calls, and a test can pause it or make it busy.
 ///
 /// A stored hash that begins with `weak:` also matches its password; the verdict asks for an
-/// upgrade.
+/// upgrade. One that begins with `pepper:` and an id names a pepper that the hasher does not have.
 #[derive(Debug, Clone)]
 pub struct TestHasher {
     calls: Arc<AtomicUsize>,
@@ -40,6 +40,13 @@ impl TestHasher {
     #[must_use]
     pub fn stored_weakly(password: &str) -> PasswordHash {
         PasswordHash::new(format!("weak:{password}"))
+    }
+
+    /// Returns a hash whose pepper the hasher does not have: verifying it fails with
+    /// [`HasherError::UnknownPepper`].
+    #[must_use]
+    pub fn stored_with_unknown_pepper(id: &str) -> PasswordHash {
+        PasswordHash::new(format!("pepper:{id}"))
     }
 
     /// Returns how many calls of `hash` and `verify` the hasher has accepted so far.
@@ -127,6 +134,7 @@ impl PasswordHasher for TestHasher {
         Ok(match stored.split_once(':') {
             Some(("today", text)) if text == password.expose() => PasswordVerdict::Match,
             Some(("weak", text)) if text == password.expose() => PasswordVerdict::MatchUpgrade,
+            Some(("pepper", id)) => return Err(HasherError::unknown_pepper(id.as_bytes())),
             _ => PasswordVerdict::Mismatch,
         })
     }

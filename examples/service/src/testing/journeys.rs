@@ -2,6 +2,7 @@
 //! each as a test of one example.
 
 mod configured;
+mod peppers;
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -18,6 +19,10 @@ use super::{ADMIN_EMAIL, Example, PATIENCE, Program, databases, new_directory, s
 pub use configured::{
     a_session_keeps_the_address_of_its_login, an_unsafe_setting_is_refused_by_name_and_not_repeated,
     without_api_keys_introspection_is_404,
+};
+
+pub use peppers::{
+    a_pepper_is_introduced_replaced_and_lost, an_unsafe_pepper_is_refused_by_name_and_not_repeated,
 };
 
 pub use super::connections::half_sent_headers_and_idle_connections_are_cut;
@@ -40,6 +45,8 @@ macro_rules! journeys {
             only_the_owner_can_read_the_generated_key
             an_unsafe_setting_is_refused_by_name_and_not_repeated
             an_unreadable_key_file_is_refused
+            a_pepper_is_introduced_replaced_and_lost
+            an_unsafe_pepper_is_refused_by_name_and_not_repeated
             a_session_keeps_the_address_of_its_login
             without_api_keys_introspection_is_404
             an_incomplete_request_does_not_delay_the_stop

@@ -60,6 +60,8 @@ pub fn an_unsafe_setting_is_refused_by_name_and_not_repeated(program: &str, fold
         ("ADMIN_PASSWORD", "short-password", "the password is shorter"),
         ("ADMIN_PASSWORD", "password-password", "the password repeats itself"),
         ("AUTH_BREACHED_PASSWORDS_FILE", "/nowhere/pwned", "/nowhere/pwned: "),
+        ("AUTH_PEPPER_FILE", "/nowhere/pepper", "/nowhere/pepper cannot be read"),
+        ("AUTH_PREVIOUS_PEPPERS_FILE", "/nowhere/peppers", "/nowhere/peppers cannot be read"),
         ("ADMIN_EMAIL", "nobody", "not a valid email address"),
     ];
     for (name, value, problem) in refused {
