@@ -18,6 +18,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use axum::routing::get;
+use gatewright::audit::AuditStore;
 use gatewright::axum::{CurrentUser, StatelessClaims};
 use gatewright::password::{HashContext, PasswordHasher, PasswordVerdict};
 use gatewright::revocation::RevocationCheck;
@@ -157,7 +158,7 @@ const PASSWORD: &str = "correct horse battery staple";
 /// An application over a store, and a token that it accepts.
 async fn application<S>(store: S, check: RevocationCheck) -> (Router, String)
 where
-    S: AccountStore<User = Account> + SessionStore + Throttle,
+    S: AccountStore<User = Account> + SessionStore + Throttle + AuditStore,
 {
     let tokens =
         Jwt::hs256(SECRET.clone()).issuer("https://issuer.example").audience("my-api").build().unwrap();

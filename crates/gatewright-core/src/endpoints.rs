@@ -10,6 +10,7 @@ mod sessions;
 mod revoke;
 mod introspect;
 mod new_password;
+mod audit;
 mod accounts;
 mod account_changes;
 mod first_admin;
@@ -17,6 +18,7 @@ mod change_password;
 mod dispatch;
 
 pub use accounts::{Accounts, Registration};
+pub use audit::Audit;
 pub use change_password::PasswordChange;
 pub use create_session::SessionOptions;
 pub use endpoint::{Endpoint, PUBLIC_KEYS_MAX_AGE};

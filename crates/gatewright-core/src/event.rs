@@ -7,6 +7,9 @@ mod sink;
 mod tracing_sink;
 
 pub use context::{MAX_METHOD_BYTES, MAX_REQUEST_ID_BYTES, MAX_ROUTE_BYTES, RequestContext};
-pub use events::{Actor, Event};
+pub use events::{Actor, AttemptedName, Event};
 pub use sink::EventSink;
 pub use tracing_sink::TracingSink;
+
+pub(crate) use line::Line;
+pub(crate) use tracing_sink::{error_chain, printable};

@@ -59,6 +59,7 @@ pub mod throttle;
 pub mod revocation;
 pub mod error;
 pub mod event;
+pub mod audit;
 pub mod http;
 pub mod cache;
 pub mod auth;
@@ -69,9 +70,10 @@ pub use bytes::Bytes;
 #[doc(hidden)]
 pub use serde::de::DeserializeOwned;
 
+pub use audit::{AuditKey, AuditSettings, AuditStore};
 pub use auth::{Auth, AuthBuilder, BuildError, DangerousAuthBuilder, Error, NoUser};
 pub use endpoints::{
-    Accounts, ActiveToken, Endpoint, INTROSPECTION, Introspection, Login, PasswordChange, Refresh,
+    Accounts, ActiveToken, Audit, Endpoint, INTROSPECTION, Introspection, Login, PasswordChange, Refresh,
     Registration, SessionInfo, SessionList, SessionOptions, TokenPair,
 };
 pub use error::AuthError;

@@ -1,4 +1,4 @@
-//! Users, accounts, sessions and a throttle in memory: the reference implementation of Gatewright's stores.
+//! Users, accounts, sessions, a throttle and an audit trail in memory: the reference implementation of Gatewright's stores.
 //!
 //! [`MemoryStore`] is for tests and first experiments: its data is lost when the process ends. It
 //! is also the code to read before you write a store of your own, because it implements each
@@ -8,6 +8,7 @@
 //!   [`AccountStore`](gatewright_core::AccountStore).
 //! - `sessions.rs` implements [`SessionStore`](gatewright_core::SessionStore).
 //! - `throttle.rs` implements [`Throttle`](gatewright_core::Throttle), with the core's own throttle in memory.
+//! - `audit.rs` implements [`AuditStore`](gatewright_core::AuditStore).
 //!
 //! Every method is atomic: it takes one lock before its first read, and releases the lock
 //! after its last write. A store on a database needs a transaction or a single statement instead of
@@ -18,6 +19,7 @@
 mod accounts;
 mod sessions;
 mod throttle;
+mod audit;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +28,7 @@ use accounts::Accounts;
 use gatewright_core::MemoryThrottle;
 use sessions::Sessions;
 
-/// A user store, account store, session store and throttle in one. Its user type is
+/// A user store, account store, session store, throttle and audit store in one. Its user type is
 /// [`Account`](gatewright_core::Account).
 ///
 /// Clones share their contents. Accounts and sessions have a lock each, so that a change of one
@@ -50,6 +52,7 @@ pub struct MemoryStore {
     accounts: Arc<Mutex<Accounts>>,
     sessions: Arc<Mutex<Sessions>>,
     throttle: MemoryThrottle,
+    audit: Arc<Mutex<audit::Rows>>,
 }
 
 impl MemoryStore {
@@ -63,6 +66,10 @@ impl MemoryStore {
     // belong together, so the data is consistent.
     fn accounts(&self) -> MutexGuard<'_, Accounts> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn audit(&self) -> MutexGuard<'_, audit::Rows> {
+        self.audit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sessions(&self) -> MutexGuard<'_, Sessions> {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use gatewright_core::StoreError;
+use gatewright_core::audit::AuditTask;
 use sqlx::{Database, Pool, SqlSafeStr, SqlStr};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::Failure;
@@ -20,6 +22,8 @@ pub(crate) struct Pools<D: Database> {
     pub(crate) shared: Option<Arc<Shared>>,
     /// The steps of the throttle that wait for each other.
     pub(crate) waiting: Arc<Waiting>,
+    /// The runtime on which the store was opened. Its connections belong to it.
+    runtime: Option<Handle>,
 }
 
 /// How a store uses a pool that the application uses too.
@@ -63,20 +67,31 @@ pub(crate) fn warn_of_open_transaction() {
 impl<D: Database> Pools<D> {
     /// The pools of a store that has opened them itself.
     pub(crate) fn own(writers: Pool<D>, readers: Pool<D>) -> Self {
-        Self { writers, readers, shared: None, waiting: Arc::default() }
+        Self { writers, readers, shared: None, waiting: Arc::default(), runtime: Handle::try_current().ok() }
     }
 
     /// A pool that the application uses too.
     pub(crate) fn shared(pool: Pool<D>, shared: Shared) -> Self {
         let shared = Some(Arc::new(shared));
-        Self { writers: pool.clone(), readers: pool, shared, waiting: Arc::default() }
+        let (writers, runtime) = (pool.clone(), Handle::try_current().ok());
+        Self { writers, readers: pool, shared, waiting: Arc::default(), runtime }
+    }
+}
+
+impl<D: Database> Pools<D> {
+    /// Runs a task in the background, on the runtime on which the store was opened.
+    pub(crate) fn spawn(&self, task: AuditTask) {
+        if let Some(runtime) = &self.runtime {
+            drop(runtime.spawn(task));
+        }
     }
 }
 
 impl<D: Database> Clone for Pools<D> {
     fn clone(&self) -> Self {
         let (writers, readers) = (self.writers.clone(), self.readers.clone());
-        Self { writers, readers, shared: self.shared.clone(), waiting: Arc::clone(&self.waiting) }
+        let (shared, waiting) = (self.shared.clone(), Arc::clone(&self.waiting));
+        Self { writers, readers, shared, waiting, runtime: self.runtime.clone() }
     }
 }
 

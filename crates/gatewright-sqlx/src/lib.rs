@@ -1,4 +1,4 @@
-//! Users, accounts, sessions and the throttle in SQL databases, by feature: `sqlite` (default), `postgres`,
+//! Users, accounts, sessions, the throttle and the audit trail in SQL databases, by feature: `sqlite` (default), `postgres`,
 //! `mysql`.
 //!
 //! ```text
@@ -9,6 +9,7 @@
 //! accounts.rs     UserStore, AccountStore
 //! sessions.rs     SessionStore
 //! throttle.rs     Throttle
+//! audit.rs        AuditStore
 //!   │ statements  sql.rs; those that differ: {sqlite,postgres,mysql}/dialect.rs
 //!   │ retries     retry.rs
 //!   ▼
@@ -22,7 +23,7 @@
 //! # Tables
 //! When a store connects, it creates its tables (`gatewright_users`, `gatewright_user_roles`,
 //! `gatewright_sessions`, `gatewright_session_locks`, `gatewright_throttle`,
-//! `gatewright_throttle_locks`) or brings them up to date. SQLite needs no table of locks. If the
+//! `gatewright_throttle_locks`, `gatewright_audit`) or brings them up to date. SQLite needs no table of locks. If the
 //! tables are up to date, the store only reads their version: a role that may not create tables is
 //! enough. Migrations only add to the tables. So nodes of two versions can use one database, and a node of the older version
 //! can still start after a newer version has migrated the tables.
@@ -76,6 +77,7 @@ mod store;
 mod accounts;
 mod sessions;
 mod throttle;
+mod audit;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod server;
 #[cfg(feature = "sqlite")]

@@ -88,6 +88,14 @@ impl<D: Dialect> Row<D> {
         required(column, D::text(&self.0, column)?)
     }
 
+    pub(crate) fn optional_text(&self, column: &str) -> Result<Option<&str>, Failure> {
+        D::text(&self.0, column)
+    }
+
+    pub(crate) fn optional_bytes(&self, column: &str) -> Result<Option<&[u8]>, Failure> {
+        Ok(D::get_bytes(&self.0, column)?)
+    }
+
     pub(crate) fn number(&self, column: &str) -> Result<i64, Failure> {
         Ok(D::get_number(&self.0, column)?)
     }
@@ -111,7 +119,7 @@ impl<D: Dialect> Row<D> {
         Ok(Epoch::from_u64(self.number("epoch")?.cast_unsigned()))
     }
 
-    fn time(&self, column: &str) -> Result<Timestamp, Failure> {
+    pub(crate) fn time(&self, column: &str) -> Result<Timestamp, Failure> {
         Ok(Timestamp::from_micros(self.count(column)?))
     }
 }

@@ -146,6 +146,62 @@ pub(crate) use put_states;
 pub(crate) const PUT_STATES: [&str; MAX_KEYS] =
     put_states!("ON CONFLICT (id) DO UPDATE SET state = excluded.state, expires_at = excluded.expires_at");
 
+/// The columns of the audit trail, in the order in which they are written.
+macro_rules! audit_columns {
+    () => {
+        "writer, number, occurred_at, event, outcome, cause, actor, subject, session_id, client_address,
+         user_agent, login_name, method, route, request_id, detail, salt, personal_digest, mac"
+    };
+}
+
+/// A page of the audit trail, the newest row first. `$filter` is the first condition.
+macro_rules! audit_page {
+    ($filter:literal, $rest:literal) => {
+        concat!("SELECT ", audit_columns!(), " FROM gatewright_audit WHERE ", $filter, $rest)
+    };
+}
+
+pub(crate) const AUDIT_COLUMN_COUNT: usize = 19;
+pub(crate) const AUDIT_INSERT: &str = concat!("INSERT INTO gatewright_audit (", audit_columns!(), ") VALUES");
+pub(crate) const AUDIT_LAST: &str = concat!(
+    "SELECT ",
+    audit_columns!(),
+    " FROM gatewright_audit WHERE writer = $1 ORDER BY number DESC LIMIT 1"
+);
+pub(crate) const AUDIT_CHAINS: &str =
+    "SELECT writer, min(number) AS first_number, max(number) AS last_number FROM gatewright_audit
+     GROUP BY writer ORDER BY writer";
+pub(crate) const AUDIT_CHAIN: &str = concat!(
+    "SELECT ",
+    audit_columns!(),
+    " FROM gatewright_audit WHERE writer = $1 AND number > $2 ORDER BY number LIMIT $3"
+);
+pub(crate) const AUDIT_FIRST_SINCE: &str =
+    "SELECT number FROM gatewright_audit WHERE writer = $1 AND occurred_at >= $2 ORDER BY number LIMIT 1";
+pub(crate) const AUDIT_FIRST: &str =
+    "SELECT number FROM gatewright_audit WHERE writer = $1 AND number <= $2 ORDER BY number LIMIT 1";
+pub(crate) const AUDIT_DELETE: &str = "DELETE FROM gatewright_audit WHERE writer = $1 AND number <= $2";
+pub(crate) const AUDIT_PERSONAL: &str = "SELECT writer, number FROM gatewright_audit
+     WHERE salt IS NOT NULL AND (actor = $1 OR (actor IS NULL AND subject = $2)) LIMIT $3";
+pub(crate) const AUDIT_ERASE: &str =
+    "UPDATE gatewright_audit SET client_address = NULL, user_agent = NULL, salt = NULL
+     WHERE writer = $1 AND number = $2";
+pub(crate) const AUDIT_PAGE: &str = audit_page!(
+    "(event = $1 OR $2) AND occurred_at >= $3 AND occurred_at <= $4",
+    " AND (occurred_at < $5 OR (writer, number) < ($6, $7))
+     ORDER BY occurred_at DESC, writer DESC, number DESC LIMIT $8"
+);
+pub(crate) const AUDIT_PAGE_BY_ACTOR: &str = audit_page!(
+    "actor = $1 AND (event = $2 OR $3) AND occurred_at >= $4 AND occurred_at <= $5",
+    " AND (occurred_at < $6 OR (writer, number) < ($7, $8))
+     ORDER BY occurred_at DESC, writer DESC, number DESC LIMIT $9"
+);
+pub(crate) const AUDIT_PAGE_BY_SUBJECT: &str = audit_page!(
+    "subject = $1 AND (actor = $2 OR $3) AND (event = $4 OR $5) AND occurred_at >= $6 AND occurred_at <= $7",
+    " AND (occurred_at < $8 OR (writer, number) < ($9, $10))
+     ORDER BY occurred_at DESC, writer DESC, number DESC LIMIT $11"
+);
+
 /// The statement with MySQL's placeholders.
 #[cfg(feature = "mysql")]
 pub(crate) fn unnumbered(statement: &str) -> String {

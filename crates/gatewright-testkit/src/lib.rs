@@ -10,6 +10,7 @@
 //! - [`rotation_vector_suite!`] runs the test vectors of the rotation's specification on a
 //!   [`SessionStore`](gatewright_core::SessionStore). [`rotation_vectors`] reads them.
 //! - [`throttle_suite!`] tests a [`Throttle`](gatewright_core::Throttle).
+//! - [`audit_suite!`] tests an [`AuditStore`](gatewright_core::AuditStore).
 //! - [`feed_suite!`] tests a [`RevocationFeed`](gatewright_core::RevocationFeed) between nodes. It
 //!   cuts the connections of the nodes at a [`Wire`](feed::Wire). [`local_feed_suite!`] tests a
 //!   feed within a process.
@@ -46,6 +47,9 @@
 //! // whose calls fail. A throttle in memory passes `in_memory` instead of `broken`.
 //! gatewright_testkit::throttle_suite!(my_throttle, fresh, broken);
 //!
+//! // In a test of an audit store's crate, with `fresh` and `broken` as above.
+//! gatewright_testkit::audit_suite!(my_audit, fresh, broken);
+//!
 //! // In a test of a feed's crate: a server, and nodes that each reach it over their own wire.
 //! async fn network() -> impl gatewright_testkit::feed::Network { … }
 //!
@@ -74,6 +78,7 @@ pub mod store;
 pub mod refresh;
 pub mod rotation_vectors;
 pub mod throttle;
+pub mod audit;
 pub mod feed;
 pub mod auth_routes;
 

@@ -121,6 +121,19 @@ pub mod auth {
     };
 }
 
+/// The audit trail: its rows, its stores, and how its chains are verified.
+pub mod audit {
+    pub use gatewright_core::audit::{
+        AppendOutcome, AuditActor, AuditChain, AuditCheckpoint, AuditCursor, AuditDamage, AuditFilter,
+        AuditKey, AuditOutcome, AuditReach, AuditRecord, AuditReport, AuditRow, AuditSettings, AuditStore,
+        AuditTask, CHECKPOINT_INTERVAL, CHECKPOINT_ROWS, ChainCheck, DEFAULT_ATTEMPT_WAIT,
+        DEFAULT_QUEUE_ROWS, FLUSH_WAIT, InvalidAuditKey, InvalidCheckpoint, InvalidWriter, MAX_APPENDED_ROWS,
+        MAX_ATTEMPT_WAIT, MAX_AUDIT_KEY_BYTES, MAX_CAUSE_BYTES, MAX_DETAIL_BYTES, MAX_QUEUE_ROWS,
+        MAX_WRITER_BYTES, MIN_AUDIT_KEY_BYTES, Removal, SALT_BYTES, WriterId, is_audited, run_on_thread,
+        verify,
+    };
+}
+
 /// Limits of the cache of sessions.
 pub mod cache {
     pub use gatewright_core::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY};
@@ -129,7 +142,7 @@ pub mod cache {
 /// The requests and replies of the ready-made endpoints, and the administration of accounts.
 pub mod endpoints {
     pub use gatewright_core::endpoints::{
-        Accounts, ActiveToken, Endpoint, INTROSPECTION, Introspection, Login, PUBLIC_KEYS_MAX_AGE,
+        Accounts, ActiveToken, Audit, Endpoint, INTROSPECTION, Introspection, Login, PUBLIC_KEYS_MAX_AGE,
         PasswordChange, Refresh, Registration, SessionInfo, SessionList, SessionOptions, TokenPair,
     };
 }
@@ -145,8 +158,8 @@ pub mod error {
 /// Events: what happened, for logs and audits.
 pub mod event {
     pub use gatewright_core::event::{
-        Actor, Event, EventSink, MAX_METHOD_BYTES, MAX_REQUEST_ID_BYTES, MAX_ROUTE_BYTES, RequestContext,
-        TracingSink,
+        Actor, AttemptedName, Event, EventSink, MAX_METHOD_BYTES, MAX_REQUEST_ID_BYTES, MAX_ROUTE_BYTES,
+        RequestContext, TracingSink,
     };
 }
 

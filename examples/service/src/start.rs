@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use gatewright::audit::AuditStore;
 use gatewright::auth::AuthBuilder;
 use gatewright::error::PolicyError;
 use gatewright::http::TrustedProxies;
@@ -80,7 +81,7 @@ async fn with_sessions<S>(
     config: &Config,
 ) -> Result<AuthBuilder<Account>, Box<dyn Error>>
 where
-    S: AccountStore<User = Account> + SessionStore + Throttle + Clone,
+    S: AccountStore<User = Account> + SessionStore + Throttle + AuditStore + Clone,
 {
     let Some(url) = &config.redis_url else { return builder_over(store, hasher, config) };
     let failed = |error: StoreError| format!("REDIS_URL: {error}: {}", cause(&error));
@@ -104,7 +105,7 @@ pub fn builder_over<S>(
     config: &Config,
 ) -> Result<AuthBuilder<Account>, Box<dyn Error>>
 where
-    S: AccountStore<User = Account> + SessionStore + Throttle,
+    S: AccountStore<User = Account> + SessionStore + Throttle + AuditStore,
 {
     settings(Auth::local(store, tokens(config)?, hasher), config)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::answers::Answers;
+use super::audit_parts::{AuditParts, composed};
 use super::build_error::BuildError;
 use super::extra_claims::ExtraClaimsSource;
 use super::feed_keys::FeedKeys;
@@ -23,6 +24,7 @@ use super::refusal_floor::{DEFAULT_REFUSAL_FLOOR, RefusalFloor};
 use super::reports::Reports;
 use super::shared::Shared;
 use super::throttle_parts::ThrottleParts;
+use crate::audit::{AuditStore, Parts as AuditEnvironment};
 use crate::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY, SessionCache};
 use crate::event::{EventSink, TracingSink};
 use crate::http::{DenialResponder, Renderer, TokenEndpoint, TrustedProxies, is_realm};
@@ -41,11 +43,12 @@ use crate::types::{
 impl Auth<Account> {
     /// Starts the builder with Gatewright's own accounts.
     ///
-    /// `store` keeps accounts, sessions and the [`throttle`](crate::throttle), `tokens` issues and verifies tokens, `hasher` hashes
+    /// `store` keeps accounts, sessions, the [`throttle`](crate::throttle) and, in a SQL database, the
+    /// [audit trail](crate::audit). `tokens` issues and verifies tokens, `hasher` hashes
     /// passwords.
     pub fn local<S, T>(store: S, tokens: T, hasher: impl PasswordHasher) -> AuthBuilder<Account>
     where
-        S: AccountStore<User = Account> + SessionStore + Throttle,
+        S: AccountStore<User = Account> + SessionStore + Throttle + AuditStore,
         T: TokenIssuer + TokenVerifier + 'static,
     {
         let (store, tokens) = (Arc::new(store), Arc::new(tokens));
@@ -56,7 +59,9 @@ impl Auth<Account> {
             issuer: tokens,
             hasher: Arc::new(hasher),
         };
-        AuthBuilder::new(parts).with_shared_accounts(Arc::clone(&store) as _).with_shared_throttle(store)
+        let mut builder = AuthBuilder::new(parts).with_shared_accounts(Arc::clone(&store) as _);
+        builder.audit.offer(Arc::clone(&store) as _);
+        builder.with_shared_throttle(store)
     }
 }
 
@@ -135,6 +140,7 @@ pub struct AuthBuilder<U> {
     revocation_check: RevocationCheck,
     cache_capacity: usize,
     pub(super) throttle: ThrottleParts,
+    pub(super) audit: AuditParts,
     api_keys: ApiKeys,
     trusted_proxies: TrustedProxies,
     responder: DenialResponder,
@@ -163,6 +169,7 @@ impl<U: AuthUser> AuthBuilder<U> {
             revocation_check: RevocationCheck::default(),
             cache_capacity: DEFAULT_CACHE_CAPACITY,
             throttle: ThrottleParts::default(),
+            audit: AuditParts::default(),
             api_keys: ApiKeys::new(),
             trusted_proxies: TrustedProxies::new(),
             responder: DenialResponder::default(),
@@ -528,7 +535,13 @@ impl<U: AuthUser> AuthBuilder<U> {
         let Parts { users, sessions, verifier, issuer, hasher } = self.parts;
         let codec = Arc::new(self.feed_keys.codec(self.feed.reach(), &issuer)?);
         let throttle = self.throttle.build(self.feed.reach(), &*issuer, &*self.randomness)?;
-        let environment = Environment::new(&self.clock, &self.timer, &self.randomness, &self.events);
+        let audit = self.audit.build(AuditEnvironment {
+            clock: Arc::clone(&self.clock),
+            timer: Arc::clone(&self.timer),
+            randomness: Arc::clone(&self.randomness),
+        })?;
+        let events = composed(self.events, audit.as_ref());
+        let environment = Environment::new(&self.clock, &self.timer, &self.randomness, &events);
         let limiter = Limiter::new(throttle, self.throttle.settings, self.throttle.failure, environment);
         if !self.settings.refusal_floor.is_zero() {
             self.timer.start().map_err(|_| {
@@ -542,7 +555,7 @@ impl<U: AuthUser> AuthBuilder<U> {
             RevocationCheck::ReadThrough => None,
             RevocationCheck::Cached => {
                 let (codec, clock) = (Arc::clone(&codec), Arc::clone(&self.clock));
-                let events = Arc::clone(&self.events);
+                let events = Arc::clone(&events);
                 let cache = SessionCache::new(self.cache_capacity, self.feed.reach(), codec, clock, events);
                 Some(subscribed(cache, &*self.feed))
             }
@@ -567,8 +580,9 @@ impl<U: AuthUser> AuthBuilder<U> {
             cache,
             api_keys: self.api_keys,
             limiter,
+            audit,
             extra_claims: self.extra_claims,
-            answers: Arc::new(Answers::new(self.responder, self.events, self.trusted_proxies, self.timer)),
+            answers: Arc::new(Answers::new(self.responder, events, self.trusted_proxies, self.timer)),
             settings: self.settings,
         };
         Ok(Auth { inner: Shared::new(inner) })

@@ -9,6 +9,7 @@ use super::extra_claims::ExtraClaimsSource;
 use super::limiter::Limiter;
 use super::refusal_floor::RefusalFloor;
 use super::reports::Reports;
+use crate::audit::AuditTrail;
 use crate::cache::SessionCache;
 use crate::password::{AccountKey, HashContext, PasswordHasher, PasswordRules};
 use crate::revocation::{FeedCodec, RevocationFeed};
@@ -43,6 +44,8 @@ pub(crate) struct Inner<U> {
     pub(crate) cache: Option<Arc<SessionCache<U>>>,
     pub(crate) api_keys: ApiKeys,
     pub(crate) limiter: Limiter,
+    /// `None` without an audit trail.
+    pub(crate) audit: Option<AuditTrail>,
     /// Replies to failures and reports them.
     pub(crate) answers: Arc<Answers>,
     pub(crate) extra_claims: ExtraClaimsSource<U>,

@@ -88,10 +88,13 @@ impl<U: AuthUser> Accounts<U> {
         let password_hash = Some(self.inner.hasher.hash(password, &context).await?);
         let change = AccountChange { password_hash, epoch, ..AccountChange::default() };
         let event = Event::PasswordSet { user: id, actor: self.actor() };
-        let update = self.store.update(id, &change, None);
-        updated(self.first_step(id, update, |changed| self.record(changed, &event)).await?)?;
-        self.inner.forget_attempts(id).await;
-        self.inner.delete_all_sessions(id, None).await
+        let set = async {
+            let update = self.store.update(id, &change, None);
+            updated(self.first_step(id, update, |changed| self.record(changed, &event)).await?)?;
+            self.inner.forget_attempts(id).await;
+            self.inner.delete_all_sessions(id, None).await
+        };
+        self.inner.attempted(&event, set).await
     }
 
     /// Makes the change, with a new epoch if it ends the user's sessions.
@@ -103,9 +106,19 @@ impl<U: AuthUser> Accounts<U> {
             (_, Some(_), RoleChange::EndSessions) => Some(EpochChange::IfRolesDiffer(epoch)),
             _ => None,
         };
-        let update = self.store.update(id, &change, self.inner.settings.protected_role.as_ref());
         let event = Event::AccountChanged { user: id, actor: self.actor() };
-        let record = |changed: &UpdateOutcome<U>| self.record(changed, &event);
+        self.inner.attempted(&event, self.make(id, &change, epoch, &event)).await
+    }
+
+    async fn make(
+        &self,
+        id: &UserId,
+        change: &AccountChange,
+        epoch: Epoch,
+        event: &Event<'_>,
+    ) -> Result<U, AuthError> {
+        let update = self.store.update(id, change, self.inner.settings.protected_role.as_ref());
+        let record = |changed: &UpdateOutcome<U>| self.record(changed, event);
         if change.epoch.is_none() {
             return updated(self.inner.revoke_and_wait(Revocation::user(id.clone()), update, record).await?);
         }
@@ -132,14 +145,17 @@ impl<U: AuthUser> Accounts<U> {
     async fn delete_with_sessions(&self, id: &UserId) -> Result<(), AuthError> {
         let protected = self.inner.settings.protected_role.as_ref();
         let event = Event::AccountDeleted { user: id, actor: self.actor() };
-        let record = |deleted: &UpdateOutcome<()>| self.record(deleted, &event);
-        let deleted = self.first_step(id, self.store.delete(id, protected), record).await?;
-        // If there is no account, an earlier call may have failed between its two steps.
-        if !matches!(deleted, UpdateOutcome::LastHolder) {
-            self.inner.forget_attempts(id).await;
-            self.inner.delete_all_sessions(id, None).await?;
-        }
-        updated(deleted)
+        let delete = async {
+            let record = |deleted: &UpdateOutcome<()>| self.record(deleted, &event);
+            let deleted = self.first_step(id, self.store.delete(id, protected), record).await?;
+            // If there is no account, an earlier call may have failed between its two steps.
+            if !matches!(deleted, UpdateOutcome::LastHolder) {
+                self.inner.forget_attempts(id).await;
+                self.inner.delete_all_sessions(id, None).await?;
+            }
+            updated(deleted)
+        };
+        self.inner.attempted(&event, delete).await
     }
 
     /// Emits the event if the change was made, and returns whether it was.

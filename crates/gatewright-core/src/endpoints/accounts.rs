@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::sessions::SessionList;
+use crate::audit::Attempt;
 use crate::auth::{Auth, Error, Shared};
 use crate::error::{AuthError, FieldProblem, PolicyError, RequestError};
 use crate::event::{Actor, Event};
@@ -12,7 +13,7 @@ use crate::guard::Identity;
 use crate::http::Fields;
 use crate::password::{AccountKey, check_form};
 use crate::revocation::Revocation;
-use crate::store::{Account, AccountCounts, AccountStore, AuthUser, CreateOutcome, NewAccount};
+use crate::store::{Account, AccountCounts, AccountStore, AuthUser, CreateOutcome, NewAccount, StoreError};
 use crate::throttle::ThrottleDigests;
 use crate::types::{
     ClientInfo, Email, Epoch, MAX_EMAIL_BYTES, Password, RoleName, SessionId, UnknownRole, UserId, Username,
@@ -195,11 +196,32 @@ impl<U: AuthUser> Accounts<U> {
     ) -> Result<CreateOutcome<U>, AuthError> {
         self.check_known(&roles)?;
         let new = self.new_account(self.checked(new).await?, roles).await?;
-        let created = self.store.create(new).await?;
-        if let CreateOutcome::Created(user) = &created {
-            self.inner.emit(&Event::AccountCreated { user: &user.id(), actor: self.actor() });
+        let id = new.id.clone();
+        let event = Event::AccountCreated { user: &id, actor: self.actor() };
+        let attempt = self.inner.attempt(&event).await?;
+        let created = self.store.create(new).await;
+        self.record_creation(attempt, &event, &created);
+        Ok(created?)
+    }
+
+    /// Records how the creation of an account ended, and emits the event if it was created.
+    pub(super) fn record_creation(
+        &self,
+        attempt: Attempt,
+        event: &Event<'_>,
+        created: &Result<CreateOutcome<U>, StoreError>,
+    ) {
+        match created {
+            Ok(CreateOutcome::Created(_)) => {
+                self.inner.emit(event);
+                attempt.made();
+            }
+            Ok(CreateOutcome::Taken | CreateOutcome::HolderExists) => {
+                attempt.refused(&AuthError::Conflict {});
+            }
+            Ok(CreateOutcome::UsernameTaken) => attempt.refused(&PolicyError::UsernameTaken),
+            Err(error) => attempt.unknown(error),
         }
-        Ok(created)
     }
 
     /// Checks the password, and brings it into the form that is hashed.
@@ -281,12 +303,14 @@ impl<U: AuthUser> Accounts<U> {
     pub async fn end_session(&self, user: &UserId, id: SessionId) -> Result<(), Error> {
         let call = async {
             self.inner.sessions.find(user, id).await?.ok_or(AuthError::NotFound {})?;
+            let event = Event::SessionEnded { user, session: id, actor: self.actor() };
             let record = |&(): &()| {
-                self.inner.emit(&Event::SessionEnded { user, session: id, actor: self.actor() });
+                self.inner.emit(&event);
                 true
             };
             let delete = self.inner.sessions.delete(user, id);
-            self.inner.revoke_and_wait(Revocation::session(id), delete, record).await
+            let end = self.inner.revoke_and_wait(Revocation::session(id), delete, record);
+            self.inner.attempted(&event, end).await
         };
         self.inner.answerable(call).await
     }
@@ -301,10 +325,13 @@ impl<U: AuthUser> Accounts<U> {
     pub async fn end_sessions(&self, id: &UserId) -> Result<(), Error> {
         let call = async {
             let event = Event::SessionsEnded { user: id, actor: self.actor() };
-            if !self.inner.replace_epoch(id, &event).await? {
-                return Err(AuthError::NotFound {});
-            }
-            self.inner.delete_all_sessions(id, None).await
+            let end = async {
+                if !self.inner.replace_epoch(id, &event).await? {
+                    return Err(AuthError::NotFound {});
+                }
+                self.inner.delete_all_sessions(id, None).await
+            };
+            self.inner.attempted(&event, end).await
         };
         self.inner.answerable(call).await
     }
@@ -325,9 +352,13 @@ impl<U: AuthUser> Accounts<U> {
     }
 
     pub(super) async fn lift_lock(&self, id: &UserId) -> Result<bool, AuthError> {
-        let was_locked = self.inner.limiter.unlock(id).await?;
-        self.inner.emit(&Event::AccountUnlocked { user: id, actor: self.actor() });
-        Ok(was_locked)
+        let event = Event::AccountUnlocked { user: id, actor: self.actor() };
+        let lift = async {
+            let was_locked = self.inner.limiter.unlock(id).await?;
+            self.inner.emit(&event);
+            Ok(was_locked)
+        };
+        self.inner.attempted(&event, lift).await
     }
 
     /// Counts all and the active accounts.

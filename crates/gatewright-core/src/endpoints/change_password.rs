@@ -4,8 +4,10 @@
 //! new epoch, which rejects all earlier tokens. The second replaces the sessions.
 
 use super::accounts::Accounts;
+use super::audit::end;
 use super::create_session::PASSWORD_METHOD;
 use super::token_pair::{CurrentToken, Grant, TokenPair, sign};
+use crate::audit::Attempt;
 use crate::auth::{Auth, Error, Inner};
 use crate::error::{AccessError, AuthError, PolicyError};
 use crate::event::Event;
@@ -216,7 +218,22 @@ impl<U: AuthUser> Accounts<U> {
         change: &PasswordChange,
         next: &NextSession,
     ) -> Result<TokenPair, AuthError> {
+        let mut attempt = None;
+        let replaced = self.try_to_replace(identity, session, (change, next), &mut attempt).await;
+        attempt.into_iter().for_each(|attempt| end(attempt, &replaced));
+        replaced
+    }
+
+    /// Replaces the hash, after it has recorded the attempt.
+    async fn try_to_replace(
+        &self,
+        identity: &Identity<U>,
+        session: &Session,
+        (change, next): (&PasswordChange, &NextSession),
+        attempt: &mut Option<Attempt>,
+    ) -> Result<TokenPair, AuthError> {
         let id = &session.user;
+        let event = Event::PasswordChanged { user: id };
         let mut hash = None;
         for _ in 0..MAX_PASSWORD_CHANGE_ATTEMPTS {
             let (user, stored) = self.verify_current(id, change).await?;
@@ -232,12 +249,15 @@ impl<U: AuthUser> Accounts<U> {
             };
             let grant = Grant::new(&self.inner, &user, self.inner.effective_scopes(&session.scopes, &user))?;
             let pair = sign(&self.inner, &next.session, &next.first, &grant).await?;
+            if attempt.is_none() {
+                *attempt = Some(self.inner.attempt(&event).await?);
+            }
             // Hashing takes long. A session that ended meanwhile must not continue.
             current_session(&self.inner, identity).await?;
             let record = |swap: &CompareAndSwap| {
                 let swapped = *swap == CompareAndSwap::Swapped;
                 if swapped {
-                    self.inner.emit(&Event::PasswordChanged { user: id });
+                    self.inner.emit(&event);
                 }
                 swapped
             };

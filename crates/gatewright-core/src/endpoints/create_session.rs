@@ -112,7 +112,7 @@ impl<U: AuthUser> Auth<U> {
 impl<U: AuthUser> Shared<U> {
     async fn create_session(&self, user: &UserId, options: SessionOptions) -> Result<TokenPair, AuthError> {
         let refuse = |user: Option<&UserId>, cause| {
-            self.emit(&Event::LoginRefused { user, cause });
+            self.emit(&Event::LoginRefused { user, cause, name: None });
             Err(AuthError::Login(cause))
         };
         match find_user(self, user).await? {

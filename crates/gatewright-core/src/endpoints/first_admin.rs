@@ -56,11 +56,13 @@ impl<U: AuthUser> Accounts<U> {
         }
         let new = self.checked(Registration::new(email, password)?).await?;
         let new = self.new_account(new, BTreeSet::from([role.clone()])).await?;
-        match self.store.create_first_holder(new, role).await? {
-            CreateOutcome::Created(user) => {
-                self.inner.emit(&Event::AccountCreated { user: &user.id(), actor: self.actor() });
-                Ok(Some(user))
-            }
+        let id = new.id.clone();
+        let event = Event::AccountCreated { user: &id, actor: self.actor() };
+        let attempt = self.inner.attempt(&event).await?;
+        let created = self.store.create_first_holder(new, role).await;
+        self.record_creation(attempt, &event, &created);
+        match created? {
+            CreateOutcome::Created(user) => Ok(Some(user)),
             CreateOutcome::HolderExists => Ok(None),
             // It has no user name, so none can be taken.
             CreateOutcome::Taken | CreateOutcome::UsernameTaken => Err(AuthError::EmailTaken {}),

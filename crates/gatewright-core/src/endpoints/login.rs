@@ -4,7 +4,7 @@ use super::create_session::{PASSWORD_METHOD, SessionOptions};
 use super::token_pair::TokenPair;
 use crate::auth::{Auth, Error, Inner, Permit, Shared};
 use crate::error::{AuthError, LoginError, RequestError};
-use crate::event::Event;
+use crate::event::{AttemptedName, Event};
 use crate::http::Fields;
 use crate::password::{
     AccountKey, HashContext, HasherError, PasswordVerdict, has_one_form, hashes_of_refusal, is_overlong,
@@ -167,7 +167,9 @@ async fn verify_user<U: AuthUser>(inner: &Shared<U>, login: &Login) -> Result<U,
         Some(cause) => {
             permit.failed().await;
             let id = user.as_ref().map(AuthUser::id);
-            inner.emit(&Event::LoginRefused { user: id.as_ref(), cause });
+            let name = login.name.as_ref().filter(|_| id.is_none()).map(LoginName::throttle_key);
+            let name = name.as_deref().map(AttemptedName::new);
+            inner.emit(&Event::LoginRefused { user: id.as_ref(), cause, name });
             Err(cause.into())
         }
         None => {

@@ -28,6 +28,28 @@ impl fmt::Display for Actor<'_> {
     }
 }
 
+/// A login name that belongs to no account. It is often a password in the wrong field, so it cannot be read and is not
+/// shown.
+#[derive(Clone, Copy)]
+pub struct AttemptedName<'a>(&'a str);
+
+impl<'a> AttemptedName<'a> {
+    pub(crate) const fn new(name: &'a str) -> Self {
+        Self(name)
+    }
+
+    pub(crate) const fn as_str(&self) -> &'a str {
+        self.0
+    }
+}
+
+/// Redacted.
+impl fmt::Debug for AttemptedName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AttemptedName(..)")
+    }
+}
+
 /// Something that happened. It contains ids of users, but no email address, password, hash or token. Some
 /// events contain the client: its network address and its cleaned user agent.
 ///
@@ -74,6 +96,8 @@ pub enum Event<'a> {
         user: Option<&'a UserId>,
         /// The cause.
         cause: LoginError,
+        /// The name that was sent, if it belongs to no user. The audit trail stores a keyed digest of it.
+        name: Option<AttemptedName<'a>>,
     },
     /// A password hash was replaced by a new one of the same password.
     #[non_exhaustive]

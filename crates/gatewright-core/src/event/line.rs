@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::context::RequestContext;
-use super::events::{Actor, Event};
+use super::events::{Actor, AttemptedName, Event};
 use crate::error::AccessError;
 use crate::throttle::{LockStage, Purpose};
 use crate::types::{ClientInfo, SessionId, UserAgent, UserId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Level {
+pub(crate) enum Level {
     Error,
     Warn,
     Info,
@@ -19,29 +19,31 @@ pub(super) enum Level {
 }
 
 /// A line. Fields that the event does not have are `None`.
-pub(super) struct Line<'a> {
-    pub(super) level: Level,
+pub(crate) struct Line<'a> {
+    pub(crate) level: Level,
     /// The name of the variant of [`Event`].
-    pub(super) event: &'static str,
-    pub(super) words: &'static str,
-    pub(super) user: Option<&'a UserId>,
-    pub(super) session: Option<SessionId>,
-    pub(super) actor: Option<Actor<'a>>,
-    pub(super) cause: Option<&'a (dyn Error + 'static)>,
+    pub(crate) event: &'static str,
+    pub(crate) words: &'static str,
+    pub(crate) user: Option<&'a UserId>,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) actor: Option<Actor<'a>>,
+    pub(crate) cause: Option<&'a (dyn Error + 'static)>,
     /// The client that the event itself names.
-    pub(super) client: Option<&'a ClientInfo>,
-    pub(super) credential: Option<&'static str>,
-    pub(super) missing_roles: &'a [&'static str],
-    pub(super) missing_scopes: &'a [&'static str],
-    pub(super) role: Option<&'a str>,
-    pub(super) pepper: Option<&'a str>,
-    pub(super) grace: Option<bool>,
-    pub(super) other_network: Option<bool>,
-    pub(super) session_ended: Option<bool>,
-    pub(super) floor: Option<Duration>,
-    pub(super) elapsed: Option<Duration>,
-    pub(super) count: Option<u64>,
-    pub(super) fix: Option<&'static str>,
+    pub(crate) client: Option<&'a ClientInfo>,
+    /// The login name that was sent, if it belongs to no account. It is a secret of the log.
+    pub(crate) name: Option<AttemptedName<'a>>,
+    pub(crate) credential: Option<&'static str>,
+    pub(crate) missing_roles: &'a [&'static str],
+    pub(crate) missing_scopes: &'a [&'static str],
+    pub(crate) role: Option<&'a str>,
+    pub(crate) pepper: Option<&'a str>,
+    pub(crate) grace: Option<bool>,
+    pub(crate) other_network: Option<bool>,
+    pub(crate) session_ended: Option<bool>,
+    pub(crate) floor: Option<Duration>,
+    pub(crate) elapsed: Option<Duration>,
+    pub(crate) count: Option<u64>,
+    pub(crate) fix: Option<&'static str>,
 }
 
 impl<'a> Line<'a> {
@@ -55,6 +57,7 @@ impl<'a> Line<'a> {
             actor: None,
             cause: None,
             client: None,
+            name: None,
             credential: None,
             missing_roles: &[],
             missing_scopes: &[],
@@ -120,17 +123,17 @@ impl<'a> Line<'a> {
     }
 
     /// The client's address: that of the request, or else that of the client whom the event names.
-    pub(super) fn address(&self, request: &RequestContext) -> Option<IpAddr> {
+    pub(crate) fn address(&self, request: &RequestContext) -> Option<IpAddr> {
         request.client_address().or_else(|| self.client.and_then(|client| client.address))
     }
 
     /// The user agent of the client whom the event names.
-    pub(super) fn user_agent(&self) -> Option<&'a UserAgent> {
+    pub(crate) fn user_agent(&self) -> Option<&'a UserAgent> {
         self.client.and_then(|client| client.user_agent.as_ref())
     }
 
     /// One arm for each event, so that a new event does not compile without a level and words.
-    pub(super) fn of(event: &'a Event<'_>) -> Self {
+    pub(crate) fn of(event: &'a Event<'_>) -> Self {
         match event {
             Event::Registered { user } => Self::info("Registered", "registered").user(*user),
             Event::AccountCreated { user, actor } => {
@@ -144,8 +147,9 @@ impl<'a> Line<'a> {
             Event::LoggedIn { user, session } => {
                 Self::info("LoggedIn", "logged in").user(*user).session(*session)
             }
-            Event::LoginRefused { user, cause } => {
-                Self::warn("LoginRefused", "login refused").user(*user).cause(cause)
+            Event::LoginRefused { user, cause, name } => {
+                let line = Self::warn("LoginRefused", "login refused").user(*user).cause(cause);
+                Self { name: *name, ..line }
             }
             Event::HashUpgraded { user } => Self::info("HashUpgraded", "password hash upgraded").user(*user),
             Event::HashNotUpgraded { user, cause: Some(cause) } => {

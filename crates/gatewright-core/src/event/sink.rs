@@ -1,5 +1,7 @@
 //! The trait that receives events.
 
+use std::sync::Arc;
+
 use super::context::RequestContext;
 use super::events::Event;
 
@@ -43,4 +45,49 @@ use super::events::Event;
 pub trait EventSink: Send + Sync + 'static {
     /// Handles an event. `request` is the request in which it happened, empty if there is none.
     fn emit(&self, event: &Event<'_>, request: &RequestContext);
+}
+
+impl<T: EventSink + ?Sized> EventSink for Arc<T> {
+    fn emit(&self, event: &Event<'_>, request: &RequestContext) {
+        (**self).emit(event, request);
+    }
+}
+
+/// Both receive each event, the first one first. So sinks compose: `(TracingSink, (Counting, Alerts))`.
+impl<A: EventSink, B: EventSink> EventSink for (A, B) {
+    fn emit(&self, event: &Event<'_>, request: &RequestContext) {
+        self.0.emit(event, request);
+        self.1.emit(event, request);
+    }
+}
+
+/// All of them receive each event, in their order.
+impl<T: EventSink> EventSink for Vec<T> {
+    fn emit(&self, event: &Event<'_>, request: &RequestContext) {
+        self.iter().for_each(|sink| sink.emit(event, request));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    struct Named(&'static str, Arc<Mutex<Vec<&'static str>>>);
+
+    impl EventSink for Named {
+        fn emit(&self, _: &Event<'_>, _: &RequestContext) {
+            self.1.lock().unwrap().push(self.0);
+        }
+    }
+
+    #[test]
+    fn composed_sinks_receive_each_event_once_and_in_order() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let sink = |name| Arc::new(Named(name, Arc::clone(&seen))) as Arc<dyn EventSink>;
+        let sinks = (sink("first"), vec![sink("second"), sink("third")]);
+        sinks.emit(&Event::ThrottleRepaired { count: 1 }, RequestContext::none());
+        assert_eq!(*seen.lock().unwrap(), ["first", "second", "third"]);
+    }
 }

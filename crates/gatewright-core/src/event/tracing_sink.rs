@@ -47,7 +47,7 @@ macro_rules! write_line {
             user = line.user.map(|user| printable(user.as_str())).as_deref(),
             session = line.session.map(tracing::field::display),
             actor = line.actor.map(|actor| printable(&actor.to_string()).into_owned()).as_deref(),
-            cause = line.cause.map(chain).as_deref(),
+            cause = line.cause.map(error_chain).as_deref(),
             client_address = line.address(request).map(tracing::field::display),
             method = request.method(),
             route = request.route(),
@@ -84,7 +84,7 @@ impl EventSink for TracingSink {
 }
 
 /// An error and all its causes in one line.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -101,7 +101,7 @@ fn names(names: &[&'static str]) -> Option<String> {
 }
 
 /// The text with escapes for what is not printable: a user's id and the error of a store may contain anything.
-fn printable(text: &str) -> Cow<'_, str> {
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Cow::Borrowed(text);
     }

@@ -30,6 +30,7 @@ impl Dialect for MySql {
         include_str!("../../migrations/mysql/0001_users_and_sessions.sql"),
         include_str!("../../migrations/mysql/0002_clients_of_sessions.sql"),
         include_str!("../../migrations/mysql/0003_throttle.sql"),
+        include_str!("../../migrations/mysql/0004_audit.sql"),
     ];
     const FIND_MIGRATIONS: &'static str = "SELECT 1 FROM information_schema.tables
          WHERE table_schema = DATABASE() AND table_name = 'gatewright_migrations'";

@@ -21,6 +21,7 @@ impl Dialect for Postgres {
         include_str!("../../migrations/postgres/0001_users_and_sessions.sql"),
         include_str!("../../migrations/postgres/0002_clients_of_sessions.sql"),
         include_str!("../../migrations/postgres/0003_throttle.sql"),
+        include_str!("../../migrations/postgres/0004_audit.sql"),
     ];
     // `to_regclass` alone may not see a table that another transaction has just created.
     const FIND_MIGRATIONS: &'static str = "SELECT 1 FROM pg_catalog.pg_class

@@ -23,6 +23,7 @@ impl Dialect for Sqlite {
         include_str!("../../migrations/sqlite/0001_users_and_sessions.sql"),
         include_str!("../../migrations/sqlite/0002_clients_of_sessions.sql"),
         include_str!("../../migrations/sqlite/0003_throttle.sql"),
+        include_str!("../../migrations/sqlite/0004_audit.sql"),
     ];
     const FIND_MIGRATIONS: &'static str =
         "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'gatewright_migrations'";

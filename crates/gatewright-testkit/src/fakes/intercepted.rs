@@ -3,6 +3,10 @@
 use std::future::Future;
 
 use async_trait::async_trait;
+use gatewright_core::audit::{
+    AppendOutcome, AuditChain, AuditCursor, AuditFilter, AuditReach, AuditRow, AuditStore, AuditTask,
+    WriterId,
+};
 use gatewright_core::store::{
     AccountChange, AccountCounts, CompareAndSwap, CreateOutcome, NewAccount, StoredPassword, TokenDigest,
     UpdateOutcome,
@@ -63,7 +67,7 @@ pub trait Hook: Send + Sync + 'static {
     }
 }
 
-/// A method of [`UserStore`], [`AccountStore`], [`SessionStore`] or [`Throttle`].
+/// A method of [`UserStore`], [`AccountStore`], [`SessionStore`], [`Throttle`] or [`AuditStore`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each variant is named after its method")]
@@ -91,6 +95,14 @@ pub enum Method {
     DeleteExpiredSessions,
     RunStep,
     DeleteExpiredStates,
+    AppendRows,
+    LastRow,
+    Chains,
+    ChainRows,
+    PageRows,
+    FirstNumberSince,
+    DeleteRows,
+    ErasePersonal,
 }
 
 impl Method {
@@ -269,5 +281,63 @@ impl<S: Throttle, H: Hook> Throttle for Intercepted<S, H> {
 
     fn throttle_reach(&self) -> ThrottleReach {
         self.store.throttle_reach()
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: AuditStore, H: Hook> AuditStore for Intercepted<S, H> {
+    async fn append_rows(&self, rows: &[AuditRow]) -> Result<AppendOutcome, StoreError> {
+        self.run(Method::AppendRows, self.store.append_rows(rows)).await
+    }
+
+    async fn last_row(&self, writer: &WriterId) -> Result<Option<AuditRow>, StoreError> {
+        self.run(Method::LastRow, self.store.last_row(writer)).await
+    }
+
+    async fn chains(&self) -> Result<Vec<AuditChain>, StoreError> {
+        self.run(Method::Chains, self.store.chains()).await
+    }
+
+    async fn chain_rows(
+        &self,
+        writer: &WriterId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        self.run(Method::ChainRows, self.store.chain_rows(writer, after, limit)).await
+    }
+
+    async fn page_rows(
+        &self,
+        filter: &AuditFilter,
+        after: Option<&AuditCursor>,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        self.run(Method::PageRows, self.store.page_rows(filter, after, limit)).await
+    }
+
+    async fn first_number_since(
+        &self,
+        writer: &WriterId,
+        time: Timestamp,
+    ) -> Result<Option<u64>, StoreError> {
+        self.run(Method::FirstNumberSince, self.store.first_number_since(writer, time)).await
+    }
+
+    async fn delete_rows(&self, writer: &WriterId, last: u64, limit: u32) -> Result<u64, StoreError> {
+        self.run(Method::DeleteRows, self.store.delete_rows(writer, last, limit)).await
+    }
+
+    async fn erase_personal(&self, user: &UserId) -> Result<u64, StoreError> {
+        self.run(Method::ErasePersonal, self.store.erase_personal(user)).await
+    }
+
+    fn audit_reach(&self) -> AuditReach {
+        self.store.audit_reach()
+    }
+
+    fn spawn_writer(&self, task: AuditTask) {
+        self.store.spawn_writer(task);
     }
 }
