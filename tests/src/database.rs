@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use example_service::testing::databases;
+use gatewright::audit::AuditStore;
 use gatewright::store::StoreError;
 use gatewright::throttle::Throttle;
 use gatewright::{MySqlStore, PostgresStore, SqliteStore};
@@ -13,8 +14,8 @@ use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, PgConnection, S
 
 use crate::new_file;
 
-/// A store of accounts, sessions and the throttle in a SQL database.
-pub trait Database: Store + Throttle {
+/// A store of accounts, sessions, the throttle and the audit trail in a SQL database.
+pub trait Database: Store + Throttle + AuditStore {
     /// A connection without Gatewright.
     type Connection: Connection;
 

@@ -3,6 +3,8 @@
 mod registration;
 mod usernames;
 mod administration;
+mod audit;
+mod audited_changes;
 mod login;
 mod throttle;
 mod locked_accounts;

@@ -9,6 +9,7 @@ mod write_races;
 mod shared_pools;
 mod expired_sessions;
 mod throttle;
+mod audit;
 #[cfg(unix)]
 mod database_files;
 

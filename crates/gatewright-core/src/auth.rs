@@ -17,6 +17,7 @@ mod feed_keys;
 mod limits;
 mod named_roles;
 mod builder;
+mod starts;
 mod throttle_settings;
 mod audit_settings;
 mod dangerous;

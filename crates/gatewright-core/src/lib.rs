@@ -24,6 +24,7 @@
 //!
 //! request ─► adapter ─► endpoints         login, refresh, logout, … ─► Reply ─► adapter
 //!                        ▼ a change that revokes a session or a user
+//!                       audit             an administrator's attempt is stored before the change
 //!                       auth::publish     store ─► event ─► cache ─► feed ─► other nodes
 //! ```
 //!

@@ -89,8 +89,10 @@ impl AuditStore for MemoryStore {
             Some(by) => *by == actor,
             None => row.record.subject.as_deref() == Some(user.as_str()),
         };
+        let has_personal =
+            |row: &AuditRow| row.record.client_address.is_some() || row.record.user_agent.is_some();
         let mut rows = self.audit();
-        let theirs = rows.values_mut().filter(|row| row.salt.is_some() && is_theirs(row));
+        let theirs = rows.values_mut().filter(|row| has_personal(row) && is_theirs(row));
         Ok(theirs
             .map(|row| {
                 (row.salt, row.record.client_address, row.record.user_agent) = (None, None, None);

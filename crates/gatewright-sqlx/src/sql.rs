@@ -182,7 +182,7 @@ pub(crate) const AUDIT_FIRST: &str =
     "SELECT number FROM gatewright_audit WHERE writer = $1 AND number <= $2 ORDER BY number LIMIT 1";
 pub(crate) const AUDIT_DELETE: &str = "DELETE FROM gatewright_audit WHERE writer = $1 AND number <= $2";
 pub(crate) const AUDIT_PERSONAL: &str = "SELECT writer, number FROM gatewright_audit
-     WHERE salt IS NOT NULL AND (actor = $1 OR (actor IS NULL AND subject = $2)) LIMIT $3";
+     WHERE (client_address IS NOT NULL OR user_agent IS NOT NULL) AND (actor = $1 OR (actor IS NULL AND subject = $2)) LIMIT $3";
 pub(crate) const AUDIT_ERASE: &str =
     "UPDATE gatewright_audit SET client_address = NULL, user_agent = NULL, salt = NULL
      WHERE writer = $1 AND number = $2";

@@ -20,6 +20,7 @@
 //! | [openapi] | access control in an OpenAPI document |
 //! | [stores] | databases, pools, a store of your own |
 //! | [throttling] | limits of logins and registrations |
+//! | [audit] | who did what, and whether anyone changed the record |
 //! | [operations] | what to set up before production |
 //! | [endpoints] | requests and answers of the endpoints |
 //! | [settings] | defaults and limits |
@@ -77,6 +78,9 @@ pub mod stores {}
 #[doc(alias("rate limit", "throttle", "brute force", "lockout"))]
 #[doc = include_str!("../guide/throttling.md")]
 pub mod throttling {}
+#[doc(alias("audit log", "compliance", "gdpr", "retention"))]
+#[doc = include_str!("../guide/audit.md")]
+pub mod audit {}
 #[doc(alias("2fa", "https", "logging", "mfa", "production", "proxy", "reset", "verification"))]
 #[doc = include_str!("../guide/operations.md")]
 pub mod operations {}

@@ -230,7 +230,7 @@ fn a_request_is_in_every_event_of_an_endpoint(desk: &Desk) {
     let user = &desk.user;
     let text = String::from;
     let login = |name, password| [("username", name), ("password", password)];
-    let refused = |user: &str, cause| format!("LoginRefused {{ user: {user}, cause: {cause} }}");
+    let refused = |user: &str, cause| format!("LoginRefused {{ user: {user}, cause: {cause}, name: ");
     let refresh = [("refresh_token", pair.refresh_token.expose())];
     let reused = [
         format!("TokenReused {{ user: {user}, session: {session:?} }}"),
@@ -286,7 +286,8 @@ fn a_failure_of_the_server_is_in_the_event_with_its_request(desk: &Desk) {
 
 /// The answer of `?` does not know the request on any framework.
 fn a_handler_names_the_request_if_it_asks_for_it(desk: &Desk) {
-    let refused = String::from("LoginRefused { user: None, cause: UserUnknown }");
+    let refused =
+        String::from("LoginRefused { user: None, cause: UserUnknown, name: Some(AttemptedName(..)) }");
     desk.expect_get("/named", "/named", None, 401, std::slice::from_ref(&refused));
     let recorded = desk.send(&Request::get("/plain"), 401);
     assert_eq!(recorded, [(refused, RequestContext::none().clone())]);

@@ -6,6 +6,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatewright::audit::{
+    AppendOutcome, AuditFilter, AuditOutcome, AuditRecord, AuditRow, AuditStore, WriterId,
+};
 use gatewright::store::{
     AccountChange, CompareAndSwap, CreateOutcome, NewAccount, Rotation, RotationRequest, Session,
     SessionSeed, StoredPassword, TokenDigest, UpdateOutcome,
@@ -25,7 +28,8 @@ const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 const ROUNDS: usize = 12;
 
 /// Changes that a later version may make.
-const NEW_COLUMNS: [&str; 4] = [
+const NEW_COLUMNS: [&str; 5] = [
+    "ALTER TABLE gatewright_audit ADD COLUMN later TEXT",
     "ALTER TABLE gatewright_throttle ADD COLUMN later TEXT",
     "ALTER TABLE gatewright_users ADD COLUMN later TEXT",
     "ALTER TABLE gatewright_user_roles ADD COLUMN later TEXT",
@@ -167,7 +171,7 @@ fn a_foreign_table_is_refused_at_each_start_on_mysql() {
 
 /// Reverts the migrations but the first one, then starts a long read of the table that the second one changes.
 const REVERT_AND_READ: [&str; 5] = [
-    "DROP TABLE gatewright_throttle, gatewright_throttle_locks",
+    "DROP TABLE gatewright_throttle, gatewright_throttle_locks, gatewright_audit",
     "ALTER TABLE gatewright_sessions DROP COLUMN address, DROP COLUMN user_agent",
     "DELETE FROM gatewright_migrations WHERE version > 1",
     "BEGIN",
@@ -230,8 +234,9 @@ async fn keeps_answering<S: Sessions>(store: &S) {
     assert!(longest > WAITED, "the migration did not wait for the table: {longest:?}");
 }
 
-pub(super) async fn call_every_method<S: Store + Throttle>(store: &S, round: usize) {
+pub(super) async fn call_every_method<S: Store + Throttle + AuditStore>(store: &S, round: usize) {
     call_throttle_methods(store, round).await;
+    call_audit_methods(store, round).await;
     call_account_methods(store, round).await;
     call_session_methods(store, &UserId::new(format!("s{round}")).unwrap()).await;
 }
@@ -261,6 +266,31 @@ async fn call_throttle_methods<S: Throttle>(store: &S, round: usize) {
         }
     }
     assert_eq!(store.delete_expired_states(NOW, 10).await.unwrap(), 0);
+}
+
+/// One row and sixteen, so that both statements are prepared.
+async fn call_audit_methods<S: AuditStore>(store: &S, round: usize) {
+    let writer: WriterId = format!("w{round}").parse().unwrap();
+    let user = UserId::new(format!("u{round}")).unwrap();
+    let rows: Vec<AuditRow> = (1..=17)
+        .map(|number| {
+            let mut record = AuditRecord::new(NOW, "LoggedIn", AuditOutcome::Succeeded);
+            record.subject = Some(user.to_string());
+            record.client_address = Some("192.0.2.7".to_owned());
+            AuditRow::new(writer.clone(), number, record, (Some(vec![7; 16]), vec![8; 32], None))
+        })
+        .collect();
+    assert_eq!(store.append_rows(&rows).await.unwrap(), AppendOutcome::Appended);
+    assert_eq!(store.last_row(&writer).await.unwrap().as_ref(), rows.last());
+    assert_eq!(store.chains().await.unwrap().len(), 1);
+    assert_eq!(store.chain_rows(&writer, 0, 20).await.unwrap(), rows);
+    for filter in [AuditFilter::new(), AuditFilter::new().about(user.clone())] {
+        assert_eq!(store.page_rows(&filter, None, 20).await.unwrap().len(), 17);
+    }
+    assert!(store.page_rows(&AuditFilter::new().by(user.clone()), None, 20).await.unwrap().is_empty());
+    assert_eq!(store.first_number_since(&writer, NOW).await.unwrap(), Some(1));
+    assert_eq!(store.erase_personal(&user).await.unwrap(), 17);
+    assert_eq!(store.delete_rows(&writer, 17, 20).await.unwrap(), 17);
 }
 
 async fn call_account_methods<S: Accounts>(store: &S, round: usize) {

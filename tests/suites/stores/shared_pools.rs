@@ -35,6 +35,12 @@ mod throttle {
     gatewright_testkit::throttle_suite!(in_sqlite, handles::<Sqlite>, closed::<Sqlite>);
 }
 
+mod audit {
+    use super::*;
+
+    gatewright_testkit::audit_suite!(in_sqlite, handles::<Sqlite>, closed::<Sqlite>);
+}
+
 /// The application costs about ten messages an operation.
 mod full_product {
     use super::*;
@@ -62,6 +68,23 @@ mod full_product {
             closed::<Postgres>
         );
         gatewright_testkit::throttle_suite!(
+            #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL and runs with --full"]
+            on_mysql,
+            handles::<MySql>,
+            closed::<MySql>
+        );
+    }
+
+    mod audit {
+        use super::*;
+
+        gatewright_testkit::audit_suite!(
+            #[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL and runs with --full"]
+            on_postgres,
+            handles::<Postgres>,
+            closed::<Postgres>
+        );
+        gatewright_testkit::audit_suite!(
             #[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL and runs with --full"]
             on_mysql,
             handles::<MySql>,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::record::AuditActor;
 use super::row::{AuditRow, WriterId};
 use crate::store::StoreError;
 use crate::types::{Timestamp, UserId};
@@ -97,7 +98,7 @@ impl AuditFilter {
     pub fn finds(&self, row: &AuditRow) -> bool {
         let record = &row.record;
         let is = |wanted: Option<&str>, found: Option<&str>| wanted.is_none() || wanted == found;
-        let actor = self.actor.as_ref().map(|user| super::record::AuditActor::user(user));
+        let actor = self.actor.as_ref().map(AuditActor::user);
         is(self.subject.as_ref().map(UserId::as_str), record.subject.as_deref())
             && is(actor.as_ref().map(|a| a.as_str()), record.actor.as_ref().map(|a| a.as_str()))
             && is(self.event.as_deref(), Some(&record.event))
@@ -227,7 +228,7 @@ pub trait AuditStore: Send + Sync + 'static {
     async fn delete_rows(&self, writer: &WriterId, last: u64, limit: u32) -> Result<u64, StoreError>;
 
     /// Erases the client's address, the user agent and the salt of the rows of what this user did: those with the
-    /// user as the actor, and those about the user without an actor. Returns how many.
+    /// user as the actor, and those about the user without an actor. Returns how many had an address or a user agent.
     ///
     /// # Errors
     /// The store failed.

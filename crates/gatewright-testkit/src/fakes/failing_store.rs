@@ -33,7 +33,7 @@ pub struct Outage {
 }
 
 impl Outage {
-    /// Makes every method of `UserStore`, `AccountStore` and `Throttle` fail.
+    /// Makes every method of `UserStore`, `AccountStore`, `Throttle` and `AuditStore` fail.
     pub fn fail_users(&self) {
         self.users.store(true, Ordering::SeqCst);
     }
