@@ -65,7 +65,7 @@ impl FromStr for AuditCheckpoint {
     }
 }
 
-/// The line names no checkpoint.
+/// The line contains no complete checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error("a checkpoint must have writer=NAME, number=N and, with a key, mac=DIGITS (64 hexadecimal digits)")]
@@ -114,7 +114,7 @@ impl Removal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuditDamage {
-    /// The row was changed, or stands in the place of another one: no key verifies it after the row before it.
+    /// The row was changed, or was moved from another place: no key verifies it after the row before it.
     Changed {
         /// The row.
         number: u64,
@@ -145,7 +145,7 @@ pub enum AuditDamage {
     Cut {
         /// The number that the checkpoint names.
         checkpoint: u64,
-        /// The last row that is there; 0 if there is none.
+        /// The number of the last row; 0 for an empty chain.
         last: u64,
     },
     /// The row has another MAC than the checkpoint says: the chain was written anew.
@@ -439,7 +439,7 @@ mod tests {
         assert_eq!(cut(4), [AuditDamage::Cut { checkpoint: 6, last: 4 }]);
         assert_eq!(cut(0), [AuditDamage::Cut { checkpoint: 6, last: 0 }]);
         assert_eq!(cut(6), []);
-        // Whoever has the key can write the chain anew, but not the log.
+        // An attacker with the key can write the chain anew, but not the log.
         let mut anew = chain(Some(key("one")));
         let mut chain = Chain::new("node".parse().unwrap(), Some(key("one")));
         for row in &mut anew {

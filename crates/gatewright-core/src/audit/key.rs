@@ -24,7 +24,7 @@ const BLOCK_BYTES: usize = 64;
 
 /// The secret key under which the rows of the audit trail are chained.
 ///
-/// Whoever has the key can write rows that verify. So keep it where the administrators of the database cannot read
+/// An attacker with the key can write rows that verify. So keep it where the administrators of the database cannot read
 /// it. Make one with `openssl rand -hex 32`. A key is never replaced within a chain: a process that starts with
 /// another key begins a chain of its own, and [`verify`](super::verify()) takes all keys.
 ///
@@ -82,7 +82,7 @@ impl fmt::Debug for AuditKey {
     }
 }
 
-/// The bytes are no audit key.
+/// The bytes are not a valid audit key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error(

@@ -11,7 +11,7 @@ use super::record::AuditRecord;
 /// How many names of events are counted apart while the queue is full. There are fewer.
 const MAX_COUNTED_EVENTS: usize = 128;
 
-/// Who waits until a row is stored. The value is whether the store took it.
+/// A caller that waits until a row is stored. The value says whether the store took it.
 pub(super) type Caller = Sender<Result<(), ()>>;
 
 /// The caller may have gone.
@@ -21,9 +21,9 @@ pub(super) fn answer(caller: Caller, is_stored: Result<(), ()>) {
 
 /// What waits.
 pub(super) enum Entry {
-    /// A record, and who waits for it.
+    /// A record, and the caller that waits for it.
     Record(Box<AuditRecord>, Option<Caller>),
-    /// Someone who waits until everything before it is stored.
+    /// A caller that waits until everything before it is stored.
     Flush(Caller),
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Queue {
     lost: BTreeMap<Cow<'static, str>, u64>,
     /// Wakes the writer.
     waker: Option<Waker>,
-    /// Whether someone waits who must not wait for the next regular attempt.
+    /// Whether a caller came that must not wait for the next regular attempt.
     is_urgent: bool,
 }
 
@@ -87,7 +87,7 @@ impl Queue {
         self.entries.is_empty() && self.lost.is_empty()
     }
 
-    /// Tells everyone who waits for a record that the store is down. Those who flush wait on.
+    /// Fails the callers of all records, because the store is down. Flushes wait on.
     pub(super) fn fail_callers(&mut self) {
         for entry in &mut self.entries {
             if let Entry::Record(_, caller) = entry

@@ -109,7 +109,7 @@ impl From<Actor<'_>> for AuditActor {
 ///
 /// All texts are as in the lines of [`TracingSink`](crate::TracingSink): limited, without a line break, a control
 /// character or a character that changes the direction of text. A record that a store has read contains what is in
-/// the store, whoever wrote it.
+/// the store, also if it was changed there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuditRecord {
@@ -248,7 +248,7 @@ fn outcome(event: &Event<'_>) -> AuditOutcome {
     }
 }
 
-/// The parts of a line that have no column. `None` if there are none.
+/// The parts of a line that have no column. `None` without such a part.
 fn detail(line: &Line<'_>) -> Option<String> {
     let mut detail = Detail::default();
     detail.add("credential", line.credential);

@@ -64,7 +64,7 @@ impl fmt::Display for WriterId {
     }
 }
 
-/// The text is no name of a writer.
+/// The text is not a valid name of a writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error(

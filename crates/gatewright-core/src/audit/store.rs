@@ -29,9 +29,9 @@ pub enum AppendOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuditReach {
-    /// In the memory of this process. [`Auth::local`](crate::Auth::local) does not use it unless asked to.
+    /// In the memory of this process. [`Auth::local`](crate::Auth::local) does not use it by default.
     Process,
-    /// In a database, which survives a restart. [`Auth::local`](crate::Auth::local) uses it unless told otherwise.
+    /// In a database, which survives a restart. [`Auth::local`](crate::Auth::local) uses it by default.
     Database,
 }
 

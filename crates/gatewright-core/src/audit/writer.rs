@@ -57,9 +57,9 @@ struct Progress {
     lost: BTreeMap<Cow<'static, str>, u64>,
     /// Rows that are not stored yet.
     rows: Vec<AuditRow>,
-    /// Who waits for these rows.
+    /// The callers that wait for these rows.
     callers: Vec<Caller>,
-    /// Who waits for these rows, also if the store fails in the meantime.
+    /// The flushes that wait for these rows. They wait on if the store fails.
     flushes: Vec<Caller>,
     /// When the first row after the last checkpoint was made.
     unchecked_since: Option<Duration>,
@@ -114,7 +114,7 @@ impl Drop for Writer {
             return;
         }
         let mut progress = std::mem::take(&mut self.progress);
-        // Whoever waits gets an error.
+        // The callers get an error.
         progress.callers.clear();
         progress.flushes.clear();
         self.core.lock().progress = Some(progress);
@@ -258,7 +258,7 @@ impl Writer {
         Err(StoreError::new("append to the audit trail", "another process has the name of this writer"))
     }
 
-    /// The rows are stored: whoever waits for them gets to know.
+    /// The rows are stored: their callers get the answer.
     fn stored(&mut self) {
         for row in self.progress.rows.drain(..).filter(|row| row.record.event == CHECKPOINT) {
             report_checkpoint(&AuditCheckpoint::of(&row));
@@ -271,7 +271,7 @@ impl Writer {
         self.progress.pause = Duration::ZERO;
     }
 
-    /// Tells whoever must not wait, and logs the failure once a minute.
+    /// Fails the callers that must not wait, and logs the failure once a minute.
     fn report(&mut self, error: &StoreError) {
         let Progress { callers, taken, reported_at, .. } = &mut self.progress;
         let taken = taken.iter_mut().filter_map(|entry| match entry {

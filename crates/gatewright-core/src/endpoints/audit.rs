@@ -17,7 +17,7 @@ impl<U: AuthUser> Auth<U> {
     /// The audit trail of this `Auth`.
     ///
     /// # Errors
-    /// [`AuthError::Misconfigured`] if there is none.
+    /// [`AuthError::Misconfigured`] without an audit trail.
     pub fn audit(&self) -> Result<Audit<U>, Error> {
         let missing = AuthError::Misconfigured { missing: "call with_audit on the builder" };
         let trail = self.inner.audit.clone().ok_or_else(|| self.inner.error(missing))?;
@@ -91,7 +91,7 @@ impl<U: AuthUser> Audit<U> {
     }
 
     /// Erases the client's address and the user agent in all rows of what this user did, and returns in how many. The
-    /// rows stay and still verify. The user's id stays: it names nobody once the account is deleted.
+    /// rows stay and still verify. The user's id stays: without the account it leads to no person.
     ///
     /// # Errors
     /// The store failed.

@@ -26,7 +26,7 @@ pub async fn cancelled_batches_are_atomic<T: Cloned>([one, other]: [T; 2]) {
         let rows: Vec<_> = (1..=40).map(|number| row(&name, number)).collect();
         let finished = finishes_within(wakes, one.append_rows(&rows)).await;
         let after = row(&name, 41);
-        assert_eq!(other.append_rows(&[after.clone()]).await.unwrap(), AppendOutcome::Appended);
+        assert_eq!(other.append_rows(std::slice::from_ref(&after)).await.unwrap(), AppendOutcome::Appended);
         let stored = chain(&other, &name).await;
         assert!(stored.len() == 41 || !finished && stored == [after], "{} rows", stored.len());
         finished
