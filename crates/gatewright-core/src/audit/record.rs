@@ -243,6 +243,7 @@ fn outcome(event: &Event<'_>) -> AuditOutcome {
         | Event::RefusalFloorExceeded { .. }
         | Event::Overloaded { .. }
         | Event::UnknownRole { .. }
+        | Event::UnknownPepper { .. }
         | Event::Failed { .. } => AuditOutcome::Failed,
         Event::RotationUnconfirmed { .. } => AuditOutcome::Unknown,
     }
@@ -255,6 +256,7 @@ fn detail(line: &Line<'_>) -> Option<String> {
     detail.add("missing_roles", (!line.missing_roles.is_empty()).then(|| line.missing_roles.join(",")));
     detail.add("missing_scopes", (!line.missing_scopes.is_empty()).then(|| line.missing_scopes.join(",")));
     detail.add("role", line.role.map(printable));
+    detail.add("pepper", line.pepper);
     detail.add("grace", line.grace);
     detail.add("other_network", line.other_network);
     detail.add("session_ended", line.session_ended);
