@@ -22,6 +22,7 @@ mod throttle_settings;
 mod audit_settings;
 mod dangerous;
 mod password_rules;
+mod usernames;
 mod resource_server;
 mod publish;
 

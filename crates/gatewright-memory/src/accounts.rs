@@ -16,6 +16,7 @@ use crate::MemoryStore;
 #[derive(Default)]
 pub(crate) struct Accounts {
     by_id: BTreeMap<UserId, Account>,
+    /// By the key of the address.
     id_by_email: HashMap<Email, UserId>,
     /// By the key of the user name.
     id_by_username: HashMap<String, UserId>,
@@ -203,7 +204,7 @@ impl AccountStore for MemoryStore {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let accounts =
             accounts.by_id.range::<UserId, _>((from, Bound::Unbounded)).map(|(_, account)| account);
-        let found = accounts.filter(|account| account.email.as_str().contains(text));
+        let found = accounts.filter(|account| account.email.key().contains(text));
         Ok(found.take(limit).cloned().collect())
     }
 }

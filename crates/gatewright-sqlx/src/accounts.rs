@@ -42,7 +42,9 @@ impl<D: Dialect> UserStore for SqlStore<D> {
         let Some(username) = name.as_username() else { return Ok(None) };
         let select = || Statement::new(FIND_USER_BY_USERNAME).text(username.key());
         let rows = self.pools.fetch_all("find a user", select, Row::account).await?;
-        Ok(merge(rows).pop())
+        found_by("username_key", rows, |account| {
+            account.username.as_ref().is_some_and(|found| found.key() == username.key())
+        })
     }
 
     async fn replace_password_hash(
@@ -61,9 +63,9 @@ impl<D: Dialect> UserStore for SqlStore<D> {
 #[async_trait]
 impl<D: Dialect> AccountStore for SqlStore<D> {
     async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError> {
-        let select = || Statement::new(FIND_USER_BY_EMAIL).text(email.as_str());
+        let select = || Statement::new(FIND_USER_BY_EMAIL).text(email.key());
         let rows = self.pools.fetch_all("find a user", select, Row::account).await?;
-        Ok(merge(rows).pop())
+        found_by("email_key", rows, |account| account.email == *email)
     }
 
     async fn create(&self, new: NewAccount) -> Result<CreateOutcome<Account>, StoreError> {
@@ -180,6 +182,22 @@ fn merge(rows: Vec<Account>) -> Vec<Account> {
     accounts
 }
 
+/// The account of rows that were found by a key. A key that is not that of the account's own name is an error: the row
+/// was changed by something else, and would let one name belong to two accounts.
+fn found_by(
+    column: &'static str,
+    rows: Vec<Account>,
+    has_key: impl Fn(&Account) -> bool,
+) -> Result<Option<Account>, StoreError> {
+    match merge(rows).pop() {
+        Some(account) if !has_key(&account) => Err(StoreError::new(
+            "find a user",
+            format!("column {column}: must be the key of the name beside it"),
+        )),
+        found => Ok(found),
+    }
+}
+
 /// The verdict of a statement that changes a row only if it has the expected values.
 const fn verdict(changed_rows: u64) -> CompareAndSwap {
     if changed_rows == 0 { CompareAndSwap::Conflict } else { CompareAndSwap::Swapped }
@@ -205,6 +223,7 @@ async fn insert<D: Dialect>(transaction: &mut Transaction<D>, new: &NewAccount) 
     let insert = Statement::new(D::INSERT_USER)
         .text(new.id.as_str())
         .text(new.email.as_str())
+        .text(new.email.key())
         .text(new.username.as_ref().map(Username::as_str))
         .text(new.username.as_ref().map(Username::key))
         .password_hash(&new.password_hash)
@@ -226,7 +245,7 @@ async fn taken<D: Dialect>(
     if transaction.fetch_optional(select).await?.is_some() {
         return Ok(Some(CreateOutcome::UsernameTaken));
     }
-    let select = Statement::new(FIND_TAKEN).text(new.id.as_str()).text(new.email.as_str());
+    let select = Statement::new(FIND_TAKEN).text(new.id.as_str()).text(new.email.key());
     Ok(transaction.fetch_optional(select).await?.map(|_| CreateOutcome::Taken))
 }
 

@@ -24,7 +24,7 @@ impl<D: Dialect> Row<D> {
         let address = self.text("email")?;
         let email = Email::parse(address)?;
         if email.as_str() != address {
-            return Err("column email: the address is not in its canonical form".into());
+            return Err("column email: must be in the form in which addresses are shown".into());
         }
         let mut account = Account::from(NewAccount::new(
             UserId::new(self.text("id")?)?,
@@ -45,7 +45,7 @@ impl<D: Dialect> Row<D> {
         if username.as_str() == text {
             Ok(Some(username))
         } else {
-            Err("column username: the name is not in its canonical form".into())
+            Err("column username: must be in the form in which user names are shown".into())
         }
     }
 

@@ -28,15 +28,15 @@ macro_rules! session_columns {
 }
 
 pub(crate) const INSERT_USER: &str =
-    "INSERT INTO gatewright_users (id, email, username, username_key, password_hash, is_active, epoch, created_at)
-     VALUES ($1, $2, $3, $4, $5, TRUE, $6, $7) ON CONFLICT DO NOTHING";
+    "INSERT INTO gatewright_users (id, email, email_key, username, username_key, password_hash, is_active, epoch, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6, TRUE, $7, $8) ON CONFLICT DO NOTHING";
 pub(crate) const INSERT_ROLE: &str = "INSERT INTO gatewright_user_roles (role, user_id) VALUES ($1, $2)";
 pub(crate) const DELETE_ROLE: &str = "DELETE FROM gatewright_user_roles WHERE role = $1 AND user_id = $2";
 pub(crate) const DELETE_ROLES: &str = "DELETE FROM gatewright_user_roles WHERE user_id = $1";
 pub(crate) const FIND_USER: &str =
     concat!("SELECT ", user_columns!(), " FROM gatewright_users", their_roles!(), "WHERE u.id = $1");
 pub(crate) const FIND_USER_BY_EMAIL: &str =
-    concat!("SELECT ", user_columns!(), " FROM gatewright_users", their_roles!(), "WHERE u.email = $1");
+    concat!("SELECT ", user_columns!(), " FROM gatewright_users", their_roles!(), "WHERE u.email_key = $1");
 pub(crate) const FIND_USER_BY_USERNAME: &str = concat!(
     "SELECT ",
     user_columns!(),
@@ -45,7 +45,7 @@ pub(crate) const FIND_USER_BY_USERNAME: &str = concat!(
     "WHERE u.username_key = $1"
 );
 pub(crate) const FIND_TAKEN_USERNAME: &str = "SELECT id FROM gatewright_users WHERE username_key = $1";
-pub(crate) const FIND_TAKEN: &str = "SELECT id FROM gatewright_users WHERE id = $1 OR email = $2";
+pub(crate) const FIND_TAKEN: &str = "SELECT id FROM gatewright_users WHERE id = $1 OR email_key = $2";
 pub(crate) const LOCK_USER: &str = "SELECT id FROM gatewright_users WHERE id = $1 FOR UPDATE";
 /// Locks the rows of both tables. A transaction that waited for them reads what the other one committed: a
 /// role that was deleted, and a user who was disabled, are not among the rows.
@@ -78,7 +78,7 @@ pub(crate) const SEARCH_USERS: &str = concat!(
     "SELECT ",
     user_columns!(),
     " FROM (SELECT id, email, username, password_hash, is_active, epoch, created_at FROM gatewright_users
-     WHERE id > $1 AND instr(email, $2) > 0 ORDER BY id LIMIT $3)",
+     WHERE id > $1 AND instr(email_key, $2) > 0 ORDER BY id LIMIT $3)",
     their_roles!(),
     "ORDER BY u.id"
 );

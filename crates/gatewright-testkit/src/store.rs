@@ -3,6 +3,7 @@
 pub mod users;
 pub mod accounts;
 pub mod roles;
+pub mod addresses;
 pub mod usernames;
 pub mod broken;
 pub mod sessions;
@@ -151,6 +152,12 @@ macro_rules! account_suite {
                 parallel_changes_leave_one_holder_of_the_protected_role
                 first_holder_of_a_role_is_created_once
                 one_of_many_parallel_first_holders_is_created
+            }
+            $crate::store_cases! { [$(#[$attribute])*] addresses ($fresh().await),
+                spellings_of_an_address_are_one_account
+                addresses_that_look_alike_are_different_accounts
+                search_reads_the_keys_of_the_addresses
+                a_deleted_account_frees_every_spelling
             }
             $crate::store_cases! { [$(#[$attribute])*] usernames ($fresh().await),
                 user_names_round_trip

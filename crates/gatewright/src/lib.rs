@@ -263,11 +263,12 @@ pub mod types {
     pub use gatewright_core::types::{
         AllOf, Amr, AnyOf, ApiKeys, Authenticated, ClientInfo, ClientNetwork, Clock, Deadline, DerivedKey,
         Email, Epoch, InvalidAmr, InvalidApiKey, InvalidEmail, InvalidId, InvalidLoginName, InvalidScopes,
-        InvalidUsername, LoginName, MAX_AMR_BYTES, MAX_API_KEY_BYTES, MAX_EMAIL_BYTES, MAX_LOGIN_NAME_BYTES,
-        MAX_ROLE_BYTES, MAX_SCOPES_BYTES, MAX_USER_AGENT_BYTES, MAX_USERNAME_BYTES, MAX_USERNAME_KEY_BYTES,
-        Password, PasswordHash, Policy, RandomError, Requirement, RoleChange, RoleEnum, RoleName, RoleScopes,
-        SHORT_API_KEY_BYTES, Scopes, SecureRandom, SessionId, SystemClock, SystemRandom, SystemTimer, Timer,
-        Timestamp, TokenText, UnknownRole, UserAgent, UserId, Username, WeakSecret, check_secret,
+        InvalidUsername, LoginName, MAX_AMR_BYTES, MAX_API_KEY_BYTES, MAX_EMAIL_BYTES, MAX_LOCAL_PART_BYTES,
+        MAX_LOGIN_NAME_BYTES, MAX_ROLE_BYTES, MAX_SCOPES_BYTES, MAX_USER_AGENT_BYTES, MAX_USERNAME_BYTES,
+        MAX_USERNAME_KEY_BYTES, Password, PasswordHash, Policy, RandomError, Requirement, RoleChange,
+        RoleEnum, RoleName, RoleScopes, SHORT_API_KEY_BYTES, Scopes, SecureRandom, SessionId, SystemClock,
+        SystemRandom, SystemTimer, Timer, Timestamp, TokenText, UnknownRole, UserAgent, UserId, Username,
+        WeakSecret, check_secret,
     };
 }
 

@@ -17,7 +17,7 @@ use sqlx::{FromRow, Row, SqlitePool, query, query_as, sqlite::SqliteRow};
 
 gatewright::roles! { enum Role: role { Cashier = "cashier", Manager = "manager" } }
 
-/// `login` is the name without its case. A new `epoch` ends all sessions of the employee. AUTOINCREMENT: tokens
+/// `name` is shown (`Username::as_str`), `login` is unique and looked up (`Username::key`). A new `epoch` ends all sessions of the employee. AUTOINCREMENT: tokens
 /// carry the id, so it is never used again.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS employees (
     id INTEGER PRIMARY KEY AUTOINCREMENT, login TEXT NOT NULL UNIQUE, name TEXT NOT NULL, branch TEXT NOT NULL,

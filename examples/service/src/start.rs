@@ -140,6 +140,7 @@ fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilde
         .with_roles::<Role>()
         .with_registration_role(Role::User)
         .with_usernames()
+        .with_single_script_usernames()
         .with_protected_role(Role::Admin)
         .with_password_rules(password_rules(config)?)
         .with_access_lifetime(config.access_lifetime)

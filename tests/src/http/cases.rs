@@ -67,6 +67,8 @@ macro_rules! example_cases {
                 the_token_of_an_admin_does_not_introspect
             }
             users {
+                an_account_shows_its_address_as_it_was_registered
+                a_user_name_of_two_scripts_is_refused
                 a_deleted_user_is_refused
                 a_disabled_user_is_refused_and_may_be_enabled_again
                 a_new_role_applies_at_once
@@ -161,6 +163,6 @@ mod tests {
     fn every_case_is_in_a_list_once() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/cases");
         gatewright_testkit::auth_routes::assert_all_listed(CASES, folder);
-        assert_eq!(CASES.concat().len(), 68);
+        assert_eq!(CASES.concat().len(), 70);
     }
 }

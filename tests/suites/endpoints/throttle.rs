@@ -148,11 +148,11 @@ async fn a_login_clears_the_failures_before_it() {
     }
 }
 
-/// The address of another account looks alike, and is a compatible form of the first in Unicode.
+/// The address of another account looks alike: one of its letters is Cyrillic.
 #[tokio::test]
 async fn a_login_to_an_account_that_looks_alike_clears_no_failures() {
     let world = world().await;
-    let twin = EMAIL.replacen('a', "\u{ff41}", 1);
+    let twin = EMAIL.replacen('a', "\u{430}", 1);
     world.add(&twin).await;
     fail_times(&world, 9, EMAIL, 1).await;
     assert!(status(&world, &twin, PASSWORD, 1).await.is_ok());

@@ -2,6 +2,7 @@
 
 use gatewright::error::{FieldProblem, LoginError, PolicyError, RequestError};
 use gatewright::store::CreateOutcome;
+use gatewright::types::InvalidUsername;
 use gatewright::{AuthError, Login, MemoryStore, Password, Registration, RoleName, UserStore};
 use gatewright_testkit::store::Store;
 use gatewright_tests::{PASSWORD, World, sqlite};
@@ -99,6 +100,37 @@ async fn user_names_without_the_setting_are_misconfigured() {
     assert!(matches!(refused.kind(), AuthError::Misconfigured { .. }), "{refused:?}");
     assert!(refused.to_string().contains("with_usernames"), "{refused}");
     assert_eq!(accounts(&world).await, 0);
+}
+
+/// For registrations and for accounts that administrators create. Logins with such a name stay what they are.
+#[tokio::test]
+async fn user_names_of_several_scripts_can_be_refused() {
+    let mixed = "ad\u{430}";
+    let lenient = with_usernames(MemoryStore::new());
+    lenient.auth.register(registration(EMAIL, Some(mixed))).await.unwrap();
+    let strict =
+        World::with(lenient.store.clone(), |builder| builder.with_usernames().with_single_script_usernames());
+    strict.login(mixed).await;
+    let calls = strict.hasher.calls();
+    let user = RoleName::new("user").unwrap();
+    let new = || registration("eve@example.com", Some(mixed));
+    for refused in [
+        strict.auth.register(new()).await.unwrap_err(),
+        strict.auth.accounts().unwrap().create(new(), [user]).await.unwrap_err(),
+    ] {
+        let AuthError::Policy(PolicyError::Username(reason)) = refused.kind() else { panic!("{refused:?}") };
+        assert_eq!(*reason, InvalidUsername::MixedScripts);
+        let reply = refused.reply();
+        let body = br#"{"detail":"Invalid user name","error":"invalid_username","field":"username"}"#;
+        assert_eq!((reply.status, &*reply.body), (422, body.as_slice()));
+    }
+    assert_eq!(strict.hasher.calls(), calls, "before any hash");
+    for (number, name) in
+        ["\u{430}\u{434}\u{430}", "Ada_1815", "\u{5c71}\u{7530}\u{306e}"].into_iter().enumerate()
+    {
+        strict.auth.register(registration(&format!("{number}@example.com"), Some(name))).await.unwrap();
+    }
+    assert_eq!(accounts(&strict).await, 4);
 }
 
 #[tokio::test]

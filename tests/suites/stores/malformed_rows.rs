@@ -1,11 +1,14 @@
-//! Rows that Gatewright cannot have written are errors, never an absent session and never a verdict.
+//! Rows that Gatewright cannot have written are errors, never an absent session or account and never a verdict.
 
 use std::time::Duration;
 
-use gatewright::store::{Rotation, RotationRequest, Session, SessionSeed, SessionStore, TokenDigest};
+use gatewright::store::{
+    AccountStore, CreateOutcome, NewAccount, Rotation, RotationRequest, Session, SessionSeed, SessionStore,
+    TokenDigest, UserStore,
+};
 use gatewright::token::TokenId;
-use gatewright::types::{Epoch, SessionId, SystemRandom, Timestamp};
-use gatewright::{MySqlStore, PostgresStore, SqliteStore, UserId};
+use gatewright::types::{Epoch, SessionId, SystemRandom, Timestamp, Username};
+use gatewright::{Email, LoginName, MySqlStore, PasswordHash, PostgresStore, RoleName, SqliteStore, UserId};
 use gatewright_testkit::run_case;
 use gatewright_tests::database::Database;
 use sqlx::Connection;
@@ -61,6 +64,62 @@ const ROTATION: [Fault; 5] = [
         "UPDATE gatewright_sessions SET foreign_graces = 0",
     ],
 ];
+
+/// The name and the key of another account in the row, and an address in another form than that which is shown.
+const NAMES: [Fault; 4] = [
+    [
+        "UPDATE gatewright_users SET email = 'eve@example.com'",
+        "UPDATE gatewright_users SET email = 'Ada@example.com'",
+    ],
+    [
+        "UPDATE gatewright_users SET email = 'Ada@EXAMPLE.com'",
+        "UPDATE gatewright_users SET email = 'Ada@example.com'",
+    ],
+    ["UPDATE gatewright_users SET username = 'Eve'", "UPDATE gatewright_users SET username = 'Ada'"],
+    ["UPDATE gatewright_users SET username = 'a b'", "UPDATE gatewright_users SET username = 'Ada'"],
+];
+
+#[test]
+fn a_name_with_the_key_of_another_is_an_error_in_sqlite() {
+    run_case(async || names_match_their_keys::<SqliteStore>().await);
+}
+
+#[test]
+#[ignore = "needs GATEWRIGHT_TEST_POSTGRES_URL"]
+fn a_name_with_the_key_of_another_is_an_error_on_postgres() {
+    run_case(async || names_match_their_keys::<PostgresStore>().await);
+}
+
+#[test]
+#[ignore = "needs GATEWRIGHT_TEST_MYSQL_URL"]
+fn a_name_with_the_key_of_another_is_an_error_on_mysql() {
+    run_case(async || names_match_their_keys::<MySqlStore>().await);
+}
+
+/// One of the two look-ups by the keys in the row fails, or both.
+async fn names_match_their_keys<D: Database>() {
+    let url = D::new_url().await;
+    let store = D::open(&url).await.unwrap();
+    let mut raw = D::Connection::connect(&url).await.unwrap();
+    let (id, email) = (UserId::new("ada").unwrap(), Email::parse("Ada@example.com").unwrap());
+    let (role, name) = (RoleName::new("user").unwrap(), LoginName::parse("ADA").unwrap());
+    let hash = PasswordHash::new("none");
+    let new = NewAccount::new(id, email.clone(), hash, [role], Epoch::from_u64(1), NOW);
+    let new = new.with_username(Username::parse("Ada").unwrap());
+    let created = AccountStore::create(&store, new).await.unwrap();
+    assert!(matches!(created, CreateOutcome::Created(_)), "{created:?}");
+    for [break_it, repair] in NAMES {
+        D::execute(&mut raw, break_it).await;
+        let (by_email, by_name) = (store.find_by_email(&email).await, store.find_by_login(&name).await);
+        assert!(by_email.is_err() || by_name.is_err(), "{break_it}: {by_email:?} {by_name:?}");
+        for found in [by_email, by_name].into_iter().flatten() {
+            assert!(found.is_some(), "{break_it}: a broken row is not absent");
+        }
+        D::execute(&mut raw, repair).await;
+        assert!(store.find_by_email(&email).await.unwrap().is_some());
+        assert!(store.find_by_login(&name).await.unwrap().is_some());
+    }
+}
 
 #[test]
 fn a_malformed_row_is_an_error_and_changes_nothing_in_sqlite() {

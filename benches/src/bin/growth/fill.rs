@@ -50,8 +50,9 @@ pub(crate) async fn sqlite(url: &str, from: u64, to: u64, now: Timestamp) {
     for statement in [
         "BEGIN IMMEDIATE".to_owned(),
         format!(
-            "{users} INSERT INTO gatewright_users (id, email, password_hash, is_active, epoch, created_at)
-             SELECT 'user-' || n, 'user-' || n || '@example.com', 'none', 1, 1, {now} FROM numbers"
+            "{users} INSERT INTO gatewright_users (id, email, email_key, password_hash, is_active, epoch, created_at)
+             SELECT 'user-' || n, 'user-' || n || '@example.com', 'user-' || n || '@example.com',
+             'none', 1, 1, {now} FROM numbers"
         ),
         format!(
             "{users} INSERT INTO gatewright_user_roles (role, user_id) SELECT 'user', 'user-' || n FROM numbers"
@@ -81,8 +82,9 @@ pub(crate) async fn postgres(url: &str, from: u64, to: u64, now: Timestamp) {
     let mut raw = PgConnection::connect(url).await.unwrap();
     for statement in [
         format!(
-            "INSERT INTO gatewright_users (id, email, password_hash, is_active, epoch, created_at)
-             SELECT 'user-' || n, 'user-' || n || '@example.com', 'none', TRUE, 1, {now} FROM {users}"
+            "INSERT INTO gatewright_users (id, email, email_key, password_hash, is_active, epoch, created_at)
+             SELECT 'user-' || n, 'user-' || n || '@example.com', 'user-' || n || '@example.com',
+             'none', TRUE, 1, {now} FROM {users}"
         ),
         format!("INSERT INTO gatewright_user_roles (role, user_id) SELECT 'user', 'user-' || n FROM {users}"),
         format!(

@@ -83,7 +83,7 @@ pub struct AuthBuilder<U> {
     responder: DenialResponder,
     extra_claims: ExtraClaimsSource<U>,
     pub(super) password_rules: PasswordRules,
-    settings: Settings,
+    pub(super) settings: Settings,
 }
 
 impl<U> fmt::Debug for AuthBuilder<U> {
@@ -122,6 +122,7 @@ impl<U: AuthUser> AuthBuilder<U> {
                 roles: None,
                 registration_role: None,
                 usernames: Usernames::default(),
+                single_script_usernames: false,
                 protected_role: None,
                 role_change: RoleChange::KeepSessions,
                 hash_wait: DEFAULT_HASH_WAIT,
@@ -344,22 +345,6 @@ impl<U: AuthUser> AuthBuilder<U> {
     /// Sets the role of newly registered accounts. Without it, registration is disabled.
     pub fn with_registration_role(mut self, role: impl Into<RoleName>) -> Self {
         self.settings.registration_role = Some(role.into());
-        self
-    }
-
-    /// Lets accounts have a user name beside their address. Users log in with either: a text with an `@` is an
-    /// address, any other a [`Username`](crate::Username).
-    ///
-    /// A registration may have the field `username`. User names are public: a taken one is refused with 422
-    /// `username_taken`. Unless set, the field is ignored.
-    pub const fn with_usernames(mut self) -> Self {
-        self.settings.usernames = Usernames::Optional;
-        self
-    }
-
-    /// As [`with_usernames`](Self::with_usernames), and every registration must have one.
-    pub const fn with_required_usernames(mut self) -> Self {
-        self.settings.usernames = Usernames::Required;
         self
     }
 

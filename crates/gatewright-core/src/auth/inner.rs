@@ -65,6 +65,7 @@ pub(crate) struct Settings {
     pub(crate) roles: Option<BTreeSet<RoleName>>,
     pub(crate) registration_role: Option<RoleName>,
     pub(crate) usernames: Usernames,
+    pub(crate) single_script_usernames: bool,
     pub(crate) protected_role: Option<RoleName>,
     pub(crate) role_change: RoleChange,
     pub(crate) hash_wait: Duration,

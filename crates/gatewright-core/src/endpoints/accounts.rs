@@ -16,8 +16,8 @@ use crate::revocation::Revocation;
 use crate::store::{Account, AccountCounts, AccountStore, AuthUser, CreateOutcome, NewAccount, StoreError};
 use crate::throttle::ThrottleDigests;
 use crate::types::{
-    ClientInfo, Email, Epoch, MAX_EMAIL_BYTES, Password, RoleName, SessionId, UnknownRole, UserId, Username,
-    Usernames, canonical,
+    ClientInfo, Email, Epoch, InvalidUsername, MAX_EMAIL_BYTES, Password, RoleName, SessionId, UnknownRole,
+    UserId, Username, Usernames, search_key,
 };
 
 /// A registration: address and password of a new account.
@@ -98,7 +98,7 @@ impl<U: AuthUser> Auth<U> {
     ///
     /// # Errors
     /// - [`AuthError::Policy`] if the password breaks one of the [`PasswordRules`](crate::password::PasswordRules), or
-    ///   the user name is taken.
+    ///   the user name is taken or has [several scripts](crate::AuthBuilder::with_single_script_usernames).
     /// - [`AuthError::Request`] if the user name is missing, and every registration must have one.
     /// - [`AuthError::Misconfigured`] if registration is not configured, or there is a user name without
     ///   [`with_usernames`](crate::AuthBuilder::with_usernames).
@@ -224,8 +224,12 @@ impl<U: AuthUser> Accounts<U> {
         }
     }
 
-    /// Checks the password, and brings it into the form that is hashed.
+    /// Checks user name and password, and brings the password into the form that is hashed.
     pub(super) async fn checked(&self, mut new: Registration) -> Result<Registration, AuthError> {
+        let single_script = self.inner.settings.single_script_usernames;
+        if single_script && new.username.as_ref().is_some_and(|name| !name.is_single_script()) {
+            return Err(PolicyError::Username(InvalidUsername::MixedScripts).into());
+        }
         let mut names = vec![new.email.as_str()];
         names.extend(new.username.as_ref().map(Username::as_str));
         let refusal = PolicyError::Password;
@@ -379,6 +383,8 @@ impl<U: AuthUser> Accounts<U> {
 
     /// Returns at most `limit` accounts whose address contains `text` and whose ids come after `after`, in the
     /// order of their ids. Case does not matter, and no character is a wildcard. An empty text finds all accounts.
+    /// The store compares [keys](Email::key), which have an internationalised domain in its ASCII form. So a whole
+    /// address and a whole domain behind an `@` are found in both spellings, a part of such a domain is not.
     ///
     /// The store reads all accounts that come after `after`, until it has found as many.
     ///
@@ -410,7 +416,7 @@ impl<U: AuthUser> Accounts<U> {
         if text.len() > MAX_EMAIL_BYTES || text.contains(char::is_control) {
             return Ok(Vec::new());
         }
-        let found = self.store.search(&canonical(text), after, limit).await;
+        let found = self.store.search(&search_key(text), after, limit).await;
         found.map_err(|error| self.inner.error(error))
     }
 

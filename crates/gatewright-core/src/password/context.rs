@@ -85,7 +85,7 @@ impl AccountKey {
 
     /// The key of logins with this address.
     pub(crate) fn of_email(email: &Email) -> Self {
-        Self::of_login(&email.into())
+        Self::of_name(email.key())
     }
 
     pub(crate) fn of_user(user: &UserId) -> Self {

@@ -2,19 +2,25 @@
 
 use zeroize::Zeroizing;
 
-use crate::types::fold;
+use crate::types::{fold, unicode_address};
 
 /// The shortest word that is compared: 3 letters. Shorter ones would refuse good passwords.
 const MIN_LETTERS: usize = 3;
 
 /// Whether a folded password is one of the names, also repeated or with digits, signs and spaces around it.
 ///
-/// Of an address, its local part, its domain and the first label of its domain are names too.
+/// Of an address, its local part, its domain and the first label of its domain are names too, in both forms of an
+/// internationalised domain.
 pub(super) fn is_a_name(folded: &str, names: impl IntoIterator<Item = impl AsRef<str>>) -> bool {
     let password = letters(folded);
     names.into_iter().any(|name| {
-        let name = fold(name.as_ref());
-        parts(&name).any(|part| part == folded || is_repeated(&password, &letters(part)))
+        let unicode = unicode_address(name.as_ref()).map(|name| fold(&name));
+        let names = [Some(fold(name.as_ref())), unicode];
+        names
+            .iter()
+            .flatten()
+            .flat_map(|name| parts(name))
+            .any(|part| part == folded || is_repeated(&password, &letters(part)))
     })
 }
 
@@ -62,6 +68,15 @@ mod tests {
         }
         for text in ["countess of lovelace", "correct horse battery staple", "123456789", ""] {
             assert!(!is_a_name(text, names), "{text}");
+        }
+    }
+
+    #[test]
+    fn both_forms_of_an_internationalised_domain_are_names() {
+        for text in
+            ["b\u{fc}cher-b\u{fc}cher-b\u{fc}cher", "ada@b\u{fc}cher.example", "xn--bcher-kva.example"]
+        {
+            assert!(is_a_name(text, ["ada@xn--bcher-kva.example"]), "{text}");
         }
     }
 

@@ -144,8 +144,8 @@ pub trait UserStore: Send + Sync + 'static {
 
     /// Finds the user who logs in with this name.
     ///
-    /// The store decides what the name is. It finds an address by [`LoginName::as_email`], which is canonical
-    /// and compares byte for byte. It must not let one name belong to two users: a store of addresses and user
+    /// The store decides what the name is. It finds an address by the [`Email::key`] of [`LoginName::as_email`], and a
+    /// user name by its [`Username::key`]. Keys compare byte for byte. It must not let one name belong to two users: a store of addresses and user
     /// names searches one of the two columns, for example that of the addresses if the name contains an `@`.
     ///
     /// # Errors
@@ -174,7 +174,7 @@ pub trait UserStore: Send + Sync + 'static {
 pub struct NewAccount {
     /// The new id.
     pub id: UserId,
-    /// The address, unique among accounts.
+    /// The address, whose [`key`](Email::key) is unique among accounts. The store keeps its spelling too.
     pub email: Email,
     /// The user name, whose [`key`](Username::key) is unique among accounts.
     pub username: Option<Username>,
@@ -195,7 +195,7 @@ pub struct NewAccount {
 pub enum CreateOutcome<U> {
     /// The account was created.
     Created(U),
-    /// The address or the id belongs to another account. Nothing changed.
+    /// The address, in any spelling, or the id belongs to another account. Nothing changed.
     Taken,
     /// The user name belongs to another account, whether the address and the id are free or not. Nothing
     /// changed.
@@ -331,7 +331,9 @@ impl AccountCounts {
 ///   one step. Of many parallel `create` calls with one address or one user name, exactly one is
 ///   `Created`.
 /// - `find_by_login` finds an account by its address if the name contains an `@`, and by its user name
-///   otherwise. User names compare by their [`key`](Username::key), byte for byte.
+///   otherwise. Both compare by their keys ([`Email::key`], [`Username::key`]), byte for byte.
+/// - An account has the address in the spelling with which it was created. Of two spellings with one key, the second
+///   is `Taken`.
 /// - An account has any number of roles, also none. Names of roles compare byte for byte.
 /// - `protected` names a role that must keep at least one active holder. The check and the change are
 ///   one step, so two holders cannot demote each other at the same time.
@@ -367,7 +369,7 @@ impl AccountCounts {
 /// `account_suite!` of `gatewright-testkit` runs one test for each rule.
 #[async_trait]
 pub trait AccountStore: UserStore {
-    /// Finds the account with this address. Addresses compare byte for byte.
+    /// Finds the account with this address, by its [`key`](Email::key). Keys compare byte for byte.
     ///
     /// # Errors
     /// The store failed.
@@ -447,8 +449,8 @@ pub trait AccountStore: UserStore {
     /// The store failed.
     async fn page(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Self::User>, StoreError>;
 
-    /// As [`page`](Self::page), but only the accounts whose address contains `text`, byte for byte. No character
-    /// of `text` is a wildcard.
+    /// As [`page`](Self::page), but only the accounts whose [`Email::key`] contains `text`, byte for byte. No
+    /// character of `text` is a wildcard.
     ///
     /// # Errors
     /// The store failed.

@@ -1,12 +1,20 @@
-//! Names without the differences that do not make another name.
+//! Texts without the differences that do not count.
 
+use icu_casemap::CaseMapper;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 /// NFKC makes at most this many bytes of one, so no reallocation leaves a copy behind.
 const MAX_GROWTH: usize = 11;
 
-/// Folds case and compatible characters. The two changes of case also fold characters whose upper case has two
+/// Folds the case of a name with the simple mappings of Unicode (status C and S of `CaseFolding.txt`), and normalises it
+/// (NFC). They fold both forms of the Greek sigma, and never one letter into two: `ß` is not `ss`.
+pub(super) fn fold_case(text: &str) -> String {
+    let mapper = CaseMapper::new();
+    text.nfc().map(|character| mapper.simple_fold(character)).nfc().collect()
+}
+
+/// Folds case and compatible characters, for comparisons of passwords with words. The two changes of case also fold characters whose upper case has two
 /// letters, and both forms of the Greek sigma.
 ///
 /// The text may be a password, so what is made on the way is wiped. The caller wipes the result.
@@ -30,7 +38,31 @@ fn compatible(text: &str) -> Zeroizing<String> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn case_is_folded_by_the_simple_mappings() {
+        for (text, folded) in [
+            ("ADA", "ada"),
+            ("\u{3a3}\u{3c3}\u{3c2}", "\u{3c3}\u{3c3}\u{3c3}"),
+            ("\u{212a}", "k"),
+            ("E\u{301}", "\u{e9}"),
+            ("\u{17f}", "s"),
+            ("\u{1e9e}", "\u{df}"),
+            ("\u{df}", "\u{df}"),
+            ("\u{130}I\u{131}", "\u{130}i\u{131}"),
+            ("\u{13a0}\u{ab70}", "\u{13a0}\u{13a0}"),
+            ("\u{fb01}", "\u{fb01}"),
+        ] {
+            assert_eq!(fold_case(text), folded, "{text}");
+        }
+    }
+
     proptest::proptest! {
+        #[test]
+        fn a_folded_name_does_not_change_when_it_is_folded_again(text in "\\PC{1,60}") {
+            let folded = fold_case(&text);
+            proptest::prop_assert_eq!(fold_case(&folded), folded);
+        }
+
         #[test]
         fn a_key_does_not_change_when_it_is_folded_again(text in "\\PC{1,60}") {
             let key = fold(&text);

@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(through::<SessionId>(session).as_deref(), Ok(session));
         assert_eq!(through::<RoleName>("admin").as_deref(), Ok("admin"));
         assert_eq!(through::<Scopes>("a  b a").as_deref(), Ok("a b"));
-        assert_eq!(through::<Email>(" Ada@Example.COM").as_deref(), Ok("ada@example.com"));
+        assert_eq!(through::<Email>(" Ada@Example.COM").as_deref(), Ok("Ada@example.com"));
     }
 
     #[test]

@@ -2,10 +2,12 @@
 -- the same bits. Text is stored as bytes, because collations can treat different texts as equal:
 -- case, accents, trailing spaces. MySQL commits after each statement that creates a table, so every
 -- statement must be repeatable.
--- `username_key` is the user name without its case; both are null for a user without a user name.
+-- `email` is the address as it was entered, which is shown and mailed. `email_key` is its form for comparisons.
+-- `username_key` is that of the user name; both are null for a user without a user name.
 CREATE TABLE IF NOT EXISTS gatewright_users (
     id VARBINARY(128) NOT NULL PRIMARY KEY,
-    email VARBINARY(254) NOT NULL UNIQUE,
+    email VARBINARY(254) NOT NULL,
+    email_key VARBINARY(254) NOT NULL UNIQUE,
     username VARBINARY(64),
     username_key VARBINARY(254) UNIQUE,
     password_hash VARBINARY(1024) NOT NULL,

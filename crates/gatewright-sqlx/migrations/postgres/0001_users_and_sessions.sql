@@ -1,10 +1,12 @@
 -- Times are microseconds since 1970. Epochs are unsigned 64-bit numbers, stored as signed ones with
 -- the same bits. Text is compared and ordered byte for byte; the database's default collation has
 -- no effect.
--- `username_key` is the user name without its case; both are null for a user without a user name.
+-- `email` is the address as it was entered, which is shown and mailed. `email_key` is its form for comparisons.
+-- `username_key` is that of the user name; both are null for a user without a user name.
 CREATE TABLE gatewright_users (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    email TEXT COLLATE "C" NOT NULL UNIQUE,
+    email TEXT COLLATE "C" NOT NULL,
+    email_key TEXT COLLATE "C" NOT NULL UNIQUE,
     username TEXT COLLATE "C",
     username_key TEXT COLLATE "C" UNIQUE,
     password_hash TEXT COLLATE "C" NOT NULL,

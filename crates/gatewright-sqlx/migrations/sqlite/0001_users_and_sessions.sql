@@ -1,9 +1,11 @@
 -- Times are microseconds since 1970. Epochs are unsigned 64-bit numbers, stored as signed ones with
 -- the same bits. Text is compared byte for byte.
--- `username_key` is the user name without its case; both are null for a user without a user name.
+-- `email` is the address as it was entered, which is shown and mailed. `email_key` is its form for comparisons.
+-- `username_key` is that of the user name; both are null for a user without a user name.
 CREATE TABLE gatewright_users (
     id TEXT NOT NULL PRIMARY KEY,
-    email TEXT NOT NULL UNIQUE,
+    email TEXT NOT NULL,
+    email_key TEXT NOT NULL UNIQUE,
     username TEXT,
     username_key TEXT UNIQUE,
     password_hash TEXT NOT NULL,

@@ -38,8 +38,8 @@ impl Dialect for MySql {
     // If the address is taken, this violates a unique key. `INSERT IGNORE` would also ignore other
     // errors.
     const INSERT_USER: &'static str =
-        "INSERT INTO gatewright_users (id, email, username, username_key, password_hash, is_active, epoch, created_at)
-         VALUES ($1, $2, $3, $4, $5, TRUE, $6, $7)";
+        "INSERT INTO gatewright_users (id, email, email_key, username, username_key, password_hash, is_active, epoch, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, TRUE, $7, $8)";
     // The roles come first: otherwise the server may read, and so lock, all users.
     const LOCK_HOLDERS: &'static str =
         "SELECT STRAIGHT_JOIN u.id FROM gatewright_user_roles r JOIN gatewright_users u ON u.id = r.user_id

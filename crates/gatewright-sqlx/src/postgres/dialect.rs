@@ -31,7 +31,7 @@ impl Dialect for Postgres {
     const SEARCH_USERS: &'static str =
         "SELECT u.id, u.email, u.username, u.password_hash, u.is_active, u.epoch, u.created_at, r.role
          FROM (SELECT id, email, username, password_hash, is_active, epoch, created_at FROM gatewright_users
-         WHERE id > $1 AND strpos(email, $2) > 0 ORDER BY id LIMIT $3) u
+         WHERE id > $1 AND strpos(email_key, $2) > 0 ORDER BY id LIMIT $3) u
          LEFT JOIN gatewright_user_roles r ON r.user_id = u.id ORDER BY u.id";
     // `SKIP LOCKED`: other nodes are deleting or using these rows.
     const DELETE_EXPIRED: &'static str =

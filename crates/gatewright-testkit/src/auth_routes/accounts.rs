@@ -27,6 +27,25 @@ const INVALID: [&str; 2] =
 const COMMON: [&str; 2] = ["Password is too common", "password_common"];
 const REPETITIVE: [&str; 2] = ["Password repeats itself or is a sequence", "password_repetitive"];
 
+/// Not addresses: their shape, a list of addresses, invisible characters, domains that do not exist.
+const INVALID_ADDRESSES: [&str; 15] = [
+    "",
+    "x",
+    "a@b@c",
+    "a b@c",
+    "@",
+    "a\u{0}@b",
+    "x<victim@example.com",
+    "a,b@example.com",
+    "admin\u{200b}@example.com",
+    "admin@exam\u{ad}ple.com",
+    "\u{ff41}dmin@example.com",
+    ".admin@example.com",
+    "admin@example.com.",
+    "admin@-example.com",
+    "admin@[192.0.2.1]",
+];
+
 #[track_caller]
 fn expect_refused_password(response: &Response, [detail, error]: [&str; 2], field: &str) {
     response.expect_unprocessable(detail, error, field);
@@ -42,6 +61,25 @@ pub fn registration_does_not_disclose_whether_an_address_is_taken(target: &Targe
     target.try_login(&email, PASSWORD).expect_ok();
 }
 
+/// Case of the local part, its Unicode form, and both forms of an internationalised domain. Another domain and invisible
+/// characters are another name.
+pub fn spellings_of_an_address_are_one_account(target: &Target) {
+    let name = target.register().replace("@example.com", "");
+    let entered = format!("\u{c9}\u{3a3}{name}@B\u{fc}cher.example");
+    let again = format!("E\u{301}\u{3c2}{name}@xn--bcher-kva.example");
+    target.register_as(&entered, PASSWORD).expect(201, &[], r#"{"detail":"Registered"}"#);
+    target.register_as(&again, NEW_PASSWORD).expect(201, &[], r#"{"detail":"Registered"}"#);
+    for spelling in [entered.clone(), again.clone(), entered.to_lowercase(), again.to_uppercase()] {
+        target.try_login(&spelling, PASSWORD).expect_ok();
+        target.try_login(&spelling, NEW_PASSWORD).expect_login_refused();
+    }
+    for other in
+        [again.replace('u', "u\u{200b}"), again.clone() + ".", again.replace("xn--bcher-kva", "bucher")]
+    {
+        target.try_login(&other, PASSWORD).expect_login_refused();
+    }
+}
+
 /// The answer has a reason that a program can read.
 pub fn registration_with_a_refused_password_or_address_is_422(target: &Target) {
     let email = "policy@example.com";
@@ -49,7 +87,7 @@ pub fn registration_with_a_refused_password_or_address_is_422(target: &Target) {
         expect_refused_password(&target.register_as(email, password), TOO_SHORT, "password");
     }
     expect_refused_password(&target.register_as(email, &"x".repeat(1_025)), TOO_LONG, "password");
-    for email in ["", "x", "a@b@c", "a b@c", "@", "a\u{0}@b", &format!("{}@b", "a".repeat(254))] {
+    for email in INVALID_ADDRESSES.into_iter().chain([&*format!("{}@b", "a".repeat(254))]) {
         let invalid = target.register_as(email, PASSWORD);
         invalid.expect_unprocessable("Invalid email address", "invalid_email", "email");
     }

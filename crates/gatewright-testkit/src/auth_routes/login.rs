@@ -72,6 +72,10 @@ pub fn every_refused_login_gets_the_same_answer(target: &Target) {
         ("not an address", PASSWORD),
         (" ", PASSWORD),
         ("a\0b@example.com", PASSWORD),
+        ("x<victim@example.com", PASSWORD),
+        (&email.replace('@', "\u{200b}@"), PASSWORD),
+        (&format!("{email}."), PASSWORD),
+        (&email.replace('@', "@\u{202e}"), PASSWORD),
         (&format!("{}@example.com", "x".repeat(5_000)), PASSWORD),
         (&"\u{fb03}".repeat(1_000), PASSWORD),
     ] {

@@ -127,6 +127,7 @@ macro_rules! auth_routes_cases {
         $crate::$then! { [$($argument)*]
             accounts {
                 registration_does_not_disclose_whether_an_address_is_taken
+                spellings_of_an_address_are_one_account
                 registration_with_a_refused_password_or_address_is_422
                 each_rule_for_new_passwords_has_its_code
                 a_password_is_the_same_in_every_form_of_unicode
@@ -213,6 +214,6 @@ mod tests {
     #[test]
     fn every_case_is_in_a_list_once() {
         assert_all_listed(CASES, concat!(env!("CARGO_MANIFEST_DIR"), "/src/auth_routes"));
-        assert_eq!(CASES.concat().len(), 74);
+        assert_eq!(CASES.concat().len(), 75);
     }
 }

@@ -64,10 +64,12 @@ pub fn a_new_user_name_does_not_disclose_a_taken_address(target: &Target) {
     target.try_login(&name, PASSWORD).expect_ok();
 }
 
-/// An address, white space, unprintable characters and more than 64 bytes. An empty name counts as omitted.
+/// An address, white space, unprintable and compatible characters, and more than 64 bytes. An empty name counts as omitted.
 pub fn an_invalid_user_name_is_422(target: &Target) {
     let [email, _] = new_names();
-    for name in ["ada@example.com", "@", "a b", "a\u{0}b", "a\u{202e}b", &"x".repeat(65)] {
+    for name in
+        ["ada@example.com", "@", "a b", "a\u{0}b", "a\u{202e}b", "\u{fb01}n", "a\u{2800}", &"x".repeat(65)]
+    {
         let invalid = register(target, &email, name);
         invalid.expect_unprocessable("Invalid user name", "invalid_username", "username");
     }

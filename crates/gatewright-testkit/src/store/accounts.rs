@@ -314,10 +314,10 @@ pub async fn pages_show_each_account_once_during_parallel_inserts<S: Accounts>([
     assert_eq!(shown, 60);
 }
 
-/// Byte for byte, anywhere in the address and without wildcards, in the order of ids.
+/// Byte for byte, anywhere in the key of the address and without wildcards, in the order of ids.
 pub async fn search_finds_the_addresses_that_contain_a_text<S: Accounts>([store, other]: [S; 2]) {
     let addresses =
-        ["ada@example.com", "eve%lane@example.com", "eve_lane@example.org", "\u{e4}d\\a'x@example.com"];
+        ["ada@example.com", "eve%lane@example.com", "eve_lane@example.org", "\u{c4}d'x@example.com"];
     for (number, address) in addresses.iter().enumerate() {
         let mut new = new_account(&format!("u{number}"), address, "user");
         new.roles = roles(&["editor", "user"]);
@@ -338,7 +338,8 @@ pub async fn search_finds_the_addresses_that_contain_a_text<S: Accounts>([store,
         ("eve_", "u2"),
         ("%", "u1"),
         ("\u{e4}", "u3"),
-        ("d\\a'x", "u3"),
+        ("d'x", "u3"),
+        ("\u{c4}", ""),
         ("Ada", ""),
         ("a\u{308}", ""),
         ("adam", ""),

@@ -7,6 +7,31 @@ use serde_json::json;
 
 use super::scopes::moderator;
 
+/// To the user and to administrators, after a login with another spelling.
+pub fn an_account_shows_its_address_as_it_was_registered(target: &Target) {
+    let name = target.register().replace("@example.com", "");
+    let email = format!("Zo\u{eb}.{name}@B\u{fc}cher.example");
+    target.register_as(&email, PASSWORD).expect(201, &[], r#"{"detail":"Registered"}"#);
+    let access = target.login(&email.to_uppercase(), PASSWORD).access;
+    let shown = json!(format!("Zo\u{eb}.{name}@xn--bcher-kva.example"));
+    let me = target.me(&access).json();
+    assert_eq!(me["email"], shown);
+    let path = format!("/users/{}", me["id"].as_str().unwrap());
+    let seen = target.send(&Request::get(&path).bearer(&target.admin().access)).json();
+    assert_eq!(seen["email"], shown);
+}
+
+/// The examples call `with_single_script_usernames`.
+pub fn a_user_name_of_two_scripts_is_refused(target: &Target) {
+    let email = format!("scripts-{}", target.register());
+    for name in ["ad\u{430}", "\u{3b1}dmin"] {
+        let body = json!({"email": email, "password": PASSWORD, "username": name}).to_string();
+        let refused = target.send(&target.post("/register").json(&body));
+        refused.expect_unprocessable("Invalid user name", "invalid_username", "username");
+    }
+    target.try_login(&email, PASSWORD).expect_login_refused();
+}
+
 /// The user's tokens are rejected in every session, and the id is not found again.
 pub fn a_deleted_user_is_refused(target: &Target) {
     let email = target.register();
