@@ -22,8 +22,8 @@ use gatewright::http::{BodyCollector, Headers, MAX_TRUSTED_PROXIES, RequestView,
 use gatewright::token::{
     Algorithm, Issuers, JwkSet, KeyRing, MAX_JWKS_KEYS, SigningKey, TokenKind, TokenVerifier, VerifyingKey,
 };
-use gatewright::types::Timestamp;
-use gatewright::{Auth, HashingPool, Jwt, MemoryStore, RoleName};
+use gatewright::types::{MAX_EMAIL_BYTES, MAX_USERNAME_BYTES, MAX_USERNAME_KEY_BYTES, Timestamp, Username};
+use gatewright::{Auth, Email, HashingPool, Jwt, LoginName, MemoryStore, RoleName};
 use gatewright_core::http::BearerToken;
 use gatewright_core::revocation::{FeedCodec, FeedKey, MAX_FEED_MESSAGE_BYTES};
 
@@ -224,6 +224,37 @@ pub fn form_body(data: &[u8]) {
     }
 }
 
+/// The input is an address, a user name and a login name. Each form of a name is that name, has bounded length and nothing
+/// that ends a line, and a login is counted under the key of the account.
+pub fn login_name(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let login = LoginName::parse(text).ok();
+    let counted = login.as_ref().map(LoginName::throttle_key);
+    if let Ok(email) = Email::parse(text) {
+        for form in [email.as_str(), email.key()] {
+            assert!(
+                form.len() <= MAX_EMAIL_BYTES
+                    && !form.contains(|c: char| c.is_whitespace() || c.is_control())
+            );
+            assert_eq!(Email::parse(form).unwrap().as_str(), form);
+            assert_eq!(Email::parse(form).unwrap(), email);
+        }
+        assert!(email.as_str().split_once('@').unwrap().1.is_ascii());
+        assert!(counted.as_ref().is_none_or(|counted| counted == email.key()));
+    }
+    if let Ok(name) = Username::parse(text) {
+        assert!(name.as_str().len() <= MAX_USERNAME_BYTES && name.key().len() <= MAX_USERNAME_KEY_BYTES);
+        assert!(!name.as_str().contains(|c: char| c == '@' || c.is_whitespace() || c.is_control()));
+        assert_eq!(Username::parse(name.as_str()).unwrap(), name);
+        assert!(counted.as_ref().is_none_or(|counted| counted == name.key()));
+    }
+    if let Some(login) = login {
+        // An account with this name is found by the text that its owner reads.
+        assert_eq!(login.as_email(), Email::parse(text).ok());
+        assert_eq!(login.as_username(), Username::parse(text).ok());
+    }
+}
+
 /// With a key, and without one.
 static CODECS: LazyLock<[FeedCodec; 2]> =
     LazyLock::new(|| [FeedCodec::with_key(FeedKey::from_bytes(*SECRET)), FeedCodec::unauthenticated()]);
@@ -287,5 +318,6 @@ mod tests {
         seeds("forwarded", super::forwarded, 7);
         seeds("form_body", super::form_body, 7);
         seeds("feed_message", super::feed_message, 7);
+        seeds("login_name", super::login_name, 14);
     }
 }
