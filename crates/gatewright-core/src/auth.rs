@@ -20,6 +20,7 @@ mod builder;
 mod starts;
 mod throttle_settings;
 mod audit_settings;
+mod token_size;
 mod dangerous;
 mod password_rules;
 mod usernames;

@@ -15,8 +15,11 @@ use async_trait::async_trait;
 
 use crate::types::{DerivedKey, Timestamp, TokenText};
 
-/// The longest token that is processed: 8 KiB. A longer one is rejected unread.
+/// The longest token that is processed unless set: 8 KiB. A longer one is rejected unread.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// The longest token that can be set: 32 KiB, for other issuers whose tokens are that long.
+pub const MAX_LARGE_TOKEN_BYTES: usize = 32 * 1024;
 
 /// The longest lifetime of an access token, from `iat` to `exp`: 24 hours.
 pub const MAX_ACCESS_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -166,7 +169,8 @@ impl IssueError {
 ///   - `now` is not before `nbf` and `iat`, with [`FUTURE_TOLERANCE`] or a configured tolerance.
 /// - Of other issuers it accepts access tokens only, and their claims contain neither session nor epoch.
 /// - It uses no store and no network, and it must not block.
-/// - No input makes it panic. Its work is bounded by [`MAX_TOKEN_BYTES`].
+/// - No input makes it panic. Its work is bounded by [`MAX_TOKEN_BYTES`], or by a configured limit of
+///   at most [`MAX_LARGE_TOKEN_BYTES`].
 pub trait TokenVerifier: Send + Sync {
     /// Verifies `token` as a token of `kind` at the time `now`.
     ///
@@ -180,7 +184,7 @@ pub trait TokenVerifier: Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// Longer than [`MAX_TOKEN_BYTES`].
+    /// Longer than [`MAX_TOKEN_BYTES`], or than the configured limit.
     #[error("the token is too long")]
     Size,
     /// Not three segments of canonical base64url.

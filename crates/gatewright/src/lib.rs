@@ -240,8 +240,9 @@ pub mod throttle {
 pub mod token {
     pub use gatewright_core::token::{
         AuthMethods, Claims, ExtraClaimsMismatch, ExtraObject, FUTURE_TOLERANCE, InvalidExtraClaims,
-        IssueError, MAX_ACCESS_LIFETIME, MAX_EXTRA_CLAIMS_BYTES, MAX_REFRESH_LIFETIME, MAX_TOKEN_BYTES,
-        SIGNING_TIMEOUT, TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims,
+        IssueError, MAX_ACCESS_LIFETIME, MAX_EXTRA_CLAIMS_BYTES, MAX_LARGE_TOKEN_BYTES, MAX_REFRESH_LIFETIME,
+        MAX_TOKEN_BYTES, SIGNING_TIMEOUT, TokenError, TokenId, TokenIssuer, TokenKind, TokenVerifier,
+        VerifiedClaims,
     };
     #[cfg(feature = "jwks")]
     pub use gatewright_jwks::{

@@ -33,7 +33,7 @@ use crate::revocation::{
     FeedKey, FeedReach, LocalFeed, RevocationCheck, RevocationFeed, RevocationListener, RevocationReceiver,
 };
 use crate::store::{AccountStore, AuthUser, GracePolicy, SessionStore, UserStore};
-use crate::token::{TokenIssuer, TokenVerifier};
+use crate::token::{MAX_TOKEN_BYTES, TokenIssuer, TokenVerifier};
 use crate::types::{
     ApiKeys, Clock, RoleChange, RoleEnum, RoleName, RoleScopes, SecureRandom, SystemClock, SystemRandom,
     SystemTimer, Timer, Usernames,
@@ -127,6 +127,7 @@ impl<U: AuthUser> AuthBuilder<U> {
                 role_change: RoleChange::KeepSessions,
                 hash_wait: DEFAULT_HASH_WAIT,
                 refusal_floor: DEFAULT_REFUSAL_FLOOR,
+                max_token_bytes: MAX_TOKEN_BYTES,
             },
         }
     }

@@ -11,6 +11,8 @@ use super::refusal_floor::RefusalFloor;
 use super::reports::Reports;
 use crate::audit::AuditTrail;
 use crate::cache::SessionCache;
+use crate::error::AccessError;
+use crate::http::{BearerToken, RequestView};
 use crate::password::{AccountKey, HashContext, PasswordHasher, PasswordRules};
 use crate::revocation::{FeedCodec, RevocationFeed};
 use crate::store::{AccountStore, AuthUser, GracePolicy, SessionStore, UserStore};
@@ -70,9 +72,15 @@ pub(crate) struct Settings {
     pub(crate) role_change: RoleChange,
     pub(crate) hash_wait: Duration,
     pub(crate) refusal_floor: Duration,
+    pub(crate) max_token_bytes: usize,
 }
 
 impl<U> Inner<U> {
+    /// The bearer token of a request.
+    pub(crate) fn bearer(&self, view: &RequestView<'_>) -> Result<Option<BearerToken>, AccessError> {
+        BearerToken::read_up_to(view, self.settings.max_token_bytes)
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }

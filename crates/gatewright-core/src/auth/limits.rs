@@ -6,7 +6,7 @@ use super::build_error::BuildError;
 use super::inner::Settings;
 use super::refusal_floor::MAX_REFUSAL_FLOOR;
 use crate::password::PasswordRules;
-use crate::token::{MAX_ACCESS_LIFETIME, MAX_REFRESH_LIFETIME};
+use crate::token::{MAX_ACCESS_LIFETIME, MAX_LARGE_TOKEN_BYTES, MAX_REFRESH_LIFETIME, MAX_TOKEN_BYTES};
 use crate::types::MAX_SCOPES_BYTES;
 
 /// How long an access token is valid unless set: 15 minutes.
@@ -75,6 +75,10 @@ pub(super) fn check(settings: &Settings) -> Result<(), BuildError> {
     ];
     if let Some((_, setting, rule, found)) = rules.into_iter().find(|(kept, ..)| !kept) {
         return Err(BuildError::new(setting, rule).with_found(format_args!("{found:?}")));
+    }
+    if !(MAX_TOKEN_BYTES..=MAX_LARGE_TOKEN_BYTES).contains(&settings.max_token_bytes) {
+        let error = BuildError::new("max_token_bytes", "must be 8192 to 32768");
+        return Err(error.with_found(settings.max_token_bytes));
     }
     let scopes = settings.role_scopes.all().as_str().len();
     if scopes > MAX_SCOPES_BYTES {

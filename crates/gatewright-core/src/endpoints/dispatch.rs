@@ -243,7 +243,7 @@ impl EndpointRequest {
         if body.len() > MAX_BODY_BYTES {
             return Err(RequestError::BodySize);
         }
-        let (media, bearer, api_key) = (MediaType::read(view), BearerToken::read(view), read_api_key(view));
+        let (media, bearer, api_key) = (MediaType::read(view), auth.inner.bearer(view), read_api_key(view));
         let needs_client = matches!(
             endpoint,
             Endpoint::Login

@@ -14,7 +14,7 @@ use super::authenticate;
 use super::identity::{ApiKeyIdentity, Caller, Identity};
 use crate::auth::{Auth, Error, Failure};
 use crate::error::{AccessError, AuthError};
-use crate::http::{BearerToken, Denial, DenialResponder, PresentedApiKey, Reply, RequestView, read_api_key};
+use crate::http::{Denial, DenialResponder, PresentedApiKey, Reply, RequestView, read_api_key};
 use crate::store::{Account, AuthUser};
 use crate::token::VerifiedClaims;
 use crate::types::{ClientInfo, Missing, Requirement, Verdict};
@@ -47,7 +47,7 @@ impl<U: AuthUser> Auth<U> {
         earlier: Option<&Caller<U>>,
     ) -> impl Future<Output = Result<Option<Identity<U>>, Error>> + Send + use<U> {
         let authenticated = earlier.and_then(|caller| caller.user_of(self)).cloned();
-        let bearer = if authenticated.is_some() { Ok(None) } else { BearerToken::read(view) };
+        let bearer = if authenticated.is_some() { Ok(None) } else { self.inner.bearer(view) };
         let inner = self.inner.clone();
         async move {
             let Some(bearer) = bearer.map_err(|refusal| inner.error(refusal))? else {
@@ -242,7 +242,7 @@ impl<U: AuthUser> Auth<U> {
     /// An error with the answer 401 without a credential or with a rejected token, 400 for a malformed header.
     /// Answer it with [`Error::reply_for`], which emits its event.
     pub fn require_claims(&self, view: &RequestView<'_>) -> Result<Arc<VerifiedClaims>, Error> {
-        let read = BearerToken::read(view).and_then(|bearer| bearer.ok_or(AccessError::NoCredential));
+        let read = self.inner.bearer(view).and_then(|bearer| bearer.ok_or(AccessError::NoCredential));
         let claims = read.map_err(AuthError::from);
         let claims = claims.and_then(|bearer| authenticate::verify(&self.inner, bearer.expose()));
         claims.map_err(|kind| self.inner.error(kind))

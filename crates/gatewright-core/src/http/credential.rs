@@ -44,10 +44,15 @@ impl BearerToken {
     /// # Errors
     /// [`AccessError::Malformed`] if the header occurs twice, or the text after `Bearer` is not one token.
     pub fn read(view: &RequestView<'_>) -> Result<Option<Self>, AccessError> {
+        Self::read_up_to(view, MAX_TOKEN_BYTES)
+    }
+
+    /// As [`read`](Self::read), for tokens of at most this many bytes.
+    pub(crate) fn read_up_to(view: &RequestView<'_>, longest: usize) -> Result<Option<Self>, AccessError> {
         let mut read = None;
         view.each("authorization", &mut |value| {
             read = Some(match read {
-                None => parse(value.trim_ascii()),
+                None => parse(value.trim_ascii(), longest),
                 Some(_) => Err(AccessError::Malformed),
             });
         });
@@ -78,7 +83,7 @@ pub(crate) fn read_api_key(view: &RequestView<'_>) -> PresentedApiKey {
     }
 }
 
-fn parse(value: &[u8]) -> Result<Option<BearerToken>, AccessError> {
+fn parse(value: &[u8], longest: usize) -> Result<Option<BearerToken>, AccessError> {
     let end = value.iter().position(|b| !is_scheme_byte(*b)).unwrap_or(value.len());
     let (scheme, rest) = value.split_at(end);
     if !scheme.eq_ignore_ascii_case(b"bearer") {
@@ -86,7 +91,7 @@ fn parse(value: &[u8]) -> Result<Option<BearerToken>, AccessError> {
     }
     let start = rest.iter().position(|b| *b != b' ').unwrap_or(rest.len());
     let (spaces, token) = rest.split_at(start);
-    if spaces.is_empty() || token.len() > MAX_TOKEN_BYTES || !is_token68(token) {
+    if spaces.is_empty() || token.len() > longest || !is_token68(token) {
         return Err(AccessError::Malformed);
     }
     let text = std::str::from_utf8(token).map_err(|_| AccessError::Malformed)?;
