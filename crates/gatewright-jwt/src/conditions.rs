@@ -62,6 +62,19 @@ impl ClaimPath {
         !self.0.is_empty() && self.0.iter().all(|name| !name.is_empty())
     }
 
+    /// Whether there is no such member, and everything that would contain it is an object. `null` is a value.
+    fn is_absent(&self, claims: &Map<String, Value>) -> bool {
+        let mut object = Some(claims);
+        for (position, name) in self.0.iter().enumerate() {
+            let Some(value) = object.and_then(|object| object.get(name)) else { return object.is_some() };
+            if position + 1 == self.0.len() {
+                return false;
+            }
+            object = value.as_object();
+        }
+        false
+    }
+
     /// The value. `None` if it is absent or `null`.
     fn find<'c>(&self, claims: &'c Map<String, Value>) -> Option<&'c Value> {
         let (root, rest) = self.0.split_first()?;
@@ -131,11 +144,17 @@ impl ClaimValue {
 pub(crate) enum Condition {
     /// At least one of the claims has one of its values.
     OneOf(Vec<(ClaimPath, Vec<ClaimValue>)>),
+    /// At least one of the claims is a string that is not empty. None of them is of another type.
+    Text(Vec<ClaimPath>),
     /// At least one of the claims is a string or an array of strings, and not empty.
-    Present(Vec<ClaimPath>),
-    /// The claim is present and has none of the values.
+    TextOrList(Vec<ClaimPath>),
+    /// The claim is absent, or has one of the values.
+    AbsentOr(ClaimPath, Vec<ClaimValue>),
+    /// The subject is not the value of one of the claims, and not in one that is an array.
+    SubjectIsNot(Vec<ClaimPath>),
+    /// The claim is a string and has none of the values.
     NoneOf(ClaimPath, Vec<ClaimValue>),
-    /// The claim is absent.
+    /// The claim is absent, and the claim that would contain it is absent or an object.
     Absent(ClaimPath),
     /// The claim is a string without this ending.
     Ending(ClaimPath, &'static str),
@@ -183,10 +202,13 @@ impl Condition {
     pub(crate) fn roots(&self) -> Vec<&str> {
         match self {
             Self::OneOf(options) => options.iter().filter_map(|(path, _)| path.root()).collect(),
-            Self::Present(paths) => paths.iter().filter_map(ClaimPath::root).collect(),
-            Self::NoneOf(path, _) | Self::Absent(path) | Self::Ending(path, _) | Self::Beyond(path, _) => {
-                path.root().into_iter().collect()
-            }
+            Self::Text(paths) | Self::TextOrList(paths) => paths.iter().filter_map(ClaimPath::root).collect(),
+            Self::SubjectIsNot(paths) => paths.iter().filter_map(ClaimPath::root).chain(["sub"]).collect(),
+            Self::NoneOf(path, _)
+            | Self::AbsentOr(path, _)
+            | Self::Absent(path)
+            | Self::Ending(path, _)
+            | Self::Beyond(path, _) => path.root().into_iter().collect(),
             Self::ServiceAccount(_) => vec!["sub", "kubernetes.io"],
         }
     }
@@ -199,8 +221,12 @@ impl Condition {
                     |(path, values): &(ClaimPath, Vec<ClaimValue>)| path.is_valid() && !values.is_empty();
                 !options.is_empty() && options.iter().all(valid)
             }
-            Self::Present(paths) => !paths.is_empty() && paths.iter().all(ClaimPath::is_valid),
-            Self::NoneOf(path, values) => path.is_valid() && !values.is_empty(),
+            Self::Text(paths) | Self::TextOrList(paths) | Self::SubjectIsNot(paths) => {
+                !paths.is_empty() && paths.iter().all(ClaimPath::is_valid)
+            }
+            Self::NoneOf(path, values) | Self::AbsentOr(path, values) => {
+                path.is_valid() && !values.is_empty()
+            }
             Self::Absent(path) | Self::Ending(path, _) | Self::Beyond(path, _) => path.is_valid(),
             Self::ServiceAccount(accounts) => accounts.as_ref().is_none_or(|accounts| !accounts.is_empty()),
         }
@@ -209,12 +235,18 @@ impl Condition {
     pub(crate) fn check(&self, claims: &Map<String, Value>) -> Result<(), TokenError> {
         let holds = match self {
             Self::OneOf(options) => return one_of(options, claims),
-            Self::Present(paths) => return present(paths, claims),
+            Self::Text(paths) => return one_text(paths, claims),
+            Self::TextOrList(paths) => return text_or_list(paths, claims),
             Self::NoneOf(path, values) => {
-                let value = path.find(claims).ok_or(TokenError::ClaimMissing)?;
-                !values.iter().any(|refused| refused.is(value))
+                let value = text(path, claims)?;
+                !values.iter().any(|refused| matches!(refused, ClaimValue::Text(refused) if refused == value))
             }
-            Self::Absent(path) => path.find(claims).is_none() && !is_null(path, claims),
+            Self::AbsentOr(path, values) => {
+                path.is_absent(claims)
+                    || path.find(claims).is_some_and(|value| values.iter().any(|accepted| accepted.is(value)))
+            }
+            Self::SubjectIsNot(paths) => subject_is_not(paths, claims),
+            Self::Absent(path) => path.is_absent(claims),
             Self::Ending(path, ending) => !text(path, claims)?.ends_with(ending),
             Self::Beyond(path, known) => list(path, claims)?.iter().any(|value| value != known),
             Self::ServiceAccount(accounts) => return service_account(accounts.as_deref(), claims),
@@ -235,7 +267,15 @@ fn one_of(options: &[(ClaimPath, Vec<ClaimValue>)], claims: &Map<String, Value>)
     Err(error)
 }
 
-fn present(paths: &[ClaimPath], claims: &Map<String, Value>) -> Result<(), TokenError> {
+fn one_text(paths: &[ClaimPath], claims: &Map<String, Value>) -> Result<(), TokenError> {
+    let mut found = false;
+    for value in paths.iter().filter_map(|path| path.find(claims)) {
+        found |= !value.as_str().ok_or(TokenError::ClaimType)?.is_empty();
+    }
+    if found { Ok(()) } else { Err(TokenError::ClaimMissing) }
+}
+
+fn text_or_list(paths: &[ClaimPath], claims: &Map<String, Value>) -> Result<(), TokenError> {
     let filled = |value: &Value| match value {
         Value::String(text) => !text.is_empty(),
         Value::Array(values) => !values.is_empty() && values.iter().all(Value::is_string),
@@ -245,8 +285,11 @@ fn present(paths: &[ClaimPath], claims: &Map<String, Value>) -> Result<(), Token
     if found { Ok(()) } else { Err(TokenError::ClaimMissing) }
 }
 
-fn is_null(path: &ClaimPath, claims: &Map<String, Value>) -> bool {
-    path.root().is_some_and(|root| claims.get(root).is_some_and(Value::is_null))
+fn subject_is_not(paths: &[ClaimPath], claims: &Map<String, Value>) -> bool {
+    // A token without `sub` is rejected for that reason.
+    let Some(subject) = claims.get("sub") else { return true };
+    let names = |value: &Value| value == subject || value.as_array().is_some_and(|all| all.contains(subject));
+    !paths.iter().filter_map(|path| path.find(claims)).any(names)
 }
 
 fn text<'c>(path: &ClaimPath, claims: &'c Map<String, Value>) -> Result<&'c str, TokenError> {
@@ -259,7 +302,8 @@ fn list<'c>(path: &ClaimPath, claims: &'c Map<String, Value>) -> Result<Vec<&'c 
     values.iter().map(|value| value.as_str().ok_or(TokenError::ClaimType)).collect()
 }
 
-/// The subject names namespace and account, and `kubernetes.io` names the same namespace.
+/// The subject names namespace and account. `kubernetes.io` names the same namespace, and the same account if it
+/// names one.
 fn service_account(
     accounts: Option<&[ServiceAccount]>,
     claims: &Map<String, Value>,
@@ -267,7 +311,10 @@ fn service_account(
     let subject = text(&ClaimPath::from("sub"), claims).map_err(|_| TokenError::SubjectMissing)?;
     let account = subject.strip_prefix(SERVICE_ACCOUNT).and_then(|account| account.split_once(':'));
     let (namespace, name) = account.ok_or(TokenError::ClaimValue)?;
-    let same = text(&ClaimPath::from(["kubernetes.io", "namespace"]), claims)? == namespace;
+    let same_account = ClaimPath::from(["kubernetes.io", "serviceaccount", "name"])
+        .find(claims)
+        .is_none_or(|account| account.as_str() == Some(name));
+    let same = same_account && text(&ClaimPath::from(["kubernetes.io", "namespace"]), claims)? == namespace;
     let names = is_kubernetes_name(namespace) && is_kubernetes_name(name);
     let listed = accounts.is_none_or(|all| all.iter().any(|own| own.includes(namespace, name)));
     if same && names && listed { Ok(()) } else { Err(TokenError::ClaimValue) }
@@ -348,6 +395,47 @@ mod tests {
         assert_eq!(check(&condition, &json!({})), Ok(()));
         for value in [json!(null), json!({}), json!("")] {
             assert_eq!(check(&condition, &json!({"events": value})), Err(TokenError::ClaimValue), "{value}");
+        }
+        let nested = Condition::Absent(["firebase", "tenant"].into());
+        for absent in [json!({}), json!({"firebase": {}}), json!({"firebase": {"x": 1}})] {
+            assert_eq!(check(&nested, &absent), Ok(()), "{absent}");
+        }
+        for parent in [json!({"tenant": null}), json!({"tenant": "t"}), json!([]), json!("x"), json!(null)] {
+            let found = check(&nested, &json!({"firebase": parent}));
+            assert_eq!(found, Err(TokenError::ClaimValue), "{parent}");
+        }
+    }
+
+    #[test]
+    fn a_claim_that_must_be_a_text_is_no_list() {
+        let one = Condition::Text(vec!["azp".into(), "client_id".into()]);
+        for accepted in
+            [json!({"azp": "web"}), json!({"client_id": "web"}), json!({"azp": null, "client_id": "web"})]
+        {
+            assert_eq!(check(&one, &accepted), Ok(()), "{accepted}");
+        }
+        for (claims, error) in [
+            (json!({}), TokenError::ClaimMissing),
+            (json!({"azp": ""}), TokenError::ClaimMissing),
+            (json!({"azp": ["web"]}), TokenError::ClaimType),
+            (json!({"azp": "web", "client_id": ["web"]}), TokenError::ClaimType),
+        ] {
+            assert_eq!(check(&one, &claims), Err(error), "{claims}");
+        }
+        let refused = Condition::NoneOf("provider".into(), vec!["anonymous".into()]);
+        assert_eq!(check(&refused, &json!({"provider": "password"})), Ok(()));
+        assert_eq!(check(&refused, &json!({"provider": "anonymous"})), Err(TokenError::ClaimValue));
+        assert_eq!(check(&refused, &json!({"provider": ["anonymous"]})), Err(TokenError::ClaimType));
+    }
+
+    #[test]
+    fn a_subject_that_is_the_client_is_found_in_texts_and_lists() {
+        let condition = Condition::SubjectIsNot(vec!["client_id".into(), "aud".into()]);
+        assert_eq!(check(&condition, &json!({"sub": "ada", "client_id": "web", "aud": ["api"]})), Ok(()));
+        for claims in
+            [json!({"sub": "web", "client_id": "web"}), json!({"sub": "web", "aud": ["api", "web"]})]
+        {
+            assert_eq!(check(&condition, &claims), Err(TokenError::ClaimValue), "{claims}");
         }
     }
 

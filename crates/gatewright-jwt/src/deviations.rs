@@ -3,7 +3,7 @@
 use gatewright_core::token::{MAX_ACCESS_LIFETIME, MAX_TOKEN_BYTES};
 
 use crate::header::is_same_type;
-use crate::profile::{Anonymous, Callers, TokenProfile};
+use crate::profile::{Callers, TokenProfile};
 
 pub(crate) fn of(profile: &TokenProfile) -> Vec<String> {
     let mut all = of_header(profile);
@@ -52,14 +52,17 @@ fn of_callers(profile: &TokenProfile) -> Vec<String> {
     all.extend(match &profile.callers {
         Callers::Tenants(None) => Some("users of all tenants are accepted".to_owned()),
         Callers::Tenants(Some(tenants)) if tenants.len() > 1 => {
-            Some(format!("users of {} tenants are accepted", tenants.len()))
+            Some(format!("users of the tenants {} are accepted", tenants.join(", ")))
         }
         Callers::ServiceAccounts(None) => Some("all service accounts of the cluster are accepted".to_owned()),
         Callers::Repositories(None) => Some("workflows of all repositories are accepted".to_owned()),
         _ => None,
     });
-    if matches!(profile.anonymous, Anonymous::Allowed) {
+    if profile.anonymous.allowed {
         all.push("anonymous users are accepted".to_owned());
+    }
+    if profile.own_clients.allowed {
+        all.push("clients that act for themselves are accepted".to_owned());
     }
     all
 }

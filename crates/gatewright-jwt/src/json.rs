@@ -11,6 +11,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 /// The maximal depth of members that are not read.
 const MAX_DEPTH: u8 = 32;
 
+/// Names that `serde_json` uses inside: an object with one of them can read as another value.
+const RESERVED_NAMES: &str = "$serde_json::private::";
+
 /// The reason for a rejection, which a serde error cannot carry.
 #[derive(Default)]
 pub(crate) struct Fault(Cell<Option<TokenError>>);
@@ -99,6 +102,9 @@ impl<'de> Names<'de> {
     }
 
     pub(crate) fn take<E: Error>(&mut self, name: Cow<'de, str>, fault: &Fault) -> Result<(), E> {
+        if name.starts_with(RESERVED_NAMES) {
+            return Err(fault.raise(TokenError::Json));
+        }
         if self.0.insert(name) { Ok(()) } else { Err(fault.raise(TokenError::Duplicate)) }
     }
 }

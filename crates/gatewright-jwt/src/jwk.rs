@@ -94,6 +94,10 @@ impl<'a> Jwk<'a> {
         if text.len() > MAX_JWK_BYTES {
             return Err(KeyError::Long);
         }
+        // Serde would read an array as an object without names.
+        if !text.trim_ascii_start().starts_with('{') {
+            return Err(KeyError::Format);
+        }
         walk(text).map_err(|_| KeyError::Format)?;
         serde_json::from_str(text).map_err(|_| KeyError::Format)
     }

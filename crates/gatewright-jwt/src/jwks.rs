@@ -185,7 +185,8 @@ impl JwkSet {
 
 /// The `kid` of an entry that is rejected.
 fn id_of(entry: &str) -> Option<String> {
-    let id = serde_json::from_str::<KeyId>(entry).ok()?.kid;
+    let object = Some(entry).filter(|entry| entry.trim_ascii_start().starts_with('{'))?;
+    let id = serde_json::from_str::<KeyId>(object).ok()?.kid;
     (!id.is_empty() && id.len() <= MAX_KEY_ID_BYTES).then_some(id)
 }
 

@@ -9,14 +9,17 @@ use crate::builder::require;
 use crate::claims::RawClaims;
 use crate::conditions::{ClaimValue, Condition, ServiceAccount, select};
 use crate::header::{Header, is_same_type};
-use crate::profile::{Anonymous, Callers, GithubId, TokenProfile};
+use crate::profile::{Callers, ClientNames, GithubId, TokenProfile};
 
 /// What an issuer of several tenants writes for the tenant: in its metadata, and in the `issuer` of keys
 /// that sign for all of them.
 const TENANT: &str = "{tenantid}";
 
-/// Tenants that stand for several others. No token is from one of them.
-const SHARED_TENANTS: [&str; 3] = ["common", "organizations", "consumers"];
+/// Names that stand for several tenants. No token is from one of them.
+const TENANT_NAMES: [&str; 3] = ["common", "organizations", "consumers"];
+
+/// The tenant of all personal accounts. A list must not contain it: everyone can have such an account.
+const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
 /// A profile with the issuer and the audience of its verifier.
 #[derive(Debug)]
@@ -108,12 +111,25 @@ impl TokenProfile {
                 all.push(Condition::ServiceAccount(accounts));
             }
             Callers::Repositories(ids) => all.push(repositories(ids.as_deref())?),
+            Callers::Project(tenant) => all.push(project(tenant.as_deref())),
             Callers::Undivided | Callers::Tenants(_) => {}
         }
-        if let Anonymous::Refused(condition) = &self.anonymous {
-            all.push(condition.clone());
-        }
+        all.extend(self.anonymous.conditions().iter().chain(self.own_clients.conditions()).cloned());
+        all.extend(self.requesting_client());
         Ok(all)
+    }
+
+    /// The requirement on the client that requested the token.
+    fn requesting_client(&self) -> Option<Condition> {
+        let listed = || self.clients.iter().flatten().cloned().map(ClaimValue::Text).collect::<Vec<_>>();
+        match (self.client_names, &self.clients) {
+            (ClientNames::Unknown, _) | (ClientNames::Claims(_), None) => None,
+            (ClientNames::Claims(names), Some(_)) => {
+                Some(Condition::OneOf(names.iter().map(|name| ((*name).into(), listed())).collect()))
+            }
+            (ClientNames::OtherParties(name), None) => Some(Condition::Absent(name.into())),
+            (ClientNames::OtherParties(name), Some(_)) => Some(Condition::AbsentOr(name.into(), listed())),
+        }
     }
 }
 
@@ -131,10 +147,19 @@ fn service_accounts(accounts: &[String]) -> Result<Vec<ServiceAccount>, BuildErr
     accounts.iter().map(parse).collect()
 }
 
+/// The users of the project itself, or of one tenant of it.
+fn project(tenant: Option<&str>) -> Condition {
+    let path = ["firebase", "tenant"].into();
+    match tenant {
+        None => Condition::Absent(path),
+        Some(tenant) => Condition::OneOf(vec![(path, vec![tenant.into()])]),
+    }
+}
+
 /// The owner or the repository is listed. For all repositories, the claims must still be there.
 fn repositories(ids: Option<&[GithubId]>) -> Result<Condition, BuildError> {
     let (owner, repository) = ("repository_owner_id", "repository_id");
-    let Some(ids) = ids else { return Ok(Condition::Present(vec![repository.into()])) };
+    let Some(ids) = ids else { return Ok(Condition::Text(vec![repository.into()])) };
     let none = "the list of owners and repositories is empty; all of them need `.dangerous()`";
     require(!ids.is_empty(), "profile", none)?;
     let (mut owners, mut repositories) = (Vec::new(), Vec::new());
@@ -152,8 +177,9 @@ impl Tenants {
     fn new(issuer: &str, listed: Option<&[String]>) -> Result<Self, BuildError> {
         let none = "the list of tenants is empty; all tenants need `.dangerous()`";
         require(listed.is_none_or(|all| !all.is_empty()), "profile", none)?;
-        if let Some(wrong) = listed.into_iter().flatten().find(|tenant| !is_tenant(tenant)) {
-            let problem = "must be the id of one tenant, not `common`, `organizations` or `consumers`";
+        let wrong = |tenant: &&String| !is_tenant(tenant) || tenant.eq_ignore_ascii_case(PERSONAL_ACCOUNTS);
+        if let Some(wrong) = listed.into_iter().flatten().find(wrong) {
+            let problem = "must be the id of one tenant, and not that of all personal accounts";
             return Err(BuildError::new("profile", problem).with_found(wrong));
         }
         let (before, after) = split(issuer, listed.unwrap_or_default()).ok_or_else(|| {
@@ -177,9 +203,8 @@ impl Tenants {
 /// Letters, digits and hyphens: a UUID.
 fn is_tenant(text: &str) -> bool {
     let valid = !text.is_empty() && text.len() <= 64;
-    valid
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        && !SHARED_TENANTS.contains(&text)
+    let named = TENANT_NAMES.iter().any(|name| name.eq_ignore_ascii_case(text));
+    valid && !named && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// The texts before and after the tenant in the issuer.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use gatewright_core::BuildError;
-use gatewright_core::token::{MAX_ACCESS_LIFETIME, MAX_TOKEN_BYTES};
+use gatewright_core::token::{MAX_ACCESS_LIFETIME, MAX_LARGE_TOKEN_BYTES, MAX_TOKEN_BYTES};
 
 use crate::builder::require;
 use crate::conditions::{ClaimPath, ClaimValue, Condition};
@@ -12,8 +12,8 @@ use crate::conditions::{ClaimPath, ClaimValue, Condition};
 /// The maximum of [`TokenProfile::with_max_lifetime`]: 30 days.
 pub const MAX_PROFILE_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// The maximum of [`TokenProfile::with_max_token_bytes`]: 32 KiB.
-pub const MAX_PROFILE_TOKEN_BYTES: usize = 32 * 1024;
+/// The maximum of [`TokenProfile::with_max_token_bytes`]: 32 KiB, [`MAX_LARGE_TOKEN_BYTES`].
+pub const MAX_PROFILE_TOKEN_BYTES: usize = MAX_LARGE_TOKEN_BYTES;
 
 /// The claims that can identify the user without `.dangerous()`. An issuer assigns them once and does not
 /// give them to another user.
@@ -65,7 +65,14 @@ pub struct TokenProfile {
     pub(crate) ignored: Vec<HeaderMember>,
     pub(crate) conditions: Vec<Condition>,
     pub(crate) callers: Callers,
-    pub(crate) anonymous: Anonymous,
+    /// Anonymous users.
+    pub(crate) anonymous: Exclusion,
+    /// Clients that act for themselves.
+    pub(crate) own_clients: Exclusion,
+    /// The claims that name the client that requested the token.
+    pub(crate) client_names: ClientNames,
+    /// The clients that may have requested it.
+    pub(crate) clients: Option<Vec<String>>,
     /// The first part that is not valid.
     problem: Option<&'static str>,
 }
@@ -78,16 +85,39 @@ pub(crate) enum Callers {
     Tenants(Option<Vec<String>>),
     ServiceAccounts(Option<Vec<String>>),
     Repositories(Option<Vec<GithubId>>),
+    /// One project, or this tenant of it.
+    Project(Option<String>),
 }
 
-/// Whether tokens of anonymous users are accepted.
-#[derive(Debug, Clone)]
-pub(crate) enum Anonymous {
-    /// The issuer has no anonymous users, or does not mark them.
+/// Tokens that are refused unless a setting admits them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Exclusion {
+    /// These hold for all other tokens. Empty if the issuer does not mark the excluded ones.
+    pub(crate) unless_allowed: Vec<Condition>,
+    /// These hold for all tokens once the others are admitted.
+    pub(crate) if_allowed: Vec<Condition>,
+    pub(crate) allowed: bool,
+}
+
+impl Exclusion {
+    pub(crate) fn of(unless_allowed: impl IntoIterator<Item = Condition>) -> Self {
+        Self { unless_allowed: unless_allowed.into_iter().collect(), ..Self::default() }
+    }
+
+    pub(crate) fn conditions(&self) -> &[Condition] {
+        if self.allowed { &self.if_allowed } else { &self.unless_allowed }
+    }
+}
+
+/// Where a token names the client that requested it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ClientNames {
+    /// Nowhere that the profile knows.
     Unknown,
-    /// Refused: the condition holds for all other users.
-    Refused(Condition),
-    Allowed,
+    /// One of these claims has it.
+    Claims(&'static [&'static str]),
+    /// The claim names clients of other parties. It is absent for the application's own.
+    OtherParties(&'static str),
 }
 
 /// A member of the header that says where the key of the token is. A profile can ignore it
@@ -146,7 +176,10 @@ impl TokenProfile {
             ignored: Vec::new(),
             conditions: Vec::new(),
             callers: Callers::Undivided,
-            anonymous: Anonymous::Unknown,
+            anonymous: Exclusion::default(),
+            own_clients: Exclusion::default(),
+            client_names: ClientNames::Unknown,
+            clients: None,
             problem: None,
         }
     }
@@ -242,7 +275,7 @@ impl TokenProfile {
     }
 
     /// The longest token in bytes, instead of 8 KiB. At most [`MAX_PROFILE_TOKEN_BYTES`]. Routes accept such a
-    /// token only if the `Auth` allows the longer `Authorization` header too.
+    /// token only if the `Auth` allows the longer `Authorization` header too (`AuthBuilder::with_max_token_bytes`).
     ///
     /// Risk: each request takes more time and memory before its signature is checked.
     pub const fn with_max_token_bytes(mut self, bytes: usize) -> Self {
@@ -268,9 +301,9 @@ impl TokenProfile {
         self.with(Condition::OneOf(vec![(path.into(), values.into_iter().map(Into::into).collect())]))
     }
 
-    /// Requires a claim that is a string or an array of strings, and not empty.
+    /// Requires a claim that is a string, and not empty.
     pub fn with_present_claim(self, path: impl Into<ClaimPath>) -> Self {
-        self.with(Condition::Present(vec![path.into()]))
+        self.with(Condition::Text(vec![path.into()]))
     }
 
     /// Rejects tokens that have this claim, with any value. ID tokens have `nonce` or `at_hash`, logout tokens
@@ -284,9 +317,52 @@ impl TokenProfile {
     ///
     /// Risk: anyone can be such a user, and can be many of them.
     pub fn allow_anonymous(mut self) -> Self {
-        let known = !matches!(self.anonymous, Anonymous::Unknown);
-        self.note(!known, "`.allow_anonymous()` is only for `supabase` and `firebase`");
-        self.anonymous = Anonymous::Allowed;
+        let unknown = self.anonymous.unless_allowed.is_empty();
+        self.note(unknown, "`.allow_anonymous()` is only for `supabase` and `firebase`");
+        self.anonymous.allowed = true;
+        self
+    }
+
+    /// Accepts the tokens that a client requested for itself (client credentials, RFC 6749 §4.4). For the profiles
+    /// `auth0`, `entra_id`, `okta`, `cognito`, `spring_authorization_server`, `ory_hydra` and
+    /// `cloud_foundry_uaa`, which otherwise refuse them. On Entra ID, such a client needs a role of the API.
+    ///
+    /// Risk: the subject is then a client. Where clients choose their ids, one can have the name of a user (RFC
+    /// 9068 §5), so check that a user is meant before granting what belongs to users.
+    pub fn allow_clients(mut self) -> Self {
+        let unknown = self.own_clients.unless_allowed.is_empty();
+        self.note(unknown, "`.allow_clients()` is only for profiles that distinguish clients from users");
+        self.own_clients.allowed = true;
+        self
+    }
+
+    /// Accepts only the tokens that one of these clients requested. On Supabase, also those of the project's own
+    /// sign-in, which name no client.
+    ///
+    /// ```
+    /// use gatewright::token::TokenProfile;
+    ///
+    /// let profile = TokenProfile::keycloak("my-api").with_clients(["web", "phone"]);
+    /// # let _ = profile;
+    /// ```
+    pub fn with_clients(mut self, clients: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let clients: Vec<String> = clients.into_iter().map(Into::into).collect();
+        let unknown = matches!(self.client_names, ClientNames::Unknown);
+        self.note(unknown, "`.with_clients()` is only for profiles whose tokens name a client");
+        self.note(clients.is_empty() || clients.iter().any(String::is_empty), "the list of clients is empty");
+        self.clients = Some(clients);
+        self
+    }
+
+    /// Accepts the users of this tenant of Identity Platform, and no others. Only for
+    /// [`firebase`](Self::firebase), which otherwise refuses the users of all tenants: `iss` and `aud` are the
+    /// same for each tenant, and two tenants can have users with one `sub`.
+    pub fn with_tenant(mut self, tenant: impl Into<String>) -> Self {
+        let tenant = tenant.into();
+        let other = !matches!(self.callers, Callers::Project(_));
+        self.note(other, "`.with_tenant()` is only for `firebase`");
+        self.note(tenant.is_empty(), "the tenant is empty");
+        self.callers = Callers::Project(Some(tenant));
         self
     }
 
@@ -330,6 +406,8 @@ impl TokenProfile {
         let size = (MAX_TOKEN_BYTES..=MAX_PROFILE_TOKEN_BYTES).contains(&self.max_token_bytes);
         require(size, "profile", "the longest token must be 8 to 32 KiB")
             .map_err(|error| error.with_found(self.max_token_bytes))?;
+        let spelled = matches!(self.callers, Callers::Tenants(_)) && !self.spellings.is_empty();
+        require(!spelled, "profile", "the issuers of tenants have one spelling each")?;
         let complete = self.conditions.iter().all(Condition::is_valid);
         require(complete, "profile", "a required claim has no name, or a list of values is empty")
     }

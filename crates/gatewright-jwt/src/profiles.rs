@@ -2,7 +2,9 @@
 //! 9068, and how it tells access tokens from the issuer's other tokens.
 
 use crate::conditions::Condition;
-use crate::profile::{Anonymous, Callers, GithubId, HeaderMember, MAX_PROFILE_LIFETIME, TokenProfile};
+use crate::profile::{
+    Callers, ClientNames, Exclusion, GithubId, HeaderMember, MAX_PROFILE_LIFETIME, TokenProfile,
+};
 
 /// Claims of ID tokens (OpenID Connect Core §2, §3.1.3.6) that no access token of the issuer has.
 const OF_ID_TOKENS: [&str; 3] = ["nonce", "at_hash", "c_hash"];
@@ -16,15 +18,19 @@ impl TokenProfile {
     ///
     /// Beyond RFC 9068: `typ` may be `JWT`, `jti` may be missing, and tokens may be valid for 30 days, the
     /// longest that an API can be set to. Shorten it with [`with_max_lifetime`](Self::with_max_lifetime) to the
-    /// API's own setting. Rejected: ID tokens, which have neither `azp` nor `client_id`, and logout tokens.
+    /// API's own setting. Rejected: ID tokens, which have neither `azp` nor `client_id`, logout tokens, and clients
+    /// that act for themselves, unless [allowed](Self::allow_clients).
     pub fn auth0() -> Self {
-        Self::rfc9068()
+        let mut profile = Self::rfc9068()
             .with_types(["JWT", "at+jwt"])
             .with_optional_token_id()
             .with_max_lifetime(MAX_PROFILE_LIFETIME)
-            .with(Condition::Present(vec!["azp".into(), "client_id".into()]))
+            .with(Condition::Text(vec!["azp".into(), "client_id".into()]))
             .without_claims(&OF_ID_TOKENS)
-            .without_claims(&[OF_EVENTS])
+            .without_claims(&[OF_EVENTS]);
+        profile.client_names = ClientNames::Claims(&["azp", "client_id"]);
+        profile.own_clients = Exclusion::of([Condition::Ending("sub".into(), "@clients")]);
+        profile
     }
 
     /// Access tokens of version 2.0 of Microsoft Entra ID, for the API `audience` (its client id), of users of
@@ -35,7 +41,10 @@ impl TokenProfile {
     /// A key whose JWK has an `issuer` verifies tokens of that issuer alone.
     ///
     /// Beyond RFC 9068: `typ` is `JWT`, and `jti` may be missing. Rejected: tokens of version 1.0, ID tokens,
-    /// which have no `azp`, and tokens of other tenants. All tenants need [`dangerous`](Self::dangerous).
+    /// which have no `azp`, tokens of other tenants, and applications that act for themselves, which have no
+    /// `scp`. [`allow_clients`](Self::allow_clients) admits those that have a role of the API; every application of
+    /// a tenant can request a token without one. All tenants need [`dangerous`](Self::dangerous). The tenant of
+    /// all personal accounts cannot be listed.
     pub fn entra_id(
         audience: impl Into<String>,
         tenants: impl IntoIterator<Item = impl Into<String>>,
@@ -48,6 +57,10 @@ impl TokenProfile {
             .with_present_claim("azp")
             .without_claims(&OF_ID_TOKENS)
             .without_claims(&[OF_EVENTS]);
+        profile.client_names = ClientNames::Claims(&["azp"]);
+        let roles = Condition::TextOrList(vec!["scp".into(), "roles".into()]);
+        profile.own_clients = Exclusion::of([Condition::Text(vec!["scp".into()])]);
+        profile.own_clients.if_allowed = vec![roles];
         profile.callers = Callers::Tenants(Some(tenants.into_iter().map(Into::into).collect()));
         profile.issuer = Some("https://login.microsoftonline.com/{tenantid}/v2.0".to_owned());
         profile
@@ -55,47 +68,60 @@ impl TokenProfile {
 
     /// Access tokens of a custom authorization server of Okta.
     ///
-    /// Beyond RFC 9068: `typ` is missing. Rejected: ID tokens, which have no `cid`. `sub` is the user's login,
-    /// which can change: `with_subject_claim("uid")` uses the id of the user instead.
+    /// Beyond RFC 9068: `typ` is missing. Rejected: ID tokens, which have no `cid`, and clients that act for
+    /// themselves, which have no `uid`, unless [allowed](Self::allow_clients). `sub` is the user's login, which can
+    /// change: `with_subject_claim("uid")` uses the id of the user instead.
     pub fn okta() -> Self {
-        Self::rfc9068()
+        let mut profile = Self::rfc9068()
             .without_type()
             .with_required_token_id()
             .with_present_claim("cid")
             .without_claims(&OF_ID_TOKENS)
-            .without_claims(&[OF_EVENTS])
+            .without_claims(&[OF_EVENTS]);
+        profile.client_names = ClientNames::Claims(&["cid"]);
+        profile.own_clients = Exclusion::of([Condition::Text(vec!["uid".into()])]);
+        profile
     }
 
     /// Access tokens of Amazon Cognito for these app clients.
     ///
     /// Beyond RFC 9068: `typ` is missing, and `client_id` stands for a missing `aud`. Rejected: ID tokens
-    /// (`token_use`), and tokens of other app clients of the pool.
+    /// (`token_use`), tokens of other app clients of the pool, and clients that act for themselves, which have no
+    /// `username`, unless [allowed](Self::allow_clients).
     pub fn cognito(clients: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let clients = texts(clients);
-        Self::rfc9068()
+        let mut profile = Self::rfc9068()
             .without_type()
             .with_required_token_id()
             .with_client_claim("client_id", clients.clone())
             .with_required_claim("client_id", clients)
             .with_required_claim("token_use", ["access"])
-            .without_claims(&[OF_EVENTS])
+            .without_claims(&[OF_EVENTS]);
+        profile.own_clients = Exclusion::of([Condition::Text(vec!["username".into()])]);
+        profile
     }
 
     /// Access tokens of Keycloak for the client `client`, which is the API.
     ///
     /// Beyond RFC 9068: `typ` may be `JWT`. A token without `aud` is accepted if its `azp` is this client: it
-    /// was issued to the API itself. Tokens of other clients need an audience mapper. Rejected: ID, refresh,
-    /// offline and logout tokens (the claim `typ`). Lightweight tokens have no `sub` and are rejected too,
-    /// until the client scope `basic` with its mapper "Subject (sub)" adds it.
+    /// was issued to the API itself. Tokens of other clients need the API in `aud`: by an audience mapper, and by
+    /// the default mapper "audience resolve" also for each user who has a role of the API, whatever the client.
+    /// So name the clients that may call: [`with_clients`](Self::with_clients). Rejected: ID, refresh, offline and
+    /// logout tokens (the claim `typ`). Lightweight tokens have no `sub` and are rejected too, until the client
+    /// scope `basic` with its mapper "Subject (sub)" adds it.
+    ///
+    /// The service account of a client is a user of Keycloak with an id of its own, and is accepted.
     pub fn keycloak(client: impl Into<String>) -> Self {
         let client = client.into();
-        Self::rfc9068()
+        let mut profile = Self::rfc9068()
             .with_types(["JWT", "at+jwt"])
             .with_required_token_id()
             .with_audiences([client.clone()])
             .with_client_claim("azp", [client])
             .with_required_claim("typ", ["Bearer"])
-            .without_claims(&[OF_EVENTS])
+            .without_claims(&[OF_EVENTS]);
+        profile.client_names = ClientNames::Claims(&["azp"]);
+        profile
     }
 
     /// ID tokens of Google for these clients. Google's access tokens are not JWTs, so an application sends
@@ -121,7 +147,8 @@ impl TokenProfile {
     ///
     /// The issuer is `https://securetoken.google.com/` and the project, unless the verifier names another one.
     /// Beyond RFC 9068: `typ` is `JWT`, and `jti` may be missing. Rejected: anonymous users, unless
-    /// [allowed](Self::allow_anonymous), and session cookies and custom tokens, which have another issuer.
+    /// [allowed](Self::allow_anonymous), session cookies and custom tokens, which have another issuer, and users of
+    /// a tenant, unless [`with_tenant`](Self::with_tenant) names it.
     pub fn firebase(project: impl Into<String>) -> Self {
         let project = project.into();
         let mut profile = Self::rfc9068()
@@ -131,7 +158,8 @@ impl TokenProfile {
             .with_present_claim(["firebase", "sign_in_provider"])
             .without_claims(&[OF_EVENTS]);
         let provider = ["firebase", "sign_in_provider"].into();
-        profile.anonymous = Anonymous::Refused(Condition::NoneOf(provider, vec!["anonymous".into()]));
+        profile.anonymous = Exclusion::of([Condition::NoneOf(provider, vec!["anonymous".into()])]);
+        profile.callers = Callers::Project(None);
         profile.issuer = Some(format!("https://securetoken.google.com/{project}"));
         profile
     }
@@ -139,8 +167,10 @@ impl TokenProfile {
     /// Access tokens of Supabase Auth, signed with an asymmetric key of the project.
     ///
     /// Beyond RFC 9068: `typ` is `JWT`, and `jti` may be missing. `aud` and `role` must be `authenticated`.
-    /// Rejected: the API keys `anon` and `service_role`, ID tokens, and anonymous users, unless
-    /// [allowed](Self::allow_anonymous).
+    /// Rejected: the API keys `anon` and `service_role`, ID tokens, anonymous users, unless
+    /// [allowed](Self::allow_anonymous), and tokens of OAuth clients of the project, unless
+    /// [`with_clients`](Self::with_clients) lists them: a user grants such a client a few scopes, but its token has
+    /// the user's `role`.
     pub fn supabase() -> Self {
         let mut profile = Self::rfc9068()
             .with_types(["JWT"])
@@ -151,7 +181,8 @@ impl TokenProfile {
             .without_claims(&OF_ID_TOKENS)
             .without_claims(&[OF_EVENTS]);
         let named = Condition::OneOf(vec![("is_anonymous".into(), vec![false.into()])]);
-        profile.anonymous = Anonymous::Refused(named);
+        profile.anonymous = Exclusion::of([named]);
+        profile.client_names = ClientNames::OtherParties("client_id");
         profile
     }
 
@@ -160,7 +191,8 @@ impl TokenProfile {
     ///
     /// Beyond RFC 9068: `typ` is missing, and `jti` may be missing. Rejected: tokens of other namespaces and
     /// service accounts, and tokens from secrets, which have no `aud` and never expire. All service accounts
-    /// need [`dangerous`](Self::dangerous).
+    /// need [`dangerous`](Self::dangerous). Whoever may create tokens of an account (`serviceaccounts/token`) can
+    /// call as well: `with_present_claim(["kubernetes.io", "pod", "name"])` accepts tokens of pods alone.
     pub fn kubernetes(
         audience: impl Into<String>,
         accounts: impl IntoIterator<Item = impl Into<String>>,
@@ -178,34 +210,42 @@ impl TokenProfile {
     /// customizes its tokens.
     ///
     /// Beyond RFC 9068: `typ` is missing. Rejected: ID tokens, which have the same audience and no `scope`. So
-    /// access tokens without a scope are rejected too.
+    /// access tokens without a scope are rejected too. Clients that act for themselves have their id as `sub` and
+    /// `aud`, and are rejected unless [allowed](Self::allow_clients).
     pub fn spring_authorization_server() -> Self {
-        Self::rfc9068()
+        let mut profile = Self::rfc9068()
             .without_type()
             .with_required_token_id()
-            .with_present_claim("scope")
+            .with(Condition::TextOrList(vec!["scope".into()]))
             .without_claims(&OF_ID_TOKENS)
-            .without_claims(&[OF_EVENTS])
+            .without_claims(&[OF_EVENTS]);
+        profile.own_clients = Exclusion::of([Condition::SubjectIsNot(vec!["aud".into()])]);
+        profile
     }
 
     /// Access tokens of Ory Hydra, with its strategy `jwt`.
     ///
-    /// Beyond RFC 9068: `typ` is `JWT`. Rejected: ID tokens and logout tokens, which have no `client_id`.
+    /// Beyond RFC 9068: `typ` is `JWT`. Rejected: ID tokens and logout tokens, which have no `client_id`, and
+    /// clients that act for themselves, whose `sub` is their id, unless [allowed](Self::allow_clients).
     pub fn ory_hydra() -> Self {
-        Self::rfc9068()
+        let mut profile = Self::rfc9068()
             .with_types(["JWT"])
             .with_required_token_id()
             .with_present_claim("client_id")
             .without_claims(&OF_ID_TOKENS)
-            .without_claims(&[OF_EVENTS])
+            .without_claims(&[OF_EVENTS]);
+        profile.client_names = ClientNames::Claims(&["client_id"]);
+        profile.own_clients = Exclusion::of([Condition::SubjectIsNot(vec!["client_id".into()])]);
+        profile
     }
 
     /// Access tokens of the UAA of Cloud Foundry.
     ///
     /// Beyond RFC 9068: `typ` is `JWT`, and `jku` is ignored. Rejected: ID tokens, whose only scope is
-    /// `openid`, and refresh tokens, which have `granted_scopes` and a `jti` that ends with `-r`.
+    /// `openid`, refresh tokens, which have `granted_scopes` and a `jti` that ends with `-r`, and clients that act
+    /// for themselves (`grant_type`), unless [allowed](Self::allow_clients).
     pub fn cloud_foundry_uaa() -> Self {
-        Self::rfc9068()
+        let mut profile = Self::rfc9068()
             .with_types(["JWT"])
             .with_required_token_id()
             .with_ignored_header(HeaderMember::Jku)
@@ -213,20 +253,27 @@ impl TokenProfile {
             .with(Condition::Beyond("scope".into(), "openid"))
             .with(Condition::Ending("jti".into(), "-r"))
             .without_claims(&["granted_scopes", "email_verified", "at_hash"])
-            .without_claims(&[OF_EVENTS])
+            .without_claims(&[OF_EVENTS]);
+        let grant = Condition::NoneOf("grant_type".into(), vec!["client_credentials".into()]);
+        profile.client_names = ClientNames::Claims(&["client_id"]);
+        profile.own_clients = Exclusion::of([grant, Condition::SubjectIsNot(vec!["client_id".into()])]);
+        profile
     }
 
     /// Tokens of GitHub Actions workflows for the audience `audience`, of these owners and repositories.
     ///
     /// Beyond RFC 9068: `typ` is `JWT`. Rejected: tokens of other repositories. All repositories need
-    /// [`dangerous`](Self::dangerous). The list says whose workflows are accepted, not which: require `ref` or
-    /// `environment` as well if only some branches may call.
+    /// [`dangerous`](Self::dangerous). The list says whose workflows are accepted, not which. Require `environment`,
+    /// or `ref` and `event_name`, if only some may call: workflows that strangers trigger, as by
+    /// `pull_request_target`, run with the default branch as `ref`. `sub` contains names, which can pass to another
+    /// owner: identify the caller by `repository_id`.
     ///
     /// ```
     /// use gatewright::token::{GithubId, TokenProfile};
     ///
     /// let ours = TokenProfile::github_actions("my-api", [GithubId::Owner(9919)])
-    ///     .with_required_claim("ref", ["refs/heads/main"]);
+    ///     .with_required_claim("ref", ["refs/heads/main"])
+    ///     .with_required_claim("event_name", ["push", "workflow_dispatch"]);
     /// assert_eq!(ours.deviations(), ["the header may have the `typ` JWT"]);
     /// ```
     pub fn github_actions(audience: impl Into<String>, ids: impl IntoIterator<Item = GithubId>) -> Self {

@@ -308,11 +308,13 @@ impl State {
         if active.header(kind)? == segment { Some(&active.verifying) } else { None }
     }
 
-    /// The key with exactly this id: of several, the one for this algorithm. If there is none for it, any of
-    /// them. An id longer than that of any key is not looked up.
+    /// The key with exactly this id: of several, the one for this algorithm. A ring that signs has one key for an
+    /// id, for any algorithm. Another issuer may have a key for this algorithm that is not known yet. An id longer
+    /// than that of any key is not looked up.
     pub(crate) fn find(&self, id: &str, algorithm: &str) -> Option<&VerifyingKey> {
         let keys = if id.len() > MAX_KEY_ID_BYTES { None } else { self.keys.get(id) }?;
-        keys.iter().find(|key| key.algorithm().is_named(algorithm)).or(keys.first()).map(|key| &**key)
+        let found = keys.iter().find(|key| key.algorithm().is_named(algorithm));
+        found.or_else(|| keys.first().filter(|_| self.can_sign())).map(|key| &**key)
     }
 
     /// The only key, if the ring has exactly one.

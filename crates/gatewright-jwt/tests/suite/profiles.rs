@@ -1,6 +1,8 @@
 //! Profiles of issuers: which tokens each of them accepts, and which it rejects.
 
+mod callers;
 mod cells;
+mod corpus;
 mod hostile;
 mod parts;
 mod rows;

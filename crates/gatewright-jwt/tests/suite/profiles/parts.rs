@@ -105,7 +105,8 @@ fn verified_claims_name_one_issuer_and_the_audience_that_matched() {
 fn the_subject_can_be_another_stable_claim() {
     let own = row("okta");
     let token = |changes: Value| sign(&own.header, &with(&own.claims, &changes));
-    let uid = verifier(TokenProfile::okta().with_subject_claim("uid"), own.issuer, own.audience);
+    let uid = TokenProfile::okta().allow_clients().with_subject_claim("uid");
+    let uid = verifier(uid, own.issuer, own.audience);
     assert_eq!(subject(&uid, &token(json!({}))).as_deref(), Ok("00u1"));
     assert_eq!(subject(&uid, &token(json!({"sub": null}))).as_deref(), Ok("00u1"));
     assert_eq!(subject(&uid, &token(json!({"uid": null}))), Err(TokenError::SubjectMissing));

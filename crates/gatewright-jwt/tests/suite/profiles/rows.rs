@@ -126,6 +126,11 @@ fn auth0() -> Row {
         .kind("logout", [json!({"typ": "logout+jwt"}), logout()], TokenError::Kind)
         .kind("logout", [json!({}), logout()], TokenError::ClaimValue)
         .caller("audience", json!({"aud": ["https://tenant.example/userinfo"]}), TokenError::Audience)
+        .caller(
+            "client for itself",
+            json!({"sub": "web@clients", "gty": "client-credentials"}),
+            TokenError::ClaimValue,
+        )
 }
 
 fn entra_id() -> Row {
@@ -145,6 +150,8 @@ fn entra_id() -> Row {
         .caller("tenant", json!({"iss": tenant("7777"), "tid": "7777"}), TokenError::Issuer)
         .caller("tenant", json!({"tid": "8000"}), TokenError::Issuer)
         .caller("tenant", json!({"iss": tenant("8000")}), TokenError::Issuer)
+        .caller("client for itself", json!({"scp": null}), TokenError::ClaimMissing)
+        .caller("client for itself", json!({"scp": null, "roles": ["admin"]}), TokenError::ClaimMissing)
         .caller("audience", json!({"aud": "other"}), TokenError::Audience)
 }
 
@@ -160,6 +167,7 @@ fn okta() -> Row {
         .kind("ID", [json!({}), id.clone()], TokenError::ClaimMissing)
         .kind("ID", [json!({}), both(&id, &json!({"cid": "0oab", "at_hash": "h"}))], TokenError::ClaimValue)
         .caller("audience", json!({"aud": "api://other"}), TokenError::Audience)
+        .caller("client for itself", json!({"uid": null, "sub": "0oab"}), TokenError::ClaimMissing)
 }
 
 fn cognito() -> Row {
@@ -176,6 +184,7 @@ fn cognito() -> Row {
         .kind("ID", [json!({}), both], TokenError::ClaimValue)
         .caller("client", json!({"client_id": "other"}), TokenError::Audience)
         .caller("client", json!({"client_id": "other", "aud": "6q1cl"}), TokenError::ClaimValue)
+        .caller("client for itself", json!({"username": null, "sub": "6q1cl"}), TokenError::ClaimMissing)
         .caller("audience", json!({"aud": "other"}), TokenError::Audience)
 }
 
@@ -226,6 +235,11 @@ fn firebase() -> Row {
         .kind("without a provider", [json!({}), json!({"firebase": {}})], TokenError::ClaimMissing)
         .caller("project", other, TokenError::Issuer)
         .caller("project", json!({"aud": "other"}), TokenError::Audience)
+        .caller(
+            "tenant",
+            json!({"firebase": {"sign_in_provider": "password", "tenant": "t"}}),
+            TokenError::ClaimValue,
+        )
 }
 
 fn supabase() -> Row {
@@ -245,6 +259,7 @@ fn supabase() -> Row {
         .kind("API key", [json!({}), json!({"role": "service_role"})], TokenError::ClaimValue)
         .caller("role", json!({"role": "anon"}), TokenError::ClaimValue)
         .caller("role", json!({"aud": "anon"}), TokenError::Audience)
+        .caller("OAuth client", json!({"client_id": "app"}), TokenError::ClaimValue)
 }
 
 fn kubernetes() -> Row {
@@ -267,6 +282,7 @@ fn kubernetes() -> Row {
         .caller("service account", json!({"sub": "system:serviceaccount:shop:db"}), TokenError::ClaimValue)
         .caller("namespace", namespace, TokenError::ClaimValue)
         .caller("namespace", differ, TokenError::ClaimValue)
+        .caller("service account", json!({"sub": "system:serviceaccount:jobs:x", "kubernetes.io": {"namespace": "jobs", "serviceaccount": {"name": "web"}}}), TokenError::ClaimValue)
         .caller("node", node, TokenError::ClaimValue)
         .caller("audience", json!({"aud": ["https://kubernetes.default.svc"]}), TokenError::Audience)
 }
@@ -283,6 +299,7 @@ fn spring_authorization_server() -> Row {
         .kind("ID", [json!({}), both(&id, &json!({"nonce": "n"}))], TokenError::ClaimMissing)
         .kind("ID", [json!({}), json!({"nonce": "n"})], TokenError::ClaimValue)
         .caller("client", json!({"aud": "other"}), TokenError::Audience)
+        .caller("client for itself", json!({"sub": "client"}), TokenError::ClaimValue)
 }
 
 fn ory_hydra() -> Row {
@@ -297,6 +314,7 @@ fn ory_hydra() -> Row {
         .kind("logout", [json!({}), both(&logout(), &json!({"client_id": null}))], TokenError::ClaimMissing)
         .kind("logout", [json!({}), logout()], TokenError::ClaimValue)
         .caller("audience", json!({"aud": []}), TokenError::Audience)
+        .caller("client for itself", json!({"sub": "web"}), TokenError::ClaimValue)
 }
 
 fn cloud_foundry_uaa() -> Row {
@@ -316,6 +334,8 @@ fn cloud_foundry_uaa() -> Row {
         .kind("refresh", [json!({}), refresh], TokenError::ClaimMissing)
         .kind("refresh", [json!({}), json!({"jti": "9f8b-r"})], TokenError::ClaimValue)
         .caller("audience", json!({"aud": ["openid", "other"]}), TokenError::Audience)
+        .caller("client for itself", json!({"grant_type": "client_credentials"}), TokenError::ClaimValue)
+        .caller("client for itself", json!({"sub": "shop"}), TokenError::ClaimValue)
 }
 
 fn github_actions() -> Row {
