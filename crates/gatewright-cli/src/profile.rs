@@ -51,6 +51,10 @@ pub(crate) fn read(text: &str, lists: Lists) -> Result<TokenProfile, Failure> {
 
 fn named(name: &str, lists: Lists) -> Result<TokenProfile, Failure> {
     let Lists { names, callers } = lists;
+    if !NAMES.contains(&name) {
+        // The name is not repeated: it may be a token.
+        return Err(format!("--profile: must be a file .toml, or {}", NAMES.join(", ")));
+    }
     let takes_callers = matches!(name, "entra_id" | "kubernetes" | "github_actions");
     if !callers.is_empty() && !takes_callers {
         return Err(format!("{name}: has no list of callers; remove --allow"));
@@ -76,10 +80,7 @@ fn named(name: &str, lists: Lists) -> Result<TokenProfile, Failure> {
         "spring_authorization_server" => TokenProfile::spring_authorization_server(),
         "ory_hydra" => TokenProfile::ory_hydra(),
         "cloud_foundry_uaa" => TokenProfile::cloud_foundry_uaa(),
-        "github_actions" => TokenProfile::github_actions(one()?, github_ids(&callers)?),
-        other => {
-            return Err(format!("--profile: must be {} or a file .toml, is {other:?}", NAMES.join(", ")));
-        }
+        _ => TokenProfile::github_actions(one()?, github_ids(&callers)?),
     })
 }
 
@@ -90,8 +91,8 @@ fn github_ids(texts: &[String]) -> Result<Vec<GithubId>, Failure> {
         Some(("repository", id)) => id.parse().ok().map(GithubId::Repository),
         _ => None,
     };
-    let wrong = |text| format!("github_actions: must be `owner:` or `repository:` and a number, is {text:?}");
-    texts.iter().map(|text| read(text).ok_or_else(|| wrong(text))).collect()
+    let wrong = || "github_actions: a caller must be `owner:` or `repository:` and a number".to_owned();
+    texts.iter().map(|text| read(text).ok_or_else(wrong)).collect()
 }
 
 /// A file: a profile to start with, and parts.
@@ -100,9 +101,12 @@ fn github_ids(texts: &[String]) -> Result<Vec<GithubId>, Failure> {
 struct Composed {
     #[serde(default = "rfc9068")]
     profile: String,
-    /// For profiles that take clients, instead of `--audience`.
+    /// For profiles that take clients or a project, instead of `--audience`.
     #[serde(default)]
-    clients: Vec<String>,
+    names: Vec<String>,
+    /// The clients that may have requested the tokens.
+    clients: Option<Vec<String>>,
+    tenant: Option<String>,
     /// What `--allow` takes.
     #[serde(default)]
     allow: Vec<String>,
@@ -127,6 +131,8 @@ struct Composed {
     absent_claims: Vec<Claim>,
     #[serde(default)]
     allow_anonymous: bool,
+    #[serde(default)]
+    allow_clients: bool,
     #[serde(default)]
     dangerous: Dangerous,
 }
@@ -195,7 +201,7 @@ struct Dangerous {
 
 impl Composed {
     fn profile(self, audiences: Vec<String>) -> Result<TokenProfile, Failure> {
-        let names = if self.clients.is_empty() { audiences } else { self.clients };
+        let names = if self.names.is_empty() { audiences } else { self.names };
         let mut profile = named(&self.profile, Lists { names, callers: self.allow })?;
         if let Some(types) = self.types {
             profile = profile.with_types(types);
@@ -223,8 +229,17 @@ impl Composed {
         if let Some(bytes) = self.max_token_bytes {
             profile = profile.with_max_token_bytes(bytes);
         }
+        if let Some(clients) = self.clients {
+            profile = profile.with_clients(clients);
+        }
+        if let Some(tenant) = self.tenant {
+            profile = profile.with_tenant(tenant);
+        }
         if self.allow_anonymous {
             profile = profile.allow_anonymous();
+        }
+        if self.allow_clients {
+            profile = profile.allow_clients();
         }
         profile = self.issuer_spellings.into_iter().fold(profile, TokenProfile::with_issuer_spelling);
         profile = self

@@ -30,7 +30,7 @@ pub(crate) fn reasons() -> String {
 pub(crate) struct Verify {
     #[command(flatten)]
     unwanted: UnwantedTokens,
-    /// The JWK set with the keys; it may contain secrets (`oct`)
+    /// The JWK set with the keys; without `--profile` it may contain secrets (`oct`)
     #[arg(long, value_name = "FILE")]
     jwks: PathBuf,
     /// The expected `iss`; a profile may have one
@@ -108,7 +108,11 @@ impl Verify {
         if let Some(age) = self.max_age {
             builder = builder.with_max_age(Duration::from_secs(age));
         }
-        builder.build().map_err(|error| error.to_string())
+        // The value that a profile does not accept is not repeated: it may be a token.
+        builder.build().map_err(|error| match error.setting {
+            "profile" | "audience" => format!("{}: {}", error.setting, error.problem),
+            _ => error.to_string(),
+        })
     }
 
     fn only_audience(&self) -> Result<&str, Failure> {
@@ -132,14 +136,21 @@ impl Verify {
     /// Reads the usable keys of the file. The others are reported on the error stream.
     fn keys(&self) -> Result<Vec<VerifyingKey>, Failure> {
         let text = fs::read_to_string(&self.jwks).map_err(|error| self.failed(&error))?;
-        let set = JwkSet::parse_with_secrets(&text, &self.algorithm).map_err(|error| match error {
+        // Another issuer never shares a secret, so a secret in its set is refused as it is by a service.
+        let set = match &self.profile {
+            Some(_) => JwkSet::parse(&text),
+            None => JwkSet::parse_with_secrets(&text, &self.algorithm),
+        };
+        let set = set.map_err(|error| match error {
             KeyError::Format => format!("{}: must be a JWK set: {{\"keys\":[…]}}", self.jwks.display()),
             error => self.failed(&error),
         })?;
         for rejected in set.rejected() {
             warn(&format!("{}: a key is not used: {rejected}", self.jwks.display()));
         }
-        Ok(set.into_keys())
+        let accepted =
+            |key: &VerifyingKey| self.algorithm.is_empty() || self.algorithm.contains(&key.algorithm());
+        Ok(set.into_keys().into_iter().filter(accepted).collect())
     }
 
     fn failed(&self, error: &dyn std::error::Error) -> Failure {

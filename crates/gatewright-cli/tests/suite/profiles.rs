@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
 
 use crate::common::{file, run};
@@ -12,20 +13,29 @@ struct Case {
     token: String,
 }
 
-/// An HS256 token of this header and claims, issued at 1700000000.
+/// An Ed25519 token of this header and claims, issued at 1700000000.
 fn case(header: &Value, claims: &Value) -> Case {
-    let secret = b"0123456789abcdef0123456789abcdef";
-    let key = json!({"kty": "oct", "k": encode(secret), "alg": "HS256", "kid": "k"});
-    let path =
-        file(&format!("set-{}", claims["iss"].as_str().unwrap().len()), &json!({"keys": [key]}).to_string());
-    let mut all = json!({"alg": "HS256", "kid": "k"});
+    let pair = Ed25519KeyPair::generate().unwrap();
+    let x = encode(pair.public_key().as_ref());
+    let key = json!({"kty": "OKP", "crv": "Ed25519", "x": x, "alg": "EdDSA", "kid": "k"});
+    let token = sign("EdDSA", header, claims, |text| pair.sign(text).as_ref().to_vec());
+    Case { jwks: set(&key), token }
+}
+
+/// A token of this algorithm, and the key `k`.
+fn sign(alg: &str, header: &Value, claims: &Value, signature: impl Fn(&[u8]) -> Vec<u8>) -> String {
+    let mut all = json!({"alg": alg, "kid": "k"});
     all.as_object_mut().unwrap().extend(header.as_object().unwrap().clone());
     let mut members = json!({"iat": 1_700_000_000, "exp": 1_700_003_600});
     members.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
     let signed = format!("{}.{}", encode(all.to_string()), encode(members.to_string()));
-    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret);
-    let tag = aws_lc_rs::hmac::sign(&key, signed.as_bytes());
-    Case { jwks: text(&path), token: format!("{signed}.{}", encode(tag)) }
+    format!("{signed}.{}", encode(signature(signed.as_bytes())))
+}
+
+/// A file of its own for the set of each key.
+fn set(key: &Value) -> String {
+    let name = key["x"].as_str().or(key["k"].as_str()).unwrap();
+    text(&file(&format!("set-{name}"), &json!({"keys": [key]}).to_string()))
 }
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {
@@ -140,7 +150,7 @@ fn a_file_composes_a_profile() {
     ] {
         assert_eq!(verdict(&composed.replace(from, to)).1, format!("refused: {error}\n"), "{from}");
     }
-    let named = "profile = \"cognito\"\nclients = [\"web\"]\nwithout_type = true\ntoken_id = \"optional\"\nignored_headers = [\"jku\"]";
+    let named = "profile = \"cognito\"\nnames = [\"web\"]\nwithout_type = true\ntoken_id = \"optional\"\nignored_headers = [\"jku\"]";
     assert_eq!(verdict(named).1, "refused: lifetime\n", "the claims of Cognito are checked after the times");
 }
 
@@ -154,7 +164,7 @@ fn text_file(text: &str) -> String {
 fn wrong_profiles_exit_with_two_and_name_the_problem() {
     let own = auth0();
     for (content, problem) in [
-        ("profile = \"auth1\"", "must be rfc9068, auth0"),
+        ("profile = \"auth1\"", "must be a file .toml, or rfc9068, auth0"),
         ("typ = [\"JWT\"]", "unknown field"),
         ("types = \"JWT\"", "invalid type"),
         ("max_lifetime_seconds = -1", "invalid value"),
@@ -189,11 +199,46 @@ fn wrong_profiles_exit_with_two_and_name_the_problem() {
 fn dangerous_settings_of_a_file_have_a_table_of_their_own() {
     let claims = json!({
         "iss": "https://login.microsoftonline.com/any/v2.0", "aud": "api", "sub": "s", "email": "ada@example.com",
-        "tid": "any", "azp": "web", "ver": "2.0",
+        "tid": "any", "azp": "web", "scp": "read", "ver": "2.0",
     });
     let own = case(&json!({"typ": "JWT"}), &claims);
     let content = "profile = \"entra_id\"\n[dangerous]\nall_tenants = true\nsubject_claim = \"email\"";
     let (code, out, err) = own.run(&["--audience", "api", "--profile", &text_file(content)]);
     assert_eq!((code, out.as_str()), (0, "accepted\n"), "{err}");
     assert!(err.contains("users of all tenants are accepted"), "{err}");
+}
+
+#[test]
+fn a_secret_in_the_set_verifies_no_token_of_another_issuer() {
+    let secret = b"0123456789abcdef0123456789abcdef";
+    let key = json!({"kty": "oct", "k": encode(secret), "alg": "HS256", "kid": "k"});
+    let claims = json!({"iss": "https://tenant.example/", "aud": "https://my-api", "sub": "u", "azp": "web", "jti": "1"});
+    let hmac = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret);
+    let token = sign("HS256", &json!({"typ": "at+jwt"}), &claims, |text| {
+        aws_lc_rs::hmac::sign(&hmac, text).as_ref().to_vec()
+    });
+    let own = Case { jwks: set(&key), token };
+    assert_eq!(own.verdict(&AUTH0), "accepted");
+    assert_eq!(own.verdict(&[&AUTH0[..], &["--profile", "auth0"]].concat()), "refused: key");
+}
+
+#[test]
+fn messages_do_not_repeat_an_argument_that_may_be_a_token() {
+    let own = auth0();
+    let token = own.token.as_str();
+    let github = ["--profile", "github_actions", "--audience", "a", "--allow"];
+    let entra = ["--profile", "entra_id", "--audience", "a", "--allow"];
+    let kubernetes = ["--profile", "kubernetes", "--audience", "a", "--issuer", "i", "--allow"];
+    for arguments in [
+        [&AUTH0[..], &["--profile", token]].concat(),
+        [&AUTH0[..], &["--profile", "auth0", "--allow", token]].concat(),
+        [&github[..], &[token]].concat(),
+        [&entra[..], &[token]].concat(),
+        [&kubernetes[..], &[token]].concat(),
+        vec!["--profile", "keycloak", "--issuer", "i", "--audience", token, "--allow", "x"],
+    ] {
+        let (code, out, err) = own.run(&arguments);
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
+        assert!(!err.contains(token) && !err.contains("eyJ"), "{err}");
+    }
 }

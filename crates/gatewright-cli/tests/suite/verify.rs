@@ -143,7 +143,7 @@ fn keys_with_one_id_are_chosen_by_the_algorithm_of_the_token() {
         assert_eq!(verdict(&other, algorithms), "accepted\n", "{algorithms:?}");
         assert_eq!(verdict(&same, algorithms), "refused: key\n", "{algorithms:?}");
     }
-    assert_eq!(verdict(&other, &["HS512"]), "refused: algorithm\n");
+    assert_eq!(verdict(&other, &["HS512"]), "refused: key\n");
 }
 
 #[test]
