@@ -8,6 +8,7 @@ use gatewright_core::{BuildError, Clock, SystemClock};
 use gatewright_jwt::{IssuerVerifier, Jwt, JwtBuilder, KeyRing, TokenProfile};
 use ureq::tls::{Certificate, RootCerts};
 
+use crate::addresses::is_private;
 use crate::fetch::{ConnectionSettings, Fetcher};
 use crate::keys::{DEFAULT_MAX_STALE, Keys, MAX_STALE, MIN_STALE};
 use crate::refresher::{Refresher, Shared};
@@ -82,7 +83,9 @@ impl RemoteIssuer {
     /// [`build`](RemoteIssuerBuilder::build) fetches the metadata and fails if they cannot be used, unless
     /// [`with_background_discovery`](RemoteIssuerBuilder::with_background_discovery) leaves that to the thread.
     /// Their `issuer` must be equal, and their `jwks_uri` an HTTPS URL without user information. It must not
-    /// lead to a private address, unless the issuer has one. No redirect is followed.
+    /// lead to a private address, unless all addresses of the issuer are private. No redirect of the metadata is
+    /// followed, and no proxy of the environment is used: a proxy resolves names itself. The metadata are read again
+    /// before each fetch of the set, so the verifier follows an issuer that moves it.
     ///
     /// ```no_run
     /// use gatewright::token::{RemoteIssuer, TokenProfile};
@@ -181,7 +184,8 @@ impl RemoteIssuerBuilder {
         self
     }
 
-    /// The time limit for a whole fetch. Default: 10 seconds. At most [`MAX_TIMEOUT`].
+    /// The time limit for one request. Default: 10 seconds. At most [`MAX_TIMEOUT`]. A fetch is one request, and
+    /// after [`RemoteIssuer::discover`] up to three: two for the metadata, one for the set.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -243,7 +247,7 @@ impl RemoteIssuerBuilder {
             return Err(BuildError::new(setting, problem).with_found(format_args!("{time:?}")));
         }
         let roots = roots(root.as_deref())?;
-        let settings = ConnectionSettings { timeout, roots, http, redirects };
+        let settings = ConnectionSettings { timeout, roots, http, redirects, classify: is_private };
         let jwt = jwt.build()?;
         if !jwt.ring().is_same_ring(&ring) {
             return Err(BuildError::new("rules", "must return the builder that they receive"));

@@ -6,7 +6,7 @@ use gatewright_core::BuildError;
 use serde::Deserialize;
 use ureq::http::Uri;
 
-use crate::addresses::is_private_host;
+use crate::addresses::{Classify, is_private_host};
 
 /// Why the metadata of an issuer cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,6 +66,7 @@ pub(crate) struct DiscoveredIssuer {
     issuer: String,
     /// Where the metadata are: by OpenID Connect Discovery §4, and by RFC 8414 §3.1 if the first has none.
     pub(crate) urls: [Uri; 2],
+    /// Whether the key set may have an HTTP URL too.
     http: bool,
 }
 
@@ -84,17 +85,18 @@ impl DiscoveredIssuer {
         let url =
             url.ok_or_else(|| invalid("must be a URL with https:// and without query, fragment and user"))?;
         let urls = metadata_urls(&url).ok_or_else(|| invalid("is not a valid URL"))?;
+        // An HTTPS issuer keeps HTTPS for its key set.
+        let http = http && url.scheme_str() == Some("http");
         Ok(Self { issuer: issuer.to_owned(), urls, http })
     }
 
-    /// Whether the URL of the issuer contains a private address.
-    pub(crate) fn is_private(&self) -> bool {
-        let [url, _] = &self.urls;
-        url.host().is_some_and(is_private_host)
-    }
-
     /// Reads the URL of the key set. `private` says whether the issuer has a private address.
-    pub(crate) fn read(&self, document: &str, private: bool) -> Result<Uri, DiscoveryFailure> {
+    pub(crate) fn read(
+        &self,
+        document: &str,
+        private: bool,
+        classify: Classify,
+    ) -> Result<Uri, DiscoveryFailure> {
         // Serde would read an array as an object without names.
         let object = Some(document).filter(|text| text.trim_ascii_start().starts_with('{'));
         let metadata: Option<Metadata> = object.and_then(|text| serde_json::from_str(text).ok());
@@ -103,7 +105,7 @@ impl DiscoveredIssuer {
             return Err(DiscoveryFailure::Issuer);
         }
         let url = key_set_url(&metadata.jwks_uri, self.http).ok_or(DiscoveryFailure::KeySetUrl)?;
-        let internal = url.host().is_some_and(is_private_host);
+        let internal = url.host().is_some_and(|host| is_private_host(host, classify));
         if internal && !private { Err(DiscoveryFailure::PrivateAddress) } else { Ok(url) }
     }
 }
@@ -132,6 +134,7 @@ fn metadata_urls(issuer: &Uri) -> Option<[Uri; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::addresses::is_private;
 
     const ISSUER: &str = "https://issuer.example/realms/shop";
 
@@ -171,7 +174,7 @@ mod tests {
 
     fn read(document: &str, private: bool) -> Result<String, DiscoveryFailure> {
         let issuer = DiscoveredIssuer::new(ISSUER, false).unwrap();
-        issuer.read(document, private).map(|url| url.to_string())
+        issuer.read(document, private, is_private).map(|url| url.to_string())
     }
 
     fn with_key_set(url: &str) -> String {
@@ -209,8 +212,16 @@ mod tests {
             assert_eq!(read(&document, false), Err(DiscoveryFailure::PrivateAddress), "{host}");
             assert!(read(&document, true).is_ok(), "{host}");
         }
-        let private = |issuer: &str| DiscoveredIssuer::new(issuer, false).unwrap().is_private();
-        assert!(private("https://10.0.0.1/x") && private("https://[::1]") && !private(ISSUER));
+    }
+
+    #[test]
+    fn only_an_http_issuer_may_have_a_key_set_over_http() {
+        let read = |issuer: &str| {
+            let document = format!(r#"{{"issuer":"{issuer}","jwks_uri":"http://keys.example/jwks"}}"#);
+            DiscoveredIssuer::new(issuer, true).unwrap().read(&document, false, is_private).map(drop)
+        };
+        assert_eq!(read("http://issuer.example"), Ok(()));
+        assert_eq!(read("https://issuer.example"), Err(DiscoveryFailure::KeySetUrl));
     }
 
     #[test]

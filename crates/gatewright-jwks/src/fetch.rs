@@ -1,20 +1,21 @@
 //! Fetches a JWK set over HTTPS, and the metadata that name it, with limits on time and size.
 
 use std::fmt;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gatewright_core::BuildError;
 use gatewright_jwt::{JwkSet, MAX_JWKS_BYTES};
 use ureq::Agent;
+use ureq::config::ConfigBuilder;
 use ureq::http::{Response, Uri, header};
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+use ureq::typestate::AgentScope;
 use ureq::unversioned::resolver::{DefaultResolver, Resolver};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Body, Error};
 
-use crate::addresses::{AddressFilter, PrivateAddress};
+use crate::addresses::{AddressFilter, Classify, PrivateAddress};
 use crate::cache_control;
 use crate::discovery::{DiscoveredIssuer, DiscoveryFailure};
 
@@ -70,6 +71,8 @@ pub(crate) struct ConnectionSettings {
     pub(crate) roots: RootCerts,
     pub(crate) http: bool,
     pub(crate) redirects: bool,
+    /// Which addresses are private.
+    pub(crate) classify: Classify,
 }
 
 /// Fetches the set of an issuer.
@@ -81,11 +84,14 @@ pub(crate) struct Fetcher {
 /// Where the set is.
 enum Source {
     Url(KeySetAddress),
-    Discovered {
-        issuer: DiscoveredIssuer,
-        /// What the metadata said, until a fetch of the set fails.
-        found: Mutex<Option<Arc<KeySetAddress>>>,
-    },
+    Discovered(Box<Discovery>),
+}
+
+/// An issuer whose metadata name the set.
+struct Discovery {
+    issuer: DiscoveredIssuer,
+    /// What the metadata said at the start, until the first fetch.
+    found: Mutex<Option<KeySetAddress>>,
 }
 
 /// The URL of a set, and the HTTP client that fetches it.
@@ -117,65 +123,56 @@ impl Fetcher {
         if url.host().is_none_or(str::is_empty) {
             return invalid("has no host");
         }
-        let address = KeySetAddress { url, agent: settings.agent(DefaultResolver::default()) };
+        let address = KeySetAddress { url, agent: settings.agent_with_proxy() };
         Ok(Self { settings, source: Source::Url(address) })
     }
 
     /// Asks the metadata of the issuer for the URL of the set.
     pub(crate) fn discovering(issuer: &str, settings: ConnectionSettings) -> Result<Self, BuildError> {
         let issuer = DiscoveredIssuer::new(issuer, settings.http)?;
-        Ok(Self { settings, source: Source::Discovered { issuer, found: Mutex::default() } })
+        Ok(Self {
+            settings,
+            source: Source::Discovered(Box::new(Discovery { issuer, found: Mutex::default() })),
+        })
     }
 
-    /// Reads the metadata of the issuer, unless the URL of the set is known.
+    /// Reads the metadata of the issuer. The next fetch uses what they say.
     pub(crate) fn discover(&self) -> Result<(), DiscoveryFailure> {
-        match &self.source {
-            Source::Url(_) => Ok(()),
-            Source::Discovered { issuer, found } => self.address(issuer, found).map(drop),
+        if let Source::Discovered(discovery) = &self.source {
+            let address = self.read_metadata(&discovery.issuer)?;
+            *lock(&discovery.found) = Some(address);
         }
+        Ok(())
     }
 
+    /// Fetches the set. The metadata are read before each fetch, so that the verifier follows an issuer that moves
+    /// its set.
     pub(crate) fn fetch(&self) -> Result<FetchedSet, FetchFailure> {
-        let (issuer, found) = match &self.source {
-            Source::Url(address) => return address.fetch(),
-            Source::Discovered { issuer, found } => (issuer, found),
-        };
-        let address = self.address(issuer, found).map_err(FetchFailure::Discovery)?;
-        let fetched = address.fetch();
-        if fetched.is_err() {
-            *lock(found) = None;
+        match &self.source {
+            Source::Url(address) => address.fetch(),
+            Source::Discovered(discovery) => {
+                let found = lock(&discovery.found).take();
+                let address = found.map_or_else(|| self.read_metadata(&discovery.issuer), Ok);
+                address.map_err(FetchFailure::Discovery)?.fetch()
+            }
         }
-        fetched
-    }
-
-    fn address(
-        &self,
-        issuer: &DiscoveredIssuer,
-        found: &Mutex<Option<Arc<KeySetAddress>>>,
-    ) -> Result<Arc<KeySetAddress>, DiscoveryFailure> {
-        if let Some(address) = &*lock(found) {
-            return Ok(Arc::clone(address));
-        }
-        let address = Arc::new(self.read_metadata(issuer)?);
-        *lock(found) = Some(Arc::clone(&address));
-        Ok(address)
     }
 
     fn read_metadata(&self, issuer: &DiscoveredIssuer) -> Result<KeySetAddress, DiscoveryFailure> {
-        let (resolver, met_private) = AddressFilter::observing();
+        let (resolver, observed) = AddressFilter::observing(self.settings.classify);
         let agent = ConnectionSettings { redirects: false, ..self.settings.clone() }.agent(resolver);
         let [openid, oauth] = &issuer.urls;
         let document = match get(&agent, openid) {
-            Err(Refused::Status(400..=499)) => get(&agent, oauth),
+            Err(Refused::Status(404 | 410)) => get(&agent, oauth),
             other => other,
         };
         let (_, document) = document.map_err(Refused::of_metadata)?;
-        let private = issuer.is_private() || met_private.load(Ordering::Acquire);
-        let url = issuer.read(&document, private)?;
+        let private = observed.is_private();
+        let url = issuer.read(&document, private, self.settings.classify)?;
         let agent = if private {
-            self.settings.agent(DefaultResolver::default())
+            self.settings.agent(AddressFilter::observing(self.settings.classify).0)
         } else {
-            self.settings.agent(AddressFilter::public_only())
+            self.settings.agent(AddressFilter::public_only(self.settings.classify))
         };
         Ok(KeySetAddress { url, agent })
     }
@@ -242,22 +239,31 @@ impl Refused {
 }
 
 impl ConnectionSettings {
+    /// For the URL that the application names. Uses the proxy of the environment.
+    fn agent_with_proxy(&self) -> Agent {
+        Agent::with_parts(self.config().build(), DefaultConnector::new(), DefaultResolver::default())
+    }
+
+    /// For the URLs of a discovery. A proxy would resolve names itself, out of sight of the resolver.
     fn agent(&self, resolver: impl Resolver) -> Agent {
+        Agent::with_parts(self.config().proxy(None).build(), DefaultConnector::new(), resolver)
+    }
+
+    fn config(&self) -> ConfigBuilder<AgentScope> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
             .unversioned_rustls_crypto_provider(provider)
             .root_certs(self.roots.clone())
             .build();
-        let config = Agent::config_builder()
+        Agent::config_builder()
             .https_only(!self.http)
             .http_status_as_error(false)
             .max_redirects(if self.redirects { MAX_REDIRECTS } else { 0 })
             .max_response_header_size(MAX_HEADER_BYTES)
             .timeout_global(Some(self.timeout))
             .max_idle_connections(0)
-            .tls_config(tls);
-        Agent::with_parts(config.build(), DefaultConnector::new(), resolver)
+            .tls_config(tls)
     }
 }
 
@@ -269,34 +275,76 @@ fn lifetime(response: &Response<Body>) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::net::TcpListener;
+    use std::net::{IpAddr, Ipv4Addr, TcpListener};
     use std::thread;
 
     use super::*;
 
-    fn settings() -> ConnectionSettings {
-        let (timeout, roots) = (Duration::from_secs(10), RootCerts::PlatformVerifier);
-        ConnectionSettings { timeout, roots, http: true, redirects: false }
+    /// In these tests 127.0.0.1 is public. All other addresses are private.
+    fn classify(address: IpAddr) -> bool {
+        address != IpAddr::V4(Ipv4Addr::LOCALHOST)
     }
 
-    /// The name `localhost` is not an address, so only its resolution shows that it is private.
-    #[test]
-    fn the_key_set_of_a_public_issuer_is_not_fetched_from_a_private_address() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url: Uri =
-            format!("http://localhost:{}/jwks", listener.local_addr().unwrap().port()).parse().unwrap();
-        let refused =
-            KeySetAddress { url: url.clone(), agent: settings().agent(AddressFilter::public_only()) };
-        assert_eq!(refused.fetch().map(drop), Err(FetchFailure::PrivateAddress));
-        let answer = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let _ = stream.read(&mut [0; 1024]);
-            let _ = stream.write_all(b"HTTP/1.1 404 x\r\ncontent-length: 0\r\n\r\n");
+    /// An issuer that answers each request with the document that names its key set at `host`, and counts requests.
+    /// The fetcher can reach it at `127.0.0.1`, and at other loopback addresses.
+    fn issuer(host: &str) -> (Fetcher, thread::JoinHandle<usize>) {
+        let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let issuer = format!("http://127.0.0.1:{port}");
+        let document = format!(r#"{{"issuer":"{issuer}","jwks_uri":"http://{host}:{port}/jwks"}}"#);
+        let server = thread::spawn(move || {
+            let mut requests = 0;
+            for mut stream in listener.incoming().flatten() {
+                let mut request = [0; 1024];
+                let length = stream.read(&mut request).unwrap();
+                if request.get(..length).unwrap().starts_with(b"STOP") {
+                    break;
+                }
+                requests += 1;
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                    document.len()
+                );
+                stream.write_all(format!("{head}{document}").as_bytes()).unwrap();
+            }
+            requests
         });
-        let (resolver, met_private) = AddressFilter::observing();
-        let allowed = KeySetAddress { url, agent: settings().agent(resolver) };
-        assert_eq!(allowed.fetch().map(drop), Err(FetchFailure::Status));
-        assert!(met_private.load(Ordering::Acquire));
-        answer.join().unwrap();
+        let (timeout, roots) = (Duration::from_secs(10), RootCerts::PlatformVerifier);
+        let settings = ConnectionSettings { timeout, roots, http: true, redirects: true, classify };
+        (Fetcher::discovering(&issuer, settings).unwrap(), server)
+    }
+
+    fn stop(fetcher: &Fetcher, server: thread::JoinHandle<usize>) -> usize {
+        let Source::Discovered(discovery) = &fetcher.source else { return 0 };
+        let authority = discovery.issuer.urls.first().unwrap().authority().unwrap().as_str().to_owned();
+        std::net::TcpStream::connect(authority).unwrap().write_all(b"STOP").unwrap();
+        server.join().unwrap()
+    }
+
+    /// `127.2` and `0x7f000002` are no addresses for a parser of URLs, and names of 127.0.0.2 for a resolver.
+    #[test]
+    fn a_public_issuer_cannot_lead_to_a_private_address() {
+        for (host, failure, requests) in [
+            ("127.0.0.2", FetchFailure::Discovery(DiscoveryFailure::PrivateAddress), 1),
+            ("[::1]", FetchFailure::Discovery(DiscoveryFailure::PrivateAddress), 1),
+            ("127.2", FetchFailure::PrivateAddress, 1),
+            ("0x7f000002", FetchFailure::PrivateAddress, 1),
+            // Public: the set is fetched, and the server answers with something else.
+            ("127.0.0.1", FetchFailure::Malformed, 2),
+        ] {
+            let (fetcher, server) = issuer(host);
+            assert_eq!(fetcher.fetch().map(drop), Err(failure), "{host}");
+            assert_eq!(stop(&fetcher, server), requests, "{host}");
+        }
+    }
+
+    #[test]
+    fn the_first_fetch_uses_the_metadata_of_the_start_and_each_later_one_reads_them_again() {
+        let (fetcher, server) = issuer("127.0.0.1");
+        assert_eq!(fetcher.discover(), Ok(()));
+        for _ in 0..3 {
+            assert_eq!(fetcher.fetch().map(drop), Err(FetchFailure::Malformed));
+        }
+        assert_eq!(stop(&fetcher, server), 1 + 1 + 2 + 2);
     }
 }

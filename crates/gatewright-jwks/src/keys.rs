@@ -39,7 +39,7 @@ impl Keys {
     pub(crate) fn replace(&self, set: JwkSet, requested_at: Timestamp) {
         let read: Vec<String> = set.keys().iter().map(|key| key.id().to_owned()).collect();
         let mut fetched_at = self.fetched_at();
-        // Cannot fail: no two keys of a set have the same id, and this ring does not sign.
+        // Cannot fail: no two keys of a set have the same id and algorithm, and this ring does not sign.
         let _ = self.ring.replace_with_jwks(set);
         let present = self.ring.ids();
         fetched_at.retain(|id, _| present.contains(id));

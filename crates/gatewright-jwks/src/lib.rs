@@ -26,7 +26,7 @@
 //! # Guarantees
 //! - **No request waits for the network.** A token with an unknown key id is rejected and triggers
 //!   a fetch. Issuers publish a key before they sign with it.
-//! - **At most one fetch per cool-down**, however many unknown key ids arrive. A token without a
+//! - **At most one fetch per cool-down** (one request, or up to three with discovery), however many unknown key ids arrive. A token without a
 //!   key id triggers no fetch. The exception is an issuer whose tokens have no key id
 //!   (`without_kid`): there a token that the present key does not verify triggers one, because the
 //!   issuer may have a new key.
@@ -45,8 +45,9 @@
 //!   the next fetch, an empty set only after this time.
 //! - **Discovery.** [`RemoteIssuer::discover`] asks the metadata of the issuer for the URL of its set: OpenID
 //!   Connect Discovery 1.0, or RFC 8414. Their `issuer` must be equal. The set must have an HTTPS URL without
-//!   user information, and no private address unless the issuer has one. Redirects are not followed. The
-//!   metadata are read at the start, and again before the fetch that follows a failed one.
+//!   user information, and no private address unless all addresses of the issuer are private. Redirects are not
+//!   followed, and no proxy is used. The metadata are read at the start and before each fetch. Metadata that cannot
+//!   be used are a failed fetch.
 //! - **Transport.** Only HTTPS, and no redirects, unless allowed with `.dangerous()`. Secrets
 //!   (`oct`) in a set are rejected.
 

@@ -33,23 +33,25 @@ pub(crate) struct Status {
     pub(crate) fetches: u64,
     pub(crate) failure: Option<FetchFailure>,
     pub(crate) rejected_keys: usize,
-    /// The rejected entries of the last set, whose reasons are logged.
+    /// The rejected entries whose reasons are logged: at most [`MAX_LOGGED`].
     logged: HashSet<RejectedEntry>,
 }
 
-/// The `kid` of a rejected entry, or its position if it has none, and the reason.
-type RejectedEntry = (Option<String>, usize, KeyError);
+/// The `kid` of a rejected entry, if it has one, and the reason.
+type RejectedEntry = (Option<String>, KeyError);
+
+/// How many rejected entries are logged. An issuer can invent any number of them.
+const MAX_LOGGED: usize = 1024;
 
 impl Status {
-    /// Notes the rejected entries of a set. Returns those that the last set did not have.
+    /// Notes the rejected entries of a set. Returns those that no set had before.
     fn note_rejected<'k>(&mut self, rejected: &'k [RejectedKey]) -> Vec<&'k RejectedKey> {
-        let entry = |key: &RejectedKey| match key.id() {
-            Some(id) => (Some(id.to_owned()), 0, key.error()),
-            None => (None, key.position(), key.error()),
-        };
-        let last = std::mem::replace(&mut self.logged, rejected.iter().map(entry).collect());
         self.rejected_keys = rejected.len();
-        rejected.iter().filter(|key| !last.contains(&entry(key))).collect()
+        let mut new = |key: &&RejectedKey| {
+            let entry = (key.id().map(str::to_owned), key.error());
+            self.logged.len() < MAX_LOGGED && self.logged.insert(entry)
+        };
+        rejected.iter().filter(|key| new(key)).collect()
     }
 }
 
@@ -178,13 +180,15 @@ mod tests {
         let encryption = r#"{"kty":"RSA","use":"enc","kid":"e","n":"AA","e":"AQAB"}"#;
         assert_eq!(noted(encryption), (1, 1));
         assert_eq!(noted(encryption), (1, 0));
+        assert_eq!(noted(&format!("1,{encryption}")), (2, 1));
         assert_eq!(
-            noted(&format!("1,{encryption}")),
-            (2, 1),
-            "the position of an entry with a kid does not count"
+            noted(&format!("2,{encryption},[]")),
+            (3, 0),
+            "entries without a kid differ by their reason"
         );
         assert_eq!(noted(&format!("1,{}", encryption.replace("enc", "sig"))), (2, 1), "another reason");
-        assert_eq!(noted(""), (0, 0));
-        assert_eq!(noted(encryption), (1, 1), "it was gone in between");
+        assert_eq!((noted(""), noted(encryption)), ((0, 0), (1, 0)), "also if it was gone in between");
+        let many: Vec<String> = (0..255).map(|id| format!(r#"{{"kid":"{id}","kty":"?"}}"#)).collect();
+        assert_eq!(noted(&many.join(",")), (255, 255));
     }
 }

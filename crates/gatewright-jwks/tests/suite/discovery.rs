@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use gatewright_core::{Claims, TokenError, TokenId, TokenKind, TokenVerifier, UserId};
 use gatewright_jwks::{DiscoveryFailure, FetchFailure, RemoteIssuer, RemoteIssuerBuilder};
-use gatewright_jwt::{Jwt, KeyRing, TokenProfile};
+use gatewright_jwt::{Algorithm, Jwt, KeyRing, NewKey, SigningKey, TokenProfile};
 use serde_json::{Value, json};
 
-use crate::common::{AUDIENCE, ManualClock, START, key, ready, verify, wait_for_fetches};
+use crate::common::{AUDIENCE, ManualClock, START, Setup, issue, key, ready, verify, wait_for_fetches};
 use crate::server::{Response, Server};
 
 const OPENID: &str = "/.well-known/openid-configuration";
@@ -146,24 +146,69 @@ fn discovery_in_the_background_is_repeated_until_it_succeeds() {
 }
 
 #[test]
-fn the_metadata_are_read_again_after_a_failed_fetch_of_the_set() {
+fn a_key_set_that_moved_is_followed_at_the_next_fetch() {
     let (issuer, clock) = (Issuer::new(), ManualClock::new());
     issuer.serve(OPENID, Response::ok(&issuer.metadata().to_string()));
     let remote = ready(issuer.builder().with_clock(clock.clone()));
     assert_eq!(issuer.server.requests(), 2);
+    // The old place still answers, with the keys of somebody else.
+    let stranger = Issuer::new();
     let moved = format!("{}/moved.json", issuer.server.origin);
     let mut metadata = issuer.metadata();
     metadata["jwks_uri"] = json!(moved);
-    let paths = vec![(OPENID, Response::ok(&metadata.to_string())), ("/moved.json", issuer.set())];
+    let paths = vec![
+        (OPENID, Response::ok(&metadata.to_string())),
+        (SET, stranger.set()),
+        ("/moved.json", issuer.set()),
+    ];
     issuer.server.respond_with(Response::Paths(paths));
     clock.advance(3_600);
     assert_eq!(verify(&remote, &issuer.token()), Ok(()), "the set is due");
     wait_for_fetches(&remote, 2);
-    assert_eq!((remote.last_failure(), issuer.server.requests()), (Some(FetchFailure::Status), 3));
-    clock.advance(30);
+    assert_eq!((remote.last_failure(), issuer.server.requests()), (None, 4));
+    assert_eq!(verify(&remote, &issuer.token()), Ok(()));
+    // Metadata that cannot be used are a failed fetch, which keeps the keys.
+    issuer.server.respond_with(Response::Paths(vec![(SET, stranger.set())]));
+    clock.advance(3_600);
     assert_eq!(verify(&remote, &issuer.token()), Ok(()));
     wait_for_fetches(&remote, 3);
-    assert_eq!((remote.last_failure(), issuer.server.requests()), (None, 5));
+    assert_eq!(remote.last_failure(), Some(FetchFailure::Discovery(DiscoveryFailure::Status)));
+    assert_eq!(verify(&remote, &issuer.token()), Ok(()));
+}
+
+#[test]
+fn only_a_missing_document_leads_to_the_second_place() {
+    let issuer = Issuer::new();
+    let metadata = Response::ok(&issuer.metadata().to_string());
+    for (status, found) in [(404, true), (410, true), (401, false), (403, false), (429, false), (500, false)]
+    {
+        let paths = vec![(OPENID, Response::status(status)), (OAUTH, metadata.clone()), (SET, issuer.set())];
+        issuer.server.respond_with(Response::Paths(paths));
+        assert_eq!(issuer.builder().build().is_ok(), found, "{status}");
+    }
+}
+
+#[test]
+fn a_key_of_another_algorithm_with_a_known_id_is_fetched() {
+    let setup = Setup::new();
+    let token = issue(&setup.issuer);
+    let other = SigningKey::from_jwk(NewKey::generate(Algorithm::Es256).unwrap().jwk())
+        .unwrap()
+        .with_id("a")
+        .unwrap();
+    let both = KeyRing::verifying([key("a").verifying_key().clone(), other.verifying_key().clone()]).unwrap();
+    let issuer =
+        Jwt::builder(KeyRing::new(other)).issuer(crate::common::ISSUER).audience(AUDIENCE).build().unwrap();
+    setup.server.respond_with(Response::ok(&both.jwks()));
+    setup.clock.advance(30);
+    assert_eq!(setup.verify(&issue(&issuer)), Err(TokenError::Key));
+    setup.wait_for_fetches(2);
+    assert_eq!(setup.verify(&issue(&issuer)), Ok(()));
+    assert_eq!(
+        setup.verify(&token),
+        Err(TokenError::Signature),
+        "the set has another key for this algorithm"
+    );
 }
 
 #[test]
