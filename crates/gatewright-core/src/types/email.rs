@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn each_rule_has_its_reason() {
         let local = |bytes: usize| format!("{}@example.com", "a".repeat(bytes));
-        let domain = |bytes: usize| format!("a@{}", ["x"; 127].join(".").repeat(2)[..bytes].to_owned());
+        let domain = |bytes: usize| format!("a@{}", "x.".repeat(bytes / 2) + &"x".repeat(bytes % 2));
         assert!(Email::parse(&local(MAX_LOCAL_PART_BYTES)).is_ok());
         assert!(Email::parse(&domain(MAX_EMAIL_BYTES - 3)).is_ok());
         for (text, reason) in [
