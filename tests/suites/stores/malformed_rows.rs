@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gatewright::store::{
     AccountStore, CreateOutcome, NewAccount, Rotation, RotationRequest, Session, SessionSeed, SessionStore,
-    TokenDigest, UserStore,
+    TokenDigest,
 };
 use gatewright::token::TokenId;
 use gatewright::types::{Epoch, SessionId, SystemRandom, Timestamp, Username};
