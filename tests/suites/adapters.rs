@@ -2,7 +2,7 @@
 
 mod guards;
 mod handlers;
-mod events;
+pub(crate) mod events;
 mod own_users;
 mod without_password;
 mod disconnects;

@@ -11,6 +11,7 @@ mod locked_accounts;
 mod throttle_outcomes;
 mod throttled_calls;
 mod unknown_peppers;
+mod metrics;
 mod create_session;
 mod refusal_floor;
 mod client_info;

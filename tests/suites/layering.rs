@@ -158,6 +158,7 @@ fn crates_depend_only_on_allowed_crates_of_the_workspace() {
         ("gatewright-cli", &["gatewright-core", "gatewright-jwt", "gatewright-password"]),
         ("gatewright-password", &["gatewright-core"]),
         ("gatewright-memory", &["gatewright-core"]),
+        ("gatewright-metrics", &["gatewright-core"]),
         ("gatewright-feed-thread", &[]),
         ("gatewright-redis", &["gatewright-core", "gatewright-feed-thread"]),
         ("gatewright-sqlx", &["gatewright-core", "gatewright-feed-thread"]),
@@ -175,6 +176,7 @@ fn crates_depend_only_on_allowed_crates_of_the_workspace() {
                 "gatewright-jwks",
                 "gatewright-jwt",
                 "gatewright-memory",
+                "gatewright-metrics",
                 "gatewright-openapi",
                 "gatewright-password",
                 "gatewright-poem",
@@ -199,9 +201,19 @@ fn crates_depend_only_on_allowed_crates_of_the_workspace() {
 #[test]
 fn the_core_depends_on_no_framework_database_or_cipher() {
     let own = dependencies("crates/gatewright-core/Cargo.toml");
-    for foreign in
-        ["axum", "actix-web", "poem", "http", "sqlx", "redis", "aws-lc-rs", "jsonwebtoken", "argon2", "tokio"]
-    {
+    for foreign in [
+        "axum",
+        "actix-web",
+        "poem",
+        "http",
+        "sqlx",
+        "redis",
+        "aws-lc-rs",
+        "jsonwebtoken",
+        "argon2",
+        "metrics",
+        "tokio",
+    ] {
         assert!(!own.contains(foreign), "{foreign}");
     }
     assert!(own.contains("async-trait"), "the manifest was read");

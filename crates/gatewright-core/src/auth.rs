@@ -26,6 +26,7 @@ mod password_rules;
 mod usernames;
 mod resource_server;
 mod publish;
+mod measuring;
 
 pub use build_error::BuildError;
 pub use builder::AuthBuilder;

@@ -66,6 +66,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod queue;
+mod meter;
 mod shared;
 mod lookups;
 mod pwned;

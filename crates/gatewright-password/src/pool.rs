@@ -9,6 +9,8 @@ use std::task::Poll;
 use std::thread;
 
 use async_trait::async_trait;
+use gatewright_core::event::{MetricsSink, QueueOutcome};
+use gatewright_core::types::SystemTimer;
 use gatewright_core::{
     BuildError, Deadline, HashContext, HasherError, Password, PasswordHash, PasswordHasher, PasswordVerdict,
 };
@@ -18,9 +20,10 @@ use crate::argon::{
     Argon2Costs, Hashing, MAX_ARGON2_LANES, MAX_ARGON2_MEMORY_KIB, MAX_ARGON2_PASSES, MIN_ARGON2_COSTS,
     Upgrade,
 };
+use crate::meter::Meter;
 use crate::pepper::{Pepper, Peppers};
 use crate::queue::{Caller, Shares};
-use crate::shared::{Shared, Threads};
+use crate::shared::{Refuse, Shared, Threads};
 use crate::worker::{self, Job, Reply, Work};
 
 /// The default of [`HashingPoolBuilder::with_queue`]: 256 calls can wait for a thread.
@@ -44,6 +47,7 @@ pub const DEFAULT_ACCOUNT_SHARE: usize = 4;
 #[derive(Clone)]
 pub struct HashingPool {
     threads: Arc<Threads<Job>>,
+    meter: Option<Meter>,
 }
 
 impl HashingPool {
@@ -69,6 +73,7 @@ impl HashingPool {
             queue: DEFAULT_QUEUE,
             network_share: None,
             account_share: DEFAULT_ACCOUNT_SHARE,
+            meter: None,
         }
     }
 
@@ -78,14 +83,16 @@ impl HashingPool {
         context: &HashContext,
         work: impl FnOnce(Reply<T>) -> Work,
     ) -> Result<T, HasherError> {
+        let queued = self.meter.as_ref().map(Meter::queued);
         let deadline = context.deadline.clone();
         if deadline.as_ref().is_some_and(Deadline::has_passed) {
+            queued.into_iter().for_each(|queued| queued.leave(QueueOutcome::Busy));
             return Err(HasherError::busy());
         }
         let (reply, mut result) = oneshot::channel();
         let caller = Caller { network: context.network, account: context.account };
         let mut timeout = deadline.as_ref().map(Deadline::wait);
-        let place = self.threads.0.enter(caller, Job { work: work(reply), deadline });
+        let place = self.threads.0.enter(caller, Job { work: work(reply), deadline, queued });
         poll_fn(|task| {
             if let Poll::Ready(received) = Pin::new(&mut result).poll(task) {
                 return Poll::Ready(received.unwrap_or_else(|closed| Err(HasherError::failed(closed))));
@@ -94,7 +101,8 @@ impl HashingPool {
             if is_over {
                 timeout = None;
                 // Otherwise the work has begun, or its refusal is on the way.
-                if place.leave() {
+                if let Some(job) = place.leave() {
+                    job.refuse();
                     return Poll::Ready(Err(HasherError::busy()));
                 }
             }
@@ -139,6 +147,7 @@ pub struct HashingPoolBuilder {
     queue: usize,
     network_share: Option<usize>,
     account_share: usize,
+    meter: Option<Meter>,
 }
 
 impl HashingPoolBuilder {
@@ -228,6 +237,13 @@ impl HashingPoolBuilder {
         self
     }
 
+    /// The receiver of measurements: how many passwords wait, how long, and how long hashes take. Default: none. Give
+    /// the same one to the `Auth`.
+    pub fn with_metrics(mut self, metrics: impl MetricsSink) -> Self {
+        self.meter = Some(Meter::new(Arc::new(metrics), Arc::new(SystemTimer)));
+        self
+    }
+
     /// Checks the costs and starts the threads.
     ///
     /// # Errors
@@ -239,12 +255,12 @@ impl HashingPoolBuilder {
         let network = self.network_share.unwrap_or(self.queue / 4).max(1);
         let shares = Shares { queue: self.queue, network, account: self.account_share };
         let shared = Arc::new(Shared::new(shares));
-        let pool = HashingPool { threads: Arc::new(Threads(Arc::clone(&shared))) };
+        let pool = HashingPool { threads: Arc::new(Threads(Arc::clone(&shared))), meter: self.meter.clone() };
         let hashing = Hashing { costs: self.costs, upgrade: self.upgrade, peppers: Arc::new(self.peppers) };
         for _ in 0..self.workers {
-            let (shared, hashing) = (Arc::clone(&shared), hashing.clone());
+            let (shared, hashing, meter) = (Arc::clone(&shared), hashing.clone(), self.meter.clone());
             let thread = thread::Builder::new().name("gatewright-hash".to_owned());
-            let started = thread.spawn(move || worker::run(&shared, hashing));
+            let started = thread.spawn(move || worker::run(&shared, hashing, meter));
             started.map_err(|_| {
                 BuildError::new("workers", "could not be started: the system has no more threads")
             })?;
@@ -285,6 +301,9 @@ mod tests {
     use std::task::{Context, Waker};
     use std::time::Duration;
 
+    use std::sync::Mutex;
+
+    use gatewright_core::event::Measurement;
     use gatewright_core::{AccountKey, ClientNetwork};
     use gatewright_testkit::ManualTimer;
 
@@ -295,7 +314,7 @@ mod tests {
     /// A pool whose jobs only the test takes.
     fn pool_without_threads() -> HashingPool {
         let shares = Shares { queue: 8, network: 2, account: 1 };
-        HashingPool { threads: Arc::new(Threads(Arc::new(Shared::new(shares)))) }
+        HashingPool { threads: Arc::new(Threads(Arc::new(Shared::new(shares)))), meter: None }
     }
 
     fn context(timer: &ManualTimer, network: &str, account: &str) -> HashContext {
@@ -394,6 +413,98 @@ mod tests {
         assert!(is_busy(&poll(&mut second)), "the share of the network is two places");
         assert!(poll(&mut third).is_pending());
         assert_eq!(waiting(&pool), 2);
+    }
+
+    /// Notes measurements as text.
+    #[derive(Clone, Default)]
+    struct Notes(Arc<Mutex<Vec<String>>>);
+
+    impl MetricsSink for Notes {
+        fn record(&self, measurement: Measurement) {
+            let note = match measurement {
+                Measurement::HashDequeued { waited, outcome, .. } => {
+                    format!("{} {waited:?}", outcome.as_str())
+                }
+                Measurement::Hashed { outcome, .. } => outcome.as_str().to_owned(),
+                other => format!("{other:?}"),
+            };
+            self.0.lock().unwrap().push(note);
+        }
+    }
+
+    impl Notes {
+        fn take(&self) -> Vec<String> {
+            std::mem::take(&mut *self.0.lock().unwrap())
+        }
+    }
+
+    fn measured_pool_without_threads(timer: &ManualTimer) -> (HashingPool, Notes) {
+        let notes = Notes::default();
+        let meter = Meter::new(Arc::new(notes.clone()), Arc::new(timer.clone()));
+        (HashingPool { meter: Some(meter), ..pool_without_threads() }, notes)
+    }
+
+    /// However a call leaves the queue, it is measured once, with its wait.
+    #[test]
+    fn every_call_is_measured_once_when_it_leaves_the_queue() {
+        let timer = ManualTimer::new();
+        let (pool, notes) = measured_pool_without_threads(&timer);
+        let own = context(&timer, "192.0.2.1", "ada");
+        let queued = "HashQueued";
+
+        let mut started = hash(&pool, &own);
+        assert!(poll(&mut started).is_pending());
+        timer.advance(Duration::from_millis(30));
+        let job = pool.threads.0.next().unwrap();
+        job.queued.into_iter().for_each(|queued| queued.leave(QueueOutcome::Started));
+        assert_eq!(notes.take(), [queued, "started 30ms"]);
+        drop(started);
+        assert_eq!(notes.take(), [""; 0], "the call had left the queue");
+
+        let other = context(&timer, "192.0.2.1", "ada");
+        let (mut first, mut second) = (hash(&pool, &other), hash(&pool, &other));
+        assert!(poll(&mut first).is_pending());
+        timer.advance(Duration::from_millis(5));
+        assert!(poll(&mut second).is_pending());
+        assert!(is_busy(&poll(&mut first)));
+        assert_eq!(notes.take(), [queued, queued, "busy 5ms"], "a newer call takes the place");
+        timer.advance(Duration::from_millis(7));
+        drop(second);
+        assert_eq!(notes.take(), ["abandoned 7ms"]);
+
+        let late = context(&timer, "192.0.2.1", "ada");
+        let mut call = hash(&pool, &late);
+        assert!(poll(&mut call).is_pending());
+        timer.advance(WAIT);
+        assert!(is_busy(&poll(&mut call)));
+        drop(call);
+        assert_eq!(notes.take(), [queued, "busy 2s"], "the deadline passed");
+        assert!(is_busy(&poll(&mut hash(&pool, &late))));
+        assert_eq!(notes.take(), [queued, "busy 0ns"], "the deadline had passed already");
+
+        let open = context(&timer, "192.0.2.1", "ada");
+        let mut call = hash(&pool, &open);
+        assert!(poll(&mut call).is_pending());
+        drop(call);
+        assert_eq!(notes.take(), [queued, "abandoned 0ns"]);
+    }
+
+    #[test]
+    fn a_hash_is_measured_before_its_result_is_sent() {
+        let notes = Notes::default();
+        let builder = HashingPool::builder().with_costs(Argon2Costs::new(7 * 1024, 5, 1)).with_workers(1);
+        let pool = builder.with_metrics(notes.clone()).build().unwrap();
+        let context = HashContext::new();
+        gatewright_testkit::block_on(async {
+            pool.hash(Password::new("x"), &context).await.unwrap();
+            let unknown = "$argon2id$v=19$m=7168,t=5,p=1,keyid=YQ$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo";
+            let unknown = PasswordHash::new(unknown);
+            pool.verify(Password::new("x"), Some(unknown), &context).await.unwrap_err();
+        });
+        let notes = notes.take();
+        let names: Vec<&str> = notes.iter().map(|note| note.split(' ').next().unwrap()).collect();
+        assert_eq!(names, ["HashQueued", "started", "computed", "HashQueued", "started", "unknown_pepper"]);
+        assert!(format!("{:?}", HashingPool::builder().with_metrics(Notes::default())).contains("Meter(..)"));
     }
 
     /// The memory of a flood is the memory of the queue.

@@ -81,10 +81,9 @@ pub(crate) struct Place<'a, T> {
 }
 
 impl<T> Place<'_, T> {
-    /// Leaves the queue. Returns whether the call was still in it.
-    pub(crate) fn leave(&self) -> bool {
-        let call = self.shared.lock().queue.leave(self.ticket);
-        call.is_some()
+    /// Leaves the queue. Returns the call if it was still in it.
+    pub(crate) fn leave(&self) -> Option<T> {
+        self.shared.lock().queue.leave(self.ticket)
     }
 }
 

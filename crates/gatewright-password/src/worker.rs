@@ -2,11 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use gatewright_core::event::QueueOutcome;
 use gatewright_core::{Deadline, HasherError, Password, PasswordHash, PasswordVerdict};
 use tokio::sync::oneshot;
 
 use crate::argon::{Argon, Hashing, Outcome};
 use crate::bcrypt_hash;
+use crate::meter::{Meter, QueuedCall};
 use crate::shared::{Refuse, Shared};
 
 /// The channel for the result of a call.
@@ -16,6 +18,8 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, HasherError>>;
 pub(crate) struct Job {
     pub(crate) work: Work,
     pub(crate) deadline: Option<Deadline>,
+    /// `None` if nothing is measured.
+    pub(crate) queued: Option<QueuedCall>,
 }
 
 /// What a call asks for.
@@ -27,17 +31,22 @@ pub(crate) enum Work {
 impl Job {
     /// Whether the result is not needed any more: the call was cancelled, or its deadline has passed.
     pub(crate) fn is_obsolete(&self) -> bool {
-        let is_cancelled = match &self.work {
+        self.is_cancelled() || self.deadline.as_ref().is_some_and(Deadline::has_passed)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        match &self.work {
             Work::Hash { reply, .. } => reply.is_closed(),
             Work::Verify { reply, .. } => reply.is_closed(),
-        };
-        is_cancelled || self.deadline.as_ref().is_some_and(Deadline::has_passed)
+        }
     }
 }
 
 impl Refuse for Job {
     /// Answers that the hasher is busy.
-    fn refuse(self) {
+    fn refuse(mut self) {
+        let outcome = if self.is_cancelled() { QueueOutcome::Abandoned } else { QueueOutcome::Busy };
+        self.queued.take().into_iter().for_each(|queued| queued.leave(outcome));
         match self.work {
             Work::Hash { reply, .. } => drop(reply.send(Err(HasherError::busy()))),
             Work::Verify { reply, .. } => drop(reply.send(Err(HasherError::busy()))),
@@ -46,8 +55,8 @@ impl Refuse for Job {
 }
 
 /// Processes jobs until the pool is dropped.
-pub(crate) fn run(shared: &Shared<Job>, hashing: Hashing) {
-    let mut worker = Worker { argon: None, hashing };
+pub(crate) fn run(shared: &Shared<Job>, hashing: Hashing, meter: Option<Meter>) {
+    let mut worker = Worker { argon: None, hashing, meter };
     while let Some(job) = shared.next() {
         // Sending a result wakes the task of the caller, whose waker may panic. The thread continues.
         let _ = catch_unwind(AssertUnwindSafe(|| worker.process(job)));
@@ -58,6 +67,7 @@ pub(crate) fn run(shared: &Shared<Job>, hashing: Hashing) {
 struct Worker {
     argon: Option<Argon>,
     hashing: Hashing,
+    meter: Option<Meter>,
 }
 
 impl Worker {
@@ -65,14 +75,27 @@ impl Worker {
         if job.is_obsolete() {
             return job.refuse();
         }
+        job.queued.into_iter().for_each(|queued| queued.leave(QueueOutcome::Started));
         match job.work {
             Work::Hash { password, reply } => {
-                let _ = reply.send(self.catch(|argon| hash(argon, &password)));
+                let _ = reply.send(self.measure(|argon| hash(argon, &password)));
             }
             Work::Verify { password, stored, reply } => {
-                let _ = reply.send(self.catch(|argon| verify(argon, &password, stored.as_ref())));
+                let _ = reply.send(self.measure(|argon| verify(argon, &password, stored.as_ref())));
             }
         }
+    }
+
+    fn measure<T>(
+        &mut self,
+        work: impl FnOnce(&mut Argon) -> Result<T, HasherError>,
+    ) -> Result<T, HasherError> {
+        let began = self.meter.as_ref().map(Meter::now);
+        let result = self.catch(work);
+        if let Some((meter, began)) = self.meter.as_ref().zip(began) {
+            meter.hashed(began, &result);
+        }
+        result
     }
 
     /// Runs the work with the thread's memory. If a hash function panics, this call fails and the

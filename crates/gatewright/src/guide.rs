@@ -21,6 +21,7 @@
 //! | [stores] | databases, pools, a store of your own |
 //! | [throttling] | limits of logins and registrations |
 //! | [audit] | who did what, and whether anyone changed the record |
+//! | [metrics] | counts and times for Prometheus, a dashboard |
 //! | [operations] | what to set up before production |
 //! | [endpoints] | requests and answers of the endpoints |
 //! | [settings] | defaults and limits |
@@ -81,6 +82,9 @@ pub mod throttling {}
 #[doc(alias("audit log", "compliance", "gdpr", "retention"))]
 #[doc = include_str!("../guide/audit.md")]
 pub mod audit {}
+#[doc(alias("grafana", "monitoring", "prometheus"))]
+#[doc = include_str!("../guide/metrics.md")]
+pub mod metrics {}
 #[doc(alias("2fa", "https", "logging", "mfa", "production", "proxy", "reset", "verification"))]
 #[doc = include_str!("../guide/operations.md")]
 pub mod operations {}

@@ -13,6 +13,7 @@
 //! | `jsonwebtoken` | conversions from the algorithms, keys and key sets of the crate `jsonwebtoken` |
 //! | `jwks` | `RemoteIssuer`: fetches the keys of other issuers over HTTPS |
 //! | `memory` | `MemoryStore`: accounts and sessions in memory |
+//! | `metrics` | [`metrics`](mod@metrics): counts and times, through the crate `metrics` |
 //! | `mysql` | `MySqlStore`: accounts and sessions in MySQL or MariaDB |
 //! | `openapi` | [`openapi`](mod@openapi): access control in utoipa documents |
 //! | `postgres` | `PostgresStore`: accounts and sessions in PostgreSQL; `PostgresFeed`: revocations between nodes |
@@ -155,11 +156,12 @@ pub mod error {
     };
 }
 
-/// Events: what happened, for logs and audits.
+/// Events: what happened, for logs and audits. Measurements: what is counted and timed, for metrics.
 pub mod event {
     pub use gatewright_core::event::{
-        Actor, AttemptedName, Event, EventSink, MAX_METHOD_BYTES, MAX_REQUEST_ID_BYTES, MAX_ROUTE_BYTES,
-        RequestContext, TracingSink,
+        Actor, AttemptOutcome, AttemptedName, CacheResult, Event, EventSink, GuardOutcome, HashOutcome,
+        MAX_METHOD_BYTES, MAX_REQUEST_ID_BYTES, MAX_ROUTE_BYTES, Measurement, MetricsSink, QueueOutcome,
+        RefreshOutcome, RequestContext, TracingSink,
     };
 }
 
@@ -178,6 +180,12 @@ pub mod http {
         MAX_FORWARDED_BYTES, MAX_FORWARDED_HOPS, MAX_TRUSTED_PROXIES, ProblemRenderer, RETRY_AFTER, Rendered,
         Renderer, Reply, RequestRoute, RequestView, TokenEndpoint, TrustedProxies,
     };
+}
+
+/// Metrics, through the facade of the crate `metrics`: [`Metrics`](metrics::Metrics) for an [`Auth`] and a hashing pool.
+#[cfg(feature = "metrics")]
+pub mod metrics {
+    pub use gatewright_metrics::{METRICS, Metric, MetricKind, Metrics};
 }
 
 /// Password hashing: the pool of threads, its settings, and the trait behind it.

@@ -4,19 +4,28 @@
 mod actix_web;
 mod axum;
 mod poem;
+pub(crate) mod metrics;
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::thread;
 
 use gatewright::event::RequestContext;
+use gatewright::metrics::Metrics;
 use gatewright::types::{Policy, Requirement, SessionId};
 use gatewright::{Account, ApiKeys, Auth, Error, Login, MemoryStore, Password, Scopes, TokenPair};
 use gatewright_testkit::auth_routes::{Request, Target};
 use gatewright_testkit::{FailingStore, block_on};
 use gatewright_tests::{PASSWORD, World};
+use metrics_util::debugging::{DebuggingRecorder, Snapshotter};
 
 use crate::endpoints::session_of;
+
+use metrics::{
+    attempts_and_refreshes_are_measured_with_their_outcome,
+    claims_that_do_not_fit_are_measured_as_a_second_decision,
+    guards_are_measured_with_their_outcome_and_the_cache,
+};
 
 gatewright::roles! { enum Role: role { User = "user", Admin = "admin" } }
 
@@ -52,6 +61,7 @@ struct Desk {
     world: World<FailingStore<MemoryStore>>,
     outage: gatewright_testkit::Outage,
     target: Target,
+    recorded: Snapshotter,
     user: String,
     /// How the framework writes a parameter named `id`.
     parameter: &'static str,
@@ -62,8 +72,10 @@ impl Desk {
         let (store, outage) = FailingStore::new(MemoryStore::new());
         let keys = ApiKeys::new().with(KEY, Scopes::parse("write").unwrap()).unwrap();
         let tenant = |_: &Account| Ok::<_, std::fmt::Error>(BTreeMap::from([("tenant", "acme")]));
+        let recorder = DebuggingRecorder::new();
         let world = World::with(store, |builder| {
             let builder = builder.with_refresh_grace(std::time::Duration::ZERO);
+            let builder = builder.with_metrics(Metrics::with_recorder(&recorder));
             builder.with_api_keys(keys).with_extra_claims(tenant)
         });
         let user = format!("{:?}", block_on(world.add(EMAIL)).id);
@@ -72,7 +84,8 @@ impl Desk {
         let address = listener.local_addr().unwrap().to_string();
         let auth = world.auth.clone();
         thread::spawn(move || run(listener, auth));
-        Self { world, outage, target: Target::new(&address), user, parameter }
+        let recorded = recorder.snapshotter();
+        Self { world, outage, target: Target::new(&address), recorded, user, parameter }
     }
 
     fn login(&self) -> (TokenPair, SessionId) {
@@ -162,6 +175,9 @@ on_every_framework! {
     a_handler_names_the_request_if_it_asks_for_it
     a_request_id_that_is_repeated_or_not_clean_is_left_out
     an_accepted_request_has_no_event
+    guards_are_measured_with_their_outcome_and_the_cache
+    claims_that_do_not_fit_are_measured_as_a_second_decision
+    attempts_and_refreshes_are_measured_with_their_outcome
 }
 
 fn a_refused_request_is_in_the_event_of_its_extractor(desk: &Desk) {

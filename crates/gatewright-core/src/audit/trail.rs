@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 
+use super::queue::Caller;
 use super::record::{AuditOutcome, AuditRecord, MAX_CAUSE_BYTES, cut, is_audited};
 use super::settings::AuditSettings;
 use super::store::AuditStore;
 use super::writer::Core;
-use crate::event::{Event, EventSink, RequestContext, error_chain};
+use crate::event::{Event, EventSink, Measurement, Meter, RequestContext, error_chain};
 use crate::store::StoreError;
 use crate::types::{Clock, SecureRandom, Timer, Timestamp, within};
 
@@ -25,6 +26,7 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timer: Arc<dyn Timer>,
     pub(crate) randomness: Arc<dyn SecureRandom>,
+    pub(crate) meter: Meter,
 }
 
 /// The audit trail. Clones share their queue and their chain.
@@ -33,8 +35,8 @@ pub(crate) struct AuditTrail(Arc<Core>);
 
 impl AuditTrail {
     pub(crate) fn new(store: Arc<dyn AuditStore>, settings: AuditSettings, parts: Parts) -> Self {
-        let Parts { clock, timer, randomness } = parts;
-        Self(Arc::new(Core::new(store, settings, (clock, timer, randomness))))
+        let Parts { clock, timer, randomness, meter } = parts;
+        Self(Arc::new(Core::new(store, settings, (clock, timer, randomness), meter)))
     }
 
     pub(crate) fn store(&self) -> &dyn AuditStore {
@@ -81,7 +83,7 @@ impl AuditTrail {
     /// Stores a record, and waits for it.
     pub(super) async fn record(&self, record: AuditRecord) -> Result<(), StoreError> {
         let (caller, answer) = oneshot::channel();
-        self.0.push(|queue| queue.push(record, Some(caller), self.0.settings.queue_rows));
+        self.add(record, Some(caller));
         self.answered("record an attempt in the audit trail", self.0.settings.attempt_wait, answer).await
     }
 
@@ -101,7 +103,14 @@ impl AuditTrail {
     }
 
     fn enqueue(&self, record: AuditRecord) {
-        self.0.push(|queue| queue.push(record, None, self.0.settings.queue_rows));
+        self.add(record, None);
+    }
+
+    fn add(&self, record: AuditRecord, caller: Option<Caller>) {
+        let is_added = self.0.push(|queue| queue.push(record, caller, self.0.settings.queue_rows));
+        if !is_added {
+            self.0.meter.record(|| Measurement::AuditOverflow);
+        }
     }
 }
 

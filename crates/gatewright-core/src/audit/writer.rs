@@ -17,6 +17,7 @@ use super::record::{AuditOutcome, AuditRecord, Detail};
 use super::row::{AuditRow, WriterId};
 use super::settings::AuditSettings;
 use super::store::{AppendOutcome, AuditStore, MAX_APPENDED_ROWS};
+use crate::event::Meter;
 use crate::store::StoreError;
 use crate::types::{Clock, RandomError, SecureRandom, Timer, random_bytes};
 
@@ -38,6 +39,7 @@ pub(super) struct Core {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) timer: Arc<dyn Timer>,
     pub(super) randomness: Arc<dyn SecureRandom>,
+    pub(super) meter: Meter,
     state: Mutex<State>,
 }
 
@@ -72,9 +74,10 @@ impl Core {
         store: Arc<dyn AuditStore>,
         settings: AuditSettings,
         (clock, timer, randomness): (Arc<dyn Clock>, Arc<dyn Timer>, Arc<dyn SecureRandom>),
+        meter: Meter,
     ) -> Self {
         let state = State { queue: Queue::default(), progress: Some(Progress::default()) };
-        Self { store, settings, clock, timer, randomness, state: Mutex::new(state) }
+        Self { store, settings, clock, timer, randomness, meter, state: Mutex::new(state) }
     }
 
     /// Adds to the queue, and starts the task or wakes it.

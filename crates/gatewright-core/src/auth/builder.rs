@@ -17,7 +17,7 @@ use super::inner::{Inner, Settings};
 use super::limiter::{Environment, Limiter};
 use super::limits::{
     DEFAULT_ACCESS_LIFETIME, DEFAULT_HASH_WAIT, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME,
-    DEFAULT_SESSION_LIFETIME, check, check_password_rules,
+    DEFAULT_SESSION_LIFETIME, check, check_cache_capacity, check_password_rules, check_realm,
 };
 use super::named_roles::check_roles;
 use super::refusal_floor::{DEFAULT_REFUSAL_FLOOR, RefusalFloor};
@@ -25,9 +25,9 @@ use super::reports::Reports;
 use super::shared::Shared;
 use super::throttle_parts::ThrottleParts;
 use crate::audit::Parts as AuditEnvironment;
-use crate::cache::{DEFAULT_CACHE_CAPACITY, MAX_CACHE_CAPACITY, SessionCache};
-use crate::event::{EventSink, TracingSink};
-use crate::http::{DenialResponder, Renderer, TokenEndpoint, TrustedProxies, is_realm};
+use crate::cache::{DEFAULT_CACHE_CAPACITY, SessionCache};
+use crate::event::{EventSink, Meter, TracingSink};
+use crate::http::{DenialResponder, Renderer, TokenEndpoint, TrustedProxies};
 use crate::password::{PasswordHasher, PasswordRules};
 use crate::revocation::{
     FeedKey, FeedReach, LocalFeed, RevocationCheck, RevocationFeed, RevocationListener, RevocationReceiver,
@@ -72,6 +72,7 @@ pub struct AuthBuilder<U> {
     timer: Arc<dyn Timer>,
     randomness: Arc<dyn SecureRandom>,
     events: Arc<dyn EventSink>,
+    pub(super) meter: Meter,
     feed: Arc<dyn RevocationFeed>,
     feed_keys: FeedKeys,
     revocation_check: RevocationCheck,
@@ -101,6 +102,7 @@ impl<U: AuthUser> AuthBuilder<U> {
             timer: Arc::new(SystemTimer),
             randomness: Arc::new(SystemRandom),
             events: Arc::new(TracingSink),
+            meter: Meter::default(),
             feed: Arc::new(LocalFeed::new()),
             feed_keys: FeedKeys::default(),
             revocation_check: RevocationCheck::default(),
@@ -444,17 +446,8 @@ impl<U: AuthUser> AuthBuilder<U> {
         check(&self.settings)?;
         check_roles(&self.settings)?;
         check_password_rules(&self.password_rules)?;
-        if self.responder.realm.as_deref().is_some_and(|realm| !is_realm(realm)) {
-            let error = BuildError::new("realm", "must be visible ASCII without quotes and backslashes");
-            return Err(error.with_found(format_args!("{:?}", self.responder.realm.unwrap_or_default())));
-        }
-        if self.cache_capacity == 0 || self.cache_capacity > MAX_CACHE_CAPACITY {
-            return Err(BuildError::new(
-                "cache_capacity",
-                "must be 1 to 10000000; to disable the cache, use RevocationCheck::ReadThrough",
-            )
-            .with_found(self.cache_capacity));
-        }
+        check_realm(self.responder.realm.as_deref())?;
+        check_cache_capacity(self.cache_capacity)?;
         let Parts { users, sessions, verifier, issuer, hasher } = self.parts;
         let codec = Arc::new(self.feed_keys.codec(self.feed.reach(), &issuer)?);
         let throttle = self.throttle.build(self.feed.reach(), &*issuer, &*self.randomness)?;
@@ -462,9 +455,10 @@ impl<U: AuthUser> AuthBuilder<U> {
             clock: Arc::clone(&self.clock),
             timer: Arc::clone(&self.timer),
             randomness: Arc::clone(&self.randomness),
+            meter: self.meter.clone(),
         })?;
         let events = composed(self.events, audit.as_ref());
-        let environment = Environment::new(&self.clock, &self.timer, &self.randomness, &events);
+        let environment = Environment::new(&self.clock, &self.timer, &self.randomness, &events, &self.meter);
         let limiter = Limiter::new(throttle, self.throttle.settings, self.throttle.failure, environment);
         if !self.settings.refusal_floor.is_zero() {
             self.timer.start().map_err(|_| {
@@ -478,8 +472,8 @@ impl<U: AuthUser> AuthBuilder<U> {
             RevocationCheck::ReadThrough => None,
             RevocationCheck::Cached => {
                 let (codec, clock) = (Arc::clone(&codec), Arc::clone(&self.clock));
-                let events = Arc::clone(&events);
-                let cache = SessionCache::new(self.cache_capacity, self.feed.reach(), codec, clock, events);
+                let reports = (Arc::clone(&events), self.meter.clone());
+                let cache = SessionCache::new(self.cache_capacity, self.feed.reach(), codec, clock, reports);
                 Some(subscribed(cache, &*self.feed))
             }
         };
@@ -504,6 +498,7 @@ impl<U: AuthUser> AuthBuilder<U> {
             api_keys: self.api_keys,
             limiter,
             audit,
+            meter: self.meter,
             extra_claims: self.extra_claims,
             answers: Arc::new(Answers::new(self.responder, events, self.trusted_proxies, self.timer)),
             settings: self.settings,

@@ -12,6 +12,7 @@ use super::reports::Reports;
 use crate::audit::AuditTrail;
 use crate::cache::SessionCache;
 use crate::error::AccessError;
+use crate::event::Meter;
 use crate::http::{BearerToken, RequestView};
 use crate::password::{AccountKey, HashContext, PasswordHasher, PasswordRules};
 use crate::revocation::{FeedCodec, RevocationFeed};
@@ -48,6 +49,7 @@ pub(crate) struct Inner<U> {
     pub(crate) limiter: Limiter,
     /// `None` without an audit trail.
     pub(crate) audit: Option<AuditTrail>,
+    pub(crate) meter: Meter,
     /// Replies to failures and reports them.
     pub(crate) answers: Arc<Answers>,
     pub(crate) extra_claims: ExtraClaimsSource<U>,

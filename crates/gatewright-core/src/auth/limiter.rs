@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::reports::Reports;
 use super::throttle_parts::ThrottleFailure;
 use crate::error::{AccessError, AuthError};
-use crate::event::{Event, EventSink, RequestContext};
+use crate::event::{Event, EventSink, Measurement, Meter, RequestContext};
 use crate::store::StoreError;
 use crate::throttle::{
-    Attempt, CLOCK_TOLERANCE, IN_FLIGHT_TIMEOUT, MAX_EXPIRED_PER_STEP, MemoryThrottle, Throttle,
-    ThrottleDigests, ThrottleOutcome, ThrottleSettings, ThrottleStep,
+    Attempt, CLOCK_TOLERANCE, IN_FLIGHT_TIMEOUT, KeyKind, MAX_EXPIRED_PER_STEP, MemoryThrottle, Purpose,
+    Throttle, ThrottleDigests, ThrottleOutcome, ThrottleSettings, ThrottleStep,
 };
 use crate::types::{ClientInfo, Clock, RandomError, SecureRandom, Timer, UserId, random_bytes};
 
@@ -32,6 +32,7 @@ pub(crate) struct Limiter {
     timer: Arc<dyn Timer>,
     randomness: Arc<dyn SecureRandom>,
     events: Arc<dyn EventSink>,
+    meter: Meter,
     /// Outcomes of attempts whose future was dropped, or that could not be stored.
     unsettled: Mutex<VecDeque<Unsettled>>,
     cleaned_at: Mutex<Option<Duration>>,
@@ -51,6 +52,7 @@ pub(super) struct Environment {
     timer: Arc<dyn Timer>,
     randomness: Arc<dyn SecureRandom>,
     events: Arc<dyn EventSink>,
+    meter: Meter,
 }
 
 impl Environment {
@@ -59,12 +61,14 @@ impl Environment {
         timer: &Arc<dyn Timer>,
         randomness: &Arc<dyn SecureRandom>,
         events: &Arc<dyn EventSink>,
+        meter: &Meter,
     ) -> Self {
         Self {
             clock: Arc::clone(clock),
             timer: Arc::clone(timer),
             randomness: Arc::clone(randomness),
             events: Arc::clone(events),
+            meter: meter.clone(),
         }
     }
 }
@@ -102,7 +106,7 @@ impl Limiter {
         failure: ThrottleFailure,
         environment: Environment,
     ) -> Self {
-        let Environment { clock, timer, randomness, events } = environment;
+        let Environment { clock, timer, randomness, events, meter } = environment;
         Self {
             parts: built.map(|(throttle, digests)| Parts { throttle, digests }),
             settings: Arc::new(settings),
@@ -111,6 +115,7 @@ impl Limiter {
             timer,
             randomness,
             events,
+            meter,
             unsettled: Mutex::default(),
             cleaned_at: Mutex::default(),
             limited: Reports::default(),
@@ -147,10 +152,7 @@ impl Limiter {
         permit.is_locked = outcome.is_locked;
         let Some(limit) = outcome.limited else { return Ok(permit) };
         permit.reserved = None;
-        if let Some(count) = self.limited.record(self.timer.now()) {
-            let (purpose, kind, client) = (attempt.purpose(), limit.kind, &permit.subject.client);
-            self.emit(&Event::Throttled { purpose, kind, client, count }, &permit.subject);
-        }
+        self.report_limited(attempt.purpose(), limit.kind, &permit.subject);
         if outcome.is_exhausted {
             return Err(AccessError::SessionEnded.into());
         }
@@ -166,10 +168,7 @@ impl Limiter {
         let attempt = parts.digests.refused_request((&subject.client).into());
         let step = ThrottleStep::acquire(&attempt, 0, &self.settings, self.clock.now());
         let Some(limit) = self.refused.run(&step).limited else { return Ok(()) };
-        if let Some(count) = self.limited.record(self.timer.now()) {
-            let (purpose, kind, client) = (attempt.purpose(), limit.kind, &subject.client);
-            self.emit(&Event::Throttled { purpose, kind, client, count }, subject);
-        }
+        self.report_limited(attempt.purpose(), limit.kind, subject);
         Err(AuthError::TooManyAttempts { retry_after: limit.retry_after })
     }
 
@@ -251,6 +250,14 @@ impl Limiter {
         }
         if let (Some(stage), Some(user)) = (outcome.lock, &subject.user) {
             self.emit(&Event::AccountLocked { user, stage }, subject);
+        }
+    }
+
+    /// The event is emitted at most once a minute, with a count; the measurement is made each time.
+    fn report_limited(&self, purpose: Purpose, kind: KeyKind, subject: &Subject) {
+        self.meter.record(|| Measurement::Limited { key: kind });
+        if let Some(count) = self.limited.record(self.timer.now()) {
+            self.emit(&Event::Throttled { purpose, kind, client: &subject.client, count }, subject);
         }
     }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::build_error::BuildError;
 use super::inner::Settings;
 use super::refusal_floor::MAX_REFUSAL_FLOOR;
+use crate::cache::MAX_CACHE_CAPACITY;
+use crate::http::is_realm;
 use crate::password::PasswordRules;
 use crate::token::{MAX_ACCESS_LIFETIME, MAX_LARGE_TOKEN_BYTES, MAX_REFRESH_LIFETIME, MAX_TOKEN_BYTES};
 use crate::types::MAX_SCOPES_BYTES;
@@ -103,4 +105,26 @@ fn whole_seconds(setting: &'static str, span: Duration) -> Result<(), BuildError
     }
     let error = BuildError::new(setting, "must be a positive number of whole seconds");
     Err(error.with_found(format_args!("{span:?}")))
+}
+
+/// # Errors
+/// The realm cannot be written in a challenge.
+pub(super) fn check_realm(realm: Option<&str>) -> Result<(), BuildError> {
+    match realm {
+        Some(realm) if !is_realm(realm) => {
+            let error = BuildError::new("realm", "must be visible ASCII without quotes and backslashes");
+            Err(error.with_found(format_args!("{realm:?}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// # Errors
+/// The cache would hold no session, or too many.
+pub(super) fn check_cache_capacity(sessions: usize) -> Result<(), BuildError> {
+    if (1..=MAX_CACHE_CAPACITY).contains(&sessions) {
+        return Ok(());
+    }
+    let rule = "must be 1 to 10000000; to disable the cache, use RevocationCheck::ReadThrough";
+    Err(BuildError::new("cache_capacity", rule).with_found(sessions))
 }

@@ -48,6 +48,11 @@ impl HeartbeatMonitor {
         self.sent_at.store(0, Ordering::SeqCst);
     }
 
+    /// When the latest heartbeat that came back was sent; 1970 before the first one.
+    pub(crate) fn sent_at(&self) -> Timestamp {
+        Timestamp::from_micros(self.sent_at.load(Ordering::SeqCst))
+    }
+
     /// Whether the feed is live at `now`. It is not after the clock was set back by more than
     /// [`HEARTBEAT_TIMEOUT`].
     pub(crate) fn is_live(&self, now: Timestamp) -> bool {

@@ -15,7 +15,7 @@ use super::distrust::Distrust;
 use super::generations::{GenerationSnapshot, Generations};
 use super::heartbeat::{HeartbeatMonitor, is_heartbeat};
 use super::recent_messages::RecentMessages;
-use crate::event::{Event, EventSink, RequestContext};
+use crate::event::{Event, EventSink, Measurement, Meter, RequestContext};
 use crate::revocation::{
     CACHE_TTL_WITHOUT_FEED, FeedCodec, FeedReach, Received, Revocation, RevocationListener, Revoked,
 };
@@ -40,6 +40,7 @@ pub(crate) struct SessionCache<U> {
     ttl: Duration,
     clock: Arc<dyn Clock>,
     events: Arc<dyn EventSink>,
+    meter: Meter,
 }
 
 /// A cached session, valid while the generations of the snapshot are unchanged.
@@ -60,7 +61,7 @@ impl<U: AuthUser> SessionCache<U> {
         reach: FeedReach,
         codec: Arc<FeedCodec>,
         clock: Arc<dyn Clock>,
-        events: Arc<dyn EventSink>,
+        (events, meter): (Arc<dyn EventSink>, Meter),
     ) -> Self {
         Self {
             sessions: quick_cache::sync::Cache::new(capacity),
@@ -72,6 +73,7 @@ impl<U: AuthUser> SessionCache<U> {
             ttl: reach.cache_ttl(),
             clock,
             events,
+            meter,
         }
     }
 
@@ -133,10 +135,14 @@ impl<U: AuthUser> SessionCache<U> {
     }
 
     fn receive_heartbeat(&self, text: &str) -> Option<Received> {
-        match &self.heartbeat {
-            Some(heartbeat) => heartbeat.receive(text, self.clock.now(), || self.clear()),
-            None => is_heartbeat(text).then_some(Received::Ignored),
+        let Some(heartbeat) = &self.heartbeat else {
+            return is_heartbeat(text).then_some(Received::Ignored);
+        };
+        let received = heartbeat.receive(text, self.clock.now(), || self.clear());
+        if received == Some(Received::OwnHeartbeat) {
+            self.meter.record(|| Measurement::FeedHeartbeat { sent_at: heartbeat.sent_at() });
         }
+        received
     }
 
     /// Emits an event about rejected messages, once a minute at most.

@@ -14,7 +14,7 @@ use crate::http::Fields;
 use crate::password::{AccountKey, check_form};
 use crate::revocation::Revocation;
 use crate::store::{Account, AccountCounts, AccountStore, AuthUser, CreateOutcome, NewAccount, StoreError};
-use crate::throttle::ThrottleDigests;
+use crate::throttle::{Purpose, ThrottleDigests};
 use crate::types::{
     ClientInfo, Email, Epoch, InvalidUsername, MAX_EMAIL_BYTES, Password, RoleName, SessionId, UnknownRole,
     UserId, Username, Usernames, search_key,
@@ -116,7 +116,8 @@ impl<U: AuthUser> Auth<U> {
             permit.spent();
             accounts.create_or_report(registration, role).await
         };
-        self.inner.answerable(self.inner.with_refusal_floor(&client, 1, create, Result::is_ok)).await
+        let call = self.inner.with_refusal_floor(&client, 1, create, Result::is_ok);
+        self.inner.answerable(self.inner.measured(Purpose::Register, call)).await
     }
 }
 

@@ -20,7 +20,7 @@ use crate::revocation::Revocation;
 use crate::store::{
     AuthUser, CompareAndSwap, Session, SessionSeed, StoredPassword, TokenDigest, Validity, first_token_id,
 };
-use crate::throttle::ThrottleDigests;
+use crate::throttle::{Purpose, ThrottleDigests};
 use crate::types::{Amr, ClientInfo, Epoch, Password, PasswordHash, SessionId, UserId};
 
 /// How often a password change is tried if another change replaces hash or epoch at the same time.
@@ -128,7 +128,8 @@ impl<U: AuthUser> Auth<U> {
         let is_refused = |outcome: &Result<_, _>| matches!(outcome, Err(AuthError::IncorrectPassword {}));
         let (client, hashes) = (change.client.clone(), hashes_of_refusal(&change.current));
         let call = async move { accounts.change_limited_password(identity, change).await };
-        self.inner.answerable(self.inner.with_refusal_floor(&client, hashes, call, is_refused)).await
+        let call = self.inner.with_refusal_floor(&client, hashes, call, is_refused);
+        self.inner.answerable(self.inner.measured(Purpose::ChangePassword, call)).await
     }
 }
 

@@ -11,7 +11,7 @@ use crate::password::{
     verify_bounded,
 };
 use crate::store::{AuthUser, CompareAndSwap};
-use crate::throttle::{ClientOrigin, ThrottleDigests};
+use crate::throttle::{ClientOrigin, Purpose, ThrottleDigests};
 use crate::types::{ClientInfo, LoginName, Password, Scopes, UserId};
 
 /// A login: user name, password and requested scopes.
@@ -121,7 +121,7 @@ impl<U: AuthUser> Auth<U> {
         let is_refused = |outcome: &Result<_, _>| matches!(outcome, Err(AuthError::Login(_)));
         let (client, hashes) = (login.client().clone(), hashes_of_refusal(&login.password));
         let call = self.inner.with_refusal_floor(&client, hashes, self.login_at_once(login), is_refused);
-        self.inner.answerable(call).await
+        self.inner.answerable(self.inner.measured(Purpose::Login, call)).await
     }
 
     /// Logs a user in. A refusal is not held back.

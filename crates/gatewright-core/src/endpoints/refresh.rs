@@ -104,15 +104,17 @@ impl<U: AuthUser> Auth<U> {
         let client = refresh.client.clone();
         let call = async {
             let refreshed = self.refresh_or_refuse(refresh).await;
+            self.inner.measure_refresh(refreshed.as_ref().map(|(_, is_grace)| *is_grace));
             if matches!(refreshed, Err(AuthError::Refresh(_))) {
                 self.inner.limiter.count_refused(&self.inner.subject(None, client))?;
             }
-            refreshed
+            refreshed.map(|(pair, _)| pair)
         };
         self.inner.answerable(call).await
     }
 
-    async fn refresh_or_refuse(&self, refresh: Refresh) -> Result<TokenPair, AuthError> {
+    /// Returns the pair, and whether its refresh token was current already.
+    async fn refresh_or_refuse(&self, refresh: Refresh) -> Result<(TokenPair, bool), AuthError> {
         let now = self.inner.now();
         let claims = self.inner.verify_refresh(&refresh.token, now)?;
         let (session, user) = self.inner.open_session(&claims, now).await?;
@@ -137,7 +139,7 @@ impl<U: AuthUser> Auth<U> {
             pair
         };
         self.inner.emit(&Event::Refreshed { user: &session.user, session: session.id, grace });
-        Ok(pair)
+        Ok((pair, grace))
     }
 }
 

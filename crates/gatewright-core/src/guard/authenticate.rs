@@ -10,6 +10,7 @@ use super::identity::Identity;
 use crate::auth::{Failure, Inner, Shared};
 use crate::cache::{ActiveUser, CachedSession, LiveSession};
 use crate::error::{AccessError, AuthError};
+use crate::event::{CacheResult, Measurement};
 use crate::http::BearerToken;
 use crate::store::AuthUser;
 use crate::token::{TokenKind, VerifiedClaims};
@@ -23,12 +24,24 @@ pub(crate) async fn authenticate<U: AuthUser>(
     let claims = verify(inner, bearer.expose())?;
     let session = async {
         let (session, epoch) = session_of(&claims)?;
-        match inner.cache.as_ref().and_then(|cache| cache.get(session, &claims, epoch, inner.now())) {
+        match find_cached(inner, &claims, session, epoch) {
             Some(session) => Ok(session),
             None => read(inner, &claims, session, epoch).await,
         }
     };
     identify(inner, &claims, session.await)
+}
+
+fn find_cached<U: AuthUser>(
+    inner: &Inner<U>,
+    claims: &VerifiedClaims,
+    session: SessionId,
+    epoch: Epoch,
+) -> Option<Arc<CachedSession<U>>> {
+    let found = inner.cache.as_ref()?.get(session, claims, epoch, inner.now());
+    let result = if found.is_some() { CacheResult::Hit } else { CacheResult::Miss };
+    inner.meter.record(|| Measurement::CacheLookup { result });
+    found
 }
 
 /// Authenticates an access token from the stores, never from the cache. Endpoints that change

@@ -46,15 +46,32 @@ impl<U: AuthUser> Auth<U> {
         view: &RequestView<'_>,
         earlier: Option<&Caller<U>>,
     ) -> impl Future<Output = Result<Option<Identity<U>>, Error>> + Send + use<U> {
+        self.identify(view, earlier, true)
+    }
+
+    /// Authenticates the caller. `decides` says that no requirement follows, so that this is the guard's decision.
+    fn identify(
+        &self,
+        view: &RequestView<'_>,
+        earlier: Option<&Caller<U>>,
+        decides: bool,
+    ) -> impl Future<Output = Result<Option<Identity<U>>, Error>> + Send + use<U> {
         let authenticated = earlier.and_then(|caller| caller.user_of(self)).cloned();
         let bearer = if authenticated.is_some() { Ok(None) } else { self.inner.bearer(view) };
         let inner = self.inner.clone();
         async move {
-            let Some(bearer) = bearer.map_err(|refusal| inner.error(refusal))? else {
-                return Ok(authenticated);
+            let identified = match bearer {
+                Ok(None) => Ok(authenticated),
+                Ok(Some(bearer)) => {
+                    let identity = authenticate::authenticate(&inner, &bearer).await;
+                    identity.map(Some).map_err(|failure| inner.failed(failure))
+                }
+                Err(refusal) => Err(inner.error(refusal)),
             };
-            let identity = authenticate::authenticate(&inner, &bearer).await;
-            identity.map(Some).map_err(|failure| inner.failed(failure))
+            if decides {
+                inner.measure_optional_guard(&identified);
+            }
+            identified
         }
     }
 
@@ -64,6 +81,12 @@ impl<U: AuthUser> Auth<U> {
     /// An error with the answer 401 without an identity, or with one that another `Auth` made; 403 if the
     /// caller lacks a role or scope. Answer it with [`Error::reply_for`], which emits its event.
     pub fn authorize(&self, who: Option<Identity<U>>, need: &Requirement) -> Result<Identity<U>, Error> {
+        let decision = self.decide(who, need);
+        self.inner.measure_guard(&decision);
+        decision
+    }
+
+    fn decide(&self, who: Option<Identity<U>>, need: &Requirement) -> Result<Identity<U>, Error> {
         let Some(identity) = who.filter(|identity| identity.issued_by(self)) else {
             return Err(self.inner.error(AccessError::NoCredential));
         };
@@ -126,9 +149,16 @@ impl<U: AuthUser> Auth<U> {
         earlier: Option<&Caller<U>>,
         need: Requirement,
     ) -> impl Future<Output = Result<Identity<U>, Error>> + Send + use<U> {
-        let who = self.authenticate_with(view, earlier);
+        let who = self.identify(view, earlier, false);
         let auth = self.clone();
-        async move { auth.authorize(who.await?, &need) }
+        async move {
+            let decision = match who.await {
+                Ok(who) => auth.decide(who, &need),
+                Err(error) => Err(error),
+            };
+            auth.inner.measure_guard(&decision);
+            decision
+        }
     }
 
     /// Authenticates a service by its `X-API-Key`, and checks the key's scopes against a requirement.
@@ -177,7 +207,9 @@ impl<U: AuthUser> Auth<U> {
         need: &Requirement,
     ) -> Result<ApiKeyIdentity<U>, Error> {
         let authorized = self.authorize_api_key(read_api_key(view), need, || self.client(view));
-        authorized.map_err(|kind| self.inner.error(kind))
+        let decision = authorized.map_err(|kind| self.inner.error(kind));
+        self.inner.measure_guard(&decision);
+        decision
     }
 
     /// `client` is called for an unknown key alone, which is counted.
@@ -226,7 +258,9 @@ impl<U: AuthUser> Auth<U> {
                 Ok(extra) => Ok((extra, identity)),
                 Err(mismatch) => {
                     let cause = AccessError::ExtraClaims { type_name: mismatch.type_name() };
-                    Err(auth.inner.failed(Failure::about(cause, identity.claims())))
+                    let decision = Err(auth.inner.failed(Failure::about(cause, identity.claims())));
+                    auth.inner.measure_guard(&decision);
+                    decision
                 }
             }
         }
@@ -245,7 +279,9 @@ impl<U: AuthUser> Auth<U> {
         let read = self.inner.bearer(view).and_then(|bearer| bearer.ok_or(AccessError::NoCredential));
         let claims = read.map_err(AuthError::from);
         let claims = claims.and_then(|bearer| authenticate::verify(&self.inner, bearer.expose()));
-        claims.map_err(|kind| self.inner.error(kind))
+        let decision = claims.map_err(|kind| self.inner.error(kind));
+        self.inner.measure_guard(&decision);
+        decision
     }
 }
 

@@ -26,6 +26,21 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// All purposes.
+    pub const ALL: [Self; 4] = [Self::Login, Self::Register, Self::ChangePassword, Self::RefusedRequest];
+
+    /// The name, as a label of metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Register => "register",
+            Self::ChangePassword => "change_password",
+            Self::RefusedRequest => "refused_request",
+        }
+    }
+
+    /// The text that is part of digests.
     const fn label(self) -> &'static str {
         match self {
             Self::Login => "login",
@@ -71,6 +86,45 @@ pub enum KeyKind {
 }
 
 impl KeyKind {
+    /// All kinds.
+    pub const ALL: [Self; 14] = [
+        Self::Account,
+        Self::Pair,
+        Self::Network,
+        Self::WideNetwork,
+        Self::SharedNetwork,
+        Self::Owner,
+        Self::Nobody,
+        Self::Registrations,
+        Self::WideRegistrations,
+        Self::SharedRegistrations,
+        Self::Session,
+        Self::RefusedRequests,
+        Self::WideRefusedRequests,
+        Self::SharedRefusedRequests,
+    ];
+
+    /// The name, as a label of metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Pair => "pair",
+            Self::Network => "network",
+            Self::WideNetwork => "wide_network",
+            Self::SharedNetwork => "shared_network",
+            Self::Owner => "owner",
+            Self::Nobody => "nobody",
+            Self::Registrations => "registrations",
+            Self::WideRegistrations => "wide_registrations",
+            Self::SharedRegistrations => "shared_registrations",
+            Self::Session => "session",
+            Self::RefusedRequests => "refused_requests",
+            Self::WideRefusedRequests => "wide_refused_requests",
+            Self::SharedRefusedRequests => "shared_refused_requests",
+        }
+    }
+
     const fn code(self) -> u8 {
         match self {
             Self::Account => 1,
