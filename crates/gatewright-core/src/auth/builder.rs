@@ -214,7 +214,7 @@ impl<U: AuthUser> AuthBuilder<U> {
         self
     }
 
-    /// Sets how many sessions the cache holds: 1 to [`MAX_CACHE_CAPACITY`], and
+    /// Sets how many sessions the cache holds: 1 to [`MAX_CACHE_CAPACITY`](crate::cache::MAX_CACHE_CAPACITY), and
     /// [`DEFAULT_CACHE_CAPACITY`] unless set.
     pub const fn with_cache_capacity(mut self, sessions: usize) -> Self {
         self.cache_capacity = sessions;
