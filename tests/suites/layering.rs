@@ -155,7 +155,7 @@ fn crates_depend_only_on_allowed_crates_of_the_workspace() {
         ("gatewright-core", &[][..]),
         ("gatewright-jwt", &["gatewright-core"]),
         ("gatewright-jwks", &["gatewright-core", "gatewright-jwt"]),
-        ("gatewright-cli", &["gatewright-core", "gatewright-jwt", "gatewright-password"]),
+        ("gatewright-cli", &["gatewright-core", "gatewright-jwt", "gatewright-password", "gatewright-sqlx"]),
         ("gatewright-password", &["gatewright-core"]),
         ("gatewright-memory", &["gatewright-core"]),
         ("gatewright-metrics", &["gatewright-core"]),

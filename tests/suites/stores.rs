@@ -10,6 +10,7 @@ mod shared_pools;
 mod expired_sessions;
 mod throttle;
 mod audit;
+mod audit_crash;
 #[cfg(unix)]
 mod database_files;
 

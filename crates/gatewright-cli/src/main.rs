@@ -1,5 +1,5 @@
 //! The command `gatewright`: generates and publishes keys, inspects and verifies tokens with the rules of
-//! the library, builds filters of breached passwords, and measures the costs of hashes.
+//! the library, builds filters of breached passwords, measures the costs of hashes, and verifies the audit trail.
 
 mod output;
 mod lines;
@@ -10,6 +10,8 @@ mod profile;
 mod verify;
 mod calibrate;
 mod password;
+#[cfg(feature = "audit")]
+mod audit;
 
 use std::process::ExitCode;
 
@@ -34,6 +36,10 @@ enum Command {
     /// Build lists of passwords that are refused, measure the costs of hashes
     #[command(subcommand)]
     Password(password::Passwords),
+    /// Read, export and verify the audit trail of the database in DATABASE_URL
+    #[cfg(feature = "audit")]
+    #[command(subcommand)]
+    Audit(audit::Audit),
 }
 
 #[derive(Debug, Subcommand)]
@@ -60,6 +66,8 @@ fn main() -> ExitCode {
         Command::Token(Token::Inspect(inspect)) => inspect.run(),
         Command::Token(Token::Verify(verify)) => verify.run(),
         Command::Password(password) => password.run(),
+        #[cfg(feature = "audit")]
+        Command::Audit(audit) => audit.run(),
     };
     done.unwrap_or_else(|failure| {
         output::warn(&failure);

@@ -37,5 +37,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         stop.received().await;
         handle.stop(true).await;
     });
-    Ok(server.await?)
+    let served = server.await;
+    run::finish(&auth).await;
+    Ok(served?)
 }

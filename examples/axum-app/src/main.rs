@@ -19,5 +19,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let auth = run::prepare(&config).await?;
     let stop = Stop::listen()?;
     run::announce(listener.local_addr()?);
-    Ok(serve_until(stop.received(), listener, &auth).await?)
+    let served = serve_until(stop.received(), listener, &auth).await;
+    run::finish(&auth).await;
+    Ok(served?)
 }

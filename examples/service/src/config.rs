@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use gatewright::store::Prefix;
 
+use crate::audit;
+
 /// The file of a generated secret.
 const KEY_FILE: &str = "gatewright.key";
 
@@ -50,6 +52,10 @@ pub struct Config {
     pub pepper_file: Option<String>,
     /// `AUTH_PREVIOUS_PEPPERS_FILE`, if set.
     pub previous_peppers_file: Option<String>,
+    /// `AUTH_AUDIT`: whether the SQL database of the accounts has an audit trail.
+    pub audit: bool,
+    /// `AUTH_AUDIT_KEY_FILE`, if set.
+    pub audit_key_file: Option<String>,
     /// `ADMIN_EMAIL`.
     pub admin_email: String,
     /// `ADMIN_PASSWORD`, if set.
@@ -110,6 +116,8 @@ impl Config {
             breached_passwords: text("AUTH_BREACHED_PASSWORDS_FILE")?,
             pepper_file: text("AUTH_PEPPER_FILE")?,
             previous_peppers_file: text("AUTH_PREVIOUS_PEPPERS_FILE")?,
+            audit: switch(audit::SWITCH)?,
+            audit_key_file: text(audit::KEY_FILE)?,
             admin_email: text("ADMIN_EMAIL")?.unwrap_or_else(|| "admin@example.com".to_owned()),
             admin_password: text("ADMIN_PASSWORD")?,
         })
@@ -127,6 +135,15 @@ fn text(name: &str) -> Result<Option<String>, Box<dyn Error>> {
 fn name(variable: &str, default: &str) -> Result<String, Box<dyn Error>> {
     let name = text(variable)?.unwrap_or_else(|| default.to_owned());
     if name.is_empty() { Err(format!("{variable}: is empty").into()) } else { Ok(name) }
+}
+
+/// `on` unless set.
+fn switch(name: &str) -> Result<bool, Box<dyn Error>> {
+    match text(name)?.as_deref() {
+        None | Some("on") => Ok(true),
+        Some("off") => Ok(false),
+        Some(_) => Err(format!("{name}: must be on or off").into()),
+    }
 }
 
 fn number(name: &str, default: u64) -> Result<u64, Box<dyn Error>> {

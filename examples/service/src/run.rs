@@ -12,6 +12,7 @@ use gatewright::Auth;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use crate::audit;
 use crate::config::Config;
 use crate::start;
 
@@ -66,6 +67,11 @@ pub async fn prepare(config: &Config) -> Result<Auth, Box<dyn Error>> {
     };
     start::first_admin(&auth, config, show).await?;
     Ok(auth)
+}
+
+/// Ends the service after its last request: the audit trail stores what waits.
+pub async fn finish(auth: &Auth) {
+    audit::flush(auth).await;
 }
 
 /// The error of a program that cannot bind its address.

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use gatewright::audit::AuditStore;
+use gatewright::audit::{AuditReach, AuditSettings, AuditStore};
 use gatewright::auth::AuthBuilder;
 use gatewright::error::PolicyError;
 use gatewright::http::TrustedProxies;
@@ -15,6 +15,7 @@ use gatewright::{
     PostgresStore, RedisFeed, RedisStore, RoleScopes, SqliteStore,
 };
 
+use crate::audit;
 use crate::config::{Config, random_text};
 use crate::keys::ring;
 use crate::model::{Role, Scope, scopes_of};
@@ -33,6 +34,7 @@ pub async fn open(config: &Config) -> Result<Auth, Box<dyn Error>> {
             "session_lifetime" => "AUTH_SESSION_DAYS",
             "refresh_grace" => "AUTH_REFRESH_GRACE_SECONDS",
             "refusal_floor" => "AUTH_REFUSAL_FLOOR_MILLISECONDS",
+            "audit_settings" => audit::KEY_FILE,
             other => other,
         };
         format!("{variable}: {}", error.explain()).into()
@@ -89,9 +91,13 @@ where
     let feed = RedisFeed::connect_on(url, &config.redis_prefix).await.map_err(failed)?;
     let sessions = sessions.with_prefix(config.redis_prefix.clone());
     let builder = Auth::builder(store.clone(), sessions.clone(), tokens(config)?, hasher)
-        .with_accounts(store)
+        .with_accounts(store.clone())
         .with_throttle(sessions)
         .with_revocation_feed(feed);
+    let builder = match store.audit_reach() {
+        AuditReach::Database => builder.with_audit(store, AuditSettings::new()),
+        _ => builder,
+    };
     settings(builder, config)
 }
 
@@ -133,7 +139,7 @@ fn settings(builder: AuthBuilder<Account>, config: &Config) -> Result<AuthBuilde
     }
     let proxies = TrustedProxies::parse(&config.trusted_proxies);
     let proxies = proxies.map_err(|error| format!("AUTH_TRUSTED_PROXIES: {error}"))?;
-    Ok(builder
+    Ok(audit::apply(builder, config)?
         .with_role_scopes(scopes)
         .with_api_keys(api_keys)
         .with_trusted_proxies(proxies)

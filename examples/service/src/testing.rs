@@ -142,6 +142,8 @@ pub fn config(database_url: &str) -> Config {
         breached_passwords: None,
         pepper_file: None,
         previous_peppers_file: None,
+        audit: true,
+        audit_key_file: None,
         admin_password: Some(ADMIN_PASSWORD.to_owned()),
     }
 }

@@ -146,7 +146,7 @@ async fn rows_wait_while_the_store_is_down_and_logins_go_on() {
 }
 
 #[tokio::test]
-async fn rows_beyond_the_queue_are_counted_in_one_row() {
+async fn rows_beyond_the_queue_are_counted_and_not_stored() {
     let (world, outage) = failing(settings().with_queue_rows(10)).await;
     outage.fail_method(Method::AppendRows);
     for _ in 0..1_000 {
@@ -156,12 +156,15 @@ async fn rows_beyond_the_queue_are_counted_in_one_row() {
     outage.recover();
     let rows = rows(&world).await;
     let stored = rows.iter().filter(|row| row.record.event == "LoggedIn").count();
-    let overflow: Vec<_> = rows.iter().filter(|row| row.record.event == "AuditOverflow").collect();
-    assert_eq!(overflow.len(), 1, "{:?}", summary(&rows));
-    // The writer had taken some of them.
-    assert!((10..=120).contains(&stored), "{stored}");
-    let expected = format!("LoggedIn={} LoginRefused=1", 1_000 - stored);
-    assert_eq!(overflow[0].record.detail.as_deref(), Some(&*expected));
+    let overflows: Vec<_> = rows.iter().filter(|row| row.record.event == "AuditOverflow").collect();
+    // The writer may have taken rows and counts before the store failed.
+    assert!((1..=2).contains(&overflows.len()) && (10..=20).contains(&stored), "{:?}", summary(&rows));
+    let parts = overflows.iter().flat_map(|row| row.record.detail.as_deref().unwrap().split(' '));
+    let counted = |event: &str| {
+        let own = parts.clone().filter_map(|part| part.strip_prefix(event)?.strip_prefix('='));
+        own.map(|count| count.parse::<usize>().unwrap()).sum::<usize>()
+    };
+    assert_eq!((counted("LoggedIn"), counted("LoginRefused")), (1_000 - stored, 1));
     assert!(world.auth.audit().unwrap().verify(&[]).await.unwrap().damage.is_empty());
 }
 

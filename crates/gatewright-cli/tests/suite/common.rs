@@ -17,8 +17,16 @@ pub(crate) struct Done {
 }
 
 pub(crate) fn run(arguments: &[&str], input: &[u8]) -> Done {
+    run_with(arguments, &[], input)
+}
+
+/// As [`run`], with these variables.
+pub(crate) fn run_with(arguments: &[&str], variables: &[(&str, &str)], input: &[u8]) -> Done {
     let mut child = Command::new(env!("CARGO_BIN_EXE_gatewright"))
         .args(arguments)
+        .env_remove("DATABASE_URL")
+        .env_remove("AUTH_AUDIT_KEY_FILE")
+        .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

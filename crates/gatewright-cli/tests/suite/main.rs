@@ -4,6 +4,8 @@
 
 mod common;
 
+#[cfg(feature = "audit")]
+mod audit;
 mod inspect;
 mod keys;
 mod password;

@@ -181,9 +181,16 @@ impl Writer {
         let mut is_flushed = false;
         while rows.len() < BATCH && !is_flushed {
             let salt = random_bytes(&*core.randomness)?;
-            if rows.is_empty() && chain.is_new() && !taken.is_empty() {
-                let started = AuditRecord::new(core.clock.now(), STARTED, AuditOutcome::Succeeded);
-                rows.push(chain.append(started, salt));
+            if rows.is_empty()
+                && chain.is_new()
+                && let Some(first) = taken.front()
+            {
+                // No row of a chain is older than the rows before it, unless a clock was set back.
+                let time = match first {
+                    Entry::Record(record, _) => record.time,
+                    Entry::Flush(_) => core.clock.now(),
+                };
+                rows.push(chain.append(AuditRecord::new(time, STARTED, AuditOutcome::Succeeded), salt));
                 continue;
             }
             match taken.pop_front() {

@@ -32,6 +32,9 @@ pub fn without_api_keys_introspection_is_404(program: &str, folder: &str) {
 /// The error names the variable. It never has the value of a secret, nor a password in a URL.
 pub fn an_unsafe_setting_is_refused_by_name_and_not_repeated(program: &str, folder: &str) {
     let directory = new_directory(folder);
+    let key = directory.join("audit.key");
+    std::fs::write(&key, secret()).unwrap();
+    let key = key.to_str().unwrap();
     let refused = [
         ("AUTH_SECRET_KEY", "", "is missing"),
         ("AUTH_SECRET_KEY", "your-secret-key", "is a placeholder"),
@@ -62,6 +65,10 @@ pub fn an_unsafe_setting_is_refused_by_name_and_not_repeated(program: &str, fold
         ("AUTH_BREACHED_PASSWORDS_FILE", "/nowhere/pwned", "/nowhere/pwned: "),
         ("AUTH_PEPPER_FILE", "/nowhere/pepper", "/nowhere/pepper cannot be read"),
         ("AUTH_PREVIOUS_PEPPERS_FILE", "/nowhere/peppers", "/nowhere/peppers cannot be read"),
+        ("AUTH_AUDIT", "yes", "must be on or off"),
+        ("AUTH_AUDIT_KEY_FILE", "/nowhere/key", "/nowhere/key cannot be read"),
+        ("AUTH_AUDIT_KEY_FILE", "/dev/null", "/dev/null: an audit key must have 32 to 1024 bytes"),
+        ("AUTH_AUDIT_KEY_FILE", key, "are set, and there is no audit trail"),
         ("ADMIN_EMAIL", "nobody", "not a valid email address"),
     ];
     for (name, value, problem) in refused {
