@@ -4,7 +4,7 @@ use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-use gatewright::audit::{AuditFilter, AuditKey, AuditSettings, AuditStore, verify};
+use gatewright::audit::{AuditFilter, AuditKey, AuditSettings, verify};
 use gatewright::{MySqlStore, PostgresStore, SqliteStore};
 use gatewright_tests::World;
 use gatewright_tests::database::Database;
@@ -92,7 +92,8 @@ async fn rows<D: Database>(url: &str) -> usize {
     let logins = rows.iter().filter(|row| row.record.event == "LoggedIn").count();
     let filter = AuditFilter::new().of_event("AuditOverflow");
     let lost = store.page_rows(&filter, None, u32::MAX).await.unwrap();
-    let counts =
-        lost.iter().filter_map(|row| row.record.detail.as_deref()?.strip_prefix("LoggedIn=")?.parse().ok());
+    let counts = lost
+        .iter()
+        .filter_map(|row| row.record.detail.as_deref()?.strip_prefix("LoggedIn=")?.parse::<usize>().ok());
     logins + counts.sum::<usize>()
 }
