@@ -20,7 +20,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright::endpoints::Endpoint;
 use gatewright::http::{BodyCollector, Headers, MAX_TRUSTED_PROXIES, RequestView, TrustedProxies};
 use gatewright::token::{
-    Algorithm, Issuers, JwkSet, KeyRing, MAX_JWKS_KEYS, SigningKey, TokenKind, TokenVerifier, VerifyingKey,
+    Algorithm, GithubId, Issuers, JwkSet, KeyRing, MAX_JWKS_KEYS, SigningKey, TokenKind, TokenProfile,
+    TokenVerifier, VerifyingKey,
 };
 use gatewright::types::{MAX_EMAIL_BYTES, MAX_USERNAME_BYTES, MAX_USERNAME_KEY_BYTES, Timestamp, Username};
 use gatewright::{Auth, Email, HashingPool, Jwt, LoginName, MemoryStore, RoleName};
@@ -33,16 +34,18 @@ const AUDIENCE: &str = "https://api.example";
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
 /// One key in four verifiers: plain, with a cache, as the application's own issuer, and as an
-/// outside issuer.
+/// outside issuer. The same key without the right to sign in verifiers with a profile each.
 struct Verifiers {
     plain: Jwt,
     cached: Jwt,
     own: Issuers<Jwt>,
     outside: Issuers,
+    profiled: Vec<Jwt>,
 }
 
 static VERIFIERS: LazyLock<Verifiers> = LazyLock::new(|| {
     let key = SigningKey::from_secret(Algorithm::Hs256, SECRET).unwrap().with_id("hs1").unwrap();
+    let verifying = KeyRing::verifying([key.verifying_key().clone()]).unwrap();
     let ring = KeyRing::new(key);
     let builder = || Jwt::builder(ring.clone()).issuer(ISSUER).audience(AUDIENCE);
     let own = Issuers::new().with_own(builder().build().unwrap()).unwrap();
@@ -52,13 +55,52 @@ static VERIFIERS: LazyLock<Verifiers> = LazyLock::new(|| {
         cached: builder().with_cache(64).build().unwrap(),
         own,
         outside,
+        profiled: profiles().into_iter().map(|profile| with_profile(&verifying, profile)).collect(),
     }
 });
+
+/// Profiles that together have every kind of part.
+fn profiles() -> Vec<TokenProfile> {
+    vec![
+        TokenProfile::rfc9068(),
+        TokenProfile::auth0().with_clients(["web"]),
+        TokenProfile::entra_id(AUDIENCE, [""; 0]).dangerous().with_all_tenants(),
+        TokenProfile::cognito([AUDIENCE]),
+        TokenProfile::keycloak(AUDIENCE),
+        TokenProfile::google_id_token([AUDIENCE]),
+        TokenProfile::firebase(AUDIENCE).with_tenant("t"),
+        TokenProfile::supabase().with_clients(["web"]),
+        TokenProfile::kubernetes(AUDIENCE, ["shop:web"]),
+        TokenProfile::spring_authorization_server(),
+        TokenProfile::cloud_foundry_uaa().with_max_token_bytes(32 * 1024),
+        TokenProfile::github_actions(AUDIENCE, [GithubId::Owner(1)]),
+    ]
+}
+
+fn with_profile(ring: &KeyRing, profile: TokenProfile) -> Jwt {
+    let tenants = profile.deviations().iter().any(|one| one.contains("all tenants"));
+    let issuer = if tenants { "https://{tenantid}" } else { ISSUER };
+    Jwt::builder(ring.clone())
+        .issuer(issuer)
+        .audience(AUDIENCE)
+        .with_profile(profile.clone())
+        .build()
+        .unwrap_or_else(
+            // Supabase has an audience of its own.
+            |_| Jwt::builder(ring.clone()).issuer(issuer).with_profile(profile).build().unwrap(),
+        )
+}
 
 /// The cache and the application's own issuer give the plain verdict. From an outside issuer only
 /// access tokens are accepted, and their claims lose the session.
 fn verify(token: &str) {
-    let Verifiers { plain, cached, own, outside } = &*VERIFIERS;
+    let Verifiers { plain, cached, own, outside, profiled } = &*VERIFIERS;
+    for jwt in profiled {
+        assert!(jwt.verify(TokenKind::Refresh, token, NOW).is_err());
+        if let Ok(claims) = jwt.verify(TokenKind::Access, token, NOW) {
+            assert!(claims.expires_at() > NOW && claims.session().is_none() && claims.epoch().is_none());
+        }
+    }
     let mut accepted = false;
     for kind in TokenKind::ALL {
         let verdict = plain.verify(kind, token, NOW);

@@ -46,6 +46,10 @@
 //! - tokens that have expired, are not valid yet, or have a too long lifetime;
 //! - sender-bound tokens (`cnf`).
 //!
+//! # Tokens of other issuers
+//! Most issuers' access tokens are not as RFC 9068 says. A [`TokenProfile`] names what those of an issuer look like,
+//! and what distinguishes them from its ID, refresh and logout tokens. It has constructors for fourteen issuers.
+//!
 //! [`Claims::with_extra`](gatewright_core::Claims::with_extra) adds claims of the application's own,
 //! and [`VerifiedClaims::extra`](gatewright_core::VerifiedClaims::extra) reads them.
 

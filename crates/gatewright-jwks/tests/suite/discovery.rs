@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatewright_core::{Claims, TokenError, TokenId, TokenKind, TokenVerifier, UserId};
 use gatewright_jwks::{DiscoveryFailure, FetchFailure, RemoteIssuer, RemoteIssuerBuilder};
 use gatewright_jwt::{Algorithm, Jwt, KeyRing, NewKey, SigningKey, TokenProfile};
+use rcgen::{KeyPair, PKCS_ED25519, SigningKey as _};
 use serde_json::{Value, json};
 
 use crate::common::{AUDIENCE, ManualClock, START, Setup, issue, key, ready, verify, wait_for_fetches};
@@ -65,13 +68,35 @@ fn the_metadata_of_both_standards_name_the_key_set() {
     }
 }
 
+/// An access token in the shape of Okta's, signed with a key that the set of the issuer contains.
 #[test]
 fn the_profile_of_a_discovered_issuer_is_used() {
     let issuer = Issuer::new();
-    issuer.serve(OPENID, Response::ok(&issuer.metadata().to_string()));
-    let remote = ready(issuer.builder().with_profile(TokenProfile::keycloak(AUDIENCE)));
-    let verdict = remote.verify(TokenKind::Access, &issuer.token(), START).map(drop);
-    assert_eq!(verdict, Err(TokenError::ClaimMissing), "the token has no `typ` of Keycloak");
+    let pair = KeyPair::generate_for(&PKCS_ED25519).unwrap();
+    let encode = |text: &[u8]| URL_SAFE_NO_PAD.encode(text);
+    let set = json!({"keys": [
+        {"kty": "RSA", "kid": "e", "use": "enc", "alg": "RSA-OAEP", "n": "AA", "e": "AQAB"},
+        {"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": encode(pair.public_key_raw()), "x5c": null},
+    ]});
+    let paths =
+        vec![(OPENID, Response::ok(&issuer.metadata().to_string())), (SET, Response::ok(&set.to_string()))];
+    issuer.server.respond_with(Response::Paths(paths));
+    let now = START.as_seconds();
+    let claims = json!({
+        "iss": issuer.server.origin, "aud": AUDIENCE, "sub": "ada@example.com", "uid": "00u1", "cid": "0oab", "ver": 1,
+        "jti": "AT.1", "scp": ["items:read"], "iat": now, "exp": now + 900,
+    });
+    let header = json!({"alg": "EdDSA", "kid": "k"});
+    let signed =
+        format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()));
+    let token = format!("{signed}.{}", encode(&pair.sign(signed.as_bytes()).unwrap()));
+    let okta = ready(issuer.builder().with_profile(TokenProfile::okta().with_subject_claim("uid")));
+    let claims = okta.verify(TokenKind::Access, &token, START).unwrap();
+    assert_eq!((claims.subject().as_str(), claims.issuer()), ("00u1", issuer.server.origin.as_str()));
+    assert_eq!(okta.rejected_keys(), 1, "the key for encryption");
+    assert_eq!(verify(&ready(issuer.builder()), &token), Err(TokenError::Kind));
+    let keycloak = ready(issuer.builder().with_profile(TokenProfile::keycloak(AUDIENCE)));
+    assert_eq!(verify(&keycloak, &token), Err(TokenError::Kind));
 }
 
 /// The metadata of a failure, and why they cannot be used.
