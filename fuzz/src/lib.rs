@@ -143,8 +143,8 @@ pub fn header(data: &[u8]) {
 
 /// The input is the payload of a correctly signed token.
 pub fn claims(data: &[u8]) {
-    for typ in ["at+jwt", "rt+jwt"] {
-        verify(&sign(format!(r#"{{"alg":"HS256","typ":"{typ}","kid":"hs1"}}"#).as_bytes(), data));
+    for typ in [r#""typ":"at+jwt","#, r#""typ":"rt+jwt","#, r#""typ":"JWT","#, ""] {
+        verify(&sign(format!(r#"{{"alg":"HS256",{typ}"kid":"hs1"}}"#).as_bytes(), data));
     }
 }
 
@@ -352,7 +352,7 @@ mod tests {
     fn seeds_make_no_target_fail() {
         seeds("token", super::token, 12);
         seeds("header", super::header, 8);
-        seeds("claims", super::claims, 8);
+        seeds("claims", super::claims, 13);
         seeds("jwk", super::jwk, 4);
         seeds("jwks", super::jwks, 3);
         seeds("pem", super::pem, 9);

@@ -113,15 +113,16 @@ impl Jwt {
     ) -> Result<(Arc<VerifiedClaims>, Times), TokenError> {
         let mut raw = RawClaims::parse(opened.text, self.rules.expected(kind))?;
         let checked = match self.rules.profile.as_deref() {
-            None => self.rules.check_claims(&mut raw, kind, now)?,
-            Some(profile) => self.rules.check_profile(profile, &mut raw, opened, now)?,
+            None => self.rules.check_claims(&raw, kind, now)?,
+            Some(profile) => self.rules.check_profile(profile, &raw, opened, now)?,
         };
-        let claims = VerifiedClaims::assertion(checked.issuer, checked.claims);
-        let mut claims = claims.with_audience(checked.audience);
+        let times = checked.times;
+        let claims = read_claims(&mut raw, times, checked.subject, checked.needs_token_id)?;
+        let mut claims = VerifiedClaims::assertion(checked.issuer, claims).with_audience(checked.audience);
         if raw.has_others {
             claims = claims.with_payload(opened.text);
         }
-        Ok((Arc::new(claims), checked.times))
+        Ok((Arc::new(claims), times))
     }
 }
 
@@ -135,12 +136,13 @@ struct Opened<'a> {
     key_issuer: Option<Arc<str>>,
 }
 
-/// Claims that were checked.
+/// The claims that are compared with settings, after the comparison.
 struct Checked {
     issuer: Arc<str>,
     audience: Arc<str>,
-    claims: Claims,
+    subject: UserId,
     times: Times,
+    needs_token_id: bool,
 }
 
 /// The compact serialization (RFC 7515 §3.1): exactly three segments.
@@ -215,9 +217,10 @@ impl Rules {
         if self.accepts_type(state, &header, kind) { Ok(key) } else { Err(TokenError::Kind) }
     }
 
+    #[inline]
     fn check_claims(
         &self,
-        raw: &mut RawClaims<'_>,
+        raw: &RawClaims<'_>,
         kind: TokenKind,
         now: Timestamp,
     ) -> Result<Checked, TokenError> {
@@ -231,16 +234,21 @@ impl Rules {
         let times = raw.times()?;
         self.check_times(times, kind, now)?;
         let subject = UserId::new(raw.subject.as_deref().ok_or(TokenError::SubjectMissing)?);
-        let claims = read_claims(raw, times, subject.map_err(|_| TokenError::ClaimType)?, !self.foreign)?;
-        let (issuer, audience) = (Arc::clone(&self.issuer), Arc::clone(self.audience(kind)));
-        Ok(Checked { issuer, audience, claims, times })
+        Ok(Checked {
+            issuer: Arc::clone(&self.issuer),
+            audience: Arc::clone(self.audience(kind)),
+            subject: subject.map_err(|_| TokenError::ClaimType)?,
+            times,
+            needs_token_id: !self.foreign,
+        })
     }
 
     /// Checks the claims of another issuer's access token by its profile.
+    #[inline(never)]
     fn check_profile(
         &self,
         profile: &Prepared,
-        raw: &mut RawClaims<'_>,
+        raw: &RawClaims<'_>,
         opened: &Opened<'_>,
         now: Timestamp,
     ) -> Result<Checked, TokenError> {
@@ -253,8 +261,7 @@ impl Rules {
         profile.check_conditions(&own)?;
         let subject = profile.subject(raw.subject.as_deref(), &own)?.ok_or(TokenError::SubjectMissing)?;
         let subject = UserId::new(subject).map_err(|_| TokenError::ClaimType)?;
-        let claims = read_claims(raw, times, subject, profile.needs_token_id)?;
-        Ok(Checked { issuer, audience, claims, times })
+        Ok(Checked { issuer, audience, subject, times, needs_token_id: profile.needs_token_id })
     }
 
     #[inline]
