@@ -16,6 +16,7 @@ mod attempts;
 mod rate;
 mod network;
 mod owner;
+mod bucket;
 mod state;
 mod step;
 mod store;

@@ -101,6 +101,10 @@ impl Attempts {
         entry.is_some()
     }
 
+    pub(super) fn has(&self, id: u64) -> bool {
+        self.in_flight.iter().any(|entry| entry.id == id)
+    }
+
     /// Returns whether the reservation was there.
     pub(super) fn give_back(&mut self, id: u64) -> bool {
         remove(&mut self.in_flight, id).is_some()

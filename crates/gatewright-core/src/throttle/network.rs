@@ -8,6 +8,12 @@ use super::rate::{Budget, Rate};
 use super::settings::{IN_FLIGHT_RETRY, IN_FLIGHT_TIMEOUT, STUFFING_WINDOW, ThrottleSettings};
 use crate::types::Timestamp;
 
+/// How many attempts in flight and accounts together a state has at most. It then fits into
+/// [`MAX_STATE_BYTES`](super::MAX_STATE_BYTES).
+const MAX_ENTRIES: u32 = 4_000;
+/// How many of these are accounts at most: as many as the settings allow for an IPv6 /48.
+const MAX_ACCOUNTS: u32 = 1_600;
+
 /// The rules of a network: the settings, times the factor of its kind.
 #[derive(Clone, Copy)]
 pub(super) struct NetworkRules {
@@ -23,10 +29,13 @@ impl NetworkRules {
     pub(super) fn new(settings: &ThrottleSettings, factor: u32, finds_stuffing: bool) -> Self {
         let failures = Budget { size: settings.network_failures, interval: settings.network_interval };
         let slowed = Budget { size: 1, interval: settings.stuffing_interval };
+        let accounts = settings.stuffing_accounts.saturating_mul(factor).min(MAX_ACCOUNTS);
+        let stuffing_accounts = finds_stuffing.then_some(accounts);
+        let most_in_flight = MAX_ENTRIES.saturating_sub(stuffing_accounts.unwrap_or_default());
         Self {
             failures: failures.times(factor),
-            in_flight: settings.network_in_flight.saturating_mul(factor),
-            stuffing_accounts: finds_stuffing.then(|| settings.stuffing_accounts.saturating_mul(factor)),
+            in_flight: settings.network_in_flight.saturating_mul(factor).min(most_in_flight),
+            stuffing_accounts,
             slowed: slowed.times(factor),
             slowed_for: settings.stuffing_duration,
         }
@@ -97,6 +106,10 @@ impl Network {
         self.in_flight.push(Entry::new(id, self.seen));
     }
 
+    pub(super) fn has(&self, id: u64) -> bool {
+        self.in_flight.iter().any(|entry| entry.id == id)
+    }
+
     /// Returns whether the reservation was there.
     pub(super) fn give_back(&mut self, id: u64) -> bool {
         remove(&mut self.in_flight, id).is_some()
@@ -165,5 +178,49 @@ impl Network {
             slowed_until: from.time()?,
             slowed: Rate::read(from)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::throttle::MAX_STATE_BYTES;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+    /// The largest settings, for every factor: of a /64, a /48, an unknown proxy, and each of them in a shared bucket.
+    #[test]
+    fn the_largest_state_fits() {
+        let settings = ThrottleSettings {
+            network_in_flight: 150,
+            stuffing_accounts: 200,
+            ..ThrottleSettings::default()
+        };
+        for (factor, finds_stuffing, in_flight) in [
+            (1, true, 150),
+            (8, true, 1_200),
+            (20, false, 3_000),
+            (20, true, 2_400),
+            (160, true, 2_400),
+            (400, false, 4_000),
+        ] {
+            let rules = NetworkRules::new(&settings, factor, finds_stuffing);
+            let mut network = Network::new(NOW);
+            let admitted = (0..).take_while(|id| {
+                let is_admitted = network.wait(&rules, true).is_none();
+                network.reserve(*id);
+                is_admitted
+            });
+            assert_eq!(admitted.count(), in_flight, "factor {factor}");
+            let accounts = rules.stuffing_accounts.map_or(0, |most| u64::from(most) - 1);
+            for account in 0..accounts {
+                assert!(!network.fail(u64::MAX, account, &rules), "factor {factor}: account {account}");
+            }
+            let mut written = Writer::default();
+            network.write(&mut written);
+            // The version and the difference of the clocks come before it.
+            let bytes = written.0.len() + 9;
+            assert!(bytes <= MAX_STATE_BYTES, "factor {factor}: {bytes} bytes");
+        }
     }
 }

@@ -4,19 +4,23 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::attempts::{Attempts, since};
+use super::bucket::Bucket;
 use super::bytes::{Reader, Writer};
 use super::key::KeyKind;
 use super::network::{Network, NetworkRules};
 use super::owner::Owner;
 use super::rate::{Budget, Rate};
-use super::settings::{SHARED_NETWORK_FACTOR, ThrottleSettings, WIDE_NETWORK_FACTOR};
+use super::settings::{SHARED_BUCKET_FACTOR, SHARED_NETWORK_FACTOR, ThrottleSettings, WIDE_NETWORK_FACTOR};
 use crate::types::Timestamp;
 
 /// The longest state: 65,535 bytes. Nearly all have less than 200.
 pub const MAX_STATE_BYTES: usize = 65_535;
 
 /// How far the clock of a node may be behind the latest time that a state has seen: 1 hour. Time stands still
-/// for the state until then. A state from further in the future is moved back to the present time.
+/// for the state until then. A state from further in the future is moved back to the present time, and keeps how
+/// far that was. A later step whose time is ahead of the state by as much comes from the same clock, and its time is
+/// moved back too. So two nodes whose clocks differ end no wait by taking turns. After a pause that is as long as the
+/// difference, one wait can end early.
 pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(60 * 60);
 
 const VERSION: u8 = 1;
@@ -26,10 +30,19 @@ const LATER_VERSIONS: RangeInclusive<u8> = 2..=31;
 
 /// What the bytes of a state are.
 pub(super) enum Found {
-    /// A state at the time of the step, and whether it had to be repaired.
-    State(State, bool),
+    /// A state at the time of the step.
+    State(FoundState),
     /// A later program wrote it. It must not be overwritten.
     Later,
+}
+
+/// A state at the time of a step.
+pub(super) struct FoundState {
+    pub(super) state: State,
+    /// By how much a clock was ahead of another one. Zero if none was.
+    pub(super) skew: Duration,
+    /// Whether it was corrupt, or from the future.
+    pub(super) is_repaired: bool,
 }
 
 /// A state as a store keeps it. The bytes have a version, and only this module reads them.
@@ -87,6 +100,12 @@ impl Rules<'_> {
         Budget { size, interval }.times(self.factor())
     }
 
+    /// The failures of a shared bucket. As many are given back as keys of their own could make.
+    pub(super) fn bucket(&self) -> Budget {
+        let interval = self.settings.longest_wait / SHARED_BUCKET_FACTOR;
+        Budget { size: self.limit(), interval }
+    }
+
     fn factor(&self) -> u32 {
         let factor = match self.kind {
             KeyKind::WideNetwork | KeyKind::WideRegistrations | KeyKind::WideRefusedRequests => {
@@ -109,6 +128,8 @@ impl Rules<'_> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum State {
     Attempts(Attempts),
+    /// In place of [`Attempts`](Self::Attempts), if several keys share the state.
+    Bucket(Bucket),
     Network(Network),
     Owner(Owner),
     Metered(Metered),
@@ -122,8 +143,11 @@ pub(super) struct Metered {
 
 impl State {
     /// The state of a key that nothing is known about.
-    pub(super) const fn new(kind: KeyKind, now: Timestamp) -> Self {
-        match kind {
+    const fn new(rules: &Rules<'_>, now: Timestamp) -> Self {
+        match rules.kind {
+            KeyKind::Account | KeyKind::Pair | KeyKind::Session if rules.share > 1 => {
+                Self::Bucket(Bucket::new(now))
+            }
             KeyKind::Account | KeyKind::Pair | KeyKind::Session => Self::Attempts(Attempts::new(now)),
             KeyKind::Network | KeyKind::WideNetwork | KeyKind::SharedNetwork => {
                 Self::Network(Network::new(now))
@@ -142,8 +166,9 @@ impl State {
     /// is mended after a while. Time does not clear the failures of a user, so a user gets half of those after which
     /// only known networks may try: the row locks no account.
     fn used_up(rules: &Rules<'_>, now: Timestamp) -> Self {
-        match Self::new(rules.kind, now) {
+        match Self::new(rules, now) {
             Self::Attempts(_) => Self::Attempts(Attempts::failed(rules.limit(), now)),
+            Self::Bucket(_) => Self::Bucket(Bucket::used_up(now, rules.bucket())),
             Self::Network(_) => Self::Network(Network::used_up(now, &rules.network())),
             Self::Owner(_) => Self::Owner(Owner::failed(rules.settings.known_networks_only_after / 2, now)),
             Self::Metered(_) => {
@@ -155,25 +180,40 @@ impl State {
 
     /// The state at `now`.
     pub(super) fn load(rules: &Rules<'_>, stored: Option<&[u8]>, now: Timestamp) -> Found {
-        let Some(bytes) = stored else { return Found::State(Self::new(rules.kind, now), false) };
+        let found = |state, skew, is_repaired| Found::State(FoundState { state, skew, is_repaired });
+        let Some(bytes) = stored else { return found(Self::new(rules, now), Duration::ZERO, false) };
         if bytes.first().is_some_and(|version| LATER_VERSIONS.contains(version)) {
             return Found::Later;
         }
-        let Some(mut state) = Self::read(rules.kind, bytes) else {
-            return Found::State(Self::used_up(rules, now), true);
+        let Some((mut state, skew)) = Self::read(rules, bytes) else {
+            return found(Self::used_up(rules, now), Duration::ZERO, true);
         };
+        let is_of_fast_clock = !skew.is_zero() && since(now, state.seen()) >= Some(skew);
+        let now = if is_of_fast_clock { now.saturating_sub(skew) } else { now };
         let ahead = since(state.seen(), now).filter(|ahead| *ahead > CLOCK_TOLERANCE);
         if let Some(ahead) = ahead {
             state.rebase(ahead);
         }
         state.advance(rules, now);
-        Found::State(state, ahead.is_some())
+        found(state, skew.max(ahead.unwrap_or_default()), ahead.is_some())
+    }
+
+    /// Whether the reservation is in the state.
+    pub(super) fn has(&self, reservation: u64) -> bool {
+        match self {
+            Self::Attempts(attempts) => attempts.has(reservation),
+            Self::Bucket(bucket) => bucket.has(reservation),
+            Self::Network(network) => network.has(reservation),
+            Self::Owner(owner) => owner.attempts.has(reservation),
+            Self::Metered(_) => false,
+        }
     }
 
     /// The latest time that the state has seen. It is the time of a step, even if a node's clock is behind.
     const fn seen(&self) -> Timestamp {
         match self {
             Self::Attempts(attempts) => attempts.seen,
+            Self::Bucket(bucket) => bucket.seen,
             Self::Network(network) => network.seen,
             Self::Owner(owner) => owner.attempts.seen,
             Self::Metered(metered) => metered.seen,
@@ -183,6 +223,7 @@ impl State {
     fn advance(&mut self, rules: &Rules<'_>, now: Timestamp) {
         match self {
             Self::Attempts(attempts) => attempts.advance(now, rules.reset()),
+            Self::Bucket(bucket) => bucket.advance(now, rules.bucket()),
             Self::Network(network) => network.advance(now),
             Self::Owner(owner) => {
                 owner.advance(now, rules.reset(), rules.settings.known_network_lifetime);
@@ -194,6 +235,7 @@ impl State {
     fn rebase(&mut self, back: Duration) {
         match self {
             Self::Attempts(attempts) => attempts.rebase(back),
+            Self::Bucket(bucket) => bucket.rebase(back),
             Self::Network(network) => network.rebase(back),
             Self::Owner(owner) => owner.rebase(back),
             Self::Metered(metered) => {
@@ -204,10 +246,11 @@ impl State {
     }
 
     /// The bytes that the store keeps, or `None` if the state equals that of an absent key.
-    pub(super) fn to_stored(&self, rules: &Rules<'_>) -> Option<ThrottleState> {
+    pub(super) fn to_stored(&self, rules: &Rules<'_>, skew: Duration) -> Option<ThrottleState> {
         let expires_at = match self {
             Self::Attempts(attempts) if attempts.is_empty() => None,
             Self::Attempts(attempts) => Some(attempts.last().saturating_add(rules.settings.failures_reset)),
+            Self::Bucket(bucket) => bucket.expires_at(),
             Self::Network(network) => network.expires_at(),
             Self::Owner(owner) => owner.expires_at(rules.reset(), rules.settings.known_network_lifetime),
             Self::Metered(metered) => {
@@ -215,14 +258,16 @@ impl State {
                 (free_at > metered.seen).then_some(free_at)
             }
         };
-        Some(ThrottleState { bytes: self.write(), expires_at: expires_at? })
+        Some(ThrottleState { bytes: self.write(skew), expires_at: expires_at? })
     }
 
-    fn write(&self) -> Vec<u8> {
+    fn write(&self, skew: Duration) -> Vec<u8> {
         let mut to = Writer::default();
         to.u8(VERSION);
+        to.u64(u64::try_from(skew.as_micros()).unwrap_or(u64::MAX));
         match self {
             Self::Attempts(attempts) => attempts.write(&mut to),
+            Self::Bucket(bucket) => bucket.write(&mut to),
             Self::Network(network) => network.write(&mut to),
             Self::Owner(owner) => owner.write(&mut to),
             Self::Metered(metered) => {
@@ -233,17 +278,20 @@ impl State {
         to.0
     }
 
-    fn read(kind: KeyKind, bytes: &[u8]) -> Option<Self> {
+    /// The state, and by how much a clock was ahead.
+    fn read(rules: &Rules<'_>, bytes: &[u8]) -> Option<(Self, Duration)> {
         let mut from = Reader(bytes);
         if bytes.len() > MAX_STATE_BYTES || from.u8()? != VERSION {
             return None;
         }
-        let state = match Self::new(kind, Timestamp::from_seconds(0)) {
+        let skew = Duration::from_micros(from.u64()?);
+        let state = match Self::new(rules, Timestamp::from_seconds(0)) {
             Self::Attempts(_) => Self::Attempts(Attempts::read(&mut from)?),
+            Self::Bucket(_) => Self::Bucket(Bucket::read(&mut from)?),
             Self::Network(_) => Self::Network(Network::read(&mut from)?),
             Self::Owner(_) => Self::Owner(Owner::read(&mut from)?),
             Self::Metered(_) => Self::Metered(Metered { seen: from.time()?, rate: Rate::read(&mut from)? }),
         };
-        from.is_empty().then_some(state)
+        from.is_empty().then_some((state, skew))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::key::{Attempt, KeyKind, ThrottleKey};
 use super::owner::LockStage;
 use super::settings::{IN_FLIGHT_RETRY, SHARED_BUCKET_FACTOR, ThrottleSettings};
-use super::state::{Found, Rules, State, ThrottleState};
+use super::state::{Found, FoundState, Rules, State, ThrottleState};
 use crate::types::Timestamp;
 
 /// What a step does.
@@ -208,18 +208,7 @@ impl ThrottleStep {
     ) -> ThrottleDecision {
         let load = |(index, key): (usize, &ThrottleKey)| {
             let (stored, is_shared) = find(index);
-            let share = if is_shared { SHARED_BUCKET_FACTOR } else { 1 };
-            let rules = Rules { kind: key.kind(), settings: &self.settings, share };
-            let Found::State(state, is_repaired) = State::load(&rules, stored, self.now) else { return None };
-            Some(Loaded {
-                key: *key,
-                rules,
-                state,
-                is_shared,
-                is_stored: stored.is_some(),
-                is_repaired,
-                is_changed: false,
-            })
+            Loaded::new(*key, self.rules(key, is_shared), stored, self.now)
         };
         let loaded: Option<Vec<Loaded<'_>>> = self.keys().iter().enumerate().map(load).collect();
         let mut outcome = ThrottleOutcome::default();
@@ -234,6 +223,29 @@ impl ThrottleStep {
         let repaired = loaded.iter().filter(|loaded| loaded.is_repaired).count();
         outcome.repaired = u32::try_from(repaired).unwrap_or(u32::MAX);
         ThrottleDecision { outcome, writes: loaded.iter().filter_map(Loaded::write).collect() }
+    }
+
+    fn rules(&self, key: &ThrottleKey, is_shared: bool) -> Rules<'_> {
+        let share = if is_shared { SHARED_BUCKET_FACTOR } else { 1 };
+        Rules { kind: key.kind(), settings: &self.settings, share }
+    }
+
+    /// Whether the step is the outcome of an attempt, and not its reservation.
+    pub(super) const fn has_outcome(&self) -> bool {
+        !matches!(self.action, Action::Acquire)
+    }
+
+    /// Whether the shared bucket of a key decides this step, although there is room for a state of the key's own: it
+    /// has the reservation of an earlier step, or limits the attempt. Else a key could leave a bucket whose budget it
+    /// has used up.
+    pub(super) fn is_bound_by(&self, key: &ThrottleKey, bucket: &[u8]) -> bool {
+        let Some(loaded) = Loaded::new(*key, self.rules(key, true), Some(bucket), self.now) else {
+            return true;
+        };
+        match self.action {
+            Action::Acquire => loaded.wait(false).is_some(),
+            _ => loaded.state.has(self.reservation),
+        }
     }
 
     fn reserve(&self, loaded: &mut [Loaded<'_>], outcome: &mut ThrottleOutcome) {
@@ -258,6 +270,7 @@ impl ThrottleStep {
             loaded.is_changed = true;
             match &mut loaded.state {
                 State::Attempts(attempts) => attempts.reserve(self.reservation),
+                State::Bucket(bucket) => bucket.reserve(self.reservation),
                 State::Network(network) => network.reserve(self.reservation),
                 // A refused attempt must not bring the account nearer to the lock.
                 State::Owner(_) if outcome.is_locked => loaded.is_changed = false,
@@ -274,14 +287,15 @@ impl ThrottleStep {
         let (id, rules) = (self.reservation, loaded.rules);
         loaded.is_changed = true;
         match (&mut loaded.state, self.action) {
-            // Others share the state: one of them must not clear the failures of all.
-            (State::Attempts(attempts), Action::Succeed) if loaded.is_shared => {
-                loaded.is_changed = attempts.give_back(id);
-            }
             (State::Attempts(attempts), Action::Succeed) => attempts.succeed(id),
             // Nothing is written without the reservation: a refused attempt must cause no writes.
             (State::Attempts(attempts), Action::Fail) => loaded.is_changed = attempts.fail(id),
             (State::Attempts(attempts), Action::GiveBack) => loaded.is_changed = attempts.give_back(id),
+            (State::Bucket(bucket), Action::Fail) => loaded.is_changed = bucket.fail(id, rules.bucket()),
+            // Others share the state: one of them must not clear the failures of all.
+            (State::Bucket(bucket), Action::Succeed | Action::GiveBack) => {
+                loaded.is_changed = bucket.give_back(id);
+            }
             (State::Network(state), Action::Fail) => {
                 outcome.stuffing |= state.fail(id, *account, &rules.network());
             }
@@ -312,18 +326,26 @@ struct Loaded<'a> {
     key: ThrottleKey,
     rules: Rules<'a>,
     state: State,
-    is_shared: bool,
+    skew: Duration,
     is_stored: bool,
     is_repaired: bool,
     is_changed: bool,
 }
 
-impl Loaded<'_> {
+impl<'a> Loaded<'a> {
+    /// `None` if a later version wrote the state.
+    fn new(key: ThrottleKey, rules: Rules<'a>, stored: Option<&[u8]>, now: Timestamp) -> Option<Self> {
+        let Found::State(found) = State::load(&rules, stored, now) else { return None };
+        let FoundState { state, skew, is_repaired } = found;
+        Some(Self { key, rules, state, skew, is_stored: stored.is_some(), is_repaired, is_changed: false })
+    }
+
     /// How long the next attempt must wait for this key.
     fn wait(&self, is_known: bool) -> Option<Duration> {
         let Rules { kind, settings, .. } = self.rules;
         match &self.state {
-            State::Attempts(_) if kind == KeyKind::Account && is_known => None,
+            State::Attempts(_) | State::Bucket(_) if kind == KeyKind::Account && is_known => None,
+            State::Bucket(bucket) => bucket.wait(self.rules.bucket()),
             State::Attempts(attempts) if kind == KeyKind::Session => {
                 (attempts.total() >= self.rules.limit()).then_some(IN_FLIGHT_RETRY)
             }
@@ -336,7 +358,7 @@ impl Loaded<'_> {
         }
     }
 
-    /// Whether the failures of a session are used up.
+    /// Whether the failures of a session are used up. Those of a bucket may be failures of others.
     fn is_exhausted(&self) -> bool {
         let State::Attempts(attempts) = &self.state else { return false };
         self.rules.kind == KeyKind::Session && attempts.failures() >= self.rules.limit()
@@ -346,7 +368,7 @@ impl Loaded<'_> {
         if !self.is_changed && !self.is_repaired {
             return None;
         }
-        let state = self.state.to_stored(&self.rules);
+        let state = self.state.to_stored(&self.rules, self.skew);
         (self.is_stored || state.is_some()).then_some(ThrottleWrite { key: self.key, state })
     }
 }

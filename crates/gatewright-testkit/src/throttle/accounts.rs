@@ -150,6 +150,26 @@ pub async fn a_clock_that_was_far_ahead_delays_no_attempt_for_long<T: Cloned>(ha
     bench.admitted(&attempt, after(30)).await;
 }
 
+/// The clock of a node is two hours ahead. Its first attempt looks like one after a pause, and does not wait. The others
+/// wait as on the first node, whichever node has the state moved back.
+pub async fn two_clocks_that_take_turns_end_no_wait<T: Cloned>(handles: [T; 2]) {
+    let bench = Bench::new(handles);
+    let attempt = bench.login("ada", HERE);
+    let ahead = |seconds: u64| after(seconds + 2 * 60 * 60);
+    bench.fail_times(10, &attempt, START).await;
+    bench.fail_times(1, &attempt, ahead(0)).await;
+    for now in 1..10 {
+        let limited = bench.run(&ThrottleStep::acquire(&attempt, 0, &bench.settings, after(now))).await;
+        assert_eq!(limited.limited.map(|limit| limit.retry_after), Some(seconds(61 - now)));
+        assert_eq!(limited.repaired > 0, now == 1, "it is moved back once");
+        assert_eq!(bench.limited(&attempt, ahead(now)).await, seconds(60 - now));
+    }
+    bench.fail_times(1, &attempt, ahead(60)).await;
+    assert_eq!(bench.limited(&attempt, after(61)).await, seconds(120));
+    assert_eq!(bench.limited(&attempt, ahead(61)).await, seconds(119));
+    bench.admitted(&attempt, after(181)).await;
+}
+
 /// They never meet the waiting time of the account.
 pub async fn five_wrong_passwords_end_a_session<T: Cloned>(handles: [T; 2]) {
     let bench = Bench::new(handles);
