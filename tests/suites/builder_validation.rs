@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gatewright::auth::AuthBuilder;
+use gatewright::auth::{AuthBuilder, DEFAULT_HASH_WAIT, MAX_THROTTLED_HASH_WAIT};
 use gatewright::endpoints::Endpoint;
 use gatewright::revocation::{FeedKey, MAX_FEED_KEYS};
+use gatewright::throttle::IN_FLIGHT_TIMEOUT;
 use gatewright::token::{
     Claims, IssueError, TokenError, TokenIssuer, TokenKind, TokenVerifier, VerifiedClaims,
 };
@@ -37,12 +38,31 @@ fn invalid_settings_are_refused_by_name() {
     assert_eq!(setting(|b| b.with_refresh_grace(Duration::from_secs(61))), "refresh_grace");
     assert_eq!(setting(|b| b.with_refusal_floor(Duration::from_millis(2_001))), "refusal_floor");
     assert_eq!(setting(|b| b.with_hash_wait(Duration::ZERO)), "hash_wait");
-    assert_eq!(setting(|b| b.with_hash_wait(Duration::from_secs(61))), "hash_wait");
+    assert_eq!(setting(|b| b.with_hash_wait(Duration::from_secs(61)).without_throttle()), "hash_wait");
     let scopes = |c: &str| gatewright::Scopes::parse(&c.repeat(600)).unwrap();
     let role = RoleName::from_static;
     let many = gatewright::RoleScopes::new().with(role("a"), scopes("a")).with(role("b"), scopes("b"));
     assert_eq!(setting(|b| b.with_role_scopes(many)), "role_scopes");
     assert_eq!(setting(|b| b.with_realm("a\"b")), "realm");
+}
+
+/// A login whose password has two forms waits twice. It must end before the throttle forgets it.
+#[test]
+fn a_hash_wait_that_outlasts_the_throttle_is_refused() {
+    let with_wait = |seconds: u64| {
+        let builder = Auth::local(MemoryStore::new(), jwt(), TestHasher::new());
+        builder.with_hash_wait(Duration::from_secs(seconds))
+    };
+    assert!(2 * MAX_THROTTLED_HASH_WAIT < IN_FLIGHT_TIMEOUT && DEFAULT_HASH_WAIT <= MAX_THROTTLED_HASH_WAIT);
+    assert!(with_wait(12).build().is_ok());
+    let error = with_wait(13).build().unwrap_err();
+    assert_eq!(error.setting, "hash_wait");
+    let text = error.to_string();
+    assert!(
+        text.contains("12 seconds with a throttle, is 13s") && text.contains("without_throttle"),
+        "{text}"
+    );
+    assert!(with_wait(60).without_throttle().build().is_ok());
 }
 
 /// A timer for which the system has no thread.

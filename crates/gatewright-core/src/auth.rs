@@ -35,7 +35,7 @@ pub use error::Error;
 pub use handle::Auth;
 pub use limits::{
     DEFAULT_ACCESS_LIFETIME, DEFAULT_HASH_WAIT, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME,
-    DEFAULT_SESSION_LIFETIME, MAX_HASH_WAIT, MAX_REFRESH_GRACE,
+    DEFAULT_SESSION_LIFETIME, MAX_HASH_WAIT, MAX_REFRESH_GRACE, MAX_THROTTLED_HASH_WAIT,
 };
 pub use refusal_floor::{DEFAULT_REFUSAL_FLOOR, MAX_HELD_REFUSALS, MAX_REFUSAL_FLOOR};
 pub use resource_server::NoUser;
@@ -44,4 +44,5 @@ pub use throttle_parts::ThrottleFailure;
 pub(crate) use failure::Failure;
 pub(crate) use inner::Inner;
 pub(crate) use limiter::Permit;
+pub(crate) use refusal_floor::shows_first_hash;
 pub(crate) use shared::Shared;

@@ -117,8 +117,8 @@ pub mod auth {
     pub use gatewright_core::auth::{
         Auth, AuthBuilder, BuildError, DEFAULT_ACCESS_LIFETIME, DEFAULT_HASH_WAIT, DEFAULT_REFRESH_GRACE,
         DEFAULT_REFRESH_LIFETIME, DEFAULT_REFUSAL_FLOOR, DEFAULT_SESSION_LIFETIME, DangerousAuthBuilder,
-        Error, MAX_HASH_WAIT, MAX_HELD_REFUSALS, MAX_REFRESH_GRACE, MAX_REFUSAL_FLOOR, NoUser,
-        ThrottleFailure,
+        Error, MAX_HASH_WAIT, MAX_HELD_REFUSALS, MAX_REFRESH_GRACE, MAX_REFUSAL_FLOOR,
+        MAX_THROTTLED_HASH_WAIT, NoUser, ThrottleFailure,
     };
 }
 

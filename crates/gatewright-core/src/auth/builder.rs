@@ -17,7 +17,8 @@ use super::inner::{Inner, Settings};
 use super::limiter::{Environment, Limiter};
 use super::limits::{
     DEFAULT_ACCESS_LIFETIME, DEFAULT_HASH_WAIT, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME,
-    DEFAULT_SESSION_LIFETIME, check, check_cache_capacity, check_password_rules, check_realm,
+    DEFAULT_SESSION_LIFETIME, check, check_cache_capacity, check_hash_wait,
+    check_password_rules, check_realm,
 };
 use super::named_roles::check_roles;
 use super::refusal_floor::{DEFAULT_REFUSAL_FLOOR, RefusalFloor};
@@ -302,7 +303,9 @@ impl<U: AuthUser> AuthBuilder<U> {
     }
 
     /// Sets how long a password waits at most until its hash is begun: more than zero, at most
-    /// [`MAX_HASH_WAIT`](crate::auth::MAX_HASH_WAIT), and [`DEFAULT_HASH_WAIT`] unless set. Then the client gets 503.
+    /// [`MAX_THROTTLED_HASH_WAIT`](crate::auth::MAX_THROTTLED_HASH_WAIT) with a throttle and
+    /// [`MAX_HASH_WAIT`](crate::auth::MAX_HASH_WAIT) without, and [`DEFAULT_HASH_WAIT`] unless set. Then the client gets
+    /// 503.
     ///
     /// A call that needs two hashes, such as a password change, may wait twice.
     pub fn with_hash_wait(mut self, wait: Duration) -> Self {
@@ -451,6 +454,7 @@ impl<U: AuthUser> AuthBuilder<U> {
         let Parts { users, sessions, verifier, issuer, hasher } = self.parts;
         let codec = Arc::new(self.feed_keys.codec(self.feed.reach(), &issuer)?);
         let throttle = self.throttle.build(self.feed.reach(), &*issuer, &*self.randomness)?;
+        check_hash_wait(self.settings.hash_wait, throttle.is_some())?;
         let audit = self.audit.build(AuditEnvironment {
             clock: Arc::clone(&self.clock),
             timer: Arc::clone(&self.timer),

@@ -22,10 +22,14 @@ pub const DEFAULT_SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 
 pub const DEFAULT_REFRESH_GRACE: Duration = Duration::from_secs(10);
 /// The longest grace window that can be set: 60 seconds.
 pub const MAX_REFRESH_GRACE: Duration = Duration::from_secs(60);
-/// How long a password waits to be hashed unless set: 2 seconds.
-pub const DEFAULT_HASH_WAIT: Duration = Duration::from_secs(2);
-/// The longest time that a password can be set to wait: 60 seconds.
+/// How long a password waits to be hashed unless set: 10 seconds. One thread hashes some 500 passwords in that time.
+pub const DEFAULT_HASH_WAIT: Duration = Duration::from_secs(10);
+/// The longest time that a password can be set to wait: 60 seconds, without a throttle.
 pub const MAX_HASH_WAIT: Duration = Duration::from_secs(60);
+/// The longest time that a password can be set to wait with a throttle: 12 seconds. A login whose password has two forms
+/// waits twice, and must end before its reservation expires
+/// ([`IN_FLIGHT_TIMEOUT`](crate::throttle::IN_FLIGHT_TIMEOUT)).
+pub const MAX_THROTTLED_HASH_WAIT: Duration = Duration::from_secs(12);
 
 /// Checks the bounds of the settings, each with what it depends on.
 pub(super) fn check(settings: &Settings) -> Result<(), BuildError> {
@@ -87,6 +91,16 @@ pub(super) fn check(settings: &Settings) -> Result<(), BuildError> {
         return Err(BuildError::new("role_scopes", "must be at most 1024 bytes together").with_found(scopes));
     }
     Ok(())
+}
+
+/// Checks that an attempt ends before its reservation in the throttle expires.
+pub(super) fn check_hash_wait(wait: Duration, is_throttled: bool) -> Result<(), BuildError> {
+    if wait <= MAX_THROTTLED_HASH_WAIT || !is_throttled {
+        return Ok(());
+    }
+    let rule = "must be at most 12 seconds with a throttle; a login may wait twice, and its reservation in the throttle \
+                expires after 30 seconds: set less, or turn the throttle off with `without_throttle`";
+    Err(BuildError::new("hash_wait", rule).with_found(format_args!("{wait:?}")))
 }
 
 /// Checks the shortest length of a password.

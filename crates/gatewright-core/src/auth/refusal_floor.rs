@@ -24,6 +24,12 @@ pub const MAX_HELD_REFUSALS: usize = 1024;
 /// The places of one network.
 const NETWORK_SHARE: usize = MAX_HELD_REFUSALS / 4;
 
+/// Whether a failure could show by its time how long a stored hash takes: a password has two forms, and the hasher may
+/// have refused the second after it had computed the first.
+pub(crate) const fn shows_first_hash(error: &AuthError, hashes: u32) -> bool {
+    hashes > 1 && matches!(error, AuthError::Hasher(_))
+}
+
 /// The refusal floor of an `Auth`.
 pub(crate) struct RefusalFloor {
     floor: Duration,

@@ -8,7 +8,7 @@ use super::audit::end;
 use super::create_session::PASSWORD_METHOD;
 use super::token_pair::{CurrentToken, Grant, TokenPair, sign};
 use crate::audit::Attempt;
-use crate::auth::{Auth, Error, Inner};
+use crate::auth::{Auth, Error, Inner, shows_first_hash};
 use crate::error::{AccessError, AuthError, PolicyError};
 use crate::event::Event;
 use crate::guard::Identity;
@@ -125,8 +125,12 @@ impl<U: AuthUser> Auth<U> {
     ) -> Result<TokenPair, Error> {
         identity.must_be_of(self).map_err(|foreign| self.inner.error(foreign))?;
         let accounts = self.accounts()?;
-        let is_refused = |outcome: &Result<_, _>| matches!(outcome, Err(AuthError::IncorrectPassword {}));
         let (client, hashes) = (change.client.clone(), hashes_of_refusal(&change.current));
+        let is_refused = |outcome: &Result<_, _>| match outcome {
+            Err(AuthError::IncorrectPassword {}) => true,
+            Err(error) => shows_first_hash(error, hashes),
+            Ok(_) => false,
+        };
         let call = async move { accounts.change_limited_password(identity, change).await };
         let call = self.inner.with_refusal_floor(&client, hashes, call, is_refused);
         self.inner.answerable(self.inner.measured(Purpose::ChangePassword, call)).await

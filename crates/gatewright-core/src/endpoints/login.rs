@@ -2,7 +2,7 @@
 
 use super::create_session::{PASSWORD_METHOD, SessionOptions};
 use super::token_pair::TokenPair;
-use crate::auth::{Auth, Error, Inner, Permit, Shared};
+use crate::auth::{Auth, Error, Inner, Permit, Shared, shows_first_hash};
 use crate::error::{AuthError, LoginError, RequestError};
 use crate::event::{AttemptedName, Event};
 use crate::http::Fields;
@@ -118,8 +118,12 @@ impl<U: AuthUser> Auth<U> {
     /// # Cancel safety
     /// A cancelled call may leave a session without tokens. It expires.
     pub async fn login(&self, login: Login) -> Result<TokenPair, Error> {
-        let is_refused = |outcome: &Result<_, _>| matches!(outcome, Err(AuthError::Login(_)));
         let (client, hashes) = (login.client().clone(), hashes_of_refusal(&login.password));
+        let is_refused = |outcome: &Result<_, _>| match outcome {
+            Err(AuthError::Login(_)) => true,
+            Err(error) => shows_first_hash(error, hashes),
+            Ok(_) => false,
+        };
         let call = self.inner.with_refusal_floor(&client, hashes, self.login_at_once(login), is_refused);
         self.inner.answerable(self.inner.measured(Purpose::Login, call)).await
     }
@@ -212,6 +216,8 @@ fn refusal<U: AuthUser>(
         _ if login.name.is_none() => Some(LoginError::InvalidName),
         None => Some(LoginError::UserUnknown),
         Some(user) if !user.is_active() => Some(LoginError::UserDisabled),
+        // Another system may have stored the hash of an empty password.
+        Some(_) if login.password.expose().is_empty() => Some(LoginError::WrongPassword),
         Some(_) => match verdict {
             Ok(PasswordVerdict::Match | PasswordVerdict::MatchUpgrade) => None,
             Ok(PasswordVerdict::Mismatch) => Some(LoginError::WrongPassword),

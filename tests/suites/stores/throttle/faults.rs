@@ -1,6 +1,9 @@
 //! Corrupt states, failures midway, locked databases, missing rows and permissions.
 
+use gatewright::types::ClientInfo;
+use gatewright::{Login, MemoryStore, Password};
 use gatewright_tests::patience::cause_of;
+use gatewright_tests::{PASSWORD, World};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -9,6 +12,7 @@ use crate::servers::IN_TIME;
 
 on_each_store! {
     a_corrupt_state_is_a_budget_that_is_used_up
+    a_state_of_a_later_version_refuses_logins
     states_contain_no_name_and_no_address
 }
 
@@ -26,6 +30,36 @@ async fn a_corrupt_state_is_a_budget_that_is_used_up<S: Storage>(mut storage: S)
     }
     let outcome = run(&node, ThrottleStep::acquire(&attempt, 4, &settings(), after(60))).await;
     assert_eq!((outcome.limited, outcome.repaired), (None, 0), "free after a while");
+}
+
+/// A login in front of states that a later version wrote. The older program neither overwrites nor ignores them.
+async fn a_state_of_a_later_version_refuses_logins<S: Storage>(mut storage: S) {
+    let [node, _] = storage.nodes();
+    let world = World::with(MemoryStore::new(), |builder| builder.with_throttle(node));
+    world.add("ada@example.com").await;
+    let login = async || {
+        let address = ClientInfo::new(Some([192, 0, 2, 1].into()), None);
+        let login = Login::new("ada@example.com", Password::new(PASSWORD)).with_client(address);
+        world.auth.login(login).await.map(drop).map_err(|error| error.reply().status)
+    };
+    // Failures, so that the states of the account, the pair and the network remain.
+    let wrong = Login::new("ada@example.com", Password::new("an entirely wrong guess"));
+    let address = ClientInfo::new(Some([192, 0, 2, 1].into()), None);
+    assert!(world.auth.login(wrong.with_client(address)).await.is_err());
+    let calls = world.hasher.calls();
+    for later in [b"\x02".as_slice(), b"\x02\x00\x00", b"\x1f later"] {
+        storage.overwrite(later).await;
+        let before = storage.states().await;
+        assert_eq!(before.len(), 4, "{later:?}");
+        world.events.take();
+        assert_eq!(login().await, Err(503), "{later:?}");
+        let events = world.events.take();
+        assert!(
+            events.iter().any(|event| event.starts_with("Failed") && event.contains("later version")),
+            "{events:?}"
+        );
+        assert_eq!((storage.states().await, world.hasher.calls()), (before, calls), "{later:?}");
+    }
 }
 
 /// Neither as text nor as bytes.
