@@ -9,15 +9,16 @@
 //!
 //! **Memory.** Each worker has the memory for one hash and uses it again for the next, so the
 //! memory of a pool does not grow with the load. A stored hash that needs more gets it while it is
-//! verified, up to [`MAX_ARGON2_MEMORY_KIB`]. The next hash overwrites the memory; it is not wiped.
+//! verified, up to [`MAX_ARGON2_MEMORY_KIB`]. The next hash overwrites the memory; it is not wiped. A waiting call
+//! holds the password and a few hundred bytes.
 //!
 //! **Load.** A call waits for a thread until the deadline of its [`HashContext`](gatewright_core::HashContext):
-//! 2 seconds, as an `Auth` sets it. Then it fails because the hasher is busy (503). A queue longer than
+//! 10 seconds, as an `Auth` sets it. Then it fails because the hasher is busy (503). A queue longer than
 //! that is of no use, so its places are limited, and shared:
 //!
 //! | share | places | setting |
 //! |---|---|---|
-//! | all calls | 256 | [`with_queue`](HashingPoolBuilder::with_queue) |
+//! | all calls | 1,024 | [`with_queue`](HashingPoolBuilder::with_queue) |
 //! | one network: an IPv4 address, or a /64 of IPv6 | a quarter of the queue | [`with_network_share`](HashingPoolBuilder::with_network_share) |
 //! | one account from one network | 4 | [`with_account_share`](HashingPoolBuilder::with_account_share) |
 //!
@@ -27,6 +28,9 @@
 //! login from another one by at most one hash for each of these networks. Among equal calls the
 //! oldest is next; while the queue is at least half full, the newest. A flood from hundreds of networks
 //! is not held off here: that is the task of a throttle in front of the application.
+//!
+//! **Other requests.** The threads have a lower priority than those of the requests, where the system allows that
+//! ([`ThreadPriority`]). So a flood of logins delays a guarded route by little: `docs/latency.md` has figures.
 //!
 //! **Clients that have gone.** A call whose future is dropped gives its place free at once. Not every
 //! framework drops it when the client closes the connection:
@@ -74,6 +78,7 @@ mod filter;
 mod pepper;
 mod argon;
 mod bcrypt_hash;
+mod priority;
 mod worker;
 mod pool;
 
@@ -87,4 +92,5 @@ pub use pepper::{
     InvalidPepper, MAX_PEPPER_BYTES, MAX_PEPPER_ID_BYTES, MAX_PREVIOUS_PEPPERS, MIN_PEPPER_BYTES, Pepper,
 };
 pub use pool::{DEFAULT_ACCOUNT_SHARE, DEFAULT_QUEUE, HashingPool, HashingPoolBuilder, MAX_QUEUE};
+pub use priority::{LOWERED_BY, ThreadPriority};
 pub use pwned::{MAX_PWNED_LINE_BYTES, PwnedPasswords};

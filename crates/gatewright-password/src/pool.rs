@@ -22,12 +22,13 @@ use crate::argon::{
 };
 use crate::meter::Meter;
 use crate::pepper::{Pepper, Peppers};
+use crate::priority::ThreadPriority;
 use crate::queue::{Caller, Shares};
 use crate::shared::{Refuse, Shared, Threads};
 use crate::worker::{self, Job, Reply, Work};
 
-/// The default of [`HashingPoolBuilder::with_queue`]: 256 calls can wait for a thread.
-pub const DEFAULT_QUEUE: usize = 256;
+/// The default of [`HashingPoolBuilder::with_queue`]: 1,024 calls can wait for a thread.
+pub const DEFAULT_QUEUE: usize = 1_024;
 /// The longest queue: 4,096 calls.
 pub const MAX_QUEUE: usize = 4096;
 /// The default of [`HashingPoolBuilder::with_account_share`]: four calls for one account from one
@@ -74,6 +75,7 @@ impl HashingPool {
             network_share: None,
             account_share: DEFAULT_ACCOUNT_SHARE,
             meter: None,
+            priority: ThreadPriority::default(),
         }
     }
 
@@ -148,6 +150,7 @@ pub struct HashingPoolBuilder {
     network_share: Option<usize>,
     account_share: usize,
     meter: Option<Meter>,
+    priority: ThreadPriority,
 }
 
 impl HashingPoolBuilder {
@@ -244,6 +247,20 @@ impl HashingPoolBuilder {
         self
     }
 
+    /// The priority of the threads. Default: [`ThreadPriority::Lowered`].
+    ///
+    /// ```
+    /// use gatewright::HashingPool;
+    /// use gatewright::password::ThreadPriority;
+    ///
+    /// let pool = HashingPool::builder().with_thread_priority(ThreadPriority::Inherited).build()?;
+    /// # Ok::<(), gatewright::auth::BuildError>(())
+    /// ```
+    pub const fn with_thread_priority(mut self, priority: ThreadPriority) -> Self {
+        self.priority = priority;
+        self
+    }
+
     /// Checks the costs and starts the threads.
     ///
     /// # Errors
@@ -259,8 +276,12 @@ impl HashingPoolBuilder {
         let hashing = Hashing { costs: self.costs, upgrade: self.upgrade, peppers: Arc::new(self.peppers) };
         for _ in 0..self.workers {
             let (shared, hashing, meter) = (Arc::clone(&shared), hashing.clone(), self.meter.clone());
+            let priority = self.priority;
             let thread = thread::Builder::new().name("gatewright-hash".to_owned());
-            let started = thread.spawn(move || worker::run(&shared, hashing, meter));
+            let started = thread.spawn(move || {
+                priority.apply();
+                worker::run(&shared, hashing, meter);
+            });
             started.map_err(|_| {
                 BuildError::new("workers", "could not be started: the system has no more threads")
             })?;

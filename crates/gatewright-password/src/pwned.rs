@@ -20,8 +20,8 @@ const SAMPLES: u64 = 64;
 
 pub(crate) const EMPTY: &str = "the list is empty; download it again";
 pub(crate) const UNORDERED: &str = "the lines must be ordered by hash; download the list that is";
-pub(crate) const CUT: &str =
-    "the last line must end with a line feed: the list may be incomplete; download it again";
+pub(crate) const CUT: &str = "the last line must end with a line feed: the list may be incomplete; download it again, or add the line feed if \
+     the list is complete";
 
 /// The file of [Pwned Passwords](https://haveibeenpwned.com/Passwords), ordered by hash: each line is a SHA-1 digest in
 /// hexadecimal, a colon and a count.
@@ -51,7 +51,8 @@ impl PwnedPasswords {
     /// Opens the file, checks that it is sorted at a few places and that its last line is complete, and starts the
     /// thread that reads it.
     ///
-    /// A list that was cut at the end of a line looks like a shorter list, and is accepted.
+    /// A list without a line feed at its end is refused: it may have been cut in its last line. A list
+    /// that was cut at the end of a line looks like a shorter list, and is accepted.
     ///
     /// # Errors
     /// The file cannot be read, is not such a file ([`ErrorKind::InvalidData`]), or the system has no more threads. The

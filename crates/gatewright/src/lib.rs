@@ -197,9 +197,10 @@ pub mod password {
         PasswordPolicyError, PasswordRules, PasswordVerdict,
     };
     pub use gatewright_password::{
-        Argon2Costs, BreachFilter, HashingPool, HashingPoolBuilder, InvalidPepper, MAX_PEPPER_BYTES,
-        MAX_PEPPER_ID_BYTES, MAX_PREVIOUS_PEPPERS, MAX_PWNED_LINE_BYTES, MAX_WAITING_LOOKUPS,
-        MAX_WAITING_LOOKUPS_PER_NETWORK, MIN_PEPPER_BYTES, Pepper, PwnedPasswords, Upgrade,
+        Argon2Costs, BreachFilter, HashingPool, HashingPoolBuilder, InvalidPepper, LOWERED_BY,
+        MAX_PEPPER_BYTES, MAX_PEPPER_ID_BYTES, MAX_PREVIOUS_PEPPERS, MAX_PWNED_LINE_BYTES,
+        MAX_WAITING_LOOKUPS, MAX_WAITING_LOOKUPS_PER_NETWORK, MIN_PEPPER_BYTES, Pepper, PwnedPasswords,
+        ThreadPriority, Upgrade,
     };
 }
 
