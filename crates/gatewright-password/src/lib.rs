@@ -13,7 +13,7 @@
 //! holds the password and a few hundred bytes.
 //!
 //! **Load.** A call waits for a thread until the deadline of its [`HashContext`](gatewright_core::HashContext):
-//! 10 seconds, as an `Auth` sets it. Then it fails because the hasher is busy (503). A queue longer than
+//! 12 seconds, as an `Auth` sets it. Then it fails because the hasher is busy (503). A queue longer than
 //! that is of no use, so its places are limited, and shared:
 //!
 //! | share | places | setting |

@@ -106,6 +106,7 @@ pub use server::{CALL_TIMEOUT, MAX_CONNECTIONS, START_TIMEOUT};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT, SqliteStore};
 pub use store::SqlStore;
+pub use throttle::STEP_TIMEOUT;
 
 /// The cause of a `StoreError`.
 type Failure = Box<dyn Error + Send + Sync>;

@@ -13,6 +13,7 @@
 //! A refused attempt ends at `look`. So a flood of them takes no lock and writes nothing.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gatewright_core::throttle::{
@@ -24,10 +25,16 @@ use gatewright_core::{StoreError, Timestamp};
 use crate::Failure;
 use crate::connection::{Checkout, Pools, Transaction};
 use crate::dialect::Dialect;
+use crate::retry::Retry;
 use crate::row::Row;
 use crate::sql::{DELETE_STATES, FIND_STATES, MAX_KEYS};
 use crate::statement::Statement;
 use crate::store::SqlStore;
+
+/// How long a step of the throttle on PostgreSQL or MySQL may take: 5 seconds. If hundreds of users log in at the same
+/// time, a step waits for the rows of its keys and for a connection behind those of the others. Each statement, and
+/// each wait for a lock on the server, keeps a shorter limit.
+pub const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// After how many steps that wrote something one of them deletes expired states.
 const STEPS_PER_DELETION: u32 = 16;
@@ -64,7 +71,9 @@ impl<D: Dialect> Throttle for SqlStore<D> {
     /// # Cancel safety
     /// A dropped step is made completely or not at all. On SQLite it may still be made after it was dropped.
     async fn run_step(&self, step: &ThrottleStep) -> Result<ThrottleOutcome, StoreError> {
-        let ran = D::RETRY.run("run a step of the throttle", || run(&self.pools, step)).await?;
+        let timeout = D::RETRY.timeout.map(|_| STEP_TIMEOUT);
+        let retry = Retry { timeout, ..D::RETRY };
+        let ran = retry.run("run a step of the throttle", || run(&self.pools, step)).await?;
         if ran.has_written && self.pools.waiting.is_deletion_due() {
             delete_some_expired(&self.pools, step.now()).await;
         }

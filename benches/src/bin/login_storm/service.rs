@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use axum::Router;
 use axum::routing::get;
 use gatewright::axum::{CurrentUser, routes};
+use gatewright::event::{Event, EventSink, RequestContext};
 use gatewright::password::{HashContext, PasswordHasher};
 use gatewright::store::{AccountStore, NewAccount, SessionStore};
 use gatewright::throttle::Throttle;
@@ -73,6 +74,17 @@ impl Drop for Service {
     }
 }
 
+/// Prints failures and overload: why a login did not get 200.
+struct Failures;
+
+impl EventSink for Failures {
+    fn emit(&self, event: &Event<'_>, _: &RequestContext) {
+        if let Event::Failed { error, .. } | Event::Overloaded { error, .. } = event {
+            eprintln!("{error:?}");
+        }
+    }
+}
+
 /// Serves an application over the store at this URL, until the process is killed.
 pub(crate) fn serve(url: &str) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -97,7 +109,7 @@ where
         add(&store, &name(number), &hash).await;
     }
     let tokens = Jwt::hs256(SECRET.clone()).issuer("https://issuer.example").audience("my-api");
-    let auth = Auth::local(store, tokens.build().unwrap(), hasher).build().unwrap();
+    let auth = Auth::local(store, tokens.build().unwrap(), hasher).with_events(Failures).build().unwrap();
     let app = Router::new()
         .route(GUARDED, get(async |_: CurrentUser| "ok"))
         .nest("/auth", routes(&auth))

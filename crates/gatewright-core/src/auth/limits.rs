@@ -22,8 +22,8 @@ pub const DEFAULT_SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 
 pub const DEFAULT_REFRESH_GRACE: Duration = Duration::from_secs(10);
 /// The longest grace window that can be set: 60 seconds.
 pub const MAX_REFRESH_GRACE: Duration = Duration::from_secs(60);
-/// How long a password waits to be hashed unless set: 10 seconds. One thread hashes some 500 passwords in that time.
-pub const DEFAULT_HASH_WAIT: Duration = Duration::from_secs(10);
+/// How long a password waits to be hashed unless set: 12 seconds. One thread hashes more than 500 passwords in that time.
+pub const DEFAULT_HASH_WAIT: Duration = Duration::from_secs(12);
 /// The longest time that a password can be set to wait: 60 seconds, without a throttle.
 pub const MAX_HASH_WAIT: Duration = Duration::from_secs(60);
 /// The longest time that a password can be set to wait with a throttle: 12 seconds. A login whose password has two forms
