@@ -17,8 +17,8 @@ use super::inner::{Inner, Settings};
 use super::limiter::{Environment, Limiter};
 use super::limits::{
     DEFAULT_ACCESS_LIFETIME, DEFAULT_HASH_WAIT, DEFAULT_REFRESH_GRACE, DEFAULT_REFRESH_LIFETIME,
-    DEFAULT_SESSION_LIFETIME, check, check_cache_capacity, check_hash_wait,
-    check_password_rules, check_realm,
+    DEFAULT_SESSION_LIFETIME, check, check_cache_capacity, check_hash_wait, check_password_rules,
+    check_realm,
 };
 use super::named_roles::check_roles;
 use super::refusal_floor::{DEFAULT_REFUSAL_FLOOR, RefusalFloor};
