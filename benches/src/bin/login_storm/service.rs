@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use axum::Router;
 use axum::routing::get;
+use gatewright::audit::AuditStore;
 use gatewright::axum::{CurrentUser, routes};
 use gatewright::event::{Event, EventSink, RequestContext};
 use gatewright::password::{HashContext, PasswordHasher};
@@ -99,7 +100,7 @@ pub(crate) fn serve(url: &str) {
 
 async fn listen<S>(store: S)
 where
-    S: AccountStore<User = Account> + SessionStore + Throttle + Clone,
+    S: AccountStore<User = Account> + SessionStore + Throttle + AuditStore + Clone,
 {
     let hasher = HashingPool::new().unwrap();
     // All accounts have the same hash, so that they are soon made.

@@ -51,7 +51,7 @@ async fn a_state_of_a_later_version_refuses_logins<S: Storage>(mut storage: S) {
         storage.overwrite(later).await;
         let before = storage.states().await;
         assert_eq!(before.len(), 4, "{later:?}");
-        world.events.take();
+        let _ = world.events.take();
         assert_eq!(login().await, Err(503), "{later:?}");
         let events = world.events.take();
         assert!(
