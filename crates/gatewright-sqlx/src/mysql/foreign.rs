@@ -51,7 +51,7 @@ mod tests {
         let tables: Vec<_> = tables(MySql::MIGRATIONS[0]).collect();
         let sizes: Vec<_> = tables.iter().map(|(name, columns)| (*name, columns.len())).collect();
         let expected = [
-            ("gatewright_users", 8),
+            ("gatewright_users", 9),
             ("gatewright_user_roles", 2),
             ("gatewright_sessions", 21),
             ("gatewright_session_locks", 1),
