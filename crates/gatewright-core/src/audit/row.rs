@@ -182,6 +182,12 @@ mod tests {
     use crate::audit::{AuditActor, AuditOutcome};
     use crate::types::Timestamp;
 
+    /// Changes one part of a row.
+    type Change = fn(&mut AuditRow);
+
+    /// One optional text of a record.
+    type TextColumn = fn(&mut AuditRecord) -> &mut Option<String>;
+
     fn row() -> AuditRow {
         let mut record = AuditRecord::new(Timestamp::from_seconds(1), "LoggedIn", AuditOutcome::Succeeded);
         record.client_address = Some("192.0.2.7".to_owned());
@@ -192,7 +198,7 @@ mod tests {
     fn each_column_but_the_personal_ones_changes_the_bytes() {
         let original = row();
         let some = || Some("x".to_owned());
-        let changes: [(&str, fn(&mut AuditRow)); 5] = [
+        let changes: [(&str, Change); 5] = [
             ("writer", |row| row.writer = "other".parse().unwrap()),
             ("number", |row| row.number = 2),
             ("time", |row| row.record.time = Timestamp::from_micros(1)),
@@ -205,7 +211,7 @@ mod tests {
             change(&mut row);
             rows.push((name, row));
         }
-        let texts: [(&str, fn(&mut AuditRecord) -> &mut Option<String>); 7] = [
+        let texts: [(&str, TextColumn); 7] = [
             ("cause", |record| &mut record.cause),
             ("subject", |record| &mut record.subject),
             ("session", |record| &mut record.session),
