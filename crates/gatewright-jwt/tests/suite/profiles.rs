@@ -4,6 +4,7 @@ mod callers;
 mod cells;
 mod corpus;
 mod hostile;
+mod log;
 mod parts;
 mod rows;
 mod shapes;
