@@ -15,6 +15,7 @@ mod endpoints;
 mod scenarios;
 mod tabs;
 mod rotation_scenarios;
+mod login_scenarios;
 mod revocation;
 mod cluster;
 mod security;

@@ -1,4 +1,4 @@
-//! The refresh scenarios and the test vectors of the rotation as tables: the result of each on each
+//! The refresh and login scenarios and the test vectors of the rotation as tables: the result of each on each
 //! storage.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,14 +10,15 @@ pub(crate) const PROGRAM: &str = "suites";
 pub(crate) const FILTER: &str = "scenarios::";
 
 /// The title of each table, and the start of the paths of its tests.
-const TABLES: [(&str, &str); 2] = [
+const TABLES: [(&str, &str); 3] = [
     ("refresh scenarios", "scenarios::"),
+    ("login scenarios", "login_scenarios::"),
     ("scenarios of the rotation's test vectors", "rotation_scenarios::"),
 ];
 
 /// Every table.
 #[derive(Debug)]
-pub(crate) struct Tables<'a>([Table<'a>; 2]);
+pub(crate) struct Tables<'a>([Table<'a>; 3]);
 
 impl<'a> Tables<'a> {
     pub(crate) fn new(cases: &'a Cases) -> Self {
@@ -28,18 +29,29 @@ impl<'a> Tables<'a> {
         self.0.iter().map(Table::text).collect()
     }
 
-    /// Fails unless every scenario passed on every storage.
+    /// Fails unless every scenario passed on every storage that it applies to.
     pub(crate) fn check(&self) -> Result<(), String> {
         self.0.iter().try_for_each(Table::check)
     }
 }
 
-/// Whether a scenario passed, by scenario and storage.
+/// The module of the cases that say why a scenario does not apply to their storage.
+const NOT_APPLICABLE: &str = "not_applicable::";
+
+/// The result of a scenario on a storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Passed,
+    Failed,
+    NotApplicable,
+}
+
+/// The results by scenario and storage.
 #[derive(Debug)]
 struct Table<'a> {
     title: &'static str,
     storages: BTreeSet<&'a str>,
-    scenarios: BTreeMap<&'a str, BTreeMap<&'a str, bool>>,
+    scenarios: BTreeMap<&'a str, BTreeMap<&'a str, Verdict>>,
 }
 
 impl<'a> Table<'a> {
@@ -51,8 +63,14 @@ impl<'a> Table<'a> {
             else {
                 continue;
             };
+            let applicable = scenario.strip_prefix(NOT_APPLICABLE);
+            let verdict = match (passed, applicable) {
+                (false, _) => Verdict::Failed,
+                (true, None) => Verdict::Passed,
+                (true, Some(_)) => Verdict::NotApplicable,
+            };
             table.storages.insert(storage);
-            table.scenarios.entry(scenario).or_default().insert(storage, passed);
+            table.scenarios.entry(applicable.unwrap_or(scenario)).or_default().insert(storage, verdict);
         }
         table
     }
@@ -67,8 +85,9 @@ impl<'a> Table<'a> {
         text += &row("", self.storages.iter().map(|storage| storage.replace('_', " ")).collect());
         for (scenario, results) in &self.scenarios {
             let cell = |storage: &&str| match results.get(*storage) {
-                Some(true) => "ok".to_owned(),
-                Some(false) => "FAILED".to_owned(),
+                Some(Verdict::Passed) => "ok".to_owned(),
+                Some(Verdict::NotApplicable) => "n/a".to_owned(),
+                Some(Verdict::Failed) => "FAILED".to_owned(),
                 None => "MISSING".to_owned(),
             };
             text += &row(&scenario.replace('_', "-"), self.storages.iter().map(cell).collect());
@@ -77,8 +96,9 @@ impl<'a> Table<'a> {
     }
 
     fn check(&self) -> Result<(), String> {
-        let passed = |results: &BTreeMap<&str, bool>| {
-            self.storages.iter().all(|storage| results.get(storage) == Some(&true))
+        let passed = |results: &BTreeMap<&str, Verdict>| {
+            let is_right = |storage| results.get(storage).is_some_and(|verdict| *verdict != Verdict::Failed);
+            results.values().any(|verdict| *verdict == Verdict::Passed) && self.storages.iter().all(is_right)
         };
         if !self.scenarios.is_empty() && self.scenarios.values().all(passed) {
             return Ok(());
@@ -141,17 +161,34 @@ mod tests {
     }
 
     #[test]
+    fn a_scenario_may_not_apply_to_some_storages_and_the_table_says_so() {
+        let memory = "PASS scenarios::in_memory::restart";
+        let elsewhere = "PASS scenarios::on_mysql::not_applicable::restart";
+        let both = cases(&[memory, elsewhere]);
+        let table = table(&both);
+        assert!(table.check().is_ok());
+        assert!(table.text().contains("\nrestart                 ok            n/a\n"), "{}", table.text());
+        for incomplete in [&[elsewhere][..], &[memory, "FAIL scenarios::on_mysql::not_applicable::restart"]] {
+            let cases = cases(incomplete);
+            assert!(self::table(&cases).check().is_err(), "{incomplete:?}");
+        }
+    }
+
+    #[test]
     fn each_table_has_its_own_scenarios() {
+        let login = "PASS login_scenarios::in_memory::throttle_429";
         let refresh = "PASS scenarios::in_memory::restart";
         let vectors = "PASS rotation_scenarios::in_memory::second_tab_does_not_end_the_row";
-        let both = cases(&[refresh, vectors]);
-        let tables = Tables::new(&both);
+        let all = [refresh, vectors, login];
+        let each = cases(&all);
+        let tables = Tables::new(&each);
         assert!(tables.check().is_ok());
         let text = tables.text();
-        assert_eq!(text.matches("1 scenarios on 1 storages").count(), 2, "{text}");
+        assert_eq!(text.matches("1 scenarios on 1 storages").count(), 3, "{text}");
         assert!(text.contains("\nsecond-tab-does-not-end-the-row  ok\n"), "{text}");
-        for one in [refresh, vectors] {
-            assert!(Tables::new(&cases(&[one])).check().is_err(), "a table without {one} is incomplete");
+        for one in all {
+            let others: Vec<_> = all.into_iter().filter(|other| *other != one).collect();
+            assert!(Tables::new(&cases(&others)).check().is_err(), "a table without {one} is incomplete");
         }
     }
 }

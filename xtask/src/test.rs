@@ -34,7 +34,7 @@ pub(crate) fn run(steps: &mut Steps, settings: Settings) -> Result<LeftOut, Stri
     Ok(left_out)
 }
 
-/// Runs the refresh scenarios and the test vectors of the rotation alone.
+/// Runs the refresh and login scenarios and the test vectors of the rotation alone.
 pub(crate) fn scenarios(settings: Settings) -> Result<(), String> {
     let selection = ["--test", scenarios::PROGRAM, scenarios::FILTER];
     let (_services, variables) = start(&mut Steps::start(), settings, &selection)?;
