@@ -8,6 +8,10 @@ mod journeys {
     example_service::journeys!(env!("CARGO_BIN_EXE_actix-app"), env!("CARGO_TARGET_TMPDIR"));
 }
 
+mod login_attacks {
+    example_service::login_attacks!(env!("CARGO_BIN_EXE_actix-app"), env!("CARGO_TARGET_TMPDIR"));
+}
+
 mod login_floods {
     example_service::login_floods!(env!("CARGO_BIN_EXE_actix-app"), env!("CARGO_TARGET_TMPDIR"));
 }

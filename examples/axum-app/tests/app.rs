@@ -19,6 +19,10 @@ mod nodes {
     example_service::nodes!(env!("CARGO_BIN_EXE_axum-app"), env!("CARGO_TARGET_TMPDIR"));
 }
 
+mod login_attacks {
+    example_service::login_attacks!(env!("CARGO_BIN_EXE_axum-app"), env!("CARGO_TARGET_TMPDIR"));
+}
+
 mod login_floods {
     example_service::login_floods!(env!("CARGO_BIN_EXE_axum-app"), env!("CARGO_TARGET_TMPDIR"));
 }

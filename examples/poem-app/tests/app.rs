@@ -15,6 +15,10 @@ mod connections {
     }
 }
 
+mod login_attacks {
+    example_service::login_attacks!(env!("CARGO_BIN_EXE_poem-app"), env!("CARGO_TARGET_TMPDIR"));
+}
+
 mod login_floods {
     example_service::login_floods!(env!("CARGO_BIN_EXE_poem-app"), env!("CARGO_TARGET_TMPDIR"));
 }

@@ -11,6 +11,7 @@
 pub mod connections;
 pub mod databases;
 pub mod journeys;
+pub mod login_attacks;
 pub mod login_floods;
 pub mod nodes;
 pub mod revocations;
