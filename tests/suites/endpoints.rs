@@ -14,6 +14,7 @@ mod unknown_peppers;
 mod metrics;
 mod create_session;
 mod refusal_floor;
+mod two_forms;
 mod client_info;
 mod sessions;
 mod tokens;

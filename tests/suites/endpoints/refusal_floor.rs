@@ -6,22 +6,20 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use gatewright::auth::{DEFAULT_HASH_WAIT, DEFAULT_REFUSAL_FLOOR, MAX_HELD_REFUSALS};
+use gatewright::auth::{DEFAULT_REFUSAL_FLOOR, MAX_HELD_REFUSALS};
 use gatewright::endpoints::{Endpoint, PasswordChange};
 use gatewright::http::{Bytes, Headers, RequestView};
-use gatewright::password::{HashContext, HasherError, PasswordHasher, PasswordVerdict};
-use gatewright::types::{ClientInfo, Deadline, Timer};
-use gatewright::{Auth, AuthError, Error, Login, MemoryStore, Password, PasswordHash, Registration};
+use gatewright::types::{ClientInfo, Timer};
+use gatewright::{AuthError, Error, Login, MemoryStore, Password, PasswordHash, Registration};
 use gatewright_testkit::store::Store;
 use gatewright_testkit::{FailingStore, ManualTimer, TestHasher};
-use gatewright_tests::{PASSWORD, World, jwt};
+use gatewright_tests::{PASSWORD, World};
 use tokio::task::unconstrained;
 
 use super::{EMAIL, NEW_PASSWORD, authenticate};
 
-const FLOOR: Duration = DEFAULT_REFUSAL_FLOOR;
-const MILLISECOND: Duration = Duration::from_millis(1);
+pub(super) const FLOOR: Duration = DEFAULT_REFUSAL_FLOOR;
+pub(super) const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// A world with the default floor, and its timer.
 async fn world_on<S: Store>(store: S) -> (World<S>, ManualTimer) {
@@ -57,7 +55,7 @@ fn run<S: Store, T>(
 }
 
 /// Moves the timer until the call is answered, no later than its sleep ends.
-fn finish<T>(timer: &ManualTimer, mut call: std::pin::Pin<&mut impl Future<Output = T>>) -> T {
+pub(super) fn finish<T>(timer: &ManualTimer, mut call: std::pin::Pin<&mut impl Future<Output = T>>) -> T {
     loop {
         if let Poll::Ready(outcome) = poll(call.as_mut()) {
             return outcome;
@@ -69,11 +67,11 @@ fn finish<T>(timer: &ManualTimer, mut call: std::pin::Pin<&mut impl Future<Outpu
     }
 }
 
-fn login(email: &str, password: &str) -> Login {
+pub(super) fn login(email: &str, password: &str) -> Login {
     Login::new(email, Password::new(password))
 }
 
-fn exceeded<S: Store>(world: &World<S>) -> Vec<String> {
+pub(super) fn exceeded<S: Store>(world: &World<S>) -> Vec<String> {
     let mut events = world.events.take();
     events.retain(|event| event.starts_with("RefusalFloorExceeded"));
     events
@@ -143,146 +141,6 @@ async fn a_wrong_current_password_is_answered_at_the_floor_and_a_right_one_at_on
     assert_eq!(time, FLOOR);
     let (outcome, time) = run(&lab, MILLISECOND * 23, world.auth.change_password(&me, change(PASSWORD)));
     assert_eq!((outcome.is_ok(), time), (true, MILLISECOND * 23));
-}
-
-/// A password that is not in its normal form, so its refusal computes two hashes.
-const TWO_FORMS: &str = "cafe\u{301} au lait, encore";
-
-/// A hasher on a timer. A stored hash is the number of milliseconds that its verification takes; without one, it takes
-/// 23. As a queue does, it refuses a call whose deadline has passed.
-struct SlowHasher(ManualTimer);
-
-#[async_trait]
-impl PasswordHasher for SlowHasher {
-    async fn hash(&self, _: Password, _: &HashContext) -> Result<PasswordHash, HasherError> {
-        Ok(PasswordHash::new("23"))
-    }
-
-    async fn verify(
-        &self,
-        password: Password,
-        stored: Option<PasswordHash>,
-        context: &HashContext,
-    ) -> Result<PasswordVerdict, HasherError> {
-        if context.deadline.as_ref().is_some_and(Deadline::has_passed) {
-            return Err(HasherError::busy());
-        }
-        let milliseconds = stored.map_or(23, |stored| stored.expose().parse().unwrap());
-        self.0.advance(MILLISECOND * milliseconds);
-        let is_right = password.expose() == PASSWORD;
-        Ok(if is_right { PasswordVerdict::Match } else { PasswordVerdict::Mismatch })
-    }
-}
-
-/// A world with the default floor and this hasher, and users `MILLISECONDS@example.com` with such hashes.
-async fn slow_world(hashes: &[u32]) -> (World<MemoryStore>, ManualTimer) {
-    slow_world_of(hashes, SlowHasher).await
-}
-
-async fn slow_world_of<H: PasswordHasher>(
-    hashes: &[u32],
-    hasher: fn(ManualTimer) -> H,
-) -> (World<MemoryStore>, ManualTimer) {
-    let (world, timer) = (World::new(MemoryStore::new()), ManualTimer::new());
-    for milliseconds in hashes {
-        let hash = PasswordHash::new(milliseconds.to_string());
-        world.add_with_hash(&format!("{milliseconds}@example.com"), hash).await;
-    }
-    let store = world.store.clone();
-    let builder = Auth::builder(store.clone(), store.clone(), jwt(), hasher(timer.clone()));
-    let builder = builder.with_accounts(store).without_throttle().with_clock(world.clock.clone());
-    let builder = builder.with_refusal_floor(FLOOR).with_timer(timer.clone());
-    let auth = builder.with_events(world.events.clone()).build().unwrap();
-    (World { auth, ..world }, timer)
-}
-
-/// A [`SlowHasher`] that is busy when a password in its received form comes.
-struct BusyForTheSecond(SlowHasher);
-
-#[async_trait]
-impl PasswordHasher for BusyForTheSecond {
-    async fn hash(&self, password: Password, context: &HashContext) -> Result<PasswordHash, HasherError> {
-        self.0.hash(password, context).await
-    }
-
-    async fn verify(
-        &self,
-        password: Password,
-        stored: Option<PasswordHash>,
-        context: &HashContext,
-    ) -> Result<PasswordVerdict, HasherError> {
-        if password.expose() == TWO_FORMS {
-            return Err(HasherError::busy());
-        }
-        self.0.verify(password, stored, context).await
-    }
-}
-
-/// Otherwise the time of the 503 would be that of the first hash, which only an account has.
-#[tokio::test]
-async fn a_hasher_that_is_busy_for_the_second_form_is_answered_at_twice_the_floor() {
-    let (world, timer) = slow_world_of(&[1, 327], |timer| BusyForTheSecond(SlowHasher(timer))).await;
-    for user in ["nobody", "1", "327"] {
-        let start = timer.now();
-        let login = login(&format!("{user}@example.com"), TWO_FORMS);
-        let error = finish(&timer, pin!(world.auth.login(login))).unwrap_err();
-        assert_eq!((error.reply().status, timer.now() - start), (503, FLOOR * 2), "{user}");
-    }
-    world.add_with_hash("ada@example.com", PasswordHash::new("40")).await;
-    let me = authenticate(&world, &world.login("ada@example.com").await.access_token).await;
-    let start = timer.now();
-    let change = PasswordChange::new(Password::new(TWO_FORMS), Password::new(NEW_PASSWORD)).unwrap();
-    let error = finish(&timer, pin!(world.auth.change_password(&me, change))).unwrap_err();
-    assert_eq!((error.reply().status, timer.now() - start), (503, FLOOR * 2));
-}
-
-/// Otherwise a bcrypt hash of 327 ms, computed twice, would be answered after 654 ms, and an unknown account after 400.
-#[tokio::test]
-async fn a_refusal_of_two_hashes_is_answered_at_twice_the_floor_whichever_account() {
-    let (world, timer) = slow_world(&[1, 327, 400]).await;
-    for (password, floor) in [("wrong", FLOOR), (TWO_FORMS, FLOOR * 2)] {
-        for user in ["nobody", "no address", "1", "327", "400"] {
-            let start = timer.now();
-            let login = login(&format!("{user}@example.com"), password);
-            let outcome = finish(&timer, pin!(world.auth.login(login)));
-            assert!(matches!(outcome.as_ref().map_err(Error::kind), Err(AuthError::Login(_))), "{outcome:?}");
-            assert_eq!(timer.now() - start, floor, "{user}: {password}");
-        }
-    }
-    assert!(exceeded(&world).is_empty());
-}
-
-#[tokio::test]
-async fn a_wrong_current_password_in_two_forms_is_answered_at_twice_the_floor() {
-    let (world, timer) = slow_world(&[327]).await;
-    let me = authenticate(&world, &world.login("327@example.com").await.access_token).await;
-    for (current, floor) in [("wrong", FLOOR), (TWO_FORMS, FLOOR * 2)] {
-        let start = timer.now();
-        let change = PasswordChange::new(Password::new(current), Password::new(NEW_PASSWORD)).unwrap();
-        let outcome = finish(&timer, pin!(world.auth.change_password(&me, change)));
-        let kind = outcome.as_ref().map_err(Error::kind);
-        assert!(matches!(kind, Err(AuthError::IncorrectPassword { .. })), "{outcome:?}");
-        assert_eq!(timer.now() - start, floor, "{current}");
-    }
-}
-
-/// Otherwise the 503 would show that the account exists.
-#[tokio::test]
-async fn the_second_form_may_wait_as_long_as_the_first_whichever_account() {
-    let (world, timer) = slow_world(&[12_100]).await;
-    assert!(DEFAULT_HASH_WAIT < MILLISECOND * 12_100);
-    for (user, time) in [("nobody", FLOOR * 2), ("12100", MILLISECOND * 24_200)] {
-        let start = timer.now();
-        let login = login(&format!("{user}@example.com"), TWO_FORMS);
-        let error = finish(&timer, pin!(world.auth.login(login))).unwrap_err();
-        assert!(matches!(error.kind(), AuthError::Login(_)), "{user}: {error:?}");
-        assert_eq!(timer.now() - start, time, "{user}");
-    }
-    assert_eq!(exceeded(&world), ["RefusalFloorExceeded { floor: 800ms, elapsed: 24.2s, count: 1 }"]);
-    let me = authenticate(&world, &world.login("12100@example.com").await.access_token).await;
-    let change = PasswordChange::new(Password::new(TWO_FORMS), Password::new(NEW_PASSWORD)).unwrap();
-    let error = finish(&timer, pin!(world.auth.change_password(&me, change))).unwrap_err();
-    assert!(matches!(error.kind(), AuthError::IncorrectPassword { .. }), "{error:?}");
 }
 
 /// The floor is a minimum. It is not added to a call that was slow, such as one on a hung store.
