@@ -47,7 +47,7 @@
 //! | parallel steps of the throttle | one transaction for all that wait | row locks in `gatewright_throttle_locks` | as PostgreSQL |
 //! | a conflict with another transaction | does not occur | up to 10 attempts | as PostgreSQL |
 //! | a cancelled operation | takes effect completely or not at all | the same; its connection is closed | as PostgreSQL |
-//! | an operation fails after at most | 3 s | 1.6 s | 1.6 s |
+//! | an operation fails after at most | 3 s | 1.6 s; a step of the throttle [`STEP_TIMEOUT`] | as PostgreSQL |
 //! | TLS | | verified, except on the same machine | as PostgreSQL |
 //! | deleting expired sessions | up to 100 in a login | the same, without those that are locked | as PostgreSQL |
 //! | comparison of text | bytes | bytes (`COLLATE "C"`) | bytes (`VARBINARY`) |
