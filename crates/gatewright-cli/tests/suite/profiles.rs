@@ -242,3 +242,38 @@ fn messages_do_not_repeat_an_argument_that_may_be_a_token() {
         assert!(!err.contains(token) && !err.contains("eyJ"), "{err}");
     }
 }
+
+#[test]
+fn a_file_admits_callers_that_the_profile_refuses() {
+    let keycloak = |azp: &str| {
+        let claims = json!({
+            "iss": "https://idp.example/realms/shop", "aud": "my-api", "sub": "u", "jti": "1", "typ": "Bearer", "azp": azp,
+        });
+        case(&json!({"typ": "JWT"}), &claims)
+    };
+    let listed = text_file("profile = \"keycloak\"\nnames = [\"my-api\"]\nclients = [\"web\"]");
+    let arguments = ["--issuer", "https://idp.example/realms/shop", "--profile", &listed];
+    assert_eq!(keycloak("web").verdict(&arguments), "accepted");
+    assert_eq!(keycloak("other").verdict(&arguments), "refused: claim_value");
+
+    let firebase = |provider: &str| {
+        let claims = json!({
+            "iss": "https://securetoken.google.com/p", "aud": "p", "sub": "u",
+            "firebase": {"sign_in_provider": provider, "tenant": "t"},
+        });
+        case(&json!({"typ": "JWT"}), &claims)
+    };
+    let tenant = "profile = \"firebase\"\nnames = [\"p\"]\ntenant = \"t\"\n";
+    let (users, everyone) = (text_file(tenant), text_file(&format!("{tenant}allow_anonymous = true")));
+    assert_eq!(firebase("password").verdict(&["--profile", &users]), "accepted");
+    assert_eq!(firebase("anonymous").verdict(&["--profile", &users]), "refused: claim_value");
+    assert_eq!(firebase("anonymous").verdict(&["--profile", &everyone]), "accepted");
+
+    let claims =
+        json!({"iss": "https://dev.example", "aud": "api", "sub": "0oab", "cid": "0oab", "jti": "AT.1"});
+    let okta = case(&json!({}), &claims);
+    let issuer = ["--issuer", "https://dev.example", "--audience", "api", "--profile"];
+    assert_eq!(okta.verdict(&[&issuer[..], &["okta"]].concat()), "refused: claim_missing");
+    let clients = text_file("profile = \"okta\"\nallow_clients = true");
+    assert_eq!(okta.verdict(&[&issuer[..], &[&clients]].concat()), "accepted");
+}
