@@ -16,6 +16,8 @@ use crate::output::{Failure, write};
 const MIB: u32 = 1024;
 /// The least memory that the pool accepts, and the most, in MiB.
 const MEMORY_MIB: std::ops::RangeInclusive<i64> = 7..=256;
+/// The most memory of all threads together, in MiB: more could end other programs of the machine.
+const MAX_TOTAL_MIB: u64 = 4096;
 /// How often a setting of memory, or of passes, is corrected after a measurement.
 const CORRECTIONS: usize = 4;
 /// How many rounds measure one candidate: at least the first number, at most the second, and no new one after
@@ -40,7 +42,15 @@ impl Calibrate {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
         let threads = usize::from(self.threads.unwrap_or_else(default_threads));
         let (target, memory) = (show(self.target), self.memory);
-        write(&format!("target {target}, {threads} at the same time, at most {memory} MiB for a hash\n\n"))?;
+        let total = u64::from(memory).saturating_mul(threads as u64);
+        if total > MAX_TOTAL_MIB {
+            return Err(format!(
+                "--memory times --threads must be at most {MAX_TOTAL_MIB} MiB, is {total} MiB; lower one of them"
+            ));
+        }
+        write(&format!(
+            "target {target}, {threads} at the same time, at most {memory} MiB for a hash, {total} MiB in all\n\n"
+        ))?;
         write("  memory  passes  lanes  median\n")?;
         let found = search(self.target, self.memory, |costs| {
             let median = measure(costs, threads)?;

@@ -9,7 +9,7 @@ use gatewright_core::{PasswordHash, PasswordVerdict};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::pepper::{Pepper, Peppers};
+use crate::pepper::{MAX_PEPPER_ID_BYTES, Pepper, Peppers};
 
 /// The maximal memory of a hash, in KiB: 256 MiB. A stored hash that needs more never matches.
 pub const MAX_ARGON2_MEMORY_KIB: u32 = 256 * 1024;
@@ -143,7 +143,9 @@ impl Argon {
     }
 
     pub(crate) fn verify(&mut self, password: &str, stored: &str) -> Result<Outcome, argon2::Error> {
-        let Some(stored) = Stored::parse(stored) else { return Ok(Outcome::Unusable) };
+        let Some(stored) = Stored::parse(stored) else {
+            return Ok(foreign_pepper(stored).map_or(Outcome::Unusable, Outcome::UnknownPepper));
+        };
         let peppers = Arc::clone(&self.peppers);
         let pepper = match stored.pepper() {
             None => None,
@@ -279,4 +281,14 @@ impl Stored {
         let (salt, output) = (hash.salt?.to_vec(), hash.hash?.as_bytes().to_vec());
         affordable.then_some(Self { algorithm, version, params, salt, output })
     }
+}
+
+/// The `keyid` of a hash of another system that no pepper of ours can have: not 1 to 8 bytes in base64.
+fn foreign_pepper(text: &str) -> Option<Vec<u8>> {
+    let hash = PhcHash::new(text).ok().filter(|hash| hash.salt.is_some() && hash.hash.is_some())?;
+    Algorithm::new(hash.algorithm.as_str()).ok()?;
+    let (name, id) = hash.params.iter().last()?;
+    let id = id.as_str();
+    let is_ours = STANDARD_NO_PAD.decode(id).is_ok_and(|id| (1..=MAX_PEPPER_ID_BYTES).contains(&id.len()));
+    (name.as_str() == "keyid" && !id.is_empty() && !is_ours).then(|| id.as_bytes().to_vec())
 }

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use aws_lc_rs::hmac;
 use gatewright_core::BuildError;
 use gatewright_core::types::check_secret;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// The least secret of a pepper: 32 bytes.
@@ -15,6 +17,9 @@ pub const MAX_PEPPER_BYTES: usize = 1024;
 pub const MAX_PEPPER_ID_BYTES: usize = 8;
 /// The most peppers that verify and do not hash: 7.
 pub const MAX_PREVIOUS_PEPPERS: usize = 7;
+
+/// The bytes of a fingerprint: enough to compare two secrets, and no help to guess one.
+const FINGERPRINT_BYTES: usize = 4;
 
 /// The setting that errors about one pepper name.
 const SETTING: &str = "pepper";
@@ -88,6 +93,32 @@ impl Pepper {
         &self.id
     }
 
+    /// 8 hexadecimal digits that depend on the id and the secret, to compare the peppers of nodes. They can be logged: they
+    /// are the begin of an HMAC-SHA-256 under the secret, which is random.
+    ///
+    /// ```
+    /// use gatewright::password::Pepper;
+    ///
+    /// # let secret = gatewright_testkit::shared_secret("pepper");
+    /// let pepper = Pepper::new("2026-11", secret.as_str())?;
+    /// let other = Pepper::new("2026-11", format!("{secret} "))?;
+    /// assert_ne!(pepper.fingerprint(), other.fingerprint());
+    /// # Ok::<(), gatewright::password::InvalidPepper>(())
+    /// ```
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.secret);
+        let tag = hmac::sign(&key, format!("gatewright pepper fingerprint {}", self.id).as_bytes());
+        tag.as_ref().iter().take(FINGERPRINT_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether the secret has these bytes, compared in constant time: a pepper must not be another secret of the
+    /// application, such as the one that signs tokens.
+    #[must_use]
+    pub fn has_secret(&self, bytes: &[u8]) -> bool {
+        self.secret.ct_eq(bytes).into()
+    }
+
     pub(crate) fn secret(&self) -> &[u8] {
         &self.secret
     }
@@ -108,12 +139,19 @@ impl fmt::Debug for Pepper {
     }
 }
 
-/// Reads the id, a colon and the secret. Nothing is trimmed.
+/// Reads the id, a colon and the secret. Nothing is trimmed: a secret that begins or ends with a space, or contains a control
+/// character, is rejected. An editor may have added it, and then every password would be wrong.
 impl FromStr for Pepper {
     type Err = InvalidPepper;
 
     fn from_str(text: &str) -> Result<Self, InvalidPepper> {
         let (id, secret) = text.split_once(':').ok_or(InvalidPepper { id: None, problem: ID_RULE })?;
+        let is_unclean = secret.trim() != secret || secret.contains(char::is_control);
+        if is_id(id) && is_unclean {
+            let problem =
+                "begins or ends with a space, or contains a control character; write it on one line";
+            return Err(InvalidPepper { id: Some(id.into()), problem });
+        }
         Self::new(id, secret)
     }
 }
@@ -156,7 +194,7 @@ pub(crate) struct Peppers {
 
 impl Peppers {
     /// # Errors
-    /// If there are too many, or two have one id.
+    /// If there are too many, or two have one id or one secret.
     pub(crate) fn check(&self) -> Result<(), BuildError> {
         let setting = "previous_peppers";
         if self.previous.len() > MAX_PREVIOUS_PEPPERS {
@@ -166,8 +204,20 @@ impl Peppers {
         ids.sort_unstable();
         match ids.windows(2).find_map(|pair| if let [a, b] = pair { (a == b).then_some(*a) } else { None }) {
             Some(id) => Err(BuildError::new(setting, "must have ids of their own").with_found(id)),
+            None if self.has_secret_twice() => {
+                Err(BuildError::new(setting, "must have secrets of their own"))
+            }
             None => Ok(()),
         }
+    }
+
+    fn has_secret_twice(&self) -> bool {
+        let peppers: Vec<&Pepper> = self.all().collect();
+        let pairs = peppers
+            .iter()
+            .enumerate()
+            .flat_map(|(index, one)| peppers.iter().skip(index + 1).map(move |other| (one, other)));
+        pairs.filter(|(one, other)| one.has_secret(other.secret())).count() > 0
     }
 
     /// The pepper with this id.
@@ -228,6 +278,40 @@ mod tests {
         assert_eq!(pepper.secret(), format!("{SECRET}:x").as_bytes(), "only the first colon separates");
     }
 
+    /// An editor adds a line feed or a blank, another system a carriage return.
+    #[test]
+    fn a_text_with_blanks_or_control_characters_is_rejected() {
+        for text in [
+            format!("a: {SECRET}"),
+            format!("a:{SECRET} "),
+            format!("a:{SECRET}\r"),
+            format!("a:{SECRET}\u{a0}"),
+            format!("a:x\n{SECRET}"),
+            format!("a:{SECRET}\0"),
+        ] {
+            let error = text.parse::<Pepper>().unwrap_err().explain();
+            assert!(error.starts_with("the secret of a begins or ends with a space"), "{text:?}: {error}");
+        }
+        assert!(format!("a:two words {SECRET}").parse::<Pepper>().is_ok());
+    }
+
+    #[test]
+    fn a_fingerprint_depends_on_the_id_and_the_secret_and_shows_neither() {
+        let fingerprint = |id, secret: &str| Pepper::new(id, secret).unwrap().fingerprint();
+        let one = fingerprint("v1", SECRET);
+        assert_eq!((one.len(), &one), (8, &fingerprint("v1", SECRET)));
+        assert!(one != fingerprint("v2", SECRET) && one != fingerprint("v1", &format!("{SECRET}x")));
+    }
+
+    #[test]
+    fn one_secret_under_two_ids_is_rejected() {
+        let pepper = |id: &str| Pepper::new(id, SECRET).unwrap();
+        let twice = Peppers { current: Some(pepper("a")), previous: vec![pepper("b")] };
+        let error = twice.check().unwrap_err().to_string();
+        assert_eq!(error, "previous_peppers: must have secrets of their own");
+        assert!(pepper("a").has_secret(SECRET.as_bytes()) && !pepper("a").has_secret(b"another"));
+    }
+
     #[test]
     fn the_debug_text_of_peppers_is_redacted() {
         let pepper = Pepper::new("v1", SECRET).unwrap();
@@ -238,7 +322,7 @@ mod tests {
 
     #[test]
     fn peppers_have_ids_of_their_own_and_a_maximal_number() {
-        let pepper = |id: &str| Pepper::new(id, SECRET).unwrap();
+        let pepper = |id: &str| Pepper::new(id, format!("{SECRET}{id}")).unwrap();
         let check = |current: Option<&str>, previous: &[&str]| {
             let previous = previous.iter().map(|id| pepper(id)).collect();
             Peppers { current: current.map(pepper), previous }.check().map_err(|error| error.to_string())

@@ -77,6 +77,17 @@ pub enum Keys {
     Pair(String),
 }
 
+impl Keys {
+    /// The secrets that sign or verify tokens.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &String> {
+        let (secret, previous) = match self {
+            Self::Secret { secret, previous } => (Some(secret), previous.as_ref()),
+            Self::Pair(_) => (None, None),
+        };
+        secret.into_iter().chain(previous)
+    }
+}
+
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Keys(..)")

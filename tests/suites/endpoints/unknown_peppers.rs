@@ -5,8 +5,8 @@ use std::time::Duration;
 use gatewright::endpoints::PasswordChange;
 use gatewright::error::LoginError;
 use gatewright::password::{Argon2Costs, HasherError, Pepper};
-use gatewright::store::{AccountStore, StoredPassword};
-use gatewright::throttle::MemoryThrottle;
+use gatewright::store::{AccountStore, UserStore};
+use gatewright::throttle::{LOCK_AFTER, LONGEST_WAIT, MemoryThrottle, PASSWORD_CHANGE_FAILURES};
 use gatewright::{
     Account, Auth, AuthError, Email, HashingPool, Login, MemoryStore, Password, Registration, RoleName,
 };
@@ -80,24 +80,85 @@ async fn an_event_names_the_pepper_once_a_minute_with_a_count() {
     assert_eq!(found(), [events(2)]);
 }
 
-/// The caller is authenticated, so nothing about the account is secret: the failure is answered as one.
+/// The passwords may be right, so no account is locked when the pepper is there again.
 #[tokio::test]
-async fn a_password_change_fails_and_uses_up_no_attempt() {
+async fn a_missing_pepper_does_not_lock_an_account() {
+    let world = World::with(MemoryStore::new(), |builder| builder.with_throttle(MemoryThrottle::new()));
+    let user = world.add_with_hash(EMAIL, TestHasher::stored_with_unknown_pepper("2025-01")).await;
+    for _ in 0..LOCK_AFTER + 10 {
+        let error = refusal(&world, EMAIL, PASSWORD).await;
+        assert!(matches!(error.kind(), AuthError::Login(LoginError::UnknownPepper)), "{error:?}");
+        world.clock.advance(LONGEST_WAIT);
+    }
+    let (unknown, today) = (user.password_hash.clone(), TestHasher::stored(PASSWORD));
+    let _ = world.store.replace_password_hash(&user.id, &unknown, &today).await.unwrap();
+    world.login(EMAIL).await;
+    assert!(world.events.take().iter().all(|event| !event.starts_with("AccountLocked")));
+}
+
+/// Of two forms, the second may find the queue full, whichever account it is about.
+#[tokio::test]
+async fn a_busy_hasher_gives_every_name_the_same_answer() {
     let world = world().await;
+    world.add_with_hash("eve@example.com", TestHasher::stored_with_unknown_pepper("2025-01")).await;
+    for email in ["eve@example.com", "nobody@example.com"] {
+        let (auth, calls) = (world.auth.clone(), world.hasher.calls());
+        world.hasher.pause();
+        let call = tokio::spawn(async move { auth.login(Login::new(email, Password::new(TWO_FORMS))).await });
+        while world.hasher.calls() == calls {
+            tokio::task::yield_now().await;
+        }
+        world.hasher.be_busy(1);
+        world.hasher.resume();
+        let error = call.await.unwrap().unwrap_err();
+        assert!(matches!(error.kind(), AuthError::Hasher(HasherError::Busy { .. })), "{email}: {error:?}");
+        assert_eq!(error.reply().status, 503);
+    }
+}
+
+/// The caller is authenticated, so nothing about the account is secret: the failure is answered as one. It costs a hash,
+/// so a session has as few as of wrong passwords.
+#[tokio::test]
+async fn a_password_change_fails_and_counts_as_an_attempt_of_its_session() {
+    let world = World::with(MemoryStore::new(), |builder| builder.with_throttle(MemoryThrottle::new()));
+    world.add(EMAIL).await;
     let me = authenticate(&world, &world.login(EMAIL).await.access_token).await;
     let account = account(&world.store).await;
     let unknown = TestHasher::stored_with_unknown_pepper("2025-01");
-    let new = StoredPassword::new(unknown, account.epoch);
-    let _ = world.store.change_password(&account.id, &account.stored_password(), &new).await.unwrap();
-    for _ in 0..7 {
+    let _ = world.store.replace_password_hash(&account.id, &account.password_hash, &unknown).await.unwrap();
+    let change = || {
         let [old, new] = [PASSWORD, NEW_PASSWORD].map(Password::new);
-        let error =
-            world.auth.change_password(&me, PasswordChange::new(old, new).unwrap()).await.unwrap_err();
+        world.auth.change_password(&me, PasswordChange::new(old, new).unwrap())
+    };
+    for _ in 0..PASSWORD_CHANGE_FAILURES {
+        let error = change().await.unwrap_err();
         assert!(
             matches!(error.kind(), AuthError::Hasher(HasherError::UnknownPepper { id, .. }) if id == "2025-01")
         );
         assert_eq!(error.reply().status, 503);
     }
+    let hashes = world.hasher.calls();
+    assert_eq!(change().await.unwrap_err().reply().status, 401);
+    assert_eq!(world.hasher.calls(), hashes, "no further hash");
+    let events = world.events.take();
+    let reported = events.iter().filter(|event| event.starts_with("UnknownPepper")).count();
+    assert_eq!(reported, 1, "{events:?}");
+}
+
+/// An attacker who knows one account with a missing pepper hides no other pepper.
+#[tokio::test]
+async fn each_missing_pepper_is_reported() {
+    let world = world().await;
+    for (email, id) in [("a@example.com", "2024-01"), ("b@example.com", "2025-01")] {
+        world.add_with_hash(email, TestHasher::stored_with_unknown_pepper(id)).await;
+    }
+    for email in ["a@example.com", "a@example.com", "b@example.com"] {
+        refusal(&world, email, PASSWORD).await;
+    }
+    let events = world.events.take();
+    let reported: Vec<&String> = events.iter().filter(|event| event.starts_with("UnknownPepper")).collect();
+    assert_eq!(reported.len(), 2);
+    assert!(reported[0].contains("2024-01") && reported[1].contains("2025-01"), "{reported:?}");
 }
 
 /// The real pool: a first pepper, the next one, and one that is lost.

@@ -55,7 +55,8 @@ fn calibration_prints_costs_that_the_pool_accepts() {
     let done = run(&["password", "calibrate", "--target", "2s", "--memory", "12", "--threads", "2"], b"");
     assert_eq!(done.code, 0, "{}", done.err);
     assert!(
-        done.out.starts_with("target 2000.0ms, 2 at the same time, at most 12 MiB for a hash\n"),
+        done.out
+            .starts_with("target 2000.0ms, 2 at the same time, at most 12 MiB for a hash, 24 MiB in all\n"),
         "{}",
         done.out
     );
@@ -87,6 +88,10 @@ fn arguments_of_a_calibration_are_checked() {
         (&["--target", "50ms", "--memory", "6"], "is not in 7..=256"),
         (&["--target", "50ms", "--memory", "257"], "is not in 7..=256"),
         (&["--target", "50ms", "--threads", "0"], "is not in 1..=256"),
+        (
+            &["--target", "50ms", "--memory", "256", "--threads", "17"],
+            "must be at most 4096 MiB, is 4352 MiB",
+        ),
         (&[], "--target <TIME>"),
     ] {
         let done = run(&[&["password", "calibrate"], arguments].concat(), b"");

@@ -22,7 +22,7 @@ use super::limits::{
 };
 use super::named_roles::check_roles;
 use super::refusal_floor::{DEFAULT_REFUSAL_FLOOR, RefusalFloor};
-use super::reports::Reports;
+use super::reports::{NamedReports, Reports};
 use super::shared::Shared;
 use super::throttle_parts::ThrottleParts;
 use crate::audit::Parts as AuditEnvironment;
@@ -495,7 +495,7 @@ impl<U: AuthUser> AuthBuilder<U> {
             timer: Arc::clone(&self.timer),
             randomness: self.randomness,
             unknown_roles: Reports::default(),
-            unknown_peppers: Reports::default(),
+            unknown_peppers: NamedReports::default(),
             feed: self.feed,
             codec,
             cache,

@@ -8,7 +8,7 @@ use super::answers::Answers;
 use super::extra_claims::ExtraClaimsSource;
 use super::limiter::Limiter;
 use super::refusal_floor::RefusalFloor;
-use super::reports::Reports;
+use super::reports::{NamedReports, Reports};
 use crate::audit::AuditTrail;
 use crate::cache::SessionCache;
 use crate::error::AccessError;
@@ -39,7 +39,7 @@ pub(crate) struct Inner<U> {
     /// The reads of users with a role that the application does not have.
     pub(crate) unknown_roles: Reports,
     /// The logins of users whose hash names a pepper that the hasher does not have.
-    pub(crate) unknown_peppers: Reports,
+    pub(crate) unknown_peppers: NamedReports,
     pub(crate) feed: Arc<dyn RevocationFeed>,
     /// Makes the messages of the feed.
     pub(crate) codec: Arc<FeedCodec>,

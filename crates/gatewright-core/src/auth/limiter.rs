@@ -338,6 +338,22 @@ impl<'a> Permit<'a> {
         self.store().await
     }
 
+    /// No password could be judged: a failure of the account and the network, as with any name, but none of the
+    /// user's consecutive failures. The password may have been right.
+    pub(crate) async fn unjudged(mut self) -> bool {
+        self.settlement = Settlement::Failed;
+        if let (Some(parts), Some((attempt, reservation))) = (&self.limiter.parts, &mut self.reserved) {
+            let (owner, now) = (attempt.take_owner(), self.limiter.clock.now());
+            let step = ThrottleStep::give_back(&owner, *reservation, &self.limiter.settings, now);
+            let given_back =
+                if owner.keys().is_empty() { Ok(()) } else { parts.throttle.run_step(&step).await.map(drop) };
+            if let Err(error) = given_back {
+                self.limiter.report_failure(error, &self.subject);
+            }
+        }
+        self.store().await
+    }
+
     /// The attempt took place. Its tokens are never given back.
     pub(crate) fn spent(mut self) {
         self.reserved = None;

@@ -80,6 +80,13 @@ impl<U> Shared<U> {
         }
     }
 
+    /// Reports a user whose password cannot be verified, at most once a minute for a pepper, with a count.
+    pub(crate) fn report_unknown_pepper(&self, user: &UserId, id: &str) {
+        if let Some(count) = self.unknown_peppers.record(id, self.timer.now()) {
+            self.emit(&Event::UnknownPepper { user, id, count });
+        }
+    }
+
     /// The reply to a failure. Emits its event.
     pub(crate) fn reply_to(&self, failure: &Failure) -> Reply {
         self.answers.report(failure, |event| self.emit(event));

@@ -176,6 +176,11 @@ impl<U: AuthUser> Accounts<U> {
             Err(AuthError::Hasher(HasherError::Busy {})) if !has_one_form => {
                 permit.failed().await;
             }
+            // It costs a hash each time, so it counts: the attempts of a session are limited. The answer stays 503.
+            Err(AuthError::Hasher(HasherError::UnknownPepper { id })) => {
+                self.inner.report_unknown_pepper(user, id);
+                permit.unjudged().await;
+            }
             // No password was judged, or the right one.
             Err(_) => permit.given_back().await,
         }

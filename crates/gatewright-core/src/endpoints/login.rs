@@ -12,7 +12,7 @@ use crate::password::{
 };
 use crate::store::{AuthUser, CompareAndSwap};
 use crate::throttle::{ClientOrigin, Purpose, ThrottleDigests};
-use crate::types::{ClientInfo, LoginName, Password, Scopes, UserId};
+use crate::types::{ClientInfo, LoginName, Password, Scopes};
 
 /// A login: user name, password and requested scopes.
 ///
@@ -153,7 +153,7 @@ async fn verify_user<U: AuthUser>(inner: &Shared<U>, login: &Login) -> Result<U,
         Ok(verdict) => Ok(verdict),
         // The client learns nothing about the account: the answer, the work and the count are those of a wrong password.
         Err(HasherError::UnknownPepper { id }) => {
-            user.iter().for_each(|user| report_unknown_pepper(inner, &user.id(), &id));
+            user.iter().for_each(|user| inner.report_unknown_pepper(&user.id(), &id));
             Err(LoginError::UnknownPepper)
         }
         Err(error) => {
@@ -166,10 +166,15 @@ async fn verify_user<U: AuthUser>(inner: &Shared<U>, login: &Login) -> Result<U,
             return Err(error.into());
         }
     };
+    let is_judged = verdict.is_ok();
     let locked = permit.is_locked().then_some(LoginError::Locked);
     match refusal(login, user.as_ref(), verdict).or(locked) {
         Some(cause) => {
-            permit.failed().await;
+            if is_judged {
+                permit.failed().await;
+            } else {
+                permit.unjudged().await;
+            }
             let id = user.as_ref().map(AuthUser::id);
             let name = login.name.as_ref().filter(|_| id.is_none()).map(LoginName::throttle_key);
             let name = name.as_deref().map(AttemptedName::new);
@@ -223,13 +228,6 @@ fn refusal<U: AuthUser>(
             Ok(PasswordVerdict::Mismatch) => Some(LoginError::WrongPassword),
             Err(cause) => Some(cause),
         },
-    }
-}
-
-/// Reports a user who cannot log in, at most once a minute, with a count.
-fn report_unknown_pepper<U: AuthUser>(inner: &Shared<U>, user: &UserId, id: &str) {
-    if let Some(count) = inner.unknown_peppers.record(inner.timer.now()) {
-        inner.emit(&Event::UnknownPepper { user, id, count });
     }
 }
 

@@ -344,18 +344,19 @@ pub enum Event<'a> {
         /// How many reads returned such a user since the last of these events.
         count: u64,
     },
-    /// A user's password was hashed with a pepper that the hasher does not have, so the user cannot log in. The login
-    /// was refused as with a wrong password, and counted as a failure. It is emitted at most once a minute.
+    /// A user's password was hashed with a pepper that the hasher does not have, so the user cannot log in or change the
+    /// password. A login was refused as with a wrong password, and counted as a failure of the account and the network,
+    /// not of the user's consecutive ones. It is emitted at most once a minute for each pepper.
     ///
     /// The configuration is wrong: add the pepper to this node with `with_previous_peppers` of the hashing pool. If it
     /// is lost, these users need a new password.
     #[non_exhaustive]
     UnknownPepper {
-        /// The user of the last of these logins.
+        /// The user of the last of these attempts.
         user: &'a UserId,
         /// The id of the pepper that is missing, in printable ASCII.
         id: &'a str,
-        /// How many logins there were since the last of these events.
+        /// How many attempts there were since the last of these events.
         count: u64,
     },
     /// Attempts were limited: logins, registrations, password changes or refused requests. It is emitted at most

@@ -33,10 +33,11 @@ pub(crate) async fn verify_bounded(
     let has_one_form = has_one_form(password);
     let first = match hasher.verify(normalized, stored.clone(), &context()).await {
         Err(unknown @ HasherError::UnknownPepper { .. }) => {
-            if !has_one_form {
-                let _ = hasher.verify(password.clone(), stored, &context()).await;
+            if has_one_form {
+                return Err(unknown);
             }
-            return Err(unknown);
+            // For a name that has no account, the second form can fail too.
+            return hasher.verify(password.clone(), stored, &context()).await;
         }
         first => first?,
     };

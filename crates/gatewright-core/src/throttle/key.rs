@@ -409,6 +409,13 @@ impl Attempt {
     pub fn keys(&self) -> &[ThrottleKey] {
         &self.keys
     }
+
+    /// Takes the user out of the attempt, as an attempt of its own.
+    pub(crate) fn take_owner(&mut self) -> Self {
+        let (owner, others) = self.keys.iter().partition(|key| key.kind() == KeyKind::Owner);
+        self.keys = others;
+        Self { keys: owner, ..self.clone() }
+    }
 }
 
 #[cfg(test)]

@@ -55,6 +55,21 @@ async fn a_hash_with_a_pepper_is_one_of_the_argon2_crate_with_a_secret() {
     assert!(Argon2::default().verify_password(b"correct horse", hash.expose()).is_err(), "without a pepper");
 }
 
+/// Of a hash that another system made with a key of its own.
+#[tokio::test]
+async fn a_foreign_key_id_is_an_unknown_pepper_and_no_wrong_password() {
+    let pool = pool(Some(pepper("a", SECRET)), Vec::new());
+    for id in ["A", "AAAAAAAAAAAA", "dummy", "a+b.c-d"] {
+        let stored = format!("$argon2id$v=19$m=19456,t=2,p=1,keyid={id}$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo");
+        let stored = Some(PasswordHash::new(stored));
+        let error = pool.verify(Password::new("pw"), stored, &HashContext::new()).await.unwrap_err();
+        assert!(
+            matches!(&error, HasherError::UnknownPepper { id: found, .. } if found == id),
+            "{id}: {error:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_bcrypt_hash_has_no_pepper_and_is_replaced_by_one_that_has() {
     let pool = pool(Some(pepper("a", SECRET)), Vec::new());
@@ -104,7 +119,9 @@ async fn a_rotation_in_two_steps_refuses_nobody() {
 fn errors_name_the_setting_of_the_peppers() {
     let twice = cheap().with_pepper(pepper("a", SECRET)).with_previous_peppers([pepper("a", SECRET)]);
     assert_eq!(twice.build().unwrap_err().setting, "previous_peppers");
-    let many = (0..8).map(|number| pepper(&number.to_string(), SECRET));
+    let one_secret = cheap().with_pepper(pepper("a", SECRET)).with_previous_peppers([pepper("b", SECRET)]);
+    assert_eq!(one_secret.build().unwrap_err().setting, "previous_peppers");
+    let many = (0..8).map(|number| pepper(&number.to_string(), format!("{SECRET}{number}")));
     assert_eq!(cheap().with_previous_peppers(many).build().unwrap_err().setting, "previous_peppers");
     let text = format!("{:?}", cheap().with_pepper(pepper("a", SECRET)));
     assert!(text.contains("Pepper(\"a\", ..)") && !text.contains(SECRET), "{text}");

@@ -22,7 +22,8 @@ pub use configured::{
 };
 
 pub use peppers::{
-    a_pepper_is_introduced_replaced_and_lost, an_unsafe_pepper_is_refused_by_name_and_not_repeated,
+    a_pepper_is_introduced_replaced_and_lost, a_pepper_that_others_can_change_is_refused,
+    an_unsafe_pepper_is_refused_by_name_and_not_repeated,
 };
 
 pub use super::connections::half_sent_headers_and_idle_connections_are_cut;
@@ -46,6 +47,7 @@ macro_rules! journeys {
             an_unsafe_setting_is_refused_by_name_and_not_repeated
             an_unreadable_key_file_is_refused
             a_pepper_is_introduced_replaced_and_lost
+            a_pepper_that_others_can_change_is_refused
             an_unsafe_pepper_is_refused_by_name_and_not_repeated
             a_session_keeps_the_address_of_its_login
             without_api_keys_introspection_is_404

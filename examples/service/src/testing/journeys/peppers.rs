@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use gatewright::password::Pepper;
 use gatewright_testkit::auth_routes::PASSWORD;
 use gatewright_testkit::shared_secret;
 
@@ -47,7 +48,10 @@ pub fn a_pepper_is_introduced_replaced_and_lost(program: &str, folder: &str) {
         }
         let _ = target.login(&active, PASSWORD);
         let log = service.stop_with_log();
-        assert!(!format!("{log:?}").contains(&shared_secret("2025-01")), "{log:?}");
+        let log = format!("{log:?}");
+        assert!(!log.contains(&shared_secret("2025-01")), "{log}");
+        let pepper = Pepper::new("2025-01", shared_secret("2025-01")).unwrap();
+        assert_eq!(log.contains(&pepper.fingerprint()), current.or(previous).is_some(), "{log}");
     }
     let settings = [("AUTH_SECRET_KEY", secret()), ("AUTH_PEPPER_FILE", two.as_str())];
     let service = Program::start(program, &directory, &settings);
@@ -56,6 +60,22 @@ pub fn a_pepper_is_introduced_replaced_and_lost(program: &str, folder: &str) {
     target.try_login(&idle, PASSWORD).expect_login_refused();
     let log = format!("{:?}", service.stop_with_log());
     assert!(log.contains("UnknownPepper") && log.contains("2025-01"), "{log}");
+}
+
+/// A user who can write to the file can choose the pepper.
+pub fn a_pepper_that_others_can_change_is_refused(program: &str, folder: &str) {
+    let directory = new_directory(folder);
+    for mode in [0o602, 0o620] {
+        let path = write(&directory, "peppers", &line("a"));
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        let settings =
+            [("DATABASE_URL", "memory:"), ("AUTH_SECRET_KEY", secret()), ("AUTH_PEPPER_FILE", &path)];
+        let error = refusal(program, &directory, &settings);
+        assert!(
+            error.contains(&format!("AUTH_PEPPER_FILE: {path} must not be writable by other users")),
+            "{error}"
+        );
+    }
 }
 
 /// The error names the variable and the line.
@@ -69,7 +89,29 @@ pub fn an_unsafe_pepper_is_refused_by_name_and_not_repeated(program: &str, folde
             "line 1 of {path}: the secret of a is too short",
         ),
         ("AUTH_PEPPER_FILE", format!("{}\n", secret()), "line 1 of {path}: the id must be 1 to 8"),
-        ("AUTH_PEPPER_FILE", String::new(), "{path} must have one line, has 0"),
+        ("AUTH_PEPPER_FILE", String::new(), "{path} must have a line, has none"),
+        ("AUTH_PREVIOUS_PEPPERS_FILE", String::new(), "{path} must have a line, has none"),
+        (
+            "AUTH_PEPPER_FILE",
+            format!("a:{}", secret()),
+            "line 1 of {path}: a pepper must not be a secret that signs tokens",
+        ),
+        (
+            "AUTH_PEPPER_FILE",
+            line("a").replace('\n', " \n"),
+            "line 1 of {path}: the secret of a begins or ends with a space",
+        ),
+        (
+            "AUTH_PEPPER_FILE",
+            line("a").replace('\n', "\r"),
+            "line 1 of {path}: the secret of a begins or ends with a space",
+        ),
+        ("AUTH_PEPPER_FILE", "a".repeat(16 * 1024 + 1), "{path} must have at most 16384 bytes"),
+        (
+            "AUTH_PREVIOUS_PEPPERS_FILE",
+            line("a") + &line("a").replace("a:", "b:"),
+            "must have secrets of their own",
+        ),
         ("AUTH_PEPPER_FILE", line("a") + &line("b"), "{path} must have one line, has 2"),
         ("AUTH_PREVIOUS_PEPPERS_FILE", line("a") + "\n", "line 2 of {path}: the id must be 1 to 8"),
         ("AUTH_PREVIOUS_PEPPERS_FILE", line("a") + &line("a"), "must have ids of their own, is a"),
