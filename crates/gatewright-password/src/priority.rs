@@ -39,7 +39,8 @@ fn lower() {
 #[cfg(not(target_os = "linux"))]
 const fn lower() {}
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::thread;
 
