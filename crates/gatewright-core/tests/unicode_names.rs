@@ -25,7 +25,7 @@ enum Expected<Reason> {
 /// The section, the two texts, and what they are to each other.
 type Row<Reason> = (&'static str, &'static str, &'static str, Expected<Reason>);
 
-const ADDRESSES: [Row<InvalidEmail>; 86] = [
+const ADDRESSES: [Row<InvalidEmail>; 100] = [
     // The local part: case.
     ("CaseFolding.txt (C)", "Ada@example.com", "aDA@example.com", Same),
     (
@@ -36,7 +36,6 @@ const ADDRESSES: [Row<InvalidEmail>; 86] = [
     ),
     ("CaseFolding.txt (C): final sigma", "\u{3bf}\u{3c2}@example.com", "\u{3bf}\u{3c3}@example.com", Same),
     ("CaseFolding.txt (C): final sigma", "\u{3bf}\u{3c2}@example.com", "\u{39f}\u{3a3}@example.com", Same),
-    ("CaseFolding.txt (C): long s", "wa\u{17f}ser@example.com", "wasser@example.com", Same),
     ("CaseFolding.txt (C): Cherokee", "\u{13a0}@example.com", "\u{ab70}@example.com", Same),
     ("CaseFolding.txt (C): Deseret", "\u{10400}@example.com", "\u{10428}@example.com", Same),
     ("CaseFolding.txt (S): capital sharp s", "gro\u{1e9e}@example.com", "gro\u{df}@example.com", Same),
@@ -54,6 +53,8 @@ const ADDRESSES: [Row<InvalidEmail>; 86] = [
     ("UAX #15 §1.2: full-width letters", "\u{ff41}da@example.com", "", Refused(CompatibleCharacters)),
     ("UAX #15 §1.2: superscripts", "ada\u{b2}@example.com", "", Refused(CompatibleCharacters)),
     ("UAX #15 §1.2: mathematical letters", "\u{1d41a}da@example.com", "", Refused(CompatibleCharacters)),
+    ("UAX #15 §1.2: the long s", "wa\u{17f}ser@example.com", "", Refused(CompatibleCharacters)),
+    ("UAX #15 §1.2: the micro sign", "\u{b5}@example.com", "", Refused(CompatibleCharacters)),
     ("UAX #15 §1.2: a hidden @", "ada\u{ff20}example@example.com", "", Refused(CompatibleCharacters)),
     ("UAX #15 §1.2: a hidden comma", "a\u{ff0c}b@example.com", "", Refused(CompatibleCharacters)),
     // The local part: nothing else is removed.
@@ -63,7 +64,7 @@ const ADDRESSES: [Row<InvalidEmail>; 86] = [
     ("UTS 39 §4: similar letters", "ada@example.com", "ad\u{430}@example.com", Different),
     ("UTS 39 §4: similar letters", "paul@example.com", "pau1@example.com", Different),
     // The local part: characters.
-    ("RFC 5322 §3.2.3: atext", "!#$%&'*+-/=?^_`{|}~@example.com", "ada@example.com", Different),
+    ("RFC 5322 §3.2.3: atext", "!#$%&'*+-/?=^_`{|}~@example.com", "ada@example.com", Different),
     ("RFC 6531 §3.3: other letters", "\u{7528}\u{6237}@example.com", "\u{7528}@example.com", Different),
     ("RFC 6531 §3.3: right to left", "\u{5d0}\u{5d1}@example.com", "\u{5d0}@example.com", Different),
     ("RFC 6531 §3.3: symbols", "\u{2764}@example.com", "\u{1f600}@example.com", Different),
@@ -75,6 +76,29 @@ const ADDRESSES: [Row<InvalidEmail>; 86] = [
     ("RFC 5322 §3.2.4: a quoted string", "\"ada\"@example.com", "", Refused(Characters)),
     ("RFC 5322 §3.2.1: a quoted pair", "a\\b@example.com", "", Refused(Characters)),
     ("RFC 5322 §3.4.1: brackets", "[ada]@example.com", "", Refused(Characters)),
+    (
+        "RFC 2047 §5: an encoded word",
+        "=?utf-8?q?eve=40evil.example=3e=20?=@example.com",
+        "",
+        Refused(Characters),
+    ),
+    ("RFC 2047 §5: an encoded word", "ada=?x@example.com", "", Refused(Characters)),
+    ("RFC 5321 §2.4: the host decides", "ada%evil.example@example.com", "ada@example.com", Different),
+    ("RFC 5321 §2.4: the host decides", "evil.example!ada@example.com", "ada@example.com", Different),
+    ("POSIX XBD §12.2: an option", "-oQ/tmp/ada@example.com", "", Refused(Characters)),
+    ("UTS 39 §5.4: a dot on a dotted letter", "admi\u{307}n@example.com", "", Refused(Characters)),
+    ("UTS 39 §5.4: a dot on a dotted letter", "adm\u{131}\u{307}n@example.com", "", Refused(Characters)),
+    ("UTS 39 §5.4: a dot on another letter", "z\u{307}@example.com", "z@example.com", Different),
+    ("UTS 39 §5.4: a mark twice", "\u{e9}\u{301}@example.com", "", Refused(Characters)),
+    ("UTS 39 §5.4: five marks", "a\u{300}\u{301}\u{302}\u{303}\u{304}@example.com", "", Refused(Characters)),
+    ("UTS 39 §5.4: a mark of another script", "admin\u{1039}@example.com", "", Refused(Characters)),
+    (
+        "UTS 39 §5.4: letters of other scripts stay",
+        "caca@example.com",
+        "\u{441}\u{430}\u{441}\u{430}@example.com",
+        Different,
+    ),
+    ("Unicode §19.3: a joiner of consonants", "admin\u{2d7f}@example.com", "", Refused(Characters)),
     ("RFC 5322 §3.2.3: spaces", "a b@example.com", "", Refused(Characters)),
     ("RFC 5322 §3.2.3: a dot between", ".ada@example.com", "", Refused(Dots)),
     ("RFC 5322 §3.2.3: a dot between", "ada.@example.com", "", Refused(Dots)),
@@ -124,14 +148,14 @@ const ADDRESSES: [Row<InvalidEmail>; 86] = [
     ("RFC 3696 §2: a number", "ada@192.0.2.1", "", Refused(Domain)),
 ];
 
-const USER_NAMES: [Row<InvalidUsername>; 41] = [
+const USER_NAMES: [Row<InvalidUsername>; 48] = [
     // Width.
     ("RFC 8265 §3.3.2 (1): width", "\u{ff21}\u{ff24}\u{ff21}", "ada", Same),
     ("RFC 8265 §3.3.2 (1): width", "\u{ff76}\u{ff85}", "\u{30ab}\u{30ca}", Same),
     // Case.
     ("RFC 8265 §3.3.2 (3): case", "Ada", "aDA", Same),
     ("RFC 8265 §3.3.2 (3): case", "\u{410}\u{434}\u{430}", "\u{430}\u{434}\u{430}", Same),
-    ("RFC 8265 §3.3.2 (3): case", "\u{130}", "i\u{307}", Same),
+    ("RFC 8265 §3.3.2 (3): case", "\u{130}", "i", Different),
     ("RFC 8265 §3.5: examples 6 and 7", "\u{3a3}", "\u{3c3}", Same),
     ("RFC 8265 §3.5: example 8, by policy", "\u{3c3}", "\u{3c2}", Same),
     ("RFC 8265 §3.5: examples 3 and 4", "fussball", "fu\u{df}ball", Different),
@@ -149,15 +173,22 @@ const USER_NAMES: [Row<InvalidUsername>; 41] = [
     ("UTS 39 §4: similar letters", "paul", "pau1", Different),
     ("RFC 8264 §9.1: letters and digits", "\u{7528}\u{6237}1", "\u{7528}\u{6237}", Different),
     ("RFC 5892 A.3: a middle dot between two l", "l\u{b7}l", "ll", Different),
-    (
-        "RFC 5892 A.1: a joiner after a virama",
-        "\u{915}\u{94d}\u{200d}\u{937}",
-        "\u{915}\u{94d}\u{937}",
-        Different,
-    ),
+    ("RFC 5892 A.2: a joiner after a virama", "\u{915}\u{94d}\u{200d}\u{937}", "\u{915}\u{94d}\u{937}", Same),
+    ("RFC 5892 A.1: a joiner at the end", "\u{915}\u{94d}\u{200c}", "\u{915}\u{94d}", Same),
+    ("RFC 5892 A.1: a joiner between letters", "\u{628}\u{200c}\u{628}", "\u{628}\u{628}", Same),
     ("RFC 5893 §2: one direction", "\u{5d0}\u{5d1}1", "\u{5d0}\u{5d1}", Different),
     // What is refused.
     ("RFC 5893 §2: two directions", "a\u{5d0}", "", Refused(InvalidUsername::Direction)),
+    (
+        "RFC 5893 §2 (2): a mark between letters",
+        "\u{645}\u{62d}\u{645}\u{651}\u{62f}",
+        "",
+        Refused(InvalidUsername::Direction),
+    ),
+    ("UTS 39 §5.4: a dot on a dotted letter", "admi\u{307}n", "", Refused(InvalidUsername::Characters)),
+    ("UTS 39 §5.4: a mark twice", "e\u{301}\u{301}", "", Refused(InvalidUsername::Characters)),
+    ("UTS 39 §5.4: a mark of another script", "admin\u{1039}", "", Refused(InvalidUsername::Characters)),
+    ("Unicode §19.3: a joiner of consonants", "admin\u{2d7f}", "", Refused(InvalidUsername::Characters)),
     ("RFC 8264 §9.17: compatible characters", "\u{fb01}n", "", Refused(InvalidUsername::Characters)),
     ("RFC 8264 §9.17: the long s", "wa\u{17f}ser", "", Refused(InvalidUsername::Characters)),
     ("RFC 8264 §9.14: spaces", "a da", "", Refused(InvalidUsername::Characters)),
@@ -172,7 +203,7 @@ const USER_NAMES: [Row<InvalidUsername>; 41] = [
     ("RFC 8264 §9.13: ignorable", "admin\u{3164}", "", Refused(InvalidUsername::Characters)),
     ("RFC 8264 §9.9: old Hangul", "\u{1113}\u{1161}", "", Refused(InvalidUsername::Characters)),
     ("RFC 8264 §9.10: unassigned", "ada\u{378}", "", Refused(InvalidUsername::Characters)),
-    ("RFC 5892 A.1: a joiner elsewhere", "a\u{200d}da", "", Refused(InvalidUsername::Characters)),
+    ("RFC 5892 A.2: a joiner elsewhere", "a\u{200d}da", "", Refused(InvalidUsername::Characters)),
     ("RFC 5322 §3.4.1: an address", "ada@example.com", "", Refused(InvalidUsername::AtSign)),
     ("RFC 8265 §3.3.2 (1): a hidden @", "ada\u{ff20}example", "", Refused(InvalidUsername::AtSign)),
     ("RFC 8265 §3.1: never empty", "", "", Refused(InvalidUsername::Length)),
@@ -205,10 +236,10 @@ fn walk<N, R: PartialEq + std::fmt::Debug>(
 
 #[test]
 fn texts_are_one_address_two_or_refused_as_the_standards_say() {
-    assert_eq!(walk(ADDRESSES, Email::parse, Email::key), [20, 17, 49]);
+    assert_eq!(walk(ADDRESSES, Email::parse, Email::key), [19, 21, 60]);
 }
 
 #[test]
 fn texts_are_one_user_name_two_or_refused_as_the_standards_say() {
-    assert_eq!(walk(USER_NAMES, Username::parse, Username::key), [11, 11, 19]);
+    assert_eq!(walk(USER_NAMES, Username::parse, Username::key), [13, 11, 24]);
 }

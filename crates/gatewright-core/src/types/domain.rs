@@ -3,7 +3,7 @@
 use idna::domain_to_unicode;
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
-use super::characters::is_visible;
+use super::characters::{is_joiner, is_visible};
 
 /// The ASCII form of a domain (UTS 46 §4.2 ToASCII): non-transitional, with the STD3 rules, checked hyphens, labels of 1
 /// to 63 bytes and at most 253 bytes in all.
@@ -34,7 +34,7 @@ pub(crate) fn unicode_address(address: &str) -> Option<String> {
 }
 
 fn are_visible(domain: &str) -> bool {
-    domain.chars().all(|character| is_visible(character) || matches!(character, '\u{200c}' | '\u{200d}'))
+    domain.chars().all(|character| is_visible(character) || is_joiner(character))
 }
 
 /// Whether the last label is a number, as in `192.0.2.1` and `0x7f.1`. No top-level domain is one (RFC 3696 §2), and
@@ -48,6 +48,7 @@ fn ends_in_number(ascii: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::characters::visible_texts;
     use super::*;
 
     #[test]
@@ -68,6 +69,17 @@ mod tests {
             assert_eq!(ascii_domain(domain).as_deref(), Some(ascii), "{domain}");
             assert_eq!(ascii_domain(&unicode_domain(ascii)).as_deref(), Some(ascii), "{domain}");
         }
+    }
+
+    #[test]
+    fn the_unicode_form_of_every_accepted_character_is_that_domain() {
+        let mut accepted = 0;
+        for text in visible_texts() {
+            let Some(ascii) = ascii_domain(&format!("b{text}b.example")) else { continue };
+            accepted += 1;
+            assert_eq!(ascii_domain(&unicode_domain(&ascii)), Some(ascii), "{text:?}");
+        }
+        assert!(accepted > 60_000, "{accepted} were accepted");
     }
 
     #[test]

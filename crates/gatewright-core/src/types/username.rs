@@ -6,13 +6,14 @@ use std::fmt;
 use precis_profiles::precis_core::Error;
 use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use precis_profiles::{UsernameCaseMapped, UsernameCasePreserved};
-use unicode_normalization::UnicodeNormalization;
 use unicode_security::MixedScript;
 
-use super::characters::begins_with_mark;
-use super::fold::fold_case;
+use super::characters::{begins_with_mark, has_hidden_marks, is_blank, is_joiner};
+use super::fold::{composed, fold_case};
+use super::login_name::MAX_LOGIN_NAME_BYTES;
 
-/// The longest user name: 64 bytes, as received and in the form that is shown.
+/// The longest user name: 64 bytes, in the form that is shown. The text as received has at most
+/// [`MAX_LOGIN_NAME_BYTES`].
 pub const MAX_USERNAME_BYTES: usize = 64;
 
 /// The longest [`Username::key`]: 254 bytes.
@@ -30,10 +31,14 @@ pub const MAX_USERNAME_KEY_BYTES: usize = 254;
 ///
 /// - Letters, digits and marks of all scripts are allowed, and the visible characters of ASCII (RFC 8264 §4.2). Spaces,
 ///   invisible characters, symbols, and variants of other characters, such as `ﬁ`, are not.
+/// - The joiners U+200C and U+200D are allowed where a script needs them (RFC 5892 A.1 and A.2). They are drawn as
+///   nothing, so the key has none.
 /// - The text is brought into Unicode NFC first, so that texts which Unicode calls equivalent are one name. Full-width and
 ///   half-width characters become the usual ones.
-/// - A name with letters from right to left meets the Bidi Rule of RFC 5893.
-/// - A name does not begin with a combining mark.
+/// - A name with letters from right to left meets the Bidi Rule of RFC 5893, and has marks only at its end. So Arabic and
+///   Hebrew names with vowel marks are refused, and most names in Thaana.
+/// - A name does not begin with a combining mark, and has no marks that a reader does not see (UTS 39 §5.4): no dot above on
+///   a letter that has one, no mark twice in a row, at most four in a row, none of another script than its letter.
 /// - The key has both forms of the Greek sigma as one, which RFC 8265 §3.5 leaves to the service. `ß` is not `ss`.
 ///
 /// Letters of two scripts can look alike: [`is_single_script`](Self::is_single_script).
@@ -63,11 +68,15 @@ pub enum InvalidUsername {
     /// An `@`, which only addresses have.
     #[error("not a user name: must not have an \"@\"")]
     AtSign,
-    /// A character that RFC 8264 §4.2 does not allow, or a combining mark at the beginning.
+    /// A character that RFC 8264 §4.2 does not allow, a combining mark at the beginning, or marks that a reader does not
+    /// see.
     #[error("not a user name: has a space, a symbol or another character that user names must not have")]
     Characters,
-    /// Letters from left to right and from right to left in one name (RFC 5893 §2).
-    #[error("not a user name: mixes letters from left to right with letters from right to left")]
+    /// Letters from left to right and from right to left in one name (RFC 5893 §2), or a mark between letters from right to
+    /// left.
+    #[error(
+        "not a user name: must have letters of one direction, and no marks between letters from right to left"
+    )]
     Direction,
     /// Letters of several scripts, where the service
     /// [refuses them](crate::AuthBuilder::with_single_script_usernames).
@@ -79,20 +88,21 @@ impl Username {
     /// Trims a text and makes its two forms.
     ///
     /// # Errors
-    /// The rule of the [type](Self) that the text breaks. The length is checked before any other work.
+    /// The rule of the [type](Self) that the text breaks. The length of the text as received is checked before any other
+    /// work.
     pub fn parse(text: &str) -> Result<Self, InvalidUsername> {
-        let text = text.trim();
-        check_length(text, MAX_USERNAME_BYTES)?;
-        let composed = text.nfc().collect::<String>();
-        let text = enforced(UsernameCasePreserved::enforce(composed))?;
+        let text = composed(text, MAX_LOGIN_NAME_BYTES).ok_or(InvalidUsername::Length)?;
+        check_length(&text, MAX_LOGIN_NAME_BYTES)?;
+        let text = enforced(UsernameCasePreserved::enforce(text))?;
         check_length(&text, MAX_USERNAME_BYTES)?;
         if text.contains('@') {
             return Err(InvalidUsername::AtSign);
         }
-        if begins_with_mark(&text) {
+        if begins_with_mark(&text) || has_hidden_marks(&text) || text.contains(is_blank) {
             return Err(InvalidUsername::Characters);
         }
-        let key = fold_case(&enforced(UsernameCaseMapped::enforce(&*text))?);
+        let mapped = enforced(UsernameCaseMapped::enforce(&*text))?;
+        let key = fold_case(&mapped.replace(is_joiner, ""));
         check_length(&key, MAX_USERNAME_KEY_BYTES)?;
         Ok(Self { text, key })
     }
@@ -158,7 +168,9 @@ impl fmt::Display for Username {
 
 #[cfg(test)]
 mod tests {
-    use super::super::characters::visible_texts;
+    use sha2::{Digest, Sha256};
+
+    use super::super::characters::{hex, visible_texts};
     use super::*;
 
     fn parse(text: &str) -> Username {
@@ -172,6 +184,8 @@ mod tests {
             ("E\u{301}va", "\u{e9}VA"),
             ("\u{ff41}da", "ada"),
             ("\u{3a3}\u{3b1}\u{3a3}", "\u{3c3}\u{3b1}\u{3c2}"),
+            ("\u{915}\u{94d}\u{200c}", "\u{915}\u{94d}"),
+            ("\u{628}\u{200c}\u{628}", "\u{628}\u{628}"),
         ] {
             assert_eq!(parse(one).key(), parse(other).key(), "{one} {other}");
         }
@@ -203,6 +217,10 @@ mod tests {
             ("a\u{3164}b", InvalidUsername::Characters),
             ("\u{338}ada", InvalidUsername::Characters),
             ("\u{fb01}n", InvalidUsername::Characters),
+            ("admi\u{307}n", InvalidUsername::Characters),
+            ("e\u{301}\u{301}", InvalidUsername::Characters),
+            ("admin\u{2d7f}", InvalidUsername::Characters),
+            ("admin\u{1039}", InvalidUsername::Characters),
             ("\u{1f600}", InvalidUsername::Characters),
             ("a\u{5d0}", InvalidUsername::Direction),
         ] {
@@ -233,10 +251,11 @@ mod tests {
     /// A key is a name, unless its letters are newer than the tables of PRECIS.
     #[test]
     fn every_accepted_character_has_stable_forms() {
-        let mut accepted = 0;
+        let (mut accepted, mut keys) = (0, Sha256::new());
         for text in visible_texts() {
             let Ok(name) = Username::parse(&text) else { continue };
             accepted += 1;
+            keys.update(format!("{text}\0{}\n", name.key()));
             assert_eq!(parse(name.as_str()), name, "{text:?}");
             assert_eq!(fold_case(name.key()), name.key(), "{text:?}");
             if let Ok(key) = Username::parse(name.key()) {
@@ -244,6 +263,8 @@ mod tests {
             }
         }
         assert!(accepted > 30_000, "{accepted} were accepted");
+        // After an update of Unicode's tables or of the toolchain: no key of a stored name may change.
+        assert_eq!(hex(keys), "931cb312aca128d4");
     }
 
     proptest::proptest! {
