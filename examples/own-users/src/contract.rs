@@ -34,8 +34,7 @@ impl Users for Table {
             "INSERT INTO employees (login, name, branch, roles, password, locked, epoch) \
              VALUES (?, ?, 'north', 'cashier manager', ?, ?, ?) RETURNING id",
         )
-        // An address is no user name, so the store compares it as it is.
-        .bind(name.as_str().to_owned())
+        .bind(name.throttle_key())
         .bind(name.as_str().to_owned())
         .bind(state.password_hash.expose())
         .bind(!state.is_active)

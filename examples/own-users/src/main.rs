@@ -8,7 +8,7 @@ use axum::{Extension, Router, extract::State, http::StatusCode, routing};
 use gatewright::axum::{Authorized, ExtraClaims, Path, routes};
 use gatewright::password::{HashContext, PasswordHasher, PasswordRules};
 use gatewright::store::{CompareAndSwap, StoreError};
-use gatewright::types::{Epoch, Username};
+use gatewright::types::{Epoch, InvalidUsername, Username};
 use gatewright::{
     Auth, AuthUser, HashingPool, Jwt, LoginName, Password, PasswordHash, SqliteStore, UserId, UserStore,
 };
@@ -17,8 +17,9 @@ use sqlx::{FromRow, Row, SqlitePool, query, query_as, sqlite::SqliteRow};
 
 gatewright::roles! { enum Role: role { Cashier = "cashier", Manager = "manager" } }
 
-/// `name` is shown (`Username::as_str`), `login` is unique and looked up (`Username::key`). A new `epoch` ends all sessions of the employee. AUTOINCREMENT: tokens
-/// carry the id, so it is never used again.
+/// `name` is shown (`Username::as_str`), `login` is unique and looked up (`LoginName::throttle_key`, which is
+/// `Username::key`). A new `epoch` ends all sessions of the employee. AUTOINCREMENT: tokens carry the id, so it is never
+/// used again.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS employees (
     id INTEGER PRIMARY KEY AUTOINCREMENT, login TEXT NOT NULL UNIQUE, name TEXT NOT NULL, branch TEXT NOT NULL,
     roles TEXT NOT NULL, password TEXT NOT NULL, locked INTEGER NOT NULL DEFAULT FALSE,
@@ -76,8 +77,7 @@ impl UserStore for Employees {
     }
 
     async fn find_by_login(&self, name: &LoginName) -> Result<Option<Employee>, StoreError> {
-        let login = name.as_username().map_or_else(|| name.as_str().to_owned(), |name| name.key().to_owned());
-        let find = query_as("SELECT * FROM employees WHERE login = ?").bind(login);
+        let find = query_as("SELECT * FROM employees WHERE login = ?").bind(name.throttle_key());
         find.fetch_optional(&self.0).await.map_err(failed)
     }
 
@@ -126,6 +126,8 @@ async fn lock(
 
 async fn add(pool: &SqlitePool, name: &str, branch: &str, roles: &[String]) -> Result<(), Box<dyn Error>> {
     let name = Username::parse(name)?;
+    // A Cyrillic "a" looks like a Latin one.
+    name.is_single_script().then_some(()).ok_or(InvalidUsername::MixedScripts)?;
     roles.iter().try_for_each(|role| role.parse::<Role>().map(drop))?;
     let password = io::read_to_string(io::stdin())?;
     let rules = PasswordRules::new().with_words(["Shop"]);

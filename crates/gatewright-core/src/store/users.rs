@@ -145,8 +145,12 @@ pub trait UserStore: Send + Sync + 'static {
     /// Finds the user who logs in with this name.
     ///
     /// The store decides what the name is. It finds an address by the [`Email::key`] of [`LoginName::as_email`], and a
-    /// user name by its [`Username::key`]. Keys compare byte for byte. It must not let one name belong to two users: a store of addresses and user
-    /// names searches one of the two columns, for example that of the addresses if the name contains an `@`.
+    /// user name by its [`Username::key`]. Keys compare byte for byte. It must not let one name belong to two users: a
+    /// store of addresses and user names searches one of the two columns, for example that of the addresses if the name
+    /// contains an `@`.
+    ///
+    /// Two names with one [`LoginName::throttle_key`] must not belong to two users. Otherwise a login of one clears the
+    /// failures of the other one. A store of names that are neither uses that form as its column.
     ///
     /// # Errors
     /// The store failed. A name that cannot belong to a user is `Ok(None)`.
