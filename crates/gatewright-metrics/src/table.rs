@@ -78,18 +78,25 @@ pub const METRICS: [Metric; 12] = [
     counter(
         LIMITED,
         &["key"],
-        "attempts and refused requests that the throttle limited, by the limit that was met",
+        "attempts and refused requests that the throttle limited, by the limit that was reached",
     ),
     counter(REFRESHES, &["outcome"], "refreshes"),
     counter(GUARDS, &["outcome"], "decisions of guards; a request that passes two guards counts twice"),
     counter(CACHE, &["result"], "look-ups in the cache of sessions"),
     gauge(QUEUE_DEPTH, "passwords that wait for a thread of the hashing pool now"),
     counter(QUEUE, &["outcome"], "passwords that left the queue of the hashing pool"),
-    histogram(WAIT, "how long passwords waited in the queue, also those that left it without a hash"),
+    histogram(WAIT, "how long passwords waited in the queue, including those that were given up"),
     counter(HASHES, &["outcome"], "computations of hashes"),
     histogram(DURATION, "how long the computation of a hash took"),
-    gauge(HEARTBEAT, "when the latest heartbeat that came back over the feed was sent, since 1970"),
-    counter(AUDIT_OVERFLOW, &[], "audited events that found no place in the queue of the audit trail"),
+    gauge(
+        HEARTBEAT,
+        "Unix time at which this node sent the latest heartbeat that it received back over the feed",
+    ),
+    counter(
+        AUDIT_OVERFLOW,
+        &[],
+        "audited events that were dropped because the queue of the audit trail was full",
+    ),
 ];
 
 const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
