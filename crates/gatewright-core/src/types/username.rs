@@ -9,11 +9,11 @@ use precis_profiles::{UsernameCaseMapped, UsernameCasePreserved};
 use unicode_security::MixedScript;
 
 use super::characters::{begins_with_mark, has_hidden_marks, is_blank, is_joiner};
+use super::email::MAX_EMAIL_BYTES;
 use super::fold::{composed, fold_case};
-use super::login_name::MAX_LOGIN_NAME_BYTES;
 
 /// The longest user name: 64 bytes, in the form that is shown. The text as received has at most
-/// [`MAX_LOGIN_NAME_BYTES`].
+/// [`MAX_EMAIL_BYTES`].
 pub const MAX_USERNAME_BYTES: usize = 64;
 
 /// The longest [`Username::key`]: 254 bytes.
@@ -91,8 +91,8 @@ impl Username {
     /// The rule of the [type](Self) that the text breaks. The length of the text as received is checked before any other
     /// work.
     pub fn parse(text: &str) -> Result<Self, InvalidUsername> {
-        let text = composed(text, MAX_LOGIN_NAME_BYTES).ok_or(InvalidUsername::Length)?;
-        check_length(&text, MAX_LOGIN_NAME_BYTES)?;
+        let text = composed(text, MAX_EMAIL_BYTES).ok_or(InvalidUsername::Length)?;
+        check_length(&text, MAX_EMAIL_BYTES)?;
         let text = enforced(UsernameCasePreserved::enforce(text))?;
         check_length(&text, MAX_USERNAME_BYTES)?;
         if text.contains('@') {
