@@ -1,7 +1,7 @@
 //! The refresh and login scenarios and the test vectors of the rotation as tables: the result of each on each
 //! storage.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::cases::Cases;
 
@@ -9,11 +9,21 @@ use crate::cases::Cases;
 pub(crate) const PROGRAM: &str = "suites";
 pub(crate) const FILTER: &str = "scenarios::";
 
-/// The title of each table, and the start of the paths of its tests.
-const TABLES: [(&str, &str); 3] = [
-    ("refresh scenarios", "scenarios::"),
-    ("login scenarios", "login_scenarios::"),
-    ("scenarios of the rotation's test vectors", "rotation_scenarios::"),
+/// The storages of a complete table.
+const STORAGES: [&str; 5] = ["in_memory", "in_sqlite", "on_postgres", "on_mysql", "on_redis"];
+/// The storages of a run without servers.
+const EMBEDDED: [&str; 2] = ["in_memory", "in_sqlite"];
+
+/// How many scenarios the tables have.
+const REFRESH: usize = 16;
+const LOGIN: usize = 20;
+const ROTATION: usize = 35;
+
+/// The title of each table, the start of the paths of its tests, and how many scenarios it has.
+const TABLES: [(&str, &str, usize); 3] = [
+    ("refresh scenarios", "scenarios::", REFRESH),
+    ("login scenarios", "login_scenarios::", LOGIN),
+    ("scenarios of the rotation's test vectors", "rotation_scenarios::", ROTATION),
 ];
 
 /// Every table.
@@ -21,15 +31,18 @@ const TABLES: [(&str, &str); 3] = [
 pub(crate) struct Tables<'a>([Table<'a>; 3]);
 
 impl<'a> Tables<'a> {
-    pub(crate) fn new(cases: &'a Cases) -> Self {
-        Self(TABLES.map(|(title, prefix)| Table::new(title, prefix, cases)))
+    /// The tables of a run with the servers, or of one without.
+    pub(crate) fn new(cases: &'a Cases, only_embedded: bool) -> Self {
+        let storages = if only_embedded { &EMBEDDED[..] } else { &STORAGES };
+        Self(TABLES.map(|(title, prefix, count)| Table::new(title, prefix, count, storages, cases)))
     }
 
     pub(crate) fn text(&self) -> String {
         self.0.iter().map(Table::text).collect()
     }
 
-    /// Fails unless every scenario passed on every storage that it applies to.
+    /// Fails unless each table has all its scenarios and storages, and every scenario passed on every storage that it
+    /// applies to.
     pub(crate) fn check(&self) -> Result<(), String> {
         self.0.iter().try_for_each(Table::check)
     }
@@ -50,14 +63,21 @@ enum Verdict {
 #[derive(Debug)]
 struct Table<'a> {
     title: &'static str,
-    storages: BTreeSet<&'a str>,
+    count: usize,
+    storages: Vec<&'a str>,
     scenarios: BTreeMap<&'a str, BTreeMap<&'a str, Verdict>>,
 }
 
 impl<'a> Table<'a> {
-    /// From tests such as `scenarios::in_memory::restart`.
-    fn new(title: &'static str, prefix: &str, cases: &'a Cases) -> Self {
-        let mut table = Self { title, storages: BTreeSet::new(), scenarios: BTreeMap::new() };
+    /// From tests such as `scenarios::in_memory::restart`. Each of the `storages` is a column, with or without a test.
+    fn new(
+        title: &'static str,
+        prefix: &str,
+        count: usize,
+        storages: &[&'static str],
+        cases: &'a Cases,
+    ) -> Self {
+        let mut table = Self { title, count, storages: storages.to_vec(), scenarios: BTreeMap::new() };
         for (test, passed) in cases.of(PROGRAM) {
             let Some((storage, scenario)) = test.strip_prefix(prefix).and_then(|name| name.split_once("::"))
             else {
@@ -69,7 +89,9 @@ impl<'a> Table<'a> {
                 (true, None) => Verdict::Passed,
                 (true, Some(_)) => Verdict::NotApplicable,
             };
-            table.storages.insert(storage);
+            if !table.storages.contains(&storage) {
+                table.storages.push(storage);
+            }
             table.scenarios.entry(applicable.unwrap_or(scenario)).or_default().insert(storage, verdict);
         }
         table
@@ -100,10 +122,14 @@ impl<'a> Table<'a> {
             let is_right = |storage| results.get(storage).is_some_and(|verdict| *verdict != Verdict::Failed);
             results.values().any(|verdict| *verdict == Verdict::Passed) && self.storages.iter().all(is_right)
         };
-        if !self.scenarios.is_empty() && self.scenarios.values().all(passed) {
+        let (title, count, found) = (self.title, self.count, self.scenarios.len());
+        if found != count {
+            return Err(format!("{title}: {found} scenarios ran, and the table has {count}"));
+        }
+        if self.scenarios.values().all(passed) {
             return Ok(());
         }
-        Err(format!("{}: not every scenario passed on every storage", self.title))
+        Err(format!("{title}: not every scenario passed on every storage"))
     }
 }
 
@@ -111,9 +137,10 @@ impl<'a> Table<'a> {
 mod tests {
     use super::*;
 
+    /// A table of one scenario on two storages.
     fn table(cases: &Cases) -> Table<'_> {
-        let (title, prefix) = TABLES[0];
-        Table::new(title, prefix, cases)
+        let (title, prefix, _) = TABLES[0];
+        Table::new(title, prefix, 1, &["in_memory", "on_mysql"], cases)
     }
 
     fn cases(lines: &[&str]) -> Cases {
@@ -155,9 +182,12 @@ mod tests {
         };
         incomplete(&[]);
         incomplete(&["PASS rotation_scenarios::in_memory::restart"]);
-        let both = "PASS scenarios::in_memory::restart";
-        assert!(incomplete(&[both, "FAIL scenarios::x::restart"]).contains("FAILED"));
-        assert!(incomplete(&[both, "PASS scenarios::x::other"]).contains("MISSING"));
+        let [memory, mysql] = ["PASS scenarios::in_memory::restart", "PASS scenarios::on_mysql::restart"];
+        assert!(incomplete(&[memory, "FAIL scenarios::on_mysql::restart"]).contains("FAILED"));
+        assert!(incomplete(&[memory]).contains("MISSING"), "a storage whose module is gone");
+        assert!(incomplete(&[memory, mysql, "FAIL scenarios::x::restart"]).contains("FAILED"));
+        let other = ["PASS scenarios::in_memory::other", "PASS scenarios::on_mysql::other"];
+        incomplete(&[memory, mysql, other[0], other[1]]);
     }
 
     #[test]
@@ -174,21 +204,33 @@ mod tests {
         }
     }
 
+    /// Every scenario of the tables on these storages.
+    fn all(storages: &[&str]) -> Vec<String> {
+        let numbers =
+            TABLES.into_iter().flat_map(|(_, prefix, count)| (0..count).map(move |it| (prefix, it)));
+        let line = |(prefix, number)| {
+            storages.iter().map(move |storage| format!("PASS {prefix}{storage}::number{number}"))
+        };
+        numbers.flat_map(line).collect()
+    }
+
     #[test]
-    fn each_table_has_its_own_scenarios() {
-        let login = "PASS login_scenarios::in_memory::throttle_429";
-        let refresh = "PASS scenarios::in_memory::restart";
-        let vectors = "PASS rotation_scenarios::in_memory::second_tab_does_not_end_the_row";
-        let all = [refresh, vectors, login];
-        let each = cases(&all);
-        let tables = Tables::new(&each);
-        assert!(tables.check().is_ok());
-        let text = tables.text();
-        assert_eq!(text.matches("1 scenarios on 1 storages").count(), 3, "{text}");
-        assert!(text.contains("\nsecond-tab-does-not-end-the-row  ok\n"), "{text}");
-        for one in all {
-            let others: Vec<_> = all.into_iter().filter(|other| *other != one).collect();
-            assert!(Tables::new(&cases(&others)).check().is_err(), "a table without {one} is incomplete");
+    fn each_table_needs_all_its_scenarios_on_all_storages() {
+        let is_complete = |lines: &[String], only_embedded| {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            Tables::new(&cases(&lines), only_embedded).check().is_ok()
+        };
+        let (every, embedded) = (all(&STORAGES), all(&EMBEDDED));
+        assert!(is_complete(&every, false) && is_complete(&embedded, true));
+        assert!(!is_complete(&embedded, false), "the servers were not asked");
+        assert!(!is_complete(&[], true));
+        for left_out in 0..embedded.len() {
+            let mut lines = embedded.clone();
+            let line = lines.remove(left_out);
+            assert!(!is_complete(&lines, true), "{line}");
         }
+        let lines: Vec<&str> = every.iter().map(String::as_str).collect();
+        let text = Tables::new(&cases(&lines), false).text();
+        assert!(text.contains(&format!("\n{LOGIN} scenarios on 5 storages\n")), "{text}");
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn run(steps: &mut Steps, settings: Settings) -> Result<LeftOut, Stri
     variables.extend(vectors.map(|folder| (VECTORS, folder.display().to_string())));
     let (cases, passed) = steps.time("tests", || runner::run(PROGRAMS, &left_out, variables))?;
 
-    let tables = Tables::new(&cases);
+    let tables = Tables::new(&cases, settings.only_embedded);
     print!("{}{}", report::text(&cases), tables.text());
     passed?;
     report::check(&cases)?;
@@ -39,7 +39,7 @@ pub(crate) fn scenarios(settings: Settings) -> Result<(), String> {
     let selection = ["--test", scenarios::PROGRAM, scenarios::FILTER];
     let (_services, variables) = start(&mut Steps::start(), settings, &selection)?;
     let (cases, passed) = runner::run(&selection, &LeftOut::new(settings, true), variables)?;
-    let tables = Tables::new(&cases);
+    let tables = Tables::new(&cases, settings.only_embedded);
     print!("{}", tables.text());
     passed.and_then(|()| tables.check())
 }
