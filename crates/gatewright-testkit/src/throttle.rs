@@ -45,6 +45,7 @@ macro_rules! throttle_suite {
                 time_does_not_go_back
                 a_clock_that_was_far_ahead_delays_no_attempt_for_long
                 two_clocks_that_take_turns_end_no_wait
+                two_clocks_with_a_long_pause_between_them_end_no_more_waits
                 five_wrong_passwords_end_a_session
             }
             $crate::throttle_cases! { [$(#[$attribute])*] networks ($fresh().await),

@@ -19,8 +19,8 @@ pub const MAX_STATE_BYTES: usize = 65_535;
 /// How far the clock of a node may be behind the latest time that a state has seen: 1 hour. Time stands still
 /// for the state until then. A state from further in the future is moved back to the present time, and keeps how
 /// far that was. A later step whose time is ahead of the state by as much comes from the same clock, and its time is
-/// moved back too. So two nodes whose clocks differ end no wait by taking turns. After a pause that is as long as the
-/// difference, one wait can end early.
+/// moved back too. So two nodes whose clocks differ end no wait by taking turns. One wait can end early when the clocks
+/// first differ, one more if the next step came over an hour later, and one after a pause as long as the difference.
 pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(60 * 60);
 
 const VERSION: u8 = 1;
@@ -39,10 +39,47 @@ pub(super) enum Found {
 /// A state at the time of a step.
 pub(super) struct FoundState {
     pub(super) state: State,
-    /// By how much a clock was ahead of another one. Zero if none was.
-    pub(super) skew: Duration,
+    pub(super) clocks: Clocks,
     /// Whether it was corrupt, or from the future.
     pub(super) is_repaired: bool,
+}
+
+/// What a state knows of the clocks of the nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Clocks {
+    /// By how much a clock is ahead of another one. Zero if none is.
+    skew: Duration,
+    /// By how much the clock of the step whose time the state has is ahead of that time.
+    lead: Duration,
+}
+
+impl Clocks {
+    /// The time of a step: moved back if it comes from the clock that is ahead.
+    fn corrected(&mut self, seen: Timestamp, now: Timestamp) -> Timestamp {
+        let is_of_fast_clock = !self.skew.is_zero() && since(now, seen) >= Some(self.skew);
+        let correction = if is_of_fast_clock { self.skew } else { Duration::ZERO };
+        let now = now.saturating_sub(correction);
+        if now > seen {
+            self.lead = correction;
+        }
+        now
+    }
+
+    /// The state was further in the future than any wait. The difference of the clocks is what the state is ahead, and
+    /// what its time had been moved back: the first measure is too small by the time until the second step.
+    fn found_ahead(&mut self, ahead: Duration) {
+        *self = Self { skew: ahead.saturating_add(self.lead), lead: Duration::ZERO };
+    }
+
+    fn write(self, to: &mut Writer) {
+        for time in [self.skew, self.lead] {
+            to.u64(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        Some(Self { skew: Duration::from_micros(from.u64()?), lead: Duration::from_micros(from.u64()?) })
+    }
 }
 
 /// A state as a store keeps it. The bytes have a version, and only this module reads them.
@@ -180,22 +217,22 @@ impl State {
 
     /// The state at `now`.
     pub(super) fn load(rules: &Rules<'_>, stored: Option<&[u8]>, now: Timestamp) -> Found {
-        let found = |state, skew, is_repaired| Found::State(FoundState { state, skew, is_repaired });
-        let Some(bytes) = stored else { return found(Self::new(rules, now), Duration::ZERO, false) };
+        let found = |state, clocks, is_repaired| Found::State(FoundState { state, clocks, is_repaired });
+        let Some(bytes) = stored else { return found(Self::new(rules, now), Clocks::default(), false) };
         if bytes.first().is_some_and(|version| LATER_VERSIONS.contains(version)) {
             return Found::Later;
         }
-        let Some((mut state, skew)) = Self::read(rules, bytes) else {
-            return found(Self::used_up(rules, now), Duration::ZERO, true);
+        let Some((mut state, mut clocks)) = Self::read(rules, bytes) else {
+            return found(Self::used_up(rules, now), Clocks::default(), true);
         };
-        let is_of_fast_clock = !skew.is_zero() && since(now, state.seen()) >= Some(skew);
-        let now = if is_of_fast_clock { now.saturating_sub(skew) } else { now };
+        let now = clocks.corrected(state.seen(), now);
         let ahead = since(state.seen(), now).filter(|ahead| *ahead > CLOCK_TOLERANCE);
         if let Some(ahead) = ahead {
             state.rebase(ahead);
+            clocks.found_ahead(ahead);
         }
         state.advance(rules, now);
-        found(state, skew.max(ahead.unwrap_or_default()), ahead.is_some())
+        found(state, clocks, ahead.is_some())
     }
 
     /// Whether the reservation is in the state.
@@ -246,7 +283,7 @@ impl State {
     }
 
     /// The bytes that the store keeps, or `None` if the state equals that of an absent key.
-    pub(super) fn to_stored(&self, rules: &Rules<'_>, skew: Duration) -> Option<ThrottleState> {
+    pub(super) fn to_stored(&self, rules: &Rules<'_>, clocks: Clocks) -> Option<ThrottleState> {
         let expires_at = match self {
             Self::Attempts(attempts) if attempts.is_empty() => None,
             Self::Attempts(attempts) => Some(attempts.last().saturating_add(rules.settings.failures_reset)),
@@ -258,13 +295,13 @@ impl State {
                 (free_at > metered.seen).then_some(free_at)
             }
         };
-        Some(ThrottleState { bytes: self.write(skew), expires_at: expires_at? })
+        Some(ThrottleState { bytes: self.write(clocks), expires_at: expires_at? })
     }
 
-    fn write(&self, skew: Duration) -> Vec<u8> {
+    fn write(&self, clocks: Clocks) -> Vec<u8> {
         let mut to = Writer::default();
         to.u8(VERSION);
-        to.u64(u64::try_from(skew.as_micros()).unwrap_or(u64::MAX));
+        clocks.write(&mut to);
         match self {
             Self::Attempts(attempts) => attempts.write(&mut to),
             Self::Bucket(bucket) => bucket.write(&mut to),
@@ -278,13 +315,13 @@ impl State {
         to.0
     }
 
-    /// The state, and by how much a clock was ahead.
-    fn read(rules: &Rules<'_>, bytes: &[u8]) -> Option<(Self, Duration)> {
+    /// The state, and what it knows of the clocks.
+    fn read(rules: &Rules<'_>, bytes: &[u8]) -> Option<(Self, Clocks)> {
         let mut from = Reader(bytes);
         if bytes.len() > MAX_STATE_BYTES || from.u8()? != VERSION {
             return None;
         }
-        let skew = Duration::from_micros(from.u64()?);
+        let clocks = Clocks::read(&mut from)?;
         let state = match Self::new(rules, Timestamp::from_seconds(0)) {
             Self::Attempts(_) => Self::Attempts(Attempts::read(&mut from)?),
             Self::Bucket(_) => Self::Bucket(Bucket::read(&mut from)?),
@@ -292,6 +329,6 @@ impl State {
             Self::Owner(_) => Self::Owner(Owner::read(&mut from)?),
             Self::Metered(_) => Self::Metered(Metered { seen: from.time()?, rate: Rate::read(&mut from)? }),
         };
-        from.is_empty().then_some((state, skew))
+        from.is_empty().then_some((state, clocks))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::key::{Attempt, KeyKind, ThrottleKey};
 use super::owner::LockStage;
 use super::settings::{IN_FLIGHT_RETRY, SHARED_BUCKET_FACTOR, ThrottleSettings};
-use super::state::{Found, FoundState, Rules, State, ThrottleState};
+use super::state::{Clocks, Found, FoundState, Rules, State, ThrottleState};
 use crate::types::Timestamp;
 
 /// What a step does.
@@ -326,7 +326,7 @@ struct Loaded<'a> {
     key: ThrottleKey,
     rules: Rules<'a>,
     state: State,
-    skew: Duration,
+    clocks: Clocks,
     is_stored: bool,
     is_repaired: bool,
     is_changed: bool,
@@ -336,8 +336,8 @@ impl<'a> Loaded<'a> {
     /// `None` if a later version wrote the state.
     fn new(key: ThrottleKey, rules: Rules<'a>, stored: Option<&[u8]>, now: Timestamp) -> Option<Self> {
         let Found::State(found) = State::load(&rules, stored, now) else { return None };
-        let FoundState { state, skew, is_repaired } = found;
-        Some(Self { key, rules, state, skew, is_stored: stored.is_some(), is_repaired, is_changed: false })
+        let FoundState { state, clocks, is_repaired } = found;
+        Some(Self { key, rules, state, clocks, is_stored: stored.is_some(), is_repaired, is_changed: false })
     }
 
     /// How long the next attempt must wait for this key.
@@ -368,7 +368,7 @@ impl<'a> Loaded<'a> {
         if !self.is_changed && !self.is_repaired {
             return None;
         }
-        let state = self.state.to_stored(&self.rules, self.skew);
+        let state = self.state.to_stored(&self.rules, self.clocks);
         (self.is_stored || state.is_some()).then_some(ThrottleWrite { key: self.key, state })
     }
 }

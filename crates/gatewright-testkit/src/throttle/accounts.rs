@@ -170,6 +170,32 @@ pub async fn two_clocks_that_take_turns_end_no_wait<T: Cloned>(handles: [T; 2]) 
     bench.admitted(&attempt, after(181)).await;
 }
 
+/// The second clock is three hours ahead, and the first step after it comes 70 minutes later. So the state first sees a
+/// difference of 110 minutes, and one more wait ends early. The next step corrects the difference: no other wait ends.
+pub async fn two_clocks_with_a_long_pause_between_them_end_no_more_waits<T: Cloned>(handles: [T; 2]) {
+    const PAUSE: u64 = 70 * 60;
+    let bench = Bench::new(handles);
+    let attempt = bench.login("ada", HERE);
+    let ahead = |seconds: u64| after(seconds + 3 * 60 * 60);
+    bench.fail_times(10, &attempt, START).await;
+    bench.fail_times(1, &attempt, ahead(0)).await;
+    assert_eq!(bench.limited(&attempt, after(PAUSE)).await, seconds(60));
+    bench.fail_times(1, &attempt, ahead(PAUSE + 1)).await;
+    assert_eq!(bench.limited(&attempt, after(PAUSE + 2)).await, seconds(120));
+    for now in (PAUSE + 3..PAUSE + 100).step_by(2) {
+        for time in [ahead(now), after(now + 1)] {
+            assert!(bench.limited(&attempt, time).await <= seconds(PAUSE + 122 - now), "at {now}");
+        }
+    }
+    for (round, wait) in (2..).zip([240, 480, 900, 900]) {
+        let now = round * PAUSE;
+        bench.fail_times(1, &attempt, after(now)).await;
+        for time in [ahead(now + 1), after(now + 2), ahead(now + 3)] {
+            assert!(bench.limited(&attempt, time).await > seconds(wait - 10), "in round {round}");
+        }
+    }
+}
+
 /// They never meet the waiting time of the account.
 pub async fn five_wrong_passwords_end_a_session<T: Cloned>(handles: [T; 2]) {
     let bench = Bench::new(handles);
