@@ -1,6 +1,7 @@
 //! Scenarios of the throttle.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use gatewright::http::{Headers, RequestView, TrustedProxies};
@@ -22,12 +23,25 @@ where
     S::Sessions: Throttle,
 {
     let service = Service::with(&storage, |limits| limits.account_failures = 5).await;
+    // Each login ends or is at its hash before one has an outcome. So a limit that is checked first and counted later
+    // would admit all of them.
+    service.hasher.pause();
+    let ended = Arc::new(AtomicUsize::new(0));
     let mut logins = JoinSet::new();
     for network in 0..100 {
         let (auth, client) = (service.auth.clone(), ClientInfo::new(Some([192, 0, 2, network].into()), None));
         let login = Login::new(EMAIL, Password::new(WRONG)).with_client(client);
-        logins.spawn(async move { status(auth.login(login).await) });
+        let ended = Arc::clone(&ended);
+        logins.spawn(async move {
+            let status = status(auth.login(login).await);
+            ended.fetch_add(1, Ordering::SeqCst);
+            status
+        });
     }
+    while ended.load(Ordering::SeqCst) + service.hasher.paused() < 100 {
+        tokio::task::yield_now().await;
+    }
+    service.hasher.resume();
     let statuses = logins.join_all().await;
     let count = |status: u16| statuses.iter().filter(|own| **own == status).count();
     assert_eq!((count(401), count(429), service.hasher.calls()), (5, 95, 5));
@@ -66,6 +80,15 @@ where
     }
     assert_eq!((hashed, service.hasher.calls()), (20, 20));
     assert_eq!(service.status(EMAIL, PASSWORD, 2).await, 200, "another network is not limited");
+    // Without the rule for many accounts, the limit of the network holds.
+    let mut limits = ThrottleSettings::default();
+    limits.stuffing_accounts = 1_000;
+    let other = Service::open(&storage, |builder| builder.with_throttle_settings(limits)).await;
+    let mut statuses = Vec::new();
+    for number in 0..100 {
+        statuses.push(other.status(&format!("other{number}@example.com"), WRONG, 3).await);
+    }
+    assert_eq!((statuses.iter().filter(|own| **own == 401).count(), other.hasher.calls()), (30, 30));
 }
 
 /// The header of a proxy.

@@ -29,7 +29,7 @@ where
 {
     let service = Service::with(&storage, |limits| {
         limits.known_networks_only_after = 3;
-        limits.lock_after = 3;
+        limits.lock_after = 6;
     })
     .await;
     service.add("unusable@example.com", PasswordHash::new("!kq3mW8xVbTzYcR5nYp3HdF6sGaE1cX8wQz7Lm0uP")).await;
@@ -37,25 +37,32 @@ where
     let disabled = service.add("disabled@example.com", TestHasher::stored(PASSWORD)).await;
     service.auth.accounts().unwrap().set_active(&disabled.id, false).await.unwrap();
     service.add("locked@example.com", TestHasher::stored(PASSWORD)).await;
-    for _ in 0..3 {
-        assert_eq!(service.status("locked@example.com", WRONG, 9).await, 401);
+    // The one account admits only known networks. The other is locked for them as well.
+    service.add("restricted@example.com", TestHasher::stored(PASSWORD)).await;
+    for (email, failures) in [("restricted@example.com", 3), ("locked@example.com", 6)] {
+        assert_eq!(service.status(email, PASSWORD, 9).await, 200);
+        for _ in 0..failures {
+            assert_eq!(service.status(email, WRONG, 9).await, 401);
+        }
     }
     let attempts = [
-        ("nobody@example.com", PASSWORD),
-        (EMAIL, WRONG),
-        ("disabled@example.com", PASSWORD),
-        ("locked@example.com", PASSWORD),
-        ("unusable@example.com", "!kq3mW8xVbTzYcR5nYp3HdF6sGaE1cX8wQz7Lm0uP"),
-        ("none@example.com", PASSWORD),
+        ("nobody@example.com", PASSWORD, 1),
+        (EMAIL, WRONG, 1),
+        ("disabled@example.com", PASSWORD, 1),
+        ("restricted@example.com", PASSWORD, 1),
+        ("locked@example.com", PASSWORD, 9),
+        ("unusable@example.com", "!kq3mW8xVbTzYcR5nYp3HdF6sGaE1cX8wQz7Lm0uP", 1),
+        ("none@example.com", PASSWORD, 1),
     ];
     let mut answers: Vec<Reply> = Vec::new();
-    for (email, password) in attempts {
+    for (email, password, network) in attempts {
         let calls = service.hasher.calls();
-        answers.push(refusal(service.login(email, password, 1).await));
+        answers.push(refusal(service.login(email, password, network).await));
         assert_eq!(service.hasher.calls() - calls, 1, "{email}");
     }
-    assert_eq!((answers.len(), answers[0].status), (6, 401));
+    assert_eq!((answers.len(), answers[0].status), (7, 401));
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    assert_eq!(service.status("restricted@example.com", PASSWORD, 9).await, 200, "its network is known");
 }
 
 /// bcrypt ignores the bytes after the 72nd.

@@ -63,7 +63,9 @@ where
     let stored = service.stored_hash(EMAIL).await;
     secrets.push(&stored);
     for secret in &secrets {
-        let found: Vec<_> = shown.iter().filter(|text| text.contains(secret)).collect();
+        // The key of a name is in lower case.
+        let secret = secret.to_lowercase();
+        let found: Vec<_> = shown.iter().filter(|text| text.to_lowercase().contains(&secret)).collect();
         assert!(found.is_empty(), "{found:?} shows {secret}");
     }
     assert_eq!(secrets.len(), 13);
