@@ -7,8 +7,8 @@
 pub enum ThreadPriority {
     /// Lower than that of the thread that builds the pool, so that hashes delay other requests less. The default.
     ///
-    /// On Linux, the nice value is higher by [`LOWERED_BY`]. The threads still run while the others are busy, with
-    /// a tenth of their share of a core. On other systems it is the same as [`Inherited`](Self::Inherited), and if the
+    /// On Linux, the nice value is higher by [`LOWERED_BY`]. A thread still runs while others are busy: on a core
+    /// that it shares with one of them, it has a quarter of the time. On other systems it is the same as [`Inherited`](Self::Inherited), and if the
     /// system refuses the change.
     #[default]
     Lowered,
@@ -16,8 +16,8 @@ pub enum ThreadPriority {
     Inherited,
 }
 
-/// By how much a lowered priority raises the nice value of a thread on Linux: 10.
-pub const LOWERED_BY: i32 = 10;
+/// By how much a lowered priority raises the nice value of a thread on Linux: 5.
+pub const LOWERED_BY: i32 = 5;
 
 impl ThreadPriority {
     /// Sets the priority of the current thread.
