@@ -210,7 +210,7 @@ impl Limiter {
             }
             *cleaned_at = Some(now);
         }
-        // A node whose clock is ahead deletes nothing that the others need.
+        // A node whose clock is ahead by less than the tolerance deletes nothing that the others need.
         let before = self.clock.now().saturating_sub(CLOCK_TOLERANCE);
         let deleted = parts.throttle.delete_expired_states(before, MAX_EXPIRED_PER_STEP).await;
         if let Err(error) = deleted {

@@ -28,7 +28,9 @@ pub const DEFAULT_HASH_WAIT: Duration = Duration::from_secs(12);
 pub const MAX_HASH_WAIT: Duration = Duration::from_secs(60);
 /// The longest time that a password can be set to wait with a throttle: 12 seconds. A login whose password has two forms
 /// waits twice, and must end before its reservation expires
-/// ([`IN_FLIGHT_TIMEOUT`](crate::throttle::IN_FLIGHT_TIMEOUT)).
+/// ([`IN_FLIGHT_TIMEOUT`](crate::throttle::IN_FLIGHT_TIMEOUT)). A password change can wait three times, longer than that:
+/// its attempt is a failure until its outcome, which still gives it back. In a shared bucket of a full throttle in memory
+/// the failure stays.
 pub const MAX_THROTTLED_HASH_WAIT: Duration = Duration::from_secs(12);
 
 /// Checks the bounds of the settings, each with what it depends on.

@@ -31,7 +31,9 @@ impl Bucket {
         Self { failures: Rate::used_up(now, budget), ..Self::new(now) }
     }
 
-    /// The state at this time. Reservations that have no outcome in time have failed.
+    /// The state at this time. Reservations that have no outcome in time have failed. They stay failures: a bucket has no
+    /// list of late outcomes, as [`Attempts`](super::attempts::Attempts) has, because time gives its failures back. So a
+    /// password change that waits for more than 30 s takes a failure of the bucket, also if its password is right.
     pub(super) fn advance(&mut self, now: Timestamp, budget: Budget) {
         self.seen = self.seen.max(now);
         let seen = self.seen;

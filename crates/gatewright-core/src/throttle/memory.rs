@@ -31,9 +31,13 @@ const MAX_EXPIRED: usize = 16;
 /// user). A restart loses all of them.
 /// - When it is full, further keys are counted in [`SHARED_BUCKETS`], which a secret hash chooses. A bucket has a
 ///   larger budget ([`SHARED_BUCKET_FACTOR`](super::SHARED_BUCKET_FACTOR)). A success clears none of its failures, and
-///   time gives them back one by one: after [`LONGEST_WAIT`](super::LONGEST_WAIT) divided by that factor, 45 seconds. So no key is refused
-///   only because the throttle is full.
-/// - When there is room again, the next attempt of a key gets a state of its own, unless its bucket is used up.
+///   time gives them back one by one: after [`LONGEST_WAIT`](super::LONGEST_WAIT) divided by that factor, 45 seconds. A flood of
+///   new names that fails 91 times a second (4,096 buckets, one failure each in 45 s) keeps all buckets of
+///   accounts and pairs used up. Then an attempt is limited if one of its keys has no state of its own: also one from a
+///   known network, whose pair still binds it. A persistent throttle has no buckets.
+/// - When there is room again, the next attempt of a key gets a state of its own, unless its bucket is used up. That includes keys
+///   of known networks, because the bucket does not show which key failed. It ends with the bucket's next failure that time
+///   gives back, at most 45 seconds later, unless others use each of them.
 /// - When the owners are full, the one whose state expires first makes room. A user with failures is never
 ///   deleted for another.
 ///
