@@ -15,8 +15,9 @@ use crate::connection::{Outcome, Transaction};
 use crate::dialect::Dialect;
 use crate::row::Row;
 use crate::sql::{
-    AUDIT_CHAIN, AUDIT_CHAINS, AUDIT_COLUMN_COUNT, AUDIT_DELETE, AUDIT_ERASE, AUDIT_FIRST, AUDIT_FIRST_SINCE,
-    AUDIT_INSERT, AUDIT_LAST, AUDIT_PAGE, AUDIT_PAGE_BY_ACTOR, AUDIT_PAGE_BY_SUBJECT, AUDIT_PERSONAL,
+    AUDIT_CHAIN, AUDIT_CHAIN_FROM, AUDIT_COLUMN_COUNT, AUDIT_DELETE, AUDIT_ERASE, AUDIT_FIRST,
+    AUDIT_FIRST_SINCE, AUDIT_INSERT, AUDIT_LAST, AUDIT_LAST_NUMBER, AUDIT_NEXT_CHAIN, AUDIT_PAGE,
+    AUDIT_PAGE_BY_ACTOR, AUDIT_PAGE_BY_EVENT, AUDIT_PAGE_BY_SUBJECT, AUDIT_PERSONAL,
 };
 use crate::statement::Statement;
 use crate::store::SqlStore;
@@ -24,8 +25,13 @@ use crate::store::SqlStore;
 /// How many rows one statement inserts, if there are as many.
 const ROWS_PER_STATEMENT: usize = 16;
 
+/// How many rows of a chain one statement looks at.
+const SEARCHED_AT_ONCE: i64 = 5_000;
+
 /// How many rows are erased in one transaction.
 const ERASED_AT_ONCE: u32 = 200;
+
+const READ: &str = "read the audit trail";
 
 /// The statement that inserts one row, and the one for [`ROWS_PER_STATEMENT`].
 static INSERT_ONE: LazyLock<String> = LazyLock::new(|| insert_text(1));
@@ -54,15 +60,29 @@ impl<D: Dialect> AuditStore for SqlStore<D> {
 
     async fn last_row(&self, writer: &WriterId) -> Result<Option<AuditRow>, StoreError> {
         let select = || Statement::new(AUDIT_LAST).text(writer.as_str());
-        self.pools.fetch_optional("read the audit trail", select, audit_row).await
+        self.pools.fetch_optional(READ, select, audit_row).await
     }
 
     async fn chains(&self) -> Result<Vec<AuditChain>, StoreError> {
-        let chain = |row: &Row<D>| {
-            let writer = row.text("writer")?.parse()?;
-            Ok(AuditChain::new(writer, row.count("first_number")?, row.count("last_number")?))
-        };
-        self.pools.fetch_all("read the audit trail", || Statement::new(AUDIT_CHAINS), chain).await
+        let (mut chains, mut text, mut after) = (Vec::new(), AUDIT_NEXT_CHAIN, String::new());
+        loop {
+            let next = || Statement::new(text).text(&*after);
+            let first = |row: &Row<D>| {
+                let (writer, is_text) = row.lossy_text("writer");
+                Ok((writer.unwrap_or_default(), is_text, unsigned(row.number("number")?).0))
+            };
+            let next = self.pools.fetch_optional(READ, next, first).await?;
+            let Some((writer, is_text, first)) = next else { return Ok(chains) };
+            let last = || Statement::new(AUDIT_LAST_NUMBER).text(&*writer);
+            let number = |row: &Row<D>| Ok(unsigned(row.number("number")?).0);
+            let last = self.pools.fetch_optional(READ, last, number).await?.unwrap_or(first);
+            chains.push(AuditChain::new(WriterId::as_stored(&*writer), first, last.max(first)));
+            (text, after) =
+                if is_text { (AUDIT_NEXT_CHAIN, writer) } else { (AUDIT_CHAIN_FROM, after_text(&writer)) };
+            if after.is_empty() {
+                return Ok(chains);
+            }
+        }
     }
 
     async fn chain_rows(
@@ -73,7 +93,7 @@ impl<D: Dialect> AuditStore for SqlStore<D> {
     ) -> Result<Vec<AuditRow>, StoreError> {
         let select =
             || Statement::new(AUDIT_CHAIN).text(writer.as_str()).number(signed(after)).number(limit.into());
-        self.pools.fetch_all("read the audit trail", select, audit_row).await
+        self.pools.fetch_all(READ, select, audit_row).await
     }
 
     async fn page_rows(
@@ -83,7 +103,7 @@ impl<D: Dialect> AuditStore for SqlStore<D> {
         limit: u32,
     ) -> Result<Vec<AuditRow>, StoreError> {
         let select = || page(filter, after, limit);
-        self.pools.fetch_all("read the audit trail", select, audit_row).await
+        self.pools.fetch_all(READ, select, audit_row).await
     }
 
     async fn first_number_since(
@@ -91,9 +111,19 @@ impl<D: Dialect> AuditStore for SqlStore<D> {
         writer: &WriterId,
         time: Timestamp,
     ) -> Result<Option<u64>, StoreError> {
-        let select = || Statement::new(AUDIT_FIRST_SINCE).text(writer.as_str()).time(time);
-        let number = |row: &Row<D>| row.count("number");
-        self.pools.fetch_optional("read the audit trail", select, number).await
+        let mut after = 0;
+        loop {
+            let select = || {
+                let statement = Statement::new(AUDIT_FIRST_SINCE).time(time).text(writer.as_str());
+                statement.number(after).number(SEARCHED_AT_ONCE)
+            };
+            let part = |row: &Row<D>| Ok((row.count("first_number")?, row.number("last_number")?));
+            match self.pools.fetch_optional(READ, select, part).await? {
+                None | Some((0, 0)) => return Ok(None),
+                Some((0, last)) => after = last,
+                Some((first, _)) => return Ok(Some(first)),
+            }
+        }
     }
 
     async fn delete_rows(&self, writer: &WriterId, last: u64, limit: u32) -> Result<u64, StoreError> {
@@ -174,26 +204,55 @@ fn bind<D: Dialect>(statement: Statement<D>, row: &AuditRow) -> Statement<D> {
         .bytes(row.mac.as_deref())
 }
 
-/// Reads all columns as they are: whether someone changed them is not the store's question.
+/// Reads all columns, whatever someone wrote into them: one such row must not hide the others. A value that no writer
+/// writes is replaced, and the row is marked.
 fn audit_row<D: Dialect>(row: &Row<D>) -> Result<AuditRow, Failure> {
-    let text = |column| row.optional_text(column).map(|text| text.map(str::to_owned));
+    let mut is_readable = true;
+    let mut text = |column| {
+        let (text, is_text) = row.lossy_text(column);
+        is_readable &= is_text;
+        text
+    };
+    let event = text("event").unwrap_or_default();
+    let outcome = AuditOutcome::from_text(&text("outcome").unwrap_or_default());
+    let (time, is_time) = unsigned(row.number("occurred_at")?);
+    let mut record = AuditRecord::new(Timestamp::from_micros(time), event, outcome);
+    record.cause = text("cause");
+    record.actor = text("actor").map(AuditActor::from_text);
+    record.subject = text("subject");
+    record.session = text("session_id");
+    record.client_address = text("client_address");
+    record.user_agent = text("user_agent");
+    record.login_name = text("login_name");
+    record.method = text("method");
+    record.route = text("route");
+    record.request_id = text("request_id");
+    record.detail = text("detail");
+    let writer = WriterId::as_stored(text("writer").unwrap_or_default());
+    let (number, is_number) = unsigned(row.number("number")?);
     let bytes = |column| row.optional_bytes(column).map(|bytes| bytes.map(<[u8]>::to_vec));
-    let event = row.text("event")?.to_owned();
-    let outcome = AuditOutcome::from_text(row.text("outcome")?);
-    let mut record = AuditRecord::new(row.time("occurred_at")?, event, outcome);
-    record.cause = text("cause")?;
-    record.actor = text("actor")?.map(AuditActor::from_text);
-    record.subject = text("subject")?;
-    record.session = text("session_id")?;
-    record.client_address = text("client_address")?;
-    record.user_agent = text("user_agent")?;
-    record.login_name = text("login_name")?;
-    record.method = text("method")?;
-    record.route = text("route")?;
-    record.request_id = text("request_id")?;
-    record.detail = text("detail")?;
     let digests = (bytes("salt")?, bytes("personal_digest")?.unwrap_or_default(), bytes("mac")?);
-    Ok(AuditRow::new(row.text("writer")?.parse()?, row.count("number")?, record, digests))
+    let is_readable = is_readable && is_time && is_number && writer.is_valid();
+    let row = AuditRow::new(writer, number, record, digests);
+    Ok(if is_readable { row } else { row.unreadable() })
+}
+
+/// A number as it is stored, and whether it is one that a writer writes. A negative one becomes zero.
+fn unsigned(number: i64) -> (u64, bool) {
+    u64::try_from(number).map_or((0, false), |number| (number, true))
+}
+
+/// The first text after all writers that begin like this one and go on with bytes that are not text. No valid writer
+/// lies between them. Empty if nothing comes after them.
+fn after_text(writer: &str) -> String {
+    let mut begin = writer.split('?').next().unwrap_or_default().to_owned();
+    while let Some(last) = begin.pop() {
+        if let Some(next) = char::from_u32(u32::from(last) + 1) {
+            begin.push(next);
+            break;
+        }
+    }
+    begin
 }
 
 /// The statement for a filter: by the user whom the rows are about or who acted, if one is given, else by time.
@@ -204,15 +263,34 @@ fn page<D: Dialect>(filter: &AuditFilter, after: Option<&AuditCursor>, limit: u3
     let statement = match (subject, actor) {
         (Some(subject), actor) => optional(Statement::new(AUDIT_PAGE_BY_SUBJECT).text(subject), actor),
         (None, Some(actor)) => Statement::new(AUDIT_PAGE_BY_ACTOR).text(actor),
-        (None, None) => Statement::new(AUDIT_PAGE),
+        (None, None) => return page_by_event(filter, after, limit),
     };
+    part_of_pages(optional(statement, filter.event.as_deref()), filter, after, limit)
+}
+
+/// The statement for a filter without users. An event has an index of its own.
+fn page_by_event<D: Dialect>(filter: &AuditFilter, after: Option<&AuditCursor>, limit: u32) -> Statement<D> {
+    let statement = match filter.event.as_deref() {
+        Some(event) => Statement::new(AUDIT_PAGE_BY_EVENT).text(event),
+        None => Statement::new(AUDIT_PAGE),
+    };
+    part_of_pages(statement, filter, after, limit)
+}
+
+/// Binds the times of the filter and where the page begins.
+fn part_of_pages<D: Dialect>(
+    statement: Statement<D>,
+    filter: &AuditFilter,
+    after: Option<&AuditCursor>,
+    limit: u32,
+) -> Statement<D> {
     // Before the first page: everything before the end of the filter.
     let end = (filter.until.unwrap_or(Timestamp::from_micros(u64::MAX)), "", 0);
     let (time, writer, number) = match after {
         Some(after) => end.min((after.time, after.writer.as_str(), signed(after.number))),
         None => end,
     };
-    optional(statement, filter.event.as_deref())
+    statement
         .time(filter.since.unwrap_or(Timestamp::from_micros(0)))
         .time(time)
         .time(time)
@@ -247,11 +325,81 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_search_for_the_next_writer_passes_over_all_that_are_no_text() {
+        assert_eq!(after_text("a-1?x"), "a-2");
+        assert_eq!(after_text("?"), "");
+    }
+
+    #[test]
     fn a_statement_for_several_rows_numbers_its_placeholders_through() {
         assert!(INSERT_ONE.ends_with(
             "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
         ));
         assert!(INSERT_MANY.ends_with("$304)"));
         assert_eq!(INSERT_MANY.matches('$').count(), AUDIT_COLUMN_COUNT * ROWS_PER_STATEMENT);
+    }
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod plans {
+    use sqlx::{AssertSqlSafe, Row as _, query};
+
+    use super::*;
+    use crate::SqliteStore;
+
+    /// The table may have millions of rows: each statement searches an index, and sorts nothing.
+    #[tokio::test]
+    async fn no_statement_walks_through_the_table() {
+        let store = SqliteStore::connect("sqlite::memory:").await.unwrap();
+        let statements = [
+            AUDIT_LAST,
+            AUDIT_NEXT_CHAIN,
+            AUDIT_CHAIN_FROM,
+            AUDIT_LAST_NUMBER,
+            AUDIT_CHAIN,
+            AUDIT_FIRST,
+            AUDIT_FIRST_SINCE,
+            AUDIT_DELETE,
+            AUDIT_PERSONAL,
+            AUDIT_ERASE,
+            AUDIT_PAGE,
+            AUDIT_PAGE_BY_ACTOR,
+            AUDIT_PAGE_BY_EVENT,
+            AUDIT_PAGE_BY_SUBJECT,
+        ];
+        for statement in statements {
+            let explain = query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}")));
+            let rows = explain.fetch_all(&store.pools.readers).await.unwrap();
+            let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+            assert!(
+                plan.iter().any(|step| step.starts_with("SEARCH gatewright_audit ")),
+                "{statement}: {plan:?}"
+            );
+            let walks =
+                |step: &String| step.starts_with("SCAN gatewright_audit") || step.contains("TEMP B-TREE");
+            assert!(!plan.iter().any(walks), "{statement}: {plan:?}");
+        }
+    }
+
+    /// The type of the column does not keep someone from writing other bytes.
+    #[tokio::test]
+    async fn bytes_that_are_no_text_are_read_as_an_unreadable_row() {
+        let store = SqliteStore::connect("sqlite::memory:").await.unwrap();
+        for (writer, event) in [("'a'", "x'41'"), ("x'61ff'", "x'41'"), ("'b'", "x'ff'"), ("x'ff'", "x'41'")]
+        {
+            let insert = format!(
+                "INSERT INTO gatewright_audit (writer, number, occurred_at, event, outcome, personal_digest)
+                 VALUES (CAST({writer} AS TEXT), 1, 1, CAST({event} AS TEXT), 'failed', x'00')"
+            );
+            query(AssertSqlSafe(insert)).execute(&store.pools.writers).await.unwrap();
+        }
+        let chains = store.chains().await.unwrap();
+        let names: Vec<_> = chains.iter().map(|chain| chain.writer.as_str()).collect();
+        assert_eq!(names, ["a", "a?", "b", "?"]);
+        let rows = store.page_rows(&AuditFilter::new(), None, 10).await.unwrap();
+        assert_eq!(rows.iter().filter(|row| row.is_readable).count(), 1);
+        assert_eq!(rows.len(), 4);
+        let last = store.last_row(&"b".parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!((&*last.record.event, last.is_readable), ("?", false));
     }
 }

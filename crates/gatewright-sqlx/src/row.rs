@@ -92,6 +92,17 @@ impl<D: Dialect> Row<D> {
         D::text(&self.0, column)
     }
 
+    /// Reads text, also if it is none: what is not UTF-8 is replaced with question marks. Also says whether it is text.
+    pub(crate) fn lossy_text(&self, column: &str) -> (Option<String>, bool) {
+        match D::text(&self.0, column) {
+            Ok(text) => (text.map(str::to_owned), true),
+            Err(_) => {
+                let bytes = D::get_bytes(&self.0, column).ok().flatten();
+                (bytes.map(|bytes| String::from_utf8_lossy(bytes).replace('\u{fffd}', "?")), false)
+            }
+        }
+    }
+
     pub(crate) fn optional_bytes(&self, column: &str) -> Result<Option<&[u8]>, Failure> {
         Ok(D::get_bytes(&self.0, column)?)
     }

@@ -168,28 +168,44 @@ pub(crate) const AUDIT_LAST: &str = concat!(
     audit_columns!(),
     " FROM gatewright_audit WHERE writer = $1 ORDER BY number DESC LIMIT 1"
 );
-pub(crate) const AUDIT_CHAINS: &str =
-    "SELECT writer, min(number) AS first_number, max(number) AS last_number FROM gatewright_audit
-     GROUP BY writer ORDER BY writer";
+/// The first row of the next writer. All chains are found by one such search for each, not by a walk through the table.
+pub(crate) const AUDIT_NEXT_CHAIN: &str =
+    "SELECT writer, number FROM gatewright_audit WHERE writer > $1 ORDER BY writer, number LIMIT 1";
+/// The first row of this writer or the next one.
+pub(crate) const AUDIT_CHAIN_FROM: &str =
+    "SELECT writer, number FROM gatewright_audit WHERE writer >= $1 ORDER BY writer, number LIMIT 1";
+pub(crate) const AUDIT_LAST_NUMBER: &str =
+    "SELECT number FROM gatewright_audit WHERE writer = $1 ORDER BY number DESC LIMIT 1";
 pub(crate) const AUDIT_CHAIN: &str = concat!(
     "SELECT ",
     audit_columns!(),
     " FROM gatewright_audit WHERE writer = $1 AND number > $2 ORDER BY number LIMIT $3"
 );
+/// Looks at a limited part of a chain: the first number since a time, and the last number of the part; 0 without one.
 pub(crate) const AUDIT_FIRST_SINCE: &str =
-    "SELECT number FROM gatewright_audit WHERE writer = $1 AND occurred_at >= $2 ORDER BY number LIMIT 1";
+    "SELECT coalesce(min(CASE WHEN occurred_at >= $1 THEN number END), 0) AS first_number,
+            coalesce(max(number), 0) AS last_number
+     FROM (SELECT number, occurred_at FROM gatewright_audit WHERE writer = $2 AND number > $3
+           ORDER BY number LIMIT $4) AS part";
 pub(crate) const AUDIT_FIRST: &str =
     "SELECT number FROM gatewright_audit WHERE writer = $1 AND number <= $2 ORDER BY number LIMIT 1";
 pub(crate) const AUDIT_DELETE: &str = "DELETE FROM gatewright_audit WHERE writer = $1 AND number <= $2";
 pub(crate) const AUDIT_PERSONAL: &str = "SELECT writer, number FROM gatewright_audit
-     WHERE (client_address IS NOT NULL OR user_agent IS NOT NULL) AND (actor = $1 OR (actor IS NULL AND subject = $2)) LIMIT $3";
+     WHERE actor = $1 AND (client_address IS NOT NULL OR user_agent IS NOT NULL)
+     UNION ALL SELECT writer, number FROM gatewright_audit
+     WHERE subject = $2 AND actor IS NULL AND (client_address IS NOT NULL OR user_agent IS NOT NULL) LIMIT $3";
 pub(crate) const AUDIT_ERASE: &str =
     "UPDATE gatewright_audit SET client_address = NULL, user_agent = NULL, salt = NULL
      WHERE writer = $1 AND number = $2";
 pub(crate) const AUDIT_PAGE: &str = audit_page!(
-    "(event = $1 OR $2) AND occurred_at >= $3 AND occurred_at <= $4",
-    " AND (occurred_at < $5 OR (writer, number) < ($6, $7))
-     ORDER BY occurred_at DESC, writer DESC, number DESC LIMIT $8"
+    "occurred_at >= $1 AND occurred_at <= $2",
+    " AND (occurred_at < $3 OR (writer, number) < ($4, $5))
+     ORDER BY occurred_at DESC, writer DESC, number DESC LIMIT $6"
+);
+pub(crate) const AUDIT_PAGE_BY_EVENT: &str = audit_page!(
+    "event = $1 AND occurred_at >= $2 AND occurred_at <= $3",
+    " AND (occurred_at < $4 OR (writer, number) < ($5, $6))
+     ORDER BY occurred_at DESC, writer DESC, number DESC LIMIT $7"
 );
 pub(crate) const AUDIT_PAGE_BY_ACTOR: &str = audit_page!(
     "actor = $1 AND (event = $2 OR $3) AND occurred_at >= $4 AND occurred_at <= $5",

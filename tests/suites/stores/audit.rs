@@ -54,6 +54,8 @@ on_each_database! {
     a_changed_a_removed_and_a_cut_row_are_found
     two_nodes_write_one_table
     the_tables_are_append_only_for_the_rest
+    a_row_that_no_writer_wrote_hides_no_other
+    a_named_writer_goes_on_after_an_unreadable_row
     a_store_that_is_closed_refuses_changes_and_logins_go_on
 }
 
@@ -153,7 +155,7 @@ async fn two_nodes_write_one_table<D: Database>() {
     world.login("node-1@example.com").await;
     world.auth.audit().unwrap().flush().await.unwrap();
     let report = verify(&one, &[key()], &[]).await.unwrap();
-    assert_eq!((report.chains, report.rows, report.damage), (2, 16, Vec::new()));
+    assert_eq!((report.chains, report.rows, report.damage), (2, 17, Vec::new()));
 }
 
 /// Reading, verifying and appending leave every earlier row as it was.
@@ -169,7 +171,7 @@ async fn the_tables_are_append_only_for_the_rest<D: Database>() {
     audit.flush().await.unwrap();
     assert!(audit.verify(&[]).await.unwrap().damage.is_empty());
     let after = store.chain_rows(&writer("node"), 0, 100).await.unwrap();
-    assert_eq!((&after[..7], after.len()), (&before[..], 38));
+    assert_eq!((&after[..7], after.len()), (&before[..], 39));
 }
 
 /// The trail is in another database, which goes away.
@@ -187,4 +189,58 @@ async fn a_store_that_is_closed_refuses_changes_and_logins_go_on<D: Database>() 
     assert_eq!(error.status(), 503, "{error:?}");
     assert!(admin.find(&user.id).await.unwrap().is_active, "nothing was changed");
     world.login("ada@example.com").await;
+}
+
+/// Inserts a row like the third one, with another value in one column, and the number 8.
+fn copied(column: &str, value: &str) -> String {
+    let columns = "writer number occurred_at event outcome subject salt personal_digest mac";
+    let values = columns.split(' ').map(|name| match name {
+        _ if name == column => value,
+        "number" => "8",
+        _ => name,
+    });
+    format!(
+        "INSERT INTO gatewright_audit ({}) SELECT {} FROM gatewright_audit WHERE number = 3",
+        columns.replace(' ', ", "),
+        values.collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// Reading, verifying and retention go on, and report it.
+async fn a_row_that_no_writer_wrote_hides_no_other<D: Database>() {
+    let unreadable = |number| Some(AuditDamage::Unreadable { first: number, last: number });
+    for (column, value) in [("writer", "'a b'"), ("writer", "'~'"), ("occurred_at", "-1")] {
+        let url = D::new_url().await;
+        let store = D::open(&url).await.unwrap();
+        let checkpoint = five_logins(&store, "node").await;
+        let mut raw = D::Connection::connect(&url).await.unwrap();
+        D::execute(&mut raw, copied(column, value).leak()).await;
+        let report = verify(&store, &[key()], &[checkpoint]).await.unwrap();
+        let damage: Vec<_> = report.damage.iter().map(|(_, damage)| Some(*damage)).collect();
+        assert_eq!(damage, [unreadable(8)], "{column}: {report:?}");
+        let filter = gatewright::audit::AuditFilter::new().of_event("LoggedIn");
+        let page = store.page_rows(&filter, None, 100).await.unwrap();
+        let readable = page.iter().filter(|row| row.is_readable).count();
+        assert_eq!(readable, 5, "{column}");
+        let world = World::with(store.clone(), audited(store.clone(), "other"));
+        let now = gatewright::types::Clock::now(&world.clock);
+        let later = gatewright::types::Timestamp::from_micros(now.as_micros() + 1_000_000);
+        assert!(world.auth.audit().unwrap().delete_before(later).await.unwrap() >= 6, "{column}");
+    }
+}
+
+/// Under another name.
+async fn a_named_writer_goes_on_after_an_unreadable_row<D: Database>() {
+    let url = D::new_url().await;
+    let store = D::open(&url).await.unwrap();
+    five_logins(&store, "node").await;
+    let mut raw = D::Connection::connect(&url).await.unwrap();
+    D::execute(&mut raw, copied("occurred_at", "-1").leak()).await;
+    let world = World::with(store.clone(), audited(store.clone(), "node"));
+    world.login("node@example.com").await;
+    let audit = world.auth.audit().unwrap();
+    audit.flush().await.unwrap();
+    let report = audit.verify(&[]).await.unwrap();
+    let damage = (writer("node"), AuditDamage::Unreadable { first: 8, last: 8 });
+    assert_eq!((report.chains, report.rows, report.damage), (2, 11, vec![damage]));
 }

@@ -33,23 +33,41 @@ pub(super) struct Chain {
     previous: [u8; MAC_BYTES],
     /// How many rows follow the last checkpoint.
     pub(super) unchecked: u64,
+    /// Whether the row that says that this process started is there.
+    is_started: bool,
 }
 
 impl Chain {
     pub(super) const fn new(writer: WriterId, key: Option<AuditKey>) -> Self {
-        Self { writer, key, number: 0, previous: FIRST_MAC, unchecked: 0 }
+        Self { writer, key, number: 0, previous: FIRST_MAC, unchecked: 0, is_started: false }
     }
 
     /// Continues after a row that an earlier process of this writer wrote.
     pub(super) fn resume_after(&mut self, last: &AuditRow) {
         self.number = last.number;
-        self.previous = last.mac.as_deref().and_then(|mac| mac.try_into().ok()).unwrap_or(FIRST_MAC);
+        self.previous = last.link();
         self.unchecked = 1;
     }
 
-    /// Whether nothing was written yet.
-    pub(super) const fn is_new(&self) -> bool {
-        self.number == 0
+    /// Whether the row that says that this process started is there.
+    pub(super) const fn is_started(&self) -> bool {
+        self.is_started
+    }
+
+    /// The first row of this process. Its random detail makes the MACs of all later rows those of this process: rows
+    /// of an earlier one with the same name and key do not verify in their place.
+    pub(super) fn start(
+        &mut self,
+        time: Timestamp,
+        incarnation: [u8; SALT_BYTES],
+        salt: [u8; SALT_BYTES],
+    ) -> AuditRow {
+        self.is_started = true;
+        let mut detail = Detail::default();
+        detail.add("incarnation", Some(hex(&incarnation)));
+        let mut record = AuditRecord::new(time, STARTED, AuditOutcome::Succeeded);
+        record.detail = detail.finish();
+        self.append(record, salt)
     }
 
     /// The next row.

@@ -136,6 +136,14 @@ pub enum AuditDamage {
         /// The row that comes too late.
         number: u64,
     },
+    /// The rows contain values that no writer writes: a time before 1970, text that is not UTF-8, an invalid name of a
+    /// writer.
+    Unreadable {
+        /// The first one.
+        first: u64,
+        /// The last one.
+        last: u64,
+    },
     /// The row has no MAC, although a key was given.
     Unsigned {
         /// The row.
@@ -165,6 +173,8 @@ impl fmt::Display for AuditDamage {
             Self::Missing { first, last } if first == last => write!(f, "row {first} was removed"),
             Self::Missing { first, last } => write!(f, "rows {first} to {last} were removed"),
             Self::Disordered { number } => write!(f, "row {number} is out of order or occurs twice"),
+            Self::Unreadable { first, last } if first == last => write!(f, "row {first} is unreadable"),
+            Self::Unreadable { first, last } => write!(f, "rows {first} to {last} are unreadable"),
             Self::Unsigned { number } => write!(f, "row {number} has no MAC"),
             Self::Cut { checkpoint, last } => {
                 write!(f, "the end was cut off: a checkpoint names row {checkpoint}, the last row is {last}")
@@ -193,8 +203,8 @@ pub struct ChainCheck<'a> {
     checkpoints: Vec<AuditCheckpoint>,
     /// The number of the last row; 0 without one.
     last: u64,
-    /// The MAC of the last row. `None` if it is not known.
-    previous: Option<Vec<u8>>,
+    /// What the next row is chained to. `None` if it is not known.
+    previous: Option<[u8; MAC_BYTES]>,
     /// How many rows were checked.
     rows: u64,
     /// In how many of them the personal parts were erased.
@@ -212,7 +222,7 @@ impl<'a> ChainCheck<'a> {
             removal: None,
             checkpoints: Vec::new(),
             last: 0,
-            previous: Some(FIRST_MAC.to_vec()),
+            previous: Some(FIRST_MAC),
             rows: 0,
             erased: 0,
             damage: Vec::new(),
@@ -242,33 +252,38 @@ impl<'a> ChainCheck<'a> {
             return;
         }
         self.step_over_gap(row.number);
+        if row.is_readable {
+            self.check_content(row);
+        } else {
+            self.damage.push(AuditDamage::Unreadable { first: row.number, last: row.number });
+        }
+        self.check_against_statements(row);
+        self.rows += 1;
+        self.erased += u64::from(row.salt.is_none());
+        self.last = row.number;
+        self.previous = Some(row.link());
+    }
+
+    fn check_content(&mut self, row: &AuditRow) {
         if !row.has_its_personal_parts() {
             self.damage.push(AuditDamage::PersonalChanged { number: row.number });
         }
         self.check_mac(row);
-        self.check_against_checkpoints(row);
-        self.rows += 1;
-        self.erased += u64::from(row.salt.is_none());
-        self.last = row.number;
-        self.previous.clone_from(&row.mac);
     }
 
-    /// Reports the rows between the last one and this one, unless retention deleted them.
+    /// Reports the rows between the last one and this one, unless retention deleted them. It may have been interrupted,
+    /// or delete them now: then the first row is one of those that it deletes.
     fn step_over_gap(&mut self, number: u64) {
         let expected = self.last.saturating_add(1);
         if number == expected {
             return;
         }
-        let removal = self.removal.as_ref().filter(|removal| self.last == 0 && removal.number < number);
-        let (first, previous) = match removal {
-            Some(removal) => (removal.number.saturating_add(1), removal.mac.map(|mac| mac.to_vec())),
-            None => (expected, None),
-        };
+        let removal = self.removal.as_ref().filter(|_| self.last == 0);
+        let first = removal.map_or(expected, |removal| removal.number.saturating_add(1));
+        let link = removal.filter(|_| first == number).map(|removal| removal.mac.unwrap_or(FIRST_MAC));
+        self.previous = link;
         if first < number {
             self.damage.push(AuditDamage::Missing { first, last: number - 1 });
-            self.previous = None;
-        } else {
-            self.previous = previous;
         }
     }
 
@@ -289,12 +304,14 @@ impl<'a> ChainCheck<'a> {
         }
     }
 
-    fn check_against_checkpoints(&mut self, row: &AuditRow) {
-        let is_other = |checkpoint: &&AuditCheckpoint| {
-            checkpoint.number == row.number
-                && checkpoint.mac.is_some_and(|mac| row.mac.as_deref() != Some(&mac[..]))
+    /// A checkpoint, or the row about retention, may say which MAC the row has.
+    fn check_against_statements(&mut self, row: &AuditRow) {
+        let checkpoints = self.checkpoints.iter().map(|checkpoint| (checkpoint.number, checkpoint.mac));
+        let removal = self.removal.iter().map(|removal| (removal.number, removal.mac));
+        let is_other = |(number, mac): (u64, Option<[u8; MAC_BYTES]>)| {
+            number == row.number && mac.is_some_and(|mac| row.mac.as_deref() != Some(&mac[..]))
         };
-        if self.checkpoints.iter().any(|checkpoint| is_other(&checkpoint)) {
+        if checkpoints.chain(removal).any(is_other) {
             self.damage.push(AuditDamage::Replaced { number: row.number });
         }
     }
@@ -383,8 +400,11 @@ mod tests {
             found(|rows| rows[2].record.client_address = Some("192.0.2.8".to_owned())),
             [AuditDamage::PersonalChanged { number: 3 }]
         );
-        assert_eq!(found(|rows| rows[2].mac = None), [AuditDamage::Unsigned { number: 3 }]);
         // The next row was written after another MAC.
+        let stripped = found(|rows| rows[2].mac = None);
+        assert_eq!(stripped, [AuditDamage::Unsigned { number: 3 }, AuditDamage::Changed { number: 4 }]);
+        let unreadable = found(|rows| rows[2].is_readable = false);
+        assert_eq!(unreadable, [AuditDamage::Unreadable { first: 3, last: 3 }]);
         let forged = found(|rows| rows[2].mac = Some(vec![0; 32]));
         assert_eq!(forged, [AuditDamage::Changed { number: 3 }, AuditDamage::Changed { number: 4 }]);
     }
@@ -457,6 +477,7 @@ mod tests {
         let kept = |from: usize| damage(&rows[from..], |check| check.with_removal(removal.clone()));
         assert_eq!(kept(2), []);
         assert_eq!(kept(0), [], "the rows are not deleted yet");
+        assert_eq!(kept(1), [], "the deletion was interrupted");
         assert_eq!(kept(3), [AuditDamage::Missing { first: 3, last: 3 }]);
         let mut changed = rows.clone();
         changed[2].record.event = "LoggedOut".into();
@@ -466,6 +487,49 @@ mod tests {
             check.with_removal(Removal::of(&rows[5])).with_checkpoint(AuditCheckpoint::of(&rows[5]))
         });
         assert_eq!(gone, []);
+    }
+
+    /// The rows that retention has not deleted yet may be changed by no one, either.
+    #[test]
+    fn the_last_deleted_row_has_the_mac_that_the_removal_says() {
+        let rows = chain(Some(key("one")));
+        let removal = Removal::of(&rows[2]);
+        let mut anew = rows.clone();
+        anew[2].mac = Some(vec![0; 32]);
+        let found = damage(&anew[1..3], |check| check.with_removal(removal.clone()));
+        assert_eq!(found, [AuditDamage::Changed { number: 3 }, AuditDamage::Replaced { number: 3 }]);
+    }
+
+    /// A named writer ran without a key first. Its next process has one.
+    #[test]
+    fn the_first_row_after_one_without_a_mac_is_checked() {
+        let unsigned = chain(None);
+        let mut keyed = Chain::new("node".parse().unwrap(), Some(key("one")));
+        keyed.resume_after(&unsigned[5]);
+        let record = AuditRecord::new(Timestamp::from_seconds(7), "LoggedIn", AuditOutcome::Succeeded);
+        let mut rows = vec![keyed.append(record, [7; SALT_BYTES])];
+        let kept = |rows: &[AuditRow]| damage(rows, |check| check.with_removal(Removal::of(&unsigned[5])));
+        assert_eq!(kept(&rows), []);
+        rows[0].record.event = "LoggedOut".into();
+        assert_eq!(kept(&rows), [AuditDamage::Changed { number: 7 }]);
+    }
+
+    /// Under the same name and key, after its rows were deleted.
+    #[test]
+    fn rows_of_an_earlier_process_do_not_verify_in_a_later_one() {
+        let started = |incarnation: u8| {
+            let mut chain = Chain::new("node".parse().unwrap(), Some(key("one")));
+            let mut rows = vec![chain.start(Timestamp::from_seconds(1), [incarnation; 16], [1; SALT_BYTES])];
+            for second in 2..=4 {
+                let time = Timestamp::from_seconds(second);
+                rows.push(chain.append(AuditRecord::new(time, "LoggedIn", AuditOutcome::Succeeded), [2; 16]));
+            }
+            rows
+        };
+        let (old, mut new) = (started(1), started(2));
+        assert_eq!(damage(&new, |check| check), []);
+        new[..2].clone_from_slice(&old[..2]);
+        assert_eq!(damage(&new, |check| check), [AuditDamage::Changed { number: 3 }]);
     }
 
     #[test]

@@ -19,12 +19,12 @@ impl AuditTrail {
     /// Deletes the rows before `time`, from the beginning of each chain. A row for each chain says so first. Returns
     /// how many rows were deleted.
     ///
-    /// A row stays if an earlier one of its chain is not older than `time`, because a clock was set back.
+    /// The last row of a chain stays. A row stays if an earlier one of its chain is not older than `time`, because a clock was set back.
     pub(crate) async fn delete_before(&self, time: Timestamp, actor: AuditActor) -> Result<u64, StoreError> {
         let store = self.store();
         let known = removals(store).await?;
         let mut deleted = 0;
-        for chain in store.chains().await? {
+        for chain in store.chains().await?.into_iter().filter(|chain| chain.writer.is_valid()) {
             let Some(removal) = self.removal(&chain, time, &known).await? else { continue };
             let mut record = AuditRecord::new(self.now(), RETENTION, AuditOutcome::Succeeded);
             record.actor = Some(actor.clone());
@@ -50,7 +50,8 @@ impl AuditTrail {
         known: &BTreeMap<WriterId, Removal>,
     ) -> Result<Option<Removal>, StoreError> {
         let first_kept = self.store().first_number_since(&chain.writer, time).await?;
-        let last = first_kept.map_or(chain.last, |kept| kept.saturating_sub(1));
+        // The last row stays: the next process with this name continues after it.
+        let last = first_kept.map_or(chain.last, |kept| kept.min(chain.last)).saturating_sub(1);
         if last < chain.first {
             return Ok(known.get(&chain.writer).filter(|removal| removal.number < chain.first).cloned());
         }

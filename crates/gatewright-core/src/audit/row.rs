@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
+use super::chain::FIRST_MAC;
 use super::key::{MAC_BYTES, hex};
 use super::record::AuditRecord;
 use crate::types::{RandomError, SecureRandom, random_bytes};
@@ -41,6 +42,18 @@ impl WriterId {
         random_bytes::<16>(source).map(|bytes| Self(hex(&bytes)))
     }
 
+    /// The name as a store contains it, also if it is none: someone wrote it there.
+    #[must_use]
+    pub fn as_stored(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Whether the name is one that a writer can have.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        is_valid(&self.0)
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -48,19 +61,23 @@ impl WriterId {
     }
 }
 
+fn is_valid(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=MAX_WRITER_BYTES).contains(&text.len()) && text.bytes().all(is_plain)
+}
+
 impl FromStr for WriterId {
     type Err = InvalidWriter;
 
     fn from_str(text: &str) -> Result<Self, InvalidWriter> {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        let fits = (1..=MAX_WRITER_BYTES).contains(&text.len()) && text.bytes().all(is_plain);
-        if fits { Ok(Self(text.to_owned())) } else { Err(InvalidWriter {}) }
+        if is_valid(text) { Ok(Self(text.to_owned())) } else { Err(InvalidWriter {}) }
     }
 }
 
+/// With escapes for what is not printable.
 impl fmt::Display for WriterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "{}", self.0.escape_debug())
     }
 }
 
@@ -91,6 +108,9 @@ pub struct AuditRow {
     pub personal_digest: Vec<u8>,
     /// HMAC-SHA-256 of the preceding row's MAC and this row. `None` if the writer has no key.
     pub mac: Option<Vec<u8>>,
+    /// Whether the store contains a value in each column that a writer can write. If not, such a value is replaced,
+    /// and [`verify`](super::verify()) reports the row.
+    pub is_readable: bool,
 }
 
 impl AuditRow {
@@ -102,7 +122,19 @@ impl AuditRow {
         record: AuditRecord,
         (salt, personal_digest, mac): (Option<Vec<u8>>, Vec<u8>, Option<Vec<u8>>),
     ) -> Self {
-        Self { writer, number, record, salt, personal_digest, mac }
+        Self { writer, number, record, salt, personal_digest, mac, is_readable: true }
+    }
+
+    /// The row, marked as one with values that no writer writes.
+    #[must_use]
+    pub fn unreadable(mut self) -> Self {
+        self.is_readable = false;
+        self
+    }
+
+    /// What the next row is chained to: the MAC, or that of an empty chain if the row has none.
+    pub(super) fn link(&self) -> [u8; MAC_BYTES] {
+        self.mac.as_deref().and_then(|mac| mac.try_into().ok()).unwrap_or(FIRST_MAC)
     }
 
     /// A row with a digest of its personal parts, and without a MAC.

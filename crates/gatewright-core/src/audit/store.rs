@@ -157,7 +157,9 @@ pub type AuditTask = Pin<Box<dyn Future<Output = ()> + Send + 'static>>;
 ///   ascending numbers. A writer and a number occur once: if one of them is there already, nothing is stored and
 ///   the outcome is [`AppendOutcome::Taken`].
 /// - What is appended is visible to all processes that share the store, and survives a restart if the store does.
-/// - It stores every column unchanged, and looks into none.
+/// - It stores every column unchanged, and looks into none. A row that someone else wrote never fails a call: a value
+///   that has no place in an [`AuditRow`] is replaced, and the row is marked as [unreadable](AuditRow::unreadable).
+/// - No call but `page_rows` for rare rows walks through the table: it may have millions of rows.
 /// - Pages begin with the newest row: in descending order of [`AuditCursor`].
 /// - `spawn_writer` returns at once. It runs the task elsewhere, where the store's own futures can be polled.
 ///

@@ -44,26 +44,29 @@ pub struct AuditReport {
 /// ```
 ///
 /// # Errors
-/// The store failed, or a row cannot be read.
+/// The store failed. A row that cannot be read is damage.
 pub async fn verify(
     store: &dyn AuditStore,
     keys: &[AuditKey],
     checkpoints: &[AuditCheckpoint],
 ) -> Result<AuditReport, StoreError> {
-    let removals = removals(store).await?;
-    let mut writers: BTreeSet<WriterId> =
-        store.chains().await?.into_iter().map(|chain| chain.writer).collect();
-    writers.extend(checkpoints.iter().map(|checkpoint| checkpoint.writer.clone()));
+    let mut removed = removals(store).await?;
     let mut report = AuditReport::default();
-    for writer in writers {
-        let mut check = ChainCheck::new(writer.clone(), keys);
-        if let Some(removal) = removals.get(&writer) {
-            check = check.with_removal(removal.clone());
+    let mut writers: BTreeSet<WriterId> =
+        checkpoints.iter().map(|checkpoint| checkpoint.writer.clone()).collect();
+    for chain in store.chains().await? {
+        if chain.writer.is_valid() {
+            writers.insert(chain.writer);
+        } else {
+            report.chains += 1;
+            let damage = AuditDamage::Unreadable { first: chain.first, last: chain.last };
+            report.damage.push((chain.writer, damage));
         }
+    }
+    for writer in writers {
         let own = checkpoints.iter().filter(|checkpoint| checkpoint.writer == writer);
-        check = own.cloned().fold(check, ChainCheck::with_checkpoint);
-        read_chain(store, &mut check).await?;
-        report.add(check);
+        let check = own.cloned().fold(ChainCheck::new(writer.clone(), keys), ChainCheck::with_checkpoint);
+        report.add(read_chain(store, check, &mut removed).await?);
     }
     Ok(report)
 }
@@ -79,14 +82,28 @@ impl AuditReport {
     }
 }
 
-async fn read_chain(store: &dyn AuditStore, check: &mut ChainCheck<'_>) -> Result<(), StoreError> {
-    let mut after = 0;
-    loop {
-        let rows = store.chain_rows(check.writer(), after, PAGE).await?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after = last.number;
-        rows.iter().for_each(|row| check.row(row));
+/// Checks the rows of a chain. `removed` are the removals of all chains. If they do not explain the beginning, they are
+/// read again: a removal is stored before its rows are deleted.
+async fn read_chain<'a>(
+    store: &dyn AuditStore,
+    mut check: ChainCheck<'a>,
+    removed: &mut BTreeMap<WriterId, Removal>,
+) -> Result<ChainCheck<'a>, StoreError> {
+    let mut rows = store.chain_rows(check.writer(), 0, PAGE).await?;
+    let explained = |removed: &BTreeMap<WriterId, Removal>, first: u64| {
+        first <= removed.get(check.writer()).map_or(0, |removal| removal.number).saturating_add(1)
+    };
+    if rows.first().is_some_and(|row| !explained(removed, row.number)) {
+        *removed = removals(store).await?;
     }
+    if let Some(removal) = removed.get(check.writer()) {
+        check = check.with_removal(removal.clone());
+    }
+    while let Some(last) = rows.last().map(|row| row.number) {
+        rows.iter().for_each(|row| check.row(row));
+        rows = store.chain_rows(check.writer(), last, PAGE).await?;
+    }
+    Ok(check)
 }
 
 /// The latest removal of each chain. Its row is checked with the chain that it is in.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use super::chain::{CHECKPOINT, CHECKPOINT_INTERVAL, CHECKPOINT_ROWS, Chain, OVERFLOW, STARTED};
+use super::chain::{CHECKPOINT, CHECKPOINT_INTERVAL, CHECKPOINT_ROWS, Chain, OVERFLOW};
 use super::check::AuditCheckpoint;
 use super::queue::{Caller, Entry, Queue, answer};
 use super::record::{AuditOutcome, AuditRecord, Detail};
@@ -158,16 +158,26 @@ impl Writer {
         let (settings, core) = (&self.core.settings, &self.core);
         let chain = match &settings.writer {
             None => Chain::new(core.new_writer()?, settings.key.clone()),
-            Some(writer) => {
-                let mut chain = Chain::new(writer.clone(), settings.key.clone());
-                if let Some(last) = core.store.last_row(writer).await? {
-                    chain.resume_after(&last);
-                }
-                chain
-            }
+            Some(writer) => self.named_chain(writer).await?,
         };
         self.progress.chain = Some(chain);
         Ok(())
+    }
+
+    /// The chain of a name, after its last row. If someone wrote an unreadable row there, a new chain begins: the trail
+    /// goes on, and `verify` reports that row.
+    async fn named_chain(&self, writer: &WriterId) -> Result<Chain, StoreError> {
+        let core = &self.core;
+        let mut chain = Chain::new(writer.clone(), core.settings.key.clone());
+        match core.store.last_row(writer).await? {
+            None => {}
+            Some(last) if last.is_readable => chain.resume_after(&last),
+            Some(last) => {
+                tracing::error!(target: "gatewright", writer = %writer, number = last.number, "the last row of this writer in the audit trail was changed; this process continues under a new name");
+                chain = Chain::new(core.new_writer()?, core.settings.key.clone());
+            }
+        }
+        Ok(chain)
     }
 
     fn make_rows(&mut self) -> Result<(), RandomError> {
@@ -182,7 +192,7 @@ impl Writer {
         while rows.len() < BATCH && !is_flushed {
             let salt = random_bytes(&*core.randomness)?;
             if rows.is_empty()
-                && chain.is_new()
+                && !chain.is_started()
                 && let Some(first) = taken.front()
             {
                 // No row of a chain is older than the rows before it, unless a clock was set back.
@@ -190,7 +200,7 @@ impl Writer {
                     Entry::Record(record, _) => record.time,
                     Entry::Flush(_) => core.clock.now(),
                 };
-                rows.push(chain.append(AuditRecord::new(time, STARTED, AuditOutcome::Succeeded), salt));
+                rows.push(chain.start(time, random_bytes(&*core.randomness)?, salt));
                 continue;
             }
             match taken.pop_front() {

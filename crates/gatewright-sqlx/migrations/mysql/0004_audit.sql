@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS gatewright_audit (
     mac VARBINARY(32),
     PRIMARY KEY (writer, number),
     INDEX gatewright_audit_time (occurred_at),
+    INDEX gatewright_audit_event (event, occurred_at, writer, number),
     INDEX gatewright_audit_subject (subject, occurred_at),
     INDEX gatewright_audit_actor (actor, occurred_at)
 ) ENGINE = InnoDB;

@@ -25,6 +25,7 @@ CREATE TABLE gatewright_audit (
 );
 
 CREATE INDEX gatewright_audit_time ON gatewright_audit (occurred_at);
+CREATE INDEX gatewright_audit_event ON gatewright_audit (event, occurred_at, writer, number);
 CREATE INDEX gatewright_audit_subject ON gatewright_audit (subject, occurred_at);
 CREATE INDEX gatewright_audit_actor ON gatewright_audit (actor, occurred_at);
 
