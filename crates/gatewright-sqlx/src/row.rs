@@ -88,10 +88,6 @@ impl<D: Dialect> Row<D> {
         required(column, D::text(&self.0, column)?)
     }
 
-    pub(crate) fn optional_text(&self, column: &str) -> Result<Option<&str>, Failure> {
-        D::text(&self.0, column)
-    }
-
     /// Reads text, also if it is none: what is not UTF-8 is replaced with question marks. Also says whether it is text.
     pub(crate) fn lossy_text(&self, column: &str) -> (Option<String>, bool) {
         match D::text(&self.0, column) {
