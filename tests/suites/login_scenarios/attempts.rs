@@ -82,7 +82,7 @@ where
     assert_eq!(service.status(EMAIL, PASSWORD, 2).await, 200, "another network is not limited");
     // Without the rule for many accounts, the limit of the network holds.
     let mut limits = ThrottleSettings::default();
-    limits.stuffing_accounts = 1_000;
+    limits.stuffing_accounts = 200;
     let other = Service::open(&storage, |builder| builder.with_throttle_settings(limits)).await;
     let mut statuses = Vec::new();
     for number in 0..100 {
