@@ -116,7 +116,7 @@ impl<U: AuthUser> Auth<U> {
             permit.spent();
             accounts.create_or_report(registration, role).await
         };
-        let call = self.inner.with_refusal_floor(&client, 1, create, Result::is_ok);
+        let call = self.inner.with_refusal_floor(&client, 1, Box::pin(create), Result::is_ok);
         self.inner.answerable(self.inner.measured(Purpose::Register, call)).await
     }
 }

@@ -131,7 +131,7 @@ impl<U: AuthUser> Auth<U> {
             Err(error) => shows_first_hash(error, hashes),
             Ok(_) => false,
         };
-        let call = async move { accounts.change_limited_password(identity, change).await };
+        let call = Box::pin(async move { accounts.change_limited_password(identity, change).await });
         let call = self.inner.with_refusal_floor(&client, hashes, call, is_refused);
         self.inner.answerable(self.inner.measured(Purpose::ChangePassword, call)).await
     }

@@ -138,18 +138,19 @@ impl<U: AuthUser> Auth<U> {
         self.inner.answers.reply(&RequestError::Method { allow }.into())
     }
 
+    /// The future of one endpoint, in a box: without it every request would carry the largest of them.
     async fn dispatch(&self, endpoint: Endpoint, request: EndpointRequest) -> Result<Reply, Failure> {
         match endpoint {
-            Endpoint::Register => self.handle_register(request).await,
-            Endpoint::Login => self.handle_login(request).await,
-            Endpoint::Refresh => self.handle_refresh(&request).await,
-            Endpoint::Logout => self.handle_logout(&request).await,
-            Endpoint::LogoutAll => self.handle_logout_all(&request).await,
-            Endpoint::ChangePassword => self.handle_change_password(request).await,
-            Endpoint::Sessions => self.handle_sessions(&request).await,
-            Endpoint::EndSession => self.handle_end_session(&request).await,
-            Endpoint::Revoke => self.handle_revoke(&request).await,
-            Endpoint::Introspect => self.handle_introspect(request).await,
+            Endpoint::Register => Box::pin(self.handle_register(request)).await,
+            Endpoint::Login => Box::pin(self.handle_login(request)).await,
+            Endpoint::Refresh => Box::pin(self.handle_refresh(&request)).await,
+            Endpoint::Logout => Box::pin(self.handle_logout(&request)).await,
+            Endpoint::LogoutAll => Box::pin(self.handle_logout_all(&request)).await,
+            Endpoint::ChangePassword => Box::pin(self.handle_change_password(request)).await,
+            Endpoint::Sessions => Box::pin(self.handle_sessions(&request)).await,
+            Endpoint::EndSession => Box::pin(self.handle_end_session(&request)).await,
+            Endpoint::Revoke => Box::pin(self.handle_revoke(&request)).await,
+            Endpoint::Introspect => Box::pin(self.handle_introspect(request)).await,
         }
     }
 

@@ -124,7 +124,9 @@ impl<U: AuthUser> Auth<U> {
             Err(error) => shows_first_hash(error, hashes),
             Ok(_) => false,
         };
-        let call = self.inner.with_refusal_floor(&client, hashes, self.login_at_once(login), is_refused);
+        // In a box: each layer around a future would store it twice.
+        let call = Box::pin(self.login_at_once(login));
+        let call = self.inner.with_refusal_floor(&client, hashes, call, is_refused);
         self.inner.answerable(self.inner.measured(Purpose::Login, call)).await
     }
 

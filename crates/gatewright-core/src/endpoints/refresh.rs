@@ -103,7 +103,7 @@ impl<U: AuthUser> Auth<U> {
     pub async fn refresh(&self, refresh: Refresh) -> Result<TokenPair, Error> {
         let client = refresh.client.clone();
         let call = async {
-            let refreshed = self.refresh_or_refuse(refresh).await;
+            let refreshed = Box::pin(self.refresh_or_refuse(refresh)).await;
             self.inner.measure_refresh(refreshed.as_ref().map(|(_, is_grace)| *is_grace));
             if matches!(refreshed, Err(AuthError::Refresh(_))) {
                 self.inner.limiter.count_refused(&self.inner.subject(None, client))?;
