@@ -15,6 +15,7 @@ mod row;
 mod chain;
 mod store;
 mod settings;
+mod line;
 mod check;
 mod verify;
 mod queue;
@@ -26,6 +27,7 @@ mod retention;
 pub use chain::{CHECKPOINT_INTERVAL, CHECKPOINT_ROWS};
 pub use check::{AuditCheckpoint, AuditDamage, ChainCheck, InvalidCheckpoint, Removal};
 pub use key::{AuditKey, InvalidAuditKey, MAX_AUDIT_KEY_BYTES, MIN_AUDIT_KEY_BYTES};
+pub use queue::CHANGE_ROWS;
 pub use record::{AuditActor, AuditOutcome, AuditRecord, MAX_CAUSE_BYTES, MAX_DETAIL_BYTES, is_audited};
 pub use row::{AuditRow, InvalidWriter, MAX_WRITER_BYTES, SALT_BYTES, WriterId};
 pub use settings::{

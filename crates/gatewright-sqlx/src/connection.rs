@@ -79,9 +79,10 @@ impl<D: Database> Pools<D> {
 }
 
 impl<D: Database> Pools<D> {
-    /// Runs a task in the background, on the runtime on which the store was opened.
+    /// Runs a task in the background, on the runtime on which the store was opened, else on that of the caller. Without
+    /// one, or on one that has ended, it drops the task, and the audit trail says so in the log.
     pub(crate) fn spawn(&self, task: AuditTask) {
-        if let Some(runtime) = &self.runtime {
+        if let Some(runtime) = self.runtime.clone().or_else(|| Handle::try_current().ok()) {
             drop(runtime.spawn(task));
         }
     }

@@ -10,6 +10,9 @@ use gatewright_core::audit::{AuditCheckpoint, AuditKey, AuditReport, AuditStore,
 use super::store::explained;
 use crate::output::{Failure, warn, write};
 
+/// What a line about a checkpoint contains.
+const EVENT: &str = "AuditCheckpoint";
+
 /// The variable with the file of the key, if no option names one.
 const KEY_FILE: &str = "AUTH_AUDIT_KEY_FILE";
 
@@ -55,26 +58,44 @@ impl Verify {
     }
 }
 
-/// The checkpoints of a log. A line about a checkpoint that cannot be read is an error: it may be the one that counts.
+/// The checkpoints of a log. Lines that name one and cannot be read are counted in a warning: a client may have sent such
+/// text, or one of them counts. Without a single one that can be read, it is an error.
 fn checkpoints(path: &Path) -> Result<Vec<AuditCheckpoint>, Failure> {
     let shown = path.display();
     let text = fs::read(path).map_err(|error| format!("{shown}: cannot be read: {error}"))?;
     let text = String::from_utf8_lossy(&text);
-    let lines =
-        text.lines().zip(1..).filter(|(line, _)| line.contains("writer=") && line.contains("number="));
-    let checkpoints: Result<Vec<AuditCheckpoint>, Failure> = lines
-        .map(|(line, number)| line.parse().map_err(|error| format!("{shown}: line {number}: {error}")))
-        .collect();
-    match checkpoints? {
-        none if none.is_empty() => Err(format!("{shown}: contains no checkpoint")),
-        checkpoints => Ok(checkpoints),
+    let lines = text.lines().zip(1..).filter(|(line, _)| line.contains(EVENT) || line.starts_with("writer="));
+    let (mut checkpoints, mut ignored) = (Vec::new(), Vec::new());
+    for (line, number) in lines {
+        match line.parse::<AuditCheckpoint>() {
+            Ok(checkpoint) => checkpoints.push(checkpoint),
+            Err(error) => ignored.push(format!("{shown}: line {number}: {error}")),
+        }
+    }
+    match (checkpoints.is_empty(), ignored.first()) {
+        (true, Some(first)) => Err(first.clone()),
+        (true, None) => Err(format!("{shown}: contains no checkpoint")),
+        (false, first) => {
+            if let Some(first) = first {
+                warn(&format!(
+                    "{} lines that name a checkpoint are ignored; the first is {first}",
+                    ignored.len()
+                ));
+            }
+            Ok(checkpoints)
+        }
     }
 }
 
 fn text(report: &AuditReport) -> String {
     let mut text: String =
         report.damage.iter().map(|(writer, damage)| format!("writer {writer}: {damage}\n")).collect();
-    let AuditReport { chains, rows, erased, damage, .. } = report;
+    let AuditReport { chains, rows, erased, damage, without_key, .. } = report;
+    if *without_key > 0 {
+        text.push_str(&format!(
+            "{without_key} chains were written without a key: a change of their rows does not show\n"
+        ));
+    }
     let found = match damage.len() {
         0 => "no damage".to_owned(),
         1 => "1 place is damaged".to_owned(),

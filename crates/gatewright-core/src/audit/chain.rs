@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::check::AuditCheckpoint;
 use super::key::{AuditKey, MAC_BYTES, hex};
 use super::record::{AuditOutcome, AuditRecord, Detail};
 use super::row::{AuditRow, SALT_BYTES, WriterId};
@@ -35,11 +36,19 @@ pub(super) struct Chain {
     pub(super) unchecked: u64,
     /// Whether the row that says that this process started is there.
     is_started: bool,
+    /// Where the chain ended that this process wrote under another name.
+    after: Option<AuditCheckpoint>,
 }
 
 impl Chain {
     pub(super) const fn new(writer: WriterId, key: Option<AuditKey>) -> Self {
-        Self { writer, key, number: 0, previous: FIRST_MAC, unchecked: 0, is_started: false }
+        Self { writer, key, number: 0, previous: FIRST_MAC, unchecked: 0, is_started: false, after: None }
+    }
+
+    /// A chain of the same process, after one with another name.
+    pub(super) fn after(mut self, end: Option<AuditCheckpoint>) -> Self {
+        self.after = end;
+        self
     }
 
     /// Continues after a row that an earlier process of this writer wrote.
@@ -56,6 +65,7 @@ impl Chain {
 
     /// The first row of this process. Its random detail makes the MACs of all later rows those of this process: rows
     /// of an earlier one with the same name and key do not verify in their place.
+    /// If the process wrote under another name before, the row says where that chain ended.
     pub(super) fn start(
         &mut self,
         time: Timestamp,
@@ -65,6 +75,11 @@ impl Chain {
         self.is_started = true;
         let mut detail = Detail::default();
         detail.add("incarnation", Some(hex(&incarnation)));
+        if let Some(AuditCheckpoint { writer, number, mac }) = self.after.take() {
+            detail.add("after_writer", Some(writer));
+            detail.add("after_number", Some(number));
+            detail.add("after_mac", mac.map(|mac| hex(&mac)));
+        }
         let mut record = AuditRecord::new(time, STARTED, AuditOutcome::Succeeded);
         record.detail = detail.finish();
         self.append(record, salt)

@@ -5,19 +5,22 @@ use std::str::FromStr;
 
 use subtle::ConstantTimeEq;
 
-use super::chain::{FIRST_MAC, RETENTION};
+use super::chain::{FIRST_MAC, RETENTION, STARTED};
 use super::key::{AuditKey, MAC_BYTES, hex, unhex};
+use super::line;
 use super::record::{AuditRecord, Detail, part};
 use super::row::{AuditRow, WriterId};
+use crate::types::Timestamp;
 
-/// The end of a chain at some time, as a line of the log says it: `writer=… number=… mac=…`, in any order and among
-/// other words.
+/// The end of a chain at some time, as a line of the log says it: `event="AuditCheckpoint" writer=… number=… mac=…` at
+/// the end of a line, also with the colours of a terminal; a JSON object with these fields; or `writer=… number=… mac=…`
+/// alone. A client's text in another line, such as a user agent, is no checkpoint.
 ///
 /// ```
 /// use gatewright::audit::AuditCheckpoint;
 ///
 /// let mac = "0f".repeat(32);
-/// let line = format!("INFO gatewright: audit checkpoint writer=\"node-1\" number=1000 mac=\"{mac}\"");
+/// let line = format!("INFO gatewright: audit checkpoint event=\"AuditCheckpoint\" writer=\"node-1\" number=1000 mac=\"{mac}\"");
 /// let checkpoint: AuditCheckpoint = line.parse()?;
 /// assert_eq!((checkpoint.writer.as_str(), checkpoint.number), ("node-1", 1000));
 /// assert_eq!(checkpoint.to_string(), format!("writer=node-1 number=1000 mac={mac}"));
@@ -35,6 +38,16 @@ pub struct AuditCheckpoint {
 }
 
 impl AuditCheckpoint {
+    /// What the first row of a chain says about the one that the same process wrote before, under another name.
+    pub(super) fn from_start(record: &AuditRecord) -> Option<Self> {
+        let detail = record.detail.as_deref().filter(|_| record.event == STARTED)?;
+        Some(Self {
+            writer: part(detail, "after_writer")?.parse().ok()?,
+            number: part(detail, "after_number")?.parse().ok()?,
+            mac: part(detail, "after_mac").and_then(unhex),
+        })
+    }
+
     /// The checkpoint after a row.
     pub(super) fn of(row: &AuditRow) -> Self {
         let mac = row.mac.as_deref().and_then(|mac| mac.try_into().ok());
@@ -53,15 +66,10 @@ impl FromStr for AuditCheckpoint {
     type Err = InvalidCheckpoint;
 
     fn from_str(line: &str) -> Result<Self, InvalidCheckpoint> {
-        let words = || line.split(|character: char| character.is_whitespace() || character == ',');
-        let value = |name: &str| {
-            words().find_map(|word| Some(word.strip_prefix(name)?.strip_prefix('=')?.trim_matches('"')))
-        };
-        let invalid = InvalidCheckpoint {};
-        let writer = value("writer").and_then(|text| text.parse().ok()).ok_or(invalid)?;
-        let number = value("number").and_then(|text| text.parse().ok()).ok_or(invalid)?;
-        let mac = value("mac").map(|text| unhex(text).ok_or(invalid)).transpose()?;
-        Ok(Self { writer, number, mac })
+        let parts = line::parts(line).ok_or(InvalidCheckpoint {})?;
+        let mac = parts.mac.as_deref().map(|text| unhex(text).ok_or(InvalidCheckpoint {})).transpose()?;
+        let writer = parts.writer.parse().map_err(|_| InvalidCheckpoint {})?;
+        Ok(Self { writer, number: parts.number.parse().map_err(|_| InvalidCheckpoint {})?, mac })
     }
 }
 
@@ -144,8 +152,15 @@ pub enum AuditDamage {
         /// The last one.
         last: u64,
     },
-    /// The row has no MAC, although a key was given.
+    /// The rows have no MAC, although a key was given.
     Unsigned {
+        /// The first one.
+        first: u64,
+        /// The last one.
+        last: u64,
+    },
+    /// Rows before this one are missing, so its content cannot be verified.
+    Unverifiable {
         /// The row.
         number: u64,
     },
@@ -175,7 +190,11 @@ impl fmt::Display for AuditDamage {
             Self::Disordered { number } => write!(f, "row {number} is out of order or occurs twice"),
             Self::Unreadable { first, last } if first == last => write!(f, "row {first} is unreadable"),
             Self::Unreadable { first, last } => write!(f, "rows {first} to {last} are unreadable"),
-            Self::Unsigned { number } => write!(f, "row {number} has no MAC"),
+            Self::Unsigned { first, last } if first == last => write!(f, "row {first} has no MAC"),
+            Self::Unsigned { first, last } => write!(f, "rows {first} to {last} have no MAC"),
+            Self::Unverifiable { number } => {
+                write!(f, "row {number} cannot be verified, because the row before it is missing")
+            }
             Self::Cut { checkpoint, last } => {
                 write!(f, "the end was cut off: a checkpoint names row {checkpoint}, the last row is {last}")
             }
@@ -205,6 +224,14 @@ pub struct ChainCheck<'a> {
     last: u64,
     /// What the next row is chained to. `None` if it is not known.
     previous: Option<[u8; MAC_BYTES]>,
+    /// Whether the row before the next one is missing.
+    is_after_gap: bool,
+    /// The key of the chain, as soon as a row verifies under it.
+    key: Option<&'a AuditKey>,
+    /// The time of the first row.
+    began: Option<Timestamp>,
+    /// How many rows have a MAC.
+    signed: u64,
     /// How many rows were checked.
     rows: u64,
     /// In how many of them the personal parts were erased.
@@ -223,6 +250,10 @@ impl<'a> ChainCheck<'a> {
             checkpoints: Vec::new(),
             last: 0,
             previous: Some(FIRST_MAC),
+            is_after_gap: false,
+            key: None,
+            began: None,
+            signed: 0,
             rows: 0,
             erased: 0,
             damage: Vec::new(),
@@ -252,7 +283,11 @@ impl<'a> ChainCheck<'a> {
             return;
         }
         self.step_over_gap(row.number);
-        if row.is_readable {
+        self.began.get_or_insert(row.record.time);
+        self.signed += u64::from(row.mac.is_some());
+        if row.writer != self.writer {
+            self.damage.push(AuditDamage::Changed { number: row.number });
+        } else if row.is_readable {
             self.check_content(row);
         } else {
             self.damage.push(AuditDamage::Unreadable { first: row.number, last: row.number });
@@ -261,6 +296,7 @@ impl<'a> ChainCheck<'a> {
         self.rows += 1;
         self.erased += u64::from(row.salt.is_none());
         self.last = row.number;
+        self.is_after_gap = false;
         self.previous = Some(row.link());
     }
 
@@ -284,6 +320,7 @@ impl<'a> ChainCheck<'a> {
         self.previous = link;
         if first < number {
             self.damage.push(AuditDamage::Missing { first, last: number - 1 });
+            self.is_after_gap = true;
         }
     }
 
@@ -292,16 +329,47 @@ impl<'a> ChainCheck<'a> {
             return;
         }
         let Some(mac) = &row.mac else {
-            self.damage.push(AuditDamage::Unsigned { number: row.number });
+            return self.unsigned(row.number);
+        };
+        // After a gap nothing is known about the row before it.
+        let Some(previous) = &self.previous else {
+            if self.is_after_gap {
+                self.damage.push(AuditDamage::Unverifiable { number: row.number });
+            }
             return;
         };
-        // After a gap nothing is known about the row before it. The gap is reported.
-        let Some(previous) = &self.previous else { return };
         let canonical = row.canonical();
-        let verifies = |key: &AuditKey| bool::from(key.mac(&[previous, &canonical])[..].ct_eq(mac));
-        if !self.keys.iter().any(verifies) {
-            self.damage.push(AuditDamage::Changed { number: row.number });
+        let verifies = |key: &&AuditKey| bool::from(key.mac(&[previous, &canonical])[..].ct_eq(mac));
+        // A chain has one key: an old one that is known to others must not continue it.
+        match self.key {
+            Some(key) if verifies(&key) => {}
+            None => match self.keys.iter().find(verifies) {
+                Some(key) => self.key = Some(key),
+                None => self.damage.push(AuditDamage::Changed { number: row.number }),
+            },
+            Some(_) => self.damage.push(AuditDamage::Changed { number: row.number }),
         }
+    }
+
+    /// Reports a row without a MAC, together with those before it: there may be millions.
+    fn unsigned(&mut self, number: u64) {
+        if let Some(AuditDamage::Unsigned { last, .. }) = self.damage.last_mut()
+            && *last + 1 == number
+        {
+            *last = number;
+            return;
+        }
+        self.damage.push(AuditDamage::Unsigned { first: number, last: number });
+    }
+
+    /// The time at which the chain begins, if all of its rows have a MAC or none has.
+    pub(super) fn began(&self) -> Option<Timestamp> {
+        self.began
+    }
+
+    /// Whether the chain has rows, and none of them has a MAC.
+    pub(super) const fn has_no_mac(&self) -> bool {
+        self.rows > 0 && self.signed == 0
     }
 
     /// A checkpoint, or the row about retention, may say which MAC the row has.
@@ -309,7 +377,7 @@ impl<'a> ChainCheck<'a> {
         let checkpoints = self.checkpoints.iter().map(|checkpoint| (checkpoint.number, checkpoint.mac));
         let removal = self.removal.iter().map(|removal| (removal.number, removal.mac));
         let is_other = |(number, mac): (u64, Option<[u8; MAC_BYTES]>)| {
-            number == row.number && mac.is_some_and(|mac| row.mac.as_deref() != Some(&mac[..]))
+            number == row.number && mac.as_ref().map(|mac| &mac[..]) != row.mac.as_deref()
         };
         if checkpoints.chain(removal).any(is_other) {
             self.damage.push(AuditDamage::Replaced { number: row.number });
@@ -349,7 +417,6 @@ mod tests {
     use crate::audit::chain::Chain;
     use crate::audit::row::SALT_BYTES;
     use crate::audit::{AuditOutcome, AuditRecord};
-    use crate::types::Timestamp;
 
     fn key(text: &str) -> AuditKey {
         AuditKey::new(format!("{text} 0123456789abcdef0123456789abcdef")).unwrap()
@@ -402,7 +469,10 @@ mod tests {
         );
         // The next row was written after another MAC.
         let stripped = found(|rows| rows[2].mac = None);
-        assert_eq!(stripped, [AuditDamage::Unsigned { number: 3 }, AuditDamage::Changed { number: 4 }]);
+        assert_eq!(
+            stripped,
+            [AuditDamage::Unsigned { first: 3, last: 3 }, AuditDamage::Changed { number: 4 }]
+        );
         let unreadable = found(|rows| rows[2].is_readable = false);
         assert_eq!(unreadable, [AuditDamage::Unreadable { first: 3, last: 3 }]);
         let forged = found(|rows| rows[2].mac = Some(vec![0; 32]));
@@ -411,8 +481,11 @@ mod tests {
 
     #[test]
     fn a_removed_row_is_found_wherever_it_was() {
-        assert_eq!(found(|rows| drop(rows.remove(2))), [AuditDamage::Missing { first: 3, last: 3 }]);
-        assert_eq!(found(|rows| drop(rows.drain(..2))), [AuditDamage::Missing { first: 1, last: 2 }]);
+        let missing = |first, last| {
+            [AuditDamage::Missing { first, last }, AuditDamage::Unverifiable { number: last + 1 }]
+        };
+        assert_eq!(found(|rows| drop(rows.remove(2))), missing(3, 3));
+        assert_eq!(found(|rows| drop(rows.drain(..2))), missing(1, 2));
         let renumbered = found(|rows| {
             rows.remove(2);
             rows[2..].iter_mut().for_each(|row| row.number -= 1);
@@ -478,7 +551,8 @@ mod tests {
         assert_eq!(kept(2), []);
         assert_eq!(kept(0), [], "the rows are not deleted yet");
         assert_eq!(kept(1), [], "the deletion was interrupted");
-        assert_eq!(kept(3), [AuditDamage::Missing { first: 3, last: 3 }]);
+        let missing = AuditDamage::Missing { first: 3, last: 3 };
+        assert_eq!(kept(3), [missing, AuditDamage::Unverifiable { number: 4 }]);
         let mut changed = rows.clone();
         changed[2].record.event = "LoggedOut".into();
         let found = damage(&changed[2..], |check| check.with_removal(removal.clone()));
@@ -575,9 +649,60 @@ mod tests {
             "writer=a number=-1",
             "writer=a b number=x",
             &format!("writer=a number=1 mac={mac}0"),
+            &format!("writer=a number=1 number=2 mac={mac}"),
+            &format!("refused user_agent=\"writer=a number=9 mac={mac}\""),
+            &format!("refused user_agent=\"event=\\\"AuditCheckpoint\\\" writer=a number=9 mac={mac}\""),
+            &format!("event=\"AuditCheckpoint\" event=\"AuditCheckpoint\" writer=a number=9 mac={mac}"),
+            &format!("event=\"AuditCheckpoint\" writer=a number=9 mac={mac} x=1"),
+            r#"{"fields":{"event":"LoginRefused","writer":"a","number":1}}"#,
+            r#"{"user_agent":"writer=a number=9"}"#,
         ] {
             assert_eq!(line.parse::<AuditCheckpoint>(), Err(InvalidCheckpoint {}), "{line}");
         }
-        assert!("last_writer=b writer=a number=1".parse::<AuditCheckpoint>().unwrap().writer.as_str() == "a");
+    }
+
+    #[test]
+    fn lines_of_each_format_of_a_log_are_read() {
+        let mac = "0f".repeat(32);
+        let expected: AuditCheckpoint = format!("writer=a number=7 mac={mac}").parse().unwrap();
+        for line in [
+            format!(
+                "2026 INFO gatewright: audit checkpoint event=\"AuditCheckpoint\" writer=\"a\" number=7 mac=\"{mac}\"\n"
+            ),
+            format!(
+                "\x1b[2m2026\x1b[0m audit checkpoint \x1b[3mevent\x1b[0m\x1b[2m=\x1b[0m\"AuditCheckpoint\" \x1b[3mwriter\x1b[0m=\"a\" number=7 mac=\"{mac}\""
+            ),
+            format!(
+                r#"{{"level":"INFO","fields":{{"event":"AuditCheckpoint","writer":"a","number":7,"mac":"{mac}"}}}}"#
+            ),
+            format!(
+                r#"{{"message":"audit checkpoint","event":"AuditCheckpoint","writer":"a","number":7,"mac":"{mac}"}}"#
+            ),
+        ] {
+            assert_eq!(line.parse::<AuditCheckpoint>().as_ref(), Ok(&expected), "{line}");
+        }
+    }
+
+    /// A chain has one key. An old key that became known must not continue it.
+    #[test]
+    fn a_chain_does_not_change_its_key() {
+        let keys = [key("one"), key("two")];
+        let mut rows = chain(Some(key("one")));
+        let mut other = Chain::new("node".parse().unwrap(), Some(key("two")));
+        other.resume_after(&rows[5]);
+        rows.push(other.append(rows[0].record.clone(), [7; SALT_BYTES]));
+        let mut check = ChainCheck::new("node".parse().unwrap(), &keys);
+        rows.iter().for_each(|row| check.row(row));
+        assert_eq!(check.finish(), [AuditDamage::Changed { number: 7 }]);
+    }
+
+    #[test]
+    fn rows_without_a_mac_and_rows_of_another_writer_are_reported_together() {
+        let rows = chain(None);
+        assert_eq!(damage(&rows, |check| check), [AuditDamage::Unsigned { first: 1, last: 6 }]);
+        let keys = [key("one")];
+        let mut check = ChainCheck::new("other".parse().unwrap(), &keys);
+        chain(Some(key("one"))).iter().for_each(|row| check.row(row));
+        assert_eq!(check.finish().len(), 6, "they are another writer's");
     }
 }

@@ -26,7 +26,7 @@ const BLOCK_BYTES: usize = 64;
 ///
 /// An attacker with the key can write rows that verify. So keep it where the administrators of the database cannot read
 /// it. Make one with `openssl rand -hex 32`. A key is never replaced within a chain: a process that starts with
-/// another key begins a chain of its own, and [`verify`](super::verify()) takes all keys.
+/// another key begins a chain of its own, also if it has the same name, and [`verify`](super::verify()) takes all keys.
 ///
 /// ```
 /// use gatewright::audit::AuditKey;
@@ -48,12 +48,13 @@ pub struct AuditKey {
 }
 
 impl AuditKey {
-    /// Makes a key of secret bytes, for example those of a file. White space at both ends is left out.
+    /// Makes a key of secret bytes, for example those of a file. One line break at the end is left out.
     ///
     /// # Errors
     /// There are fewer than [`MIN_AUDIT_KEY_BYTES`], more than [`MAX_AUDIT_KEY_BYTES`], or too few different ones.
     pub fn new(bytes: impl AsRef<[u8]>) -> Result<Self, InvalidAuditKey> {
-        let bytes = bytes.as_ref().trim_ascii();
+        let bytes = bytes.as_ref();
+        let bytes = bytes.strip_suffix(b"\n").map_or(bytes, |line| line.strip_suffix(b"\r").unwrap_or(line));
         let distinct = bytes.iter().collect::<BTreeSet<_>>().len();
         let fits = (MIN_AUDIT_KEY_BYTES..=MAX_AUDIT_KEY_BYTES).contains(&bytes.len());
         if !fits || distinct < MIN_DISTINCT_BYTES {
@@ -153,6 +154,11 @@ mod tests {
 
     #[test]
     fn a_line_break_at_the_end_of_a_file_is_no_part_of_the_key() {
+        let spaces = AuditKey::new(b" 123456789abcdef0123456789abcde\t\n").unwrap();
+        assert_ne!(
+            spaces.name("ada"),
+            AuditKey::new(b" 123456789abcdef0123456789abcde ").unwrap().name("ada")
+        );
         let text = b"0123456789abcdef0123456789abcdef";
         let (bare, line) =
             (AuditKey::new(text).unwrap(), AuditKey::new([text, &b"\r\n"[..]].concat()).unwrap());

@@ -11,6 +11,12 @@ use super::record::AuditRecord;
 /// How many names of events are counted apart while the queue is full. There are fewer.
 const MAX_COUNTED_EVENTS: usize = 128;
 
+/// How many records of changes wait at most, beside the places of all other records: 1,024.
+pub const CHANGE_ROWS: usize = 1_024;
+
+/// How many of these places attempts take at most. The others are for the outcomes of changes that were begun.
+const ATTEMPT_ROWS: usize = CHANGE_ROWS / 2;
+
 /// A caller that waits until a row is stored. The value says whether the store took it.
 pub(super) type Caller = Sender<Result<(), ()>>;
 
@@ -27,9 +33,12 @@ pub(super) enum Entry {
     Flush(Caller),
 }
 
-/// The queue.
+/// The queue. Changes by administrators, and of credentials, have places of their own and are taken first: nobody who
+/// causes many other events can delay or refuse them.
 #[derive(Default)]
 pub(super) struct Queue {
+    /// The records of changes.
+    changes: VecDeque<Entry>,
     entries: VecDeque<Entry>,
     /// How many of the entries are records.
     records: usize,
@@ -55,6 +64,18 @@ impl Queue {
         true
     }
 
+    /// Adds the record of a change, or of its attempt, which has a caller. It is taken before all other records.
+    pub(super) fn push_change(&mut self, record: AuditRecord, caller: Option<Caller>) -> bool {
+        let limit = if caller.is_some() { ATTEMPT_ROWS } else { CHANGE_ROWS };
+        if self.changes.len() >= limit {
+            self.count_lost(record.event);
+            return false;
+        }
+        self.is_urgent |= caller.is_some();
+        self.changes.push_back(Entry::Record(Box::new(record), caller));
+        true
+    }
+
     fn count_lost(&mut self, event: Cow<'static, str>) {
         let name = if self.lost.len() < MAX_COUNTED_EVENTS || self.lost.contains_key(&event) {
             event
@@ -71,6 +92,9 @@ impl Queue {
     }
 
     pub(super) fn pop(&mut self) -> Option<Entry> {
+        if let Some(change) = self.changes.pop_front() {
+            return Some(change);
+        }
         let entry = self.entries.pop_front();
         if matches!(entry, Some(Entry::Record(..))) {
             self.records -= 1;
@@ -84,12 +108,12 @@ impl Queue {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.lost.is_empty()
+        self.changes.is_empty() && self.entries.is_empty() && self.lost.is_empty()
     }
 
     /// Fails the callers of all records, because the store is down. Flushes wait on.
     pub(super) fn fail_callers(&mut self) {
-        for entry in &mut self.entries {
+        for entry in self.changes.iter_mut().chain(&mut self.entries) {
             if let Entry::Record(_, caller) = entry
                 && let Some(caller) = caller.take()
             {
@@ -135,6 +159,29 @@ mod tests {
         assert!(!queue.is_empty());
         assert_eq!(std::iter::from_fn(|| queue.pop()).count(), 2);
         assert!(queue.is_empty());
+    }
+
+    /// However many other records wait.
+    #[test]
+    fn changes_have_places_of_their_own_and_are_taken_first() {
+        let mut queue = Queue::default();
+        assert!(queue.push(record("LoginRefused"), None, 1));
+        assert!(!queue.push(record("LoginRefused"), None, 1), "it is full");
+        let mut answers = Vec::new();
+        let mut attempt = |queue: &mut Queue| {
+            let (caller, answer) = futures_channel::oneshot::channel();
+            answers.push(answer);
+            queue.push_change(record("AccountChanged"), Some(caller))
+        };
+        assert_eq!((0..ATTEMPT_ROWS).filter(|_| attempt(&mut queue)).count(), ATTEMPT_ROWS);
+        assert!(!attempt(&mut queue), "the other places are for outcomes");
+        let outcomes = (0..CHANGE_ROWS).filter(|_| queue.push_change(record("AccountChanged"), None));
+        assert_eq!(outcomes.count(), CHANGE_ROWS - ATTEMPT_ROWS);
+        let order: Vec<Entry> = std::iter::from_fn(|| queue.pop()).collect();
+        assert_eq!(order.len(), CHANGE_ROWS + 1);
+        let is_refused =
+            |entry: &Entry| matches!(entry, Entry::Record(record, _) if record.event == "LoginRefused");
+        assert_eq!(order.iter().position(is_refused), Some(CHANGE_ROWS));
     }
 
     #[test]

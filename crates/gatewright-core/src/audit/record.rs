@@ -178,7 +178,7 @@ impl AuditRecord {
         Self {
             cause: line.cause.map(|cause| cut(error_chain(cause), MAX_CAUSE_BYTES)),
             actor: line.actor.map(AuditActor::from),
-            subject: line.user.map(|user| user.as_str().to_owned()),
+            subject: line.user.map(|user| printable(user.as_str()).into_owned()),
             session: line.session.map(|session| session.to_string()),
             client_address: line.address(request).map(|address| address.to_string()),
             user_agent: user_agent.map(UserAgent::as_str).map(str::to_owned),
@@ -201,6 +201,21 @@ pub fn is_audited(event: &Event<'_>) -> bool {
     !matches!(
         event,
         Event::RequestRefused { .. } | Event::NothingRevoked { .. } | Event::AccessRefused { user: None, .. }
+    )
+}
+
+/// Whether an event is the outcome of a change whose attempt was recorded. Nobody without an account can cause it.
+pub(super) fn is_change(event: &Event<'_>) -> bool {
+    matches!(
+        event,
+        Event::AccountCreated { .. }
+            | Event::AccountChanged { .. }
+            | Event::AccountDeleted { .. }
+            | Event::AccountUnlocked { .. }
+            | Event::PasswordChanged { .. }
+            | Event::PasswordSet { .. }
+            | Event::SessionEnded { .. }
+            | Event::SessionsEnded { .. }
     )
 }
 

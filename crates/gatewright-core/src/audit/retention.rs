@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::chain::{ERASURE, RETENTION};
 use super::check::Removal;
-use super::record::{AuditActor, AuditOutcome, AuditRecord};
+use super::record::{AuditActor, AuditOutcome, AuditRecord, Detail};
 use super::row::WriterId;
-use super::store::AuditChain;
+use super::store::{AuditChain, AuditStore};
 use super::trail::AuditTrail;
 use super::verify::removals;
 use crate::store::StoreError;
@@ -23,22 +23,35 @@ impl AuditTrail {
     pub(crate) async fn delete_before(&self, time: Timestamp, actor: AuditActor) -> Result<u64, StoreError> {
         let store = self.store();
         let known = removals(store).await?;
-        let mut deleted = 0;
+        // All are stated before the first row is deleted: the rows that stated earlier ones are deleted too.
+        let mut stated = Vec::new();
         for chain in store.chains().await?.into_iter().filter(|chain| chain.writer.is_valid()) {
             let Some(removal) = self.removal(&chain, time, &known).await? else { continue };
-            let mut record = AuditRecord::new(self.now(), RETENTION, AuditOutcome::Succeeded);
+            let mut record = AuditRecord::new(self.now(), RETENTION, AuditOutcome::Attempted);
             record.actor = Some(actor.clone());
             record.detail = removal.detail();
-            self.record(record).await?;
-            loop {
-                let count = store.delete_rows(&removal.writer, removal.number, STEP).await?;
-                deleted += count;
-                if count < u64::from(STEP) {
-                    break;
-                }
+            self.record(record.clone()).await?;
+            stated.push((removal, record));
+        }
+        let mut deleted = 0;
+        for (removal, record) in stated {
+            let count = delete(store, &removal).await?;
+            deleted += count;
+            if count > 0 {
+                self.succeeded(record, count).await?;
             }
         }
         Ok(deleted)
+    }
+
+    /// Records that an attempt succeeded, in so many rows.
+    async fn succeeded(&self, attempt: AuditRecord, count: u64) -> Result<(), StoreError> {
+        let mut detail = Detail::default();
+        detail.add("rows", Some(count));
+        let detail =
+            [attempt.detail.clone(), detail.finish()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let (time, outcome) = (self.now(), AuditOutcome::Succeeded);
+        self.record(AuditRecord { time, outcome, detail: Some(detail), ..attempt }).await
     }
 
     /// Up to which row a chain is deleted. If it began after its first row already, an earlier removal is stated
@@ -59,13 +72,28 @@ impl AuditTrail {
         Ok(rows.first().filter(|row| row.number == last).map(Removal::of))
     }
 
-    /// Erases the client's address and the user agent of what this user did, after a row says so. Returns in how many
-    /// rows.
+    /// Erases the client's address and the user agent of what this user did, after a row says so and all rows that wait
+    /// are stored. Returns in how many rows.
     pub(crate) async fn erase_personal(&self, user: &UserId, actor: AuditActor) -> Result<u64, StoreError> {
-        let mut record = AuditRecord::new(self.now(), ERASURE, AuditOutcome::Succeeded);
+        let mut record = AuditRecord::new(self.now(), ERASURE, AuditOutcome::Attempted);
         record.actor = Some(actor);
         record.subject = Some(user.as_str().to_owned());
-        self.record(record).await?;
-        self.store().erase_personal(user).await
+        self.record(record.clone()).await?;
+        self.flush().await?;
+        let count = self.store().erase_personal(user).await?;
+        self.succeeded(record, count).await?;
+        Ok(count)
+    }
+}
+
+/// Deletes the rows of a removal, in steps.
+async fn delete(store: &dyn AuditStore, removal: &Removal) -> Result<u64, StoreError> {
+    let mut deleted = 0;
+    loop {
+        let count = store.delete_rows(&removal.writer, removal.number, STEP).await?;
+        deleted += count;
+        if count < u64::from(STEP) {
+            return Ok(deleted);
+        }
     }
 }

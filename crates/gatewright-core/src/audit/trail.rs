@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 
-use super::queue::Caller;
-use super::record::{AuditOutcome, AuditRecord, MAX_CAUSE_BYTES, cut, is_audited};
+use super::record::{AuditOutcome, AuditRecord, MAX_CAUSE_BYTES, cut, is_audited, is_change};
 use super::settings::AuditSettings;
 use super::store::AuditStore;
 use super::writer::Core;
@@ -64,7 +63,7 @@ impl AuditTrail {
     /// Stores the record of a change that is about to be made. The change may be made only after it has returned.
     ///
     /// # Errors
-    /// The record is not stored: the queue is full, the store is down, or the time is over. Nothing may be changed.
+    /// The record is not stored: too many attempts wait, the store is down, or the time is over. Nothing may be changed.
     ///
     /// # Cancel safety
     /// A dropped call leaves a row that nothing was changed.
@@ -83,7 +82,8 @@ impl AuditTrail {
     /// Stores a record, and waits for it.
     pub(super) async fn record(&self, record: AuditRecord) -> Result<(), StoreError> {
         let (caller, answer) = oneshot::channel();
-        self.add(record, Some(caller));
+        let is_added = self.0.push(|queue| queue.push_change(record, Some(caller)));
+        self.measure(is_added);
         self.answered("record an attempt in the audit trail", self.0.settings.attempt_wait, answer).await
     }
 
@@ -96,18 +96,18 @@ impl AuditTrail {
         let cause = match within(&*self.0.timer, wait, answer).await {
             Some(Ok(Ok(()))) => return Ok(()),
             Some(Ok(Err(()))) => "its store failed; the log says why".to_owned(),
-            Some(Err(_)) => "its queue is full, or the runtime of its store has ended".to_owned(),
+            Some(Err(_)) => "too many attempts wait, or the runtime of its store has ended".to_owned(),
             None => format!("timed out after {wait:?}"),
         };
         Err(StoreError::new(action, cause))
     }
 
-    fn enqueue(&self, record: AuditRecord) {
-        self.add(record, None);
+    /// Adds the outcome of a change.
+    fn add_outcome(&self, record: AuditRecord) {
+        self.measure(self.0.push(|queue| queue.push_change(record, None)));
     }
 
-    fn add(&self, record: AuditRecord, caller: Option<Caller>) {
-        let is_added = self.0.push(|queue| queue.push(record, caller, self.0.settings.queue_rows));
+    fn measure(&self, is_added: bool) {
         if !is_added {
             self.0.meter.record(|| Measurement::AuditOverflow);
         }
@@ -117,7 +117,11 @@ impl AuditTrail {
 impl EventSink for AuditTrail {
     fn emit(&self, event: &Event<'_>, request: &RequestContext) {
         if is_audited(event) {
-            self.enqueue(AuditRecord::of(event, request, self.now(), self.0.settings.key.as_ref()));
+            let record = AuditRecord::of(event, request, self.now(), self.0.settings.key.as_ref());
+            if is_change(event) {
+                return self.add_outcome(record);
+            }
+            self.measure(self.0.push(|queue| queue.push(record, None, self.0.settings.queue_rows)));
         }
     }
 }
@@ -161,7 +165,7 @@ impl Attempt {
         let Some(trail) = self.trail.take() else { return };
         let cause = cause.map(|cause| cut(cause, MAX_CAUSE_BYTES));
         let time = trail.now();
-        trail.enqueue(AuditRecord { time, outcome, cause, ..self.record.clone() });
+        trail.add_outcome(AuditRecord { time, outcome, cause, ..self.record.clone() });
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::chain::RETENTION;
+use super::chain::{RETENTION, STARTED};
 use super::check::{AuditCheckpoint, AuditDamage, ChainCheck, Removal};
 use super::key::AuditKey;
 use super::row::WriterId;
 use super::store::{AuditCursor, AuditFilter, AuditStore};
 use crate::store::StoreError;
+use crate::types::Timestamp;
 
 /// How many rows are read at a time.
 const PAGE: u32 = 500;
@@ -22,6 +23,9 @@ pub struct AuditReport {
     pub rows: u64,
     /// In how many of them the personal parts were erased.
     pub erased: u64,
+    /// How many chains have no MAC at all, although a key was given, and began before the first one that has: the
+    /// service had no key then. A change of their rows does not show.
+    pub without_key: u64,
     /// What is wrong, and in which chain. Empty if nothing is.
     pub damage: Vec<(WriterId, AuditDamage)>,
 }
@@ -51,9 +55,10 @@ pub async fn verify(
     checkpoints: &[AuditCheckpoint],
 ) -> Result<AuditReport, StoreError> {
     let mut removed = removals(store).await?;
-    let mut report = AuditReport::default();
-    let mut writers: BTreeSet<WriterId> =
-        checkpoints.iter().map(|checkpoint| checkpoint.writer.clone()).collect();
+    let renamed = renamed(store).await?;
+    let checkpoints = || checkpoints.iter().chain(&renamed);
+    let (mut report, mut times) = (AuditReport::default(), Times::default());
+    let mut writers: BTreeSet<WriterId> = checkpoints().map(|checkpoint| checkpoint.writer.clone()).collect();
     for chain in store.chains().await? {
         if chain.writer.is_valid() {
             writers.insert(chain.writer);
@@ -64,11 +69,41 @@ pub async fn verify(
         }
     }
     for writer in writers {
-        let own = checkpoints.iter().filter(|checkpoint| checkpoint.writer == writer);
+        let own = checkpoints().filter(|checkpoint| checkpoint.writer == writer);
         let check = own.cloned().fold(ChainCheck::new(writer.clone(), keys), ChainCheck::with_checkpoint);
-        report.add(read_chain(store, check, &mut removed).await?);
+        let check = read_chain(store, check, &mut removed).await?;
+        times.add(&check, keys);
+        report.add(check);
     }
+    times.judge(&mut report);
     Ok(report)
+}
+
+/// When chains with a MAC and chains without one begin.
+#[derive(Default)]
+struct Times {
+    first_signed: Option<Timestamp>,
+    without_mac: BTreeMap<WriterId, Timestamp>,
+}
+
+impl Times {
+    fn add(&mut self, check: &ChainCheck<'_>, keys: &[AuditKey]) {
+        let Some(began) = check.began().filter(|_| !keys.is_empty()) else { return };
+        if check.has_no_mac() {
+            self.without_mac.insert(check.writer().clone(), began);
+        } else {
+            self.first_signed = Some(self.first_signed.map_or(began, |first| first.min(began)));
+        }
+    }
+
+    /// A chain from the time before the service had a key is no damage.
+    fn judge(mut self, report: &mut AuditReport) {
+        self.without_mac.retain(|_, began| self.first_signed.is_none_or(|first| *began < first));
+        report.without_key = u64::try_from(self.without_mac.len()).unwrap_or(u64::MAX);
+        report.damage.retain(|(writer, damage)| {
+            !(self.without_mac.contains_key(writer) && matches!(damage, AuditDamage::Unsigned { .. }))
+        });
+    }
 }
 
 impl AuditReport {
@@ -104,6 +139,18 @@ async fn read_chain<'a>(
         rows = store.chain_rows(check.writer(), last, PAGE).await?;
     }
     Ok(check)
+}
+
+/// Where the chains ended whose process continued under another name. The row is checked with the chain that it is in.
+async fn renamed(store: &dyn AuditStore) -> Result<Vec<AuditCheckpoint>, StoreError> {
+    let filter = AuditFilter::new().of_event(STARTED);
+    let (mut found, mut after) = (Vec::new(), None::<AuditCursor>);
+    loop {
+        let rows = store.page_rows(&filter, after.as_ref(), PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(found) };
+        after = Some(last.into());
+        found.extend(rows.iter().filter_map(|row| AuditCheckpoint::from_start(&row.record)));
+    }
 }
 
 /// The latest removal of each chain. Its row is checked with the chain that it is in.

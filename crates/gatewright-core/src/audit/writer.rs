@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use super::chain::{CHECKPOINT, CHECKPOINT_INTERVAL, CHECKPOINT_ROWS, Chain, OVERFLOW};
+use super::chain::{CHECKPOINT, CHECKPOINT_INTERVAL, CHECKPOINT_ROWS, Chain, FIRST_MAC, OVERFLOW, STARTED};
 use super::check::AuditCheckpoint;
 use super::queue::{Caller, Entry, Queue, answer};
 use super::record::{AuditOutcome, AuditRecord, Detail};
@@ -63,6 +63,8 @@ struct Progress {
     callers: Vec<Caller>,
     /// The flushes that wait for these rows. They wait on if the store fails.
     flushes: Vec<Caller>,
+    /// The last row that is stored.
+    end: Option<AuditCheckpoint>,
     /// When the first row after the last checkpoint was made.
     unchecked_since: Option<Duration>,
     pause: Duration,
@@ -117,10 +119,26 @@ impl Drop for Writer {
             return;
         }
         let mut progress = std::mem::take(&mut self.progress);
-        // The callers get an error.
+        // The callers get an error, also those in the queue: nothing works for them.
         progress.callers.clear();
         progress.flushes.clear();
-        self.core.lock().progress = Some(progress);
+        let now = self.core.timer.now();
+        let is_reported = progress.reported_at.is_some_and(|at| now.saturating_sub(at) < REPORT_INTERVAL);
+        if !is_reported {
+            progress.reported_at = Some(now);
+        }
+        let mut state = self.core.lock();
+        state.queue.fail_callers();
+        state.progress = Some(progress);
+        drop(state);
+        if !is_reported {
+            tracing::error!(
+                target: "gatewright",
+                event = "AuditUnavailable",
+                "the audit trail has no runtime: it was opened on one that has ended, or on none; rows wait in memory, and \
+                 administrative changes are refused"
+            );
+        }
     }
 }
 
@@ -169,15 +187,29 @@ impl Writer {
     async fn named_chain(&self, writer: &WriterId) -> Result<Chain, StoreError> {
         let core = &self.core;
         let mut chain = Chain::new(writer.clone(), core.settings.key.clone());
-        match core.store.last_row(writer).await? {
-            None => {}
-            Some(last) if last.is_readable => chain.resume_after(&last),
-            Some(last) => {
-                tracing::error!(target: "gatewright", writer = %writer, number = last.number, "the last row of this writer in the audit trail was changed; this process continues under a new name");
-                chain = Chain::new(core.new_writer()?, core.settings.key.clone());
-            }
+        let Some(last) = core.store.last_row(writer).await? else { return Ok(chain) };
+        if last.is_readable && self.is_ours(&last).await? {
+            chain.resume_after(&last);
+            return Ok(chain);
         }
-        Ok(chain)
+        tracing::error!(target: "gatewright", writer = %writer, number = last.number, "the last row of this writer in the audit trail was changed, or has another key; this process continues under a new name");
+        Ok(Chain::new(core.new_writer()?, core.settings.key.clone()))
+    }
+
+    /// Whether a row verifies under our key: a chain has one key from its first row on. Without a key it has no MAC.
+    async fn is_ours(&self, last: &AuditRow) -> Result<bool, StoreError> {
+        let (Some(key), Some(mac)) = (&self.core.settings.key, &last.mac) else {
+            return Ok(self.core.settings.key.is_none() && last.mac.is_none());
+        };
+        let before = last.number.saturating_sub(2);
+        let rows = self.core.store.chain_rows(&last.writer, before, 1).await?;
+        let link = match rows.first() {
+            Some(before) if before.number < last.number => before.link(),
+            _ if last.number == 1 => FIRST_MAC,
+            // Retention deleted the row before it. `verify` checks the chain against the row that says so.
+            _ => return Ok(true),
+        };
+        Ok(key.mac(&[&link, &last.canonical()])[..] == mac[..])
     }
 
     fn make_rows(&mut self) -> Result<(), RandomError> {
@@ -259,27 +291,40 @@ impl Writer {
         let (Some(chain), Some(ours)) = (&self.progress.chain, self.progress.rows.last()) else {
             return Ok(());
         };
-        let last = self.core.store.last_row(&chain.writer).await?;
-        if last.is_some_and(|last| last.number == ours.number && last.personal_digest == ours.personal_digest)
-        {
+        let before = ours.number.saturating_sub(1);
+        let stored = self.core.store.chain_rows(&chain.writer, before, 1).await?;
+        let is_ours =
+            |row: &AuditRow| row.number == ours.number && row.personal_digest == ours.personal_digest;
+        if stored.first().is_some_and(is_ours) {
             return Ok(());
         }
         tracing::error!(target: "gatewright", writer = %chain.writer, "another process writes the audit trail under the same name; this one continues under a new name");
-        let mut renamed = Chain::new(self.core.new_writer()?, self.core.settings.key.clone());
-        let own = |row: &AuditRow| row.record.event != CHECKPOINT;
-        let mut rows = Vec::with_capacity(self.progress.rows.len());
-        for row in self.progress.rows.iter().filter(|row| own(row)) {
-            let salt = random_bytes(&*self.core.randomness);
-            let salt = salt.map_err(|error| StoreError::new("make a row of the audit trail", error))?;
-            rows.push(renamed.append(row.record.clone(), salt));
+        // The end of the old chain is a checkpoint from now on: in the log, and in the first row of the new chain.
+        self.progress.end.iter().for_each(report_checkpoint);
+        let chain = Chain::new(self.core.new_writer()?, self.core.settings.key.clone());
+        let mut renamed = chain.after(self.progress.end.clone());
+        let random = || {
+            random_bytes(&*self.core.randomness)
+                .map_err(|error| StoreError::new("make a row of the audit trail", error))
+        };
+        let mut rows = vec![renamed.start(self.core.clock.now(), random()?, random()?)];
+        let own = |row: &&AuditRow| !matches!(&*row.record.event, CHECKPOINT | STARTED);
+        for row in self.progress.rows.iter().filter(own) {
+            rows.push(renamed.append(row.record.clone(), random()?));
         }
         self.progress.chain = Some(renamed);
         self.progress.rows = rows;
+        self.progress.unchecked_since = None;
+        self.add_checkpoint(!self.progress.flushes.is_empty())
+            .map_err(|error| StoreError::new("make a row of the audit trail", error))?;
         Err(StoreError::new("append to the audit trail", "another process has the name of this writer"))
     }
 
     /// The rows are stored: their callers get the answer.
     fn stored(&mut self) {
+        if let Some(last) = self.progress.rows.last() {
+            self.progress.end = Some(AuditCheckpoint::of(last));
+        }
         for row in self.progress.rows.drain(..).filter(|row| row.record.event == CHECKPOINT) {
             report_checkpoint(&AuditCheckpoint::of(&row));
         }
