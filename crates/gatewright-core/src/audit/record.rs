@@ -18,7 +18,8 @@ pub const MAX_DETAIL_BYTES: usize = 1_024;
 #[non_exhaustive]
 pub enum AuditOutcome {
     /// A change is about to be made. The row is stored before the change. The row of its outcome has the same event,
-    /// subject and request. If it is missing, the process ended in between: the change was made or not.
+    /// subject and request. If it is missing, the process ended in between, or more than [`CHANGE_ROWS`](super::CHANGE_ROWS) rows of
+    /// changes waited: the change was made or not.
     Attempted,
     /// It was done.
     Succeeded,
