@@ -19,6 +19,7 @@ mod line;
 mod check;
 mod verify;
 mod queue;
+mod notice;
 mod writer;
 mod thread;
 mod trail;

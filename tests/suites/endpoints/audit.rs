@@ -289,6 +289,16 @@ async fn a_second_process_with_the_same_name_continues_under_another() {
     assert!(report.damage.is_empty(), "{report:?}");
     assert_eq!(report.chains, 2);
     assert_eq!(summary(&rows(&one).await), ["LoggedIn succeeded"; 4]);
+    // The new chain states where the old one ended, so its end cannot be cut off unseen.
+    let node: WriterId = "node-1".parse().unwrap();
+    let kept = AuditStore::chain_rows(&store, &node, 0, 1).await.unwrap();
+    AuditStore::delete_rows(&store, &node, 99, 99).await.unwrap();
+    AuditStore::append_rows(&store, &kept).await.map(drop).unwrap();
+    let report = one.auth.audit().unwrap().verify(&[]).await.unwrap();
+    assert!(
+        matches!(report.damage[..], [(_, gatewright::audit::AuditDamage::Cut { last: 1, .. })]),
+        "{report:?}"
+    );
 }
 
 #[tokio::test]

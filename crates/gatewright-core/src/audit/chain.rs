@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::check::AuditCheckpoint;
-use super::key::{AuditKey, MAC_BYTES, hex};
+use super::key::{AuditKey, FIRST_MAC, MAC_BYTES, hex};
 use super::record::{AuditOutcome, AuditRecord, Detail};
 use super::row::{AuditRow, SALT_BYTES, WriterId};
 use crate::types::Timestamp;
@@ -21,8 +20,8 @@ pub(super) const OVERFLOW: &str = "AuditOverflow";
 pub(super) const RETENTION: &str = "AuditRetention";
 pub(super) const ERASURE: &str = "AuditErasure";
 
-/// The MAC before the first row.
-pub(super) const FIRST_MAC: [u8; MAC_BYTES] = [0; MAC_BYTES];
+/// The last row of a chain: its writer, its number and its MAC.
+pub(super) type End = (WriterId, u64, Option<[u8; MAC_BYTES]>);
 
 /// The end of the chain of this process.
 #[derive(Clone)]
@@ -37,7 +36,7 @@ pub(super) struct Chain {
     /// Whether the row that says that this process started is there.
     is_started: bool,
     /// Where the chain ended that this process wrote under another name.
-    after: Option<AuditCheckpoint>,
+    after: Option<End>,
 }
 
 impl Chain {
@@ -46,7 +45,7 @@ impl Chain {
     }
 
     /// A chain of the same process, after one with another name.
-    pub(super) fn after(mut self, end: Option<AuditCheckpoint>) -> Self {
+    pub(super) fn after(mut self, end: Option<End>) -> Self {
         self.after = end;
         self
     }
@@ -75,7 +74,7 @@ impl Chain {
         self.is_started = true;
         let mut detail = Detail::default();
         detail.add("incarnation", Some(hex(&incarnation)));
-        if let Some(AuditCheckpoint { writer, number, mac }) = self.after.take() {
+        if let Some((writer, number, mac)) = self.after.take() {
             detail.add("after_writer", Some(writer));
             detail.add("after_number", Some(number));
             detail.add("after_mac", mac.map(|mac| hex(&mac)));

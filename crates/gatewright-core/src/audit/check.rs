@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use subtle::ConstantTimeEq;
 
-use super::chain::{FIRST_MAC, RETENTION, STARTED};
-use super::key::{AuditKey, MAC_BYTES, hex, unhex};
+use super::chain::{RETENTION, STARTED};
+use super::key::{AuditKey, FIRST_MAC, MAC_BYTES, hex, unhex};
 use super::line;
 use super::record::{AuditRecord, Detail, part};
 use super::row::{AuditRow, WriterId};

@@ -19,6 +19,9 @@ const MIN_DISTINCT_BYTES: usize = 8;
 /// The length of a MAC of HMAC-SHA-256: 32 bytes.
 pub(super) const MAC_BYTES: usize = 32;
 
+/// The MAC before the first row of a chain.
+pub(super) const FIRST_MAC: [u8; MAC_BYTES] = [0; MAC_BYTES];
+
 /// The block of SHA-256.
 const BLOCK_BYTES: usize = 64;
 

@@ -33,8 +33,8 @@ pub(super) enum Entry {
     Flush(Caller),
 }
 
-/// The queue. Changes by administrators, and of credentials, have places of their own and are taken first: nobody who
-/// causes many other events can delay or refuse them.
+/// The queue. Changes by administrators, and of credentials, have places of their own and are taken first: many
+/// other events cannot delay or refuse them.
 #[derive(Default)]
 pub(super) struct Queue {
     /// The records of changes.

@@ -205,7 +205,7 @@ pub fn is_audited(event: &Event<'_>) -> bool {
     )
 }
 
-/// Whether an event is the outcome of a change whose attempt was recorded. Nobody without an account can cause it.
+/// Whether an event is the outcome of a change whose attempt was recorded. Only users can cause it.
 pub(super) fn is_change(event: &Event<'_>) -> bool {
     matches!(
         event,

@@ -5,8 +5,7 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-use super::chain::FIRST_MAC;
-use super::key::{MAC_BYTES, hex};
+use super::key::{FIRST_MAC, MAC_BYTES, hex};
 use super::record::AuditRecord;
 use crate::types::{RandomError, SecureRandom, random_bytes};
 

@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use super::chain::{CHECKPOINT, CHECKPOINT_INTERVAL, CHECKPOINT_ROWS, Chain, FIRST_MAC, OVERFLOW, STARTED};
+use super::chain::{CHECKPOINT, CHECKPOINT_INTERVAL, CHECKPOINT_ROWS, Chain, STARTED};
 use super::check::AuditCheckpoint;
+use super::key::FIRST_MAC;
+use super::notice;
 use super::queue::{Caller, Entry, Queue, answer};
-use super::record::{AuditOutcome, AuditRecord, Detail};
 use super::row::{AuditRow, WriterId};
 use super::settings::AuditSettings;
 use super::store::{AppendOutcome, AuditStore, MAX_APPENDED_ROWS};
@@ -132,12 +133,7 @@ impl Drop for Writer {
         state.progress = Some(progress);
         drop(state);
         if !is_reported {
-            tracing::error!(
-                target: "gatewright",
-                event = "AuditUnavailable",
-                "the audit trail has no runtime: it was opened on one that has ended, or on none; rows wait in memory, and \
-                 administrative changes are refused"
-            );
+            notice::no_runtime();
         }
     }
 }
@@ -252,7 +248,7 @@ impl Writer {
         }
         if !lost.is_empty() {
             let salt = random_bytes(&*core.randomness)?;
-            rows.push(chain.append(overflow(core.clock.now(), std::mem::take(lost)), salt));
+            rows.push(chain.append(notice::overflow(core.clock.now(), &std::mem::take(lost)), salt));
         }
         self.add_checkpoint(is_flushed)
     }
@@ -300,9 +296,10 @@ impl Writer {
         }
         tracing::error!(target: "gatewright", writer = %chain.writer, "another process writes the audit trail under the same name; this one continues under a new name");
         // The end of the old chain is a checkpoint from now on: in the log, and in the first row of the new chain.
-        self.progress.end.iter().for_each(report_checkpoint);
+        self.progress.end.iter().for_each(notice::checkpoint);
         let chain = Chain::new(self.core.new_writer()?, self.core.settings.key.clone());
-        let mut renamed = chain.after(self.progress.end.clone());
+        let end = self.progress.end.clone();
+        let mut renamed = chain.after(end.map(|end| (end.writer, end.number, end.mac)));
         let random = || {
             random_bytes(&*self.core.randomness)
                 .map_err(|error| StoreError::new("make a row of the audit trail", error))
@@ -326,7 +323,7 @@ impl Writer {
             self.progress.end = Some(AuditCheckpoint::of(last));
         }
         for row in self.progress.rows.drain(..).filter(|row| row.record.event == CHECKPOINT) {
-            report_checkpoint(&AuditCheckpoint::of(&row));
+            notice::checkpoint(&AuditCheckpoint::of(&row));
         }
         let waiting = self.progress.callers.drain(..).chain(self.progress.flushes.drain(..));
         waiting.for_each(|caller| answer(caller, Ok(())));
@@ -350,13 +347,7 @@ impl Writer {
             return;
         }
         *reported_at = Some(now);
-        let cause = std::error::Error::source(error).map(ToString::to_string);
-        tracing::error!(
-            target: "gatewright",
-            event = "AuditUnavailable",
-            cause,
-            "{error}: rows of the audit trail wait in memory, and administrative changes are refused"
-        );
+        notice::unavailable(error);
     }
 
     /// Waits until the next attempt: for a while, or until someone must not wait.
@@ -417,28 +408,4 @@ impl Core {
         WriterId::generate(&*self.randomness)
             .map_err(|error| StoreError::new("begin a chain of the audit trail", error))
     }
-}
-
-/// The row that counts records which found no place in the queue.
-fn overflow(now: crate::types::Timestamp, lost: BTreeMap<Cow<'static, str>, u64>) -> AuditRecord {
-    let mut detail = Detail::default();
-    lost.iter().for_each(|(event, count)| detail.add(event, Some(count)));
-    let count: u64 = lost.values().fold(0, |sum, count| sum.saturating_add(*count));
-    tracing::warn!(target: "gatewright", event = OVERFLOW, count, "the queue of the audit trail was full: events were counted instead of stored");
-    let mut record = AuditRecord::new(now, OVERFLOW, AuditOutcome::Failed);
-    record.detail = detail.finish();
-    record
-}
-
-/// The line that an attacker of the database cannot reach, if the log goes elsewhere.
-fn report_checkpoint(checkpoint: &AuditCheckpoint) {
-    let mac = checkpoint.mac.map(|mac| super::key::hex(&mac));
-    tracing::info!(
-        target: "gatewright",
-        event = CHECKPOINT,
-        writer = checkpoint.writer.as_str(),
-        number = checkpoint.number,
-        mac,
-        "audit checkpoint"
-    );
 }
