@@ -360,6 +360,6 @@ mod tests {
         seeds("forwarded", super::forwarded, 7);
         seeds("form_body", super::form_body, 7);
         seeds("feed_message", super::feed_message, 7);
-        seeds("login_name", super::login_name, 14);
+        seeds("login_name", super::login_name, 17);
     }
 }
