@@ -127,7 +127,7 @@ pub mod audit {
     pub use gatewright_core::audit::{
         AppendOutcome, AuditActor, AuditChain, AuditCheckpoint, AuditCursor, AuditDamage, AuditFilter,
         AuditKey, AuditOutcome, AuditReach, AuditRecord, AuditReport, AuditRow, AuditSettings, AuditStore,
-        AuditTask, CHECKPOINT_INTERVAL, CHECKPOINT_ROWS, ChainCheck, DEFAULT_ATTEMPT_WAIT,
+        AuditTask, CHANGE_ROWS, CHECKPOINT_INTERVAL, CHECKPOINT_ROWS, ChainCheck, DEFAULT_ATTEMPT_WAIT,
         DEFAULT_QUEUE_ROWS, FLUSH_WAIT, InvalidAuditKey, InvalidCheckpoint, InvalidWriter, MAX_APPENDED_ROWS,
         MAX_ATTEMPT_WAIT, MAX_AUDIT_KEY_BYTES, MAX_CAUSE_BYTES, MAX_DETAIL_BYTES, MAX_QUEUE_ROWS,
         MAX_WRITER_BYTES, MIN_AUDIT_KEY_BYTES, Removal, SALT_BYTES, WriterId, is_audited, run_on_thread,
