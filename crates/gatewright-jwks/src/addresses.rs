@@ -136,7 +136,7 @@ const fn is_private_v6(address: Ipv6Addr) -> bool {
     !global_unicast || special || documentation
 }
 
-/// The IPv4 address that an IPv6 address stands for: mapped (RFC 4291 §2.5.5.2), translated (RFC 6052), 6to4
+/// The IPv4 address that an IPv6 address contains: mapped (RFC 4291 §2.5.5.2), translated (RFC 6052), 6to4
 /// (RFC 3056).
 fn inner_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let from = |high: u16, low: u16| {

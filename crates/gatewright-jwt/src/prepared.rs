@@ -15,7 +15,7 @@ use crate::profile::{Callers, ClientNames, GithubId, TokenProfile};
 /// that sign for all of them.
 const TENANT: &str = "{tenantid}";
 
-/// Names that stand for several tenants. No token is from one of them.
+/// Names for several tenants at once. No token is from one of them.
 const TENANT_NAMES: [&str; 3] = ["common", "organizations", "consumers"];
 
 /// The tenant of all personal accounts. A list must not contain it: everyone can have such an account.
@@ -297,7 +297,7 @@ impl Prepared {
         if named == tenant && of_key { Ok(Arc::from(issuer)) } else { Err(TokenError::Issuer) }
     }
 
-    /// Checks `aud`, or the claim that stands for it. Returns what matched.
+    /// Checks `aud`, or the claim that replaces it. Returns what matched.
     pub(crate) fn check_audience(
         &self,
         raw: &RawClaims<'_>,

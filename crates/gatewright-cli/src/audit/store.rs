@@ -1,4 +1,5 @@
-//! Opens the database that `DATABASE_URL` names. A URL may contain a password, so it is no argument and is not shown.
+//! Opens the database that `DATABASE_URL` names. A URL may contain a password, so the command takes it
+//! from no argument and never prints it.
 
 use std::env;
 use std::error::Error;

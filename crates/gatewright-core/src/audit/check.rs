@@ -222,7 +222,7 @@ pub struct ChainCheck<'a> {
     checkpoints: Vec<AuditCheckpoint>,
     /// The number of the last row; 0 without one.
     last: u64,
-    /// What the next row is chained to. `None` if it is not known.
+    /// The MAC that precedes the next row. `None` if it is unknown.
     previous: Option<[u8; MAC_BYTES]>,
     /// Whether the row before the next one is missing.
     is_after_gap: bool,

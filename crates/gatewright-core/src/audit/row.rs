@@ -41,7 +41,7 @@ impl WriterId {
         random_bytes::<16>(source).map(|bytes| Self(hex(&bytes)))
     }
 
-    /// The name as a store contains it, also if it is none: someone wrote it there.
+    /// The name as a store contains it. It may be invalid, because anyone who writes to the store can change it.
     #[must_use]
     pub fn as_stored(text: impl Into<String>) -> Self {
         Self(text.into())
@@ -131,7 +131,7 @@ impl AuditRow {
         self
     }
 
-    /// What the next row is chained to: the MAC, or that of an empty chain if the row has none.
+    /// The MAC that precedes the next row: that of this row, or of an empty chain if the row has none.
     pub(super) fn link(&self) -> [u8; MAC_BYTES] {
         self.mac.as_deref().and_then(|mac| mac.try_into().ok()).unwrap_or(FIRST_MAC)
     }

@@ -91,7 +91,7 @@ impl<U: AuthUser> Audit<U> {
     }
 
     /// Erases the client's address and the user agent in all stored rows of what this user did, and returns in how many.
-    /// What waits in this process is stored first. Rows that wait in other processes come later: erase again after an
+    /// Rows that wait in this process are stored first. Rows that wait in other processes come later: erase again after an
     /// outage. The rows stay and still verify. The user's id stays: without the account it leads to no person.
     ///
     /// # Errors

@@ -136,7 +136,7 @@ pub(super) fn visible_texts() -> impl Iterator<Item = String> {
     characters.flat_map(|character| [String::from(character), format!("{character}\u{301}\u{345}")])
 }
 
-/// The first 16 digits of a digest, which stands for a table that is too long for a test.
+/// The first 16 digits of the digest of a table that is too long for a test.
 #[cfg(test)]
 pub(super) fn hex(digest: sha2::Sha256) -> String {
     sha2::Digest::finalize(digest).iter().take(8).map(|byte| format!("{byte:02x}")).collect()

@@ -197,7 +197,7 @@ mod tests {
         }
     }
 
-    /// What one type accepts is not too long for another one.
+    /// A text that one type accepts is short enough for the others.
     #[test]
     fn a_text_is_the_same_name_at_a_registration_and_at_a_login() {
         let address = format!("{}@{}x", "a".repeat(64), "x.".repeat(94));

@@ -176,7 +176,7 @@ fn a_key_set_that_moved_is_followed_at_the_next_fetch() {
     issuer.serve(OPENID, Response::ok(&issuer.metadata().to_string()));
     let remote = ready(issuer.builder().with_clock(clock.clone()));
     assert_eq!(issuer.server.requests(), 2);
-    // The old place still answers, with the keys of somebody else.
+    // The old address still answers, with the keys of an attacker.
     let stranger = Issuer::new();
     let moved = format!("{}/moved.json", issuer.server.origin);
     let mut metadata = issuer.metadata();
